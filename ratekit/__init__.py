@@ -1,0 +1,1 @@
+"""ratekit: a rating daemon for OpenStack. Importing it does nothing."""

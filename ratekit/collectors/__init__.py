@@ -1,0 +1,1 @@
+"""Plug-ins that read usage from a metering back end."""

@@ -1,0 +1,1 @@
+"""Usage from Gnocchi's aggregates."""

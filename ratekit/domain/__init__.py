@@ -1,0 +1,1 @@
+"""Values and arithmetic of rating: standard library only, no I/O."""

@@ -1,0 +1,51 @@
+"""Decimal arithmetic that never rounds unless it is told to."""
+
+from __future__ import annotations
+
+import decimal
+from decimal import Decimal
+
+#: Context in which every operation is exact. A result that would need rounding raises
+#: decimal.Inexact instead of losing money; 2,000 digits hold the product of 40 costs of
+#: 40 digits each with a quantity.
+EXACT = decimal.Context(
+    prec=2000,
+    rounding=decimal.ROUND_HALF_EVEN,
+    Emin=-999999,
+    Emax=999999,
+    traps=[decimal.Inexact, decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow],
+)
+
+_ROUNDING = decimal.Context(
+    prec=4000,
+    rounding=decimal.ROUND_HALF_EVEN,
+    Emin=-999999,
+    Emax=999999,
+    traps=[decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow],
+)
+
+ZERO = Decimal(0)
+#: Places after the point that a stored quantity has.
+QUANTITY_PLACES = 18
+#: Places after the point that a stored price has.
+PRICE_PLACES = 28
+
+_PRICE_UNIT = Decimal(1).scaleb(-PRICE_PLACES)
+
+
+def round_price(price: Decimal) -> Decimal:
+    """Round half-even to 28 places (design, third rounding point)."""
+    return price.quantize(_PRICE_UNIT, context=_ROUNDING)
+
+
+def round_ratio(numerator: int, denominator: int, places: int) -> Decimal:
+    """Round ``numerator / denominator`` half-even to ``places`` digits after the point.
+
+    One rounding only, however long the exact quotient is. ``denominator`` is positive.
+    """
+    scaled, rest = divmod(numerator * 10**places, denominator)
+    twice = 2 * rest
+    if twice > denominator or (twice == denominator and scaled & 1):
+        scaled += 1
+    # A Decimal's exponent says where the point is, so nothing is computed here.
+    return Decimal(scaled).scaleb(-places, context=EXACT)

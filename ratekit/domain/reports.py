@@ -1,0 +1,80 @@
+"""What operators ask for and what they are told."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Mapping
+from decimal import Decimal
+
+from ratekit.domain import period
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Selection:
+    """Which frames a report is about.
+
+    :ivar begin: first period's begin, UTC, inclusive; None from the first frame on
+    :ivar end: exclusive, compared with a period's begin; None up to the last
+    :ivar scopes: ids; empty for all
+    :ivar metrics: public names; empty for all
+    """
+
+    begin: datetime.datetime | None = None
+    end: datetime.datetime | None = None
+    scopes: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for instant in (self.begin, self.end):
+            if instant is not None:
+                period.require_utc(instant)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StateRow:
+    """A scope as ``ratekit scope list`` shows it; instants are UTC."""
+
+    id: str
+    name: str
+    rated_until: datetime.datetime
+    active: bool
+    failures: int
+    last_error: str | None
+    retry_at: datetime.datetime | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SummaryRow:
+    """Sums of one group.
+
+    :ivar group: value of each groupby key, in the order asked; times are aware begins of
+        the hour, day or month in the zone asked for, labels None where a frame has none
+    :ivar points: number of frames
+    :ivar quantity: sum over frames, None where the group mixes metrics (or units)
+    :ivar unit: the quantity's unit, None where it is
+    :ivar price: exact sum
+    """
+
+    group: Mapping[str, str | datetime.datetime | None]
+    points: int
+    quantity: Decimal | None
+    unit: str | None
+    price: Decimal
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FrameRow:
+    """A rated usage as stored.
+
+    :ivar begin: begin of its period, UTC
+    """
+
+    begin: datetime.datetime
+    scope: str
+    metric: str
+    unit: str
+    quantity: Decimal
+    price: Decimal
+    groupby: Mapping[str, str | None]
+    metadata: Mapping[str, str | None]

@@ -1,0 +1,191 @@
+"""From the buckets of a resource's revisions to what it used (design, section 5).
+
+A metering back end keeps a history of each resource: revisions, each with its own
+attributes, and aggregates in buckets of one granularity. Asked with history, Gnocchi
+multiplies a bucket's value by the share of the bucket that the revision covers.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import decimal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
+
+from ratekit.domain import exact
+from ratekit.domain.exact import EXACT
+from ratekit.domain.metric import WHOLE
+from ratekit.domain.reducers import Reducer
+
+#: Fifteen significant digits remove what a multiplication in binary did (first rounding point).
+_UNCOVERED = decimal.Context(prec=15, rounding=decimal.ROUND_HALF_EVEN)
+_MICROSECOND = datetime.timedelta(microseconds=1)
+
+Instant = datetime.datetime
+Labels = tuple[str | None, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Revision:
+    """One stretch of a resource's life with unchanging attributes.
+
+    :ivar labels: the configured labels' values
+    :ivar start: first instant, UTC
+    :ivar end: first instant after it, UTC, or None for the current one
+    :ivar reaches_back: it is the resource's first in the answer, so the back end counts it
+        as there from the window's begin on: measures may be older than a resource's record
+    :ivar buckets: (begin, value) as the back end scaled it, in order of time
+    """
+
+    labels: Labels
+    start: Instant
+    end: Instant | None
+    reaches_back: bool
+    buckets: Sequence[tuple[Instant, Decimal]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reduction:
+    """The arithmetic of one metric over one window.
+
+    :ivar period_of: begin of each bucket inside the window -> begin of its period
+    :ivar step: length of a period
+    :ivar granularity: length of a bucket; divides ``step``
+    :ivar patience: a revision counts for a period when it started less than this after
+        the period's end (the window's edge)
+    :ivar reducer: how a pool's buckets become one value
+    :ivar quantity: (total, parts, share) -> rounded quantity; the value is total / parts
+    :ivar split: False pools all revisions under the labels of the last one with a bucket
+    """
+
+    period_of: Mapping[Instant, Instant]
+    step: datetime.timedelta
+    granularity: datetime.timedelta
+    patience: datetime.timedelta
+    reducer: Reducer
+    quantity: Callable[[Decimal, int, Fraction], Decimal]
+    split: bool = True
+
+
+@dataclasses.dataclass(slots=True)
+class _Pool:
+    """Buckets of one period under one set of labels."""
+
+    values: dict[Instant, Decimal] = dataclasses.field(default_factory=dict)
+    covers: dict[Instant, Fraction] = dataclasses.field(default_factory=dict)
+
+    def add(self, begin: Instant, value: Decimal, cover: Fraction) -> None:
+        """Take one revision's share of a part of a whole."""
+        self.values[begin] = EXACT.add(self.values.get(begin, exact.ZERO), value)
+        self.covers[begin] = cover
+
+    def see(self, begin: Instant, value: Decimal, cover: Fraction) -> None:
+        """Take one revision's view of a bucket.
+
+        Revisions that share a bucket see one value, so it counts once: the view of the one
+        that covers most.
+        """
+        if cover > self.covers.get(begin, 0):
+            self.values[begin] = _undo_cover(value, cover)
+            self.covers[begin] = cover
+
+
+Pools = dict[Labels, _Pool]
+
+
+def usages(
+    revisions: Sequence[Revision], how: Reduction
+) -> Iterable[tuple[Labels, Instant, Decimal]]:
+    """Yield (labels, period's begin, quantity) of one scope's one resource over a window.
+
+    Nothing for a period without buckets; quantities have 18 places.
+
+    :param revisions: those the back end returned, by start
+    """
+    for period, pools in _pooled(revisions, how).items():
+        if len(pools) == 1:
+            ((labels, pool),) = pools.items()
+            yield labels, period, _quantity(pool, WHOLE, how)
+        elif how.reducer.additive:
+            for labels, pool in pools.items():
+                yield labels, period, _quantity(pool, WHOLE, how)
+        else:
+            shares = _shares(period, pools, revisions, how.step)
+            for labels, pool in pools.items():
+                yield labels, period, _quantity(pool, shares[labels], how)
+
+
+def _pooled(revisions: Sequence[Revision], how: Reduction) -> dict[Instant, Pools]:
+    """Buckets by period and labels; where revisions are not told apart, the last one's."""
+    pooled: dict[Instant, Pools] = {}
+    period_of, granularity = how.period_of, how.granularity
+    for revision in revisions:
+        earliest = revision.start - how.step - how.patience
+        for begin, value in revision.buckets:
+            period = period_of.get(begin)
+            if period is None or period <= earliest:
+                continue
+            cover = _cover(revision, begin, granularity)
+            if cover <= 0:
+                continue
+            pools = pooled.setdefault(period, {})
+            if how.split or not pools:
+                pool = pools.get(revision.labels)
+                if pool is None:
+                    pool = pools[revision.labels] = _Pool()
+            else:
+                ((labels, pool),) = pools.items()
+                if labels != revision.labels:
+                    pooled[period] = {revision.labels: pool}
+            (pool.add if how.reducer.additive else pool.see)(begin, value, cover)
+    return pooled
+
+
+def _quantity(pool: _Pool, share: Fraction, how: Reduction) -> Decimal:
+    values = pool.values
+    if len(values) == 1:
+        ordered = list(values.values())
+    else:
+        ordered = [values[begin] for begin in sorted(values)]
+    total, parts = how.reducer.reduce(ordered)
+    return how.quantity(total, parts, share)
+
+
+def _cover(revision: Revision, begin: Instant, granularity: datetime.timedelta) -> Fraction:
+    """Share of the bucket that the revision covers."""
+    end = begin + granularity
+    late = not revision.reaches_back and revision.start > begin
+    early = revision.end is not None and revision.end < end
+    if not late and not early:
+        return WHOLE
+    covered_from = revision.start if late else begin
+    covered_to = revision.end if early and revision.end else end
+    return Fraction((covered_to - covered_from) // _MICROSECOND, granularity // _MICROSECOND)
+
+
+def _undo_cover(value: Decimal, cover: Fraction) -> Decimal:
+    if cover is WHOLE:
+        return value
+    whole = EXACT.multiply(value, Decimal(cover.denominator))
+    return _UNCOVERED.divide(whole, Decimal(cover.numerator))
+
+
+def _shares(
+    period: Instant, pools: Pools, revisions: Sequence[Revision], step: datetime.timedelta
+) -> dict[Labels, Fraction]:
+    """Share of the period by the time that each pool's revisions were in force in it.
+
+    By the revisions' own bounds, so that a share does not depend on how far back the
+    request happened to reach.
+    """
+    end = period + step
+    times = dict.fromkeys(pools, 0)
+    for revision in revisions:
+        if revision.labels in times:
+            begin = max(revision.start, period)
+            until = end if revision.end is None else min(revision.end, end)
+            times[revision.labels] += max((until - begin) // _MICROSECOND, 0)
+    total = sum(times.values())
+    return {labels: Fraction(time, total) for labels, time in times.items()}

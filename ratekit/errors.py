@@ -1,0 +1,57 @@
+"""What can go wrong, sorted by who has to act."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+
+class RatekitError(Exception):
+    """Base of all errors that ratekit raises on purpose."""
+
+
+class TryLater(RatekitError):
+    """A back end did not answer; nobody has to act, the work is tried again."""
+
+
+class Overloaded(TryLater):
+    """A back end gave up on a request that was too large for it just now."""
+
+
+class RulesChanged(TryLater):
+    """Price rules changed between pricing and storing; price anew."""
+
+
+class OperatorError(RatekitError):
+    """Something an operator must put right; trying again as it is will not help."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Mistake:
+    """One mistake in a file that an operator wrote.
+
+    :ivar file: path as the operator gave it
+    :ivar line: line number counted from 1, or None where there is no line
+    :ivar key: dotted place inside the file, empty for the file as a whole
+    :ivar expected: what is wrong and what is expected, one sentence
+    """
+
+    file: str
+    line: int | None
+    key: str
+    expected: str
+
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{place}: {self.key}: {self.expected}" if self.key else f"{place}: {self.expected}"
+
+
+class BadInput(OperatorError):
+    """Files or options that cannot be used; all mistakes are told together.
+
+    :ivar mistakes: at least one
+    """
+
+    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(str(mistake) for mistake in self.mistakes))

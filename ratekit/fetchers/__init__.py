@@ -1,0 +1,1 @@
+"""Plug-ins that list the scopes to rate."""

@@ -1,0 +1,240 @@
+"""Every plug-in point of ratekit on one page.
+
+A driver is a class whose ``from_conf`` receives the loaded configuration and keeps plain
+values. It is found by its name in a stevedore namespace (``ratekit.fetchers``,
+``ratekit.collectors``, ``ratekit.rating``, ``ratekit.storage``).
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import datetime
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, ClassVar, Protocol, Self
+
+from ratekit.domain.metric import Metric
+from ratekit.domain.period import Window
+from ratekit.domain.reports import FrameRow, Selection, StateRow, SummaryRow
+from ratekit.domain.rules import Rule, RuleBook
+from ratekit.domain.scope import Scope, State
+from ratekit.domain.series import RatedSeries, Series
+
+
+class Fetcher(abc.ABC):
+    """Lists the scopes to rate."""
+
+    @classmethod
+    @abc.abstractmethod
+    def from_conf(cls, conf: Any) -> Self:
+        """Build from a loaded ``oslo_config.cfg.ConfigOpts``."""
+
+    @abc.abstractmethod
+    def scopes(self) -> Collection[Scope]:
+        """Return every scope that is to be rated now, each once, in any order.
+
+        An empty answer means that nobody is rated any more, so a back end that cannot
+        answer, or only in part, must raise.
+
+        :raises ratekit.errors.TryLater: the back end did not answer
+        :raises ratekit.errors.OperatorError: it refused, and will again
+        """
+
+
+class Collector(abc.ABC):
+    """Reads usage from one metering back end.
+
+    A collector may hold connections, never results, so that any worker may ask anything,
+    in any order, and twice.
+
+    :cvar extra_args: dataclass of the settings a metric has under ``extra_args``;
+        metrics.yml is validated against its annotations
+    """
+
+    extra_args: ClassVar[type[Any]]
+
+    @classmethod
+    @abc.abstractmethod
+    def from_conf(cls, conf: Any) -> Self:
+        """Build from a loaded ``oslo_config.cfg.ConfigOpts``."""
+
+    @abc.abstractmethod
+    def refusals(self, metric: Metric) -> Mapping[str, str]:
+        """Return what in ``metric.extra_args`` cannot work here: key -> what is expected."""
+
+    @abc.abstractmethod
+    def collect(self, metric: Metric, window: Window, scopes: Collection[str]) -> Iterator[Series]:
+        """Yield what ``scopes`` used of ``metric`` over ``window``.
+
+        One series per scope and distinct labels, in no particular order, quantities in
+        ``metric.unit``. A scope that used nothing is absent: silence means zero, so a back
+        end that cannot answer must raise.
+
+        :raises ratekit.errors.Overloaded: the question was too large for now
+        :raises ratekit.errors.TryLater: the back end did not answer
+        :raises ratekit.errors.OperatorError: it cannot answer this, ever
+        """
+
+
+class Pricer(Protocol):
+    """Prices series by rules that were compiled before; pure."""
+
+    def __call__(self, series: Series, prices: Sequence[Decimal]) -> Sequence[Decimal]:
+        """Return one price a point.
+
+        :param prices: what the modules before charged, in the order of ``series.points``
+        """
+
+
+class RatingModule(abc.ABC):
+    """Turns rules into prices: no network, no database, no clock."""
+
+    @classmethod
+    @abc.abstractmethod
+    def from_conf(cls, conf: Any) -> Self:
+        """Build from a loaded ``oslo_config.cfg.ConfigOpts``."""
+
+    @abc.abstractmethod
+    def compile(self, book: RuleBook) -> Pricer:
+        """Return what prices by ``book``; called when the book's version changed."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Observation:
+    """What the ledger knows after the fetcher spoke.
+
+    :ivar states: of every active scope, listed now or not
+    :ivar added: scopes seen for the first time
+    :ivar returned: scopes that were inactive and are listed again
+    :ivar retired: scopes that are no longer listed, rated to their end, now inactive
+    """
+
+    states: Sequence[State]
+    added: Sequence[Scope] = ()
+    returned: Sequence[Scope] = ()
+    retired: Sequence[Scope] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RatedBatch:
+    """One transaction's worth of work.
+
+    :ivar window: the periods that were rated; every state has ``rated_until == window.begin``
+    :ivar states: the scopes that were rated, used or silent
+    :ivar series: what they used; scopes in it are scopes of ``states``
+    :ivar rules_version: version of the rule book that priced them
+    """
+
+    window: Window
+    states: Sequence[State]
+    series: Sequence[RatedSeries]
+    rules_version: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Committed:
+    """What a commit did.
+
+    :ivar frames: number of frames written
+    :ivar lost: scopes that another processor had rated already; nothing of theirs was written
+    """
+
+    frames: int
+    lost: Sequence[Scope] = ()
+
+
+class Ledger(abc.ABC):
+    """Keeps frames, totals and states; the orchestrator's view of a storage."""
+
+    @abc.abstractmethod
+    def observe(
+        self,
+        scopes: Collection[Scope],
+        now: datetime.datetime,
+        start: datetime.datetime,
+        resume: datetime.datetime,
+    ) -> Observation:
+        """Note which scopes the fetcher lists at ``now``.
+
+        A new scope starts at ``start``. One that comes back resumes at ``resume`` or at
+        its old ``rated_until``, whichever is later. One that is not listed and has been
+        rated up to when it was last seen becomes inactive.
+
+        :raises ratekit.errors.TryLater: the database did not answer
+        """
+
+    @abc.abstractmethod
+    def commit(self, batch: RatedBatch) -> Committed:
+        """Write frames, totals and new states in one transaction, by compare-and-swap.
+
+        :raises ratekit.errors.RulesChanged: the rules are no longer at ``rules_version``;
+            nothing was written
+        :raises ratekit.errors.TryLater: the database did not answer
+        :raises ratekit.errors.OperatorError: it cannot hold these values
+        """
+
+    @abc.abstractmethod
+    def postpone(self, states: Collection[State], error: str, retry_at: datetime.datetime) -> None:
+        """Note that these scopes failed with ``error`` and are not to be tried before."""
+
+
+class RuleStore(abc.ABC):
+    """Keeps price rules and their history."""
+
+    @abc.abstractmethod
+    def read(self, known: RuleBook | None = None) -> RuleBook:
+        """Return all rules; ``known`` itself when nothing has changed since.
+
+        :raises ratekit.errors.TryLater: the database did not answer
+        """
+
+    @abc.abstractmethod
+    def change(
+        self,
+        version: int,
+        close: Collection[tuple[Rule, datetime.datetime]],
+        add: Collection[Rule],
+        now: datetime.datetime,
+    ) -> int:
+        """End the rules of ``close`` at the given times and add new ones, in one transaction.
+
+        :param version: the book's version that the change was made for
+        :returns: the book's new version
+        :raises ratekit.errors.OperatorError: the book has changed since ``version``
+        """
+
+    @abc.abstractmethod
+    def rated_until(self) -> datetime.datetime | None:
+        """Return the end of the last period that was rated for any scope; None: none was."""
+
+
+class Reports(abc.ABC):
+    """Answers operators' questions; reads only."""
+
+    @abc.abstractmethod
+    def scopes(self) -> Sequence[StateRow]:
+        """Return all scopes, by name and id."""
+
+    @abc.abstractmethod
+    def summary(
+        self, selection: Selection, groupby: Sequence[str], zone: datetime.tzinfo
+    ) -> Sequence[SummaryRow]:
+        """Return exact sums, one row a group, in the order of the groups.
+
+        :param groupby: of ``scope``, ``metric``, ``hour``, ``day``, ``month``, and any label
+        :param zone: where hours, days and months begin
+        """
+
+    @abc.abstractmethod
+    def frames(self, selection: Selection, limit: int | None = None) -> Iterator[FrameRow]:
+        """Yield frames by begin, scope, metric and labels."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Storage:
+    """What a storage driver offers, one part for each kind of user."""
+
+    ledger: Ledger
+    rules: RuleStore
+    reports: Reports

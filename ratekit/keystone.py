@@ -1,0 +1,65 @@
+"""Authenticated sessions from a section of the configuration."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from keystoneauth1 import adapter, exceptions, loading, session
+
+from ratekit import errors
+
+
+def open_session(conf: Any, group: str) -> session.Session:
+    """Return a session with the auth plug-in and TLS settings of ``[group]``.
+
+    :raises ratekit.errors.OperatorError: the section does not say how to authenticate
+    """
+    section = conf[group]
+    try:
+        auth = loading.load_auth_from_conf_options(conf, group)
+    except (exceptions.NoMatchingPlugin, exceptions.MissingRequiredOptions) as error:
+        raise errors.OperatorError(f"[{section.auth_section or group}] {error}") from None
+    if auth is None:
+        raise errors.OperatorError(
+            f"[{section.auth_section or group}] auth_type is not set; expected e.g. 'password'"
+        )
+    verify = False if section.insecure else section.cafile or True
+    cert = (section.certfile, section.keyfile) if section.keyfile else section.certfile
+    return session.Session(auth=auth, verify=verify, cert=cert or None, timeout=section.timeout)
+
+
+def open_adapter(conf: Any, group: str) -> adapter.Adapter:
+    """Return an adapter for the identity API with the settings of ``[group]``."""
+    return adapter.Adapter(
+        open_session(conf, group),
+        service_type="identity",
+        interface="public",
+        region_name=conf[group].region_name,
+        min_version="3",
+        max_version="3.latest",
+        connect_retries=1,
+    )
+
+
+@contextlib.contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Turn keystoneauth's errors into ratekit's, naming ``what`` was asked.
+
+    :raises ratekit.errors.TryLater: no answer, or one that says to come back
+    :raises ratekit.errors.OperatorError: refused
+    """
+    try:
+        yield
+    except (exceptions.ConnectFailure, exceptions.ConnectionError) as error:
+        raise errors.TryLater(f"{what} does not answer: {one_line(error)}") from error
+    except (exceptions.HttpServerError, exceptions.TooManyRequests) as error:
+        raise errors.TryLater(f"{what} answered {error.http_status}: {one_line(error)}") from error
+    except exceptions.ClientException as error:
+        raise errors.OperatorError(f"{what} refused: {one_line(error)}") from error
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error's text on one line."""
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,243 @@
+"""YAML files that operators write: read exactly, and every mistake with its line.
+
+The only import of PyYAML. Numbers keep their text: a cost of ``0.020`` arrives as
+``Decimal('0.020')`` and never passes through a binary float.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import pydantic
+import yaml
+
+from ratekit import errors
+
+T = TypeVar("T")
+Path = tuple[str | int, ...]
+
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)\Z")
+_DECIMAL = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?\Z")
+_TAG = "tag:yaml.org,2002:"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Document:
+    """A YAML file's content.
+
+    :ivar file: path as it was given
+    :ivar data: dicts, lists, str, int, Decimal, bool and None
+    :ivar lines: line of each place, counted from 1; a key's place has the key's line
+    """
+
+    file: str
+    data: Any
+    lines: Mapping[Path, int]
+
+    def line(self, path: Path) -> int | None:
+        """Return the line of ``path``, or of the nearest place around it."""
+        while path not in self.lines and path:
+            path = path[:-1]
+        return self.lines.get(path)
+
+    def mistake(self, path: Path, expected: str) -> errors.Mistake:
+        """Return a mistake at ``path``."""
+        return errors.Mistake(self.file, self.line(path), dotted(path), expected)
+
+
+def dotted(path: Path) -> str:
+    """Write a place as people do: ``('a', 0, 'b')`` is ``a[0].b``."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return ``' (did you mean x?)'`` where one of ``known`` is close, else nothing."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def read(path: str) -> Document:
+    """Read a YAML file.
+
+    :raises ratekit.errors.BadInput: it is missing, unreadable, not YAML, or has a key twice
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise _refusal(path, None, f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise _refusal(path, None, f"is not UTF-8 text: {error.reason}") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        line = mark.line + 1 if mark else None
+        raise _refusal(path, line, f"is not YAML: {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise _refusal(path, None, f"is not YAML: {' '.join(str(error).split())}") from None
+    builder = _Builder(path)
+    data = builder.build(root, ()) if root is not None else None
+    if builder.mistakes:
+        raise errors.BadInput(builder.mistakes)
+    return Document(path, data, builder.lines)
+
+
+def _refusal(path: str, line: int | None, text: str) -> errors.BadInput:
+    return errors.BadInput([errors.Mistake(path, line, "", text)])
+
+
+class _Builder:
+    """Turns composed nodes into plain data and remembers where each came from."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._open: set[int] = set()
+        self.lines: dict[Path, int] = {}
+        self.mistakes: list[errors.Mistake] = []
+
+    def build(self, node: yaml.Node, path: Path) -> Any:
+        self.lines.setdefault(path, node.start_mark.line + 1)
+        if isinstance(node, yaml.ScalarNode):
+            return _scalar(node)
+        if id(node) in self._open:
+            self._wrong(node, path, "must not contain itself")
+            return None
+        self._open.add(id(node))
+        try:
+            if isinstance(node, yaml.SequenceNode):
+                return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
+            return self._mapping(node, path)
+        finally:
+            self._open.discard(id(node))
+
+    def _mapping(self, node: yaml.Node, path: Path) -> dict[str, Any]:
+        data: dict[str, Any] = {}
+        own: set[str] = set()
+        for key_node, value_node in _merged_first(node):
+            merged = key_node.tag == f"{_TAG}merge"
+            if merged:
+                data.update(self._merge(value_node, path))
+                continue
+            key = key_node.value
+            if not isinstance(key, str):
+                self._wrong(key_node, path, "keys must be plain words")
+                continue
+            if key in own:
+                self._wrong(key_node, (*path, key), "is given twice")
+                continue
+            own.add(key)
+            self.lines[(*path, key)] = key_node.start_mark.line + 1
+            data[key] = self.build(value_node, (*path, key))
+        return data
+
+    def _merge(self, node: yaml.Node, path: Path) -> dict[str, Any]:
+        """Content of a ``<<:`` key; earlier mappings win, as YAML says."""
+        nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        data: dict[str, Any] = {}
+        for part in reversed(nodes):
+            content = self.build(part, path)
+            if isinstance(content, dict):
+                data.update(content)
+            else:
+                self._wrong(part, path, "<< needs a mapping")
+        return data
+
+    def _wrong(self, node: yaml.Node, path: Path, text: str) -> None:
+        line = node.start_mark.line + 1
+        self.mistakes.append(errors.Mistake(self._file, line, dotted(path), text))
+
+
+def _merged_first(node: yaml.Node) -> Iterator[tuple[yaml.Node, yaml.Node]]:
+    """Own keys override merged ones wherever ``<<`` stands."""
+    pairs = node.value
+    yield from (pair for pair in pairs if pair[0].tag == f"{_TAG}merge")
+    yield from (pair for pair in pairs if pair[0].tag != f"{_TAG}merge")
+
+
+def _scalar(node: yaml.ScalarNode) -> str | int | Decimal | bool | None:
+    text: str = node.value
+    if node.tag == f"{_TAG}null":
+        return None
+    if node.tag == f"{_TAG}bool":
+        return bool(yaml.SafeLoader.bool_values[text.lower()])
+    # YAML 1.1 reads 010 as eight and 1:30 as ninety; such words stay text and are refused
+    # by whoever wants a number.
+    if node.tag == f"{_TAG}int" and _INTEGER.match(text):
+        return int(text)
+    if node.tag == f"{_TAG}float" and _DECIMAL.match(text):
+        return Decimal(text)
+    return text
+
+
+def validate(
+    document: Document,
+    adapter: pydantic.TypeAdapter[T],
+    not_built: Mapping[str, str] | None = None,
+) -> T:
+    """Return the document as ``adapter``'s type.
+
+    :param not_built: keys that are known but not supported, with the reason
+    :raises ratekit.errors.BadInput: with every mistake
+    """
+    try:
+        return adapter.validate_python(document.data)
+    except pydantic.ValidationError as error:
+        schema = adapter.json_schema()
+        found = [
+            _explain(document, detail, schema, not_built or {})
+            for detail in error.errors(include_url=False)
+        ]
+        raise errors.BadInput(sorted(found, key=lambda mistake: mistake.line or 0)) from None
+
+
+def _explain(
+    document: Document, detail: Any, schema: dict[str, Any], not_built: Mapping[str, str]
+) -> errors.Mistake:
+    path: Path = tuple(detail["loc"])
+    key = path[-1] if path else ""
+    match detail["type"]:
+        case "extra_forbidden" | "unexpected_keyword_argument":
+            if key in not_built:
+                return document.mistake(path, not_built[str(key)])
+            hint = nearest(str(key), _known_keys(schema, path[:-1]))
+            return document.mistake(path, f"unknown key{hint}")
+        case "missing":
+            return document.mistake(path, "is required")
+        case "model_type" | "model_attributes_type" | "dataclass_type" | "dict_type":
+            text = "expected a mapping (key: value)"
+        case "value_error" | "assertion_error":
+            return document.mistake(path, str(detail["ctx"]["error"]))
+        case "literal_error" | "enum":
+            text = f"expected {detail['ctx']['expected']}"
+        case _:
+            text = detail["msg"].replace("Input should be", "expected")
+    return document.mistake(path, f"{text}, not {_shown(detail['input'])}")
+
+
+def _shown(value: Any) -> str:
+    text = "nothing" if value is None else repr(str(value) if isinstance(value, Decimal) else value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _known_keys(schema: dict[str, Any], path: Path) -> list[str]:
+    """Names that the schema allows at ``path``."""
+    node: dict[str, Any] = schema
+    for part in (*path, None):
+        while "$ref" in node:
+            node = schema["$defs"][node["$ref"].rpartition("/")[2]]
+        if part is None:
+            break
+        inner = node.get("items") if isinstance(part, int) else None
+        inner = inner or node.get("properties", {}).get(part) or node.get("additionalProperties")
+        if not isinstance(inner, dict):
+            return []
+        node = next((one for one in inner.get("anyOf", []) if "$ref" in one), inner)
+    return list(node.get("properties", {}))
