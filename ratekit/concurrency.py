@@ -25,9 +25,10 @@ def side_by_side(function: Callable[[A], R], items: Collection[A], limit: int) -
     return [thread.wait() for thread in threads]
 
 
-def stop_event() -> StopEvent:
-    """Return a new event that ends a loop."""
-    return StopEvent()
+def spawn(function: Callable[[], None]) -> Callable[[], None]:
+    """Run ``function`` on a green thread; the returned call waits until it has ended."""
+    thread = eventlet.spawn(function)
+    return lambda: thread.wait()
 
 
 class StopEvent:

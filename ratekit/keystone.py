@@ -17,6 +17,9 @@ def open_session(conf: Any, group: str) -> session.Session:
     :raises ratekit.errors.OperatorError: the section does not say how to authenticate
     """
     section = conf[group]
+    # Once more, now that the files are read: only now is it known which section
+    # ``auth_section`` names, and there auth_type must be known as an option.
+    loading.register_auth_conf_options(conf, group)
     try:
         auth = loading.load_auth_from_conf_options(conf, group)
     except (exceptions.NoMatchingPlugin, exceptions.MissingRequiredOptions) as error:

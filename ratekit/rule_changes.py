@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from ratekit import errors
@@ -170,8 +170,7 @@ class _Planner:
     def settle(self, stored: Sequence[Rule], wanted: Sequence[Rule]) -> None:
         """Plan for one identity; both sides are sorted by start."""
         closed, added = len(self._close), len(self._add)
-        rest = [rule for rule in stored if _start(rule) < _end(rule)]
-        history = [rule for rule in rest if _end(rule) <= self._at]
+        valid = rest = [rule for rule in stored if _start(rule) < _end(rule)]
         for rule in wanted:
             partners = self._partners(rule, rest)
             if not partners:
@@ -184,7 +183,7 @@ class _Planner:
         for rule in rest:
             if _end(rule) > self._at:
                 self._close.append((rule, self._last_moment(rule, self._add[added:])))
-        self._check(history, self._close[closed:], self._add[added:])
+        self._refuse_overlaps(valid, dict(self._close[closed:]), self._add[added:])
 
     def _partners(self, rule: Rule, stored: Sequence[Rule]) -> list[Rule]:
         """Return the stored rule that ``rule`` is, and those that go on with its price."""
@@ -194,10 +193,10 @@ class _Planner:
             found = [one for one in stored if one.terms.in_force(self._at)]
         else:
             found = [one for one in stored if _start(one) < _end(rule) <= _end(one)]
-        for one in stored:
-            last = found[-1] if found else None
-            if last and _end(last) < _end(rule) and _start(one) == _end(last):
-                found += [one] if _same_price(one, rule) else []
+        if found and _same_price(rule, found[0]):
+            for one in stored:
+                if _start(one) == _end(found[-1]) < _end(rule) and _same_price(rule, one):
+                    found.append(one)
         return found
 
     def _open(self, rule: Rule, stored: Sequence[Rule]) -> None:
@@ -255,17 +254,19 @@ class _Planner:
                 moment = min(moment, max(_start(rule), _start(one)))
         return moment
 
-    def _check(
-        self,
-        history: Iterable[Rule],
-        closed: Iterable[tuple[Rule, datetime.datetime]],
-        added: Iterable[Rule],
+    def _refuse_overlaps(
+        self, stored: Iterable[Rule], ends: Mapping[Rule, datetime.datetime], added: Iterable[Rule]
     ) -> None:
-        """Refuse new rules that overlap stored ones: history stands as it is."""
-        ended = [_moved(rule, rule.terms.start, end) for rule, end in closed]
-        standing = [*history, *(rule for rule in ended if _start(rule) < _end(rule))]
+        """Refuse new rules that overlap what stands: only history can be in their way."""
+        standing = [
+            _moved(rule, rule.terms.start, ends.get(rule, rule.terms.end)) for rule in stored
+        ]
         for rule in added:
-            if any(_start(one) < _end(rule) and _start(rule) < _end(one) for one in standing):
+            # A rule that was closed at its own start takes no room.
+            if any(
+                _start(one) < min(_end(one), _end(rule)) and _start(rule) < _end(one)
+                for one in standing
+            ):
                 self._refuse(rule)
 
     def _refuse(self, rule: Rule) -> None:

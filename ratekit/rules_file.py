@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import re
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import pydantic
+
+from ratekit import errors, rule_changes, yaml_file
+from ratekit.domain import rules
+from ratekit.domain.rules import CostType, Parent, Rule, Terms
 
 #: Longest name, value or scope id that the storages hold.
 _LONGEST = 255
@@ -121,13 +127,13 @@ class _Level(_Entry):
 
 
 class _Field(_Strict):
-    mappings: tuple[_Value, ...] = ()
-    thresholds: tuple[_Level, ...] = ()
+    mappings: list[_Value] = []
+    thresholds: list[_Level] = []
 
 
 class _Service(_Strict):
-    mappings: tuple[_Entry, ...] = ()
-    thresholds: tuple[_Level, ...] = ()
+    mappings: list[_Entry] = []
+    thresholds: list[_Level] = []
     fields: dict[Name, _Field] = {}
 
 

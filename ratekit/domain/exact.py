@@ -44,8 +44,9 @@ def round_ratio(numerator: int, denominator: int, places: int) -> Decimal:
     One rounding only, however long the exact quotient is. ``denominator`` is positive.
     """
     scaled, rest = divmod(numerator * 10**places, denominator)
-    twice = 2 * rest
-    if twice > denominator or (twice == denominator and scaled & 1):
-        scaled += 1
+    if rest:
+        twice = 2 * rest
+        if twice > denominator or (twice == denominator and scaled & 1):
+            scaled += 1
     # A Decimal's exponent says where the point is, so nothing is computed here.
     return Decimal(scaled).scaleb(-places, context=EXACT)

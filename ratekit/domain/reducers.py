@@ -25,7 +25,7 @@ class Reducer:
 
 
 def _total(values: Sequence[Decimal]) -> Decimal:
-    return functools.reduce(EXACT.add, values)
+    return values[0] if len(values) == 1 else functools.reduce(EXACT.add, values)
 
 
 def _median(values: Sequence[Decimal]) -> tuple[Decimal, int]:

@@ -13,6 +13,7 @@ import decimal
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from typing import NamedTuple
 
 from ratekit.domain import exact
 from ratekit.domain.exact import EXACT
@@ -27,8 +28,7 @@ Instant = datetime.datetime
 Labels = tuple[str | None, ...]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Revision:
+class Revision(NamedTuple):
     """One stretch of a resource's life with unchanging attributes.
 
     :ivar labels: the configured labels' values
@@ -87,7 +87,8 @@ class _Pool:
         Revisions that share a bucket see one value, so it counts once: the view of the one
         that covers most.
         """
-        if cover > self.covers.get(begin, 0):
+        known = self.covers.get(begin)
+        if known is None or cover > known:
             self.values[begin] = _undo_cover(value, cover)
             self.covers[begin] = cover
 
@@ -104,6 +105,9 @@ def usages(
 
     :param revisions: those the back end returned, by start
     """
+    if len(revisions) == 1 and revisions[0].end is None:
+        yield from _usages_of_one(revisions[0], how)
+        return
     for period, pools in _pooled(revisions, how).items():
         if len(pools) == 1:
             ((labels, pool),) = pools.items()
@@ -115,6 +119,27 @@ def usages(
             shares = _shares(period, pools, revisions, how.step)
             for labels, pool in pools.items():
                 yield labels, period, _quantity(pool, shares[labels], how)
+
+
+def _usages_of_one(revision: Revision, how: Reduction) -> Iterable[tuple[Labels, Instant, Decimal]]:
+    """The same for a resource that has not changed, as nearly all have not.
+
+    Its one revision covers every bucket whole and shares with nobody.
+    """
+    earliest = revision.start - how.step - how.patience
+    period_of, labels, quantity = how.period_of, revision.labels, how.quantity
+    values: dict[Instant, list[Decimal]] = {}
+    for begin, value in revision.buckets:
+        period = period_of.get(begin)
+        if period is None or period <= earliest:
+            continue
+        if period in values:
+            values[period].append(value)
+        else:
+            values[period] = [value]
+    for period, ordered in values.items():
+        total, parts = how.reducer.reduce(ordered)
+        yield labels, period, quantity(total, parts, WHOLE)
 
 
 def _pooled(revisions: Sequence[Revision], how: Reduction) -> dict[Instant, Pools]:

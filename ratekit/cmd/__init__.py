@@ -1,0 +1,1 @@
+"""The doors: ratekit-processor, ratekit-dbsync and ratekit."""

@@ -1,0 +1,1 @@
+"""Rating modules: rules to prices, without network, database or clock."""

@@ -1,0 +1,28 @@
+"""The rating module that charges nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Self
+
+from ratekit.domain.rules import RuleBook
+from ratekit.domain.series import Series
+from ratekit.interfaces import Pricer, RatingModule
+
+
+class Noop(RatingModule):
+    """Leaves every price as it is; for running the daemon without price rules."""
+
+    @classmethod
+    def from_conf(cls, conf: Any) -> Self:
+        """Build; there is nothing to configure."""
+        return cls()
+
+    def compile(self, book: RuleBook) -> Pricer:
+        """Return what hands back the prices it is given."""
+        return _unchanged
+
+
+def _unchanged(series: Series, prices: Sequence[Decimal]) -> Sequence[Decimal]:
+    return prices

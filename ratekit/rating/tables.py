@@ -1,0 +1,150 @@
+"""Hashmap rules as look-up tables, one for each stretch of time in which none changes."""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+import datetime
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from ratekit.domain import rules
+from ratekit.domain.rules import Terms
+from ratekit.rating import calendar_fields
+
+#: Name of a group; rules without a group form the group None.
+Group = str | None
+
+#: Stand-ins for "for ever", so that one comparison answers whether an instant is inside.
+BEGINNING = datetime.datetime.min.replace(tzinfo=datetime.UTC)
+FOREVER = datetime.datetime.max.replace(tzinfo=datetime.UTC)
+
+_KEPT_TABLES = 64
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ladder:
+    """Thresholds of one parent and group.
+
+    :ivar levels: ascending
+    :ivar terms: one for each level
+    """
+
+    levels: tuple[Decimal, ...]
+    terms: tuple[Terms, ...]
+
+    def best(self, number: Decimal) -> tuple[Decimal, Terms] | None:
+        """Return the highest level that is not above ``number``, with its terms."""
+        index = bisect.bisect_right(self.levels, number) - 1
+        return (self.levels[index], self.terms[index]) if index >= 0 else None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Node:
+    """Rules of one parent: a service, or one of its fields.
+
+    :ivar mappings: by the label's text; a service's are all under None
+    :ivar ladders: thresholds
+    """
+
+    mappings: Mapping[str | None, Mapping[Group, Terms]]
+    ladders: Mapping[Group, Ladder]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Table:
+    """Rules of one service in force at any instant of ``[since, until)``.
+
+    A parent may have two nodes: the general one, then that of a scope's own rules.
+
+    :ivar service: nodes of the service itself
+    :ivar fields: nodes of its fields, in the order of the fields' names
+    :ivar calendar: whether a field of the calendar is among them
+    """
+
+    since: datetime.datetime
+    until: datetime.datetime
+    service: tuple[Node, ...]
+    fields: tuple[tuple[str, tuple[Node, ...]], ...]
+    calendar: bool
+
+
+def overlay(general: Table, own: Table) -> Table:
+    """Return general rules and a scope's own as one table, for as long as both hold.
+
+    Costs a look at each field and none at the rules: so a thousand scopes with a rule
+    each need no thousand copies of the price list.
+    """
+    fields = dict(general.fields)
+    for name, nodes in own.fields:
+        fields[name] = fields.get(name, ()) + nodes
+    return Table(
+        since=max(general.since, own.since),
+        until=min(general.until, own.until),
+        service=general.service + own.service,
+        fields=tuple(sorted(fields.items(), key=_name)),
+        calendar=general.calendar or own.calendar,
+    )
+
+
+class Layer:
+    """Rules of one service that are general, or that one scope has of its own."""
+
+    def __init__(self, members: Iterable[rules.Rule]) -> None:
+        self._rules = tuple(members)
+        ends = {rule.terms.start for rule in self._rules} | {rule.terms.end for rule in self._rules}
+        self._bounds = [BEGINNING, *sorted(bound for bound in ends if bound), FOREVER]
+        self._tables: dict[int, Table] = {}
+
+    def at(self, instant: datetime.datetime) -> Table:
+        """Return the table for ``instant``, made when it is first asked for."""
+        index = bisect.bisect_right(self._bounds, instant, 1, len(self._bounds) - 1)
+        table = self._tables.get(index)
+        if table is None:
+            table = _table(self._rules, self._bounds[index - 1], self._bounds[index])
+            if len(self._tables) >= _KEPT_TABLES:
+                # Time goes forward: the oldest table is the least likely to be asked again.
+                del self._tables[min(self._tables)]
+            self._tables[index] = table
+        return table
+
+
+def _table(
+    members: Iterable[rules.Rule], since: datetime.datetime, until: datetime.datetime
+) -> Table:
+    by_field: dict[str | None, list[rules.Rule]] = {}
+    for rule in members:
+        if rule.terms.in_force(since):
+            by_field.setdefault(rule.parent.field, []).append(rule)
+    service = (_node(by_field.pop(None, ())),)
+    fields = {name: (_node(own),) for name, own in by_field.items() if name is not None}
+    return Table(
+        since=since,
+        until=until,
+        service=service,
+        fields=tuple(sorted(fields.items(), key=_name)),
+        calendar=not calendar_fields.NAMES.isdisjoint(fields),
+    )
+
+
+def _name(field: tuple[str, object]) -> str:
+    return field[0]
+
+
+def _node(members: Iterable[rules.Rule]) -> Node:
+    mappings: dict[str | None, dict[Group, Terms]] = {}
+    thresholds: dict[Group, list[rules.Threshold]] = {}
+    for rule in members:
+        if isinstance(rule, rules.Mapping):
+            mappings.setdefault(rule.value, {})[rule.terms.group] = rule.terms
+        else:
+            thresholds.setdefault(rule.terms.group, []).append(rule)
+    return Node(mappings, {group: _ladder(steps) for group, steps in thresholds.items()})
+
+
+def _ladder(thresholds: list[rules.Threshold]) -> Ladder:
+    thresholds.sort(key=lambda threshold: threshold.level)
+    return Ladder(
+        levels=tuple(threshold.level for threshold in thresholds),
+        terms=tuple(threshold.terms for threshold in thresholds),
+    )

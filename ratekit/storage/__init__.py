@@ -1,0 +1,1 @@
+"""Keeps states, frames, totals and price rules in a SQL database."""

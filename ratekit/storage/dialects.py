@@ -1,0 +1,93 @@
+"""Where databases differ: exact sums, inserts that ignore what is there, bulk writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import GenericFunction
+
+from ratekit.domain.exact import EXACT, ZERO
+
+
+class exact_sum(GenericFunction[Decimal]):  # noqa: N801 -- written like a function in queries
+    """The sum of a column of exact decimals; NULL of no rows."""
+
+    inherit_cache = True
+
+    def __init__(self, column: sa.ColumnElement[Decimal]) -> None:
+        super().__init__(column)
+        self.type = column.type
+
+
+@compiles(exact_sum)
+def _sum(element: exact_sum, compiler: SQLCompiler, **kwargs: Any) -> str:
+    return f"sum({compiler.process(element.clauses, **kwargs)})"
+
+
+@compiles(exact_sum, "sqlite")
+def _sum_on_sqlite(element: exact_sum, compiler: SQLCompiler, **kwargs: Any) -> str:
+    return f"exact_sum({compiler.process(element.clauses, **kwargs)})"
+
+
+class TextSum:
+    """SQLite's exact_sum: adds up decimals kept as text."""
+
+    def __init__(self) -> None:
+        self._sum = ZERO
+        self._seen = False
+
+    def step(self, text: str | None) -> None:
+        """Add one value."""
+        if text is not None:
+            self._sum = EXACT.add(self._sum, Decimal(text))
+            self._seen = True
+
+    def finalize(self) -> str | None:
+        """Return the sum as text."""
+        return str(self._sum) if self._seen else None
+
+
+def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert ``rows``; one that violates a unique key is there already and is left alone."""
+    statement: sa.Insert
+    match connection.dialect.name:
+        case "sqlite":
+            statement = sqlite.insert(table).on_conflict_do_nothing()
+        case "postgresql":
+            statement = postgresql.insert(table).on_conflict_do_nothing()
+        case _:
+            # INSERT IGNORE would also cut text that is too long.
+            statement = mysql.insert(table).on_duplicate_key_update(id=table.c.id)
+    connection.execute(statement, rows)
+
+
+def insert_many(
+    connection: sa.Connection,
+    table: sa.Table,
+    columns: Sequence[str],
+    rows: Iterable[tuple[str | int, ...]],
+) -> None:
+    """Insert very many rows in the fastest way the driver has.
+
+    :param rows: values as the database writes them: numbers and instants as text
+    """
+    dialect = connection.dialect
+    quote = dialect.identifier_preparer.quote
+    target = f"{quote(table.name)} ({', '.join(quote(column) for column in columns)})"
+    if dialect.name == "postgresql":
+        driver: Any = connection.connection.driver_connection
+        with driver.cursor() as cursor, cursor.copy(f"COPY {target} FROM STDIN") as copy:
+            write = copy.write_row
+            for row in rows:
+                write(row)
+        return
+    mark = "?" if dialect.paramstyle == "qmark" else "%s"
+    marks = ", ".join([mark] * len(columns))
+    if many := list(rows):
+        connection.exec_driver_sql(f"INSERT INTO {target} VALUES ({marks})", many)

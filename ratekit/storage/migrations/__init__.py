@@ -1,0 +1,1 @@
+"""The one alembic tree of ratekit's tables."""

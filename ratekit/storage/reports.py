@@ -1,0 +1,96 @@
+"""Answers operators' questions; reads only."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Sequence
+
+import sqlalchemy as sa
+
+from ratekit.domain.reports import FrameRow, Selection, StateRow, SummaryRow
+from ratekit.interfaces import Reports
+from ratekit.storage import selecting
+from ratekit.storage.descriptors import labels
+from ratekit.storage.engine import Database
+from ratekit.storage.schema import DESCRIPTORS, FRAMES, SCOPES
+from ratekit.storage.summary import summarize
+
+
+class SqlReports(Reports):
+    """Reads states, totals and frames, each report in one snapshot.
+
+    :param database: at the newest revision
+    :param scope_key: only scopes of this key are reported
+    """
+
+    def __init__(self, database: Database, scope_key: str) -> None:
+        self._database = database
+        self._scope_key = scope_key
+
+    def scopes(self) -> Sequence[StateRow]:
+        """Return all scopes, active or not, by name and id."""
+        query = sa.select(
+            SCOPES.c.scope_id,
+            SCOPES.c.name,
+            SCOPES.c.rated_until,
+            SCOPES.c.active,
+            SCOPES.c.failures,
+            SCOPES.c.last_error,
+            SCOPES.c.retry_at,
+        ).where(SCOPES.c.scope_key == self._scope_key)
+        with self._database.reading() as connection:
+            rows = [StateRow(*row) for row in connection.execute(query)]
+        # Here, since databases differ in how they order letters.
+        return sorted(rows, key=lambda row: (row.name, row.id))
+
+    def summary(
+        self, selection: Selection, groupby: Sequence[str], zone: datetime.tzinfo
+    ) -> Sequence[SummaryRow]:
+        """Return exact sums, one row a group that has frames, in the order of the groups.
+
+        From totals, unless ``groupby`` has a label; a label that a frame lacks is None and
+        comes first.
+        """
+        with self._database.reading() as connection:
+            return summarize(connection, self._scope_key, selection, groupby, zone)
+
+    def frames(self, selection: Selection, limit: int | None = None) -> Iterator[FrameRow]:
+        """Yield frames by begin, scope, metric and labels, from one snapshot.
+
+        It holds a connection until it is exhausted or closed.
+        """
+        query = (
+            selecting.frames(selection, self._scope_key)
+            .join(DESCRIPTORS, DESCRIPTORS.c.id == FRAMES.c.descriptor_id)
+            .add_columns(
+                FRAMES.c.begin,
+                SCOPES.c.scope_id,
+                DESCRIPTORS.c.metric,
+                DESCRIPTORS.c.unit,
+                FRAMES.c.quantity,
+                FRAMES.c.price,
+                DESCRIPTORS.c.groupby,
+                DESCRIPTORS.c.metadata,
+            )
+            .order_by(
+                FRAMES.c.begin,
+                SCOPES.c.scope_id,
+                DESCRIPTORS.c.metric,
+                DESCRIPTORS.c.groupby,
+                DESCRIPTORS.c.metadata,
+                DESCRIPTORS.c.unit,
+            )
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            for row in connection.execute(query, execution_options=selecting.STREAMED):
+                yield FrameRow(
+                    begin=row.begin,
+                    scope=row.scope_id,
+                    metric=row.metric,
+                    unit=row.unit,
+                    quantity=row.quantity,
+                    price=row.price,
+                    groupby=labels(row.groupby),
+                    metadata=labels(row.metadata),
+                )

@@ -1,0 +1,193 @@
+"""Price rules and their history: the ``hashmap_*`` tables."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from ratekit.domain.rules import CostType, Parent, Rule, RuleBook, Terms, Threshold
+from ratekit.domain.rules import Mapping as MappingRule
+from ratekit.interfaces import RuleStore
+from ratekit.storage import versions
+from ratekit.storage.dialects import insert_new
+from ratekit.storage.engine import Database
+from ratekit.storage.schema import FIELDS, GROUPS, MAPPINGS, SCOPES, SERVICES, THRESHOLDS
+
+
+class SqlRules(RuleStore):
+    """Keeps rules; a rule is closed, never changed or deleted.
+
+    :param database: at the newest revision
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def read(self, known: RuleBook | None = None) -> RuleBook:
+        """Return all rules, by three queries; ``known`` by one when nothing has changed."""
+        with self._database.reading() as connection:
+            version = versions.read(connection)
+            if known is not None and known.version == version:
+                return known
+            mappings = [_mapping(row) for row in _rows(connection, MAPPINGS)]
+            thresholds = [_threshold(row) for row in _rows(connection, THRESHOLDS)]
+        return RuleBook(version, (*mappings, *thresholds))
+
+    def change(
+        self,
+        version: int,
+        close: Collection[tuple[Rule, datetime.datetime]],
+        add: Collection[Rule],
+        now: datetime.datetime,
+    ) -> int:
+        """End and add rules in one transaction; commits of frames wait for it.
+
+        :raises ValueError: a rule to close that is not stored
+        """
+        with self._database.writing() as connection:
+            # First, since it keeps everybody else out.
+            changed = versions.advance(connection, version)
+            _close(connection, close, now)
+            _add(connection, add, now)
+        return changed
+
+    def rated_until(self) -> datetime.datetime | None:
+        """Return the end of the last period that was rated for any scope, active or not.
+
+        It is noted with each commit, for silent scopes too; where a scope starts or resumes
+        is not taken for something rated.
+        """
+        with self._database.reading() as connection:
+            found: datetime.datetime | None = connection.execute(
+                sa.select(sa.func.max(SCOPES.c.last_rated))
+            ).scalar()
+        return found
+
+
+def _rows(connection: sa.Connection, table: sa.Table) -> Iterable[sa.RowMapping]:
+    """Read rules with the names of what they hang on, oldest first."""
+    service = sa.func.coalesce(table.c.service_id, FIELDS.c.service_id)
+    joined = (
+        table.outerjoin(FIELDS, FIELDS.c.id == table.c.field_id)
+        .outerjoin(SERVICES, SERVICES.c.id == service)
+        .outerjoin(GROUPS, GROUPS.c.id == table.c.group_id)
+    )
+    names = (
+        SERVICES.c.name.label("service"),
+        FIELDS.c.name.label("field"),
+        GROUPS.c.name.label("group"),
+    )
+    query = sa.select(table, *names).select_from(joined).order_by(table.c.id)
+    return connection.execute(query).mappings()
+
+
+def _mapping(row: sa.RowMapping) -> MappingRule:
+    return MappingRule(_parent(row), row["value"], _terms(row), row["id"])
+
+
+def _threshold(row: sa.RowMapping) -> Threshold:
+    return Threshold(_parent(row), row["level"], _terms(row), row["id"])
+
+
+def _parent(row: sa.RowMapping) -> Parent:
+    return Parent(row["service"], row["field"])
+
+
+def _terms(row: sa.RowMapping) -> Terms:
+    return Terms(
+        cost=row["cost"],
+        type=CostType(row["type"]),
+        group=row["group"],
+        scope=row["scope"],
+        start=row["start"],
+        end=row["end"],
+    )
+
+
+def _table(rule: Rule) -> sa.Table:
+    return MAPPINGS if isinstance(rule, MappingRule) else THRESHOLDS
+
+
+def _close(
+    connection: sa.Connection,
+    close: Collection[tuple[Rule, datetime.datetime]],
+    now: datetime.datetime,
+) -> None:
+    if any(rule.id is None for rule, _ in close):
+        raise ValueError("only a rule that was read from the store can be closed")
+    for table in (MAPPINGS, THRESHOLDS):
+        statement = (
+            table.update()
+            .where(table.c.id == sa.bindparam("key"))
+            .values(end=sa.bindparam("until"), closed_at=now)
+        )
+        rows = [{"key": rule.id, "until": end} for rule, end in close if _table(rule) is table]
+        if rows and connection.execute(statement, rows).rowcount != len(rows):
+            raise ValueError("a rule to close is not in the store")
+
+
+def _add(connection: sa.Connection, add: Collection[Rule], now: datetime.datetime) -> None:
+    services = _ids(connection, SERVICES, {(rule.parent.service,) for rule in add})
+    fields = _ids(
+        connection,
+        FIELDS,
+        {
+            (services[rule.parent.service,], rule.parent.field)
+            for rule in add
+            if rule.parent.field is not None
+        },
+    )
+    groups = _ids(
+        connection, GROUPS, {(rule.terms.group,) for rule in add if rule.terms.group is not None}
+    )
+    for table in (MAPPINGS, THRESHOLDS):
+        rows = [
+            {
+                **_own(rule),
+                **_hung(rule, services, fields),
+                "group_id": groups.get((rule.terms.group,)),
+                "created_at": now,
+            }
+            for rule in add
+            if _table(rule) is table
+        ]
+        if rows:
+            connection.execute(table.insert(), rows)
+
+
+def _own(rule: Rule) -> dict[str, Any]:
+    """Return the columns that hold a rule's own values."""
+    terms = rule.terms
+    special = {"value": rule.value} if isinstance(rule, MappingRule) else {"level": rule.level}
+    return {
+        "scope": terms.scope,
+        "cost": terms.cost,
+        "type": terms.type.value,
+        "start": terms.start,
+        "end": terms.end,
+        **special,
+    }
+
+
+_Ids = Mapping[tuple[Any, ...], int]
+
+
+def _hung(rule: Rule, services: _Ids, fields: _Ids) -> dict[str, int | None]:
+    """Return the columns that say what a rule hangs on: its service, or else its field."""
+    service = services[rule.parent.service,]
+    if rule.parent.field is None:
+        return {"service_id": service, "field_id": None}
+    return {"service_id": None, "field_id": fields[service, rule.parent.field]}
+
+
+def _ids(connection: sa.Connection, table: sa.Table, wanted: set[tuple[Any, ...]]) -> _Ids:
+    """Return ids of services, fields or groups by their key, creating those that are new."""
+    if not wanted:
+        return {}
+    names = [column.name for column in table.c if column.name != "id"]
+    insert_new(connection, table, [dict(zip(names, key, strict=True)) for key in sorted(wanted)])
+    rows = connection.execute(sa.select(table.c.id, *(table.c[name] for name in names)))
+    return {tuple(row[1:]): row[0] for row in rows}

@@ -1,0 +1,52 @@
+"""The storage driver ``sql``: where its parts meet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ratekit.interfaces import Storage
+from ratekit.storage import migrate
+from ratekit.storage.engine import Database
+from ratekit.storage.ledger import SqlLedger
+from ratekit.storage.reports import SqlReports
+from ratekit.storage.rules import SqlRules
+from ratekit.storage.states import Origin
+
+
+class SqlStorage:
+    """What the namespace ``ratekit.storage`` calls ``sql``."""
+
+    @classmethod
+    def from_conf(cls, conf: Any) -> Storage:
+        """Open the database of a loaded ``oslo_config.cfg.ConfigOpts``.
+
+        :raises: as :func:`open_storage`
+        """
+        return open_storage(
+            conf.database.connection,
+            scope_key=conf.collect.scope_key,
+            fetcher=conf.fetcher.backend,
+            collector=conf.collect.collector,
+        )
+
+
+def open_storage(url: str, *, scope_key: str, fetcher: str, collector: str) -> Storage:
+    """Open a database that is at the newest revision.
+
+    No connection stays open behind this call, so the process may fork after it.
+
+    :param url: SQLAlchemy URL
+    :param scope_key: only scopes of this key are rated and reported
+    :param fetcher: name that is kept with new scopes, for people
+    :param collector: the same
+    :raises ratekit.errors.OperatorError: the database cannot be used as it is
+    :raises ratekit.errors.TryLater: it did not answer
+    """
+    database = Database(url)
+    migrate.require_head(database)
+    origin = Origin(scope_key=scope_key, fetcher=fetcher, collector=collector)
+    return Storage(
+        ledger=SqlLedger(database, origin),
+        rules=SqlRules(database),
+        reports=SqlReports(database, scope_key),
+    )

@@ -1,0 +1,161 @@
+"""How long a catch-up takes on the real stack, beside bare requests for the same data.
+
+    python -m tests.bench.bench_cycle [--dir DIR] [--projects 40 --instances 20 --hours 7]
+
+Prints medians over rounds in which bare requests and whole passes take turns, so that a
+machine whose speed drifts does not favour either. Both read everything that a pass needs
+with the same requests; a pass also prices it and stores it in a fresh PostgreSQL database.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import logging
+import pathlib
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from ratekit import metrics_file, plugins
+from ratekit.domain.metric import Metric
+from tests import stack
+from tests.functional.conftest import Office, postgresql_url
+
+#: Metrics of the comparison in the design's budgets: three.
+NAMES = ("instance", "volume.size", "ip.floating")
+RULES = pathlib.Path(__file__).parents[1] / "functional/rules.yml"
+
+
+class Requests(logging.Handler):
+    """Counts keystoneauth's requests by the end of their path."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.counts: dict[str, int] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        for path in ("/v1/aggregates", "/v1/resource_type", "/role_assignments", "/auth/tokens"):
+            if text.startswith("REQ:") and path in text:
+                self.counts[path] = self.counts.get(path, 0) + 1
+
+
+def bare(office: Office, metrics: tuple[Metric, ...]) -> float:
+    """Seconds that one request a metric for all scopes and periods takes, answers read."""
+    session = office.cloud.session()
+    plan = office.plan
+    begun = time.perf_counter()
+    for metric in metrics:
+        args: Any = metric.extra_args
+        groupby = {*metric.groupby, *metric.metadata, "id", "project_id"}
+        answer = session.post(
+            office.cloud.gnocchi_url + "/v1/aggregates",
+            params={
+                "groupby": sorted({*groupby, "revision_start", "revision_end"}),
+                "use_history": "true",
+                "start": plan.begin.isoformat(),
+                "stop": plan.end.isoformat(),
+                "granularity": args.force_granularity,
+            },
+            json={
+                "operations": ["aggregate", "max", ["metric", metric.name, "mean"]],
+                "resource_type": args.resource_type,
+                "search": {"in": {"project_id": sorted(office.cloud.project_ids.values())}},
+            },
+        )
+        json.loads(answer.content)
+    return time.perf_counter() - begun
+
+
+def whole_pass(office: Office, metrics_path: pathlib.Path) -> tuple[float, float, int]:
+    """Seconds, own CPU seconds and frames of one catch-up into a fresh database."""
+    office.conf.set_override("metrics_conf", str(metrics_path), group="collect")
+    begun, cpu = time.perf_counter(), time.process_time()
+    outcome = office.rate()
+    return time.perf_counter() - begun, time.process_time() - cpu, outcome.frames
+
+
+@contextlib.contextmanager
+def cloud(options: argparse.Namespace, folder: pathlib.Path) -> Iterator[stack.Stack]:
+    """The running stack of --dir, or a new one."""
+    if options.dir:
+        yield stack.running(options.dir)
+        return
+    try:
+        yield stack.up(
+            folder / "cloud",
+            projects=options.projects,
+            instances=options.instances,
+            hours=options.hours,
+        )
+    finally:
+        stack.down(folder / "cloud")
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--dir", help="folder of a running stack")
+    parser.add_argument("--projects", type=int, default=40)
+    parser.add_argument("--instances", type=int, default=20)
+    parser.add_argument("--hours", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name, cloud(options, pathlib.Path(name)) as running:
+        measure(running, pathlib.Path(name), options.rounds)
+
+
+def measure(running: stack.Stack, folder: pathlib.Path, rounds: int) -> None:
+    """Take turns and print medians."""
+
+    def new_office() -> Office:
+        office = Office(running, postgresql_url(running, folder))
+        office.apply(RULES)
+        return office
+
+    office = new_office()
+    metrics_path = _three_metrics(office, folder)
+    collector = plugins.load(plugins.COLLECTORS, "gnocchi").from_conf(office.conf)
+    metrics = metrics_file.load(str(metrics_path), collector)
+    bare(office, metrics)
+    rows = []
+    for _ in range(rounds):
+        alone = bare(office, metrics)
+        rows.append((alone, *whole_pass(new_office(), metrics_path)))
+    counter = Requests()
+    logger = logging.getLogger("keystoneauth")
+    logger.addHandler(counter)
+    logger.setLevel(logging.DEBUG)
+    whole_pass(new_office(), metrics_path)
+    frames = rows[0][3]
+    print(f"{len(running.project_ids)} projects, {office.plan.begin} to {office.plan.end}")
+    print(f"frames a pass                    {frames}")
+    print(f"bare requests, seconds           {statistics.median(row[0] for row in rows):.2f}")
+    print(f"ratekit's pass, seconds          {statistics.median(row[1] for row in rows):.2f}")
+    print(f"ratio, pair by pair              {statistics.median(r[1] / r[0] for r in rows):.2f}")
+    print(
+        "own CPU a frame, microseconds    "
+        f"{statistics.median(row[2] / row[3] for row in rows) * 1e6:.1f}"
+    )
+    for path, count in sorted(counter.counts.items()):
+        print(f"requests to {path:<20} {count}")
+
+
+def _three_metrics(office: Office, folder: pathlib.Path) -> pathlib.Path:
+    """The project's metrics.yml cut down to the three of the comparison."""
+    import yaml
+
+    with open(office.conf.collect.metrics_conf, encoding="utf-8") as file:
+        metrics = yaml.safe_load(file)["metrics"]
+    kept = {key: one for key, one in metrics.items() if one.get("alt_name", key) in NAMES}
+    path = folder / "metrics.yml"
+    path.write_text(yaml.safe_dump({"metrics": kept}), encoding="utf-8")
+    return path
+
+
+if __name__ == "__main__":
+    main()

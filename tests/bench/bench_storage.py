@@ -1,0 +1,131 @@
+"""How fast frames are stored and read back.
+
+    python -m tests.bench.bench_storage [URL ...]
+
+Without URLs: a temporary SQLite file, and the PostgreSQL of RATEKIT_TEST_POSTGRESQL if that
+is set. Tables are created where they are missing; scopes are new ones on each run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import os
+import pathlib
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+
+from ratekit.domain.period import Window
+from ratekit.domain.reports import Selection
+from ratekit.domain.scope import Scope, State
+from ratekit.domain.series import RatedSeries, Series
+from ratekit.interfaces import RatedBatch, Storage
+from ratekit.storage import migrate
+from ratekit.storage.engine import parse
+from ratekit.storage.sql import open_storage
+
+BEGIN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+HOUR = datetime.timedelta(hours=1)
+METRICS = ("instance", "volume.size", "cpu")
+
+
+def main(urls: list[str]) -> None:
+    """Print figures for each database."""
+    with tempfile.TemporaryDirectory() as folder:
+        url = os.environ.get("RATEKIT_TEST_POSTGRESQL")
+        for one in urls or [f"sqlite:///{folder}/bench.sqlite", *([url] if url else [])]:
+            measure(one)
+
+
+def measure(url: str) -> None:
+    """Print figures for one database."""
+    migrate.upgrade(url)
+    storage = open_storage(url, scope_key=uuid.uuid4().hex, fetcher="static", collector="gnocchi")
+    print(f"\n{parse(url).get_backend_name()}")
+    scopes = [Scope(f"{number:032x}", f"project {number}") for number in range(40)]
+
+    def observe() -> list[State]:
+        return list(storage.ledger.observe(scopes, BEGIN, BEGIN, BEGIN).states)
+
+    report("observe 40 new scopes", 40, observe)
+    report("observe 40 known scopes", 40, observe)
+    for label, count, each in (
+        ("commit, 24 periods, labels new", 24, 100),
+        ("commit, 24 periods, labels known", 24, 100),
+        ("commit, 1 period, labels known", 1, 100),
+        ("commit, 1 period, labels new", 1, 200),
+    ):
+        states = observe()
+        window = Window(states[0].rated_until, HOUR, count)
+        moved = [dataclasses.replace(one, rated_until=window.begin) for one in states]
+        batch = RatedBatch(window, moved, list(usage(states, window, each)), 0)
+        report(label, len(batch.series) * count, lambda batch=batch: commit(storage, batch))
+    read_back(storage)
+
+
+def commit(storage: Storage, batch: RatedBatch) -> None:
+    """Commit a batch that cannot lose."""
+    done = storage.ledger.commit(batch)
+    if done.lost:
+        raise RuntimeError("a fresh scope was lost")
+
+
+def read_back(storage: Storage) -> None:
+    """Print figures of reports."""
+    everything = Selection()
+    frames = sum(one.points for one in storage.reports.summary(everything, (), datetime.UTC))
+    print(f"  {frames} frames stored")
+    for groupby in (("scope", "metric"), ("metric", "day"), ("flavor_name",), ("host", "hour")):
+        report(
+            f"summary by {', '.join(groupby)}",
+            frames,
+            lambda groupby=groupby: storage.reports.summary(everything, groupby, datetime.UTC),
+        )
+    report("list all frames", frames, lambda: sum(1 for _ in storage.reports.frames(everything)))
+
+
+def usage(states: list[State], window: Window, each: int) -> Iterator[RatedSeries]:
+    """Yield ``each`` series a scope and metric, with labels as instances have them."""
+    quantity, price = Decimal("1.000000000000000000"), Decimal("0.0200000000000000000000000000")
+    points = [(begin, quantity) for begin in window.begins()]
+    prices = [price] * window.count
+    for state in states:
+        for metric in METRICS:
+            for number in range(each):
+                series = Series(
+                    scope=state.scope.id,
+                    metric=metric,
+                    unit="unit",
+                    groupby={
+                        "project_id": state.scope.id,
+                        "id": str(uuid.UUID(int=number)),
+                        "user_id": f"{number:032x}",
+                    },
+                    metadata={
+                        "flavor_name": f"m1.{number % 7}",
+                        "flavor_id": str(number % 7),
+                        "host": f"compute-{number % 20}",
+                        "image_ref": None,
+                    },
+                    points=points,
+                )
+                yield RatedSeries(series, prices)
+
+
+def report(label: str, count: int, work: Callable[[], object]) -> None:
+    """Run ``work`` once and print its speed and what it cost this process."""
+    wall, own = time.perf_counter(), time.process_time()
+    work()
+    wall, own = time.perf_counter() - wall, time.process_time() - own
+    print(
+        f"  {label:34} {count:8} in {wall:6.3f} s  {count / wall:10,.0f}/s"
+        f"  own CPU {own / count * 1e6:7.2f} us each"
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,1 @@
+"""One class per interface, run over every real driver."""

@@ -1,0 +1,145 @@
+"""Scopes, series and batches, in the words of the tests."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import os
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+
+import sqlalchemy as sa
+
+from ratekit.domain.period import Window
+from ratekit.domain.reports import Selection
+from ratekit.domain.scope import Scope, State
+from ratekit.domain.series import RatedSeries, Series
+from ratekit.interfaces import RatedBatch, Storage
+
+HOUR = datetime.timedelta(hours=1)
+#: Where all scopes start.
+START = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
+
+Pair = tuple[str, str]
+
+
+def hour(number: float) -> datetime.datetime:
+    """Return the instant so many hours after :data:`START`."""
+    return START + number * HOUR
+
+
+def window(count: int = 1, begin: datetime.datetime = START) -> Window:
+    """Return consecutive hours."""
+    return Window(begin, HOUR, count)
+
+
+def listed(
+    storage: Storage,
+    *ids: str,
+    now: datetime.datetime = START,
+    start: datetime.datetime = START,
+    resume: datetime.datetime = START,
+) -> list[State]:
+    """Let the fetcher list scopes; return the states of those, in the same order."""
+    seen = storage.ledger.observe([Scope(one, f"name of {one}") for one in ids], now, start, resume)
+    states = {state.scope.id: state for state in seen.states}
+    return [states[one] for one in ids]
+
+
+def rated(
+    scope: str,
+    pairs: Sequence[Pair],
+    *,
+    metric: str = "instance",
+    unit: str = "instance",
+    begin: datetime.datetime = START,
+    labels: Mapping[str, str | None] | None = None,
+    metadata: Mapping[str, str | None] | None = None,
+) -> RatedSeries:
+    """Return a series of hours from ``begin`` on, given as (quantity, price) pairs."""
+    return RatedSeries(
+        Series(
+            scope=scope,
+            metric=metric,
+            unit=unit,
+            groupby={"project_id": scope, **(labels or {})},
+            metadata=metadata or {},
+            points=[
+                (begin + number * HOUR, Decimal(quantity))
+                for number, (quantity, _) in enumerate(pairs)
+            ],
+        ),
+        [Decimal(price) for _, price in pairs],
+    )
+
+
+class Breaking(list[tuple[datetime.datetime, Decimal]]):
+    """Points that interrupt who reads them for the second time: inside the transaction."""
+
+    def __init__(self, series: Series) -> None:
+        super().__init__(series.points)
+        self._read = False
+
+    def __iter__(self) -> Iterator[tuple[datetime.datetime, Decimal]]:
+        if self._read:
+            self.interrupt()
+        self._read = True
+        return super().__iter__()
+
+    def interrupt(self) -> None:
+        """Fail as no storage expects."""
+        raise InterruptedError("in the middle")
+
+
+class Killing(Breaking):
+    """Points that kill the process as a lack of memory would."""
+
+    def interrupt(self) -> None:
+        """Leave no time for anything."""
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def interrupted(one: RatedSeries, points: type[Breaking] = Breaking) -> RatedSeries:
+    """Return a series that cannot be written to its end."""
+    return RatedSeries(dataclasses.replace(one.series, points=points(one.series)), one.prices)
+
+
+def batch(
+    states: Sequence[State],
+    *series: RatedSeries,
+    periods: Window | None = None,
+    rules: int = 0,
+) -> RatedBatch:
+    """Return a batch of one hour, or of ``periods``."""
+    return RatedBatch(periods or window(), states, series, rules)
+
+
+def stored(storage: Storage) -> list[tuple[str, datetime.datetime, Decimal, Decimal]]:
+    """Return scope, begin, quantity and price of all frames."""
+    return [
+        (one.scope, one.begin, one.quantity, one.price)
+        for one in storage.reports.frames(Selection())
+    ]
+
+
+def total(storage: Storage, *scopes: str) -> tuple[int, Decimal]:
+    """Return number and price of all frames, by the totals."""
+    rows = storage.reports.summary(Selection(scopes=scopes), (), datetime.UTC)
+    return (rows[0].points, rows[0].price) if rows else (0, Decimal(0))
+
+
+@contextlib.contextmanager
+def statements() -> Iterator[list[str]]:
+    """Collect the statements that are sent meanwhile."""
+    seen: list[str] = []
+
+    def note(*arguments: object) -> None:
+        seen.append(str(arguments[2]))
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)

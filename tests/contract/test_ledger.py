@@ -1,0 +1,307 @@
+"""What every ledger keeps: each period is charged once, and all of it."""
+
+from __future__ import annotations
+
+import datetime
+import multiprocessing
+import signal
+import threading
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ratekit import errors
+from ratekit.domain.reports import Selection
+from ratekit.domain.scope import Scope
+from ratekit.interfaces import Committed, Storage
+from ratekit.storage.sql import open_storage
+from tests.contract.conftest import Open
+from tests.contract.given import (
+    START,
+    Killing,
+    batch,
+    hour,
+    interrupted,
+    listed,
+    rated,
+    statements,
+    stored,
+    total,
+)
+
+ONE = [("1", "0.5")]
+
+
+class TestCommit:
+    def test_frames_and_states_are_written_together(self, storage: Storage) -> None:
+        states = listed(storage, "a")
+        done = storage.ledger.commit(batch(states, rated("a", ONE)))
+        assert done == Committed(frames=1, lost=())
+        assert stored(storage) == [("a", START, Decimal(1), Decimal("0.5"))]
+        assert total(storage) == (1, Decimal("0.5"))
+        assert listed(storage, "a")[0].rated_until == hour(1)
+
+    def test_a_silent_scope_is_advanced_without_frames(self, storage: Storage) -> None:
+        states = listed(storage, "a")
+        assert storage.ledger.commit(batch(states)).frames == 0
+        assert listed(storage, "a")[0].rated_until == hour(1)
+
+    def test_the_same_batch_is_written_once(self, storage: Storage) -> None:
+        work = batch(listed(storage, "a"), rated("a", ONE))
+        storage.ledger.commit(work)
+        assert storage.ledger.commit(work) == Committed(frames=0, lost=(Scope("a", "name of a"),))
+        assert total(storage) == (1, Decimal("0.5"))
+
+    def test_a_scope_that_lost_is_left_out_and_the_others_commit(self, storage: Storage) -> None:
+        states = listed(storage, "a", "b", "c")
+        storage.ledger.commit(batch(states[1:2], rated("b", [("1", "7")])))
+        done = storage.ledger.commit(batch(states, *(rated(one, ONE) for one in "abc")))
+        assert done == Committed(frames=2, lost=(Scope("b", "name of b"),))
+        assert total(storage, "b") == (1, Decimal(7))
+        assert total(storage, "a", "c") == (2, Decimal(1))
+        assert {one.rated_until for one in listed(storage, "a", "b", "c")} == {hour(1)}
+
+    def test_an_inactive_scope_loses(self, storage: Storage) -> None:
+        (state,) = listed(storage, "a")
+        storage.ledger.observe([], hour(1), START, START)
+        done = storage.ledger.commit(batch([state], rated("a", ONE)))
+        assert done == Committed(frames=0, lost=(state.scope,))
+        assert stored(storage) == []
+
+    def test_two_processors_that_commit_at_once_charge_once(
+        self, storage: Storage, open_another: Open
+    ) -> None:
+        names = [f"scope {number}" for number in range(20)]
+        work = batch(listed(storage, *names), *(rated(one, ONE) for one in names))
+        gate = threading.Barrier(4)
+        done: list[Committed] = []
+
+        def commit(mine: Storage) -> None:
+            gate.wait()
+            done.append(mine.ledger.commit(work))
+
+        threads = [threading.Thread(target=commit, args=(open_another(),)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sum(one.frames for one in done) == 20
+        assert sum(len(one.lost) for one in done) == 3 * 20
+        assert total(storage) == (20, Decimal(10))
+
+    def test_processors_that_share_some_scopes_charge_each_once(
+        self, storage: Storage, open_another: Open
+    ) -> None:
+        names = [f"scope {number}" for number in range(12)]
+        states = listed(storage, *names)
+        gate = threading.Barrier(3)
+        done: list[Committed] = []
+
+        def commit(mine: Storage, first: int) -> None:
+            some = states[first : first + 8]
+            work = batch(some, *(rated(one.scope.id, ONE) for one in reversed(some)))
+            gate.wait()
+            done.append(mine.ledger.commit(work))
+
+        threads = [
+            threading.Thread(target=commit, args=(open_another(), first)) for first in (0, 2, 4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sum(one.frames for one in done) == 12
+        assert total(storage) == (12, Decimal(6))
+
+    def test_what_fails_in_the_middle_leaves_nothing(self, storage: Storage) -> None:
+        states = listed(storage, "a", "b")
+        work = batch(states, rated("a", ONE), interrupted(rated("b", ONE)))
+        with pytest.raises(InterruptedError):
+            storage.ledger.commit(work)
+        assert stored(storage) == []
+        assert listed(storage, "a", "b") == states
+        again = batch(states, rated("a", ONE), rated("b", ONE))
+        assert storage.ledger.commit(again).frames == 2
+
+    def test_a_processor_killed_in_the_middle_leaves_nothing(
+        self, storage: Storage, url: str
+    ) -> None:
+        states = listed(storage, "a", "b")
+        process = multiprocessing.get_context("spawn").Process(target=commit_and_die, args=(url,))
+        process.start()
+        process.join(30)
+        assert process.exitcode == -signal.SIGKILL
+        assert stored(storage) == []
+        work = batch(states, rated("a", ONE), rated("b", ONE))
+        assert storage.ledger.commit(work) == Committed(frames=2)
+
+    def test_changed_rules_are_told_and_nothing_is_written(self, storage: Storage) -> None:
+        states = listed(storage, "a")
+        version = storage.rules.change(0, [], [], START)
+        with pytest.raises(errors.RulesChanged):
+            storage.ledger.commit(batch(states, rated("a", ONE), rules=0))
+        assert stored(storage) == []
+        assert storage.ledger.commit(batch(states, rated("a", ONE), rules=version)).frames == 1
+
+    @pytest.mark.parametrize(
+        ("quantity", "price"),
+        [
+            ("1e48", "1"),
+            ("1", "1e38"),
+            ("0." + "0" * 18 + "1", "1"),
+            ("1", "0." + "0" * 28 + "1"),
+            ("NaN", "1"),
+            ("1", "Infinity"),
+        ],
+    )
+    def test_a_value_that_does_not_fit_is_refused_whole(
+        self, storage: Storage, quantity: str, price: str
+    ) -> None:
+        states = listed(storage, "a", "b")
+        work = batch(states, rated("a", ONE), rated("b", [(quantity, price)]))
+        with pytest.raises(errors.OperatorError, match="metric instance"):
+            storage.ledger.commit(work)
+        assert stored(storage) == []
+        assert listed(storage, "a", "b") == states
+
+    def test_a_sum_that_does_not_fit_is_refused_whole(self, storage: Storage) -> None:
+        states = listed(storage, "a")
+        most = "9" * 37
+        work = batch(
+            states,
+            rated("a", [("1", most)], labels={"id": "1"}),
+            rated("a", [("1", most)], labels={"id": "2"}),
+        )
+        with pytest.raises(errors.OperatorError, match="a sum"):
+            storage.ledger.commit(work)
+        assert stored(storage) == []
+
+    def test_frames_that_are_there_although_the_state_says_no_are_an_operators_error(
+        self, storage: Storage, url: str
+    ) -> None:
+        states = listed(storage, "a")
+        storage.ledger.commit(batch(states, rated("a", ONE)))
+        engine = sa.create_engine(sa.make_url(url))
+        with engine.begin() as connection:
+            connection.exec_driver_sql(
+                "UPDATE scopes SET rated_until = '2026-03-01 00:00:00.000000'"
+            )
+        engine.dispose()
+        with pytest.raises(errors.OperatorError) as caught:
+            storage.ledger.commit(batch(states, rated("a", ONE)))
+        assert "\n" not in str(caught.value)
+        assert total(storage) == (1, Decimal("0.5"))
+
+    def test_descriptors_outlive_a_database_that_was_restored_from_a_backup(
+        self, storage: Storage, open_another: Open, url: str
+    ) -> None:
+        states = listed(storage, "a")
+        storage.ledger.commit(batch(states, rated("a", ONE, labels={"id": "old"})))
+        engine = sa.create_engine(sa.make_url(url))
+        with engine.begin() as connection:
+            for table in ("totals", "frames", "descriptors"):
+                connection.exec_driver_sql(f"DELETE FROM {table}")
+            connection.exec_driver_sql(
+                "UPDATE scopes SET rated_until = '2026-03-01 00:00:00.000000'"
+            )
+        engine.dispose()
+        other = listed(storage, "b")
+        open_another().ledger.commit(batch(other, rated("b", ONE, labels={"id": "new"})))
+        storage.ledger.commit(batch(states, rated("a", ONE, labels={"id": "old"})))
+        frames = storage.reports.frames(Selection())
+        assert [(one.scope, one.groupby["id"]) for one in frames] == [("a", "old"), ("b", "new")]
+
+    def test_labels_of_any_alphabet_come_back_as_they_were(self, storage: Storage) -> None:
+        labels = {"name": "Zürich 東京 🦊", "quote": "\"'\\\n\t\x00", "half": "\ud800", "": ""}
+        metadata = {"none": None, "empty": "", "Z": "z", "z": "Z"}
+        work = batch(
+            listed(storage, "a"), rated("a", ONE, unit="°C", labels=labels, metadata=metadata)
+        )
+        storage.ledger.commit(work)
+        (frame,) = storage.reports.frames(Selection())
+        assert frame.groupby == {"project_id": "a", **labels}
+        assert frame.metadata == metadata
+        assert frame.unit == "°C"
+
+    def test_labels_that_differ_in_case_or_blanks_are_different(self, storage: Storage) -> None:
+        values = ["x", "X", "x ", None, "", "null"]
+        work = batch(
+            listed(storage, "a"), *(rated("a", ONE, labels={"id": value}) for value in values)
+        )
+        assert storage.ledger.commit(work).frames == 6
+        frames = storage.reports.frames(Selection())
+        assert {one.groupby["id"] for one in frames} == set(values)
+
+    def test_costs_that_binary_floats_cannot_hold_stay_exact(self, storage: Storage) -> None:
+        count = 160
+        work = batch(
+            listed(storage, "a"),
+            *(rated("a", [("0.1", "0.1")], labels={"id": str(one)}) for one in range(count)),
+            rated("a", [("0", "1" * 36 + "." + "0" * 27 + "1")], metric="large"),
+        )
+        storage.ledger.commit(work)
+        rows = storage.reports.summary(Selection(), ("metric",), datetime.UTC)
+        assert [(one.quantity, one.price) for one in rows] == [
+            (Decimal(16), Decimal(16)),
+            (Decimal(0), Decimal("1" * 36 + "." + "0" * 27 + "1")),
+        ]
+        assert total(storage)[1] == Decimal("1" * 34 + "27." + "0" * 27 + "1")
+
+    def test_a_batch_takes_as_many_statements_for_many_scopes_as_for_few(
+        self, storage: Storage
+    ) -> None:
+        counts = []
+        for size in (5, 200):
+            names = [f"{size} {number}" for number in range(size)]
+            states = listed(storage, *names)
+            work = batch(states, *(rated(one, ONE) for one in names))
+            with statements() as seen:
+                storage.ledger.commit(work)
+            counts.append(len(seen))
+        assert counts[0] == counts[1] <= 10
+
+    @settings(
+        max_examples=15,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+    )
+    @given(
+        values=st.lists(
+            st.tuples(
+                st.decimals(allow_nan=False, allow_infinity=False, places=18,
+                            min_value=Decimal(-10) ** 25, max_value=Decimal(10) ** 25),
+                st.decimals(allow_nan=False, allow_infinity=False, places=28,
+                            min_value=Decimal(-(10**30)), max_value=Decimal(10) ** 30),
+            ),
+            min_size=1,
+            max_size=12,
+        )
+    )  # fmt: skip
+    def test_sums_are_those_of_fractions(
+        self, storage: Storage, values: list[tuple[Decimal, Decimal]]
+    ) -> None:
+        scope = f"scope {len(storage.reports.scopes())}"
+        series = [
+            rated(scope, [(str(quantity), str(price))], labels={"id": str(number)})
+            for number, (quantity, price) in enumerate(values)
+        ]
+        storage.ledger.commit(batch(listed(storage, scope), *series))
+        for groupby in ((), ("project_id",)):
+            (row,) = storage.reports.summary(Selection(scopes=(scope,)), groupby, datetime.UTC)
+            assert row.quantity is not None
+            assert Fraction(row.quantity) == sum(Fraction(quantity) for quantity, _ in values)
+            assert Fraction(row.price) == sum(Fraction(price) for _, price in values)
+            assert row.points == len(values)
+
+
+def commit_and_die(url: str) -> None:
+    """Be another process that is killed while it writes."""
+    storage = open_storage(url, scope_key="project_id", fetcher="keystone", collector="gnocchi")
+    states = listed(storage, "a", "b")
+    storage.ledger.commit(
+        batch(states, rated("a", ONE), interrupted(rated("b", ONE), points=Killing))
+    )

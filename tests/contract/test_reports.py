@@ -1,0 +1,279 @@
+"""What every storage tells operators."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+import zoneinfo
+from collections.abc import Sequence
+from decimal import Decimal
+
+import pytest
+
+from ratekit.domain.reports import FrameRow, Selection, StateRow, SummaryRow
+from ratekit.interfaces import Storage
+from ratekit.storage.sql import open_storage
+from tests.contract.given import HOUR, START, batch, hour, listed, rated, statements, window
+
+UTC = datetime.UTC
+ALL = Selection()
+
+
+def keep(storage: Storage) -> None:
+    """Store three hours of two scopes, two metrics and some labels."""
+    storage.ledger.commit(
+        batch(
+            listed(storage, "a", "b"),
+            rated("a", [("1", "0.1"), ("1", "0.1"), ("1", "0.1")], labels={"flavor": "small"}),
+            rated("a", [("2", "0.4"), ("2", "0.4")], labels={"flavor": "large"}, begin=hour(1)),
+            rated("b", [("4", "1.6")], labels={"flavor": "large"}, begin=hour(2)),
+            rated(
+                "b",
+                [("10.5", "0.7")] * 3,
+                metric="volume",
+                unit="GiB",
+                metadata={"type": "ssd"},
+            ),
+            periods=window(3),
+        )
+    )
+
+
+def summary(
+    storage: Storage,
+    *groupby: str,
+    selection: Selection = ALL,
+    zone: datetime.tzinfo = UTC,
+) -> Sequence[SummaryRow]:
+    """Return a summary."""
+    return storage.reports.summary(selection, groupby, zone)
+
+
+def row(
+    points: int, quantity: str | None, unit: str | None, price: str, **group: object
+) -> SummaryRow:
+    """Return a row of a summary."""
+    amount = None if quantity is None else Decimal(quantity)
+    return SummaryRow(group, points, amount, unit, Decimal(price))  # type: ignore[arg-type]
+
+
+class TestSummary:
+    def test_nothing_stored_is_no_row(self, storage: Storage) -> None:
+        listed(storage, "a")
+        assert list(summary(storage)) == []
+        assert list(summary(storage, "scope", "flavor", "day")) == []
+
+    def test_everything_together_has_a_price_but_no_quantity(self, storage: Storage) -> None:
+        keep(storage)
+        assert summary(storage) == [row(9, None, None, "4.8")]
+
+    def test_scopes_and_metrics(self, storage: Storage) -> None:
+        keep(storage)
+        assert summary(storage, "scope", "metric") == [
+            row(5, "7", "instance", "1.1", scope="a", metric="instance"),
+            row(1, "4", "instance", "1.6", scope="b", metric="instance"),
+            row(3, "31.5", "GiB", "2.1", scope="b", metric="volume"),
+        ]
+        assert summary(storage, "metric") == [
+            row(6, "11", "instance", "2.7", metric="instance"),
+            row(3, "31.5", "GiB", "2.1", metric="volume"),
+        ]
+
+    def test_groups_come_in_the_order_asked(self, storage: Storage) -> None:
+        keep(storage)
+        rows = summary(storage, "metric", "scope")
+        assert [tuple(one.group.items()) for one in rows] == [
+            (("metric", "instance"), ("scope", "a")),
+            (("metric", "instance"), ("scope", "b")),
+            (("metric", "volume"), ("scope", "b")),
+        ]
+
+    def test_hours(self, storage: Storage) -> None:
+        keep(storage)
+        assert summary(storage, "hour", selection=Selection(metrics=("instance",))) == [
+            row(1, "1", "instance", "0.1", hour=hour(0)),
+            row(2, "3", "instance", "0.5", hour=hour(1)),
+            row(3, "7", "instance", "2.1", hour=hour(2)),
+        ]
+
+    def test_labels_come_from_groupby_and_metadata_and_may_be_absent(
+        self, storage: Storage
+    ) -> None:
+        keep(storage)
+        assert summary(storage, "type", "flavor") == [
+            row(3, "8", "instance", "2.4", type=None, flavor="large"),
+            row(3, "3", "instance", "0.3", type=None, flavor="small"),
+            row(3, "31.5", "GiB", "2.1", type="ssd", flavor=None),
+        ]
+
+    def test_labels_with_scope_and_hour(self, storage: Storage) -> None:
+        keep(storage)
+        rows = summary(storage, "flavor", "scope", "hour", selection=Selection(begin=hour(2)))
+        assert rows == [
+            row(1, "10.5", "GiB", "0.7", flavor=None, scope="b", hour=hour(2)),
+            row(1, "2", "instance", "0.4", flavor="large", scope="a", hour=hour(2)),
+            row(1, "4", "instance", "1.6", flavor="large", scope="b", hour=hour(2)),
+            row(1, "1", "instance", "0.1", flavor="small", scope="a", hour=hour(2)),
+        ]
+
+    @pytest.mark.parametrize(
+        "selection",
+        [
+            Selection(),
+            Selection(begin=hour(1)),
+            Selection(end=hour(1)),
+            Selection(begin=hour(1), end=hour(2)),
+            Selection(scopes=("b",)),
+            Selection(scopes=("a", "b"), metrics=("volume",)),
+            Selection(begin=hour(1), scopes=("a",), metrics=("instance", "nothing")),
+            Selection(begin=hour(30)),
+        ],
+    )
+    def test_totals_and_frames_agree_on_every_selection(
+        self, storage: Storage, selection: Selection
+    ) -> None:
+        keep(storage)
+        frames = list(storage.reports.frames(selection))
+        by_total = summary(storage, "metric", selection=selection)
+        by_frame = summary(storage, "metric", "project_id", selection=selection)
+        price = sum((one.price for one in frames), Decimal(0))
+        for rows in (by_total, by_frame):
+            assert sum(one.points for one in rows) == len(frames)
+            assert sum((one.price for one in rows), Decimal(0)) == price
+
+    def test_a_metric_whose_unit_was_changed_has_no_quantity_over_both(
+        self, storage: Storage
+    ) -> None:
+        states = listed(storage, "a")
+        storage.ledger.commit(batch(states, rated("a", [("1", "1")], unit="MiB")))
+        states = listed(storage, "a")
+        work = rated("a", [("2", "2")], unit="GiB", begin=hour(1))
+        storage.ledger.commit(batch(states, work, periods=window(1, hour(1))))
+        assert summary(storage, "metric") == [row(2, None, None, "3", metric="instance")]
+        assert summary(storage, "hour") == [
+            row(1, "1", "MiB", "1", hour=hour(0)),
+            row(1, "2", "GiB", "2", hour=hour(1)),
+        ]
+
+    def test_totals_answer_without_looking_at_frames(self, storage: Storage) -> None:
+        keep(storage)
+        with statements() as seen:
+            summary(storage, "scope", "metric", "day")
+        assert not any("frames" in one for one in seen)
+
+    def test_scopes_of_another_key_are_not_reported(self, storage: Storage, url: str) -> None:
+        keep(storage)
+        other = open_storage(url, scope_key="user_id", fetcher="static", collector="gnocchi")
+        other.ledger.commit(batch(listed(other, "a"), rated("a", [("1", "9")])))
+        assert summary(other, "scope") == [row(1, "1", "instance", "9", scope="a")]
+        assert [one.price for one in other.reports.frames(ALL)] == [Decimal(9)]
+        assert len(other.reports.scopes()) == 1
+        assert [one.price for one in summary(storage)] == [Decimal("4.8")]
+
+
+class TestTimeZones:
+    def hours(self, storage: Storage, begin: datetime.datetime, count: int) -> None:
+        """Store hours that cost 1, 2, 4, …"""
+        pairs = [("1", str(2**number)) for number in range(count)]
+        work = rated("a", pairs, begin=begin, labels={"flavor": "small"})
+        states = listed(storage, "a", start=begin)
+        storage.ledger.commit(batch(states, work, periods=window(count, begin)))
+
+    @pytest.mark.parametrize("more", [(), ("flavor",)])
+    def test_the_hour_that_comes_twice_is_two_hours(
+        self, storage: Storage, more: tuple[str, ...]
+    ) -> None:
+        berlin = zoneinfo.ZoneInfo("Europe/Berlin")
+        first = datetime.datetime(2026, 10, 25, tzinfo=UTC)
+        self.hours(storage, first - HOUR, 4)
+        rows = summary(storage, "hour", *more, zone=berlin)
+        assert [one.price for one in rows] == [1, 2, 4, 8]
+        shown = [one.group["hour"].isoformat() for one in rows]  # type: ignore[union-attr]
+        assert shown == [
+            "2026-10-25T01:00:00+02:00",
+            "2026-10-25T02:00:00+02:00",
+            "2026-10-25T02:00:00+01:00",
+            "2026-10-25T03:00:00+01:00",
+        ]
+
+    def test_days_of_23_and_25_hours(self, storage: Storage) -> None:
+        berlin = zoneinfo.ZoneInfo("Europe/Berlin")
+        begin = datetime.datetime(2026, 3, 28, tzinfo=berlin).astimezone(UTC)
+        self.hours(storage, begin, 24 + 23 + 1)
+        rows = summary(storage, "day", zone=berlin)
+        assert [one.points for one in rows] == [24, 23, 1]
+        assert [one.group["day"] for one in rows] == [
+            datetime.datetime(2026, 3, day, tzinfo=berlin) for day in (28, 29, 30)
+        ]
+
+    def test_a_month_begins_where_people_live(self, storage: Storage) -> None:
+        tokyo = zoneinfo.ZoneInfo("Asia/Tokyo")
+        self.hours(storage, datetime.datetime(2026, 3, 31, 13, tzinfo=UTC), 4)
+        rows = summary(storage, "month", "metric", zone=tokyo)
+        assert [(one.group["month"], one.price) for one in rows] == [
+            (datetime.datetime(2026, 3, 1, tzinfo=tokyo), 1 + 2),
+            (datetime.datetime(2026, 4, 1, tzinfo=tokyo), 4 + 8),
+        ]
+
+
+class TestFrames:
+    def test_they_come_by_begin_scope_metric_and_labels(self, storage: Storage) -> None:
+        keep(storage)
+        frames = list(storage.reports.frames(ALL))
+        key = [
+            (one.begin, one.scope, one.metric, one.groupby.get("flavor") or "") for one in frames
+        ]
+        assert key == sorted(key)
+        assert len(frames) == 9
+        assert frames[0] == FrameRow(
+            begin=START,
+            scope="a",
+            metric="instance",
+            unit="instance",
+            quantity=Decimal(1),
+            price=Decimal("0.1"),
+            groupby={"project_id": "a", "flavor": "small"},
+            metadata={},
+        )
+
+    def test_no_more_than_the_limit(self, storage: Storage) -> None:
+        keep(storage)
+        every = list(storage.reports.frames(ALL))
+        assert list(storage.reports.frames(ALL, limit=4)) == every[:4]
+        assert list(storage.reports.frames(ALL, limit=0)) == []
+
+    def test_values_look_the_same_from_every_database(self, storage: Storage) -> None:
+        pairs = [("100.000", "0.0000000"), ("1e2", "1E-10"), ("0.50", "20")]
+        work = rated("a", pairs)
+        storage.ledger.commit(batch(listed(storage, "a"), work, periods=window(3)))
+        shown = [(str(one.quantity), str(one.price)) for one in storage.reports.frames(ALL)]
+        assert shown == [("100", "0"), ("100", "1E-10"), ("0.5", "20")]
+
+    def test_a_reader_who_stops_early_keeps_nobody_waiting(self, storage: Storage) -> None:
+        keep(storage)
+        (first,) = itertools.islice(storage.reports.frames(ALL), 1)
+        assert first.begin == START
+        states = listed(storage, "a", "b")
+        assert not storage.ledger.commit(batch(states, periods=window(1, hour(3)))).lost
+
+    def test_a_reader_sees_one_moment_while_others_write(self, storage: Storage) -> None:
+        keep(storage)
+        reader = iter(storage.reports.frames(ALL))
+        next(reader)
+        states = listed(storage, "a", "b")
+        work = rated("a", [("1", "1")], begin=hour(3))
+        storage.ledger.commit(batch(states, work, periods=window(1, hour(3))))
+        assert len(list(reader)) == 8
+        assert len(list(storage.reports.frames(ALL))) == 10
+
+
+class TestScopes:
+    def test_they_come_by_name_and_id_active_or_not(self, storage: Storage) -> None:
+        listed(storage, "b", "a", "Z", now=hour(0.5))
+        (state,) = listed(storage, "gone", now=hour(0.5))
+        storage.ledger.commit(batch([state]))
+        listed(storage, "b", "a", "Z", now=hour(2))
+        rows = storage.reports.scopes()
+        assert [one.id for one in rows] == ["Z", "a", "b", "gone"]
+        assert rows[3] == StateRow("gone", "name of gone", hour(1), False, 0, None, None)
+        assert rows[0].active

@@ -1,0 +1,120 @@
+"""One real cloud for all functional tests, and fresh databases for each."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import pathlib
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from ratekit import hashmap_admin, service
+from ratekit.cmd import common
+from ratekit.domain.reports import FrameRow, Selection
+from ratekit.orchestrator import Outcome
+from ratekit.storage import migrate
+from tests import stack
+
+REPO = pathlib.Path(__file__).parents[2]
+METRICS = REPO / "etc/ratekit/metrics.yml"
+RULES = pathlib.Path(__file__).with_name("rules.yml")
+
+
+class Office:
+    """ratekit on the real cloud, with a database of its own and a clock that is set.
+
+    :param url: SQLAlchemy URL of a fresh, migrated database
+    """
+
+    def __init__(self, cloud: stack.Stack, url: str) -> None:
+        self.cloud = cloud
+        self.plan = cloud.plan()
+        self.conf: Any = common.load_conf("functional", ["--config-file", str(cloud.conf_path)])
+        self.conf.set_override("connection", url, group="database")
+        self.storage = service.build_storage(self.conf)
+
+    def apply(self, rules: pathlib.Path = RULES) -> None:
+        """Put a rule file in force."""
+        change = hashmap_admin.plan_file(self.storage, str(rules), self.conf, service.now())
+        hashmap_admin.apply(self.storage, change, service.now())
+
+    def rate(self, at: datetime.datetime | None = None, **options: Any) -> Outcome:
+        """Run one pass as if it were ``at``; by default long after the last measure.
+
+        :param options: of ``[fetcher_keystone]``
+        """
+        for name, value in options.items():
+            self.conf.set_override(name, value, group="fetcher_keystone")
+        now = at or self.plan.end + datetime.timedelta(hours=10)
+        orchestrator = service.build(
+            self.conf, report=lambda _: None, stopping=lambda: False, clock=lambda: now
+        )
+        return orchestrator.run_pass()
+
+    def frames(self, **selection: Any) -> list[FrameRow]:
+        """Every frame, in a fixed order."""
+        return list(self.storage.reports.frames(Selection(**selection)))
+
+    def projects(self) -> set[str]:
+        """Names of the projects that have frames."""
+        names = {id_: name for name, id_ in self.cloud.project_ids.items()}
+        return {names[frame.scope] for frame in self.frames()}
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stack.Stack]:
+    """The stack at its default size; RATEKIT_TEST_STACK names the folder of a running one."""
+    running = os.environ.get("RATEKIT_TEST_STACK")
+    if running:
+        yield stack.running(pathlib.Path(running))
+        return
+    folder = tmp_path_factory.mktemp("cloud")
+    try:
+        yield stack.up(folder)
+    finally:
+        stack.down(folder)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def office(request: pytest.FixtureRequest, cloud: stack.Stack, tmp_path: pathlib.Path) -> Office:
+    """Ratekit with the functional tests' rules in force and nothing rated, on each database."""
+    make = sqlite_url if request.param == "sqlite" else postgresql_url
+    office = Office(cloud, make(cloud, tmp_path))
+    office.apply()
+    return office
+
+
+@pytest.fixture
+def new_office(cloud: stack.Stack, tmp_path: pathlib.Path) -> Callable[[], Office]:
+    """Makes offices on SQLite: rules in force, nothing rated."""
+
+    def make() -> Office:
+        office = Office(cloud, sqlite_url(cloud, tmp_path))
+        office.apply()
+        return office
+
+    return make
+
+
+def sqlite_url(_cloud: stack.Stack, folder: pathlib.Path) -> str:
+    """A new migrated SQLite file."""
+    url = f"sqlite:///{folder}/{uuid.uuid4().hex}.sqlite"
+    migrate.upgrade(url)
+    return url
+
+
+def postgresql_url(cloud: stack.Stack, _folder: pathlib.Path) -> str:
+    """A new migrated database on the stack's server."""
+    name = f"ratekit_{uuid.uuid4().hex}"
+    server = sa.make_url(cloud.database_url)
+    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    engine.dispose()
+    url = server.set(database=name).render_as_string(hide_password=False)
+    migrate.upgrade(url)
+    return url

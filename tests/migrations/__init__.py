@@ -1,0 +1,1 @@
+"""Every revision, up and down, on every database."""

@@ -1,0 +1,173 @@
+"""The tables that migrations make are those the code knows, and data lives through them."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from ratekit import errors
+from ratekit.interfaces import Storage
+from ratekit.storage import migrate
+from ratekit.storage.engine import Database
+from ratekit.storage.schema import METADATA
+from ratekit.storage.sql import open_storage
+from tests.contract.databases import BACKENDS, new_database
+
+#: Rows that a database may hold at each revision, as SQL of that time.
+ROWS = {
+    "0001": (
+        "INSERT INTO scopes VALUES (1, 'project_id', 'a', 'A', 'keystone', 'gnocchi',"
+        " '2026-03-01 01:00:00.000000', '2026-03-01 01:00:00.000000',"
+        " '2026-03-01 01:30:00.000000', true, 0, NULL, NULL)",
+        "INSERT INTO descriptors VALUES (1, 'instance', 'instance', '{\"id\":\"1\"}', '{}', 'x')",
+        "INSERT INTO frames VALUES (1, '2026-03-01 00:00:00.000000', 1, '1', '0.1')",
+        "INSERT INTO totals VALUES"
+        " (1, '2026-03-01 00:00:00.000000', 'instance', 'instance', 1, '1', '0.1')",
+        "UPDATE hashmap_versions SET version = 7",
+        "INSERT INTO hashmap_services VALUES (1, 'instance')",
+        "INSERT INTO hashmap_fields VALUES (1, 1, 'flavor_name')",
+        "INSERT INTO hashmap_groups VALUES (1, 'uptime')",
+        "INSERT INTO hashmap_mappings VALUES (1, NULL, 1, 1, NULL, '0.1', 'flat', NULL, NULL,"
+        " '2026-02-01 00:00:00.000000', NULL, 'm1.small')",
+        "INSERT INTO hashmap_thresholds VALUES (1, 1, NULL, NULL, 'a', '0.9', 'rate',"
+        " '2026-02-01 00:00:00.000000', NULL, '2026-02-01 00:00:00.000000', NULL, '1000')",
+    ),
+}
+
+
+@pytest.fixture(params=BACKENDS)
+def url(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> Iterator[str]:
+    """URL of an empty database."""
+    with new_database(request.param, tmp_path) as found:
+        yield found
+
+
+def reopen(url: str) -> Storage:
+    """Open the storage."""
+    return open_storage(url, scope_key="project_id", fetcher="keystone", collector="gnocchi")
+
+
+def move(url: str, revision: str, *, down: bool = False) -> None:
+    """Bring the database to a revision."""
+    with Database(url).writing() as connection:
+        config = migrate.configuration(connection)
+        (command.downgrade if down else command.upgrade)(config, revision)
+
+
+def revisions() -> list[str]:
+    """Return all revisions, oldest first."""
+    script = ScriptDirectory.from_config(migrate.configuration())
+    return [one.revision for one in script.walk_revisions()][::-1]
+
+
+def test_there_are_rows_for_every_revision() -> None:
+    assert set(ROWS) == set(revisions())
+
+
+def test_data_lives_through_every_revision_up_and_goes_down_again(url: str) -> None:
+    for revision in revisions():
+        move(url, revision)
+        with Database(url).writing() as connection:
+            for statement in ROWS[revision]:
+                connection.exec_driver_sql(statement)
+    storage = reopen(url)
+    assert [one.id for one in storage.reports.scopes()] == ["a"]
+    book = storage.rules.read()
+    assert (book.version, len(book.rules)) == (7, 2)
+    with Database(url).reading() as connection:
+        tables = {table.name for table in METADATA.sorted_tables}
+        filled = {
+            name
+            for name in tables
+            if connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar()
+        }
+        assert filled == tables
+    for revision in ["base", *revisions()][-2::-1]:
+        move(url, revision, down=True)
+    assert migrate.current(url) is None
+    with Database(url).reading() as connection:
+        assert sa.inspect(connection).get_table_names() == ["alembic_version"]
+    move(url, "head")
+    assert reopen(url).rules.read().version == 0
+
+
+def test_the_code_knows_the_tables_that_migrations_make(url: str) -> None:
+    migrate.upgrade(url)
+    with Database(url).reading() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, METADATA) == []
+
+
+def test_migrations_make_keys_checks_and_collations_as_the_code_would(
+    url: str, tmp_path: pathlib.Path
+) -> None:
+    migrate.upgrade(url)
+    backend = sa.make_url(url).get_backend_name()
+    with new_database(backend, tmp_path) as other:
+        with Database(other).writing() as connection:
+            METADATA.create_all(connection)
+        assert shape(url) == shape(other)
+
+
+def shape(url: str) -> dict[str, Any]:
+    """Return all that the database tells about its tables."""
+    with Database(url).reading() as connection:
+        inspector = sa.inspect(connection)
+        return {
+            table.name: {
+                "columns": [
+                    (
+                        column["name"],
+                        repr(column["type"]),
+                        column["nullable"],
+                        column.get("default"),
+                        column.get("autoincrement"),
+                    )
+                    for column in inspector.get_columns(table.name)
+                ],
+                "primary key": inspector.get_pk_constraint(table.name),
+                "foreign keys": by_name(inspector.get_foreign_keys(table.name)),
+                "unique": by_name(inspector.get_unique_constraints(table.name)),
+                "checks": by_name(inspector.get_check_constraints(table.name)),
+                "indexes": by_name(inspector.get_indexes(table.name)),
+                "options": inspector.get_table_options(table.name),
+            }
+            for table in METADATA.sorted_tables
+        }
+
+
+def by_name(found: list[Any]) -> list[Any]:
+    """Sort what is found in no particular order."""
+    return sorted(found, key=lambda one: str(one["name"]))
+
+
+class TestCheck:
+    def test_a_database_without_tables_is_told_what_to_run(self, url: str) -> None:
+        with pytest.raises(errors.OperatorError, match="ratekit-dbsync upgrade"):
+            migrate.check(url)
+        with pytest.raises(errors.OperatorError, match="ratekit-dbsync upgrade"):
+            reopen(url)
+        assert migrate.current(url) is None
+
+    def test_upgrading_twice_does_no_harm(self, url: str) -> None:
+        migrate.upgrade(url)
+        migrate.upgrade(url)
+        migrate.check(url)
+        assert migrate.current(url) == migrate.head()
+
+    def test_a_database_of_a_newer_ratekit_is_left_alone(self, url: str) -> None:
+        migrate.upgrade(url)
+        with Database(url).writing() as connection:
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        for work in (migrate.check, migrate.upgrade):
+            with pytest.raises(errors.OperatorError, match="newer than this ratekit") as caught:
+                work(url)
+            assert "\n" not in str(caught.value)

@@ -1,0 +1,63 @@
+"""The command line: ``python -m tests.stack up --dir DIR`` and ``down --dir DIR``."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import signal
+import sys
+import time
+from collections.abc import Sequence
+
+from tests.stack.errors import StackError
+from tests.stack.lifecycle import down, up
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; return the exit code: 0 done, 1 failed, 130 interrupted."""
+    options = _parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        _up(options) if options.command == "up" else down(options.dir)
+    except (StackError, ValueError) as error:
+        print(f"tests.stack: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("tests.stack: interrupted; what was started is stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _up(options: argparse.Namespace) -> None:
+    begun = time.monotonic()
+    stack = up(
+        options.dir,
+        projects=options.projects,
+        instances=options.instances,
+        hours=options.hours,
+        end=options.end,
+    )
+    seconds = time.monotonic() - begun
+    print(f"ready in {seconds:.0f} s: {stack.conf_path}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.stack", description="A real Keystone, Gnocchi and PostgreSQL."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    start = commands.add_parser("up", help="start a cloud in a folder and fill it")
+    start.add_argument("--projects", type=int, default=4, help="ordinary projects (%(default)s)")
+    start.add_argument("--instances", type=int, default=3, help="in each project (%(default)s)")
+    start.add_argument("--hours", type=int, default=48, help="length of the data (%(default)s)")
+    start.add_argument("--end", type=_instant, help="ISO 8601 end of the data (this hour's begin)")
+    stop = commands.add_parser("down", help="stop the cloud in a folder")
+    for command in (start, stop):
+        command.add_argument("--dir", required=True, help="the cloud's folder")
+    return parser
+
+
+def _instant(text: str) -> datetime.datetime:
+    """Read ISO 8601; without an offset it is UTC."""
+    instant = datetime.datetime.fromisoformat(text)
+    return instant if instant.tzinfo else instant.replace(tzinfo=datetime.UTC)

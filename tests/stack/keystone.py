@@ -1,0 +1,101 @@
+"""A Keystone server with its own administrator."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import os
+
+from keystoneauth1.identity import v3
+from keystoneauth1.session import Session
+
+from tests.stack.folder import Folder, write_private
+from tests.stack.processes import Command, Process, Processes
+from tests.stack.servers import QUIET, Door, answers, start_server, tool
+
+LIMIT = 60.0
+"""Seconds for each step."""
+REGION = "RegionOne"
+
+_CONFIGURATION = """\
+[DEFAULT]
+[database]
+connection = sqlite:///{home}/keystone.sqlite
+[cache]
+enabled = false
+[token]
+provider = fernet
+expiration = 604800
+[fernet_tokens]
+key_repository = {home}/fernet
+[fernet_receipts]
+key_repository = {home}/fernet
+[credential]
+key_repository = {home}/credential
+[identity]
+# The cheapest there is: these passwords live for an hour.
+password_hash_rounds = 4
+"""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who may ask for tokens; user and project are in the default domain."""
+
+    name: str
+    password: str
+    project: str
+
+    def session(self, auth_url: str) -> Session:
+        """A session whose requests end after 60 s."""
+        auth = v3.Password(
+            auth_url=auth_url,
+            username=self.name,
+            password=self.password,
+            project_name=self.project,
+            user_domain_id="default",
+            project_domain_id="default",
+        )
+        return Session(auth=auth, timeout=60)
+
+
+def auth_url(door: Door) -> str:
+    """What clients call ``auth_url``."""
+    return f"{door.url}/v3"
+
+
+def start(processes: Processes, folder: Folder, door: Door, admin: User) -> Process:
+    """Start a server that holds nothing but its administrator, whose project is created too.
+
+    :raises StackError: it does not start
+    """
+    config = folder.keystone / "keystone.conf"
+    write_private(config, _CONFIGURATION.format(home=folder.keystone))
+
+    def manage(step: str, *args: str, **env: str) -> None:
+        name = f"keystone-{step.replace('_', '-')}"
+        command = (str(tool("keystone-manage")), "--config-file", str(config), step, *args)
+        processes.run(Command(name, command, {**QUIET, **env}), LIMIT)
+
+    # It insists on being told who shall own the keys.
+    owner = (f"--keystone-user={os.geteuid()}", f"--keystone-group={os.getegid()}")
+    steps = (("db_sync",), ("fernet_setup", *owner), ("credential_setup", *owner))
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        for step in [pool.submit(manage, *step) for step in steps]:
+            step.result()
+    url = auth_url(door)
+    server = start_server(processes, "keystone", door, config)
+    # Passwords go through the environment: arguments are for everybody to see.
+    manage(
+        "bootstrap",
+        OS_BOOTSTRAP_USERNAME=admin.name,
+        OS_BOOTSTRAP_PASSWORD=admin.password,
+        OS_BOOTSTRAP_PROJECT_NAME=admin.project,
+        OS_BOOTSTRAP_SERVICE_NAME="keystone",
+        OS_BOOTSTRAP_REGION_ID=REGION,
+        OS_BOOTSTRAP_PUBLIC_URL=url,
+        OS_BOOTSTRAP_INTERNAL_URL=url,
+        OS_BOOTSTRAP_ADMIN_URL=url,
+    )
+    processes.until(lambda: answers(door), server, LIMIT)
+    return server

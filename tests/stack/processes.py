@@ -1,0 +1,255 @@
+"""Starting processes that outlive us, and finding them again.
+
+Each process leads its own session and has a record under ``run/``, written
+before anything waits for it, so that ``down`` finds what a killed ``up`` left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from tests.stack.errors import StackError
+from tests.stack.folder import Folder, write_private
+
+STOP_LIMIT = 10.0
+"""Seconds that processes get to end by themselves."""
+_TICK = 0.05
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Account:
+    """A user that a process runs as, in no other group than ``gid``."""
+
+    uid: int
+    gid: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Command:
+    """What to run.
+
+    :ivar env: added to this process's environment
+    :ivar sockets: file descriptors that it inherits
+    :ivar account: None: the user that we are
+    :ivar stop: the signal that ends it and what it started
+    """
+
+    name: str
+    args: Sequence[str | Path]
+    env: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    sockets: tuple[int, ...] = ()
+    account: Account | None = None
+    stop: signal.Signals = signal.SIGTERM
+
+
+class Process:
+    """A process that we started."""
+
+    def __init__(self, name: str, popen: subprocess.Popen[bytes], log: Path) -> None:
+        self.name = name
+        self.log = log
+        self._popen = popen
+
+    def check(self) -> None:
+        """:raises StackError: it has ended."""
+        code = self._popen.poll()
+        if code is not None:
+            raise StackError(f"{self.name} ended with code {code}: see {self.log}")
+
+    def wait(self, limit: float) -> None:
+        """Wait until it ends well.
+
+        :raises StackError: it fails, or takes more than ``limit`` seconds
+        """
+        try:
+            code = self._popen.wait(limit)
+        except subprocess.TimeoutExpired:
+            raise StackError(f"{self.name} took over {limit:g} s: see {self.log}") from None
+        if code:
+            self.check()
+
+    def leave(self) -> None:
+        """Let it run on after us; otherwise Popen warns that it still does."""
+        if self._popen.poll() is None:
+            self._popen.returncode = 0
+
+
+class Processes:
+    """The processes of one ``up``; may be used by several threads at once."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._started: list[Process] = []
+
+    def start(self, command: Command) -> Process:
+        """Start a process and record it.
+
+        :raises StackError: it cannot be started, or we are stopping
+        """
+        log = self._folder.log(command.name)
+        with self._lock:
+            self.check()
+            try:
+                popen = self._popen(command, log)
+            except (OSError, subprocess.SubprocessError) as error:
+                raise StackError(f"cannot start {command.name}: {error}") from error
+            process = Process(command.name, popen, log)
+            self._started.append(process)
+            _record(self._folder.run, command, popen.pid)
+        return process
+
+    def run(self, command: Command, limit: float) -> None:
+        """Run a command to its end.
+
+        :raises StackError: it fails, or takes more than ``limit`` seconds
+        """
+        self.start(command).wait(limit)
+        self.check()
+
+    def until(self, ready: Callable[[], bool], process: Process, limit: float) -> None:
+        """Wait until ``ready``, which ``process`` shall bring about.
+
+        :raises StackError: the process ends, or it takes over ``limit`` seconds
+        """
+        deadline = time.monotonic() + limit
+        while not ready():
+            self.check()
+            process.check()
+            if time.monotonic() > deadline:
+                raise StackError(f"{process.name} was not ready in {limit:g} s: see {process.log}")
+            time.sleep(_TICK)
+
+    def check(self) -> None:
+        """:raises StackError: we are stopping, so nothing new may begin."""
+        if self._closed.is_set():
+            raise StackError("stopped")
+
+    def leave(self) -> None:
+        """Check that all go on running after us."""
+        for process in self._started:
+            process.leave()
+
+    def stop(self) -> None:
+        """Start nothing any more, and end what was started.
+
+        :raises StackError: something would not end
+        """
+        with self._lock:
+            self._closed.set()
+        stop_recorded(self._folder)
+
+    def _popen(self, command: Command, log: Path) -> subprocess.Popen[bytes]:
+        account = command.account
+        with log.open("ab") as out:
+            return subprocess.Popen(
+                [str(arg) for arg in command.args],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                cwd="/",
+                env={**os.environ, **command.env},
+                pass_fds=command.sockets,
+                start_new_session=True,
+                user=account.uid if account else None,
+                group=account.gid if account else None,
+                extra_groups=[] if account else None,
+            )
+
+
+def running(folder: Folder) -> list[str]:
+    """Names of the recorded processes that are alive."""
+    return [record.name for record in _records(folder) if record.alive()]
+
+
+def stop_recorded(folder: Folder) -> None:
+    """End every recorded process with its session, whoever started it.
+
+    :raises StackError: something would not end
+    """
+    records = _records(folder)
+    for record in records:
+        record.ask_to_end()
+    _wait_for_end(records, STOP_LIMIT)
+    for record in records:
+        record.kill()
+    _wait_for_end(records, STOP_LIMIT)
+    stubborn = [record.name for record in records if record.alive()]
+    if stubborn:
+        raise StackError(f"would not end: {', '.join(stubborn)}; see {folder.run}")
+    for record in records:
+        (folder.run / f"{record.name}.json").unlink(missing_ok=True)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Record:
+    """A process on file.
+
+    :ivar born: when it started, in the kernel's ticks; tells it from another
+        process that was given the same number later
+    """
+
+    name: str
+    pid: int
+    born: int
+    stop: int
+
+    def alive(self) -> bool:
+        # It may be our own child, and then stays a zombie until it is asked for.
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, os.WNOHANG)
+        return _birth(self.pid) == self.born
+
+    def ask_to_end(self) -> None:
+        if self.alive():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, self.stop)
+
+    def kill(self) -> None:
+        if self.alive():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+
+def _record(run: Path, command: Command, pid: int) -> None:
+    # Not reaped yet, so it has a birth even if it has ended already.
+    record = {"pid": pid, "born": _birth(pid, dead_too=True), "stop": int(command.stop)}
+    write_private(run / f"{command.name}.json", json.dumps(record))
+
+
+def _records(folder: Folder) -> list[_Record]:
+    found = []
+    for path in sorted(folder.run.glob("*.json")):
+        with contextlib.suppress(ValueError, KeyError, FileNotFoundError):
+            facts = json.loads(path.read_text())
+            found.append(_Record(path.stem, facts["pid"], facts["born"], facts["stop"]))
+    return found
+
+
+def _wait_for_end(records: Sequence[_Record], limit: float) -> None:
+    deadline = time.monotonic() + limit
+    while time.monotonic() < deadline and any(record.alive() for record in records):
+        time.sleep(_TICK)
+
+
+def _birth(pid: int, dead_too: bool = False) -> int | None:
+    """When a process started (field 22 of proc(5)'s stat); None: there is none."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    # The second field, the name, may hold blanks and brackets: count from its end.
+    state, *fields = text.rpartition(")")[2].split()
+    if state in "ZX" and not dead_too:
+        return None
+    return int(fields[18])

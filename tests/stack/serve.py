@@ -1,0 +1,37 @@
+"""Runs as a process of its own: Keystone or Gnocchi under waitress.
+
+Started as ``python -P serve.py SERVICE FD CONFIG``: a plain script, not a module of
+this package, since the modules beside it carry the names of what it imports.
+It serves on a socket that is already bound: nobody can take the port in between,
+and whoever answers there is the server that ``up`` started.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from typing import Any
+
+import waitress
+
+THREADS = 8
+
+
+def load(service: str, config: str) -> Any:
+    """Load a WSGI application."""
+    if service == "keystone":
+        from keystone.server.flask import core
+
+        return core.initialize_application(name="public", config_files=[config])
+    from gnocchi import service as gnocchi_service
+    from gnocchi.rest import app
+
+    return app.load_app(gnocchi_service.prepare_service(["--config-file", config]))
+
+
+if __name__ == "__main__":
+    service, handle, config = sys.argv[1:]
+    # Keystone reads the command line itself and would not know these.
+    del sys.argv[1:]
+    bound = socket.socket(fileno=int(handle))
+    waitress.serve(load(service, config), sockets=[bound], threads=THREADS)

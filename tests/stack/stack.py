@@ -1,0 +1,116 @@
+"""A running stack as tests see it, and ``stack.json``, where that is kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from keystoneauth1.session import Session
+
+from tests.stack import processes
+from tests.stack.build import build_plan
+from tests.stack.errors import StackError
+from tests.stack.folder import Folder, write_private
+from tests.stack.keystone import User
+from tests.stack.plan import Plan
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Size:
+    """The four numbers that make a plan.
+
+    :ivar end: first instant without data, aware, on the hour
+    """
+
+    projects: int
+    instances: int
+    hours: int
+    end: datetime.datetime
+
+    def plan(self) -> Plan:
+        """:raises ValueError: a number is out of bounds."""
+        return build_plan(self.projects, self.instances, self.hours, self.end)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Stack:
+    """A stack that was ready and filled when it was written down.
+
+    :ivar directory: the stack's folder
+    :ivar size: the numbers behind ``plan()``
+    :ivar keystone_url: Keystone's ``auth_url``, with ``/v3``
+    :ivar gnocchi_url: Gnocchi's root, without ``/v1``
+    :ivar database_url: SQLAlchemy's URL of an empty PostgreSQL database (psycopg 3)
+    :ivar project_ids: Keystone's ids by the plan's project names, and that of ``service``
+    :ivar user: the service user that rates
+    :ivar user_id: its id
+    :ivar admin: Keystone's administrator
+    """
+
+    directory: Path
+    size: Size
+    keystone_url: str
+    gnocchi_url: str
+    database_url: str
+    project_ids: Mapping[str, str]
+    user: User
+    user_id: str
+    admin: User
+
+    @property
+    def conf_path(self) -> Path:
+        """A configuration file for ratekit."""
+        return Folder.at(self.directory).ratekit_conf
+
+    def plan(self) -> Plan:
+        """Build the plan that the stack was filled with, anew each time."""
+        return self.size.plan()
+
+    def session(self) -> Session:
+        """Keystone's session of the service user; Gnocchi is its service type ``metric``."""
+        return self.user.session(self.keystone_url)
+
+    def admin_session(self) -> Session:
+        """Keystone's session of the administrator, who may change the cloud."""
+        return self.admin.session(self.keystone_url)
+
+    def log(self, process: str) -> Path:
+        """The log of a process, e.g. ``gnocchi-metricd``."""
+        return Folder.at(self.directory).log(process)
+
+    def save(self) -> None:
+        """Write ``stack.json``, mode 0600: it holds passwords.
+
+        :raises OSError: it cannot be written
+        """
+        facts = dataclasses.asdict(self)
+        facts["directory"] = str(self.directory)
+        facts["size"]["end"] = self.size.end.isoformat()
+        write_private(Folder.at(self.directory).summary, json.dumps(facts, indent=2) + "\n")
+
+
+def running(directory: str | os.PathLike[str]) -> Stack:
+    """Find the stack that runs in ``directory``.
+
+    :raises StackError: none does
+    """
+    folder = Folder.at(directory)
+    try:
+        facts = json.loads(folder.summary.read_text())
+    except (OSError, ValueError) as error:
+        raise StackError(f"no stack is running in {folder.path}: {error}") from error
+    if not processes.running(folder):
+        raise StackError(f"the stack in {folder.path} has ended: see {folder.log('').parent}")
+    size = facts["size"]
+    size["end"] = datetime.datetime.fromisoformat(size["end"])
+    facts |= {
+        "directory": folder.path,
+        "size": Size(**size),
+        "user": User(**facts["user"]),
+        "admin": User(**facts["admin"]),
+    }
+    return Stack(**facts)

@@ -1,0 +1,129 @@
+"""Which databases are taken, and what their complaints mean."""
+
+from __future__ import annotations
+
+import datetime
+import pathlib
+import sqlite3
+import threading
+
+import pytest
+import sqlalchemy as sa
+
+from ratekit import errors
+from ratekit.storage import migrate
+from ratekit.storage.engine import SLICE, Database, parse, slices
+from ratekit.storage.types import Instant
+
+
+class TestUrl:
+    @pytest.mark.parametrize(
+        "given", ["postgresql://u@h/d", "postgresql+psycopg2://u@h/d", "postgresql+psycopg://u@h/d"]
+    )
+    def test_postgresql_means_psycopg_3(self, given: str) -> None:
+        assert parse(given).render_as_string() == "postgresql+psycopg://u@h/d"
+
+    @pytest.mark.parametrize("given", ["", "ratekit.sqlite", "sqlite://", "sqlite:///:memory:"])
+    def test_what_names_no_database_is_refused(self, given: str) -> None:
+        with pytest.raises(errors.OperatorError, match=r"\[database\] connection"):
+            parse(given)
+
+    def test_what_is_not_supported_is_refused(self) -> None:
+        with pytest.raises(errors.OperatorError, match="use sqlite or postgresql"):
+            parse("oracle://u:secret@h/d")
+
+    def test_passwords_are_not_told(self) -> None:
+        url = "postgresql://ratekit:secret@127.0.0.1:1/d?password=secret&connect_timeout=1"
+        with pytest.raises(errors.TryLater) as caught:
+            migrate.current(url)
+        assert "secret" not in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert str(caught.value).startswith("postgresql://ratekit:***@127.0.0.1:1/d")
+
+
+class TestSqlite:
+    def test_a_folder_that_is_missing_is_told_in_one_line(self, tmp_path: pathlib.Path) -> None:
+        with pytest.raises(errors.OperatorError, match="its folder must exist") as caught:
+            migrate.upgrade(f"sqlite:///{tmp_path}/missing/ratekit.sqlite")
+        assert "\n" not in str(caught.value)
+
+    def test_a_file_that_is_no_database_is_told(self, tmp_path: pathlib.Path) -> None:
+        path = tmp_path / "notes.txt"
+        path.write_text("not a database " * 100)
+        with pytest.raises(errors.OperatorError, match="not a database"):
+            migrate.upgrade(f"sqlite:///{path}")
+
+    def test_looking_at_a_file_that_is_missing_does_not_create_it(
+        self, tmp_path: pathlib.Path
+    ) -> None:
+        path = tmp_path / "ratekit.sqlite"
+        with pytest.raises(errors.OperatorError, match="run ratekit-dbsync upgrade"):
+            migrate.check(f"sqlite:///{path}")
+        assert not path.exists()
+
+    def test_a_writer_that_waits_too_long_tries_later_and_then_succeeds(
+        self, tmp_path: pathlib.Path
+    ) -> None:
+        url = f"sqlite:///{tmp_path}/ratekit.sqlite"
+        migrate.upgrade(url)
+        database = Database(url + "?timeout=0.05")
+        other = sqlite3.connect(tmp_path / "ratekit.sqlite", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(errors.TryLater, match="locked"), database.writing():
+            pytest.fail("there were two writers")
+        with database.reading() as connection:
+            assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+        other.execute("ROLLBACK")
+        with database.writing() as connection:
+            connection.exec_driver_sql("UPDATE hashmap_versions SET version = 5")
+        with database.reading() as connection:
+            query = connection.exec_driver_sql("SELECT version FROM hashmap_versions")
+            assert query.scalar() == 5
+        other.close()
+        database.close()
+
+    def test_writers_take_turns_from_their_first_statement_on(self, tmp_path: pathlib.Path) -> None:
+        url = f"sqlite:///{tmp_path}/ratekit.sqlite"
+        migrate.upgrade(url)
+        database = Database(url)
+
+        def count_up() -> None:
+            for _ in range(20):
+                with database.writing() as connection:
+                    query = connection.exec_driver_sql("SELECT version FROM hashmap_versions")
+                    version = query.scalar_one() + 1
+                    connection.exec_driver_sql(f"UPDATE hashmap_versions SET version = {version}")
+
+        threads = [threading.Thread(target=count_up) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        with database.reading() as connection:
+            query = connection.exec_driver_sql("SELECT version FROM hashmap_versions")
+            assert query.scalar() == 80
+        database.close()
+
+    def test_references_are_checked(self, tmp_path: pathlib.Path) -> None:
+        url = f"sqlite:///{tmp_path}/ratekit.sqlite"
+        migrate.upgrade(url)
+        with (
+            pytest.raises(errors.OperatorError, match="FOREIGN KEY"),
+            Database(url).writing() as connection,
+        ):
+            connection.exec_driver_sql("INSERT INTO hashmap_fields VALUES (1, 1, 'x')")
+
+
+def test_programming_errors_stay_what_they_are(tmp_path: pathlib.Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/x.sqlite")
+    with pytest.raises(ZeroDivisionError), database.writing():
+        raise ZeroDivisionError
+    with pytest.raises(ValueError, match="UTC"), database.reading() as connection:
+        connection.execute(sa.select(sa.literal(datetime.datetime(2026, 3, 1), Instant())))
+
+
+def test_lists_are_cut_to_what_a_statement_takes() -> None:
+    items = list(range(2 * SLICE + 1))
+    pieces = list(slices(items))
+    assert [len(piece) for piece in pieces] == [SLICE, SLICE, 1]
+    assert [one for piece in pieces for one in piece] == items

@@ -1,0 +1,327 @@
+import datetime
+import pathlib
+import tempfile
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ratekit import errors, rules_file
+from ratekit.domain.rules import CostType, Mapping, Parent, Rule, Terms, Threshold
+
+NEWYEAR = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+EXAMPLE = pathlib.Path(__file__).parents[2] / "etc" / "ratekit" / "hashmap.yml"
+
+
+def read(text: str) -> list[Rule]:
+    with tempfile.NamedTemporaryFile("w", suffix=".yml", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        return rules_file.read(file.name)
+
+
+def mistakes(text: str) -> list[str]:
+    with pytest.raises(errors.BadInput) as caught:
+        read(text)
+    return [f"{one.line} {one.key}: {one.expected}" for one in caught.value.mistakes]
+
+
+def one_rule(text: str) -> Rule:
+    """The rule that a service has whose only mapping is ``text``."""
+    [found] = read(f"services: {{cpu: {{mappings: [{text}]}}}}")
+    return found
+
+
+def test_a_file_lists_mappings_and_thresholds_of_services_and_their_fields() -> None:
+    found = read(
+        """
+services:
+  instance:
+    fields:
+      flavor_name:
+        mappings:
+          - {value: m1.small, cost: "0.020", type: flat, group: uptime}
+          - {value: m1.small, cost: "0.015", type: flat, group: uptime, scope: 5f1c,
+             start: 2026-01-01T00:00:00Z}
+      vcpus:
+        thresholds: [{level: 8, cost: 0.9, type: rate, end: 2026-01-01}]
+  volume.size:
+    mappings:   [{cost: "0.0003", type: flat}]
+    thresholds: [{level: "1000", cost: "0.9", type: rate}]
+"""
+    )
+    flavor, vcpus = Parent("instance", "flavor_name"), Parent("instance", "vcpus")
+    flat, rate = CostType.FLAT, CostType.RATE
+    assert found == [
+        Mapping(flavor, "m1.small", Terms(Decimal("0.020"), flat, "uptime")),
+        Mapping(flavor, "m1.small", Terms(Decimal("0.015"), flat, "uptime", "5f1c", NEWYEAR)),
+        Threshold(vcpus, Decimal(8), Terms(Decimal("0.9"), rate, end=NEWYEAR)),
+        Mapping(Parent("volume.size"), None, Terms(Decimal("0.0003"), flat)),
+        Threshold(Parent("volume.size"), Decimal(1000), Terms(Decimal("0.9"), rate)),
+    ]
+
+
+def test_every_rule_knows_its_place(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "hashmap.yml"
+    path.write_text("services:\n  cpu:\n    mappings:\n      - {cost: 1, type: flat}\n")
+    [placed] = rules_file.read_placed(str(path))
+    assert (placed.line, placed.key) == (4, "services.cpu.mappings[0]")
+
+
+def test_the_example_that_is_shipped_can_be_read() -> None:
+    assert rules_file.read(str(EXAMPLE))
+
+
+@pytest.mark.parametrize("cost", ["0.1", '"0.1"', "+0.1", ".1", "1e-1", '"1.0E-1"'])
+def test_a_cost_is_exact_however_it_is_written(cost: str) -> None:
+    assert one_rule(f"{{cost: {cost}, type: flat}}").terms.cost == Decimal("0.1")
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("4", "4"),
+        ("1.50", "1.50"),
+        ("0.0000001", "0.0000001"),
+        ("true", "True"),
+        ("010", "010"),
+        ('"4"', "4"),
+        ('""', ""),
+        ("2026-01-01", "2026-01-01"),
+        ("1:30", "1:30"),
+        ("m 1", "m 1"),
+    ],
+)
+def test_a_value_is_the_text_it_is_written_as(written: str, text: str) -> None:
+    field = f"{{mappings: [{{value: {written}, cost: 1, type: flat}}]}}"
+    [found] = read(f"services: {{cpu: {{fields: {{f: {field}}}}}}}")
+    assert isinstance(found, Mapping)
+    assert found.value == text
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2026-01-01",
+        "2026-01-01T00:00:00",
+        "2026-01-01 00:00Z",
+        "2026-01-01T01:00:00+01:00",
+        '"2026-01-01T00:00:00Z"',
+        "2025-12-31T19:00-05:00",
+    ],
+)
+def test_instants_are_utc_unless_they_say_otherwise(written: str) -> None:
+    found = one_rule(f"{{cost: 1, type: flat, start: {written}}}").terms.start
+    assert found == NEWYEAR
+    assert found.tzinfo is datetime.UTC
+
+
+@pytest.mark.parametrize(
+    ("entry", "complaint"),
+    [
+        ("{type: flat}", "cost: is required"),
+        ("{cost: 1}", "type: is required"),
+        ("{cost: 1, type: flt}", "type: expected 'flat' or 'rate', not 'flt'"),
+        ("{cost: .nan, type: flat}", "cost: expected a decimal number, not '.nan'"),
+        ("{cost: -.inf, type: flat}", "cost: expected a decimal number, not '-.inf'"),
+        ("{cost: NaN, type: flat}", "cost: expected a decimal number, not 'NaN'"),
+        ("{cost: yes, type: flat}", "cost: expected a decimal number, not True"),
+        ("{cost: 1_0, type: flat}", "cost: expected a decimal number, not '1_0'"),
+        ('{cost: " 1", type: flat}', "cost: expected a decimal number, not ' 1'"),
+        ("{cost: , type: flat}", "cost: expected a decimal number, not nothing"),
+        ("{cost: 1e-29, type: flat}", "cost: expected at most 40 digits, of them at most 28"),
+        ("{cost: 1e40, type: flat}", "cost: expected at most 40 digits, of them at most 28"),
+        (f"{{cost: {'9' * 41}, type: flat}}", "cost: expected at most 40 digits"),
+        ("{cost: 1, type: flat, value: a}", "value: only a field's mapping has a value"),
+        ("{cost: 1, type: flat, level: 1}", "level: only a threshold has a level"),
+        ("{cost: 1, typ: flat, type: flat}", "typ: unknown key (did you mean 'type'?)"),
+        ("{cost: 1, type: flat, group: }", None),
+        ('{cost: 1, type: flat, group: ""}', "group: must not be empty"),
+        ("{cost: 1, type: flat, scope: [a]}", "scope: expected a text, not ['a']"),
+        (f"{{cost: 1, type: flat, scope: {'a' * 256}}}", "scope: expected at most 255 characters"),
+        ("{cost: 1, type: flat, start: 2026}", "start: expected a date or a time to the second"),
+        ("{cost: 1, type: flat, start: 20260101}", "start: expected a date or a time"),
+        ("{cost: 1, type: flat, start: 2026-02-30}", "start: expected a date or a time"),
+        ("{cost: 1, type: flat, start: 2026-W01-1}", "start: expected a date or a time"),
+        ("{cost: 1, type: flat, start: 2026-01-01T00:00:00.5Z}", "start: expected a date or a"),
+        ("{cost: 1, type: flat, end: 0001-01-01T00:00+01:00}", "end: expected a date or a time"),
+        ("{cost: 1, type: flat, start: 2026-01-01, end: 2026-01-01}", "expected an end after"),
+        ("3", "expected a mapping (key: value), not 3"),
+    ],
+)
+def test_each_mistake_is_told_with_its_place(entry: str, complaint: str | None) -> None:
+    text = f"services:\n  cpu:\n    mappings:\n      - {entry}\n"
+    if complaint is None:
+        assert read(text)
+        return
+    [found] = mistakes(text)
+    assert found.startswith("4 services.cpu.mappings[0]")
+    assert complaint in found
+
+
+@pytest.mark.parametrize("level", ["-1", "-1e-8", "x", "true"])
+def test_a_level_is_a_number_of_at_least_0(level: str) -> None:
+    entry = f"{{level: {level}, cost: 1, type: flat}}"
+    [found] = mistakes(f"services: {{cpu: {{thresholds: [{entry}]}}}}")
+    assert "level: expected a" in found
+
+
+@pytest.mark.parametrize("value", ["", "value: null, ", "value: [1], "])
+def test_a_fields_mapping_has_a_value(value: str) -> None:
+    entry = f"{{{value}cost: 1, type: flat}}"
+    [found] = mistakes(f"services: {{cpu: {{fields: {{f: {{mappings: [{entry}]}}}}}}}}")
+    assert found.startswith("1 services.cpu.fields.f.mappings[0].value: ")
+
+
+@pytest.mark.parametrize("text", ["", "services:", "[]", "services: []", "{}"])
+def test_a_file_that_says_nothing_is_refused_for_it_would_close_every_rule(text: str) -> None:
+    assert len(mistakes(text)) == 1
+    assert read("services: {}") == []
+
+
+def test_all_mistakes_are_told_together() -> None:
+    found = mistakes(
+        """services:
+  cpu:
+    mapings: []
+    mappings:
+      - {cost: x, type: flat}
+      - {cost: 1, type: y}
+    fields: {"": {}}
+"""
+    )
+    assert [line.partition(":")[0] for line in found] == [
+        "3 services.cpu.mapings",
+        "5 services.cpu.mappings[0].cost",
+        "6 services.cpu.mappings[1].type",
+        "7 services.cpu.fields..[key]",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("", ""),
+        ("", "start: 2026-01-01"),
+        ("end: 2026-01-02", "start: 2026-01-01"),
+        ("group: g, scope: p, start: 2026-01-01", "group: g, scope: p, end: 2026-01-02"),
+    ],
+)
+def test_two_rules_for_the_same_must_not_be_in_force_together(first: str, second: str) -> None:
+    [found] = mistakes(
+        f"""services:
+  cpu:
+    mappings:
+      - {{cost: 1, type: flat, {first}}}
+      - {{cost: 2, type: rate, {second}}}
+"""
+    )
+    assert found == (
+        "5 services.cpu.mappings[1]: is in force together with the rule for the same on line 4"
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("end: 2026-01-01", "start: 2026-01-01"),
+        ("", "group: g"),
+        ("", "scope: p"),
+        ("scope: p", "scope: q"),
+    ],
+)
+def test_rules_that_follow_or_do_not_meet_are_fine(first: str, second: str) -> None:
+    rows = ", ".join(f"{{cost: 1, type: flat, {more}}}" for more in (first, second))
+    assert len(read(f"services: {{cpu: {{mappings: [{rows}]}}}}")) == 2
+
+
+def test_equal_levels_are_the_same_however_they_are_written() -> None:
+    rows = ", ".join(f"{{level: {level}, cost: 1, type: flat}}" for level in ("10", "10.0"))
+    assert len(mistakes(f"services: {{cpu: {{thresholds: [{rows}]}}}}")) == 1
+
+
+def test_rules_are_written_small_and_in_order() -> None:
+    flat, rate = CostType.FLAT, CostType.RATE
+    flavor = Parent("instance", "flavor")
+    written = rules_file.render(
+        [
+            Threshold(Parent("volume.size"), Decimal("1E+3"), Terms(Decimal("0.90"), rate)),
+            Mapping(flavor, "m2", Terms(Decimal("0.0200000000"), flat, scope="p: 1", end=NEWYEAR)),
+            Mapping(flavor, "m1", Terms(Decimal("100"), flat, "up", start=NEWYEAR)),
+            Mapping(flavor, "2", Terms(Decimal(0), flat)),
+            Mapping(Parent("volume.size"), None, Terms(Decimal("-1E-28"), flat)),
+            Mapping(Parent("instance"), None, Terms(Decimal(1), flat)),
+        ]
+    )
+    assert (
+        written
+        == """services:
+  instance:
+    mappings:
+      - {cost: "1", type: flat}
+    fields:
+      flavor:
+        mappings:
+          - {value: "2", cost: "0", type: flat}
+          - {value: m1, cost: "100", type: flat, group: up, start: 2026-01-01T00:00:00Z}
+          - {value: m2, cost: "0.02", type: flat, scope: "p: 1", end: 2026-01-01T00:00:00Z}
+  volume.size:
+    mappings:
+      - {cost: "-0.0000000000000000000000000001", type: flat}
+    thresholds:
+      - {level: "1000", cost: "0.9", type: rate}
+"""
+    )
+
+
+TEXTS = st.one_of(
+    st.sampled_from(
+        ["m1", "no", "Null", "~", "1", "1.5", "2026-01-01", "a: b", "#", "<<", "=", "'"]
+    ),
+    st.text(max_size=8),
+)
+NAMES = TEXTS.filter(bool)
+NUMBERS = st.builds(
+    lambda units, places: Decimal(units).scaleb(-places),
+    st.integers(-(10**12), 10**12),
+    st.integers(-3, 28),
+)
+INSTANTS = st.datetimes(timezones=st.just(datetime.UTC)).map(lambda one: one.replace(microsecond=0))
+
+
+@st.composite
+def some_rules(draw: st.DrawFn) -> list[Rule]:
+    found: dict[object, Rule] = {}
+    for _ in range(draw(st.integers(0, 5))):
+        bounds = sorted({draw(INSTANTS), draw(INSTANTS)})
+        start = draw(st.sampled_from([None, bounds[0]]))
+        end = draw(st.sampled_from([None, bounds[1]])) if len(bounds) == 2 else None
+        terms = Terms(
+            cost=draw(NUMBERS),
+            type=draw(st.sampled_from(CostType)),
+            group=draw(st.one_of(st.none(), NAMES)),
+            scope=draw(st.one_of(st.none(), NAMES)),
+            start=start,
+            end=end,
+        )
+        parent = Parent(draw(NAMES), draw(st.one_of(st.none(), NAMES)))
+        one: Rule
+        if draw(st.booleans()):
+            one = Threshold(parent, abs(draw(NUMBERS)), terms)
+            key: object = (parent, one.level, terms.group, terms.scope)
+        else:
+            one = Mapping(parent, draw(TEXTS) if parent.field is not None else None, terms)
+            key = (parent, one.value, terms.group, terms.scope)
+        found[key] = one
+    return list(found.values())
+
+
+@given(some_rules())
+@settings(max_examples=40, deadline=None)
+def test_what_is_written_is_read_back(rules: list[Rule]) -> None:
+    written = rules_file.render(rules)
+    found = read(written)
+    assert len(found) == len(rules)
+    assert set(found) == set(rules)
+    assert rules_file.render(found[::-1]) == written
