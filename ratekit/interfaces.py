@@ -196,12 +196,15 @@ class RuleStore(abc.ABC):
         close: Collection[tuple[Rule, datetime.datetime]],
         add: Collection[Rule],
         now: datetime.datetime,
+        unrated: bool = False,
     ) -> int:
         """End the rules of ``close`` at the given times and add new ones, in one transaction.
 
         :param version: the book's version that the change was made for
+        :param unrated: the change holds for a ledger in which nothing has been rated yet
         :returns: the book's new version
-        :raises ratekit.errors.OperatorError: the book has changed since ``version``
+        :raises ratekit.errors.OperatorError: the book has changed since ``version``, or
+            something has been rated against ``unrated``; nothing was written
         """
 
     @abc.abstractmethod

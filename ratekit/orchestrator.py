@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import Protocol
 
 from ratekit import errors, interfaces
 from ratekit.domain import exact
@@ -24,7 +25,15 @@ LOG = logging.getLogger(__name__)
 _ENOUGH = 3
 
 Clock = Callable[[], datetime.datetime]
-SideBySide = Callable[[Callable[[Metric], list[Series]], Sequence[Metric]], list[list[Series]]]
+
+
+class SideBySide(Protocol):
+    """Calls a function with each metric, some at the same time; results in order."""
+
+    def __call__(
+        self, function: Callable[[Metric], list[Series]], items: Sequence[Metric], limit: int
+    ) -> list[list[Series]]:
+        """Call at most ``limit`` at a time."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -73,7 +82,7 @@ class Parts:
     ledger: interfaces.Ledger
     rules: interfaces.RuleStore
     metrics: Sequence[Metric]
-    side_by_side: SideBySide
+    side_by_side: Callable[[Callable[[Metric], list[Series]], Sequence[Metric]], list[list[Series]]]
     clock: Clock
     report: Callable[[Progress], None]
     stopping: Callable[[], bool]

@@ -21,7 +21,8 @@ from ratekit import errors
 T = TypeVar("T")
 Path = tuple[str | int, ...]
 
-_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)\Z")
+# Python refuses to read integers of thousands of digits; nobody means one.
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,99})\Z")
 _DECIMAL = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?\Z")
 _TAG = "tag:yaml.org,2002:"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -12,6 +13,9 @@ from ratekit import errors
 #: Exit codes, as design section 9 names them.
 FAILED = 1
 BAD_INPUT = 2
+
+#: Libraries that tell more than an operator wants to know.
+_QUIET = ("alembic=WARN", "oslo_service.backend=WARN")
 
 
 def load_conf(
@@ -39,9 +43,14 @@ def load_conf(
                 "no configuration file: expected /etc/ratekit/ratekit.conf or --config-file FILE"
             )
         if logs:
-            log.set_defaults(default_log_levels=[*log.get_default_log_levels(), "alembic=WARN"])
+            log.set_defaults(default_log_levels=[*log.get_default_log_levels(), *_QUIET])
             log.setup(conf, "ratekit")
     return conf
+
+
+def now() -> datetime.datetime:
+    """Return the present, aware, UTC."""
+    return datetime.datetime.now(datetime.UTC)
 
 
 def version() -> str:

@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except errors.RatekitError as error:
         return common.complain(PROG, error)
     except KeyboardInterrupt:
-        return common.INTERRUPTED
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -16,8 +16,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     :returns: 0 all rated, 1 something failed, 2 bad configuration
     """
     # Before anything else is imported: sockets and locks must be green from the start.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
+    # Recorded, not ignored: eventlet's notice about its own age defies filters.
+    with warnings.catch_warnings(record=True):
         import eventlet
 
         eventlet.monkey_patch()
@@ -39,14 +39,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _once(conf: Any) -> int:
-    from ratekit import service
+    from ratekit import composition, concurrency
     from ratekit.cmd import common, progress
 
     with progress.shown() as report:
-        outcome = service.build(conf, report, stopping=lambda: False).run_pass(patient=False)
+        orchestrator = composition.build(
+            conf, concurrency.side_by_side, report, stopping=lambda: False, clock=common.now
+        )
+        outcome = orchestrator.run_pass(patient=False)
+    failed = f"; {outcome.failed} scopes failed, see the log" if outcome.failed else ""
     print(
-        f"{PROG}: {outcome.frames:,} frames in {outcome.periods:,} scope periods"
-        + (f"; {outcome.failed} scopes failed, see the log" if outcome.failed else ""),
+        f"{PROG}: {outcome.frames:,} frames in {outcome.periods:,} scope periods{failed}",
         file=sys.stderr,
     )
     return common.FAILED if outcome.failed else 0
@@ -56,11 +59,21 @@ def _forever(conf: Any) -> int:
     from oslo_service import backend
     from oslo_service import service as oslo_service
 
-    from ratekit import service
-    from ratekit.cmd import progress
+    from ratekit import composition, concurrency, service
+    from ratekit.cmd import common, progress
 
     backend.init_backend(backend.BackendType.EVENTLET)
+    stop = concurrency.StopEvent()
     with progress.shown() as report:
-        processor = service.Processor(conf, report)
+        orchestrator = composition.build(
+            conf, concurrency.side_by_side, report, stopping=stop.is_set, clock=common.now
+        )
+        processor = service.Processor(
+            orchestrator,
+            composition.build_calendar(conf),
+            stop,
+            conf.orchestrator.retry_seconds,
+            common.now,
+        )
         oslo_service.launch(conf, processor, workers=1, restart_method="mutate").wait()
     return 0

@@ -20,13 +20,15 @@ from ratekit import errors, interfaces
 from ratekit.cmd import common
 
 PROG = "ratekit"
-#: What a shell shows for a program that wrote to a closed pipe.
+#: What a shell shows for a program that wrote to a closed pipe, or was sent Ctrl-C.
 _BROKEN_PIPE = 141
+_INTERRUPTED = 130
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, tool: Ratekit | None = None) -> int:
     """Run one command.
 
+    :param tool: what runs it; one with the process's own clock and streams by default
     :returns: 0 done, 1 a back end did not answer, 2 something must be put right
     """
     if not sys.warnoptions:
@@ -34,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         warnings.simplefilter("ignore")
     code = _BROKEN_PIPE
     with contextlib.suppress(BrokenPipeError):
-        code = _run(sys.argv[1:] if argv is None else argv)
+        code = _run(tool or Ratekit(), sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
     if code == _BROKEN_PIPE:
         # The interpreter flushes once more when it ends, and would complain.
@@ -42,13 +44,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _run(argv: Sequence[str]) -> int:
+def _run(tool: Ratekit, argv: Sequence[str]) -> int:
     try:
-        return Ratekit().run(list(argv))
+        return tool.run(list(argv))
     except SystemExit as end:  # help and wrong options end so
         return end.code if isinstance(end.code, int) else 0
     except KeyboardInterrupt:
-        return common.INTERRUPTED
+        return _INTERRUPTED
 
 
 def _now() -> datetime.datetime:

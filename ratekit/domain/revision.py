@@ -105,7 +105,7 @@ def usages(
 
     :param revisions: those the back end returned, by start
     """
-    if len(revisions) == 1 and revisions[0].end is None:
+    if len(revisions) == 1 and revisions[0].reaches_back and revisions[0].end is None:
         yield from _usages_of_one(revisions[0], how)
         return
     for period, pools in _pooled(revisions, how).items():
@@ -116,7 +116,7 @@ def usages(
             for labels, pool in pools.items():
                 yield labels, period, _quantity(pool, WHOLE, how)
         else:
-            shares = _shares(period, pools, revisions, how.step)
+            shares = _shares(period, pools, revisions, how)
             for labels, pool in pools.items():
                 yield labels, period, _quantity(pool, shares[labels], how)
 
@@ -198,19 +198,25 @@ def _undo_cover(value: Decimal, cover: Fraction) -> Decimal:
 
 
 def _shares(
-    period: Instant, pools: Pools, revisions: Sequence[Revision], step: datetime.timedelta
+    period: Instant, pools: Pools, revisions: Sequence[Revision], how: Reduction
 ) -> dict[Labels, Fraction]:
     """Share of the period by the time that each pool's revisions were in force in it.
 
-    By the revisions' own bounds, so that a share does not depend on how far back the
-    request happened to reach.
+    A revision is in force until the next one that has a bucket in the period starts, the
+    last one up to the period's end. Revisions without a bucket say nothing: whether the back
+    end returns them depends on how far the request reaches.
     """
-    end = period + step
+    starts = [
+        (max(revision.start, period), revision.labels)
+        for revision in revisions
+        if any(
+            how.period_of.get(begin) == period and _cover(revision, begin, how.granularity) > 0
+            for begin, _ in revision.buckets
+        )
+    ]
+    ends = [start for start, _ in starts[1:]] + [period + how.step]
     times = dict.fromkeys(pools, 0)
-    for revision in revisions:
-        if revision.labels in times:
-            begin = max(revision.start, period)
-            until = end if revision.end is None else min(revision.end, end)
-            times[revision.labels] += max((until - begin) // _MICROSECOND, 0)
+    for (start, labels), end in zip(starts, ends, strict=True):
+        times[labels] += (end - start) // _MICROSECOND
     total = sum(times.values())
     return {labels: Fraction(time, total) for labels, time in times.items()}

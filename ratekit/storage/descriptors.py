@@ -73,7 +73,8 @@ class Descriptors:
     ) -> Mapping[bytes, int]:
         """Return the id of each digest of ``wanted``."""
         missing = {one.digest: one for one in wanted}
-        ids = {digest: self._ids[digest] for digest in missing if digest in self._ids}
+        known = ((digest, self._ids.get(digest)) for digest in missing)
+        ids = {digest: number for digest, number in known if number is not None}
         if not _still_true(connection, ids):
             self.forget()
             ids = {}

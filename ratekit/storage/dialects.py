@@ -10,14 +10,15 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import GenericFunction
+from sqlalchemy.sql.functions import FunctionElement
 
 from ratekit.domain.exact import EXACT, ZERO
 
 
-class exact_sum(GenericFunction[Decimal]):  # noqa: N801 -- written like a function in queries
+class exact_sum(FunctionElement[Decimal]):  # noqa: N801 -- written like a function in queries
     """The sum of a column of exact decimals; NULL of no rows."""
 
+    name = "exact_sum"
     inherit_cache = True
 
     def __init__(self, column: sa.ColumnElement[Decimal]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -106,6 +107,8 @@ class Database:
             self._reader = self.engine.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
+        # A storage has no end that anybody announces: connections go with its last part.
+        weakref.finalize(self, self.engine.dispose)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sa.Connection]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -101,30 +101,28 @@ def sum_up(entries: Iterable[Entry], begins: Begins) -> list[Total]:
 
 
 def write_frames(
-    connection: sa.Connection, entries: Iterable[Entry], ids: Mapping[bytes, int], begins: Begins
+    connection: sa.Connection, entries: Collection[Entry], ids: Mapping[bytes, int], begins: Begins
 ) -> int:
     """Write one frame a point, checked before by :func:`sum_up`; return how many.
 
     :param ids: row id of each descriptor, by digest
     """
-    written = 0
-
-    def rows() -> Iterator[tuple[str | int, ...]]:
-        nonlocal written
-        for key, descriptor, rated in entries:
-            number = ids[descriptor.digest]
-            points = rated.series.points
-            written += len(points)
-            for (begin, quantity), price in zip(points, rated.prices, strict=True):
-                yield key, begins[begin], number, str(quantity), str(price)
-
-    insert_many(connection, FRAMES, _FRAME, rows())
-    return written
+    insert_many(connection, FRAMES, _FRAME, _frames(entries, ids, begins))
+    return sum(len(entry.rated.prices) for entry in entries)
 
 
 def write_totals(connection: sa.Connection, totals: Iterable[Total]) -> None:
     """Write totals."""
     insert_many(connection, TOTALS, Total._fields, totals)
+
+
+def _frames(
+    entries: Iterable[Entry], ids: Mapping[bytes, int], begins: Begins
+) -> Iterator[tuple[str | int, ...]]:
+    for key, descriptor, rated in entries:
+        number = ids[descriptor.digest]
+        for (begin, quantity), price in zip(rated.series.points, rated.prices, strict=True):
+            yield key, begins[begin], number, str(quantity), str(price)
 
 
 def _add(rated: RatedSeries, sums: _Sums) -> None:

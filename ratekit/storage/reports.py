@@ -82,8 +82,11 @@ class SqlReports(Reports):
             )
             .limit(limit)
         )
-        with self._database.reading() as connection:
-            for row in connection.execute(query, execution_options=selecting.STREAMED):
+        with (
+            self._database.reading() as connection,
+            connection.execute(query, execution_options=selecting.STREAMED) as rows,
+        ):
+            for row in rows:
                 yield FrameRow(
                     begin=row.begin,
                     scope=row.scope_id,

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ratekit import errors
 from ratekit.domain.rules import CostType, Parent, Rule, RuleBook, Terms, Threshold
 from ratekit.domain.rules import Mapping as MappingRule
 from ratekit.interfaces import RuleStore
@@ -42,6 +43,7 @@ class SqlRules(RuleStore):
         close: Collection[tuple[Rule, datetime.datetime]],
         add: Collection[Rule],
         now: datetime.datetime,
+        unrated: bool = False,
     ) -> int:
         """End and add rules in one transaction; commits of frames wait for it.
 
@@ -50,6 +52,11 @@ class SqlRules(RuleStore):
         with self._database.writing() as connection:
             # First, since it keeps everybody else out.
             changed = versions.advance(connection, version)
+            if unrated and _rated_until(connection) is not None:
+                raise errors.OperatorError(
+                    "something has been rated since the change was planned: nothing was "
+                    "written; plan it again"
+                )
             _close(connection, close, now)
             _add(connection, add, now)
         return changed
@@ -61,10 +68,13 @@ class SqlRules(RuleStore):
         is not taken for something rated.
         """
         with self._database.reading() as connection:
-            found: datetime.datetime | None = connection.execute(
-                sa.select(sa.func.max(SCOPES.c.last_rated))
-            ).scalar()
-        return found
+            return _rated_until(connection)
+
+
+def _rated_until(connection: sa.Connection) -> datetime.datetime | None:
+    query = sa.select(sa.func.max(SCOPES.c.last_rated))
+    found: datetime.datetime | None = connection.execute(query).scalar()
+    return found
 
 
 def _rows(connection: sa.Connection, table: sa.Table) -> Iterable[sa.RowMapping]:

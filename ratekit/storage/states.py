@@ -58,12 +58,9 @@ def observe(
     that see a scope for the first time at the same instant may both report it as added.
     """
     listed = {scope.id: scope for scope in scopes}
-    mine = SCOPES.c.scope_key == origin.scope_key
-    query = sa.select(*_STATE).where(mine).order_by(SCOPES.c.id)
-    known = {
-        row.scope_id: row
-        for row in connection.execute(query.with_for_update(key_share=True)).mappings()
-    }
+    query = _of(origin)
+    locked = connection.execute(query.with_for_update(key_share=True)).mappings()
+    known = {row["scope_id"]: row for row in locked}
     added = [scope for scope in listed.values() if scope.id not in known]
     seen = [(known[scope.id], scope) for scope in listed.values() if scope.id in known]
     returned = [(row, scope) for row, scope in seen if not row["active"]]
@@ -72,12 +69,12 @@ def observe(
     _refresh(connection, seen, now)
     _change(connection, [row["id"] for row, _ in returned], _resumed(resume))
     _change(connection, [row["id"] for row in retired], {"active": False})
-    rows = connection.execute(query.where(SCOPES.c.active))
+    rows = connection.execute(query.where(SCOPES.c.active)).mappings()
     return Observation(
-        states=tuple(_state(row) for row in rows.mappings()),
+        states=tuple(map(_state, rows)),
         added=tuple(added),
         returned=tuple(scope for _, scope in returned),
-        retired=tuple(Scope(row["scope_id"], row["name"]) for row in retired),
+        retired=tuple(map(_scope, retired)),
     )
 
 
@@ -113,11 +110,12 @@ def postpone(
     retry_at: datetime.datetime,
 ) -> None:
     """Note a failure of ``states``, but not of one that another processor has rated since."""
+    line = _storable(error)[:ERROR_LENGTH]
     statement = (
         SCOPES.update()
         .where(SCOPES.c.id == sa.bindparam("key"))
         .where(SCOPES.c.rated_until == sa.bindparam("seen"))
-        .values(failures=SCOPES.c.failures + 1, last_error=error[:ERROR_LENGTH], retry_at=retry_at)
+        .values(failures=SCOPES.c.failures + 1, last_error=line, retry_at=retry_at)
     )
     rows = [
         {"key": state.key, "seen": state.rated_until}
@@ -125,6 +123,10 @@ def postpone(
     ]
     if rows:
         connection.execute(statement, rows)
+
+
+def _of(origin: Origin) -> sa.Select[Any]:
+    return sa.select(*_STATE).where(SCOPES.c.scope_key == origin.scope_key).order_by(SCOPES.c.id)
 
 
 def _over(row: sa.RowMapping, now: datetime.datetime) -> bool:
@@ -150,7 +152,9 @@ def _add(
         require_word(scope.id)
     if scopes:
         # One order for all processors: two that add the same scopes never wait in a circle.
-        rows = [{"scope_id": one.id, "name": one.name, **common} for one in sorted(scopes)]
+        rows = [
+            {"scope_id": one.id, "name": _storable(one.name), **common} for one in sorted(scopes)
+        ]
         insert_new(connection, SCOPES, rows)
 
 
@@ -164,11 +168,18 @@ def _refresh(
         connection, [row["id"] for row, _ in seen if row["last_seen"] < now], {"last_seen": now}
     )
     names = [
-        {"key": row["id"], "label": scope.name} for row, scope in seen if row["name"] != scope.name
+        {"key": row["id"], "label": name}
+        for row, scope in seen
+        if row["name"] != (name := _storable(scope.name))
     ]
     if names:
         statement = SCOPES.update().where(SCOPES.c.id == sa.bindparam("key"))
         connection.execute(statement.values(name=sa.bindparam("label")), names)
+
+
+def _storable(text: str) -> str:
+    """Replace what no database takes: what is only for people may hold nobody up."""
+    return text.replace("\x00", "?").encode("utf-8", "replace").decode()
 
 
 def _resumed(resume: datetime.datetime) -> dict[str, Any]:
@@ -181,10 +192,14 @@ def _change(connection: sa.Connection, keys: Sequence[int], values: dict[str, An
         connection.execute(SCOPES.update().where(SCOPES.c.id.in_(some)).values(values))
 
 
+def _scope(row: sa.RowMapping) -> Scope:
+    return Scope(row["scope_id"], row["name"])
+
+
 def _state(row: sa.RowMapping) -> State:
     return State(
         key=row["id"],
-        scope=Scope(row["scope_id"], row["name"]),
+        scope=_scope(row),
         rated_until=row["rated_until"],
         last_seen=row["last_seen"],
         failures=row["failures"],

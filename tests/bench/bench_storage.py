@@ -8,10 +8,9 @@ is set. Tables are created where they are missing; scopes are new ones on each r
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
+import functools
 import os
-import pathlib
 import sys
 import tempfile
 import time
@@ -30,6 +29,8 @@ from ratekit.storage.sql import open_storage
 
 BEGIN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 HOUR = datetime.timedelta(hours=1)
+#: Series a scope and metric.
+EACH = 100
 METRICS = ("instance", "volume.size", "cpu")
 
 
@@ -53,17 +54,16 @@ def measure(url: str) -> None:
 
     report("observe 40 new scopes", 40, observe)
     report("observe 40 known scopes", 40, observe)
-    for label, count, each in (
-        ("commit, 24 periods, labels new", 24, 100),
-        ("commit, 24 periods, labels known", 24, 100),
-        ("commit, 1 period, labels known", 1, 100),
-        ("commit, 1 period, labels new", 1, 200),
+    for label, count, first in (
+        ("commit, 24 periods, labels new", 24, 0),
+        ("commit, 24 periods, labels known", 24, 0),
+        ("commit, 1 period, labels known", 1, 0),
+        ("commit, 1 period, labels new", 1, EACH),
     ):
         states = observe()
         window = Window(states[0].rated_until, HOUR, count)
-        moved = [dataclasses.replace(one, rated_until=window.begin) for one in states]
-        batch = RatedBatch(window, moved, list(usage(states, window, each)), 0)
-        report(label, len(batch.series) * count, lambda batch=batch: commit(storage, batch))
+        batch = RatedBatch(window, states, list(usage(states, window, first)), 0)
+        report(label, len(batch.series) * count, functools.partial(commit, storage, batch))
     read_back(storage)
 
 
@@ -83,19 +83,19 @@ def read_back(storage: Storage) -> None:
         report(
             f"summary by {', '.join(groupby)}",
             frames,
-            lambda groupby=groupby: storage.reports.summary(everything, groupby, datetime.UTC),
+            functools.partial(storage.reports.summary, everything, groupby, datetime.UTC),
         )
     report("list all frames", frames, lambda: sum(1 for _ in storage.reports.frames(everything)))
 
 
-def usage(states: list[State], window: Window, each: int) -> Iterator[RatedSeries]:
-    """Yield ``each`` series a scope and metric, with labels as instances have them."""
+def usage(states: list[State], window: Window, first: int) -> Iterator[RatedSeries]:
+    """Yield series with labels as instances have them, numbered from ``first`` on."""
     quantity, price = Decimal("1.000000000000000000"), Decimal("0.0200000000000000000000000000")
     points = [(begin, quantity) for begin in window.begins()]
     prices = [price] * window.count
     for state in states:
         for metric in METRICS:
-            for number in range(each):
+            for number in range(first, first + EACH):
                 series = Series(
                     scope=state.scope.id,
                     metric=metric,

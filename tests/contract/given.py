@@ -80,6 +80,7 @@ class Breaking(list[tuple[datetime.datetime, Decimal]]):
 
     def __init__(self, series: Series) -> None:
         super().__init__(series.points)
+        self.series = series
         self._read = False
 
     def __iter__(self) -> Iterator[tuple[datetime.datetime, Decimal]]:

@@ -57,6 +57,14 @@ class TestObserve:
         )
         assert [one.scope.name for one in seen.states] == ["Zoë", "name of b"]
 
+    def test_a_name_that_is_no_text_holds_nobody_up(self, storage: Storage) -> None:
+        odd = [Scope("a", "half \ud800"), Scope("b", "nul \x00")]
+        for _ in range(2):
+            seen = storage.ledger.observe(odd, START, START, START)
+            assert [one.scope.name for one in seen.states] == ["half ?", "nul ?"]
+        storage.ledger.postpone(seen.states, "odd \ud800\x00", hour(1))
+        assert [one.last_error for one in storage.reports.scopes()] == ["odd ??"] * 2
+
     def test_a_scope_that_is_gone_stays_until_it_is_rated_up_to_when_it_was_seen(
         self, storage: Storage
     ) -> None:

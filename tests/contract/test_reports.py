@@ -211,8 +211,8 @@ class TestTimeZones:
         self.hours(storage, datetime.datetime(2026, 3, 31, 13, tzinfo=UTC), 4)
         rows = summary(storage, "month", "metric", zone=tokyo)
         assert [(one.group["month"], one.price) for one in rows] == [
-            (datetime.datetime(2026, 3, 1, tzinfo=tokyo), 1 + 2),
-            (datetime.datetime(2026, 4, 1, tzinfo=tokyo), 4 + 8),
+            (datetime.datetime(2026, 3, 1, tzinfo=tokyo), Decimal(1 + 2)),
+            (datetime.datetime(2026, 4, 1, tzinfo=tokyo), Decimal(4 + 8)),
         ]
 
 

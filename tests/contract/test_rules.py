@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from decimal import Decimal
 
@@ -150,6 +151,51 @@ class TestChange:
         with pytest.raises(ValueError, match="close"):
             storage.rules.change(0, [(other, hour(1))], [], START)
         assert storage.rules.read().version == 0
+
+
+class TestUnrated:
+    def test_a_change_for_an_unrated_ledger_is_made_while_scopes_only_wait(
+        self, storage: Storage
+    ) -> None:
+        listed(storage, "a")
+        assert storage.rules.change(0, [], [small()], START, unrated=True) == 1
+        assert storage.rules.read().rules == (small(),)
+
+    def test_a_change_for_an_unrated_ledger_is_refused_whole_once_something_is_rated(
+        self, storage: Storage
+    ) -> None:
+        storage.ledger.commit(batch(listed(storage, "a")))
+        with pytest.raises(errors.OperatorError, match="has been rated"):
+            storage.rules.change(0, [], [small()], START, unrated=True)
+        assert storage.rules.read() == RuleBook(0, ())
+
+    def test_of_a_commit_and_a_change_for_an_unrated_ledger_at_once_one_succeeds(
+        self, storage: Storage, open_another: Open
+    ) -> None:
+        work = batch(listed(storage, "a"))
+        gate = threading.Barrier(2)
+        done: list[str] = []
+
+        def commit(mine: Storage) -> None:
+            gate.wait()
+            with contextlib.suppress(errors.RulesChanged):
+                mine.ledger.commit(work)
+                done.append("committed")
+
+        def change(mine: Storage) -> None:
+            gate.wait()
+            with contextlib.suppress(errors.OperatorError):
+                mine.rules.change(0, [], [small()], START, unrated=True)
+                done.append("changed")
+
+        threads = [
+            threading.Thread(target=work, args=(open_another(),)) for work in (commit, change)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(done) == 1
 
 
 class TestRatedUntil:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ratekit import hashmap_admin, service
+from ratekit import composition, concurrency, hashmap_admin, rules_file
 from ratekit.cmd import common
 from ratekit.domain.reports import FrameRow, Selection
 from ratekit.orchestrator import Outcome
@@ -35,12 +35,14 @@ class Office:
         self.plan = cloud.plan()
         self.conf: Any = common.load_conf("functional", ["--config-file", str(cloud.conf_path)])
         self.conf.set_override("connection", url, group="database")
-        self.storage = service.build_storage(self.conf)
+        self.storage = composition.build_storage(self.conf)
 
     def apply(self, rules: pathlib.Path = RULES) -> None:
         """Put a rule file in force."""
-        change = hashmap_admin.plan_file(self.storage, str(rules), self.conf, service.now())
-        hashmap_admin.apply(self.storage, change, service.now())
+        calendar = composition.build_calendar(self.conf)
+        desired = rules_file.read(str(rules))
+        plan = hashmap_admin.plan(self.storage.rules, desired, calendar, common.now())
+        hashmap_admin.carry_out(self.storage.rules, plan, common.now())
 
     def rate(self, at: datetime.datetime | None = None, **options: Any) -> Outcome:
         """Run one pass as if it were ``at``; by default long after the last measure.
@@ -50,8 +52,12 @@ class Office:
         for name, value in options.items():
             self.conf.set_override(name, value, group="fetcher_keystone")
         now = at or self.plan.end + datetime.timedelta(hours=10)
-        orchestrator = service.build(
-            self.conf, report=lambda _: None, stopping=lambda: False, clock=lambda: now
+        orchestrator = composition.build(
+            self.conf,
+            concurrency.side_by_side,
+            report=lambda _: None,
+            stopping=lambda: False,
+            clock=lambda: now,
         )
         return orchestrator.run_pass()
 

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from types import FrameType
 
 from tests.stack.errors import StackError
 from tests.stack.lifecycle import down, up
@@ -16,16 +17,24 @@ from tests.stack.lifecycle import down, up
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return the exit code: 0 done, 1 failed, 130 interrupted."""
     options = _parser().parse_args(argv)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt_once)
     try:
         _up(options) if options.command == "up" else down(options.dir)
     except (StackError, ValueError) as error:
         print(f"tests.stack: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("tests.stack: interrupted; what was started is stopped", file=sys.stderr)
+        print(f"tests.stack: {options.command} was interrupted", file=sys.stderr)
         return 130
     return 0
+
+
+def _interrupt_once(number: int, frame: FrameType | None) -> None:
+    """Interrupt the work, but not the cleaning up after that."""
+    for later in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(later, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _up(options: argparse.Namespace) -> None:

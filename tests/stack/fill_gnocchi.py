@@ -45,10 +45,11 @@ _UNITS = {
 }
 
 
-def fill(rest: Rest, plan: Plan, project_ids: Mapping[str, str]) -> None:
+def fill(rest: Rest, processes: Processes, plan: Plan, project_ids: Mapping[str, str]) -> None:
     """Create everything of the plan; metricd has not yet seen it all when this returns.
 
-    :raises StackError: Gnocchi refuses
+    :param project_ids: by the plan's project names
+    :raises StackError: Gnocchi refuses, or a server has ended
     """
     rest.ask("POST", "/v1/archive_policy", _policy(plan.end - plan.begin))
     for name, attributes in _TYPES.items():
@@ -70,6 +71,7 @@ def fill(rest: Rest, plan: Plan, project_ids: Mapping[str, str]) -> None:
             [pool.submit(write, portion) for portion in _portions(plan.resources)]
         ):
             done.result()
+            processes.check()
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -82,7 +84,6 @@ def wait_until_processed(rest: Rest, processes: Processes, metricd: Process) -> 
     backlog, deadline = _backlog(rest), time.monotonic() + STALLED
     while backlog:
         processes.check()
-        metricd.check()
         if time.monotonic() > deadline:
             raise StackError(f"{metricd.name} does not get on with its work: see {metricd.log}")
         time.sleep(0.2)

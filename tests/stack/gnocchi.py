@@ -83,7 +83,9 @@ def start(
     daemon = (tool("gnocchi-metricd"), "--config-file", config)
     # Asked politely while PostgreSQL goes too, it clings to its coordinator for a long time.
     metricd = processes.start(Command("gnocchi-metricd", daemon, QUIET, stop=signal.SIGKILL))
-    processes.until(lambda: answers(door), api, LIMIT)
+    # It never says that it is ready; what it has to do tells.
+    processes.watch(metricd, lambda: True, LIMIT)
+    processes.watch(api, lambda: answers(door), LIMIT)
     return Gnocchi(api, metricd)
 
 

@@ -97,5 +97,5 @@ def start(processes: Processes, folder: Folder, door: Door, admin: User) -> Proc
         OS_BOOTSTRAP_INTERNAL_URL=url,
         OS_BOOTSTRAP_ADMIN_URL=url,
     )
-    processes.until(lambda: answers(door), server, LIMIT)
+    processes.watch(server, lambda: answers(door), LIMIT)
     return server

@@ -58,7 +58,7 @@ def up(
     with _explained(folder):
         folder.create()
         with folder.locked():
-            if processes.running(folder):
+            if folder.summary.exists() and processes.running(folder):
                 raise StackError(f"a stack already runs in {folder.path}: use it, or take it down")
             _clear(folder)
             folder.prepare()
@@ -75,11 +75,12 @@ def down(directory: str | os.PathLike[str]) -> None:
     if not folder.path.is_dir():
         return
     with _explained(folder), folder.locked():
-        processes.stop_recorded(folder)
         _clear(folder)
 
 
 def _clear(folder: Folder) -> None:
+    """End and remove what an ``up`` left, however far it came."""
+    processes.stop_recorded(folder)
     postgres.remove_home(folder)
     folder.forget()
 
@@ -117,7 +118,19 @@ class _Launch:
     threads: Executor
 
     def run(self, size: Size, plan: Plan) -> Stack:
-        """Start and fill a cloud, Keystone beside PostgreSQL and Gnocchi."""
+        """Start and fill a cloud.
+
+        :raises StackError: something fails
+        """
+        try:
+            return self._run(size, plan)
+        except StackError:
+            # A server that is gone explains better than what its client makes of that.
+            self.processes.check()
+            raise
+
+    def _run(self, size: Size, plan: Plan) -> Stack:
+        """Keystone comes up beside PostgreSQL and Gnocchi."""
         doors = Door.pick(), Door.pick()
         admin = User("admin", secrets.token_hex(16), "admin")
         keystone_url, gnocchi_url = keystone.auth_url(doors[0]), doors[1].url
@@ -129,7 +142,7 @@ class _Launch:
             done.result()
         identity, (database, servers) = identity_soon.result(), metering_soon.result()
         rest = Rest(admin.session(keystone_url), gnocchi_url, servers.api)
-        fill_gnocchi.fill(rest, plan, identity.project_ids)
+        fill_gnocchi.fill(rest, self.processes, plan, identity.project_ids)
         history.backdate(database, plan.resources)
         fill_gnocchi.wait_until_processed(rest, self.processes, servers.metricd)
         stack = Stack(

@@ -181,7 +181,7 @@ def _is_ready(processes: Processes, server: Process, data: Path) -> bool:
             return False
 
     try:
-        processes.until(ready, server, LIMIT)
+        processes.watch(server, ready, LIMIT)
     except StackError:
         if "could not bind" in server.log.read_text(errors="replace"):
             return False

@@ -59,28 +59,24 @@ class Process:
         self.log = log
         self._popen = popen
 
-    def check(self) -> None:
-        """:raises StackError: it has ended."""
-        code = self._popen.poll()
-        if code is not None:
-            raise StackError(f"{self.name} ended with code {code}: see {self.log}")
+    def ended(self) -> bool:
+        """Whether it has ended well.
 
-    def wait(self, limit: float) -> None:
-        """Wait until it ends well.
-
-        :raises StackError: it fails, or takes more than ``limit`` seconds
+        :raises StackError: it has failed
         """
-        try:
-            code = self._popen.wait(limit)
-        except subprocess.TimeoutExpired:
-            raise StackError(f"{self.name} took over {limit:g} s: see {self.log}") from None
+        code = self._popen.poll()
         if code:
-            self.check()
+            raise StackError(f"{self.name} ended with code {code}: see {self.log}")
+        return code == 0
+
+    def check(self) -> None:
+        """:raises StackError: it has ended, which a server should not."""
+        if self.ended():
+            raise StackError(f"{self.name} ended unasked: see {self.log}")
 
     def leave(self) -> None:
         """Let it run on after us; otherwise Popen warns that it still does."""
-        if self._popen.poll() is None:
-            self._popen.returncode = 0
+        self._popen.returncode = 0
 
 
 class Processes:
@@ -90,10 +86,10 @@ class Processes:
         self._folder = folder
         self._lock = threading.Lock()
         self._closed = threading.Event()
-        self._started: list[Process] = []
+        self._servers: list[Process] = []
 
     def start(self, command: Command) -> Process:
-        """Start a process and record it.
+        """Start a server; see ``watch``.
 
         :raises StackError: it cannot be started, or we are stopping
         """
@@ -104,41 +100,45 @@ class Processes:
                 popen = self._popen(command, log)
             except (OSError, subprocess.SubprocessError) as error:
                 raise StackError(f"cannot start {command.name}: {error}") from error
-            process = Process(command.name, popen, log)
-            self._started.append(process)
             _record(self._folder.run, command, popen.pid)
-        return process
+        return Process(command.name, popen, log)
+
+    def watch(self, server: Process, ready: Callable[[], bool], limit: float) -> None:
+        """Wait until ``server`` is ready; from then on ``check`` misses it when it ends.
+
+        :raises StackError: it ends, or takes more than ``limit`` seconds
+        """
+
+        def running_and_ready() -> bool:
+            server.check()
+            return ready()
+
+        self._until(running_and_ready, server, limit)
+        self._servers.append(server)
 
     def run(self, command: Command, limit: float) -> None:
         """Run a command to its end.
 
         :raises StackError: it fails, or takes more than ``limit`` seconds
         """
-        self.start(command).wait(limit)
-        self.check()
-
-    def until(self, ready: Callable[[], bool], process: Process, limit: float) -> None:
-        """Wait until ``ready``, which ``process`` shall bring about.
-
-        :raises StackError: the process ends, or it takes over ``limit`` seconds
-        """
-        deadline = time.monotonic() + limit
-        while not ready():
-            self.check()
-            process.check()
-            if time.monotonic() > deadline:
-                raise StackError(f"{process.name} was not ready in {limit:g} s: see {process.log}")
-            time.sleep(_TICK)
+        process = self.start(command)
+        self._until(process.ended, process, limit)
 
     def check(self) -> None:
-        """:raises StackError: we are stopping, so nothing new may begin."""
+        """:raises StackError: a watched server has ended, or we are stopping."""
         if self._closed.is_set():
             raise StackError("stopped")
+        for server in tuple(self._servers):
+            server.check()
 
     def leave(self) -> None:
-        """Check that all go on running after us."""
-        for process in self._started:
-            process.leave()
+        """Let the watched servers run on after us.
+
+        :raises StackError: one has ended
+        """
+        self.check()
+        for server in self._servers:
+            server.leave()
 
     def stop(self) -> None:
         """Start nothing any more, and end what was started.
@@ -148,6 +148,14 @@ class Processes:
         with self._lock:
             self._closed.set()
         stop_recorded(self._folder)
+
+    def _until(self, done: Callable[[], bool], process: Process, limit: float) -> None:
+        deadline = time.monotonic() + limit
+        while not done():
+            self.check()
+            if time.monotonic() > deadline:
+                raise StackError(f"{process.name} was not done in {limit:g} s: see {process.log}")
+            time.sleep(_TICK)
 
     def _popen(self, command: Command, log: Path) -> subprocess.Popen[bytes]:
         account = command.account

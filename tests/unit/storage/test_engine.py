@@ -119,7 +119,9 @@ def test_programming_errors_stay_what_they_are(tmp_path: pathlib.Path) -> None:
     with pytest.raises(ZeroDivisionError), database.writing():
         raise ZeroDivisionError
     with pytest.raises(ValueError, match="UTC"), database.reading() as connection:
-        connection.execute(sa.select(sa.literal(datetime.datetime(2026, 3, 1), Instant())))
+        connection.execute(
+            sa.select(sa.literal(datetime.datetime.fromisoformat("2026-03-01"), Instant()))
+        )
 
 
 def test_lists_are_cut_to_what_a_statement_takes() -> None:

@@ -1,0 +1,78 @@
+"""What the classes of commands have in common."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from cliff import command, lister
+
+from ratekit import errors
+from ratekit.cmd import formatting
+
+if TYPE_CHECKING:
+    from ratekit.cmd.ratekit import Ratekit
+
+
+class Action(command.Command):
+    """A command that does something.
+
+    :cvar arguments: its positional arguments, for the line that tells its usage
+    """
+
+    app: Ratekit
+    arguments = ""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Return a parser that answers mistakes with two lines instead of all options."""
+        parser = super().get_parser(prog_name)
+        parser.usage = f"%(prog)s [options]{self.arguments}"
+        return parser
+
+    def get_epilog(self) -> str:
+        """Return nothing: cliff would read the metadata of all that is installed."""
+        return ""
+
+
+class Listing(lister.Lister):
+    """A command that lists something, as ``-f`` says."""
+
+    app: Ratekit
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Return a parser that answers mistakes with two lines instead of all options."""
+        parser = super().get_parser(prog_name)
+        parser.usage = "%(prog)s [options]"
+        return parser
+
+    def get_epilog(self) -> str:
+        """Return nothing: cliff would read the metadata of all that is installed."""
+        return ""
+
+    def produce_output(
+        self,
+        parsed_args: argparse.Namespace,
+        column_names: Sequence[str],
+        data: Iterable[Sequence[Any]],
+    ) -> int:
+        """Print the rows.
+
+        :raises ratekit.errors.OperatorError: ``-c`` or ``--sort-column`` names no column
+        """
+        known = {_plain(name) for name in column_names}
+        for name in (*parsed_args.columns, *parsed_args.sort_columns):
+            if _plain(name) not in known:
+                raise errors.OperatorError(
+                    f"no column {name!r}; there are: {', '.join(column_names)}"
+                )
+        if parsed_args.formatter == "table":
+            data = formatting.aligned(data)
+        elif parsed_args.formatter == "csv":
+            data = formatting.filled(data)
+        return super().produce_output(parsed_args, column_names, data)
+
+
+def _plain(name: str) -> str:
+    """Compare columns as cliff does."""
+    return name.lower().strip().replace(" ", "_")

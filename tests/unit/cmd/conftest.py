@@ -1,0 +1,115 @@
+"""Commands in this process, on a real SQLite file that is filled through the interfaces."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import io
+import json
+import pathlib
+import shutil
+from typing import Any
+
+import pytest
+
+from ratekit.cmd import ratekit as command
+from ratekit.interfaces import Storage
+from ratekit.storage import migrate
+from ratekit.storage.sql import open_storage
+from tests.contract import given
+
+#: A day and a half after everybody started.
+NOW = given.hour(36.5)
+
+
+class Terminal(io.StringIO):
+    """A keyboard with somebody at it."""
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        """Parse the output."""
+        return json.loads(self.out)
+
+
+@dataclasses.dataclass
+class Shell:
+    """Runs ``ratekit`` at an instant."""
+
+    config: pathlib.Path
+    captured: pytest.CaptureFixture[str]
+    now: datetime.datetime = NOW
+
+    def __call__(self, *argv: str, typed: str | None = None) -> Answer:
+        """Run a command, on a terminal if something is typed there."""
+        stdin = io.StringIO() if typed is None else Terminal(typed)
+        tool = command.Ratekit(clock=lambda: self.now, stdin=stdin)
+        code = command.main(["--config-file", str(self.config), *argv], tool)
+        return Answer(code, *self.captured.readouterr())
+
+
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """An SQLite file at the newest revision."""
+    path = tmp_path_factory.mktemp("empty") / "ratekit.sqlite"
+    migrate.upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def database(empty: pathlib.Path, tmp_path: pathlib.Path) -> str:
+    """URL of a database with tables and nothing in them."""
+    return f"sqlite:///{shutil.copy(empty, tmp_path / 'ratekit.sqlite')}"
+
+
+@pytest.fixture
+def config(database: str, tmp_path: pathlib.Path) -> pathlib.Path:
+    """A configuration file."""
+    path = tmp_path / "ratekit.conf"
+    metrics = tmp_path / "metrics.yml"
+    path.write_text(f"[database]\nconnection = {database}\n[collect]\nmetrics_conf = {metrics}\n")
+    return path
+
+
+@pytest.fixture
+def storage(database: str) -> Storage:
+    """The storage that the commands use."""
+    return open_storage(database, scope_key="project_id", fetcher="static", collector="gnocchi")
+
+
+@pytest.fixture
+def ratekit(config: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> Shell:
+    """The command."""
+    return Shell(config, capsys)
+
+
+@pytest.fixture
+def usage(storage: Storage) -> None:
+    """Two scopes, two hours, two metrics; prices that no binary number can hold."""
+    states = given.listed(storage, "a1", "b2")
+    storage.ledger.commit(
+        given.batch(
+            states,
+            given.rated(
+                "a1",
+                [("1", "0.1"), ("1", "0.2")],
+                metadata={"flavor_name": "m1.small", "image": None},
+            ),
+            given.rated(
+                "a1", [("40", "0.0000000000000000000000000001")], metric="volume", unit="GiB"
+            ),
+            given.rated("b2", [("0.5", "12345678901234567890.5")], metadata={"flavor_name": "big"}),
+            periods=given.window(2),
+        )
+    )

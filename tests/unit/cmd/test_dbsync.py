@@ -1,0 +1,72 @@
+"""ratekit-dbsync: upgrade, version, check."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from ratekit.cmd import dbsync
+from ratekit.storage import migrate
+
+
+@pytest.fixture
+def new(tmp_path: pathlib.Path) -> pathlib.Path:
+    """A configuration whose database does not exist."""
+    path = tmp_path / "new.conf"
+    path.write_text(f"[database]\nconnection = sqlite:///{tmp_path}/new.sqlite\n")
+    return path
+
+
+def test_upgrade_makes_the_tables_and_says_so_once(
+    new: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert dbsync.main(["--config-file", str(new), "upgrade"]) == 0
+    assert capsys.readouterr() == (
+        f"upgraded the database from no tables to revision {migrate.head()}\n",
+        "",
+    )
+    assert dbsync.main(["upgrade", "--config-file", str(new)]) == 0
+    assert capsys.readouterr().out == (
+        f"nothing to do: the database is at revision {migrate.head()}, the newest\n"
+    )
+
+
+def test_version_prints_the_databases_revision_and_the_newest(
+    new: pathlib.Path, config: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert dbsync.main(["version", "--config-file", str(new)]) == 0
+    assert capsys.readouterr().out == f"database: no tables\nnewest: revision {migrate.head()}\n"
+    assert dbsync.main(["version", "--config-file", str(config)]) == 0
+    assert capsys.readouterr().out.startswith(f"database: revision {migrate.head()}\n")
+
+
+def test_check_tells_by_its_exit_code_whether_the_database_is_current(
+    new: pathlib.Path, config: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert dbsync.main(["check", "--config-file", str(config)]) == 0
+    assert capsys.readouterr().err == ""
+    assert dbsync.main(["check", "--config-file", str(new)]) == 1
+    line = capsys.readouterr().err
+    assert line.endswith("has no tables yet: run ratekit-dbsync upgrade\n")
+    assert line.count("\n") == 1
+
+
+@pytest.mark.parametrize("action", ["upgrade", "version", "check"])
+def test_a_configuration_that_cannot_be_used_is_one_line_and_2(
+    action: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert dbsync.main(["--config-file", str(tmp_path / "missing.conf"), action]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    wrong = tmp_path / "wrong.conf"
+    wrong.write_text("[database]\nconnection = oracle://scott:tiger@host/name\n")
+    assert dbsync.main(["--config-file", str(wrong), action]) == 2
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    assert "tiger" not in line
+
+
+def test_an_unknown_action_ends_with_2() -> None:
+    with pytest.raises(SystemExit) as end:
+        dbsync.main(["downgrade"])
+    assert end.value.code == 2

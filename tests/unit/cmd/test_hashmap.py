@@ -1,0 +1,167 @@
+"""ratekit hashmap: apply and export."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from ratekit.interfaces import Storage
+from tests.contract import given
+from tests.unit.cmd.conftest import Shell
+
+RULES = """
+services:
+  instance:
+    fields:
+      flavor_name:
+        mappings:
+          - {value: m1.small, cost: "0.020", type: flat, group: uptime}
+          - {value: m1.large, cost: "0.08", type: flat, group: uptime}
+  volume:
+    thresholds: [{level: "1000", cost: "0.9", type: rate}]
+"""
+DEARER = RULES.replace("0.020", "0.025").replace(
+    '          - {value: m1.large, cost: "0.08", type: flat, group: uptime}\n', ""
+)
+
+
+@pytest.fixture
+def file(tmp_path: pathlib.Path) -> pathlib.Path:
+    """A rule file."""
+    path = tmp_path / "hashmap.yml"
+    path.write_text(RULES)
+    return path
+
+
+def test_the_first_rules_reach_back_for_ever(ratekit: Shell, file: pathlib.Path) -> None:
+    answer = ratekit("hashmap", "apply", str(file), "--yes")
+    assert (answer.code, answer.err) == (0, "")
+    assert sorted(answer.out.splitlines()) == [
+        "  0 rules kept",
+        "+ instance.flavor_name=m1.large flat 0.08 group uptime",
+        "+ instance.flavor_name=m1.small flat 0.02 group uptime",
+        "+ volume>=1000 rate 0.9",
+        "done: 3 added, 0 closed",
+    ]
+
+
+def test_once_something_is_rated_new_prices_begin_with_the_next_period(
+    ratekit: Shell, file: pathlib.Path, usage: None
+) -> None:
+    ratekit("hashmap", "apply", str(file), "--yes")
+    file.write_text(DEARER)
+    ratekit.now = given.hour(40.5)
+    answer = ratekit("hashmap", "apply", str(file), "--yes")
+    since = "from 2026-03-02T13:00:00Z"
+    assert answer.out.splitlines() == [
+        f"- instance.flavor_name=m1.small flat 0.02 group uptime {since}"
+        " until 2026-03-02T17:00:00Z",
+        "+ instance.flavor_name=m1.small flat 0.025 group uptime from 2026-03-02T17:00:00Z",
+        f"- instance.flavor_name=m1.large flat 0.08 group uptime {since}"
+        " until 2026-03-02T17:00:00Z",
+        "  1 rule kept",
+        "done: 1 added, 2 closed",
+    ]
+
+
+def test_a_rule_that_goes_before_it_begins_was_never_in_force(
+    ratekit: Shell, file: pathlib.Path
+) -> None:
+    file.write_text('services: {a: {mappings: [{cost: 1, type: flat, start: "2027-01-01"}]}}')
+    ratekit("hashmap", "apply", str(file), "--yes")
+    file.write_text("services: {}")
+    answer = ratekit("hashmap", "apply", str(file), "--yes")
+    assert answer.out.startswith(
+        "- a flat 1 from 2027-01-01T00:00:00Z (before anything was charged by it)\n"
+    )
+    assert ratekit("hashmap", "export").out == "services: {}\n"
+
+
+def test_applying_what_is_in_force_does_nothing(ratekit: Shell, file: pathlib.Path) -> None:
+    ratekit("hashmap", "apply", str(file), "--yes")
+    answer = ratekit("hashmap", "apply", str(file))
+    assert (answer.code, answer.out, answer.err) == (
+        0,
+        "nothing to do: 3 rules in force already\n",
+        "",
+    )
+
+
+def test_on_a_terminal_it_asks(ratekit: Shell, file: pathlib.Path, storage: Storage) -> None:
+    for refusal in ("n\n", "\n", ""):
+        answer = ratekit("hashmap", "apply", str(file), typed=refusal)
+        assert answer.code == 1
+        assert answer.out.endswith("Make these changes? [y/N] nothing was changed\n")
+    assert storage.rules.read().version == 0
+    answer = ratekit("hashmap", "apply", str(file), typed="y\n")
+    assert answer.code == 0
+    assert storage.rules.read().version == 1
+
+
+def test_without_a_terminal_it_refuses_to_guess(
+    ratekit: Shell, file: pathlib.Path, storage: Storage
+) -> None:
+    answer = ratekit("hashmap", "apply", str(file))
+    assert answer.code == 2
+    assert answer.err == (
+        "ratekit: nothing was changed: there is no terminal to ask on; --yes makes the change\n"
+    )
+    assert storage.rules.read().version == 0
+
+
+def test_every_mistake_in_the_file_is_a_line(ratekit: Shell, file: pathlib.Path) -> None:
+    file.write_text(RULES.replace('"0.020"', "cheap").replace("rate}", "ratio}"))
+    answer = ratekit("hashmap", "apply", str(file), "--yes")
+    assert answer.code == 2
+    assert [line.split(": ")[1] for line in answer.err.splitlines()] == [
+        f"{file}:7",
+        f"{file}:10",
+    ]
+    answer = ratekit("hashmap", "apply", str(file.with_name("none.yml")))
+    assert answer.code == 2
+    assert answer.err.count("\n") == 1
+
+
+def test_history_is_refused_in_a_line(ratekit: Shell, file: pathlib.Path, usage: None) -> None:
+    file.write_text('services: {a: {mappings: [{cost: 1, type: flat, start: "2026-03-01"}]}}')
+    answer = ratekit("hashmap", "apply", str(file), "--yes")
+    assert answer.code == 2
+    assert "history is never rewritten" in answer.err
+    assert answer.err.count("\n") == 1
+
+
+def test_a_service_that_no_metric_is_called_is_warned_of(
+    ratekit: Shell, file: pathlib.Path
+) -> None:
+    metrics = file.with_name("metrics.yml")
+    metrics.write_text("metrics: {cpu: {alt_name: instance}, volumes: {unit: GiB}}")
+    answer = ratekit("hashmap", "apply", str(file), "--yes")
+    assert answer.code == 0
+    assert answer.err == (
+        f"ratekit: warning: no metric of {metrics} is called 'volume' (did you mean 'volumes'?): "
+        "such rules never match\n"
+    )
+
+
+def test_an_export_is_a_rule_file_that_changes_nothing(
+    ratekit: Shell, file: pathlib.Path, usage: None
+) -> None:
+    for text, hour in ((RULES, 36.5), (DEARER, 40.5)):
+        file.write_text(text)
+        ratekit.now = given.hour(hour)
+        assert ratekit("hashmap", "apply", str(file), "--yes").code == 0
+    copy = file.with_name("copy.yml")
+    assert ratekit("hashmap", "export", str(copy)).code == 0
+    assert copy.read_text() == ratekit("hashmap", "export").out
+    assert "0.025" in copy.read_text()
+    assert ratekit("hashmap", "apply", str(copy)).out == (
+        "nothing to do: 2 rules in force already\n"
+    )
+
+
+def test_an_export_overwrites_nothing(ratekit: Shell, file: pathlib.Path) -> None:
+    answer = ratekit("hashmap", "export", str(file))
+    assert answer.code == 2
+    assert answer.err == f"ratekit: {file}: cannot be written: File exists\n"
+    assert file.read_text() == RULES

@@ -1,0 +1,142 @@
+"""ratekit as a whole: help, mistakes, exit codes."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+import sys
+from typing import NoReturn
+
+import pytest
+
+from ratekit.cmd import ratekit as command
+from ratekit.interfaces import Storage
+from tests.contract import given
+from tests.unit.cmd.conftest import Shell
+
+LINE = "import sys; from ratekit.cmd.ratekit import main; sys.exit(main())"
+
+
+@pytest.mark.parametrize("argv", [[], ["--help"], ["help"]])
+def test_without_a_command_it_prints_help(argv: list[str], ratekit: Shell) -> None:
+    answer = ratekit(*argv)
+    assert (answer.code, answer.err) == (0, "")
+    for name in ("scope list", "summary", "frame list", "hashmap apply", "hashmap export"):
+        assert name in answer.out
+
+
+def test_a_command_has_its_own_help(ratekit: Shell) -> None:
+    answer = ratekit("hashmap", "apply", "--help")
+    assert answer.code == 0
+    assert "--yes" in answer.out
+
+
+def test_it_tells_its_version(ratekit: Shell) -> None:
+    assert ratekit("--version").out.startswith("ratekit 0.")
+
+
+@pytest.mark.parametrize(
+    ("argv", "hint"),
+    [
+        (["scope"], "did you mean 'scope list'?"),
+        (["summmary"], "did you mean 'summary'?"),
+        (["help", "nonsense"], "unknown command 'nonsense'"),
+        (["--colour", "summary"], "unknown option --colour"),
+        (["summary", "-c", "Cost"], "no column 'Cost'; there are: Scope, Name"),
+        (["scope", "list", "--sort-column", "x"], "no column 'x'"),
+    ],
+)
+def test_a_mistake_is_one_line_and_2(argv: list[str], hint: str, ratekit: Shell) -> None:
+    answer = ratekit(*argv)
+    assert answer.code == 2
+    assert hint in answer.err
+    assert (answer.out, answer.err.count("\n")) == ("", 1)
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["summary", "--colour"],
+        ["summary", "--decimals", "two"],
+        ["summary", "--decimals", "29"],
+        ["frame", "list", "--limit", "-1"],
+        ["scope", "list", "-f", "xml"],
+        ["hashmap", "apply"],
+    ],
+)
+def test_a_wrong_or_missing_option_is_short_and_2(argv: list[str], ratekit: Shell) -> None:
+    answer = ratekit(*argv)
+    assert answer.code == 2
+    assert answer.err.count("\n") == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("[collect]\nperiod = often\n", "period"),
+        ("[database]\nconnection = nonsense\n", "[database] connection"),
+        ("[storage]\nbackend = paper\n", "no plug-in named 'paper'; known: sql"),
+        ("[database]\nconnection = sqlite:////nowhere/at/all\n", "ratekit-dbsync upgrade"),
+    ],
+)
+def test_a_configuration_that_cannot_be_used_is_one_line_and_2(
+    text: str, hint: str, ratekit: Shell
+) -> None:
+    ratekit.config.write_text(text)
+    answer = ratekit("scope", "list")
+    assert answer.code == 2
+    assert hint in answer.err
+    assert answer.err.count("\n") == 1
+
+
+def test_a_missing_configuration_file_is_one_line_and_2(
+    ratekit: Shell, tmp_path: pathlib.Path
+) -> None:
+    ratekit.config = tmp_path / "missing.conf"
+    answer = ratekit("summary")
+    assert answer.code == 2
+    assert "missing.conf" in answer.err
+    assert answer.err.count("\n") == 1
+
+
+def test_only_who_debugs_sees_a_traceback(ratekit: Shell) -> None:
+    ratekit.config.write_text("[database]\nconnection = nonsense\n")
+    answer = ratekit("--debug", "scope", "list")
+    assert answer.code == 2
+    assert "Traceback" in answer.err
+
+
+def test_a_database_that_does_not_answer_ends_with_1(
+    ratekit: Shell, tmp_path: pathlib.Path
+) -> None:
+    ratekit.config.write_text(
+        f"[database]\nconnection = postgresql://ratekit@/ratekit?host={tmp_path}\n"
+    )
+    answer = ratekit("scope", "list")
+    assert answer.code == 1
+    assert answer.err.count("\n") == 1
+
+
+def test_an_interrupt_is_quiet_and_130(ratekit: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupt() -> NoReturn:
+        raise KeyboardInterrupt
+
+    argv = ["--config-file", str(ratekit.config), "scope", "list"]
+    assert command.main(argv, command.Ratekit(clock=interrupt)) == 130
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_reader_that_leaves_is_no_error_and_libraries_are_silent(
+    ratekit: Shell, storage: Storage
+) -> None:
+    states = given.listed(storage, "a1")
+    series = given.rated("a1", [("1", "1")] * 24, labels={"id": "x" * 1000})
+    storage.ledger.commit(given.batch(states, series, periods=given.window(24)))
+    argv = [sys.executable, "-c", LINE, "--config-file", str(ratekit.config), "frame", "list"]
+    argv += ["--begin", "2026-03-01", "-f", "csv"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141

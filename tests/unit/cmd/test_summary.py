@@ -1,0 +1,182 @@
+"""ratekit summary."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+from decimal import Decimal
+
+import pytest
+import yaml
+
+from ratekit.interfaces import Storage
+from tests.contract import given
+from tests.unit.cmd.conftest import Shell
+
+TINY = "0.0000000000000000000000000001"
+HUGE = "12345678901234567890.5"
+
+
+def test_it_adds_up_by_scope_and_metric_exactly(ratekit: Shell, usage: None) -> None:
+    rows = ratekit("summary", "-f", "json").json()
+    assert rows == [
+        {
+            "Scope": scope,
+            "Name": f"name of {scope}",
+            "Metric": metric,
+            "Frames": frames,
+            "Quantity": quantity,
+            "Unit": unit,
+            "Price": price,
+        }
+        for scope, metric, frames, quantity, unit, price in [
+            ("a1", "instance", 2, "2", "instance", "0.3"),
+            ("a1", "volume", 1, "40", "GiB", TINY),
+            ("b2", "instance", 1, "0.5", "instance", HUGE),
+        ]
+    ]
+
+
+def test_a_table_ends_with_the_exact_total(ratekit: Shell, usage: None) -> None:
+    lines = ratekit("summary").out.splitlines()
+    assert lines[-1] == (
+        "Total: price 12345678901234567890.8000000000000000000000000001, 4 frames, "
+        "2026-03-01T00:00:00Z to 2026-03-02T12:30:00Z"
+    )
+    points = {line.rindex(".") for line in lines[3:6]}
+    assert len(points) == 1, "decimal points stand beneath one another"
+
+
+@pytest.mark.parametrize("form", ["csv", "yaml", "value", "json"])
+def test_no_other_format_has_a_row_that_would_be_added_twice(
+    form: str, ratekit: Shell, usage: None
+) -> None:
+    assert "Total" not in ratekit("summary", "-f", form).out
+
+
+def test_amounts_survive_csv_and_yaml(ratekit: Shell, usage: None) -> None:
+    rows = list(csv.DictReader(ratekit("summary", "-f", "csv").out.splitlines()))
+    assert [row["Price"] for row in rows] == ["0.3", TINY, HUGE]
+    rows = list(csv.DictReader(ratekit("summary", "--groupby", "x", "-f", "csv").out.splitlines()))
+    assert (rows[0]["x"], rows[0]["Unit"]) == ("", "")
+    parsed = yaml.safe_load(ratekit("summary", "-f", "yaml").out)
+    assert [row["Price"] for row in parsed] == ["0.3", TINY, HUGE]
+
+
+def test_prices_are_rounded_half_even_only_when_asked(ratekit: Shell, storage: Storage) -> None:
+    prices = {"a": "0.125", "b": "0.125", "c": "0.135", "d": "-0.001", "e": "7"}
+    series = [
+        given.rated("a1", [("1", price)], labels={"id": one}) for one, price in prices.items()
+    ]
+    storage.ledger.commit(given.batch(given.listed(storage, "a1"), *series))
+    rounded = ("summary", "--groupby", "id", "--decimals", "2")
+    assert ratekit(*rounded, "-f", "value", "-c", "Price").out.split() == [
+        "0.12",
+        "0.12",
+        "0.14",
+        "0.00",
+        "7.00",
+    ]
+
+
+def test_a_total_is_added_up_before_it_is_rounded(ratekit: Shell, storage: Storage) -> None:
+    series = [given.rated("a1", [("1", "0.004")], labels={"id": one}) for one in "abc"]
+    storage.ledger.commit(given.batch(given.listed(storage, "a1"), *series))
+    answer = ratekit("summary", "--groupby", "id", "--decimals", "2")
+    assert "Total: price 0.01, 3 frames" in answer.out
+
+
+def test_sorting_by_price_goes_by_number(ratekit: Shell, usage: None) -> None:
+    answer = ratekit("summary", "-f", "value", "-c", "Price", "--sort-column", "Price")
+    assert answer.out.splitlines() == [TINY, "0.3", HUGE]
+
+
+def test_a_group_of_several_metrics_has_no_quantity(ratekit: Shell, usage: None) -> None:
+    answer = ratekit("summary", "--groupby", "scope", "-f", "json", "--sort-column", "Quantity")
+    assert [(row["Quantity"], row["Unit"]) for row in answer.json()] == [
+        ("0.5", "instance"),
+        (None, None),
+    ]
+    assert "None" not in ratekit("summary", "--groupby", "scope").out
+
+
+def test_it_groups_by_time_in_a_zone_and_by_label(ratekit: Shell, usage: None) -> None:
+    def column(key: str, *options: str) -> list[str]:
+        begin = ("--begin", "2026-02-01", "-f", "json")
+        answer = ratekit("summary", "--groupby", key, *begin, *options).json()
+        return [next(iter(row.values())) for row in answer]
+
+    assert column("hour") == ["2026-03-01T00:00:00Z", "2026-03-01T01:00:00Z"]
+    assert column("day", "--timezone", "America/New_York") == ["2026-02-28"]
+    assert column("month", "--timezone", "America/New_York") == ["2026-02"]
+    assert column("hour", "--timezone", "Europe/Berlin")[0] == "2026-03-01T01:00:00+01:00"
+    assert column("flavor_name,metric") == [None, "big", "m1.small"]
+
+
+def test_a_label_that_no_frame_has_is_said(ratekit: Shell, usage: None) -> None:
+    answer = ratekit("summary", "--groupby", "flavour", "-f", "json")
+    assert answer.code == 0
+    assert answer.err == "ratekit: warning: no frame here has a label 'flavour'\n"
+
+
+def test_labels_named_like_columns_stay_apart(ratekit: Shell, storage: Storage) -> None:
+    series = given.rated("a1", [("1", "2")], metadata={"price": "x", "id": "y"})
+    storage.ledger.commit(given.batch(given.listed(storage, "a1"), series))
+    row = ratekit("summary", "--groupby", "price,id,price", "-f", "json").json()[0]
+    assert (row["price (label)"], row["id"], row["Price"]) == ("x", "y", "2")
+
+
+def test_scopes_are_chosen_by_id_or_name_and_metrics_by_name(ratekit: Shell, usage: None) -> None:
+    rows = ratekit("summary", "--scope", "name of a1", "--metric", "volume", "-f", "json").json()
+    assert [(row["Scope"], row["Metric"]) for row in rows] == [("a1", "volume")]
+    answer = ratekit("summary", "--scope", "a1", "--scope", "b2", "-f", "json")
+    assert len(answer.json()) == 3
+
+
+def test_naive_times_are_meant_in_the_zone(ratekit: Shell, usage: None) -> None:
+    berlin = ("--timezone", "Europe/Berlin", "-f", "json")
+    for begin, frames in (
+        ("2026-03-01T01:00", 4),
+        ("2026-03-01T02:00", 1),
+        ("2026-03-01T02:00Z", 0),
+        ("2026-03-01T01:00:00-01:00", 0),
+    ):
+        rows = ratekit("summary", "--begin", begin, "--end", "2026-04-01", *berlin).json()
+        assert sum(row["Frames"] for row in rows) == frames, begin
+
+
+def test_it_begins_with_this_month_in_the_zone(ratekit: Shell, usage: None) -> None:
+    ratekit.now = datetime.datetime(2026, 3, 31, 22, 30, tzinfo=datetime.UTC)
+    assert "4 frames, 2026-03-01T00:00:00Z" in ratekit("summary").out
+    answer = ratekit("summary", "--timezone", "Europe/Berlin")
+    assert "price 0, 0 frames, 2026-04-01T00:00:00+02:00" in answer.out
+
+
+def test_nothing_costs_0(ratekit: Shell, storage: Storage) -> None:
+    series = given.rated("a1", [("0", "0E-28")])
+    storage.ledger.commit(given.batch(given.listed(storage, "a1"), series))
+    assert ratekit("summary", "-f", "value", "-c", "Price").out == "0\n"
+    assert Decimal(ratekit("summary", "--decimals", "3", "-f", "value", "-c", "Price").out) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        (["--timezone", "Europe/Belrin"], "did you mean 'Europe/Berlin'?"),
+        (["--timezone", "Europe"], "--timezone"),
+        (["--timezone", "../etc/passwd"], "--timezone"),
+        (["--begin", "yesterday"], "--begin: expected a date or time such as 2026-01-31"),
+        (["--end", "2026-02-30"], "--end: expected a date"),
+        (["--begin", "0001-01-01T00:00+05:00"], "--begin: expected a date"),
+        (["--begin", "2026-03-02", "--end", "2026-03-02"], "is not before --end"),
+        (["--end", "2026-02-01"], "(the default) is not before --end"),
+        (["--scope", "c3"], "no scope 'c3'; see ratekit scope list --all"),
+    ],
+)
+def test_a_wrong_selection_is_one_line_and_2(
+    options: list[str], hint: str, ratekit: Shell, usage: None
+) -> None:
+    answer = ratekit("summary", *options)
+    assert answer.code == 2
+    assert hint in answer.err
+    assert (answer.out, answer.err.count("\n")) == ("", 1)

@@ -1,0 +1,35 @@
+"""How the driver is opened."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+from oslo_config import cfg
+
+from ratekit import conf as options
+from ratekit import errors, interfaces
+from ratekit.storage import migrate
+from ratekit.storage.sql import SqlStorage
+
+
+def loaded(path: pathlib.Path) -> cfg.ConfigOpts:
+    """Return a configuration of a database."""
+    conf = cfg.ConfigOpts()
+    options.register_opts(conf)
+    conf([], project="ratekit", default_config_files=[])
+    conf.set_override("connection", f"sqlite:///{path}", group="database")
+    return conf
+
+
+def test_a_migrated_database_opens(tmp_path: pathlib.Path) -> None:
+    conf = loaded(tmp_path / "ratekit.sqlite")
+    migrate.upgrade(conf.database.connection)
+    storage = SqlStorage.from_conf(conf)
+    assert isinstance(storage, interfaces.Storage)
+    assert storage.reports.scopes() == []
+
+
+def test_a_database_without_tables_says_what_to_run(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(errors.OperatorError, match="run ratekit-dbsync upgrade"):
+        SqlStorage.from_conf(loaded(tmp_path / "ratekit.sqlite"))

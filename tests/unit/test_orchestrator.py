@@ -1,0 +1,514 @@
+"""The cycle, on fakes: what is rated, what is put off, and that nothing is charged twice."""
+
+import dataclasses
+import datetime
+import logging
+from collections.abc import Callable, Collection, Iterator, Sequence
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+
+from ratekit import errors
+from ratekit.domain.batch import BatchSize
+from ratekit.domain.due import Calendar
+from ratekit.domain.metric import Metric, Mutate
+from ratekit.domain.period import Window
+from ratekit.domain.rules import RuleBook
+from ratekit.domain.scope import Scope
+from ratekit.domain.series import Series
+from ratekit.interfaces import Committed, RatedBatch, RatingModule
+from ratekit.orchestrator import Orchestrator, Outcome, Parts, Progress
+from tests.fakes import Asked, FakeCollector, FakeFetcher, FakeLedger, FakeModule, FakeRules
+
+HOUR = datetime.timedelta(hours=1)
+MINUTE = datetime.timedelta(minutes=1)
+#: Hours 0 to 9 of the month are due at this moment, with two periods of patience.
+NOW = datetime.datetime(2026, 1, 1, 11, 0, 5, tzinfo=datetime.UTC)
+MONTH = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+DUE = 10
+BACK_END_DOWN = errors.TryLater("Gnocchi does not answer")
+GAVE_UP = errors.Overloaded("Gnocchi answered 504")
+REFUSED = errors.OperatorError("Gnocchi refused with 400: Metrics cannot be aggregated")
+
+Failure = Callable[[Asked], Exception | None]
+
+
+def metric(name: str) -> Metric:
+    return Metric(name, name, "u", Fraction(1), Fraction(0), (), (), Mutate.NONE, None)
+
+
+def one_after_the_other(
+    function: Callable[[Metric], list[Series]], metrics: Sequence[Metric]
+) -> list[list[Series]]:
+    return [function(one) for one in metrics]
+
+
+class Office:
+    """An orchestrator on fakes, and a clock that tests move.
+
+    :ivar stop_after: batches after which the pass is told to stop
+    """
+
+    def __init__(
+        self,
+        *scopes: str,
+        limit: int = 96,
+        modules: Sequence[RatingModule] = (),
+        ledger: type[FakeLedger] = FakeLedger,
+        collector: FakeCollector | None = None,
+        start: str = "month",
+    ) -> None:
+        self.now = NOW
+        self.fetcher = FakeFetcher(*scopes)
+        self.collector = collector or FakeCollector()
+        self.rules = FakeRules()
+        self.ledger = ledger(self.rules)
+        self.told: list[Progress] = []
+        self.stop_after = 1000
+        parts = Parts(
+            fetcher=self.fetcher,
+            collector=self.collector,
+            modules=modules or [FakeModule(2)],
+            ledger=self.ledger,
+            rules=self.rules,
+            metrics=[metric("cpu"), metric("disk")],
+            side_by_side=one_after_the_other,
+            clock=lambda: self.now,
+            report=self.told.append,
+            stopping=lambda: len(self.told) >= self.stop_after,
+        )
+        size = BatchSize(seconds=30.0, frames=10**6, limit=limit)
+        self.orchestrator = Orchestrator(parts, Calendar(HOUR, 2), start, size, MINUTE)
+
+    def rate(self, patient: bool = True) -> Outcome:
+        return self.orchestrator.run_pass(patient)
+
+    def fail(self, failure: Failure) -> None:
+        self.collector.failures.append(failure)
+
+    def mend(self) -> None:
+        self.collector.failures.clear()
+
+    def rated(self) -> dict[str, int]:
+        """Hours of the month that each scope has been rated for."""
+        states = self.ledger.states.items()
+        return {id_: (state.rated_until - MONTH) // HOUR for id_, state in states}
+
+    def rest(self, scope: str) -> datetime.timedelta:
+        """How long a scope is left alone from now on."""
+        retry_at = self.ledger.states[scope].retry_at
+        assert retry_at is not None
+        return retry_at - self.now
+
+
+def always(error: Exception) -> Failure:
+    return lambda asked: error
+
+
+def about(scope: str, error: Exception) -> Failure:
+    """Fail each question that is about ``scope``, whoever else it is about."""
+    return lambda asked: error if scope in asked.scopes else None
+
+
+def once(error: Exception) -> Failure:
+    remaining = [error]
+    return lambda asked: remaining.pop() if remaining else None
+
+
+# What is rated ----------------------------------------------------------------------------
+
+
+def test_a_pass_catches_up_with_all_that_is_due() -> None:
+    office = Office("a", "b", "c", limit=4)
+    assert office.rate() == Outcome(frames=3 * DUE * 2, periods=3 * DUE, failed=0)
+    assert office.rated() == {"a": DUE, "b": DUE, "c": DUE}
+    assert set(office.ledger.frames) == {
+        (scope, name, MONTH + hour * HOUR)
+        for scope in "abc"
+        for name in ("cpu", "disk")
+        for hour in range(DUE)
+    }
+
+
+def test_nothing_is_collected_twice() -> None:
+    office = Office("a", "b", "c", limit=4)
+    office.rate()
+    office.rate()
+    asked = [
+        (asked.metric, scope, begin)
+        for asked in office.collector.asked
+        for scope in asked.scopes
+        for begin in asked.window.begins()
+    ]
+    assert len(asked) == len(set(asked)) == 2 * 3 * DUE
+
+
+def test_when_nothing_is_due_nobody_is_asked() -> None:
+    office = Office("a")
+    office.rate()
+    asked = len(office.collector.asked)
+    assert office.rate() == Outcome()
+    assert len(office.collector.asked) == asked
+
+
+def test_an_hour_later_one_more_period_is_rated_for_all_at_once() -> None:
+    office = Office("a", "b")
+    office.rate()
+    office.now += HOUR
+    office.rate()
+    assert office.rated() == {"a": DUE + 1, "b": DUE + 1}
+    assert [asked.scopes for asked in office.collector.asked[-2:]] == [("a", "b")] * 2
+
+
+def test_a_batch_is_one_question_a_metric() -> None:
+    office = Office("a", "b", "c")
+    office.rate()
+    assert [(asked.metric, asked.scopes) for asked in office.collector.asked] == [
+        ("cpu", ("a", "b", "c")),
+        ("disk", ("a", "b", "c")),
+    ]
+
+
+def test_a_silent_scope_advances_too() -> None:
+    class Silent(FakeCollector):
+        def collect(
+            self, metric: Metric, window: Window, scopes: Collection[str]
+        ) -> Iterator[Series]:
+            return iter(())
+
+    office = Office("a", "b", collector=Silent())
+    assert office.rate() == Outcome(frames=0, periods=2 * DUE, failed=0)
+    assert office.rated() == {"a": DUE, "b": DUE}
+
+
+def test_a_new_scope_starts_where_the_operator_says() -> None:
+    office = Office("a", start="2026-01-01T04:30:00Z")
+    office.rate()
+    assert min(begin for _, _, begin in office.ledger.frames) == MONTH + 4 * HOUR
+
+
+def test_progress_counts_down_to_nothing() -> None:
+    office = Office("a", "b", limit=DUE)
+    office.rate()
+    assert [(one.scopes_left, one.periods_left) for one in office.told] == [(1, DUE), (0, 0)]
+    assert [one.frames for one in office.told] == [2 * DUE, 2 * DUE]
+
+
+# Scopes come and go -----------------------------------------------------------------------
+
+
+def test_a_scope_no_longer_listed_is_rated_up_to_where_it_was_last_seen() -> None:
+    office = Office("a", "b")
+    office.rate()
+    office.fetcher.listed = [Scope("b")]
+    office.now += 24 * HOUR
+    office.rate()
+    # Last seen at 11:00:05, so hour 11 is its last.
+    assert office.rated() == {"a": 12, "b": DUE + 24}
+    office.rate()
+    assert office.ledger.active == {"b"}
+
+
+def test_a_scope_that_returns_is_not_charged_for_the_time_between() -> None:
+    office = Office("a", "b")
+    office.rate()
+    listed, office.fetcher.listed = office.fetcher.listed, [Scope("b")]
+    for _ in range(2):
+        office.now += 24 * HOUR
+        office.rate()
+    office.fetcher.listed = listed
+    office.rate()
+    office.now += 5 * HOUR
+    office.rate()
+    hours = {(begin - MONTH) // HOUR for scope, _, begin in office.ledger.frames if scope == "a"}
+    assert hours == {*range(12), *range(11 + 48, 11 + 48 + 4)}
+
+
+def test_scopes_that_come_and_go_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "ratekit")
+    office = Office("a", "b")
+    office.rate()
+    office.rate()
+    office.fetcher.listed = [Scope("b")]
+    office.now += 24 * HOUR
+    for _ in range(3):
+        office.rate()
+    news = [text for text in caplog.messages if text.startswith("scopes ")]
+    assert news == ["scopes new: 2 (a, b)", "scopes no longer listed, and rated to the end: 1 (a)"]
+
+
+def test_many_new_scopes_are_one_short_line(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "ratekit")
+    Office(*"abcdefg").rate()
+    assert "scopes new: 7 (a, b, c, d, e and 2 more)" in caplog.messages
+
+
+def test_when_the_fetcher_does_not_answer_nothing_happens() -> None:
+    office = Office("a")
+    office.fetcher.error = errors.TryLater("Keystone does not answer")
+    with pytest.raises(errors.TryLater, match="Keystone"):
+        office.rate()
+    assert office.ledger.states == {}
+
+
+# One bad apple ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bad", ["a", "d", "h"])
+def test_a_scope_that_is_refused_does_not_hold_up_the_others(bad: str) -> None:
+    office = Office(*"abcdefgh")
+    office.fail(about(bad, REFUSED))
+    assert office.rate() == Outcome(frames=7 * DUE * 2, periods=7 * DUE, failed=1)
+    assert office.rated() == {scope: 0 if scope == bad else DUE for scope in "abcdefgh"}
+    assert office.ledger.errors == {bad: str(REFUSED)}
+
+
+def test_a_failure_that_nobody_planned_for_does_not_hold_up_the_others(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    office = Office(*"abcd")
+    office.fail(about("b", ZeroDivisionError("oops")))
+    assert office.rate().failed == 1
+    assert office.rated() == {"a": DUE, "b": 0, "c": DUE, "d": DUE}
+    assert office.ledger.errors == {"b": "oops"}
+    assert "Traceback" in caplog.text
+
+
+@pytest.mark.parametrize("error", [GAVE_UP, errors.TryLater("Gnocchi's answer is senseless")])
+@pytest.mark.parametrize("bad", ["s00", "s07", "s15"])
+def test_a_scope_whose_answer_always_fails_is_alone_in_the_end(bad: str, error: Exception) -> None:
+    """Whether the back end breaks down over it or its answer makes no sense."""
+    scopes = [f"s{number:02d}" for number in range(16)]
+    office = Office(*scopes)
+    office.fail(about(bad, error))
+    for _ in range(8):
+        office.rate()
+        office.now += HOUR
+    office.rate()
+    behind = {scope for scope, hours in office.rated().items() if hours < DUE + 8}
+    assert behind == {bad}
+
+
+def test_a_scope_whose_answer_fails_holds_up_few_others_even_at_first() -> None:
+    scopes = [f"s{number:02d}" for number in range(16)]
+    office = Office(*scopes, limit=1000)
+    office.fail(about("s00", GAVE_UP))
+    office.rate()
+    assert sum(1 for hours in office.rated().values() if hours < DUE) <= 4
+
+
+def test_a_metric_that_is_refused_says_so_on_each_scope() -> None:
+    office = Office("a", "b")
+    office.fail(lambda asked: REFUSED if asked.metric == "disk" else None)
+    assert office.rate() == Outcome(frames=0, periods=0, failed=2)
+    assert office.ledger.errors == {"a": str(REFUSED), "b": str(REFUSED)}
+    assert office.ledger.frames == {}
+
+
+# Trying again -----------------------------------------------------------------------------
+
+
+def test_a_back_end_that_is_down_loses_nothing() -> None:
+    office = Office("a", "b")
+    office.fail(always(BACK_END_DOWN))
+    assert office.rate().failed == 2
+    assert office.rated() == {"a": 0, "b": 0}
+    office.mend()
+    office.now += MINUTE
+    assert office.rate() == Outcome(2 * DUE * 2, 2 * DUE)
+
+
+def test_a_back_end_that_is_down_is_soon_left_alone() -> None:
+    office = Office(*(f"s{number:03d}" for number in range(100)), limit=50)
+    office.fail(always(BACK_END_DOWN))
+    office.rate()
+    assert len(office.collector.asked) <= 6
+
+
+def test_a_scope_that_failed_rests() -> None:
+    office = Office("a")
+    office.fail(once(BACK_END_DOWN))
+    office.fail(once(BACK_END_DOWN))
+    office.fail(once(BACK_END_DOWN))
+    office.rate()
+    asked = len(office.collector.asked)
+    office.now += MINUTE - datetime.timedelta(seconds=1)
+    assert office.rate() == Outcome(failed=1)
+    assert len(office.collector.asked) == asked
+    office.now += datetime.timedelta(seconds=1)
+    assert office.rate().periods == DUE
+
+
+def test_an_impatient_pass_does_not_let_scopes_rest() -> None:
+    office = Office("a")
+    office.fail(always(REFUSED))
+    office.rate()
+    office.mend()
+    assert office.rate(patient=False).periods == DUE
+
+
+def test_a_scope_rests_twice_as_long_each_time_but_no_longer_than_a_period() -> None:
+    office = Office("a")
+    office.fail(always(REFUSED))
+    rests = []
+    for _ in range(9):
+        office.rate(patient=False)
+        rests.append(office.rest("a") // MINUTE)
+        office.now += MINUTE
+    assert rests == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+
+
+def test_a_scope_that_has_failed_a_thousand_times_still_rests_a_period() -> None:
+    office = Office("a")
+    office.fail(always(REFUSED))
+    office.rate()
+    office.ledger.states["a"] = dataclasses.replace(office.ledger.states["a"], failures=1000)
+    office.rate(patient=False)
+    assert office.rest("a") == HOUR
+
+
+def test_success_forgets_the_failures() -> None:
+    office = Office("a")
+    office.fail(always(REFUSED))
+    office.rate()
+    office.mend()
+    office.now += MINUTE
+    office.rate()
+    assert office.ledger.states["a"].failures == 0
+    assert office.ledger.states["a"].retry_at is None
+
+
+def test_a_question_that_is_too_large_is_asked_in_smaller_parts() -> None:
+    office = Office("a", "b", limit=1000)
+    office.fail(
+        lambda asked: GAVE_UP if len(asked.scopes) * asked.window.count > DUE // 2 else None
+    )
+    office.rate(patient=False)
+    office.rate(patient=False)
+    assert office.rated() == {"a": DUE, "b": DUE}
+
+
+def test_one_scope_over_a_long_window_is_asked_in_shorter_ones() -> None:
+    office = Office("a", limit=1000)
+    office.fail(lambda asked: GAVE_UP if asked.window.count > DUE // 2 else None)
+    assert office.rate() == Outcome(frames=DUE * 2, periods=DUE, failed=0)
+
+
+def test_a_request_in_vain_now_and_then_does_not_end_the_pass() -> None:
+    office = Office(*"abcdefgh", limit=DUE)
+    turn = [0]
+
+    def every_third(asked: Asked) -> Exception | None:
+        turn[0] += 1
+        return GAVE_UP if turn[0] % 3 == 0 else None
+
+    office.fail(every_third)
+    assert office.rate().failed == 0
+    assert set(office.rated().values()) == {DUE}
+
+
+def test_a_database_that_cannot_note_a_failure_ends_the_pass() -> None:
+    class Deaf(FakeLedger):
+        def postpone(self, *_: object) -> None:
+            raise errors.TryLater("the database is gone")
+
+    office = Office("a", ledger=Deaf)
+    office.fail(always(REFUSED))
+    with pytest.raises(errors.TryLater, match="the database is gone"):
+        office.rate()
+
+
+# Rules ------------------------------------------------------------------------------------
+
+
+def test_modules_price_one_after_the_other_in_their_order() -> None:
+    office = Office("a", modules=[FakeModule(2), FakeModule(5, times=10)])
+    office.rate()
+    assert {price for _, price in office.ledger.frames.values()} == {Decimal((0 + 2 + 5) * 10)}
+    office = Office("a", modules=[FakeModule(5, times=10), FakeModule(2)])
+    office.rate()
+    assert {price for _, price in office.ledger.frames.values()} == {Decimal(5 * 10 + 2)}
+
+
+def test_rules_are_compiled_once_until_they_change() -> None:
+    module = FakeModule(1)
+    office = Office("a", "b", limit=2, modules=[module])
+    office.rate()
+    assert module.compiled == [1]
+    office.rules.book = RuleBook(2, ())
+    office.now += HOUR
+    office.rate()
+    assert module.compiled == [1, 2]
+
+
+def test_when_rules_change_between_pricing_and_storing_the_batch_is_priced_again() -> None:
+    changed = []
+
+    class Changing(FakeLedger):
+        def commit(self, batch: RatedBatch) -> Committed:
+            if not changed:
+                changed.append(batch)
+                self._rules.book = RuleBook(2, ())
+            return super().commit(batch)
+
+    module = FakeModule(1)
+    office = Office("a", modules=[module], ledger=Changing)
+    assert office.rate() == Outcome(frames=DUE * 2, periods=DUE, failed=0)
+    assert module.compiled == [1, 2]
+    assert [batch.rules_version for batch in office.ledger.commits] == [2]
+
+
+# Another processor, and the end -------------------------------------------------------------
+
+
+class Raced(FakeLedger):
+    """Another processor rates scope ``b`` just before the first commit."""
+
+    def commit(self, batch: RatedBatch) -> Committed:
+        if not self.commits:
+            self.states["b"] = dataclasses.replace(self.states["b"], rated_until=batch.window.end)
+        return super().commit(batch)
+
+
+def test_a_scope_that_another_processor_has_rated_is_left_out_and_the_others_go_on() -> None:
+    office = Office("a", "b", "c", ledger=Raced)
+    assert office.rate() == Outcome(frames=2 * DUE * 2, periods=2 * DUE, failed=0)
+    assert {scope for scope, _, _ in office.ledger.frames} == {"a", "c"}
+    assert len(office.ledger.commits) == 1
+
+
+def test_a_lost_scope_is_taken_up_again_from_where_the_other_left_it() -> None:
+    office = Office("a", "b", limit=2, ledger=Raced)
+    office.rate()
+    office.rate()
+    assert office.rated() == {"a": DUE, "b": DUE}
+
+
+def test_a_stop_ends_the_pass_between_batches() -> None:
+    office = Office("a", "b", "c", limit=DUE)
+    office.stop_after = 1
+    assert office.rate() == Outcome(frames=DUE * 2, periods=DUE, failed=0)
+    office.stop_after = 1000
+    assert office.rate().periods == 2 * DUE
+
+
+def test_a_stop_before_the_first_batch_rates_nothing() -> None:
+    office = Office("a")
+    office.stop_after = 0
+    assert office.rate() == Outcome()
+    assert office.collector.asked == []
+
+
+def test_a_state_off_the_grid_is_held_with_the_remedy_and_the_others_go_on() -> None:
+    office = Office("a", "b")
+    office.rate()
+    state = office.ledger.states["a"]
+    office.ledger.states["a"] = dataclasses.replace(state, rated_until=MONTH + 90 * MINUTE)
+    office.now += HOUR
+    assert office.rate() == Outcome(frames=2, periods=1, failed=1)
+    assert office.ledger.errors == {
+        "a": "rated until 2026-01-01T01:30:00Z, where no period of 1:00:00 begins: "
+        "set [collect] period back to what it was"
+    }
+    assert office.rate() == Outcome(failed=1)
