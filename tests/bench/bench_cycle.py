@@ -73,7 +73,7 @@ def bare(office: Office, metrics: tuple[Metric, ...]) -> float:
 
 def whole_pass(office: Office, metrics_path: pathlib.Path) -> tuple[float, float, int]:
     """Seconds, own CPU seconds and frames of one catch-up into a fresh database."""
-    office.conf.set_override("metrics_conf", str(metrics_path), group="collect")
+    office.configure("collect", metrics_conf=str(metrics_path))
     begun, cpu = time.perf_counter(), time.process_time()
     outcome = office.rate()
     return time.perf_counter() - begun, time.process_time() - cpu, outcome.frames

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from ratekit import composition, concurrency, hashmap_admin, rules_file
 from ratekit.cmd import common
 from ratekit.domain.reports import FrameRow, Selection
-from ratekit.orchestrator import Outcome
+from ratekit.orchestrator import Orchestrator, Outcome
 from ratekit.storage import migrate
 from tests import stack
 
@@ -34,8 +34,10 @@ class Office:
         self.cloud = cloud
         self.plan = cloud.plan()
         self.conf: Any = common.load_conf("functional", ["--config-file", str(cloud.conf_path)])
-        self.conf.set_override("connection", url, group="database")
+        self.configure("database", connection=url)
         self.storage = composition.build_storage(self.conf)
+        self._now = self.plan.end
+        self._orchestrator: Orchestrator | None = None
 
     def apply(self, rules: pathlib.Path = RULES) -> None:
         """Put a rule file in force."""
@@ -44,22 +46,26 @@ class Office:
         plan = hashmap_admin.plan(self.storage.rules, desired, calendar, common.now())
         hashmap_admin.carry_out(self.storage.rules, plan, common.now())
 
-    def rate(self, at: datetime.datetime | None = None, **options: Any) -> Outcome:
+    def rate(self, at: datetime.datetime | None = None) -> Outcome:
         """Run one pass as if it were ``at``; by default long after the last measure.
 
-        :param options: of ``[fetcher_keystone]``
+        One processor does all of an office's passes, as a daemon does.
         """
+        self._now = at or self.plan.end + datetime.timedelta(hours=10)
+        if self._orchestrator is None:
+            self._orchestrator = composition.build(
+                self.conf,
+                concurrency.side_by_side,
+                report=lambda _: None,
+                stopping=lambda: False,
+                clock=lambda: self._now,
+            )
+        return self._orchestrator.run_pass()
+
+    def configure(self, group: str, **options: Any) -> None:
+        """Set options before the first pass."""
         for name, value in options.items():
-            self.conf.set_override(name, value, group="fetcher_keystone")
-        now = at or self.plan.end + datetime.timedelta(hours=10)
-        orchestrator = composition.build(
-            self.conf,
-            concurrency.side_by_side,
-            report=lambda _: None,
-            stopping=lambda: False,
-            clock=lambda: now,
-        )
-        return orchestrator.run_pass()
+            self.conf.set_override(name, value, group=group)
 
     def frames(self, **selection: Any) -> list[FrameRow]:
         """Every frame, in a fixed order."""

@@ -17,26 +17,27 @@ def test_roles_decide_who_is_rated(new_office: Callable[[], Office]) -> None:
 
 def test_disabled_projects_are_left_out_when_asked(new_office: Callable[[], Office]) -> None:
     office = new_office()
-    office.rate(ignore_disabled_tenants=True)
+    office.configure("fetcher_keystone", ignore_disabled_tenants=True)
+    office.rate()
     assert office.projects() == DEMO | {"cases", "grouped", "inherited"}
 
 
 def test_every_project_is_rated_when_roles_are_ignored(new_office: Callable[[], Office]) -> None:
     office = new_office()
-    office.rate(ignore_rating_role=True)
+    office.configure("fetcher_keystone", ignore_rating_role=True)
+    office.rate()
     assert office.projects() >= DEMO | {"cases", "disabled", "grouped", "inherited", "unrated"}
 
 
 def test_no_project_is_rated_by_a_role_that_nobody_has(new_office: Callable[[], Office]) -> None:
     office = new_office()
-    assert office.rate(role_name="no-such-role").periods == 0
+    office.configure("fetcher_keystone", role_name="no-such-role")
+    assert office.rate().periods == 0
 
 
 def test_the_static_fetcher_rates_what_the_file_names(new_office: Callable[[], Office]) -> None:
     office = new_office()
-    office.conf.set_override("backend", "static", group="fetcher")
-    office.conf.set_override(
-        "scopes", [office.cloud.project_ids["unrated"]], group="fetcher_static"
-    )
+    office.configure("fetcher", backend="static")
+    office.configure("fetcher_static", scopes=[office.cloud.project_ids["unrated"]])
     office.rate()
     assert office.projects() == {"unrated"}
