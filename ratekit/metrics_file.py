@@ -14,7 +14,9 @@ from ratekit import errors, yaml_file
 from ratekit.domain.metric import Metric, Mutate
 from ratekit.interfaces import Collector
 
-_FRACTION = re.compile(r"\s*([-+]?[0-9]+(?:\.[0-9]+)?)\s*(?:/\s*([0-9]+(?:\.[0-9]+)?)\s*)?\Z")
+# No leading zeros: YAML 1.1 would read 010 as eight.
+_NUMBER = r"((?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,3})?)"
+_FRACTION = re.compile(rf"\s*([-+]?){_NUMBER}\s*(?:/\s*{_NUMBER}\s*)?\Z")
 _NOT_BUILT = "is not built yet; take the key out"
 #: Keys that CloudKitty has and ratekit will have.
 NOT_BUILT = {
@@ -29,11 +31,13 @@ def _exact(value: object) -> Fraction:
         return Fraction(value)
     match = _FRACTION.match(value) if isinstance(value, str) else None
     if match is None:
-        raise ValueError(f"expected a number or a fraction such as 1/1024, not {value!r}")
-    divisor = Fraction(match[2] or 1)
+        raise ValueError(
+            f"expected a number or a fraction such as 1/1024, not {yaml_file.shown(value)}"
+        )
+    divisor = Fraction(match[3] or 1)
     if not divisor:
         raise ValueError(f"divides by zero: {value!r}")
-    return Fraction(match[1]) / divisor
+    return Fraction(match[1] + match[2]) / divisor
 
 
 def _mutate(value: object) -> Mutate:
@@ -41,7 +45,8 @@ def _mutate(value: object) -> Mutate:
     if value == "MAP":
         raise ValueError("MAP is not built yet")
     if value not in names:
-        raise ValueError(f"expected one of {', '.join(names)}, not {value!r}")
+        hint = errors.nearest(str(value), names)
+        raise ValueError(f"expected one of {', '.join(names)}, not {yaml_file.shown(value)}{hint}")
     return Mutate[str(value)]
 
 
@@ -89,7 +94,6 @@ def load(path: str, collector: Collector) -> tuple[Metric, ...]:
     :raises ratekit.errors.BadInput: with all mistakes
     """
     document = yaml_file.read(path)
-    _refuse_lists(document)
     entries = yaml_file.validate(document, _adapter(collector.extra_args), NOT_BUILT).metrics
     metrics = tuple(_metric(name, entry) for name, entry in entries.items())
     mistakes = _namesakes(document, metrics) + [
@@ -98,14 +102,21 @@ def load(path: str, collector: Collector) -> tuple[Metric, ...]:
         for key, text in collector.refusals(metric).items()
     ]
     if mistakes:
-        raise errors.BadInput(mistakes)
+        raise errors.BadInput(sorted(mistakes, key=lambda mistake: mistake.line or 0))
     return metrics
+
+
+def _one_definition(value: object) -> object:
+    if isinstance(value, list):
+        raise ValueError("a list of definitions is not built yet; expected a mapping (key: value)")
+    return value
 
 
 def _adapter(extra_args: type[Any]) -> pydantic.TypeAdapter[Any]:
     """The file's schema with the collector's dataclass in it."""
     entry: Any = pydantic.create_model("Entry", __base__=Entry, extra_args=(extra_args, ...))
-    metrics: Any = Annotated[dict[Name, entry], pydantic.Field(min_length=1)]
+    definition: Any = Annotated[entry, pydantic.BeforeValidator(_one_definition)]
+    metrics: Any = Annotated[dict[Name, definition], pydantic.Field(min_length=1)]
     file: Any = pydantic.create_model(
         "File", __config__=pydantic.ConfigDict(extra="forbid"), metrics=(metrics, ...)
     )
@@ -124,16 +135,6 @@ def _metric(name: str, entry: Entry) -> Metric:
         mutate=entry.mutate,
         extra_args=entry.extra_args,
     )
-
-
-def _refuse_lists(document: yaml_file.Document) -> None:
-    metrics = document.data.get("metrics") if isinstance(document.data, dict) else None
-    lists = [key for key, value in (metrics or {}).items() if isinstance(value, list)]
-    if lists:
-        raise errors.BadInput(
-            document.mistake(("metrics", key), "a list of definitions is not built yet")
-            for key in lists
-        )
 
 
 def _namesakes(document: yaml_file.Document, metrics: Sequence[Metric]) -> list[errors.Mistake]:

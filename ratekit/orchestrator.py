@@ -166,14 +166,14 @@ class Orchestrator:
         except errors.RulesChanged:
             LOG.info("%s is priced again: the rules changed meanwhile", batch)
         except errors.TryLater as error:
-            self._size = self._size.halved()
+            self._size = self._size.halved(batch.size)
             tally.failures_in_a_row += 1
-            smaller = isinstance(error, errors.Overloaded) and batch.size > 1
-            if smaller and tally.failures_in_a_row < _ENOUGH:
+            if batch.size > 1 and tally.failures_in_a_row < _ENOUGH:
                 LOG.warning("%s will be tried again in smaller parts: %s", batch, error)
-                return
-            LOG.warning("%s will be tried again: %s", batch, error)
-            self._give_up(batch, str(error), due, tally)
+                self._halve(batch, due, tally)
+            else:
+                LOG.warning("%s will be tried again: %s", batch, error)
+                self._give_up(batch, str(error), due, tally)
         except errors.OperatorError as error:
             self._isolate(batch, error, due, tally)
         except Exception as error:
@@ -182,8 +182,8 @@ class Orchestrator:
         else:
             tally.failures_in_a_row = 0
             tally.frames += committed.frames
-            tally.periods += batch.size
             lost = {scope.id for scope in committed.lost}
+            tally.periods += (len(batch.states) - len(lost)) * batch.window.count
             for state in batch.states:
                 self._advance(state, batch, state.scope.id in lost, due)
             self._tell(batch, committed.frames, due)
@@ -191,11 +191,20 @@ class Orchestrator:
     def _isolate(self, batch: Batch, error: Exception, due: dict[int, Work], tally: _Tally) -> None:
         """Halve a batch until the scope at fault is alone."""
         if len(batch.states) > 1:
-            for half in batch.halves():
-                self._deal_with(half, due, tally)
+            self._halve(batch, due, tally)
             return
         LOG.error("%s cannot be rated: %s", batch, error)
         self._give_up(batch, str(error), due, tally)
+
+    def _halve(self, batch: Batch, due: dict[int, Work], tally: _Tally) -> None:
+        """Deal with half the scopes, then with the others.
+
+        A single scope is left to the pass, which takes a shorter window next time.
+        """
+        if len(batch.states) > 1:
+            for half in batch.halves():
+                if not self._parts.stopping():
+                    self._deal_with(half, due, tally)
 
     def _give_up(self, batch: Batch, error: str, due: dict[int, Work], tally: _Tally) -> None:
         tally.failed += len(batch.states)

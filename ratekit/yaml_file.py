@@ -7,9 +7,8 @@ The only import of PyYAML. Numbers keep their text: a cost of ``0.020`` arrives 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -55,14 +54,9 @@ def dotted(path: Path) -> str:
     """Write a place as people do: ``('a', 0, 'b')`` is ``a[0].b``."""
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+        word = part or "''" if isinstance(part, str) else f"[{part}]"
+        text += f".{word}" if text and isinstance(part, str) else word
     return text
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return ``' (did you mean x?)'`` where one of ``known`` is close, else nothing."""
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def read(path: str) -> Document:
@@ -81,9 +75,14 @@ def read(path: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = mark.line + 1 if mark else None
-        raise _refusal(path, line, f"is not YAML: {error.problem}") from None
+        problem = error.problem or ""
+        if problem.startswith("but "):
+            problem = f"{error.context}, {problem}"
+        raise _refusal(path, line, f"is not YAML: {problem}") from None
     except yaml.YAMLError as error:
         raise _refusal(path, None, f"is not YAML: {' '.join(str(error).split())}") from None
+    except RecursionError:
+        raise _refusal(path, None, "is nested too deeply") from None
     builder = _Builder(path)
     data = builder.build(root, ()) if root is not None else None
     if builder.mistakes:
@@ -135,9 +134,16 @@ class _Builder:
                 self._wrong(key_node, (*path, key), "is given twice")
                 continue
             own.add(key)
+            if key in data:
+                self._forget((*path, key))
             self.lines[(*path, key)] = key_node.start_mark.line + 1
             data[key] = self.build(value_node, (*path, key))
         return data
+
+    def _forget(self, path: Path) -> None:
+        """Drop the lines of what was merged in and is given anew."""
+        for known in [one for one in self.lines if one[: len(path)] == path]:
+            del self.lines[known]
 
     def _merge(self, node: yaml.Node, path: Path) -> dict[str, Any]:
         """Content of a ``<<:`` key; earlier mappings win, as YAML says."""
@@ -167,7 +173,7 @@ def _scalar(node: yaml.ScalarNode) -> str | int | Decimal | bool | None:
     text: str = node.value
     if node.tag == f"{_TAG}null":
         return None
-    if node.tag == f"{_TAG}bool":
+    if node.tag == f"{_TAG}bool" and text.lower() in yaml.SafeLoader.bool_values:
         return bool(yaml.SafeLoader.bool_values[text.lower()])
     # YAML 1.1 reads 010 as eight and 1:30 as ninety; such words stay text and are refused
     # by whoever wants a number.
@@ -202,29 +208,54 @@ def validate(
 def _explain(
     document: Document, detail: Any, schema: dict[str, Any], not_built: Mapping[str, str]
 ) -> errors.Mistake:
-    path: Path = tuple(detail["loc"])
+    # Pydantic says [key] where a key itself is wrong.
+    path: Path = tuple(part for part in detail["loc"] if part != "[key]")
     key = path[-1] if path else ""
-    match detail["type"]:
-        case "extra_forbidden" | "unexpected_keyword_argument":
-            if key in not_built:
-                return document.mistake(path, not_built[str(key)])
-            hint = nearest(str(key), _known_keys(schema, path[:-1]))
-            return document.mistake(path, f"unknown key{hint}")
-        case "missing":
-            return document.mistake(path, "is required")
-        case "model_type" | "model_attributes_type" | "dataclass_type" | "dict_type":
-            text = "expected a mapping (key: value)"
-        case "value_error" | "assertion_error":
-            return document.mistake(path, str(detail["ctx"]["error"]))
-        case "literal_error" | "enum":
-            text = f"expected {detail['ctx']['expected']}"
-        case _:
-            text = detail["msg"].replace("Input should be", "expected")
-    return document.mistake(path, f"{text}, not {_shown(detail['input'])}")
+    kind = detail["type"]
+    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
+        if key in not_built:
+            return document.mistake(path, not_built[str(key)])
+        hint = errors.nearest(str(key), _known_keys(schema, path[:-1]))
+        return document.mistake(path, f"unknown key{hint}")
+    if kind in ("value_error", "assertion_error"):
+        return document.mistake(path, str(detail["ctx"]["error"]))
+    if kind in _WHOLE_ANSWERS:
+        return document.mistake(path, _WHOLE_ANSWERS[kind])
+    text = _EXPECTED.get(kind) or detail["msg"].replace("Input should be", "expected")
+    return document.mistake(path, f"{text}, not {shown(detail['input'])}")
 
 
-def _shown(value: Any) -> str:
-    text = "nothing" if value is None else repr(str(value) if isinstance(value, Decimal) else value)
+#: By pydantic's names of what can be wrong.
+_WHOLE_ANSWERS = {
+    "missing": "is required",
+    "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
+}
+_MAPPING = "expected a mapping (key: value)"
+_WHOLE_NUMBER = "expected a whole number"
+_BOOLEAN = "expected true or false"
+_EXPECTED = {
+    "model_type": _MAPPING,
+    "model_attributes_type": _MAPPING,
+    "dataclass_type": _MAPPING,
+    "dict_type": _MAPPING,
+    "list_type": "expected a list",
+    "string_type": "expected a text",
+    "int_type": _WHOLE_NUMBER,
+    "int_parsing": _WHOLE_NUMBER,
+    "int_from_float": _WHOLE_NUMBER,
+    "bool_type": _BOOLEAN,
+    "bool_parsing": _BOOLEAN,
+}
+
+
+def shown(value: Any) -> str:
+    """Write a value of a document for people, on one short line."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = str(value) if isinstance(value, Decimal) else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -190,6 +190,7 @@ class FakeRules(RuleStore):
         close: Collection[tuple[Rule, Instant]],
         add: Collection[Rule],
         now: Instant,
+        unrated: bool = False,
     ) -> int:
         if version != self.book.version:
             raise errors.OperatorError("the rules have changed meanwhile")

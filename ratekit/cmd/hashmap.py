@@ -64,12 +64,10 @@ class HashmapApply(base.Action):
         return self.app.stdin.readline().strip().lower() in ("y", "yes")
 
     def _warn_of_strangers(self, desired: Collection[Rule], path: str) -> None:
-        from ratekit import yaml_file
-
         known = _metric_names(path)
         services = dict.fromkeys(rule.parent.service for rule in desired)
         strange = [
-            f"{name!r}{yaml_file.nearest(name, known)}" for name in services if name not in known
+            f"{name!r}{errors.nearest(name, known)}" for name in services if name not in known
         ]
         if known and strange:
             self.app.note(

@@ -56,9 +56,7 @@ def zone(name: str) -> datetime.tzinfo:
     try:
         return zoneinfo.ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # unknown, no relative path, a folder of zones
-        from ratekit import yaml_file
-
-        hint = yaml_file.nearest(name, zoneinfo.available_timezones())
+        hint = errors.nearest(name, zoneinfo.available_timezones())
         raise errors.OperatorError(
             f"--timezone: expected a name such as Europe/Berlin or UTC, not {name!r}{hint}"
         ) from None

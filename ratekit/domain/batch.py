@@ -84,13 +84,16 @@ class BatchSize:
         limit = max(int(size * factor), 1)
         return dataclasses.replace(self, limit=max(limit, self.limit) if factor >= 1 else limit)
 
-    def halved(self) -> BatchSize:
-        """Return the size after a back end gave up."""
-        return dataclasses.replace(self, limit=max(self.limit // 2, 1))
+    def halved(self, size: int) -> BatchSize:
+        """Return the size after a batch of ``size`` failed: half of what was tried."""
+        return dataclasses.replace(self, limit=max(min(size, self.limit) // 2, 1))
 
 
 def next_batch(work: Sequence[Work], step: datetime.timedelta, limit: int) -> Batch | None:
     """Return the next batch of what is due, the scopes that lag most first.
+
+    Those that failed before come after all others and are not mixed with them, so a scope
+    that fails for ever holds up nobody.
 
     Long windows go before many scopes: what a request costs a back end depends on the
     number of resources far more than on the number of periods.
@@ -99,15 +102,18 @@ def next_batch(work: Sequence[Work], step: datetime.timedelta, limit: int) -> Ba
     """
     due = sorted(
         (one for one in work if one.state.rated_until < one.until),
-        key=lambda one: (one.state.rated_until, one.until, one.state.scope.id),
+        key=lambda one: (*_likeness(one), one.state.scope.id),
     )
     if not due:
         return None
     first = due[0]
-    begin, until = first.state.rated_until, first.until
-    count = min((until - begin) // step, limit)
-    alike = itertools.takewhile(
-        lambda one: one.state.rated_until == begin and one.until == until, due
-    )
+    begin = first.state.rated_until
+    count = min((first.until - begin) // step, limit)
+    alike = itertools.takewhile(lambda one: _likeness(one) == _likeness(first), due)
     states = [one.state for one in itertools.islice(alike, max(limit // count, 1))]
     return Batch(Window(begin, step, count), states)
+
+
+def _likeness(one: Work) -> tuple[int, datetime.datetime, datetime.datetime]:
+    """What scopes of one batch have in common."""
+    return one.state.failures, one.state.rated_until, one.until

@@ -22,6 +22,8 @@ from tests import stack
 REPO = pathlib.Path(__file__).parents[2]
 METRICS = REPO / "etc/ratekit/metrics.yml"
 RULES = pathlib.Path(__file__).with_name("rules.yml")
+#: Projects of the stack that carry the rating role in one way or another.
+RATED = {"cases", "demo-01", "demo-02", "demo-03", "demo-04", "disabled", "grouped", "inherited"}
 
 
 class Office:

@@ -10,13 +10,11 @@ from fractions import Fraction
 import pytest
 
 from ratekit.domain.reports import FrameRow, Selection
-from tests.functional.conftest import METRICS, RULES, Office
+from tests.functional.conftest import METRICS, RATED, RULES, Office
 from tests.functional.oracle import Bill, Oracle
 
 UTC = datetime.UTC
 HOUR = datetime.timedelta(hours=1)
-#: Projects of the stack that carry the rating role in one way or another.
-RATED = {"cases", "demo-01", "demo-02", "demo-03", "demo-04", "disabled", "grouped", "inherited"}
 
 
 def as_bill(frames: list[FrameRow]) -> Bill:

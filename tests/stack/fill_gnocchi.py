@@ -86,7 +86,7 @@ def wait_until_processed(rest: Rest, processes: Processes, metricd: Process) -> 
         processes.check()
         if time.monotonic() > deadline:
             raise StackError(f"{metricd.name} does not get on with its work: see {metricd.log}")
-        time.sleep(0.2)
+        time.sleep(0.5)
         before, backlog = backlog, _backlog(rest)
         if backlog < before:
             deadline = time.monotonic() + STALLED

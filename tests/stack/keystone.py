@@ -21,8 +21,12 @@ _CONFIGURATION = """\
 [DEFAULT]
 [database]
 connection = sqlite:///{home}/keystone.sqlite
+# A crash may lose it: waiting for the disk would take longer than everything else.
+sqlite_synchronous = false
 [cache]
-enabled = false
+# Otherwise each request costs 200 statements. There is one process, so its memory will do.
+enabled = true
+backend = dogpile.cache.memory
 [token]
 provider = fernet
 expiration = 604800

@@ -195,7 +195,7 @@ def test_all_mistakes_are_told_together() -> None:
         "3 services.cpu.mapings",
         "5 services.cpu.mappings[0].cost",
         "6 services.cpu.mappings[1].type",
-        "7 services.cpu.fields..[key]",
+        "7 services.cpu.fields.''",
     ]
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 import pydantic
 
 from ratekit.domain.reducers import REDUCERS, fitting
-from ratekit.yaml_file import nearest
+from ratekit.errors import nearest
 
 _METHODS = (
     "mean", "sum", "last", "max", "min", "std", "median", "first", "count", "nunique",
@@ -66,7 +66,10 @@ class GnocchiArgs:
     re_aggregation_method: Annotated[
         str | None, pydantic.AfterValidator(lambda v: v if v is None else _re_aggregation_method(v))
     ] = None
-    force_granularity: Annotated[int, pydantic.AfterValidator(_granularity)] = 3600
+    # Strict, since a lax integer takes true for 1.
+    force_granularity: Annotated[int, pydantic.Strict(), pydantic.AfterValidator(_granularity)] = (
+        3600
+    )
     use_all_resource_revisions: bool = True
 
     @property

@@ -82,6 +82,15 @@ def test_the_scopes_that_lag_most_come_first() -> None:
     assert batch.window == Window(BASE + 2 * HOUR, HOUR, 7)
 
 
+def test_scopes_that_failed_before_come_last_and_by_themselves() -> None:
+    work = works([(0, 9), (5, 9), (0, 9), (5, 9)])
+    for number, failures in ((0, 2), (2, 1)):
+        failed = dataclasses.replace(work[number].state, failures=failures)
+        work[number] = dataclasses.replace(work[number], state=failed)
+    batches = rate_all(work, lambda _: 100)
+    assert [[state.key for state in batch.states] for batch in batches] == [[1, 3], [2], [0]]
+
+
 def test_long_windows_go_before_many_scopes() -> None:
     batch = next_batch(works([(0, 6)] * 10), HOUR, 20)
     assert batch is not None
@@ -163,6 +172,16 @@ def test_a_batch_that_held_twice_too_many_frames_is_halved() -> None:
 
 def test_growth_is_bounded_however_quick_the_answer() -> None:
     assert BatchSize(10.0, 10**9, limit=100).after(100, 0.0, 0).limit == 100 * GROWTH
+
+
+@pytest.mark.parametrize(
+    ("limit", "size", "halved"),
+    [(400, 400, 200), (1000, 40, 20), (20, 40, 10), (9, 3, 1), (1, 1, 1)],
+)
+def test_after_a_failure_at_most_half_of_what_was_tried_is_tried(
+    limit: int, size: int, halved: int
+) -> None:
+    assert BatchSize(10.0, 1000, limit).halved(size).limit == halved
 
 
 def test_two_halves_of_a_batch_are_the_batch() -> None:

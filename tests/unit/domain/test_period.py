@@ -12,7 +12,10 @@ from ratekit.domain.period import EPOCH, Period, Window
 HOUR = datetime.timedelta(hours=1)
 SECOND = datetime.timedelta(seconds=1)
 INSTANTS = st.datetimes(
-    datetime.datetime(1950, 1, 1), datetime.datetime(2150, 1, 1), timezones=st.just(datetime.UTC)
+    # Hypothesis wants bounds without a zone.
+    datetime.datetime(1950, 1, 1),  # noqa: DTZ001
+    datetime.datetime(2150, 1, 1),  # noqa: DTZ001
+    timezones=st.just(datetime.UTC),
 )
 STEPS = st.integers(1, 40 * 86400).map(lambda seconds: datetime.timedelta(seconds=seconds))
 

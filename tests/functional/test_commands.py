@@ -1,0 +1,112 @@
+"""What the demo does, by the commands that operators use."""
+
+from __future__ import annotations
+
+import configparser
+import datetime
+import json
+import pathlib
+import subprocess
+import sys
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from tests import stack
+from tests.functional.conftest import METRICS, RATED, REPO
+from tests.functional.oracle import Oracle
+
+RULES = REPO / "etc/ratekit/hashmap.yml"
+
+
+class Shell:
+    """Runs ratekit's commands with a configuration of their own."""
+
+    def __init__(self, conf: pathlib.Path) -> None:
+        self._conf = conf
+
+    def run(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, whatever that is."""
+        program = pathlib.Path(sys.executable).with_name(command)
+        return subprocess.run(
+            [program, "--config-file", self._conf, *arguments],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=300,
+            check=False,
+        )
+
+    def json(self, *arguments: str) -> Any:
+        """Run a listing of ``ratekit`` that must succeed."""
+        done = self.run("ratekit", *arguments, "-f", "json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+
+@pytest.fixture
+def shell(cloud: stack.Stack, tmp_path: pathlib.Path) -> Shell:
+    """Commands on the real cloud and an empty SQLite file."""
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read(cloud.conf_path)
+    parser["database"]["connection"] = f"sqlite:///{tmp_path}/ratekit.sqlite"
+    path = tmp_path / "ratekit.conf"
+    with path.open("w", encoding="utf-8") as file:
+        parser.write(file)
+    return Shell(path)
+
+
+def test_the_demos_summary_equals_figures_worked_out_independently(
+    cloud: stack.Stack, shell: Shell
+) -> None:
+    plan = cloud.plan()
+    assert shell.run("ratekit-processor", "--once").returncode == 2
+    assert shell.run("ratekit-dbsync", "upgrade").returncode == 0
+    assert shell.run("ratekit", "hashmap", "apply", str(RULES), "--yes").returncode == 0
+    rated = shell.run("ratekit-processor", "--once")
+    assert rated.returncode == 0, rated.stderr
+    assert "Traceback" not in rated.stderr
+    assert "Deprecat" not in rated.stderr
+
+    scopes = shell.json("scope", "list")
+    assert {row["Name"] for row in scopes} == RATED
+    (until,) = {datetime.datetime.fromisoformat(row["Rated until"]) for row in scopes}
+    ids = {name: id_ for name, id_ in cloud.project_ids.items() if name in RATED}
+    bill = Oracle.read(plan, ids, str(METRICS), str(RULES)).bill()
+    expected: dict[tuple[str, str], list[Fraction]] = {}
+    for (scope, begin, metric, _), (quantity, price) in bill.items():
+        if begin < until:
+            sums = expected.setdefault((scope, metric), [Fraction(0)] * 3)
+            sums[0] += 1
+            sums[1] += Fraction(quantity)
+            sums[2] += Fraction(price)
+    summary = shell.json("summary", "--begin", plan.begin.isoformat())
+    assert {
+        (row["Scope"], row["Metric"]): [
+            Fraction(row["Frames"]),
+            Fraction(Decimal(row["Quantity"])),
+            Fraction(Decimal(row["Price"])),
+        ]
+        for row in summary
+    } == expected
+
+    frames = shell.json("frame", "list", "--begin", plan.begin.isoformat(), "--limit", "0")
+    again = shell.run("ratekit-processor", "--once")
+    assert again.returncode == 0
+    assert shell.json("frame", "list", "--begin", plan.begin.isoformat(), "--limit", "0") == frames
+
+
+def test_a_wrong_password_is_one_line_that_names_the_service(
+    cloud: stack.Stack, shell: Shell, tmp_path: pathlib.Path
+) -> None:
+    path = tmp_path / "ratekit.conf"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace(cloud.user.password, "wrong-password"), encoding="utf-8")
+    assert shell.run("ratekit-dbsync", "upgrade").returncode == 0
+    done = shell.run("ratekit-processor", "--once")
+    assert done.returncode != 0
+    assert "Keystone" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "wrong-password" not in done.stderr

@@ -1,0 +1,312 @@
+"""YAML as operators write it: numbers keep their digits, mistakes have their line."""
+
+import pathlib
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pydantic
+import pytest
+
+from ratekit import errors, yaml_file
+from ratekit.yaml_file import Document
+
+Write = Callable[[str], str]
+
+
+@pytest.fixture
+def write(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Write a file and return its name, as an operator in its folder would give it."""
+    monkeypatch.chdir(tmp_path)
+
+    def written(text: str) -> str:
+        pathlib.Path("file.yml").write_text(text, encoding="utf-8")
+        return "file.yml"
+
+    return written
+
+
+@pytest.fixture
+def read(write: Write) -> Callable[[str], Document]:
+    return lambda text: yaml_file.read(write(text))
+
+
+@pytest.fixture
+def data(write: Write) -> Callable[[str], Any]:
+    return lambda text: yaml_file.read(write(text)).data
+
+
+@pytest.fixture
+def refusal(write: Write) -> Callable[[str], str]:
+    def refused(text: str) -> str:
+        with pytest.raises(errors.BadInput) as caught:
+            yaml_file.read(write(text))
+        return str(caught.value)
+
+    return refused
+
+
+# Values -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "digits",
+    ["0.020", "0.1", "1.0", ".5", "5.", "-0.25", "+1.5", "1.5e-7", "0.1234567890123456789"],
+)
+def test_a_decimal_keeps_its_digits(data: Callable[[str], Any], digits: str) -> None:
+    value = data(f"cost: {digits}")["cost"]
+    assert isinstance(value, Decimal)
+    assert value == Decimal(digits)
+    assert value.as_tuple() == Decimal(digits).as_tuple()
+
+
+@pytest.mark.parametrize("text", ["010", "1:30", "0x10", "0b11", "1_000", "1e3", ".inf", ".nan"])
+def test_what_yaml_reads_as_a_surprising_number_stays_text(
+    data: Callable[[str], Any], text: str
+) -> None:
+    assert data(f"cost: {text}") == {"cost": text}
+
+
+@pytest.mark.parametrize("text", ["2026-01-31", "2026-01-31T12:00:00Z"])
+def test_a_date_stays_text(data: Callable[[str], Any], text: str) -> None:
+    assert data(f"start: {text}") == {"start": text}
+
+
+def test_the_other_plain_values(data: Callable[[str], Any]) -> None:
+    assert data("{a: 0, b: -12, c: yes, d: no, e: ~, f: , g: x, h: '5', i: [1, {j: k}]}") == {
+        "a": 0, "b": -12, "c": True, "d": False, "e": None, "f": None, "g": "x", "h": "5",
+        "i": [1, {"j": "k"}],
+    }  # fmt: skip
+
+
+def test_an_empty_file_is_nothing(data: Callable[[str], Any]) -> None:
+    assert data("") is None
+    assert data("# only a comment\n") is None
+
+
+def test_a_key_is_text_whatever_it_looks_like(data: Callable[[str], Any]) -> None:
+    assert data("{1: a, 2.50: b, yes: c}") == {"1": "a", "2.50": "b", "yes": "c"}
+
+
+def test_no_tag_makes_objects(data: Callable[[str], Any]) -> None:
+    assert data("a: !!python/object/apply:os.getcwd []") == {"a": []}
+    assert data("a: !!bool perhaps") == {"a": "perhaps"}
+    assert data("a: !!int twelve") == {"a": "twelve"}
+
+
+def test_text_with_a_byte_order_mark_is_read(data: Callable[[str], Any]) -> None:
+    assert data("\ufeffa: 1") == {"a": 1}
+
+
+# Lines ------------------------------------------------------------------------------------
+
+NESTED = """\
+metrics:
+  cpu:
+    unit: u
+    groupby:
+      - id
+      - project_id
+
+  disk: {unit: v,
+         groupby: [id,
+                   name]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ((), 1), (("metrics",), 1), (("metrics", "cpu"), 2), (("metrics", "cpu", "unit"), 3),
+        (("metrics", "cpu", "groupby"), 4), (("metrics", "cpu", "groupby", 0), 5),
+        (("metrics", "cpu", "groupby", 1), 6), (("metrics", "disk"), 8),
+        (("metrics", "disk", "groupby"), 9), (("metrics", "disk", "groupby", 1), 10),
+        (("metrics", "cpu", "lacking"), 2), (("metrics", "cpu", "groupby", 7), 4),
+    ],
+)  # fmt: skip
+def test_each_place_has_the_line_of_its_key(
+    read: Callable[[str], Document], path: yaml_file.Path, line: int
+) -> None:
+    assert read(NESTED).line(path) == line
+
+
+def test_a_mistake_names_file_line_and_place(read: Callable[[str], Document]) -> None:
+    mistake = read(NESTED).mistake(("metrics", "cpu", "groupby", 1), "is wrong")
+    assert str(mistake) == "file.yml:6: metrics.cpu.groupby[1]: is wrong"
+
+
+def test_a_mistake_in_an_empty_file_has_no_line(read: Callable[[str], Document]) -> None:
+    assert str(read("").mistake((), "is empty")) == "file.yml: is empty"
+
+
+# Merge keys and aliases ---------------------------------------------------------------------
+
+MERGED = """\
+base: &base
+  unit: u
+  groupby:
+    - id
+more: &more {unit: w, extra: 1}
+cpu:
+  unit: own
+  <<: *base
+  groupby:
+    - name
+both:
+  <<: [*base, *more]
+"""
+
+
+def test_own_keys_override_merged_ones_wherever_the_merge_key_stands(
+    data: Callable[[str], Any],
+) -> None:
+    assert data(MERGED)["cpu"] == {"unit": "own", "groupby": ["name"]}
+
+
+def test_of_several_merged_mappings_the_first_wins(data: Callable[[str], Any]) -> None:
+    assert data(MERGED)["both"] == {"unit": "u", "groupby": ["id"], "extra": 1}
+
+
+def test_a_merged_key_has_the_line_where_it_was_written(read: Callable[[str], Document]) -> None:
+    document = read(MERGED)
+    assert document.line(("both", "unit")) == 2
+    assert document.line(("both", "extra")) == 5
+    assert document.line(("cpu", "unit")) == 7
+    assert document.line(("cpu", "groupby", 0)) == 10
+
+
+def test_an_alias_may_be_used_twice(data: Callable[[str], Any]) -> None:
+    assert data("{a: &a [1], b: *a, c: *a}") == {"a": [1], "b": [1], "c": [1]}
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [("a: &a [*a]", "a[0]"), ("a: &a {b: *a}", "a.b"), ("a: &a {<<: *a}", "a")],
+)
+def test_what_contains_itself_is_refused(
+    refusal: Callable[[str], str], text: str, place: str
+) -> None:
+    assert f"file.yml:1: {place}: must not contain itself" in refusal(text).splitlines()
+
+
+def test_a_merge_key_needs_a_mapping(refusal: Callable[[str], str]) -> None:
+    assert refusal("a:\n  <<: 5\n") == "file.yml:2: a: << needs a mapping"
+
+
+# Files that cannot be read ------------------------------------------------------------------
+
+
+def test_a_key_that_is_given_twice_is_refused_with_all_others(
+    refusal: Callable[[str], str],
+) -> None:
+    assert refusal("a: 1\nb:\n  c: 2\n  c: 3\na: 4\n").splitlines() == [
+        "file.yml:4: b.c: is given twice",
+        "file.yml:5: a: is given twice",
+    ]
+
+
+def test_a_key_that_is_no_word_is_refused(refusal: Callable[[str], str]) -> None:
+    assert refusal("a:\n  ? [b]\n  : 1\n") == "file.yml:2: a: keys must be plain words"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: [1", "file.yml:1: is not YAML: expected ',' or ']', but got '<stream end>'"),
+        ("a: 1\n b: 2\n", "file.yml:2: is not YAML: mapping values are not allowed here"),
+        (
+            "a:\n\tb: 1\n",
+            "file.yml:2: is not YAML: found character '\\t' that cannot start any token",
+        ),
+        ("a: *b\n", "file.yml:1: is not YAML: found undefined alias 'b'"),
+        (
+            "a: 1\n---\nb: 2\n",
+            "file.yml:2: is not YAML: expected a single document in the stream, "
+            "but found another document",
+        ),
+        ("[" * 3000, "file.yml: is nested too deeply"),
+    ],
+)
+def test_what_is_not_yaml_is_one_line(
+    refusal: Callable[[str], str], text: str, message: str
+) -> None:
+    assert refusal(text) == message
+
+
+def test_a_control_character_is_one_line(refusal: Callable[[str], str]) -> None:
+    refused = refusal('a: "\x00"')
+    assert refused.startswith("file.yml: is not YAML: unacceptable character #x0000")
+    assert "\n" not in refused
+
+
+def test_a_file_that_is_not_utf8_is_refused(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "latin.yml"
+    path.write_bytes("unit: Stück".encode("latin-1"))
+    with pytest.raises(errors.BadInput) as caught:
+        yaml_file.read(str(path))
+    assert str(caught.value) == f"{path}: is not UTF-8 text: invalid start byte"
+
+
+def test_a_missing_file_is_refused(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(errors.BadInput) as caught:
+        yaml_file.read(str(tmp_path / "none.yml"))
+    assert str(caught.value) == f"{tmp_path}/none.yml: cannot be read: No such file or directory"
+
+
+def test_a_folder_is_refused(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(errors.BadInput) as caught:
+        yaml_file.read(str(tmp_path))
+    assert str(caught.value) == f"{tmp_path}: cannot be read: Is a directory"
+
+
+# Validation ---------------------------------------------------------------------------------
+
+
+class Inner(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    cost: Decimal = Decimal(0)
+    names: list[str] = []
+    often: int = 1
+    really: bool = True
+
+
+ADAPTER = pydantic.TypeAdapter(dict[str, Inner])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: {cots: 1}", "file.yml:1: a.cots: unknown key (did you mean 'cost'?)"),
+        ("a: {zebra: 1}", "file.yml:1: a.zebra: unknown key"),
+        ("a: {old: 1}", "file.yml:1: a.old: was given up"),
+        ("a: 5", "file.yml:1: a: expected a mapping (key: value), not 5"),
+        ("", "file.yml: expected a mapping (key: value), not nothing"),
+        ("a: {names: x}", "file.yml:1: a.names: expected a list, not 'x'"),
+        ("a: {names: [x,\n 0.50]}", "file.yml:2: a.names[1]: expected a text, not 0.50"),
+        ("a: {names: [no]}", "file.yml:1: a.names[0]: expected a text, not false"),
+        ("a: {often: x}", "file.yml:1: a.often: expected a whole number, not 'x'"),
+        ("a: {often: }", "file.yml:1: a.often: expected a whole number, not nothing"),
+        ("a: {often: 1.5}", "file.yml:1: a.often: expected a whole number, not 1.5"),
+        ("a: {really: 7}", "file.yml:1: a.really: expected true or false, not 7"),
+        (
+            f"a: {{names: {'x' * 100}}}",
+            f"file.yml:1: a.names: expected a list, not '{'x' * 56}...",
+        ),
+    ],
+)
+def test_what_is_expected_is_said_in_one_line(
+    read: Callable[[str], Document], text: str, message: str
+) -> None:
+    with pytest.raises(errors.BadInput) as caught:
+        yaml_file.validate(read(text), ADAPTER, {"old": "was given up"})
+    assert str(caught.value) == message
+
+
+def test_all_mistakes_are_told_in_the_order_of_their_lines(
+    read: Callable[[str], Document],
+) -> None:
+    document = read("b:\n  often: x\n  cots: 1\na:\n  names: 5\n")
+    with pytest.raises(errors.BadInput) as caught:
+        yaml_file.validate(document, ADAPTER)
+    assert [mistake.line for mistake in caught.value.mistakes] == [2, 3, 5]
