@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+import requests
 from keystoneauth1 import adapter, exceptions, loading, session
 
 from ratekit import errors
@@ -30,7 +31,21 @@ def open_session(conf: Any, group: str) -> session.Session:
         )
     verify = False if section.insecure else section.cafile or True
     cert = (section.certfile, section.keyfile) if section.keyfile else section.certfile
-    return session.Session(auth=auth, verify=verify, cert=cert or None, timeout=section.timeout)
+    return session.Session(
+        auth=auth,
+        session=_pooled(conf.orchestrator.max_threads),
+        verify=verify,
+        cert=cert or None,
+        timeout=section.timeout,
+    )
+
+
+def _pooled(connections: int) -> requests.Session:
+    """A session that keeps a connection for each green thread that may use it at once."""
+    http = requests.Session()
+    for scheme in ("http://", "https://"):
+        http.mount(scheme, session.TCPKeepAliveAdapter(pool_maxsize=connections))
+    return http
 
 
 def open_adapter(conf: Any, group: str) -> adapter.Adapter:

@@ -36,5 +36,5 @@ def load(namespace: str, name: str) -> Any:
     if name in broken:
         reason = " ".join(str(broken[name]).split())
         raise errors.OperatorError(f"plug-in {name!r} of {namespace} cannot be loaded: {reason}")
-    known = ", ".join(sorted(found.names())) or "none"
+    known = ", ".join(sorted({*found.names(), *broken})) or "none"
     raise errors.OperatorError(f"{namespace} has no plug-in named {name!r}; known: {known}")

@@ -5,6 +5,6 @@
 
 from hypothesis import settings
 
-settings.register_profile("quick", max_examples=40, deadline=None, derandomize=True, database=None)
+settings.register_profile("quick", max_examples=25, deadline=None, derandomize=True, database=None)
 settings.register_profile("thorough", max_examples=5000, deadline=None)
 settings.load_profile("quick")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any, Self
+from collections.abc import Callable, Collection
+from typing import Any, NamedTuple, Self, TypeVar
 
 from keystoneauth1 import adapter
 
 from ratekit import errors, interfaces, keystone
 from ratekit.domain.scope import Scope
 
+T = TypeVar("T")
 GROUP = "fetcher_keystone"
 
 
@@ -53,34 +54,32 @@ class KeystoneFetcher(interfaces.Fetcher):
         """
         if self._ignore_role:
             return [
-                Scope(project["id"], project["name"])
+                project.scope
                 for project in self._projects()
-                if project["enabled"] or not self._ignore_disabled
+                if project.enabled or not self._ignore_disabled
             ]
         rated = self._with_role()
         if self._ignore_disabled:
-            enabled = {project["id"] for project in self._projects() if project["enabled"]}
-            rated = {id_: name for id_, name in rated.items() if id_ in enabled}
-        return [Scope(id_, name) for id_, name in rated.items()]
+            enabled = {project.scope.id for project in self._projects() if project.enabled}
+            return [scope for scope in rated if scope.id in enabled]
+        return rated
 
-    def _with_role(self) -> dict[str, str]:
-        """Id and name of each project with the role, each once however often it is granted."""
+    def _with_role(self) -> list[Scope]:
+        """Projects with the role, each once however often it is granted."""
         with keystone.explained("Keystone"):
             user = self._identity.get_user_id()
-        assignments = self._listed(
-            "role_assignments", {"user.id": user, "effective": "", "include_names": ""}
-        )
-        return {
-            assignment["scope"]["project"]["id"]: assignment["scope"]["project"]["name"]
-            for assignment in assignments
-            if assignment["role"]["name"] == self._role_name and "project" in assignment["scope"]
-        }
+        query = {"user.id": user, "effective": "", "include_names": ""}
+        grants = self._listed("role_assignments", query, _grant)
+        granted = {scope.id: scope for role, scope in grants if role == self._role_name and scope}
+        return list(granted.values())
 
-    def _projects(self) -> list[Any]:
-        return [one for one in self._listed("projects", {}) if not one.get("is_domain")]
+    def _projects(self) -> list[_Project]:
+        return [one for one in self._listed("projects", {}, _project) if not one.is_domain]
 
-    def _listed(self, collection: str, query: dict[str, str | None]) -> list[Any]:
-        """Return a whole collection.
+    def _listed(
+        self, collection: str, query: dict[str, str | None], read: Callable[[Any], T]
+    ) -> list[T]:
+        """Return a whole collection, each member as ``read`` understands it.
 
         A list that is cut off by Keystone's list_limit would silently drop projects from
         billing, so it is no answer.
@@ -89,13 +88,33 @@ class KeystoneFetcher(interfaces.Fetcher):
             answer = self._identity.get(f"/{collection}", params=query)
         try:
             body = answer.json()
-            listed = body[collection]
-        except (ValueError, KeyError, TypeError):
+            listed = [read(member) for member in body[collection]]
+            truncated = body.get("truncated")
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise errors.TryLater(
                 f"Keystone's list of {collection} is not what it should be"
             ) from None
-        if body.get("truncated"):
+        if truncated:
             raise errors.OperatorError(
                 f"Keystone cut its list of {collection} off; raise list_limit in keystone.conf"
             )
-        return list(listed)
+        return listed
+
+
+class _Project(NamedTuple):
+    scope: Scope
+    enabled: bool
+    is_domain: bool
+
+
+def _project(member: Any) -> _Project:
+    return _Project(
+        Scope(member["id"], member["name"]), member["enabled"], member.get("is_domain", False)
+    )
+
+
+def _grant(member: Any) -> tuple[str, Scope | None]:
+    """Name of the role, and the project it is on; None: it is on something else."""
+    project = member["scope"].get("project")
+    scope = None if project is None else Scope(project["id"], project["name"])
+    return member["role"]["name"], scope

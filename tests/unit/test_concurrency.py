@@ -1,0 +1,83 @@
+"""Green threads: side by side, in order, and nothing left running behind an error."""
+
+import eventlet
+import pytest
+
+from ratekit.concurrency import StopEvent, side_by_side, spawn
+
+
+def test_results_come_in_the_order_of_the_items() -> None:
+    def wait(tenth: int) -> int:
+        eventlet.sleep(0.002 * tenth)
+        return tenth
+
+    assert side_by_side(wait, [3, 1, 2], limit=3) == [3, 1, 2]
+
+
+@pytest.mark.parametrize(("limit", "most"), [(1, 1), (2, 2), (5, 5), (100, 8)])
+def test_no_more_run_at_once_than_allowed(limit: int, most: int) -> None:
+    running, peak = [0], [0]
+
+    def count(item: int) -> None:
+        running[0] += 1
+        peak[0] = max(peak[0], running[0])
+        eventlet.sleep(0)
+        running[0] -= 1
+
+    side_by_side(count, range(8), limit)
+    assert peak == [most]
+
+
+@pytest.mark.parametrize("items", [[], [7]])
+def test_none_or_one_item_needs_no_thread(items: list[int]) -> None:
+    assert side_by_side(lambda item: item + 1, items, limit=4) == [item + 1 for item in items]
+
+
+def test_the_first_error_is_raised_when_all_calls_have_ended() -> None:
+    ended = []
+
+    def fail(item: int) -> None:
+        eventlet.sleep(0.001 * item)
+        ended.append(item)
+        if item in (2, 4):
+            raise ValueError(f"number {item}")
+
+    # Number 2 ends before number 4 but stands behind it.
+    with pytest.raises(ValueError, match="number 4"):
+        side_by_side(fail, [1, 4, 2, 5], limit=4)
+    assert sorted(ended) == [1, 2, 4, 5]
+
+
+def test_what_is_spawned_runs_beside_its_caller_until_it_is_waited_for() -> None:
+    done: list[str] = []
+
+    def work() -> None:
+        eventlet.sleep(0)
+        done.append("work")
+
+    wait = spawn(work)
+    assert done == []
+    wait()
+    assert done == ["work"]
+
+
+def test_a_stop_ends_a_wait() -> None:
+    stop = StopEvent()
+    assert not stop.is_set()
+    eventlet.spawn_after(0.005, stop.set)
+    assert stop.wait(60)
+    assert stop.is_set()
+
+
+def test_a_wait_without_a_stop_ends_by_itself() -> None:
+    stop = StopEvent()
+    assert not stop.wait(0.005)
+    assert not stop.wait(0)
+    assert not stop.is_set()
+
+
+def test_stopping_twice_does_no_harm() -> None:
+    stop = StopEvent()
+    stop.set()
+    stop.set()
+    assert stop.wait(60)
