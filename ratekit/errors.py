@@ -15,10 +15,6 @@ class TryLater(RatekitError):
     """A back end did not answer; nobody has to act, the work is tried again."""
 
 
-class Overloaded(TryLater):
-    """A back end gave up on a request that was too large for it just now."""
-
-
 class RulesChanged(TryLater):
     """Price rules changed between pricing and storing; price anew."""
 

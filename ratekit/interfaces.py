@@ -71,8 +71,7 @@ class Collector(abc.ABC):
         ``metric.unit``. A scope that used nothing is absent: silence means zero, so a back
         end that cannot answer must raise.
 
-        :raises ratekit.errors.Overloaded: the question was too large for now
-        :raises ratekit.errors.TryLater: the back end did not answer
+        :raises ratekit.errors.TryLater: the back end did not answer, or not all of it
         :raises ratekit.errors.OperatorError: it cannot answer this, ever
         """
 

@@ -83,6 +83,13 @@ class History:
         answer: list[Any] = json.loads(text, parse_float=Decimal, parse_int=Decimal)
         return answer
 
+    def born_before(self, resource_type: str, starts: Mapping[str, Instant]) -> frozenset[str]:
+        return frozenset(
+            resource.id
+            for resource in self.resources
+            if resource.id in starts and resource.phases[0].start < starts[resource.id]
+        )
+
     def _rows(self, resource: Resource, question: Question) -> Iterator[Any]:
         found = [
             phase

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 import pytest
 
+from ratekit.collectors.gnocchi.collector import open_client
 from ratekit.domain.reports import FrameRow, Selection
 from tests.functional.conftest import METRICS, RATED, RULES, Office
 from tests.functional.oracle import Bill, Oracle
@@ -128,3 +129,13 @@ def test_special_lives_of_instances(new_office: Callable[[], Office]) -> None:
         charged = {(hour, "m1.small"): one for hour in hours if first <= hour <= last}
         assert instance_hours(office, name) == charged, name
     assert instance_hours(office, "silent") == {}
+
+
+def test_a_late_record_is_told_from_a_resource_that_was_there_before(
+    new_office: Callable[[], Office],
+) -> None:
+    office = new_office()
+    late, resized = office.plan.resource("late"), office.plan.resource("resized")
+    client = open_client(office.conf)
+    starts = {str(one.id): one.revisions[-1].begin for one in (late, resized)}
+    assert client.born_before("instance", starts) == {str(resized.id)}

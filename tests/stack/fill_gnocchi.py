@@ -33,7 +33,7 @@ _TYPES = {
     "instance_network_interface": ("instance_id", "name"),
 }
 _WRITERS = 4
-_METRICS_A_REQUEST = 50
+_RESOURCES_A_REQUEST = 25
 _UNITS = {
     "cpu": "ns",
     "memory": "MB",
@@ -142,5 +142,5 @@ def _as_json(measure: Measure) -> dict[str, object]:
 
 def _portions(resources: Iterable[Resource]) -> Iterator[list[Resource]]:
     source = iter(resources)
-    while portion := list(itertools.islice(source, _METRICS_A_REQUEST // 2)):
+    while portion := list(itertools.islice(source, _RESOURCES_A_REQUEST)):
         yield portion

@@ -29,7 +29,7 @@ NOW = datetime.datetime(2026, 1, 1, 11, 0, 5, tzinfo=datetime.UTC)
 MONTH = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 DUE = 10
 BACK_END_DOWN = errors.TryLater("Gnocchi does not answer")
-GAVE_UP = errors.Overloaded("Gnocchi answered 504")
+GAVE_UP = errors.TryLater("Gnocchi answered 504")
 REFUSED = errors.OperatorError("Gnocchi refused with 400: Metrics cannot be aggregated")
 
 Failure = Callable[[Asked], Exception | None]

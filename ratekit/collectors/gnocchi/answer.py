@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import itertools
 import operator
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -35,13 +35,42 @@ class Answer:
     :param rows: groups, each one revision of one resource
     :param names: labels in the order wanted; an attribute that did not come is an empty label
     :param scope_key: the label that says who is billed
+    :raises ratekit.errors.TryLater: the answer makes no sense
     """
 
     def __init__(self, rows: Sequence[Any], names: Sequence[str], scope_key: str) -> None:
-        self._rows = rows
         self._names = tuple(names)
         self._scope_key = scope_key
         self._instants = _Instants()
+        try:
+            parsed = sorted(map(self._parse, rows), key=operator.itemgetter(0, 1))
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            raise errors.TryLater(f"Gnocchi's aggregates are senseless: {error!r}") from error
+        self._resources = {
+            id_: _history(revisions)
+            for id_, revisions in itertools.groupby(parsed, key=operator.itemgetter(0))
+        }
+
+    def stretched(self, granularity: datetime.timedelta) -> dict[str, datetime.datetime]:
+        """Return the resources whose first revision has buckets from before its start.
+
+        Either the record was made after the first measures, or somebody who was not asked
+        for had the resource before: the answer looks the same.
+
+        :returns: start of the first revision, by resource's id
+        """
+        return {
+            id_: first.start
+            for id_, (first, *_) in self._resources.items()
+            if first.buckets and first.buckets[0][0] + granularity <= first.start
+        }
+
+    def cut(self, ids: Collection[str], granularity: datetime.timedelta) -> None:
+        """Drop what the first revisions of these resources have from before their start."""
+        for id_ in ids:
+            first, *others = self._resources[id_]
+            buckets = [one for one in first.buckets if one[0] + granularity > first.start]
+            self._resources[id_] = [first._replace(buckets=buckets), *others]
 
     def series(self, metric: Metric, groupby: int, how: Reduction) -> Iterator[Series]:
         """Yield one series for each distinct set of labels.
@@ -69,7 +98,7 @@ class Answer:
         Resources that are not told apart by their labels are one usage, so they add up.
         """
         used: dict[Labels, Points] = {}
-        for revisions in self._resources():
+        for revisions in self._by_scope():
             for labels, begin, quantity in usages(revisions, how):
                 points = used.setdefault(labels, {})
                 if begin in points:
@@ -77,23 +106,14 @@ class Answer:
                 points[begin] = quantity
         return used
 
-    def _resources(self) -> Iterator[Sequence[Revision]]:
+    def _by_scope(self) -> Iterator[Sequence[Revision]]:
         """Yield the revisions of each resource within each scope, by start.
 
         A resource that changed hands is billed to each scope as if the other did not exist,
         so that no scope's bill depends on which scopes are asked for together.
         """
         scope_at = self._names.index(self._scope_key)
-        try:
-            parsed = sorted(map(self._parse, self._rows), key=operator.itemgetter(0, 1))
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-            raise errors.TryLater(f"Gnocchi's aggregates are senseless: {error!r}") from error
-        for _, rows in itertools.groupby(parsed, key=operator.itemgetter(0)):
-            revisions = [
-                Revision(labels, start, end, reaches_back=index == 0, buckets=buckets)
-                for index, (_, start, end, labels, buckets) in enumerate(rows)
-            ]
-            _refuse_doubles(revisions)
+        for revisions in self._resources.values():
             if len(revisions) == 1:
                 yield revisions
                 continue
@@ -128,8 +148,14 @@ def _refuse(value: Any) -> Decimal:
     raise TypeError(f"{value!r} is no number")
 
 
-def _refuse_doubles(revisions: Iterable[Revision]) -> None:
-    """A revision that came twice would be charged twice."""
+def _history(rows: Iterable[Any]) -> list[Revision]:
+    """One resource's revisions, from parsed rows in order of their starts."""
+    revisions = [
+        Revision(labels, start, end, reaches_back=index == 0, buckets=buckets)
+        for index, (_, start, end, labels, buckets) in enumerate(rows)
+    ]
     for one, other in itertools.pairwise(revisions):
         if one.start == other.start:
+            # It would be charged twice.
             raise errors.TryLater("Gnocchi returned a resource's revision twice")
+    return revisions

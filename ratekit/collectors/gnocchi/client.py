@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +20,8 @@ from ratekit import errors, keystone
 #: measures yet.
 _SILENCE = re.compile(r"Metric .*does not exist")
 _NO_SUCH_TYPE = re.compile(r"Resource type .*(does not exist|not found)", re.IGNORECASE)
+#: Resources whose history is asked for together: few enough for one page of answers.
+_ASKED_AT_ONCE = 50
 #: Codes that may go away when less is asked, or later.
 _OVERLOADED = {408, 413, 414, 429, 500, 502, 503, 504}
 
@@ -58,8 +60,7 @@ class Client:
     def aggregates(self, question: Question) -> list[Any]:
         """Return Gnocchi's groups, numbers as Decimal; none means silence.
 
-        :raises ratekit.errors.Overloaded: too large for now
-        :raises ratekit.errors.TryLater: no answer, or one that makes no sense
+        :raises ratekit.errors.TryLater: no answer for now, or one that makes no sense
         :raises ratekit.errors.OperatorError: Gnocchi cannot aggregate this
         """
         body = {
@@ -104,13 +105,40 @@ class Client:
         except (TypeError, KeyError):
             raise errors.TryLater(f"Gnocchi's resource type {resource_type} is senseless") from None
 
+    def born_before(
+        self, resource_type: str, starts: Mapping[str, datetime.datetime]
+    ) -> frozenset[str]:
+        """Return the ids of resources that have a revision which starts before the given one.
+
+        :param starts: start of a revision, by resource's id
+        """
+        older: set[str] = set()
+        ids = sorted(starts)
+        for some in (ids[at : at + _ASKED_AT_ONCE] for at in range(0, len(ids), _ASKED_AT_ONCE)):
+            latest = max(starts[one] for one in some).isoformat()
+            body = {"and": [{"in": {"id": some}}, {"<": {"revision_start": latest}}]}
+            answer = self._ask(
+                "POST", f"v1/search/resource/{resource_type}", data=json.dumps(body),
+                params={"history": "true", "sort": "revision_start:asc", "limit": 1000},
+                headers={"Content-Type": "application/json"},
+            )  # fmt: skip
+            try:
+                older.update(
+                    row["id"]
+                    for row in answer
+                    if datetime.datetime.fromisoformat(row["revision_start"]) < starts[row["id"]]
+                )
+            except (TypeError, KeyError, ValueError) as error:
+                raise errors.TryLater(f"Gnocchi's resources are senseless: {error!r}") from error
+        return frozenset(older)
+
     def _ask(self, method: str, url: str, **request: Any) -> Any:
         """Return the parsed answer, None for silence."""
         try:
             with keystone.explained("Keystone, asked for Gnocchi,"):
                 response = self._api.request(url, method, raise_exc=False, **request)
         except exceptions.ConnectionTimeout as error:
-            raise errors.Overloaded(f"Gnocchi took too long: {keystone.one_line(error)}") from error
+            raise errors.TryLater(f"Gnocchi took too long: {keystone.one_line(error)}") from error
         except (exceptions.ConnectionFailure, exceptions.UnknownConnectionError) as error:
             raise errors.TryLater(f"Gnocchi does not answer: {keystone.one_line(error)}") from error
         except exceptions.SSLError as error:
@@ -142,7 +170,7 @@ def _explain(response: requests.Response) -> None:
     if code in (400, 404) and _NO_SUCH_TYPE.search(text):
         return
     if code in _OVERLOADED:
-        raise errors.Overloaded(f"Gnocchi answered {code}: {text}")
+        raise errors.TryLater(f"Gnocchi answered {code}: {text}")
     raise errors.OperatorError(f"Gnocchi refused with {code}: {text}")
 
 

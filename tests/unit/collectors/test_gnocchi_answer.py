@@ -313,17 +313,12 @@ def test_a_resource_that_changes_hands_is_charged_to_each_for_the_hour_it_happen
     assert set(found.values()) == {Decimal(6)}
 
 
-@pytest.mark.xfail(
-    reason="Gnocchi stretches a scope's first revision back when the scope that had the "
-    "resource before is not asked for, and ratekit cannot tell it from a new resource"
-)
 def test_what_a_new_owner_pays_does_not_depend_on_who_is_asked_for_together() -> None:
     together = frames(collector(TRANSFERRED), 0, HOURS, ["p1", "p2"])
     alone = frames(collector(TRANSFERRED), 0, HOURS, ["p2"])
     assert alone == {key: quantity for key, quantity in together.items() if key[0] == "p2"}
 
 
-@pytest.mark.xfail(reason="the same, when a window begins after the first owner's time")
 def test_a_resource_that_comes_back_costs_the_same_in_each_window() -> None:
     back = instance(
         "r1",
