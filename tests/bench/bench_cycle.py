@@ -130,6 +130,7 @@ def measure(running: stack.Stack, folder: pathlib.Path, rounds: int) -> None:
     logger = logging.getLogger("keystoneauth")
     logger.addHandler(counter)
     logger.setLevel(logging.DEBUG)
+    logger.propagate = False
     whole_pass(new_office(), metrics_path)
     frames = rows[0][3]
     print(f"{len(running.project_ids)} projects, {office.plan.begin} to {office.plan.end}")
