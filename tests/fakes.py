@@ -83,21 +83,31 @@ class History:
         answer: list[Any] = json.loads(text, parse_float=Decimal, parse_int=Decimal)
         return answer
 
-    def born_before(self, resource_type: str, starts: Mapping[str, Instant]) -> frozenset[str]:
-        return frozenset(
-            resource.id
-            for resource in self.resources
-            if resource.id in starts and resource.phases[0].start < starts[resource.id]
-        )
+    def older_revisions(self, question: Question, starts: Mapping[str, Instant]) -> dict[str, bool]:
+        older = {}
+        for resource in self.resources:
+            before = [
+                phase
+                for phase in resource.phases
+                if resource.id in starts and phase.start < starts[resource.id]
+            ]
+            if before:
+                older[resource.id] = any(
+                    phase in self._found(resource, question) for phase in before
+                )
+        return older
 
-    def _rows(self, resource: Resource, question: Question) -> Iterator[Any]:
-        found = [
+    def _found(self, resource: Resource, question: Question) -> list[Any]:
+        return [
             phase
             for phase in resource.phases
             if phase.start < question.stop
             and (phase.end is None or phase.end >= question.start)
             and phase.attributes[question.scope_key] in question.scopes
         ]
+
+    def _rows(self, resource: Resource, question: Question) -> Iterator[Any]:
+        found = self._found(resource, question)
         granularity = datetime.timedelta(seconds=question.granularity)
         for index, phase in enumerate(found):
             begin = question.start if index == 0 else max(phase.start, question.start)
@@ -110,6 +120,7 @@ class History:
             known = {
                 **phase.attributes, "id": resource.id,
                 "revision_start": phase.start, "revision_end": phase.end,
+                "started_at": resource.phases[0].start,
             }  # fmt: skip
             yield {
                 "group": {name: known[name] for name in question.groupby},

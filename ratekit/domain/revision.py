@@ -15,7 +15,6 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
-from ratekit.domain import exact
 from ratekit.domain.exact import EXACT
 from ratekit.domain.metric import WHOLE
 from ratekit.domain.reducers import Reducer
@@ -34,9 +33,10 @@ class Revision(NamedTuple):
     :ivar labels: the configured labels' values
     :ivar start: first instant, UTC
     :ivar end: first instant after it, UTC, or None for the current one
-    :ivar reaches_back: it is the resource's first in the answer, so the back end counts it
-        as there from the window's begin on: measures may be older than a resource's record
+    :ivar reaches_back: it is the resource's first, so older measures are its too: they may
+        be older than the resource's record
     :ivar buckets: (begin, value) as the back end scaled it, in order of time
+    :ivar stretched: it does not reach back, but the back end scaled its buckets as if it did
     """
 
     labels: Labels
@@ -44,6 +44,7 @@ class Revision(NamedTuple):
     end: Instant | None
     reaches_back: bool
     buckets: Sequence[tuple[Instant, Decimal]]
+    stretched: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -71,17 +72,22 @@ class Reduction:
 
 @dataclasses.dataclass(slots=True)
 class _Pool:
-    """Buckets of one period under one set of labels."""
+    """Buckets of one period under one set of labels.
+
+    :ivar values: of whole buckets, whoever shares them
+    :ivar covers: share of each bucket that the pool covers; of the revision that covers most
+        where values are not additive
+    """
 
     values: dict[Instant, Decimal] = dataclasses.field(default_factory=dict)
     covers: dict[Instant, Fraction] = dataclasses.field(default_factory=dict)
 
-    def add(self, begin: Instant, value: Decimal, cover: Fraction) -> None:
-        """Take one revision's share of a part of a whole."""
-        self.values[begin] = EXACT.add(self.values.get(begin, exact.ZERO), value)
-        self.covers[begin] = cover
+    def add(self, begin: Instant, whole: Decimal, cover: Fraction) -> None:
+        """Take one revision's part of a bucket that is a whole made of parts."""
+        self.values.setdefault(begin, whole)
+        self.covers[begin] = self.covers.get(begin, 0) + cover
 
-    def see(self, begin: Instant, value: Decimal, cover: Fraction) -> None:
+    def see(self, begin: Instant, whole: Decimal, cover: Fraction) -> None:
         """Take one revision's view of a bucket.
 
         Revisions that share a bucket see one value, so it counts once: the view of the one
@@ -89,7 +95,7 @@ class _Pool:
         """
         known = self.covers.get(begin)
         if known is None or cover > known:
-            self.values[begin] = _undo_cover(value, cover)
+            self.values[begin] = whole
             self.covers[begin] = cover
 
 
@@ -113,8 +119,7 @@ def usages(
             ((labels, pool),) = pools.items()
             yield labels, period, _quantity(pool, WHOLE, how)
         elif how.reducer.additive:
-            for labels, pool in pools.items():
-                yield labels, period, _quantity(pool, WHOLE, how)
+            yield from _parts_of_one(period, pools, revisions, how)
         else:
             shares = _shares(period, pools, revisions, how)
             for labels, pool in pools.items():
@@ -152,9 +157,10 @@ def _pooled(revisions: Sequence[Revision], how: Reduction) -> dict[Instant, Pool
             period = period_of.get(begin)
             if period is None or period <= earliest:
                 continue
-            cover = _cover(revision, begin, granularity)
+            cover = _cover(revision, begin, granularity, revision.reaches_back)
             if cover <= 0:
                 continue
+            scaled = _cover(revision, begin, granularity, True) if revision.stretched else cover
             pools = pooled.setdefault(period, {})
             if how.split or not pools:
                 pool = pools.get(revision.labels)
@@ -164,11 +170,15 @@ def _pooled(revisions: Sequence[Revision], how: Reduction) -> dict[Instant, Pool
                 ((labels, pool),) = pools.items()
                 if labels != revision.labels:
                     pooled[period] = {revision.labels: pool}
-            (pool.add if how.reducer.additive else pool.see)(begin, value, cover)
+            whole = _undo_cover(value, scaled)
+            (pool.add if how.reducer.additive else pool.see)(begin, whole, cover)
     return pooled
 
 
 def _quantity(pool: _Pool, share: Fraction, how: Reduction) -> Decimal:
+    if how.reducer.additive:
+        value = _covered(pool)
+        return how.quantity(Decimal(value.numerator), value.denominator, share)
     values = pool.values
     if len(values) == 1:
         ordered = list(values.values())
@@ -178,10 +188,37 @@ def _quantity(pool: _Pool, share: Fraction, how: Reduction) -> Decimal:
     return how.quantity(total, parts, share)
 
 
-def _cover(revision: Revision, begin: Instant, granularity: datetime.timedelta) -> Fraction:
-    """Share of the bucket that the revision covers."""
+def _covered(pool: _Pool) -> Fraction:
+    """What a pool has of wholes that are made of parts, exactly."""
+    parts = (Fraction(pool.values[begin]) * cover for begin, cover in pool.covers.items())
+    return sum(parts, Fraction(0))
+
+
+def _parts_of_one(
+    period: Instant, pools: Pools, revisions: Sequence[Revision], how: Reduction
+) -> Iterable[tuple[Labels, Instant, Decimal]]:
+    """Share one quantity by what each pool has of the whole.
+
+    The whole is converted once: an offset is not added, nor a fraction rounded up, once more
+    because a label changed.
+    """
+    parts = {labels: _covered(pool) for labels, pool in pools.items()}
+    whole = sum(parts.values(), Fraction(0))
+    if whole:
+        shares = {labels: part / whole for labels, part in parts.items()}
+    else:
+        shares = _shares(period, pools, revisions, how)
+    for labels, share in shares.items():
+        quantity = how.quantity(Decimal(whole.numerator), whole.denominator, share)
+        yield labels, period, quantity
+
+
+def _cover(
+    revision: Revision, begin: Instant, granularity: datetime.timedelta, reaches_back: bool
+) -> Fraction:
+    """Share of the bucket that the revision covers; at most 0: none."""
     end = begin + granularity
-    late = not revision.reaches_back and revision.start > begin
+    late = not reaches_back and revision.start > begin
     early = revision.end is not None and revision.end < end
     if not late and not early:
         return WHOLE
@@ -210,7 +247,8 @@ def _shares(
         (max(revision.start, period), revision.labels)
         for revision in revisions
         if any(
-            how.period_of.get(begin) == period and _cover(revision, begin, how.granularity) > 0
+            how.period_of.get(begin) == period
+            and _cover(revision, begin, how.granularity, revision.reaches_back) > 0
             for begin, _ in revision.buckets
         )
     ]

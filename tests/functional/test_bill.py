@@ -9,6 +9,7 @@ from fractions import Fraction
 
 import pytest
 
+from ratekit.collectors.gnocchi.client import Question
 from ratekit.collectors.gnocchi.collector import open_client
 from ratekit.domain.reports import FrameRow, Selection
 from tests.functional.conftest import METRICS, RATED, RULES, Office
@@ -136,6 +137,16 @@ def test_a_late_record_is_told_from_a_resource_that_was_there_before(
 ) -> None:
     office = new_office()
     late, resized = office.plan.resource("late"), office.plan.resource("resized")
-    client = open_client(office.conf)
+    scope = office.cloud.project_ids["cases"]
     starts = {str(one.id): one.revisions[-1].begin for one in (late, resized)}
-    assert client.born_before("instance", starts) == {str(resized.id)}
+    client = open_client(office.conf)
+
+    def older(scopes: list[str], start: datetime.datetime) -> dict[str, bool]:
+        question = Question(
+            "cpu", "mean", "instance", "project_id", scopes, ["id"], start, office.plan.end, 300
+        )
+        return client.older_revisions(question, starts)
+
+    assert older([scope], office.plan.begin) == {str(resized.id): True}
+    assert older(["somebody-else"], office.plan.begin) == {str(resized.id): False}
+    assert older([scope], office.plan.turning_hour + HOUR) == {str(resized.id): False}

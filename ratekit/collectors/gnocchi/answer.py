@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime
 import itertools
 import operator
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from ratekit import errors
 from ratekit.domain import exact
@@ -16,6 +16,10 @@ from ratekit.domain.revision import Labels, Reduction, Revision, usages
 from ratekit.domain.series import Series
 
 Points = dict[datetime.datetime, Decimal]
+
+
+#: A resource that started so shortly before a revision was created with it.
+_AT_ONCE = datetime.timedelta(seconds=1)
 
 
 class _Instants(dict[str, datetime.datetime]):
@@ -27,6 +31,17 @@ class _Instants(dict[str, datetime.datetime]):
             instant = instant.replace(tzinfo=datetime.UTC)
         self[text] = instant = instant.astimezone(datetime.UTC)
         return instant
+
+
+class _Row(NamedTuple):
+    """One group of an answer: a revision of a resource."""
+
+    id: str
+    start: datetime.datetime
+    end: datetime.datetime | None
+    started_at: datetime.datetime | None
+    labels: Labels
+    buckets: list[tuple[datetime.datetime, Decimal]]
 
 
 class Answer:
@@ -46,31 +61,32 @@ class Answer:
             parsed = sorted(map(self._parse, rows), key=operator.itemgetter(0, 1))
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             raise errors.TryLater(f"Gnocchi's aggregates are senseless: {error!r}") from error
-        self._resources = {
-            id_: _history(revisions)
-            for id_, revisions in itertools.groupby(parsed, key=operator.itemgetter(0))
-        }
+        self._resources: dict[str, list[Revision]] = {}
+        self._doubtful: dict[str, datetime.datetime] = {}
+        for id_, of_one in itertools.groupby(parsed, key=operator.itemgetter(0)):
+            self._take(id_, list(of_one))
 
-    def stretched(self, granularity: datetime.timedelta) -> dict[str, datetime.datetime]:
-        """Return the resources whose first revision has buckets from before its start.
+    def doubtful(self) -> Mapping[str, datetime.datetime]:
+        """Return the resources whose first revision here may not be their first.
 
-        Either the record was made after the first measures, or somebody who was not asked
-        for had the resource before: the answer looks the same.
+        It starts inside or after a bucket, and the resource is older than that.
+        Either its record was made after its first measures, or somebody who was not asked
+        for had it before, or an older revision has no measures: the answer looks the same.
 
         :returns: start of the first revision, by resource's id
         """
-        return {
-            id_: first.start
-            for id_, (first, *_) in self._resources.items()
-            if first.buckets and first.buckets[0][0] + granularity <= first.start
-        }
+        return self._doubtful
 
-    def cut(self, ids: Collection[str], granularity: datetime.timedelta) -> None:
-        """Drop what the first revisions of these resources have from before their start."""
-        for id_ in ids:
+    def resolve(self, older: Mapping[str, bool]) -> None:
+        """Take note that these resources have older revisions.
+
+        :param older: True: Gnocchi knew when it answered, and scaled the first revision here
+            from its start; False: the older ones were out of the question
+        """
+        for id_, known in older.items():
             first, *others = self._resources[id_]
-            buckets = [one for one in first.buckets if one[0] + granularity > first.start]
-            self._resources[id_] = [first._replace(buckets=buckets), *others]
+            first = first._replace(reaches_back=False, stretched=not known)
+            self._resources[id_] = [first, *others]
 
     def series(self, metric: Metric, groupby: int, how: Reduction) -> Iterator[Series]:
         """Yield one series for each distinct set of labels.
@@ -122,16 +138,32 @@ class Answer:
                 by_scope.setdefault(revision.labels[scope_at], []).append(revision)
             yield from by_scope.values()
 
-    def _parse(
-        self, row: Any
-    ) -> tuple[str, datetime.datetime, datetime.datetime | None, Labels, list[Any]]:
+    def _take(self, id_: str, rows: list[_Row]) -> None:
+        """Keep one resource's rows, which come in order of their starts."""
+        revisions = [
+            Revision(row.labels, row.start, row.end, reaches_back=index == 0, buckets=row.buckets)
+            for index, row in enumerate(rows)
+        ]
+        for one, other in itertools.pairwise(revisions):
+            if one.start == other.start:
+                # It would be charged twice.
+                raise errors.TryLater("Gnocchi returned a resource's revision twice")
+        self._resources[id_] = revisions
+        first = rows[0]
+        inside = first.buckets and first.buckets[0][0] < first.start
+        if inside and (first.started_at is None or first.started_at < first.start - _AT_ONCE):
+            self._doubtful[id_] = first.start
+
+    def _parse(self, row: Any) -> _Row:
         group = row["group"]
         end = group["revision_end"]
+        started_at = group.get("started_at")
         instants = self._instants
-        return (
+        return _Row(
             group["id"],
             instants[group["revision_start"]],
             None if end is None else instants[end],
+            None if started_at is None else instants[started_at],
             tuple([_label(group.get(name, "")) for name in self._names]),
             [
                 (instants[begin], value if type(value) is Decimal else _refuse(value))
@@ -146,16 +178,3 @@ def _label(value: Any) -> str | None:
 
 def _refuse(value: Any) -> Decimal:
     raise TypeError(f"{value!r} is no number")
-
-
-def _history(rows: Iterable[Any]) -> list[Revision]:
-    """One resource's revisions, from parsed rows in order of their starts."""
-    revisions = [
-        Revision(labels, start, end, reaches_back=index == 0, buckets=buckets)
-        for index, (_, start, end, labels, buckets) in enumerate(rows)
-    ]
-    for one, other in itertools.pairwise(revisions):
-        if one.start == other.start:
-            # It would be charged twice.
-            raise errors.TryLater("Gnocchi returned a resource's revision twice")
-    return revisions

@@ -20,8 +20,8 @@ from ratekit import errors, keystone
 #: measures yet.
 _SILENCE = re.compile(r"Metric .*does not exist")
 _NO_SUCH_TYPE = re.compile(r"Resource type .*(does not exist|not found)", re.IGNORECASE)
-#: Resources whose history is asked for together: few enough for one page of answers.
-_ASKED_AT_ONCE = 50
+#: Rows of one answer about resources; Gnocchi's own largest page unless it is configured.
+_PAGE = 1000
 #: Codes that may go away when less is asked, or later.
 _OVERLOADED = {408, 413, 414, 429, 500, 502, 503, 504}
 
@@ -105,32 +105,59 @@ class Client:
         except (TypeError, KeyError):
             raise errors.TryLater(f"Gnocchi's resource type {resource_type} is senseless") from None
 
-    def born_before(
-        self, resource_type: str, starts: Mapping[str, datetime.datetime]
-    ) -> frozenset[str]:
-        """Return the ids of resources that have a revision which starts before the given one.
+    def older_revisions(
+        self, question: Question, starts: Mapping[str, datetime.datetime]
+    ) -> dict[str, bool]:
+        """Return which resources have a revision that starts before the given one.
 
         :param starts: start of a revision, by resource's id
+        :returns: True where the answer to ``question`` took an older one into account, and
+            so counted the given one from its start only; absent where there is no older one
         """
-        older: set[str] = set()
-        ids = sorted(starts)
-        for some in (ids[at : at + _ASKED_AT_ONCE] for at in range(0, len(ids), _ASKED_AT_ONCE)):
-            latest = max(starts[one] for one in some).isoformat()
-            body = {"and": [{"in": {"id": some}}, {"<": {"revision_start": latest}}]}
-            answer = self._ask(
-                "POST", f"v1/search/resource/{resource_type}", data=json.dumps(body),
-                params={"history": "true", "sort": "revision_start:asc", "limit": 1000},
-                headers={"Content-Type": "application/json"},
-            )  # fmt: skip
+        older: dict[str, bool] = {}
+        todo = [sorted(starts)]
+        while todo:
+            ids = todo.pop()
+            rows = self._history(question.resource_type, ids, max(starts[one] for one in ids))
+            if len(rows) >= _PAGE and len(ids) > 1:
+                # The page is full, so there may be more.
+                todo += [ids[: len(ids) // 2], ids[len(ids) // 2 :]]
+                continue
             try:
-                older.update(
-                    row["id"]
-                    for row in answer
-                    if datetime.datetime.fromisoformat(row["revision_start"]) < starts[row["id"]]
-                )
+                for row in rows:
+                    self._note(row, question, starts, older)
             except (TypeError, KeyError, ValueError) as error:
                 raise errors.TryLater(f"Gnocchi's resources are senseless: {error!r}") from error
-        return frozenset(older)
+        return older
+
+    def _history(self, resource_type: str, ids: list[str], before: datetime.datetime) -> list[Any]:
+        rows = self._ask(
+            "POST", f"v1/search/resource/{resource_type}",
+            data=json.dumps(
+                {"and": [{"in": {"id": ids}}, {"<": {"revision_start": before.isoformat()}}]}
+            ),
+            params={"history": "true", "sort": "revision_start:asc", "limit": _PAGE},
+            headers={"Content-Type": "application/json"},
+        )  # fmt: skip
+        if not isinstance(rows, list):
+            raise errors.TryLater("Gnocchi's resources are not a list")
+        return rows
+
+    @staticmethod
+    def _note(
+        row: Any,
+        question: Question,
+        starts: Mapping[str, datetime.datetime],
+        older: dict[str, bool],
+    ) -> None:
+        id_ = row["id"]
+        if datetime.datetime.fromisoformat(row["revision_start"]) >= starts[id_]:
+            return
+        end = row["revision_end"]
+        asked_for = row[question.scope_key] in question.scopes and (
+            end is None or datetime.datetime.fromisoformat(end) >= question.start
+        )
+        older[id_] = older.get(id_, False) or asked_for
 
     def _ask(self, method: str, url: str, **request: Any) -> Any:
         """Return the parsed answer, None for silence."""

@@ -56,6 +56,7 @@ class GnocchiCollector(interfaces.Collector):
         self._patience = patience
         self._types: dict[str, tuple[float, frozenset[str] | None]] = {}
         self._said: set[str] = set()
+        self._heard: set[str] = set()
 
     @classmethod
     def from_conf(cls, conf: Any) -> Self:
@@ -89,28 +90,37 @@ class GnocchiCollector(interfaces.Collector):
         names = groupby + metadata
         self._report_lacking(metric, args.resource_type, set(names) - attributes)
         present = [name for name in names if name in attributes]
-        rows = self._client.aggregates(
-            Question(
-                metric=metric.name,
-                aggregation_method=args.aggregation_method,
-                resource_type=args.resource_type,
-                scope_key=self._scope_key,
-                scopes=scopes,
-                groupby=sorted({*present, "id", "revision_start", "revision_end"}),
-                start=window.begin,
-                # A resource created after its first measure is found only up to here.
-                stop=window.end + self._patience,
-                granularity=args.force_granularity,
-            )
+        question = Question(
+            metric=metric.name,
+            aggregation_method=args.aggregation_method,
+            resource_type=args.resource_type,
+            scope_key=self._scope_key,
+            scopes=scopes,
+            groupby=sorted({*present, "id", "revision_start", "revision_end", "started_at"}),
+            start=window.begin,
+            # A resource created after its first measure is found only up to here.
+            stop=window.end + self._patience,
+            granularity=args.force_granularity,
         )
-        how = _reduction(metric, args, window, self._patience)
-        answer = Answer(rows, names, self._scope_key)
-        stretched = answer.stretched(how.granularity)
-        if stretched:
+        answer = Answer(self._ask(metric, question), names, self._scope_key)
+        if answer.doubtful():
             # Rare: one more question, so that nobody pays for what another had before.
-            older = self._client.born_before(args.resource_type, stretched)
-            answer.cut(older, how.granularity)
+            answer.resolve(self._client.older_revisions(question, answer.doubtful()))
+        how = _reduction(metric, args, window, self._patience)
         yield from answer.series(metric, len(groupby), how)
+
+    def _ask(self, metric: Metric, question: Question) -> list[Any]:
+        rows = self._client.aggregates(question)
+        if rows:
+            self._heard.add(metric.public_name)
+        elif metric.public_name not in self._heard:
+            # A misspelt name looks just like a metric that nobody uses yet.
+            self._say_once(
+                f"Gnocchi has no measures of {metric.name!r} on any resource of type "
+                f"{question.resource_type!r} that was asked for so far: "
+                f"{metric.public_name} is silent"
+            )
+        return rows
 
     def _attributes(self, metric: Metric, resource_type: str) -> frozenset[str] | None:
         believed_until, attributes = self._types.get(resource_type, (0.0, None))

@@ -214,7 +214,9 @@ def test_one_question_a_metric_however_many_scopes_and_periods() -> None:
     assert list(asked.collect(metric(), Window(SIX, HOUR, 7), ["p1", "p2", "p3"])) == []
     [question] = history.questions
     assert (question.start, question.stop) == (SIX, SIX + 9 * HOUR)
-    assert question.groupby == ["flavor", "id", "project_id", "revision_end", "revision_start"]
+    assert question.groupby == [
+        "flavor", "id", "project_id", "revision_end", "revision_start", "started_at",
+    ]  # fmt: skip
     assert question.scopes == ["p1", "p2", "p3"]
 
 
