@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection
 from typing import TypeVar
 
 import eventlet
+
+#: Seconds that the hub may sleep in one go: without an open socket it does not wake up for
+#: signals, and a stop would wait until it does.
+_NAP = 0.5
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -19,9 +24,21 @@ def side_by_side(function: Callable[[A], R], items: Collection[A], limit: int) -
     """
     if limit == 1 or len(items) <= 1:
         return [function(item) for item in items]
+    failures: dict[int, Exception] = {}
+
+    def guarded(at: int, item: A) -> R | None:
+        # eventlet prints what leaves a green thread and forgets the socket it waited for.
+        try:
+            return function(item)
+        except Exception as error:  # noqa: BLE001 - raised again where the caller is
+            failures[at] = error
+            return None
+
     pool = eventlet.GreenPool(size=min(limit, len(items)))
-    threads = [pool.spawn(function, item) for item in items]
+    threads = [pool.spawn(guarded, at, item) for at, item in enumerate(items)]
     pool.waitall()
+    if failures:
+        raise failures[min(failures)]
     return [thread.wait() for thread in threads]
 
 
@@ -48,4 +65,7 @@ class StopEvent:
 
     def wait(self, seconds: float) -> bool:
         """Wait at most ``seconds``; tell whether the loop is to end."""
-        return bool(self._event.wait(timeout=seconds)) or self.is_set()
+        deadline = time.monotonic() + seconds
+        while not self.is_set() and (left := deadline - time.monotonic()) > 0:
+            self._event.wait(timeout=min(left, _NAP))
+        return self.is_set()

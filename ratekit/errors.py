@@ -23,6 +23,10 @@ class OperatorError(RatekitError):
     """Something an operator must put right; trying again as it is will not help."""
 
 
+class Denied(OperatorError):
+    """A back end refuses ratekit itself, whatever it is asked: no scope or metric is at fault."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Mistake:
     """One mistake in a file that an operator wrote.

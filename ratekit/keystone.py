@@ -7,16 +7,30 @@ from collections.abc import Iterator
 from typing import Any
 
 import requests
-from keystoneauth1 import adapter, exceptions, loading, session
+from keystoneauth1 import adapter, exceptions, loading, plugin, session
 
 from ratekit import errors
 
 
-def open_session(conf: Any, group: str) -> session.Session:
-    """Return a session with the auth plug-in and TLS settings of ``[group]``.
+def open_session(
+    conf: Any, group: str, auth: plugin.BaseAuthPlugin | None = None
+) -> session.Session:
+    """Return a session with the TLS settings of ``[group]``.
 
+    :param auth: how to authenticate; by default as the section says
     :raises ratekit.errors.OperatorError: the section does not say how to authenticate
     """
+    section = conf[group]
+    return session.Session(
+        auth=auth or _auth(conf, group),
+        session=_pooled(conf.orchestrator.max_threads),
+        verify=False if section.insecure else section.cafile or True,
+        cert=(section.certfile, section.keyfile) if section.keyfile else section.certfile or None,
+        timeout=section.timeout,
+    )
+
+
+def _auth(conf: Any, group: str) -> plugin.BaseAuthPlugin:
     section = conf[group]
     # Once more, now that the files are read: only now is it known which section
     # ``auth_section`` names, and there auth_type must be known as an option.
@@ -29,15 +43,7 @@ def open_session(conf: Any, group: str) -> session.Session:
         raise errors.OperatorError(
             f"[{section.auth_section or group}] auth_type is not set; expected e.g. 'password'"
         )
-    verify = False if section.insecure else section.cafile or True
-    cert = (section.certfile, section.keyfile) if section.keyfile else section.certfile
-    return session.Session(
-        auth=auth,
-        session=_pooled(conf.orchestrator.max_threads),
-        verify=verify,
-        cert=cert or None,
-        timeout=section.timeout,
-    )
+    return auth
 
 
 def _pooled(connections: int) -> requests.Session:
@@ -66,7 +72,7 @@ def explained(what: str) -> Iterator[None]:
     """Turn keystoneauth's errors into ratekit's, naming ``what`` was asked.
 
     :raises ratekit.errors.TryLater: no answer, or one that says to come back
-    :raises ratekit.errors.OperatorError: refused
+    :raises ratekit.errors.Denied: refused
     """
     try:
         yield
@@ -75,7 +81,7 @@ def explained(what: str) -> Iterator[None]:
     except (exceptions.HttpServerError, exceptions.TooManyRequests) as error:
         raise errors.TryLater(f"{what} answered {error.http_status}: {one_line(error)}") from error
     except exceptions.ClientException as error:
-        raise errors.OperatorError(f"{what} refused: {one_line(error)}") from error
+        raise errors.Denied(f"{what} refused: {one_line(error)}") from error
 
 
 def one_line(error: BaseException) -> str:

@@ -114,7 +114,7 @@ class Orchestrator:
 
         :param patient: leave scopes alone that are resting after a failure
         :raises ratekit.errors.TryLater: the fetcher or the database did not answer
-        :raises ratekit.errors.OperatorError: the fetcher was refused
+        :raises ratekit.errors.OperatorError: the fetcher or the collector was refused
         """
         now = self._parts.clock()
         due: dict[int, Work] = {}
@@ -132,6 +132,14 @@ class Orchestrator:
             if batch is None:
                 break
             self._deal_with(batch, due, tally)
+        if tally.failures_in_a_row >= _ENOUGH:
+            left = sum(1 for one in due.values() if one.state.rated_until < one.until)
+            tally.failed += left
+            LOG.warning(
+                "the pass ends after %d failures in a row; not tried: %d scopes",
+                tally.failures_in_a_row,
+                left,
+            )
         return Outcome(tally.frames, tally.periods, tally.failed)
 
     def _observe(self, now: datetime.datetime) -> Sequence[State]:
@@ -174,10 +182,13 @@ class Orchestrator:
             else:
                 LOG.warning("%s will be tried again: %s", batch, error)
                 self._give_up(batch, str(error), due, tally)
+        except errors.Denied:
+            raise
         except errors.OperatorError as error:
             self._isolate(batch, error, due, tally)
         except Exception as error:
-            LOG.exception("%s failed in a way nobody planned for", batch)
+            if len(batch.states) == 1:
+                LOG.exception("%s failed in a way nobody planned for", batch)
             self._isolate(batch, error, due, tally)
         else:
             tally.failures_in_a_row = 0

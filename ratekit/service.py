@@ -54,7 +54,8 @@ class Processor(service.ServiceBase):  # type: ignore[misc]
         self._ended()
 
     def reset(self) -> None:
-        """Nothing is re-read on SIGHUP yet."""
+        """Say that SIGHUP changes nothing yet."""
+        LOG.warning("SIGHUP: nothing is re-read yet; restart to use changed files")
 
     def run(self) -> None:
         """Rate what is due, wait for more, and so on."""

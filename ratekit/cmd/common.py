@@ -15,7 +15,12 @@ FAILED = 1
 BAD_INPUT = 2
 
 #: Libraries that tell more than an operator wants to know.
-_QUIET = ("alembic=WARN", "oslo_service.backend=WARN")
+_QUIET = (
+    "alembic=WARN",
+    "keystoneauth=ERROR",
+    "oslo_service.backend=WARN",
+    "stevedore=CRITICAL",
+)
 
 
 def load_conf(

@@ -39,15 +39,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _once(conf: Any) -> int:
-    from ratekit import composition, concurrency
+    from ratekit import composition, concurrency, errors
     from ratekit.cmd import common, progress
 
     with progress.shown() as report:
         orchestrator = composition.build(
             conf, concurrency.side_by_side, report, stopping=lambda: False, clock=common.now
         )
-        outcome = orchestrator.run_pass(patient=False)
-    failed = f"; {outcome.failed} scopes failed, see the log" if outcome.failed else ""
+        try:
+            outcome = orchestrator.run_pass(patient=False)
+        except errors.RatekitError as error:
+            # The configuration could be used; what failed then may go well next time.
+            common.complain(PROG, error)
+            return common.FAILED
+    scopes = "1 scope" if outcome.failed == 1 else f"{outcome.failed:,} scopes"
+    failed = f"; not rated to the end: {scopes}, see the log" if outcome.failed else ""
     print(
         f"{PROG}: {outcome.frames:,} frames in {outcome.periods:,} scope periods{failed}",
         file=sys.stderr,

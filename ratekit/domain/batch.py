@@ -66,11 +66,13 @@ class BatchSize:
     :ivar limit: scopes times periods
     :ivar seconds: how long collecting a batch should take
     :ivar frames: how many frames a batch should hold at most
+    :ivar densest: most frames that a scope's period has had, on average of a batch
     """
 
     seconds: float
     frames: int
     limit: int = FIRST
+    densest: float = 1.0
 
     def after(self, size: int, seconds: float, frames: int) -> BatchSize:
         """Return the size after a batch that took ``seconds`` and yielded ``frames``.
@@ -81,8 +83,13 @@ class BatchSize:
         by_time = self.seconds / max(seconds, 0.001)
         by_frames = self.frames / max(frames, 1)
         factor = min(by_time, by_frames, GROWTH)
-        limit = max(int(size * factor), 1)
-        return dataclasses.replace(self, limit=max(limit, self.limit) if factor >= 1 else limit)
+        limit = int(size * factor)
+        if factor >= 1:
+            limit = max(limit, self.limit)
+        # Quiet scopes make batches grow; the next ones may be as busy as any have been.
+        densest = max(self.densest, frames / size)
+        limit = max(min(limit, int(self.frames / densest)), 1)
+        return dataclasses.replace(self, limit=limit, densest=densest)
 
     def halved(self, size: int) -> BatchSize:
         """Return the size after a batch of ``size`` failed: half of what was tried."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection
 from typing import Any, NamedTuple, Self, TypeVar
 
@@ -11,6 +12,7 @@ from ratekit import errors, interfaces, keystone
 from ratekit.domain.scope import Scope
 
 T = TypeVar("T")
+LOG = logging.getLogger(__name__)
 GROUP = "fetcher_keystone"
 
 
@@ -71,6 +73,10 @@ class KeystoneFetcher(interfaces.Fetcher):
         query = {"user.id": user, "effective": "", "include_names": ""}
         grants = self._listed("role_assignments", query, _grant)
         granted = {scope.id: scope for role, scope in grants if role == self._role_name and scope}
+        if not granted:
+            LOG.warning(
+                "ratekit's user has the role %r on no project: nobody is rated", self._role_name
+            )
         return list(granted.values())
 
     def _projects(self) -> list[_Project]:

@@ -81,3 +81,23 @@ def test_stopping_twice_does_no_harm() -> None:
     stop.set()
     stop.set()
     assert stop.wait(60)
+
+
+def test_an_error_is_raised_and_not_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    def fail(item: int) -> None:
+        eventlet.sleep(0.001)
+        raise ValueError(f"number {item}")
+
+    with pytest.raises(ValueError, match="number 1"):
+        side_by_side(fail, [1, 2], limit=2)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_long_wait_ends_soon_after_it_is_told_to() -> None:
+    stop = StopEvent()
+    ended: list[bool] = []
+    wait = spawn(lambda: ended.append(stop.wait(3600)))
+    eventlet.sleep(0.01)
+    stop.set()
+    wait()
+    assert ended == [True]

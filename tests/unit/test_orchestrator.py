@@ -502,3 +502,26 @@ def test_a_state_off_the_grid_is_held_with_the_remedy_and_the_others_go_on() -> 
         "set [collect] period back to what it was"
     }
     assert office.rate() == Outcome(failed=1)
+
+
+# A back end that refuses ratekit ------------------------------------------------------------
+
+
+def test_a_back_end_that_refuses_ratekit_itself_is_asked_once() -> None:
+    office = Office(*(f"s{number}" for number in range(50)), limit=1000)
+    denied = errors.Denied("Gnocchi refused with 401: Unauthorized")
+    office.collector.failures.append(lambda _: denied)
+    with pytest.raises(errors.Denied):
+        office.rate()
+    assert len(office.collector.asked) == 1
+    assert office.ledger.errors == {}
+
+
+def test_a_pass_that_ends_early_counts_who_was_not_tried(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    office = Office(*(f"s{number}" for number in range(9)), limit=1)
+    office.collector.failures.append(lambda _: BACK_END_DOWN)
+    outcome = office.rate()
+    assert (outcome.periods, outcome.failed) == (0, 9)
+    assert "not tried: 6 scopes" in caplog.text

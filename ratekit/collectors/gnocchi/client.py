@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import html
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -163,13 +164,16 @@ class Client:
         """Return the parsed answer, None for silence."""
         try:
             with keystone.explained("Keystone, asked for Gnocchi,"):
-                response = self._api.request(url, method, raise_exc=False, **request)
+                headers = {"Accept": "application/json", **request.pop("headers", {})}
+                response = self._api.request(
+                    url, method, raise_exc=False, headers=headers, **request
+                )
         except exceptions.ConnectionTimeout as error:
             raise errors.TryLater(f"Gnocchi took too long: {keystone.one_line(error)}") from error
         except (exceptions.ConnectionFailure, exceptions.UnknownConnectionError) as error:
             raise errors.TryLater(f"Gnocchi does not answer: {keystone.one_line(error)}") from error
         except exceptions.SSLError as error:
-            raise errors.OperatorError(f"Gnocchi: {keystone.one_line(error)}") from error
+            raise errors.Denied(f"Gnocchi: {keystone.one_line(error)}") from error
         if response.status_code >= 400:
             return _explain(response)
         try:
@@ -196,6 +200,8 @@ def _explain(response: requests.Response) -> None:
         return
     if code in (400, 404) and _NO_SUCH_TYPE.search(text):
         return
+    if code in (401, 403):
+        raise errors.Denied(f"Gnocchi refused with {code}: {text}")
     if code in _OVERLOADED:
         raise errors.TryLater(f"Gnocchi answered {code}: {text}")
     raise errors.OperatorError(f"Gnocchi refused with {code}: {text}")
@@ -209,5 +215,10 @@ def _description(response: requests.Response) -> str:
         body = response.text
     if isinstance(body, dict) and "description" in body:
         body = body["description"]
+    if isinstance(body, dict):
+        known = (body.get(key) for key in ("cause", "reason", "detail"))
+        body = ": ".join(str(one) for one in known if one) or json.dumps(body)
     text = body if isinstance(body, str) else json.dumps(body)
+    if text.lstrip().startswith("<"):
+        text = html.unescape(re.sub(r"<[^>]*>", " ", text))
     return " ".join(text.split())[:500]

@@ -10,7 +10,6 @@ from typing import Any, Self
 
 from gnocchiclient import auth
 from gnocchiclient import client as gnocchi_client
-from keystoneauth1 import session
 
 from ratekit import errors, interfaces, keystone
 from ratekit.collectors.gnocchi.answer import Answer
@@ -110,7 +109,12 @@ class GnocchiCollector(interfaces.Collector):
         yield from answer.series(metric, len(groupby), how)
 
     def _ask(self, metric: Metric, question: Question) -> list[Any]:
-        rows = self._client.aggregates(question)
+        try:
+            rows = self._client.aggregates(question)
+        except errors.Denied:
+            raise
+        except errors.OperatorError as error:
+            raise errors.OperatorError(f"{metric.public_name}: {error}") from error
         if rows:
             self._heard.add(metric.public_name)
         elif metric.public_name not in self._heard:
@@ -163,8 +167,8 @@ def open_client(conf: Any) -> Client:
             raise errors.OperatorError(
                 f"[{GROUP}] gnocchi_auth_type = basic needs gnocchi_endpoint and gnocchi_user"
             )
-        plugin = auth.GnocchiBasicPlugin(section.gnocchi_user, section.gnocchi_endpoint)
-        opened = session.Session(auth=plugin, timeout=section.timeout)
+        basic = auth.GnocchiBasicPlugin(section.gnocchi_user, section.gnocchi_endpoint)
+        opened = keystone.open_session(conf, GROUP, basic)
     else:
         opened = keystone.open_session(conf, GROUP)
     api = gnocchi_client.SessionClient(

@@ -196,10 +196,15 @@ Frames = dict[tuple[str, str | None, datetime.datetime], Decimal]
 
 
 def frames(
-    asked: GnocchiCollector, first: int, count: int, scopes: Sequence[str], granularity: int = 3600
+    asked: GnocchiCollector,
+    first: int,
+    count: int,
+    scopes: Sequence[str],
+    granularity: int = 3600,
+    method: str = "mean",
 ) -> Frames:
     """What a window of hours after six is made of, by scope, flavor and hour."""
-    args = GnocchiArgs("instance", aggregation_method="mean", force_granularity=granularity)
+    args = GnocchiArgs("instance", aggregation_method=method, force_granularity=granularity)
     window = Window(SIX + first * HOUR, HOUR, count)
     return {
         (one.scope, one.metadata["flavor"], begin): quantity
@@ -278,27 +283,28 @@ HOURS = 5
 
 @st.composite
 def clouds(draw: st.DrawFn) -> list[Resource]:
-    """Some instances of two projects; none changes hands."""
+    """Some instances of two projects; they change flavors and hands."""
     resources = []
     for number in range(draw(st.integers(1, 4))):
         cuts = draw(st.lists(st.integers(-100, 360), min_size=1, max_size=4, unique=True))
-        project = draw(st.sampled_from(["p1", "p2"]))
-        turns = [(cut, project, draw(st.sampled_from("abc"))) for cut in sorted(cuts)]
+        owners = st.sampled_from(["p1", "p2"])
+        turns = [(cut, draw(owners), draw(st.sampled_from("abc"))) for cut in sorted(cuts)]
         minutes = draw(st.sets(st.integers(-2, 14), max_size=17))
         buckets = {30 * half: draw(st.integers(0, 999)) / 8 for half in minutes}
         resources.append(instance(f"r{number}", turns, buckets))
     return resources
 
 
+@pytest.mark.parametrize("method", ["mean", "max", "last", "sum", "count"])
 @given(clouds(), st.lists(st.integers(1, HOURS - 1), unique=True), st.booleans())
 def test_neither_windows_nor_batches_change_a_frame(
-    cloud: list[Resource], cuts: list[int], together: bool
+    method: str, cloud: list[Resource], cuts: list[int], together: bool
 ) -> None:
-    whole = frames(collector(*cloud), 0, HOURS, ["p1", "p2"], 1800)
+    whole = frames(collector(*cloud), 0, HOURS, ["p1", "p2"], 1800, method)
     parts: Frames = {}
     for first, end in itertools.pairwise([0, *sorted(cuts), HOURS]):
         for scopes in [["p2", "p1"]] if together else [["p1"], ["p2"]]:
-            parts |= frames(collector(*cloud), first, end - first, scopes, 1800)
+            parts |= frames(collector(*cloud), first, end - first, scopes, 1800, method)
     assert parts == whole
 
 
@@ -332,3 +338,11 @@ def test_a_resource_that_comes_back_costs_the_same_in_each_window() -> None:
     for hour in range(HOURS):
         parts |= frames(collector(back), hour, 1, ["p1"])
     assert parts == whole
+
+
+def test_a_metric_that_nobody_has_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    asked = collector()
+    for _ in range(2):
+        assert list(asked.collect(metric(), Window(SIX, HOUR, 1), ["p1"])) == []
+    [message] = caplog.messages
+    assert "no measures of 'cpu'" in message

@@ -155,7 +155,20 @@ def test_the_next_batch_would_have_stayed_within_what_is_aimed_at(
         assert after == 1 or (took * after <= seconds * size * 1.001 and
                               came * after <= frames * size)  # fmt: skip
     else:
-        assert after >= limit
+        # Nor does it shrink, except to what as busy scopes as these would fill.
+        assert after >= min(limit, max(int(frames / max(came / size, 1)), 1))
+
+
+def test_quiet_scopes_do_not_make_batches_too_large_for_busy_ones() -> None:
+    size = BatchSize(seconds=20.0, frames=1000, limit=96)
+    size = size.after(50, seconds=0.1, frames=500)
+    for _ in range(20):
+        size = size.after(size.limit, seconds=0.1, frames=0)
+    assert size.limit == 100
+    unknown = BatchSize(seconds=20.0, frames=1000, limit=96)
+    for _ in range(20):
+        unknown = unknown.after(unknown.limit, seconds=0.1, frames=0)
+    assert unknown.limit == 1000
 
 
 def test_a_small_batch_that_went_well_does_not_shrink_the_limit() -> None:

@@ -485,3 +485,52 @@ def test_a_period_is_billed_exactly_when_it_has_a_bucket(
     how = How(granularity, wait=9, split=split, count=HOURS)
     measured = {SIX + (begin - SIX) // HOUR * HOUR for begin in resource.buckets}
     assert periods(used(resource, how)) == measured & set(how.window.begins())
+
+
+# Sums and counts ----------------------------------------------------------------------------
+
+
+def additive(mutate: Mutate, offset: int = 0) -> Reduction:
+    """An hour's sum, in one bucket an hour."""
+    hour = datetime.timedelta(hours=1)
+    metric = Metric("m", "m", "u", Fraction(1), Fraction(offset), (), (), mutate, extra_args=None)
+    return Reduction({SIX: SIX}, hour, hour, hour, REDUCERS["sum"], metric.quantity)
+
+
+def changed_at(minute: int, value: float, *labels: str) -> list[Revision]:
+    """Two revisions of one hour's bucket as Gnocchi scales it, in binary."""
+    first, last = minute / 60, (60 - minute) / 60
+    return [
+        Revision((labels[0],), at(-60), at(minute), True, [(SIX, Decimal(repr(value * first)))]),
+        Revision((labels[-1],), at(minute), None, False, [(SIX, Decimal(repr(value * last)))]),
+    ]
+
+
+@pytest.mark.parametrize("mutate", [Mutate.NONE, Mutate.FLOOR, Mutate.CEIL])
+@given(st.integers(1, 10**6), st.integers(1, 59))
+def test_a_rename_moves_no_sum_by_the_least_digit(mutate: Mutate, value: int, minute: int) -> None:
+    found = usages(changed_at(minute, float(value), "small"), additive(mutate))
+    assert list(found) == [(("small",), SIX, Decimal(value))]
+
+
+@pytest.mark.parametrize(
+    ("mutate", "offset", "whole"),
+    [(Mutate.NONE, 0, 3), (Mutate.NONE, 5, 8), (Mutate.CEIL, 0, 3), (Mutate.NUMBOOL, 0, 1)],
+)
+def test_a_resize_shares_a_sum_that_was_converted_once(
+    mutate: Mutate, offset: int, whole: int
+) -> None:
+    found = {
+        labels: quantity
+        for labels, _, quantity in usages(
+            changed_at(20, 3.0, "small", "large"), additive(mutate, offset)
+        )
+    }
+    assert found == {
+        ("small",): exact_third(whole),
+        ("large",): exact_third(2 * whole),
+    }
+
+
+def exact_third(value: int) -> Decimal:
+    return Decimal(round(Fraction(value, 3) * 10**18)).scaleb(-18)
