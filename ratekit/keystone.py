@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,10 @@ import requests
 from keystoneauth1 import adapter, exceptions, loading, plugin, session
 
 from ratekit import errors
+
+# How requests and urllib3 dress a failed connection, and what is inside.
+_POOL = re.compile(r"(: HTTPS?ConnectionPool\()")
+_ERRNO = re.compile(r"\[Errno -?\d+\] [\w ]+")
 
 
 def open_session(
@@ -85,5 +90,10 @@ def explained(what: str) -> Iterator[None]:
 
 
 def one_line(error: BaseException) -> str:
-    """Return an error's text on one line."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """Return an error's text on one line, without the names of Python's own wrappers."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    head, wrapper, rest = _POOL.split(text, maxsplit=1) if _POOL.search(text) else (text, "", "")
+    if not wrapper:
+        return text
+    cause = _ERRNO.search(rest)
+    return f"{head} ({cause[0]})" if cause else head

@@ -169,35 +169,49 @@ class Orchestrator:
 
     def _deal_with(self, batch: Batch, due: dict[int, Work], tally: _Tally) -> None:
         """Rate a batch, or the parts of it that can be; take what failed off ``due``."""
+        failure: Exception | None = None
         try:
             committed = self._rate(batch)
-        except errors.RulesChanged:
-            LOG.info("%s is priced again: the rules changed meanwhile", batch)
-        except errors.TryLater as error:
-            self._size = self._size.halved(batch.size)
-            tally.failures_in_a_row += 1
-            if batch.size > 1 and tally.failures_in_a_row < _ENOUGH:
-                LOG.warning("%s will be tried again in smaller parts: %s", batch, error)
-                self._halve(batch, due, tally)
-            else:
-                LOG.warning("%s will be tried again: %s", batch, error)
-                self._give_up(batch, str(error), due, tally)
         except errors.Denied:
             raise
-        except errors.OperatorError as error:
-            self._isolate(batch, error, due, tally)
-        except Exception as error:
-            if len(batch.states) == 1:
-                LOG.exception("%s failed in a way nobody planned for", batch)
-            self._isolate(batch, error, due, tally)
-        else:
-            tally.failures_in_a_row = 0
-            tally.frames += committed.frames
-            lost = {scope.id for scope in committed.lost}
-            tally.periods += (len(batch.states) - len(lost)) * batch.window.count
-            for state in batch.states:
-                self._advance(state, batch, state.scope.id in lost, due)
-            self._tell(batch, committed.frames, due)
+        except Exception as error:  # noqa: BLE001 - the loop's edge: one bad batch ends no pass
+            failure = error
+        if failure is not None:
+            self._explain(batch, failure, due, tally)
+            return
+        tally.failures_in_a_row = 0
+        tally.frames += committed.frames
+        lost = {scope.id for scope in committed.lost}
+        tally.periods += (len(batch.states) - len(lost)) * batch.window.count
+        for state in batch.states:
+            self._advance(state, batch, state.scope.id in lost, due)
+        self._tell(batch, committed.frames, due)
+
+    def _explain(
+        self, batch: Batch, failure: Exception, due: dict[int, Work], tally: _Tally
+    ) -> None:
+        """Say what happens next with a batch that failed, and do it.
+
+        Outside of any ``except``, since oslo.log would add the error to each line once more.
+        """
+        match failure:
+            case errors.RulesChanged():
+                LOG.info("%s is priced again: the rules changed meanwhile", batch)
+            case errors.TryLater():
+                self._size = self._size.halved(batch.size)
+                tally.failures_in_a_row += 1
+                if batch.size > 1 and tally.failures_in_a_row < _ENOUGH:
+                    LOG.warning("%s will be tried again in smaller parts: %s", batch, failure)
+                    self._halve(batch, due, tally)
+                else:
+                    LOG.warning("%s will be tried again: %s", batch, failure)
+                    self._give_up(batch, str(failure), due, tally)
+            case errors.OperatorError():
+                self._isolate(batch, failure, due, tally)
+            case _:
+                if len(batch.states) == 1:
+                    LOG.error("%s failed in a way nobody planned for", batch, exc_info=failure)
+                self._isolate(batch, failure, due, tally)
 
     def _isolate(self, batch: Batch, error: Exception, due: dict[int, Work], tally: _Tally) -> None:
         """Halve a batch until the scope at fault is alone."""

@@ -67,18 +67,22 @@ class Processor(service.ServiceBase):  # type: ignore[misc]
     def _pass(self) -> float:
         """Run one pass; seconds to wait before the next."""
         begun = self._clock()
+        failure: Exception | None = None
         try:
             outcome = self._orchestrator.run_pass()
-        except errors.TryLater as error:
-            LOG.warning("nothing was rated, trying again in %g s: %s", self._retry, error)
-            return self._retry
-        except errors.OperatorError as error:
-            LOG.error("nothing was rated, trying again in %g s: %s", self._retry, error)
-            return self._retry
-        except Exception:
-            LOG.exception("a pass failed in a way nobody planned for")
-            return self._retry
-        return self._pause(begun, self._clock(), outcome.failed > 0)
+        except Exception as error:  # noqa: BLE001 - the daemon goes on whatever happens
+            failure = error
+        if failure is None:
+            return self._pause(begun, self._clock(), outcome.failed > 0)
+        # Outside of any ``except``, since oslo.log would add the error to the line once more.
+        match failure:
+            case errors.TryLater():
+                LOG.warning("the pass ended, trying again in %g s: %s", self._retry, failure)
+            case errors.OperatorError():
+                LOG.error("the pass ended, trying again in %g s: %s", self._retry, failure)
+            case _:
+                LOG.error("a pass failed in a way nobody planned for", exc_info=failure)
+        return self._retry
 
     def _pause(self, begun: datetime.datetime, ended: datetime.datetime, failed: bool) -> float:
         if self._calendar.due_until(ended) > self._calendar.due_until(begun):

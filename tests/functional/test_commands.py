@@ -6,8 +6,10 @@ import configparser
 import datetime
 import json
 import pathlib
+import signal
 import subprocess
 import sys
+import time
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -110,3 +112,51 @@ def test_a_wrong_password_is_one_line_that_names_the_service(
     assert "Keystone" in done.stderr
     assert "Traceback" not in done.stderr
     assert "wrong-password" not in done.stderr
+
+
+def test_a_gnocchi_that_is_not_there_is_said_in_lines_and_nothing_is_lost(
+    cloud: stack.Stack, shell: Shell, tmp_path: pathlib.Path
+) -> None:
+    path = tmp_path / "ratekit.conf"
+    good = path.read_text(encoding="utf-8")
+    bad = "[collector_gnocchi]\ngnocchi_endpoint = http://127.0.0.1:1\n"
+    path.write_text(good.replace("[collector_gnocchi]\n", bad), encoding="utf-8")
+    assert shell.run("ratekit-dbsync", "upgrade").returncode == 0
+    done = shell.run("ratekit-processor", "--once")
+    assert done.returncode == 1
+    assert "Gnocchi does not answer: Unable to establish connection" in done.stderr
+    for noise in ("Traceback", "Removing descriptor", "Max retries"):
+        assert noise not in done.stderr
+    path.write_text(good, encoding="utf-8")
+    begin = {row["Rated until"] for row in shell.json("scope", "list")}
+    assert {datetime.datetime.fromisoformat(one) for one in begin} == {cloud.plan().begin}
+    assert shell.run("ratekit-processor", "--once").returncode == 0
+    assert shell.json("summary", "--begin", cloud.plan().begin.isoformat())
+
+
+def test_the_daemon_stops_at_once_when_it_is_idle(shell: Shell, tmp_path: pathlib.Path) -> None:
+    assert shell.run("ratekit-dbsync", "upgrade").returncode == 0
+    assert shell.run("ratekit-processor", "--once").returncode == 0
+    log = tmp_path / "daemon.log"
+    with log.open("w", encoding="utf-8") as output:
+        daemon = subprocess.Popen(
+            [
+                pathlib.Path(sys.executable).with_name("ratekit-processor"),
+                "--config-file",
+                tmp_path / "ratekit.conf",
+            ],
+            stderr=output,
+            stdin=subprocess.DEVNULL,
+        )
+        try:
+            deadline = time.monotonic() + 60
+            while "started" not in log.read_text() and time.monotonic() < deadline:
+                time.sleep(0.1)
+            # The pass that follows finds nothing to do; then the daemon rests for most of an hour.
+            time.sleep(3)
+            daemon.send_signal(signal.SIGTERM)
+            assert daemon.wait(timeout=30) == 0
+        finally:
+            daemon.kill()
+            daemon.wait()
+    assert "stopped" in log.read_text()
