@@ -49,6 +49,7 @@ def load_conf(
             )
         if logs:
             log.set_defaults(default_log_levels=[*log.get_default_log_levels(), *_QUIET])
+            conf.set_default("use_stderr", True)
             log.setup(conf, "ratekit")
     return conf
 
