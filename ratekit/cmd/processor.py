@@ -30,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with common.readable():
             conf = common.load_conf(PROG, argv, [once], logs=True)
+            common.spare_garbage_collection()
             return _once(conf) if conf.once else _forever(conf)
     except errors.RatekitError as error:
         return common.complain(PROG, error)
