@@ -184,3 +184,4 @@ class TestPostpone:
 
     def test_nobody_failed_is_fine(self, storage: Storage) -> None:
         storage.ledger.postpone([], "nothing", hour(1))
+        assert listed(storage, "a")[0].failures == 0
