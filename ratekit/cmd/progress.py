@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,13 +20,21 @@ LOG = logging.getLogger(__name__)
 @contextlib.contextmanager
 def shown() -> Iterator[Callable[[Progress], None]]:
     """Yield what is to be told of each batch."""
-    if not sys.stderr.isatty():
+    if not _drawable():
         yield log_line
         return
     bar = Bar()
     with tqdm_logging.logging_redirect_tqdm():
         yield bar
     bar.close()
+
+
+def _drawable() -> bool:
+    """Tell whether there is a terminal to draw on; some have no size."""
+    try:
+        return sys.stderr.isatty() and min(os.get_terminal_size(sys.stderr.fileno())) > 0
+    except OSError:
+        return False
 
 
 def log_line(progress: Progress) -> None:
@@ -60,7 +69,10 @@ class Bar:
             self.close()
 
     def _begin(self) -> tqdm[Any]:
-        bar: tqdm[Any] = tqdm(total=0, unit=" periods", desc="rating", file=sys.stderr)
+        # Batches take seconds, so each is worth drawing.
+        bar: tqdm[Any] = tqdm(
+            total=0, unit=" periods", desc="rating", file=sys.stderr, mininterval=0, miniters=1
+        )
         self._bar = bar
         self._frames = 0
         return bar
