@@ -12,7 +12,7 @@ from typing import Annotated, Any, Self
 import pydantic
 
 from ratekit import errors, rule_changes, yaml_file
-from ratekit.domain import rules
+from ratekit.domain import exact, rules
 from ratekit.domain.rules import CostType, Parent, Rule, Terms
 
 #: Longest name, value or scope id that the storages hold.
@@ -20,7 +20,6 @@ _LONGEST = 255
 _DIGITS = 40
 _PLACES = 28
 
-_NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?\Z")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].+)?\Z")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*\Z")
 #: Words that YAML 1.1 reads as something else than text.
@@ -28,7 +27,7 @@ _RESERVED = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "nul
 
 
 def _number(value: Any) -> Decimal:
-    if isinstance(value, str) and _NUMBER.match(value):
+    if isinstance(value, str) and exact.NUMBER.match(value):
         value = Decimal(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise ValueError(f"expected a decimal number, not {_shown(value)}")

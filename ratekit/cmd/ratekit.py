@@ -53,10 +53,6 @@ def _run(tool: Ratekit, argv: Sequence[str]) -> int:
         return _INTERRUPTED
 
 
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)
-
-
 class Ratekit(app.App):
     """What all commands share: the configuration, the storage, the clock, and errors.
 
@@ -67,7 +63,7 @@ class Ratekit(app.App):
     NAME = PROG
 
     def __init__(
-        self, clock: Callable[[], datetime.datetime] = _now, stdin: TextIO | None = None
+        self, clock: Callable[[], datetime.datetime] = common.now, stdin: TextIO | None = None
     ) -> None:
         super().__init__(
             "Asks the rating daemon's database for states and costs, and changes price rules.",

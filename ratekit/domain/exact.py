@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import re
 from decimal import Decimal
 
 #: Context in which every operation is exact. A result that would need rounding raises
@@ -25,6 +26,10 @@ _ROUNDING = decimal.Context(
 )
 
 ZERO = Decimal(0)
+#: Text that is a number, for costs, levels and labels alike: what Decimal() takes, less what
+#: nobody means as a number: spaces around it, underscores, digits of other scripts, Infinity,
+#: NaN, and exponents that need megabytes to write out.
+NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?\Z")
 #: Places after the point that a stored quantity has.
 QUANTITY_PLACES = 18
 #: Places after the point that a stored price has.

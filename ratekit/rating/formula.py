@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
@@ -21,9 +20,6 @@ Labels = Mapping[str, str | None]
 _ONE = Decimal(1)
 #: Below every level: a threshold that beats it always counts.
 _NO_LEVEL = Decimal(-1)
-# What Decimal() takes, less what nobody means as a number: spaces around it, underscores,
-# digits of other scripts, Infinity, NaN, and exponents that need megabytes to write out.
-_NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?\Z")
 
 _add = exact.EXACT.add
 _multiply = exact.EXACT.multiply
@@ -129,7 +125,7 @@ def build(
             continue
         _map(sums, nodes, label)
         ladders = [node.ladders for node in nodes if node.ladders]
-        if ladders and _NUMBER.match(label):
+        if ladders and exact.NUMBER.match(label):
             _climb(sums, ladders, Decimal(label))
     slope, steps = _split(sums, table.service)
     return Formula(since, until, slope, steps)
