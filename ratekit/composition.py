@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import datetime
 import functools
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from ratekit import errors, interfaces, metrics_file, plugins
 from ratekit.domain.batch import BatchSize
 from ratekit.domain.due import Calendar
-from ratekit.orchestrator import Clock, Orchestrator, Parts, Progress, SideBySide
+from ratekit.domain.metric import Metric
+from ratekit.domain.series import Series
+from ratekit.orchestrator import Clock, Orchestrator, Parts, Progress
+
+
+class SideBySide(Protocol):
+    """Calls a function with each metric, some at the same time; results in order."""
+
+    def __call__(
+        self, function: Callable[[Metric], list[Series]], items: Sequence[Metric], limit: int
+    ) -> list[list[Series]]:
+        """Call at most ``limit`` at a time."""
 
 
 def build(

@@ -8,7 +8,6 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Protocol
 
 from ratekit import errors, interfaces
 from ratekit.domain import exact
@@ -25,15 +24,6 @@ LOG = logging.getLogger(__name__)
 _ENOUGH = 3
 
 Clock = Callable[[], datetime.datetime]
-
-
-class SideBySide(Protocol):
-    """Calls a function with each metric, some at the same time; results in order."""
-
-    def __call__(
-        self, function: Callable[[Metric], list[Series]], items: Sequence[Metric], limit: int
-    ) -> list[list[Series]]:
-        """Call at most ``limit`` at a time."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
