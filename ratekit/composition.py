@@ -4,60 +4,103 @@ from __future__ import annotations
 
 import datetime
 import functools
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Collection
+from typing import Any, Protocol, TypeVar
 
 from ratekit import errors, interfaces, metrics_file, plugins
-from ratekit.domain.batch import BatchSize
+from ratekit.cycle import Clock, Surroundings
+from ratekit.domain.backoff import Backoff
 from ratekit.domain.due import Calendar
-from ratekit.domain.metric import Metric
-from ratekit.domain.series import Series
-from ratekit.orchestrator import Clock, Orchestrator, Parts, Progress
+from ratekit.domain.scope import Scope
+from ratekit.domain.share import Share
+from ratekit.orchestrator import Orchestrator
+from ratekit.rater import Rater, Settings
+
+A = TypeVar("A")
+R = TypeVar("R")
 
 
 class SideBySide(Protocol):
-    """Calls a function with each metric, some at the same time; results in order."""
+    """Calls a function with each item, some at the same time; results in order."""
 
     def __call__(
-        self, function: Callable[[Metric], list[Series]], items: Sequence[Metric], limit: int
-    ) -> list[list[Series]]:
-        """Call at most ``limit`` at a time."""
+        self,
+        function: Callable[[A], R],
+        items: Collection[A],
+        limit: int,
+        seconds: float,
+        what: str,
+    ) -> list[R]:
+        """Call at most ``limit`` at a time, for at most ``seconds`` in all.
+
+        :param what: who is asked, for the message when it takes longer
+        """
 
 
 def build(
     conf: Any,
+    storage: interfaces.Storage,
+    around: Surroundings,
     side_by_side: SideBySide,
-    report: Callable[[Progress], None],
-    stopping: Callable[[], bool],
-    clock: Clock,
+    share: Share | None = None,
 ) -> Orchestrator:
     """Return an orchestrator made of the parts that ``conf`` names; opens no connection.
 
-    :param side_by_side: calls a function with each item, at most ``limit`` at a time
+    :param share: which scopes it rates; all by default
     :raises ratekit.errors.OperatorError: something in the configuration cannot be used
     """
     calendar = build_calendar(conf)
-    start = _start(conf, calendar, clock)
-    fetcher = plugins.load(plugins.FETCHERS, conf.fetcher.backend).from_conf(conf)
-    collector = plugins.load(plugins.COLLECTORS, conf.collect.collector).from_conf(conf)
-    modules = [plugins.load(plugins.RATING, name).from_conf(conf) for name in conf.rating.modules]
-    metrics = metrics_file.load(conf.collect.metrics_conf, collector)
-    storage = build_storage(conf)
-    parts = Parts(
-        fetcher=fetcher,
-        collector=collector,
-        modules=modules,
+    start = _start(conf, calendar, around.clock)
+    fetcher: interfaces.Fetcher = plugins.load(plugins.FETCHERS, conf.fetcher.backend).from_conf(
+        conf
+    )
+    # An answer may drip for ever although no single read takes long.
+    in_time = functools.partial(
+        side_by_side, limit=1, seconds=conf.orchestrator.batch_timeout, what="the fetcher"
+    )
+    rater = Rater(
+        collector=_collector(conf),
+        modules=[
+            plugins.load(plugins.RATING, name).from_conf(conf) for name in conf.rating.modules
+        ],
         ledger=storage.ledger,
         rules=storage.rules,
-        metrics=metrics,
-        side_by_side=functools.partial(side_by_side, limit=conf.orchestrator.max_threads),
-        clock=clock,
-        report=report,
-        stopping=stopping,
+        settings=read_settings(conf, side_by_side),
     )
-    size = BatchSize(seconds=conf.orchestrator.batch_seconds, frames=conf.orchestrator.batch_frames)
-    retry = datetime.timedelta(seconds=conf.orchestrator.retry_seconds)
-    return Orchestrator(parts, calendar, start, size, retry)
+    return Orchestrator(
+        lambda: in_time(_listed, [fetcher])[0],
+        storage.ledger, rater, calendar, start, share or Share(), around,
+    )  # fmt: skip
+
+
+def read_settings(conf: Any, side_by_side: SideBySide) -> Settings:
+    """Return what may change while a daemon runs; reads metrics.yml.
+
+    :raises ratekit.errors.OperatorError: it cannot be used
+    """
+    section = conf.orchestrator
+    return Settings(
+        metrics=metrics_file.load(conf.collect.metrics_conf, _collector(conf)),
+        side_by_side=functools.partial(
+            side_by_side,
+            limit=section.max_threads,
+            seconds=section.batch_timeout,
+            what="the collector",
+        ),
+        batch_seconds=section.batch_seconds,
+        batch_frames=section.batch_frames,
+        backoff=build_backoff(conf),
+    )
+
+
+def build_backoff(conf: Any) -> Backoff:
+    """Return how long what failed rests: never longer than a period."""
+    section = conf.orchestrator
+    longest = min(section.max_retry_seconds, conf.collect.period)
+    return Backoff(
+        first=datetime.timedelta(seconds=min(section.retry_seconds, longest)),
+        longest=datetime.timedelta(seconds=longest),
+    )
 
 
 def build_storage(conf: Any) -> interfaces.Storage:
@@ -75,6 +118,16 @@ def build_storage(conf: Any) -> interfaces.Storage:
 def build_calendar(conf: Any) -> Calendar:
     """Return the grid of periods that ``conf`` names."""
     return Calendar(datetime.timedelta(seconds=conf.collect.period), conf.collect.wait_periods)
+
+
+def _listed(fetcher: interfaces.Fetcher) -> Collection[Scope]:
+    return fetcher.scopes()
+
+
+def _collector(conf: Any) -> interfaces.Collector:
+    driver = plugins.load(plugins.COLLECTORS, conf.collect.collector)
+    collector: interfaces.Collector = driver.from_conf(conf)
+    return collector
 
 
 def _start(conf: Any, calendar: Calendar, clock: Clock) -> str:

@@ -12,10 +12,25 @@ class RatekitError(Exception):
 
 
 class TryLater(RatekitError):
-    """A back end did not answer; nobody has to act, the work is tried again."""
+    """A back end did not answer; nobody has to act, the work is tried again.
+
+    :ivar after: seconds for which the back end asked to be left alone, or None
+    """
+
+    def __init__(self, message: str, after: float | None = None) -> None:
+        self.after = after
+        super().__init__(message)
 
 
-class RulesChanged(TryLater):
+class Senseless(TryLater):
+    """A back end answered with nonsense; asked for something else, it may well make sense."""
+
+
+class Conflict(TryLater):
+    """Somebody else was in the way; the same may be tried again at once."""
+
+
+class RulesChanged(Conflict):
     """Price rules changed between pricing and storing; price anew."""
 
 
@@ -25,6 +40,10 @@ class OperatorError(RatekitError):
 
 class Denied(OperatorError):
     """A back end refuses ratekit itself, whatever it is asked: no scope or metric is at fault."""
+
+
+class Outdated(OperatorError):
+    """The database was migrated under this process, which may write no more and must end."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -252,7 +252,7 @@ class FakeLedger(Ledger):
             self.states[scope.id] = dataclasses.replace(known, last_seen=now)
         listed = {scope.id for scope in scopes}
         for id_ in sorted(self.active - listed):
-            if self.states[id_].rated_until >= self.states[id_].last_seen:
+            if self.states[id_].rated_until > self.states[id_].last_seen:
                 self.active.discard(id_)
                 retired.append(self.states[id_].scope)
         states = [state for id_, state in self.states.items() if id_ in self.active]
@@ -287,7 +287,7 @@ class FakeLedger(Ledger):
             known = self.states[state.scope.id]
             self.errors[state.scope.id] = error
             self.states[state.scope.id] = dataclasses.replace(
-                known, failures=known.failures + 1, retry_at=retry_at
+                known, failures=state.failures + 1, retry_at=retry_at
             )
 
 

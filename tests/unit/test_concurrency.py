@@ -3,7 +3,8 @@
 import eventlet
 import pytest
 
-from ratekit.concurrency import StopEvent, side_by_side, spawn
+from ratekit import errors
+from ratekit.concurrency import StopEvent, Task, side_by_side
 
 
 def test_results_come_in_the_order_of_the_items() -> None:
@@ -11,7 +12,7 @@ def test_results_come_in_the_order_of_the_items() -> None:
         eventlet.sleep(0.002 * tenth)
         return tenth
 
-    assert side_by_side(wait, [3, 1, 2], limit=3) == [3, 1, 2]
+    assert side_by_side(wait, [3, 1, 2], limit=3, seconds=60, what="it") == [3, 1, 2]
 
 
 @pytest.mark.parametrize(("limit", "most"), [(1, 1), (2, 2), (5, 5), (100, 8)])
@@ -24,13 +25,15 @@ def test_no_more_run_at_once_than_allowed(limit: int, most: int) -> None:
         eventlet.sleep(0)
         running[0] -= 1
 
-    side_by_side(count, range(8), limit)
+    side_by_side(count, range(8), limit, seconds=60, what="it")
     assert peak == [most]
 
 
 @pytest.mark.parametrize("items", [[], [7]])
-def test_none_or_one_item_needs_no_thread(items: list[int]) -> None:
-    assert side_by_side(lambda item: item + 1, items, limit=4) == [item + 1 for item in items]
+def test_there_may_be_none_or_one_item(items: list[int]) -> None:
+    assert side_by_side(lambda item: item + 1, items, limit=4, seconds=60, what="it") == [
+        item + 1 for item in items
+    ]
 
 
 def test_the_first_error_is_raised_when_all_calls_have_ended() -> None:
@@ -44,20 +47,20 @@ def test_the_first_error_is_raised_when_all_calls_have_ended() -> None:
 
     # Number 2 ends before number 4 but stands behind it.
     with pytest.raises(ValueError, match="number 4"):
-        side_by_side(fail, [1, 4, 2, 5], limit=4)
+        side_by_side(fail, [1, 4, 2, 5], limit=4, seconds=60, what="it")
     assert sorted(ended) == [1, 2, 4, 5]
 
 
-def test_what_is_spawned_runs_beside_its_caller_until_it_is_waited_for() -> None:
+def test_a_task_runs_beside_its_caller_until_it_is_waited_for() -> None:
     done: list[str] = []
 
     def work() -> None:
         eventlet.sleep(0)
         done.append("work")
 
-    wait = spawn(work)
+    task = Task(work)
     assert done == []
-    wait()
+    task.wait()
     assert done == ["work"]
 
 
@@ -89,15 +92,51 @@ def test_an_error_is_raised_and_not_printed(capfd: pytest.CaptureFixture[str]) -
         raise ValueError(f"number {item}")
 
     with pytest.raises(ValueError, match="number 1"):
-        side_by_side(fail, [1, 2], limit=2)
+        side_by_side(fail, [1, 2], limit=2, seconds=60, what="it")
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_long_wait_ends_soon_after_it_is_told_to() -> None:
     stop = StopEvent()
     ended: list[bool] = []
-    wait = spawn(lambda: ended.append(stop.wait(3600)))
+    task = Task(lambda: ended.append(stop.wait(3600)))
     eventlet.sleep(0.01)
     stop.set()
-    wait()
+    task.wait()
     assert ended == [True]
+
+
+def test_calls_that_take_too_long_are_ended_and_to_be_tried_later() -> None:
+    ended: list[int] = []
+
+    def hang(item: int) -> None:
+        try:
+            eventlet.sleep(3600 * item)
+        finally:
+            ended.append(item)
+
+    with pytest.raises(
+        errors.TryLater, match=r"^Gnocchi has not answered, or not to the end, within 0\.01 s$"
+    ):
+        side_by_side(hang, [0, 1, 2, 3], limit=3, seconds=0.01, what="Gnocchi")
+    # The fourth never began.
+    assert sorted(ended) == [0, 1, 2, 3][:4]
+
+
+def test_a_task_that_is_killed_leaves_nothing_running_and_raises_nothing() -> None:
+    ended: list[str] = []
+
+    def hang(item: str) -> None:
+        try:
+            eventlet.sleep(3600)
+        finally:
+            ended.append(item)
+
+    def work() -> None:
+        side_by_side(hang, ["a", "b"], limit=2, seconds=3600, what="it")
+
+    task = Task(work)
+    eventlet.sleep(0.01)
+    task.kill()
+    task.wait()
+    assert ended == ["a", "b"]

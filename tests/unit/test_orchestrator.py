@@ -11,15 +11,18 @@ from fractions import Fraction
 import pytest
 
 from ratekit import errors
-from ratekit.domain.batch import BatchSize
+from ratekit.cycle import Outcome, Progress, Surroundings
+from ratekit.domain.backoff import Backoff
 from ratekit.domain.due import Calendar
 from ratekit.domain.metric import Metric, Mutate
 from ratekit.domain.period import Window
 from ratekit.domain.rules import RuleBook
 from ratekit.domain.scope import Scope
 from ratekit.domain.series import Series
+from ratekit.domain.share import Share
 from ratekit.interfaces import Committed, RatedBatch, RatingModule
-from ratekit.orchestrator import Orchestrator, Outcome, Parts, Progress
+from ratekit.orchestrator import Orchestrator
+from ratekit.rater import Rater, Settings
 from tests.fakes import Asked, FakeCollector, FakeFetcher, FakeLedger, FakeModule, FakeRules
 
 HOUR = datetime.timedelta(hours=1)
@@ -59,31 +62,49 @@ class Office:
         ledger: type[FakeLedger] = FakeLedger,
         collector: FakeCollector | None = None,
         start: str = "month",
+        share: Share | None = None,
     ) -> None:
         self.now = NOW
+        self.chance = 0.0
         self.fetcher = FakeFetcher(*scopes)
         self.collector = collector or FakeCollector()
         self.rules = FakeRules()
         self.ledger = ledger(self.rules)
         self.told: list[Progress] = []
         self.stop_after = 1000
-        parts = Parts(
-            fetcher=self.fetcher,
-            collector=self.collector,
-            modules=modules or [FakeModule(2)],
-            ledger=self.ledger,
-            rules=self.rules,
+        self.settings = Settings(
             metrics=[metric("cpu"), metric("disk")],
             side_by_side=one_after_the_other,
+            batch_seconds=30.0,
+            batch_frames=10**6,
+            backoff=Backoff(MINUTE, HOUR),
+        )
+        rater = Rater(
+            self.collector,
+            modules or [FakeModule(2)],
+            self.ledger,
+            self.rules,
+            self.settings,
+            limit,
+        )
+        around = Surroundings(
             clock=lambda: self.now,
             report=self.told.append,
-            stopping=lambda: len(self.told) >= self.stop_after,
+            going_on=lambda: len(self.told) < self.stop_after,
+            chance=lambda: self.chance,
         )
-        size = BatchSize(seconds=30.0, frames=10**6, limit=limit)
-        self.orchestrator = Orchestrator(parts, Calendar(HOUR, 2), start, size, MINUTE)
+        self.orchestrator = Orchestrator(
+            self.fetcher.scopes,
+            self.ledger,
+            rater,
+            Calendar(HOUR, 2),
+            start,
+            share or Share(),
+            around,
+        )
 
     def rate(self, patient: bool = True) -> Outcome:
-        return self.orchestrator.run_pass(patient)
+        return self.orchestrator.run_cycle(patient)
 
     def fail(self, failure: Failure) -> None:
         self.collector.failures.append(failure)
@@ -115,7 +136,7 @@ def about(scope: str, error: Exception) -> Failure:
 # What is rated ----------------------------------------------------------------------------
 
 
-def test_a_pass_catches_up_with_all_that_is_due() -> None:
+def test_a_cycle_catches_up_with_all_that_is_due() -> None:
     office = Office("a", "b", "c", limit=4)
     assert office.rate() == Outcome(frames=3 * DUE * 2, periods=3 * DUE, failed=0)
     assert office.rated() == {"a": DUE, "b": DUE, "c": DUE}
@@ -255,7 +276,8 @@ def test_when_the_fetcher_does_not_answer_nothing_happens() -> None:
 def test_a_scope_that_is_refused_does_not_hold_up_the_others(bad: str) -> None:
     office = Office(*"abcdefgh")
     office.fail(about(bad, REFUSED))
-    assert office.rate() == Outcome(frames=7 * DUE * 2, periods=7 * DUE, failed=1)
+    rest = NOW + MINUTE
+    assert office.rate() == Outcome(7 * DUE * 2, 7 * DUE, failed=1, retry_at=rest)
     assert office.rated() == {scope: 0 if scope == bad else DUE for scope in "abcdefgh"}
     assert office.ledger.errors == {bad: str(REFUSED)}
 
@@ -271,7 +293,7 @@ def test_a_failure_that_nobody_planned_for_does_not_hold_up_the_others(
     assert "Traceback" in caplog.text
 
 
-@pytest.mark.parametrize("error", [GAVE_UP, errors.TryLater("Gnocchi's answer is senseless")])
+@pytest.mark.parametrize("error", [GAVE_UP, errors.Senseless("Gnocchi's answer is no JSON")])
 @pytest.mark.parametrize("bad", ["s00", "s07", "s15"])
 def test_a_scope_whose_answer_always_fails_is_alone_in_the_end(bad: str, error: Exception) -> None:
     """Whether the back end breaks down over it or its answer makes no sense."""
@@ -297,7 +319,7 @@ def test_a_scope_whose_answer_fails_holds_up_few_others_even_at_first() -> None:
 def test_a_metric_that_is_refused_says_so_on_each_scope() -> None:
     office = Office("a", "b")
     office.fail(lambda asked: REFUSED if asked.metric == "disk" else None)
-    assert office.rate() == Outcome(frames=0, periods=0, failed=2)
+    assert office.rate() == Outcome(failed=2, retry_at=NOW + MINUTE)
     assert office.ledger.errors == {"a": str(REFUSED), "b": str(REFUSED)}
     assert office.ledger.frames == {}
 
@@ -329,13 +351,13 @@ def test_a_scope_that_failed_rests() -> None:
     office.mend()
     asked = len(office.collector.asked)
     office.now += MINUTE - datetime.timedelta(seconds=1)
-    assert office.rate() == Outcome(failed=1)
+    assert office.rate() == Outcome(failed=1, retry_at=NOW + MINUTE)
     assert len(office.collector.asked) == asked
     office.now += datetime.timedelta(seconds=1)
     assert office.rate().periods == DUE
 
 
-def test_an_impatient_pass_does_not_let_scopes_rest() -> None:
+def test_an_impatient_cycle_does_not_let_scopes_rest() -> None:
     office = Office("a")
     office.fail(always(REFUSED))
     office.rate()
@@ -390,7 +412,7 @@ def test_one_scope_over_a_long_window_is_asked_in_shorter_ones() -> None:
     assert office.rate() == Outcome(frames=DUE * 2, periods=DUE, failed=0)
 
 
-def test_a_request_in_vain_now_and_then_does_not_end_the_pass() -> None:
+def test_a_request_in_vain_now_and_then_does_not_end_the_cycle() -> None:
     office = Office(*"abcdefgh", limit=DUE)
     turns = itertools.count(1)
     office.fail(lambda asked: GAVE_UP if next(turns) % 7 == 0 else None)
@@ -398,7 +420,7 @@ def test_a_request_in_vain_now_and_then_does_not_end_the_pass() -> None:
     assert set(office.rated().values()) == {DUE}
 
 
-def test_a_database_that_cannot_note_a_failure_ends_the_pass() -> None:
+def test_a_database_that_cannot_note_a_failure_ends_the_cycle() -> None:
     class Deaf(FakeLedger):
         def postpone(self, *_: object) -> None:
             raise errors.TryLater("the database is gone")
@@ -463,7 +485,7 @@ class Raced(FakeLedger):
 
 def test_a_scope_that_another_processor_has_rated_is_left_out_and_the_others_go_on() -> None:
     office = Office("a", "b", "c", ledger=Raced)
-    assert office.rate() == Outcome(frames=2 * DUE * 2, periods=2 * DUE, failed=0)
+    assert office.rate() == Outcome(frames=2 * DUE * 2, periods=2 * DUE, lost=1)
     assert {scope for scope, _, _ in office.ledger.frames} == {"a", "c"}
     assert len(office.ledger.commits) == 1
 
@@ -475,7 +497,7 @@ def test_a_lost_scope_is_taken_up_again_from_where_the_other_left_it() -> None:
     assert office.rated() == {"a": DUE, "b": DUE}
 
 
-def test_a_stop_ends_the_pass_between_batches() -> None:
+def test_a_stop_ends_the_cycle_between_batches() -> None:
     office = Office("a", "b", "c", limit=DUE)
     office.stop_after = 1
     assert office.rate() == Outcome(frames=DUE * 2, periods=DUE, failed=0)
@@ -496,12 +518,13 @@ def test_a_state_off_the_grid_is_held_with_the_remedy_and_the_others_go_on() -> 
     state = office.ledger.states["a"]
     office.ledger.states["a"] = dataclasses.replace(state, rated_until=MONTH + 90 * MINUTE)
     office.now += HOUR
-    assert office.rate() == Outcome(frames=2, periods=1, failed=1)
+    rest = office.now + MINUTE
+    assert office.rate() == Outcome(frames=2, periods=1, failed=1, retry_at=rest)
     assert office.ledger.errors == {
         "a": "rated until 2026-01-01T01:30:00Z, where no period of 1:00:00 begins: "
-        "set [collect] period back to what it was"
+        "set [collect] period back to what it was, or see ratekit scope reset"
     }
-    assert office.rate() == Outcome(failed=1)
+    assert office.rate() == Outcome(failed=1, retry_at=rest)
 
 
 # A back end that refuses ratekit ------------------------------------------------------------
@@ -514,14 +537,158 @@ def test_a_back_end_that_refuses_ratekit_itself_is_asked_once() -> None:
     with pytest.raises(errors.Denied):
         office.rate()
     assert len(office.collector.asked) == 1
+    assert office.ledger.errors == {f"s{number}": str(denied) for number in range(50)}
+
+
+def test_a_database_that_was_migrated_ends_everything() -> None:
+    class Migrated(FakeLedger):
+        def commit(self, batch: RatedBatch) -> Committed:
+            raise errors.Outdated("the database is at revision 0009")
+
+    office = Office("a", "b", ledger=Migrated)
+    with pytest.raises(errors.Outdated):
+        office.rate()
     assert office.ledger.errors == {}
+    assert len(office.collector.asked) == 2
 
 
-def test_a_pass_that_ends_early_counts_who_was_not_tried(
+# A back end that is down ----------------------------------------------------------------------
+
+
+def test_when_a_back_end_is_down_all_scopes_rest_together(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     office = Office(*(f"s{number}" for number in range(9)), limit=1)
-    office.collector.failures.append(lambda _: BACK_END_DOWN)
+    office.fail(always(BACK_END_DOWN))
+    assert office.rate() == Outcome(failed=9, retry_at=NOW + MINUTE)
+    assert {office.rest(f"s{number}") for number in range(9)} == {MINUTE}
+    assert "the cycle ends after 3 failures in a row" in caplog.text
+
+
+def test_a_back_end_that_stays_down_is_asked_ever_more_rarely_by_all_together() -> None:
+    office = Office(*(f"s{number}" for number in range(9)), limit=1)
+    office.fail(always(BACK_END_DOWN))
+    rests, asked = [], []
+    for _ in range(8):
+        outcome = office.rate()
+        assert outcome.retry_at is not None
+        rests.append((outcome.retry_at - office.now) // MINUTE)
+        asked.append(len(office.collector.asked))
+        office.now = outcome.retry_at
+    assert rests == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert asked[-1] == 8 * asked[0]
+
+
+def test_a_scope_that_breaks_the_back_end_down_holds_up_nobody_else() -> None:
+    """Asking something small about another tells it from a back end that is down."""
+    office = Office(*(f"s{number:02d}" for number in range(16)), limit=1000)
+    office.fail(about("s00", GAVE_UP))
     outcome = office.rate()
-    assert (outcome.periods, outcome.failed) == (0, 9)
-    assert "not tried: 6 scopes" in caplog.text
+    assert (outcome.failed, outcome.lost) == (1, 0)
+    assert office.rated() == {f"s{number:02d}": DUE * (number > 0) for number in range(16)}
+
+
+def test_a_back_end_that_asks_to_be_left_alone_is_left_alone_that_long() -> None:
+    office = Office("a", "b", "c")
+    office.fail(always(errors.TryLater("Gnocchi answered 429", after=1000.0)))
+    rest = datetime.timedelta(seconds=1000)
+    assert office.rate() == Outcome(failed=3, retry_at=NOW + rest)
+    assert [office.rest(scope) for scope in "abc"] == [rest] * 3
+    assert len(office.collector.asked) == 1
+
+
+def test_a_request_for_no_rest_at_all_is_like_none() -> None:
+    office = Office("a")
+    office.fail(always(errors.TryLater("Gnocchi answered 429", after=0.0)))
+    assert office.rate().failed == 1
+    assert office.rest("a") == MINUTE
+
+
+def test_rests_are_spread_by_chance_and_still_grow() -> None:
+    office = Office("a")
+    office.fail(always(REFUSED))
+    rests = []
+    for office.chance in (0.99, 0.0, 0.99, 0.0):
+        office.rate(patient=False)
+        rests.append(office.rest("a"))
+    assert rests == sorted(set(rests))
+    assert MINUTE < rests[0] < 1.25 * MINUTE
+    assert rests[1] == 2 * MINUTE
+
+
+def test_many_scopes_that_are_refused_one_by_one_do_not_cost_a_question_each() -> None:
+    office = Office(*(f"s{number:03d}" for number in range(256)), limit=10_000)
+    office.fail(always(REFUSED))
+    outcome = office.rate()
+    assert outcome.failed == 256
+    assert len(office.collector.asked) <= 32
+    assert outcome.retry_at == NOW + MINUTE
+
+
+def test_those_that_were_not_tried_come_first_the_next_time() -> None:
+    office = Office(*(f"s{number:03d}" for number in range(64)), limit=10_000)
+    office.fail(lambda asked: REFUSED if min(asked.scopes) < "s010" else None)
+    office.rate()
+    office.now += MINUTE
+    office.rate()
+    late = {scope for scope, hours in office.rated().items() if hours < DUE}
+    assert late == {f"s{number:03d}" for number in range(10)}
+
+
+def test_a_conflict_is_tried_again_at_once_but_not_for_ever() -> None:
+    conflicts = itertools.count()
+
+    class Busy(FakeLedger):
+        def commit(self, batch: RatedBatch) -> Committed:
+            if next(conflicts) < office.conflicts:
+                raise errors.Conflict("deadlock found")
+            return super().commit(batch)
+
+    class Conflicted(Office):
+        conflicts = 2
+
+    office = Conflicted("a", ledger=Busy)
+    assert office.rate() == Outcome(DUE * 2, DUE)
+    office.conflicts = 1000
+    office.now += HOUR
+    assert office.rate() == Outcome(failed=1, retry_at=office.now + MINUTE)
+
+
+# Several workers, and settings that change ------------------------------------------------------
+
+
+def test_workers_share_all_scopes_and_none_twice() -> None:
+    scopes = [f"s{number:03d}" for number in range(64)]
+    rated = []
+    for index in range(3):
+        office = Office(*scopes, share=Share(index, 3))
+        assert office.rate().failed == 0
+        assert set(office.ledger.states) == set(scopes)
+        rated.append({scope for scope, hours in office.rated().items() if hours})
+    assert sorted(scope for some in rated for scope in some) == scopes
+    assert min(len(some) for some in rated) > 8
+
+
+def test_new_settings_are_in_force_from_the_next_batch_on() -> None:
+    office = Office("a", "b", limit=DUE)
+
+    def reload(_: Asked) -> None:
+        office.orchestrator.adopt(dataclasses.replace(office.settings, metrics=[metric("gpu")]))
+
+    office.fail(reload)
+    office.rate()
+    assert [asked.metric for asked in office.collector.asked] == ["cpu", "disk", "gpu"]
+
+
+def test_the_earliest_end_of_a_rest_is_told() -> None:
+    office = Office("a", "b")
+    office.fail(about("a", REFUSED))
+    first = office.rate().retry_at
+    office.fail(about("b", REFUSED))
+    office.now += MINUTE / 2
+    office.now += HOUR
+    office.ledger.states["a"] = dataclasses.replace(
+        office.ledger.states["a"], retry_at=office.now + MINUTE / 3
+    )
+    assert first == NOW + MINUTE
+    assert office.rate() == Outcome(failed=2, retry_at=office.now + MINUTE / 3)

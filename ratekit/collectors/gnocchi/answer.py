@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from ratekit import errors
+from ratekit.collectors.gnocchi.client import Question
 from ratekit.domain import exact
 from ratekit.domain.metric import Metric
 from ratekit.domain.revision import Labels, Reduction, Revision, usages
@@ -48,19 +49,21 @@ class Answer:
     """One answer of Gnocchi's, with history.
 
     :param rows: groups, each one revision of one resource
-    :param names: labels in the order wanted; an attribute that did not come is an empty label
-    :param scope_key: the label that says who is billed
-    :raises ratekit.errors.TryLater: the answer makes no sense
+    :param names: labels in the order wanted; one that was not asked for is an empty label
+    :param question: what was asked
+    :raises ratekit.errors.Senseless: the answer makes no sense
     """
 
-    def __init__(self, rows: Sequence[Any], names: Sequence[str], scope_key: str) -> None:
+    def __init__(self, rows: Sequence[Any], names: Sequence[str], question: Question) -> None:
         self._names = tuple(names)
-        self._scope_key = scope_key
+        self._scope_key = question.scope_key
+        self._scopes = frozenset(question.scopes)
+        self._asked = [(name, name in question.groupby) for name in names]
         self._instants = _Instants()
         try:
             parsed = sorted(map(self._parse, rows), key=operator.itemgetter(0, 1))
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-            raise errors.TryLater(f"Gnocchi's aggregates are senseless: {error!r}") from error
+            raise errors.Senseless(f"Gnocchi's aggregates are senseless: {error!r}") from error
         self._resources: dict[str, list[Revision]] = {}
         self._doubtful: dict[str, datetime.datetime] = {}
         for id_, of_one in itertools.groupby(parsed, key=operator.itemgetter(0)):
@@ -92,13 +95,16 @@ class Answer:
         """Yield one series for each distinct set of labels.
 
         :param groupby: how many of the names are ``groupby``; the others are metadata
-        :raises ratekit.errors.TryLater: the answer makes no sense
+        :raises ratekit.errors.Senseless: the answer makes no sense
         """
         scope_at = self._names.index(self._scope_key)
         for labels, points in self._used(how).items():
             scope = labels[scope_at]
-            if scope is None:
-                raise errors.TryLater(f"Gnocchi returned a resource without {self._scope_key}")
+            if scope not in self._scopes:
+                raise errors.Senseless(
+                    f"Gnocchi returned a resource of {self._scope_key} {scope!r}, which was not "
+                    "asked for"
+                )
             yield Series(
                 scope=scope,
                 metric=metric.public_name,
@@ -147,7 +153,7 @@ class Answer:
         for one, other in itertools.pairwise(revisions):
             if one.start == other.start:
                 # It would be charged twice.
-                raise errors.TryLater("Gnocchi returned a resource's revision twice")
+                raise errors.Senseless("Gnocchi returned a resource's revision twice")
         self._resources[id_] = revisions
         first = rows[0]
         inside = first.buckets and first.buckets[0][0] < first.start
@@ -164,16 +170,25 @@ class Answer:
             instants[group["revision_start"]],
             None if end is None else instants[end],
             None if started_at is None else instants[started_at],
-            tuple([_label(group.get(name, "")) for name in self._names]),
-            [
-                (instants[begin], value if type(value) is Decimal else _refuse(value))
-                for begin, _granularity, value in row["measures"]["measures"]["aggregated"]
-            ],
+            tuple([_label(group[name]) if asked else "" for name, asked in self._asked]),
+            _ascending(
+                [
+                    (instants[begin], value if type(value) is Decimal else _refuse(value))
+                    for begin, _granularity, value in row["measures"]["measures"]["aggregated"]
+                ]
+            ),
         )
 
 
 def _label(value: Any) -> str | None:
     return value if value is None or type(value) is str else str(value)
+
+
+def _ascending(buckets: list[tuple[datetime.datetime, Decimal]]) -> list[Any]:
+    """Refuse a bucket that comes twice: it would count twice."""
+    if any(one[0] >= other[0] for one, other in itertools.pairwise(buckets)):
+        raise ValueError("buckets are not in the order of their times")
+    return buckets
 
 
 def _refuse(value: Any) -> Decimal:

@@ -23,8 +23,8 @@ _SILENCE = re.compile(r"Metric .*does not exist")
 _NO_SUCH_TYPE = re.compile(r"Resource type .*(does not exist|not found)", re.IGNORECASE)
 #: Rows of one answer about resources; Gnocchi's own largest page unless it is configured.
 _PAGE = 1000
-#: Codes that may go away when less is asked, or later.
-_OVERLOADED = {408, 413, 414, 429, 500, 502, 503, 504}
+#: Codes below 500 that may go away when less is asked, or later.
+_OVERLOADED = {408, 409, 413, 414, 423, 425, 429}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class Client:
         if answer is None:
             return []
         if not isinstance(answer, list):
-            raise errors.TryLater("Gnocchi's aggregates are not a list")
+            raise errors.Senseless("Gnocchi's aggregates are not a list")
         return answer
 
     def attributes(self, resource_type: str) -> frozenset[str] | None:
@@ -104,7 +104,9 @@ class Client:
         try:
             return frozenset(answer["attributes"])
         except (TypeError, KeyError):
-            raise errors.TryLater(f"Gnocchi's resource type {resource_type} is senseless") from None
+            raise errors.Senseless(
+                f"Gnocchi's resource type {resource_type} is senseless"
+            ) from None
 
     def older_revisions(
         self, question: Question, starts: Mapping[str, datetime.datetime]
@@ -128,7 +130,7 @@ class Client:
                 for row in rows:
                     self._note(row, question, starts, older)
             except (TypeError, KeyError, ValueError) as error:
-                raise errors.TryLater(f"Gnocchi's resources are senseless: {error!r}") from error
+                raise errors.Senseless(f"Gnocchi's resources are senseless: {error!r}") from error
         return older
 
     def _history(self, resource_type: str, ids: list[str], before: datetime.datetime) -> list[Any]:
@@ -141,7 +143,7 @@ class Client:
             headers={"Content-Type": "application/json"},
         )  # fmt: skip
         if not isinstance(rows, list):
-            raise errors.TryLater("Gnocchi's resources are not a list")
+            raise errors.Senseless("Gnocchi's resources are not a list")
         return rows
 
     @staticmethod
@@ -181,10 +183,10 @@ class Client:
                 response.content, parse_float=Decimal, parse_int=Decimal, parse_constant=_refuse
             )
         except ValueError as error:
-            raise errors.TryLater(f"Gnocchi's answer is not JSON: {error}") from error
+            raise errors.Senseless(f"Gnocchi's answer is not JSON: {error}") from error
         if answer is None:
             # None is silence, which only a refusal can mean.
-            raise errors.TryLater("Gnocchi's answer is null")
+            raise errors.Senseless("Gnocchi's answer is null")
         return answer
 
 
@@ -202,8 +204,9 @@ def _explain(response: requests.Response) -> None:
         return
     if code in (401, 403):
         raise errors.Denied(f"Gnocchi refused with {code}: {text}")
-    if code in _OVERLOADED:
-        raise errors.TryLater(f"Gnocchi answered {code}: {text}")
+    if code in _OVERLOADED or code >= 500:
+        after = keystone.retry_after(response.headers)
+        raise errors.TryLater(f"Gnocchi answered {code}: {text}", after)
     raise errors.OperatorError(f"Gnocchi refused with {code}: {text}")
 
 

@@ -101,7 +101,7 @@ class GnocchiCollector(interfaces.Collector):
             stop=window.end + self._patience,
             granularity=args.force_granularity,
         )
-        answer = Answer(self._ask(metric, question), names, self._scope_key)
+        answer = Answer(self._ask(metric, question), names, question)
         if answer.doubtful():
             # Rare: one more question, so that nobody pays for what another had before.
             answer.resolve(self._client.older_revisions(question, answer.doubtful()))

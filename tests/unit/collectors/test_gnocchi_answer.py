@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ratekit import errors
 from ratekit.collectors.gnocchi.answer import Answer
 from ratekit.collectors.gnocchi.args import GnocchiArgs
+from ratekit.collectors.gnocchi.client import Question
 from ratekit.collectors.gnocchi.collector import GnocchiCollector
 from ratekit.domain.metric import Metric, Mutate
 from ratekit.domain.period import Window
@@ -60,7 +61,24 @@ def row(
     }
 
 
-def series(*rows: Any) -> list[Series]:
+def question(groupby: Sequence[str] = NAMES, scopes: Sequence[str] = ("p1", "p2")) -> Question:
+    return Question(
+        metric="cpu",
+        aggregation_method="mean",
+        resource_type="instance",
+        scope_key="project_id",
+        scopes=scopes,
+        groupby=groupby,
+        start=SIX,
+        stop=SIX + 2 * HOUR,
+        granularity=3600,
+    )
+
+
+def series(*rows: Any, asked: Question | None = None) -> list[Series]:
+    """What rows amount to; by default what they have is what was asked for."""
+    if asked is None:
+        asked = question([name for name in NAMES if all(name in one["group"] for one in rows)])
     how = Reduction(
         period_of={SIX: SIX, SIX + HOUR: SIX + HOUR},
         step=HOUR,
@@ -69,7 +87,7 @@ def series(*rows: Any) -> list[Series]:
         reducer=REDUCERS["mean"],
         quantity=metric().quantity,
     )
-    return list(Answer(rows, NAMES, "project_id").series(metric(), 1, how))
+    return list(Answer(rows, NAMES, asked).series(metric(), 1, how))
 
 
 # Labels -------------------------------------------------------------------------------------
@@ -88,9 +106,31 @@ def test_a_label_is_text_or_null(value: object, label: str | None) -> None:
     assert one.groupby == {"project_id": "p1"}
 
 
-def test_an_attribute_that_did_not_come_is_an_empty_label() -> None:
+def test_an_attribute_that_was_not_asked_for_is_an_empty_label() -> None:
     [one] = series(row(flavor="m1"))
     assert one.metadata == {"flavor": "m1", "vcpus": ""}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_group_that_lacks_a_label_that_was_asked_for_is_senseless(name: str) -> None:
+    """With an empty label in its place, a wrong rule would price it."""
+    good, bad = row("r1", flavor="m1", vcpus="1"), row("r2", flavor="m1", vcpus="1")
+    del bad["group"][name]
+    with pytest.raises(errors.Senseless, match=name):
+        series(good, bad, asked=question())
+
+
+def test_a_scope_that_was_not_asked_for_is_senseless() -> None:
+    with pytest.raises(errors.Senseless, match="project_id 'p3', which was not asked for"):
+        series(row(flavor="m1", vcpus="1", project_id="p3"), asked=question())
+
+
+@pytest.mark.parametrize("begins", [("06", "06"), ("07", "06"), ("06", "07", "07")])
+def test_a_bucket_that_comes_twice_or_late_is_senseless(begins: Sequence[str]) -> None:
+    """It would count twice."""
+    buckets = [(f"2026-01-01T{hour}:00:00+00:00", 3600, Decimal(5)) for hour in begins]
+    with pytest.raises(errors.Senseless, match="not in the order of their times"):
+        series(row(flavor="m1", vcpus="1", aggregated=buckets), asked=question())
 
 
 def test_a_series_carries_what_the_metric_says() -> None:
@@ -155,7 +195,7 @@ def test_the_order_of_rows_changes_nothing() -> None:
 )
 def test_a_row_that_makes_no_sense_is_no_answer(bad: Any) -> None:
     with pytest.raises(errors.TryLater, match="Gnocchi"):
-        series(row("r0"), bad)
+        series(row("r0"), bad, asked=question(["project_id"]))
 
 
 def test_a_revision_that_came_twice_is_not_charged_twice() -> None:

@@ -1,0 +1,123 @@
+"""One batch: collect, price, commit."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+from ratekit import interfaces
+from ratekit.domain import exact
+from ratekit.domain.backoff import Backoff
+from ratekit.domain.batch import FIRST, Batch, BatchSize
+from ratekit.domain.metric import Metric
+from ratekit.domain.rules import RuleBook
+from ratekit.domain.series import RatedSeries, Series
+
+#: Calls a function with each metric, some at the same time; results in order.
+SideBySide = Callable[[Callable[[Metric], list[Series]], Sequence[Metric]], list[list[Series]]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settings:
+    """What may change while a daemon runs; taken up between two batches.
+
+    :ivar metrics: what is collected
+    :ivar batch_seconds: how long collecting a batch should take
+    :ivar batch_frames: how many frames a batch should hold at most
+    :ivar backoff: how long a scope rests after failures
+    """
+
+    metrics: Sequence[Metric]
+    side_by_side: SideBySide
+    batch_seconds: float
+    batch_frames: int
+    backoff: Backoff
+
+
+class Rater:
+    """Rates batches, and learns how large they may be.
+
+    :param modules: highest priority first
+    :param limit: scopes times periods of the first batch
+    """
+
+    def __init__(
+        self,
+        collector: interfaces.Collector,
+        modules: Sequence[interfaces.RatingModule],
+        ledger: interfaces.Ledger,
+        rules: interfaces.RuleStore,
+        settings: Settings,
+        limit: int = FIRST,
+    ) -> None:
+        self._collector = collector
+        self._modules = modules
+        self._ledger = ledger
+        self._rules = rules
+        self._settings = settings
+        self._size = BatchSize(
+            settings.batch_seconds, settings.batch_frames, min(limit, settings.batch_frames)
+        )
+        self._book: RuleBook | None = None
+        self._pricers: Sequence[interfaces.Pricer] = ()
+
+    @property
+    def limit(self) -> int:
+        """Scopes times periods that the next batch may have."""
+        return self._size.limit
+
+    @property
+    def backoff(self) -> Backoff:
+        """How long what failed rests."""
+        return self._settings.backoff
+
+    def adopt(self, settings: Settings) -> None:
+        """Work by other settings from the next batch on."""
+        self._settings = settings
+        self._size = dataclasses.replace(
+            self._size, seconds=settings.batch_seconds, frames=settings.batch_frames
+        )
+
+    def shrink(self, batch: Batch) -> None:
+        """Take note that ``batch`` was too much at once."""
+        self._size = self._size.halved(batch.size)
+
+    def rate(self, batch: Batch) -> interfaces.Committed:
+        """Collect, price and commit.
+
+        :raises ratekit.errors.RatekitError: as collectors and ledgers do; nothing was written
+        """
+        book = self._rules_now()
+        begun = time.monotonic()
+        series = self._collect(batch)
+        points = sum(len(one.points) for one in series)
+        self._size = self._size.after(batch.size, time.monotonic() - begun, points)
+        rated = [self._priced(one) for one in series]
+        return self._ledger.commit(
+            interfaces.RatedBatch(batch.window, batch.states, rated, book.version)
+        )
+
+    def _collect(self, batch: Batch) -> list[Series]:
+        scopes = [state.scope.id for state in batch.states]
+
+        def one_metric(metric: Metric) -> list[Series]:
+            return list(self._collector.collect(metric, batch.window, scopes))
+
+        collected = self._settings.side_by_side(one_metric, self._settings.metrics)
+        return [series for of_metric in collected for series in of_metric]
+
+    def _rules_now(self) -> RuleBook:
+        """The current rules, compiled anew when they changed."""
+        book = self._rules.read(self._book)
+        if book is not self._book:
+            self._pricers = [module.compile(book) for module in self._modules]
+            self._book = book
+        return book
+
+    def _priced(self, series: Series) -> RatedSeries:
+        prices: Sequence[Decimal] = [exact.ZERO] * len(series.points)
+        for price in self._pricers:
+            prices = price(series, prices)
+        return RatedSeries(series, prices)
