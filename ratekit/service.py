@@ -1,91 +1,98 @@
-"""The daemon: a loop around the orchestrator, as oslo.service wants it."""
+"""A worker as a process of oslo.service's."""
 
 from __future__ import annotations
 
-import datetime
 import logging
+import signal
 from collections.abc import Callable
 
 from oslo_service import service
 
 from ratekit import concurrency, errors
-from ratekit.domain.due import Calendar
-from ratekit.orchestrator import Clock, Orchestrator
+from ratekit.board import Slot
+from ratekit.rater import Settings
+from ratekit.worker import Worker
 
 LOG = logging.getLogger(__name__)
 
-#: Seconds to wait past the instant at which a period becomes due, so that clocks that
-#: differ a little agree that it is.
-_MARGIN = 1.0
+#: Seconds that a batch may take to end after a stop; then it is abandoned whole.
+_GRACE = 5.0
+#: Seconds after a stop when the kernel ends the process, whatever it hangs in.
+_LAST = 8
 
 
 class Processor(service.ServiceBase):  # type: ignore[misc]
-    """Runs a pass whenever a period becomes due, until it is told to stop.
+    """Starts, reloads and stops a worker.
 
-    :param stop: ends the loop, and the orchestrator's pass
-    :param retry: seconds to wait after a pass in which something failed
+    oslo.service calls ``stop`` and ``reset`` in the parent process too, where the worker was
+    never started: there they do nothing.
+
+    :param reread: re-reads configuration and metrics.yml
+    :param name: for the log
     """
 
     def __init__(
         self,
-        orchestrator: Orchestrator,
-        calendar: Calendar,
+        worker: Worker,
         stop: concurrency.StopEvent,
-        retry: float,
-        clock: Clock,
+        slot: Slot,
+        reread: Callable[[], Settings],
+        name: str,
     ) -> None:
-        self._orchestrator = orchestrator
-        self._calendar = calendar
+        self._worker = worker
         self._stop = stop
-        self._retry = retry
-        self._clock = clock
-        self._ended: Callable[[], None] = lambda: None
+        self._slot = slot
+        self._reread = reread
+        self._name = name
+        self._task: concurrency.Task | None = None
 
     def start(self) -> None:
         """Begin to rate in the background."""
-        self._ended = concurrency.spawn(self.run)
+        self._task = concurrency.Task(self._run)
 
     def stop(self) -> None:
-        """End after the batch at hand."""
+        """End after the batch at hand, or without it: it is rated again after the next start."""
+        if self._task is None:
+            return
         self._stop.set()
+        # The default action, since Python's own handlers wait for C code to come back.
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(_LAST)
+        concurrency.Task(self._abandon)
 
     def wait(self) -> None:
         """Return when the loop has ended."""
-        self._ended()
+        if self._task is not None:
+            self._task.wait()
 
     def reset(self) -> None:
-        """Say that SIGHUP changes nothing yet."""
-        LOG.warning("SIGHUP: nothing is re-read yet; restart to use changed files")
-
-    def run(self) -> None:
-        """Rate what is due, wait for more, and so on."""
-        LOG.info("started: a period of %s is rated when it is due", self._calendar.step)
-        while not self._stop.is_set():
-            self._stop.wait(self._pass())
-        LOG.info("stopped")
-
-    def _pass(self) -> float:
-        """Run one pass; seconds to wait before the next."""
-        begun = self._clock()
-        failure: Exception | None = None
+        """Re-read what may change; what cannot be used leaves everything as it was."""
+        if self._task is None:
+            return
+        refusal: Exception | None = None
         try:
-            outcome = self._orchestrator.run_pass()
-        except Exception as error:  # noqa: BLE001 - the daemon goes on whatever happens
-            failure = error
-        if failure is None:
-            return self._pause(begun, self._clock(), outcome.failed > 0)
-        # Outside of any ``except``, since oslo.log would add the error to the line once more.
-        match failure:
-            case errors.TryLater():
-                LOG.warning("the pass ended, trying again in %g s: %s", self._retry, failure)
-            case errors.OperatorError():
-                LOG.error("the pass ended, trying again in %g s: %s", self._retry, failure)
-            case _:
-                LOG.error("a pass failed in a way nobody planned for", exc_info=failure)
-        return self._retry
+            self._worker.adopt(self._reread())
+        except Exception as error:  # noqa: BLE001 - a slip in a file may not end the daemon
+            refusal = error
+        if isinstance(refusal, errors.RatekitError):
+            for line in str(refusal).splitlines():
+                LOG.error("not reloaded, the old settings stay in force: %s", line)
+        elif refusal is not None:
+            LOG.error("not reloaded, the old settings stay in force", exc_info=refusal)
+        else:
+            LOG.info("reloaded: in force from the next batch on")
+        self._slot.tell(refused=int(refusal is not None))
+        self._slot.add("reloads", 1)
 
-    def _pause(self, begun: datetime.datetime, ended: datetime.datetime, failed: bool) -> float:
-        if self._calendar.due_until(ended) > self._calendar.due_until(begun):
-            return 0.0  # a long catch-up: more has become due meanwhile
-        pause = (self._calendar.next_due(ended) - ended).total_seconds() + _MARGIN
-        return min(pause, self._retry) if failed else pause
+    def _run(self) -> None:
+        LOG.info("%s started", self._name)
+        try:
+            self._worker.run()
+        finally:
+            LOG.info("%s stopped", self._name)
+
+    def _abandon(self) -> None:
+        concurrency.sleep(_GRACE)
+        LOG.warning("%s abandons the batch at hand: it took too long to end", self._name)
+        if self._task is not None:
+            self._task.kill()

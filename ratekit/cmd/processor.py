@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import random
+import signal
 import sys
 import warnings
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ratekit import interfaces
+    from ratekit.board import Board
+    from ratekit.cycle import Progress
+    from ratekit.rater import Settings
+    from ratekit.service import Processor
 
 PROG = "ratekit-processor"
+LOG = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -15,40 +27,54 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     :returns: 0 all rated, 1 something failed, 2 bad configuration
     """
-    # Before anything else is imported: sockets and locks must be green from the start.
+    # Before anything else is imported: sockets and locks must be green from the start, and
+    # psycopg must wait in Python, where other green threads get their turn.
+    os.environ.setdefault("PSYCOPG_WAIT_FUNC", "wait_selector")
     # Recorded, not ignored: eventlet's notice about its own age defies filters.
     with warnings.catch_warnings(record=True):
         import eventlet
 
         eventlet.monkey_patch()
-    from oslo_config import cfg
 
     from ratekit import errors
     from ratekit.cmd import common
 
-    once = cfg.BoolOpt("once", default=False, help="Rate all that is due, then exit.")
     try:
         with common.readable():
-            conf = common.load_conf(PROG, argv, [once], logs=True)
+            conf = _load(argv, logs=True)
             common.spare_garbage_collection()
-            return _once(conf) if conf.once else _forever(conf)
+            return _once(conf) if conf.once else _forever(conf, argv)
     except errors.RatekitError as error:
         return common.complain(PROG, error)
     except KeyboardInterrupt:
-        print(f"{PROG}: interrupted; what was rated is stored", file=sys.stderr)
+        _say_farewell()
         return 130
+
+
+def _load(argv: Sequence[str] | None, logs: bool) -> Any:
+    from oslo_config import cfg
+
+    from ratekit.cmd import common
+
+    once = cfg.BoolOpt("once", default=False, help="Rate all that is due, then exit.")
+    return common.load_conf(PROG, argv, [once], logs=logs)
+
+
+def _say_farewell() -> None:
+    print(f"{PROG}: interrupted; what was rated is stored", file=sys.stderr)
 
 
 def _once(conf: Any) -> int:
     from ratekit import composition, concurrency, errors
     from ratekit.cmd import common, progress
+    from ratekit.cycle import Surroundings
 
+    storage = composition.build_storage(conf)
     with progress.shown() as report:
-        orchestrator = composition.build(
-            conf, concurrency.side_by_side, report, stopping=lambda: False, clock=common.now
-        )
+        around = Surroundings(common.now, report, going_on=lambda: True, chance=random.random)
+        orchestrator = composition.build(conf, storage, around, concurrency.side_by_side)
         try:
-            outcome = orchestrator.run_pass(patient=False)
+            outcome = orchestrator.run_cycle(patient=False)
         except errors.RatekitError as error:
             # The configuration could be used; what failed then may go well next time.
             common.complain(PROG, error)
@@ -62,25 +88,78 @@ def _once(conf: Any) -> int:
     return common.FAILED if outcome.failed else 0
 
 
-def _forever(conf: Any) -> int:
+def _forever(conf: Any, argv: Sequence[str] | None) -> int:
     from oslo_service import backend
-    from oslo_service import service as oslo_service
-
-    from ratekit import composition, concurrency, service
-    from ratekit.cmd import common, progress
 
     backend.init_backend(backend.BackendType.EVENTLET)
+    from ratekit import composition, supervisor
+    from ratekit.board import Board
+    from ratekit.cmd import progress
+    from ratekit.systemd import Notifier
+
+    storage = composition.build_storage(conf)
+    board = Board(_workers(conf, storage))
+    with progress.shown(bar=len(board.slots) == 1) as report:
+        processors = [
+            _processor(conf, argv, storage, board, index, report)
+            for index in range(len(board.slots))
+        ]
+        watcher = supervisor.Supervisor(board, Notifier.from_environment(), _say_farewell)
+        supervisor.launch(conf, processors, watcher)
+    return board.exit_code
+
+
+def _workers(conf: Any, storage: interfaces.Storage) -> int:
+    wanted: int = conf.orchestrator.max_workers
+    if storage.processes is None or wanted <= storage.processes:
+        return wanted
+    LOG.warning(
+        "[orchestrator] max_workers is %d, but this database takes %d: %d will rate",
+        wanted,
+        storage.processes,
+        storage.processes,
+    )
+    return storage.processes
+
+
+def _processor(
+    conf: Any,
+    argv: Sequence[str] | None,
+    storage: interfaces.Storage,
+    board: Board,
+    index: int,
+    report: Callable[[Progress], None],
+) -> Processor:
+    from ratekit import composition, concurrency, service, worker
+    from ratekit.cmd import common
+    from ratekit.cycle import Surroundings
+    from ratekit.domain.share import Share
+
     stop = concurrency.StopEvent()
-    with progress.shown() as report:
-        orchestrator = composition.build(
-            conf, concurrency.side_by_side, report, stopping=stop.is_set, clock=common.now
-        )
-        processor = service.Processor(
-            orchestrator,
-            composition.build_calendar(conf),
-            stop,
-            conf.orchestrator.retry_seconds,
-            common.now,
-        )
-        oslo_service.launch(conf, processor, workers=1, restart_method="mutate").wait()
-    return 0
+    slot = board.slots[index]
+    pulse = worker.Pulse(slot, stop, report)
+    around = Surroundings(common.now, pulse.report, pulse.going_on, random.random)
+
+    def give_up(code: int) -> None:
+        board.exit_code = code
+        os.kill(os.getppid(), signal.SIGTERM)
+
+    def reread() -> Settings:
+        _load(argv, logs=False)  # raises with every mistake, before anything is changed
+        conf.mutate_config_files()
+        return composition.read_settings(conf, concurrency.side_by_side)
+
+    rating = worker.Worker(
+        composition.build(
+            conf, storage, around, concurrency.side_by_side, Share(index, len(board.slots))
+        ),
+        composition.build_calendar(conf),
+        composition.build_backoff(conf),
+        stop,
+        slot,
+        give_up,
+        common.now,
+        random.random,
+    )
+    name = f"worker {index + 1} of {len(board.slots)}"
+    return service.Processor(rating, stop, slot, reread, name)

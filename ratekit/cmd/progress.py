@@ -1,4 +1,4 @@
-"""How a pass is shown: a bar on a terminal, a log line a batch elsewhere."""
+"""How a cycle is shown: a bar on a terminal, a log line a batch elsewhere."""
 
 from __future__ import annotations
 
@@ -12,21 +12,24 @@ from typing import Any
 from tqdm import tqdm
 from tqdm.contrib import logging as tqdm_logging
 
-from ratekit.orchestrator import Progress
+from ratekit.cycle import Progress
 
 LOG = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def shown() -> Iterator[Callable[[Progress], None]]:
-    """Yield what is to be told of each batch."""
-    if not _drawable():
+def shown(bar: bool = True) -> Iterator[Callable[[Progress], None]]:
+    """Yield what is to be told of each batch.
+
+    :param bar: draw one where there is a terminal; several processes would draw over each other
+    """
+    if not bar or not _drawable():
         yield log_line
         return
-    bar = Bar()
+    drawn = Bar()
     with tqdm_logging.logging_redirect_tqdm():
-        yield bar
-    bar.close()
+        yield drawn
+    drawn.close()
 
 
 def _drawable() -> bool:

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
-from oslo_config import cfg
+from oslo_config import cfg, types
 
 GROUP = "collect"
+
+
+class Start(types.String):
+    """``month``, ``now`` or an ISO 8601 date or time."""
+
+    def __call__(self, value: Any) -> str:
+        """Return ``value``.
+
+        :raises ValueError: it is neither
+        """
+        if value not in ("month", "now"):
+            datetime.datetime.fromisoformat(value)
+        return str(value)
+
 
 OPTS = [
     cfg.StrOpt(
@@ -18,6 +33,9 @@ OPTS = [
         "period",
         default=3600,
         min=60,
+        # A month: longer ones overflow the calendar at some point.
+        max=2_678_400,
+        metavar="SECONDS",
         help="Length of a rated period in seconds. Periods begin at multiples of it since "
         "the epoch, UTC. Prices are per period: changing it changes what prices mean.",
     ),
@@ -31,17 +49,20 @@ OPTS = [
     ),
     cfg.StrOpt(
         "metrics_conf",
+        mutable=True,
         default="/etc/ratekit/metrics.yml",
-        help="Path of the file that names the metrics to rate.",
+        help="Path of the file that names the metrics to rate; re-read at SIGHUP.",
     ),
     cfg.StrOpt(
         "scope_key",
         default="project_id",
         help="Attribute of metered resources that tells who is billed.",
     ),
-    cfg.StrOpt(
+    cfg.Opt(
         "start",
+        type=Start(),
         default="month",
+        metavar="month, now or an ISO 8601 date",
         help="Where a scope that was never rated starts: 'month' (begin of this month, UTC), "
         "'now', or an ISO 8601 date; rounded down to a period.",
     ),

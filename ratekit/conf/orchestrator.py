@@ -10,7 +10,16 @@ GROUP = "orchestrator"
 
 OPTS = [
     cfg.IntOpt(
+        "max_workers",
+        default=1,
+        min=1,
+        max=1000,
+        help="Processes that share the scopes among them. One process is enough for one Gnocchi "
+        "API process; SQLite allows one only.",
+    ),
+    cfg.IntOpt(
         "max_threads",
+        mutable=True,
         default=16,
         min=1,
         max=1000,
@@ -18,13 +27,27 @@ OPTS = [
     ),
     cfg.FloatOpt(
         "batch_seconds",
+        mutable=True,
         default=20.0,
         min=0.1,
+        max=3600.0,
+        metavar="SECONDS",
         help="How long collecting one batch should take, in seconds; batches grow and shrink "
         "to meet it.",
     ),
+    cfg.FloatOpt(
+        "batch_timeout",
+        mutable=True,
+        default=300.0,
+        min=1.0,
+        max=3600.0,
+        metavar="SECONDS",
+        help="Seconds after which collecting a batch is given up, whatever it waits for; it is "
+        "tried again in smaller parts.",
+    ),
     cfg.IntOpt(
         "batch_frames",
+        mutable=True,
         default=100_000,
         min=1,
         help="How many frames one batch should hold at most. Memory grows with it, by about "
@@ -32,10 +55,23 @@ OPTS = [
     ),
     cfg.FloatOpt(
         "retry_seconds",
+        mutable=True,
         default=30.0,
         min=1.0,
+        max=86400.0,
+        metavar="SECONDS",
         help="How long a scope rests after its first failure, in seconds; the rest doubles "
-        "with each further failure, up to one collect period.",
+        "with each further failure, up to max_retry_seconds.",
+    ),
+    cfg.FloatOpt(
+        "max_retry_seconds",
+        mutable=True,
+        default=900.0,
+        min=1.0,
+        max=86400.0,
+        metavar="SECONDS",
+        help="How long a scope rests at most after a failure, in seconds; never longer than a "
+        "collect period. Chance adds up to a quarter.",
     ),
 ]
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import datetime
-import os
 import pathlib
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,8 +13,9 @@ import sqlalchemy as sa
 
 from ratekit import composition, concurrency, hashmap_admin, rules_file
 from ratekit.cmd import common
+from ratekit.cycle import Outcome, Surroundings
 from ratekit.domain.reports import FrameRow, Selection
-from ratekit.orchestrator import Orchestrator, Outcome
+from ratekit.orchestrator import Orchestrator
 from ratekit.storage import migrate
 from tests import stack
 
@@ -49,23 +49,25 @@ class Office:
         hashmap_admin.carry_out(self.storage.rules, plan, common.now())
 
     def rate(self, at: datetime.datetime | None = None) -> Outcome:
-        """Run one pass as if it were ``at``; by default long after the last measure.
+        """Run one cycle as if it were ``at``; by default long after the last measure.
 
-        One processor does all of an office's passes, as a daemon does.
+        One processor does all of an office's cycles, as a daemon does.
         """
         self._now = at or self.plan.end + datetime.timedelta(hours=10)
         if self._orchestrator is None:
-            self._orchestrator = composition.build(
-                self.conf,
-                concurrency.side_by_side,
-                report=lambda _: None,
-                stopping=lambda: False,
+            around = Surroundings(
                 clock=lambda: self._now,
+                report=lambda _: None,
+                going_on=lambda: True,
+                chance=lambda: 0.5,
             )
-        return self._orchestrator.run_pass()
+            self._orchestrator = composition.build(
+                self.conf, self.storage, around, concurrency.side_by_side
+            )
+        return self._orchestrator.run_cycle()
 
     def configure(self, group: str, **options: Any) -> None:
-        """Set options before the first pass."""
+        """Set options before the first cycle."""
         for name, value in options.items():
             self.conf.set_override(name, value, group=group)
 
@@ -77,20 +79,6 @@ class Office:
         """Names of the projects that have frames."""
         names = {id_: name for name, id_ in self.cloud.project_ids.items()}
         return {names[frame.scope] for frame in self.frames()}
-
-
-@pytest.fixture(scope="session")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stack.Stack]:
-    """The stack at its default size; RATEKIT_TEST_STACK names the folder of a running one."""
-    running = os.environ.get("RATEKIT_TEST_STACK")
-    if running:
-        yield stack.running(pathlib.Path(running))
-        return
-    folder = tmp_path_factory.mktemp("cloud")
-    try:
-        yield stack.up(folder)
-    finally:
-        stack.down(folder)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -1,0 +1,145 @@
+"""A worker: the loop around the orchestrator."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+from collections.abc import Callable
+
+from ratekit import concurrency, errors
+from ratekit.board import Slot
+from ratekit.cycle import Clock, Outcome, Progress
+from ratekit.domain.backoff import Backoff
+from ratekit.domain.due import Calendar
+from ratekit.orchestrator import Orchestrator
+from ratekit.rater import Settings
+
+LOG = logging.getLogger(__name__)
+
+#: Seconds to wait past the instant at which a period becomes due, so that clocks that
+#: differ a little agree that it is.
+_MARGIN = 1.0
+#: Seconds to wait between two signs of life.
+_NAP = 1.0
+
+
+class Pulse:
+    """Puts what a cycle tells on the board.
+
+    :param report: is told as well
+    """
+
+    def __init__(
+        self, slot: Slot, stop: concurrency.StopEvent, report: Callable[[Progress], None]
+    ) -> None:
+        self._slot = slot
+        self._stop = stop
+        self._report = report
+
+    def report(self, progress: Progress) -> None:
+        """Count a batch."""
+        self._slot.pulse()
+        self._slot.add("frames", progress.frames)
+        self._slot.tell(scopes_left=progress.scopes_left)
+        self._report(progress)
+
+    def going_on(self) -> bool:
+        """Tell whether there is to be another batch."""
+        self._slot.pulse()
+        return not self._stop.is_set()
+
+
+class Worker:
+    """Runs a cycle whenever a period becomes due or a scope has rested, until it is told to stop.
+
+    :param stop: ends the loop, and the orchestrator's cycle
+    :param slot: where others see how it gets on
+    :param give_up: is called when nothing may be written any more, with the exit code
+    """
+
+    def __init__(
+        self,
+        orchestrator: Orchestrator,
+        calendar: Calendar,
+        backoff: Backoff,
+        stop: concurrency.StopEvent,
+        slot: Slot,
+        give_up: Callable[[int], None],
+        clock: Clock,
+        chance: Callable[[], float],
+    ) -> None:
+        self._orchestrator = orchestrator
+        self._calendar = calendar
+        self._backoff = backoff
+        self._stop = stop
+        self._slot = slot
+        self._give_up = give_up
+        self._clock = clock
+        self._chance = chance
+        self._failures = 0
+
+    def adopt(self, settings: Settings) -> None:
+        """Work by other settings from the next batch on."""
+        self._backoff = settings.backoff
+        self._orchestrator.adopt(settings)
+
+    def run(self) -> None:
+        """Rate what is due, wait for more, and so on."""
+        while not self._stop.is_set():
+            self._slot.tell(next_cycle=0)
+            self._slot.pulse()
+            pause = self._cycle()
+            self._slot.tell(next_cycle=self._clock().timestamp() + pause)
+            self._rest(pause)
+
+    def _rest(self, seconds: float) -> None:
+        """Wait in short pieces, since waiting is getting on as well."""
+        ends = self._clock() + datetime.timedelta(seconds=seconds)
+        while not self._stop.is_set() and (left := (ends - self._clock()).total_seconds()) > 0:
+            self._slot.pulse()
+            self._stop.wait(min(left, _NAP))
+
+    def _cycle(self) -> float:
+        """Run one cycle; seconds to wait before the next."""
+        begun = self._clock()
+        failure: Exception | None = None
+        try:
+            outcome = self._orchestrator.run_cycle()
+        except Exception as error:  # noqa: BLE001 - the daemon goes on whatever happens
+            failure = error
+        if failure is None:
+            self._failures = 0
+            self._slot.tell(failed=outcome.failed)
+            return self._pause(begun, outcome)
+        # Outside of any ``except``, since oslo.log would add the error to the line once more.
+        return self._explain(failure)
+
+    def _explain(self, failure: Exception) -> float:
+        """Say what happens after a cycle that failed as a whole; seconds to wait."""
+        if isinstance(failure, errors.Outdated):
+            LOG.error("nothing more is rated: %s", failure)
+            self._stop.set()
+            self._give_up(2)
+            return 0.0
+        after = failure.after if isinstance(failure, errors.TryLater) else None
+        rest = self._backoff.rest(self._failures, self._chance(), after).total_seconds()
+        self._failures += 1
+        match failure:
+            case errors.TryLater():
+                LOG.warning("the cycle ended, trying again in %.0f s: %s", rest, failure)
+            case errors.OperatorError():
+                LOG.error("the cycle ended, trying again in %.0f s: %s", rest, failure)
+            case _:
+                LOG.error("a cycle failed in a way nobody planned for", exc_info=failure)
+        return rest
+
+    def _pause(self, begun: datetime.datetime, outcome: Outcome) -> float:
+        ended = self._clock()
+        if outcome.lost or self._calendar.due_until(ended) > self._calendar.due_until(begun):
+            return _MARGIN  # somebody moved a state, or it was a long catch-up: look again
+        pause = (self._calendar.next_due(ended) - ended).total_seconds() + _MARGIN
+        if outcome.retry_at is None:
+            return pause
+        # Scopes that come to the end of their rest one by one are tried together.
+        rest = max((outcome.retry_at - ended).total_seconds(), self._backoff.first.total_seconds())
+        return min(pause, rest)

@@ -1,0 +1,166 @@
+"""A worker's loop: when it rates, how long it rests, how it ends."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+
+import pytest
+
+from ratekit import errors
+from ratekit.board import Board
+from ratekit.cycle import Outcome
+from ratekit.domain.backoff import Backoff
+from ratekit.domain.due import Calendar
+from ratekit.worker import Worker
+
+SECOND = datetime.timedelta(seconds=1)
+MINUTE = datetime.timedelta(minutes=1)
+HOUR = datetime.timedelta(hours=1)
+NOON = datetime.datetime(2026, 11, 23, 12, tzinfo=datetime.UTC)
+
+
+class Day:
+    """A clock that is set, and a stop event whose waiting moves it.
+
+    :param hours: after which the loop is told to stop
+    """
+
+    def __init__(self, hours: float, now: datetime.datetime = NOON) -> None:
+        self.now = now
+        self._end = now + hours * HOUR
+
+    def clock(self) -> datetime.datetime:
+        return self.now
+
+    def set(self) -> None:
+        self._end = self.now
+
+    def is_set(self) -> bool:
+        return self.now >= self._end
+
+    def wait(self, seconds: float) -> bool:
+        self.now += datetime.timedelta(seconds=seconds)
+        return self.is_set()
+
+
+class Cycles:
+    """Stands for an orchestrator: each cycle does the next thing of a list, the last for ever."""
+
+    def __init__(self, day: Day, *deeds: Callable[[], Outcome]) -> None:
+        self._day = day
+        self._deeds = list(deeds)
+        self.begun: list[datetime.datetime] = []
+
+    def run_cycle(self, patient: bool = True) -> Outcome:
+        assert patient
+        self.begun.append(self._day.now)
+        return self._deeds.pop(0)() if len(self._deeds) > 1 else self._deeds[0]()
+
+    def pauses(self) -> list[float]:
+        """Seconds from one cycle to the next."""
+        return [
+            (one - other) / SECOND for other, one in zip(self.begun, self.begun[1:], strict=False)
+        ]
+
+
+def run(day: Day, *deeds: Callable[[], Outcome], given_up: list[int] | None = None) -> Cycles:
+    cycles = Cycles(day, *deeds)
+    Worker(
+        cycles,  # type: ignore[arg-type]
+        Calendar(HOUR, wait_periods=2),
+        Backoff(30 * SECOND, 900 * SECOND),
+        day,  # type: ignore[arg-type]
+        Board(1).slots[0],
+        ([] if given_up is None else given_up).append,
+        day.clock,
+        chance=lambda: 0.0,
+    ).run()
+    return cycles
+
+
+def failing(error: Exception) -> Callable[[], Outcome]:
+    def deed() -> Outcome:
+        raise error
+
+    return deed
+
+
+def test_it_rests_until_just_after_the_next_period_becomes_due() -> None:
+    day = Day(hours=2.5, now=NOON + 20 * MINUTE)
+    cycles = run(day, Outcome)
+    assert cycles.begun == [
+        NOON + 20 * MINUTE,
+        NOON + HOUR + SECOND,
+        NOON + 2 * HOUR + SECOND,
+    ]
+
+
+def test_a_catch_up_during_which_more_became_due_goes_on_at_once() -> None:
+    day = Day(hours=1.5, now=NOON + 20 * MINUTE)
+
+    def long_cycle() -> Outcome:
+        day.now += HOUR
+        return Outcome(frames=1, periods=1)
+
+    assert run(day, long_cycle, Outcome).pauses() == [3601.0]
+
+
+def test_after_somebody_else_rated_some_scopes_it_looks_again_at_once() -> None:
+    assert run(Day(hours=0.5), lambda: Outcome(lost=1), Outcome).pauses() == [1.0]
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [
+        failing(errors.TryLater("Keystone does not answer")),
+        failing(errors.OperatorError("Keystone refused")),
+        failing(ZeroDivisionError("a bug")),
+    ],
+)
+def test_cycles_that_fail_as_a_whole_are_tried_again_ever_more_rarely(
+    deed: Callable[[], Outcome],
+) -> None:
+    assert run(Day(hours=0.8), deed).pauses() == [30, 60, 120, 240, 480, 900, 900]
+
+
+def test_a_cycle_that_goes_well_makes_the_next_rest_short_again() -> None:
+    down = failing(errors.TryLater("Keystone does not answer"))
+    cycles = run(Day(hours=1.05, now=NOON), down, down, Outcome, down)
+    assert cycles.pauses()[:4] == [30, 60, 3600 - 90 + 1, 30]
+
+
+def test_a_back_end_that_asks_for_a_rest_gets_it() -> None:
+    asks = failing(errors.TryLater("Keystone answered 503", after=444))
+    assert run(Day(hours=0.2), asks, Outcome).pauses() == [444]
+
+
+def test_scopes_that_rest_are_tried_when_the_first_has_rested() -> None:
+    day = Day(hours=0.5)
+    cycles = run(day, lambda: Outcome(failed=2, retry_at=day.now + 7 * MINUTE), Outcome)
+    assert cycles.pauses() == [7 * 60]
+
+
+def test_scopes_whose_rests_end_one_by_one_are_tried_together() -> None:
+    day = Day(hours=0.02)
+    cycles = run(day, lambda: Outcome(failed=2, retry_at=day.now + SECOND))
+    assert cycles.pauses() == [30, 30]
+
+
+def test_it_does_not_rest_past_the_next_period_for_those_that_failed() -> None:
+    day = Day(hours=0.1, now=NOON + 59 * MINUTE)
+    cycles = run(day, lambda: Outcome(failed=1, retry_at=day.now + 14 * MINUTE), Outcome)
+    assert cycles.pauses() == [61]
+
+
+def test_it_does_nothing_once_it_is_stopped() -> None:
+    assert run(Day(hours=0), Outcome).begun == []
+
+
+def test_a_database_that_was_migrated_ends_the_loop_and_the_daemon() -> None:
+    given_up: list[int] = []
+    day = Day(hours=5)
+    cycles = run(day, failing(errors.Outdated("revision 0009")), given_up=given_up)
+    assert given_up == [2]
+    assert len(cycles.begun) == 1
+    assert day.now == NOON
