@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with common.readable():
             files = [f"--config-file={path}" for path in arguments.config_file]
-            url = common.load_conf(PROG, files).database.connection
+            url = common.load_conf(PROG, files, rates=False).database.connection
             return _upgrade(url) if arguments.action == "upgrade" else _look(url, arguments.action)
     except errors.RatekitError as error:
         return common.complain(PROG, error)
@@ -88,4 +88,9 @@ def _look(url: str, action: str) -> int:
 
 
 def _shown(revision: str | None) -> str:
-    return "no tables" if revision is None else f"revision {revision}"
+    if revision is None:
+        return "no tables"
+    before, arrow, after = revision.partition(">")
+    if arrow:
+        return f"an unfinished migration from {_shown(before or None)} to {_shown(after or None)}"
+    return f"revision {revision}"

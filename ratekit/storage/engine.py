@@ -3,37 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy import event, exc, pool
+from sqlalchemy import exc
 
 from ratekit import errors
-from ratekit.storage.dialects import TextSum
-from ratekit.storage.failures import explained
+from ratekit.storage import mysql, postgresql, revision, sqlite
+from ratekit.storage.failures import Unknown, explained
+from ratekit.storage.limits import Engines
 
-#: Seconds to wait for another writer of the SQLite file: longer than a large batch takes.
-BUSY_SECONDS = 30
-#: KiB of the SQLite file kept in memory: a batch's pages, so that inserts do not re-read them.
-CACHE_KIB = 64000
-#: Seconds to wait for PostgreSQL to take a connection.
-CONNECT_SECONDS = 10
-#: Seconds to wait for another transaction's row locks: a few batches.
-LOCK_SECONDS = 30
-#: Seconds that one statement may take: reports over years of frames need minutes.
-STATEMENT_SECONDS = 600
 #: Values in one IN list; SQLite takes 32,766 a statement, PostgreSQL 65,535.
 SLICE = 5000
 
-# libpq's own: a server that vanished is noticed in about a minute.
-_KEEPALIVE = {
-    "keepalives_idle": 30,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 60000,
-}
+#: What an operator has to install for a database that needs more than ratekit alone.
+_EXTRAS = {"postgresql": "postgresql", "mysql": "mysql"}
 
 T = TypeVar("T")
 
@@ -51,20 +38,29 @@ def parse(url: str) -> sa.URL:
     """
     try:
         parsed = sa.make_url(url)
-    except exc.ArgumentError:
+    except (exc.ArgumentError, ValueError):
         raise errors.OperatorError(
             "[database] connection is no URL such as sqlite:////var/lib/ratekit/ratekit.sqlite"
         ) from None
     match parsed.get_backend_name():
         case "postgresql":
             return parsed.set(drivername="postgresql+psycopg")
+        case "mysql" | "mariadb" if parsed.database:
+            # One name for both: the driver finds out which of them answers.
+            return parsed.set(drivername="mysql+pymysql")
+        case "mysql" | "mariadb":
+            raise errors.OperatorError(
+                "[database] connection: a MariaDB or MySQL URL names a database: "
+                "mysql://user:password@host/name"
+            )
         case "sqlite" if parsed.database and parsed.database != ":memory:":
             return parsed.set(drivername="sqlite+pysqlite")
         case "sqlite":
             raise errors.OperatorError("[database] connection: an SQLite URL names a file")
         case other:
             raise errors.OperatorError(
-                f"[database] connection: {other!r} is not supported; use sqlite or postgresql"
+                f"[database] connection: {other!r} is not supported; use sqlite, postgresql or "
+                "mysql"
             )
 
 
@@ -75,38 +71,20 @@ class Database:
 
     :param url: SQLAlchemy URL
     :param patient: wait for locks and statements without end, as migrations must
+    :param needs: the revision at which alone this code may write; None: any
+    :ivar place: the URL as given, without password and options
     :raises ratekit.errors.OperatorError: the URL cannot be used
     """
 
-    def __init__(self, url: str, *, patient: bool = False) -> None:
+    def __init__(self, url: str, *, patient: bool = False, needs: str | None = None) -> None:
         parsed = parse(url)
-        backend = parsed.get_backend_name()
-        self.place = parsed.set(drivername=backend, query={}).render_as_string(hide_password=True)
-        # Parameters stay out of messages: they are somebody's labels and prices.
-        if backend == "sqlite":
-            self.engine = sa.create_engine(
-                parsed,
-                hide_parameters=True,
-                # The driver would begin transactions by its own ideas.
-                connect_args={"isolation_level": None, **_unsaid(parsed, timeout=BUSY_SECONDS)},
-            )
-            event.listen(self.engine, "connect", _prepare_sqlite)
-            event.listen(self.engine, "begin", _begin_sqlite)
-            self._writer = self.engine.execution_options(writes=True)
-            self._reader = self.engine
-        else:
-            self.engine = sa.create_engine(
-                parsed,
-                hide_parameters=True,
-                pool_pre_ping=True,
-                poolclass=pool.NullPool if patient else pool.QueuePool,
-                connect_args=_unsaid(parsed, **_postgresql_limits(patient)),
-            )
-            self._writer = self.engine.execution_options(isolation_level="READ COMMITTED")
-            # Reports and rules are read with several statements that must agree.
-            self._reader = self.engine.execution_options(
-                isolation_level="REPEATABLE READ", postgresql_readonly=True
-            )
+        self._given = sa.make_url(url)
+        shown = self._given.set(drivername=self._given.get_backend_name(), query={})
+        self.place = shown.render_as_string(hide_password=True)
+        self._engines = _engines(parsed, self.place, patient)
+        self._needs = needs
+        self.engine = self._engines.reader
+        self._dbapi: Any = self.engine.dialect.dbapi
         # A storage has no end that anybody announces: connections go with its last part.
         weakref.finalize(self, self.engine.dispose)
 
@@ -117,8 +95,9 @@ class Database:
         :raises ratekit.errors.TryLater: the database did not answer
         :raises ratekit.errors.OperatorError: it refuses, and will again
         """
-        with explained(self.place, self.engine.dialect.dbapi), self._reader.begin() as connection:
-            yield connection
+        with self._begun(self._engines.reader) as transaction:
+            yield transaction.connection
+            transaction.rollback()
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sa.Connection]:
@@ -126,50 +105,91 @@ class Database:
 
         On SQLite it waits here until it is the only writer.
 
-        :raises ratekit.errors.TryLater: the database did not answer
-        :raises ratekit.errors.OperatorError: it refuses, and will again
+        :raises ratekit.storage.failures.Unknown: the database did not answer to COMMIT:
+            all was written, or nothing
+        :raises ratekit.errors.TryLater: the database did not answer; nothing was written
+        :raises ratekit.errors.Outdated: it is no longer at the revision that this code needs;
+            nothing was written
+        :raises ratekit.errors.OperatorError: it refuses, and will again; nothing was written
         """
-        with explained(self.place, self.engine.dialect.dbapi), self._writer.begin() as connection:
-            yield connection
+        with self._begun(self._engines.writer) as transaction:
+            if self._needs is not None:
+                revision.require(transaction.connection, self._needs, self.place)
+            yield transaction.connection
+            try:
+                transaction.commit()
+            except (exc.DBAPIError, self._dbapi.Error) as error:
+                raise Unknown(
+                    f"{self.place}: no answer to COMMIT, so it is not known whether the changes "
+                    "were written"
+                ) from error
 
     def close(self) -> None:
         """Close all connections that are not in use."""
         self.engine.dispose()
 
+    @contextlib.contextmanager
+    def _connected(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+        """Take a connection out of the pool, and explain what goes wrong until it is back."""
+        with contextlib.ExitStack() as stack:
+            # As long as there is no connection, the place may be what is wrong.
+            with explained(f"[database] connection {self.place}", self._dbapi):
+                if engine.dialect.name == "sqlite":
+                    sqlite.is_there(engine.url)
+                try:
+                    connection = stack.enter_context(engine.connect())
+                except TypeError as error:
+                    # From the driver, which got the options of the URL as they are.
+                    raise errors.OperatorError(
+                        f"[database] connection {self.place}: an option cannot be used: {error}"
+                    ) from error
+            with explained(self.place, self._dbapi):
+                yield connection
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    connection.create_aggregate("exact_sum", 1, TextSum)
-    for pragma in (
-        "foreign_keys=ON",
-        "journal_mode=WAL",
-        # With WAL a power cut may take the last commits whole, state and frames together:
-        # they are rated again.
-        "synchronous=NORMAL",
-        f"cache_size=-{CACHE_KIB}",
-    ):
-        connection.execute(f"PRAGMA {pragma}").close()
+    @contextlib.contextmanager
+    def _begun(self, engine: sa.Engine) -> Iterator[sa.RootTransaction]:
+        """Begin a transaction, and roll it back if anything is raised."""
+        with self._connected(engine) as connection:
+            try:
+                yield connection.begin()
+            except BaseException as error:
+                if not self._rolled_back(connection, error):
+                    connection.invalidate()
+                raise
+
+    def _rolled_back(self, connection: sa.Connection, error: BaseException) -> bool:
+        """Roll back after ``error``, if the connection is still good for that."""
+        # What ends a green thread may have come in the middle of an answer.
+        if not isinstance(error, Exception | GeneratorExit):
+            return False
+        try:
+            connection.rollback()
+        except (exc.DBAPIError, self._dbapi.Error):
+            return False
+        return True
 
 
-def _begin_sqlite(connection: sa.Connection) -> None:
-    # A writer that began as a reader could not wait for another: SQLite would fail at once.
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _postgresql_limits(patient: bool) -> dict[str, Any]:
-    """Return what bounds every wait."""
-    milliseconds = {
-        "lock_timeout": LOCK_SECONDS * 1000,
-        "statement_timeout": STATEMENT_SECONDS * 1000,
-        # A process that was stopped in a transaction may not lock others out for ever.
-        "idle_in_transaction_session_timeout": STATEMENT_SECONDS * 1000,
-    }
-    limits: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS, **_KEEPALIVE}
-    if not patient:
-        limits["options"] = " ".join(f"-c {name}={value}" for name, value in milliseconds.items())
-    return limits
-
-
-def _unsaid(url: sa.URL, **arguments: Any) -> dict[str, Any]:
-    """Return ``arguments`` less those that the operator's URL gives itself."""
-    return {name: value for name, value in arguments.items() if name not in url.query}
+def _engines(url: sa.URL, place: str, patient: bool) -> Engines:
+    """:raises ratekit.errors.OperatorError: a driver is missing, or an option is none."""
+    backend = url.get_backend_name()
+    try:
+        # SQLAlchemy ignores some options that it does not know, with a warning.
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", exc.SAWarning)
+            match backend:
+                case "sqlite":
+                    return sqlite.connect(url)
+                case "postgresql":
+                    return postgresql.connect(url, patient)
+                case _:
+                    return mysql.connect(url, patient)
+    except ModuleNotFoundError as error:
+        raise errors.OperatorError(
+            f"[database] connection {place}: its driver is not installed ({error.name}): "
+            f"pip install 'ratekit[{_EXTRAS.get(backend, backend)}]'"
+        ) from error
+    except (exc.ArgumentError, exc.SAWarning, TypeError, ValueError) as error:
+        (line, *_) = str(error).splitlines()
+        raise errors.OperatorError(
+            f"[database] connection {place}: an option cannot be used: {line}"
+        ) from error

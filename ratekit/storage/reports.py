@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -37,6 +37,10 @@ class SqlReports(Reports):
             SCOPES.c.failures,
             SCOPES.c.last_error,
             SCOPES.c.retry_at,
+            SCOPES.c.last_seen,
+            SCOPES.c.fetcher,
+            SCOPES.c.collector,
+            SCOPES.c.deactivated_at,
         ).where(SCOPES.c.scope_key == self._scope_key)
         with self._database.reading() as connection:
             rows = [StateRow(*row) for row in connection.execute(query)]
@@ -53,6 +57,21 @@ class SqlReports(Reports):
         """
         with self._database.reading() as connection:
             return summarize(connection, self._scope_key, selection, groupby, zone)
+
+    def labels(self) -> Mapping[str, Collection[str]]:
+        """Return the metrics that were ever rated, by public name, and the labels they had."""
+        query = sa.select(
+            DESCRIPTORS.c.metric, DESCRIPTORS.c.groupby, DESCRIPTORS.c.metadata
+        ).distinct()
+        found: dict[str, set[str]] = {}
+        with (
+            self._database.reading() as connection,
+            connection.execute(query, execution_options=selecting.STREAMED) as rows,
+        ):
+            for row in rows:
+                own = found.setdefault(row.metric, set())
+                own.update(labels(row.groupby), labels(row.metadata))
+        return found
 
     def frames(self, selection: Selection, limit: int | None = None) -> Iterator[FrameRow]:
         """Yield frames by begin, scope, metric and labels, from one snapshot.

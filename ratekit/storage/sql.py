@@ -10,6 +10,7 @@ from ratekit.storage.engine import Database
 from ratekit.storage.ledger import SqlLedger
 from ratekit.storage.reports import SqlReports
 from ratekit.storage.rules import SqlRules
+from ratekit.storage.scope_admin import SqlScopeAdmin
 from ratekit.storage.states import Origin
 
 
@@ -42,11 +43,14 @@ def open_storage(url: str, *, scope_key: str, fetcher: str, collector: str) -> S
     :raises ratekit.errors.OperatorError: the database cannot be used as it is
     :raises ratekit.errors.TryLater: it did not answer
     """
-    database = Database(url)
+    database = Database(url, needs=migrate.head())
     migrate.require_head(database)
     origin = Origin(scope_key=scope_key, fetcher=fetcher, collector=collector)
     return Storage(
         ledger=SqlLedger(database, origin),
         rules=SqlRules(database),
         reports=SqlReports(database, scope_key),
+        # SQLite has one writer at a time; a second process would only wait for the first.
+        processes=1 if database.engine.dialect.name == "sqlite" else None,
+        scopes=SqlScopeAdmin(database, scope_key),
     )

@@ -23,6 +23,13 @@ DIGITS = 65
 #: 3,072 bytes that a key has on MySQL, four bytes a letter.
 WORD = 255
 
+#: What each table says for itself on MariaDB and MySQL, whatever the server's defaults are.
+TABLE: dict[str, Any] = {
+    "mysql_engine": "InnoDB",
+    "mysql_charset": "utf8mb4",
+    "mysql_collate": "utf8mb4_bin",
+}
+
 # Quantizing in this context fails exactly when a DECIMAL(65, n) could not hold the value.
 _WIDTH = decimal.Context(
     prec=DIGITS,
@@ -87,7 +94,8 @@ class Exact(TypeDecorator[Decimal]):
                 f"{value} cannot be stored: at most {DIGITS - self.places} digits before the "
                 f"point and {self.places} after it"
             )
-        return format(value, "f") if dialect.name == "sqlite" else value
+        # MySQL would take a literal with an exponent for a binary float.
+        return value if dialect.name == "postgresql" else format(value, "f")
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
         """Return the decimal without zeros at its end."""
@@ -138,7 +146,7 @@ class Word(TypeDecorator[str]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Choose the column's type."""
         if dialect.name in ("mysql", "mariadb"):
-            return dialect.type_descriptor(mysql.VARCHAR(WORD, collation="utf8mb4_bin"))
+            return dialect.type_descriptor(mysql.VARCHAR(WORD, collation=word_collation(dialect)))
         if dialect.name == "postgresql":
             return dialect.type_descriptor(postgresql.VARCHAR(WORD, collation="C"))
         return dialect.type_descriptor(sa.String(WORD))
@@ -148,6 +156,24 @@ class Word(TypeDecorator[str]):
         if value is not None:
             require_word(value)
         return value
+
+
+def word_collation(dialect: Dialect) -> str:
+    """Return the collation of MariaDB or MySQL that tells all texts apart.
+
+    Under ``utf8mb4_bin`` blanks at the end of a text do not count; the collations that
+    count them go by another name on each of the two.
+    """
+    return "utf8mb4_nopad_bin" if getattr(dialect, "is_mariadb", False) else "utf8mb4_0900_bin"
+
+
+def fits_word(value: str) -> bool:
+    """Tell whether every database takes ``value`` for a :class:`Word`."""
+    return (
+        len(value) <= WORD
+        and "\x00" not in value
+        and not any("\ud800" <= letter <= "\udfff" for letter in value)
+    )
 
 
 def require_word(value: str) -> None:

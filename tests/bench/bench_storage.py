@@ -2,15 +2,15 @@
 
     python -m tests.bench.bench_storage [URL ...]
 
-Without URLs: a temporary SQLite file, and the PostgreSQL of RATEKIT_TEST_POSTGRESQL if that
-is set. Tables are created where they are missing; scopes are new ones on each run.
+Without URLs: each of tests.databases. Tables are created where they are missing; scopes are
+new ones on each run.
 """
 
 from __future__ import annotations
 
 import datetime
 import functools
-import os
+import pathlib
 import sys
 import tempfile
 import time
@@ -26,6 +26,7 @@ from ratekit.interfaces import RatedBatch, Storage
 from ratekit.storage import migrate
 from ratekit.storage.engine import parse
 from ratekit.storage.sql import open_storage
+from tests.databases import BACKENDS, new_database
 
 BEGIN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 HOUR = datetime.timedelta(hours=1)
@@ -36,10 +37,12 @@ METRICS = ("instance", "volume.size", "cpu")
 
 def main(urls: list[str]) -> None:
     """Print figures for each database."""
+    for url in urls:
+        measure(url)
     with tempfile.TemporaryDirectory() as folder:
-        url = os.environ.get("RATEKIT_TEST_POSTGRESQL")
-        for one in urls or [f"sqlite:///{folder}/bench.sqlite", *([url] if url else [])]:
-            measure(one)
+        for backend in () if urls else BACKENDS:
+            with new_database(backend, pathlib.Path(folder)) as url:
+                measure(url)
 
 
 def measure(url: str) -> None:

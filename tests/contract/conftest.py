@@ -13,7 +13,7 @@ from ratekit.storage import migrate
 from ratekit.storage.engine import parse
 from ratekit.storage.schema import METADATA, VERSIONS
 from ratekit.storage.sql import open_storage
-from tests.contract.databases import BACKENDS, new_database
+from tests.databases import BACKENDS, new_database
 
 Open = Callable[[], Storage]
 

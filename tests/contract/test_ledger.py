@@ -66,7 +66,7 @@ class TestCommit:
         assert {one.rated_until for one in listed(storage, "a", "b", "c")} == {hour(1)}
 
     def test_an_inactive_scope_loses(self, storage: Storage) -> None:
-        (state,) = listed(storage, "a")
+        (state,) = listed(storage, "a", now=hour(-0.5))
         storage.ledger.observe([], hour(1), START, START)
         done = storage.ledger.commit(batch([state], rated("a", ONE)))
         assert done == Committed(frames=0, lost=(state.scope,))
@@ -250,6 +250,36 @@ class TestCommit:
             (Decimal(0), Decimal("1" * 36 + "." + "0" * 27 + "1")),
         ]
         assert total(storage)[1] == Decimal("1" * 34 + "27." + "0" * 27 + "1")
+
+    def test_numbers_with_an_exponent_stay_exact(self, storage: Storage) -> None:
+        values = [("1E+3", "1E-28"), ("123E-18", "123456789012345678901234567E+10")]
+        work = batch(
+            listed(storage, "a"),
+            *(rated("a", [pair], labels={"id": pair[0]}) for pair in values),
+        )
+        storage.ledger.commit(work)
+        kept = sorted((quantity, price) for _, _, quantity, price in stored(storage))
+        assert kept == sorted((Decimal(quantity), Decimal(price)) for quantity, price in values)
+
+    def test_names_that_differ_in_blanks_at_their_end_are_different(self, storage: Storage) -> None:
+        scopes = ["a", "a ", "A"]
+        names = ["instance", "instance ", "Instance"]
+        work = batch(
+            listed(storage, *scopes),
+            *(
+                rated(scope, ONE, metric=name, unit=unit)
+                for scope in scopes
+                for name in names
+                for unit in ("h", "h ")
+            ),
+        )
+        assert storage.ledger.commit(work).frames == 18
+        rows = storage.reports.summary(Selection(), ("scope", "metric"), datetime.UTC)
+        assert {tuple(one.group.values()): one.points for one in rows} == {
+            (scope, name): 2 for scope in scopes for name in names
+        }
+        for scope in scopes:
+            assert total(storage, scope) == (6, Decimal(3))
 
     def test_a_batch_takes_as_many_statements_for_many_scopes_as_for_few(
         self, storage: Storage

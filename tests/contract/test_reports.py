@@ -57,6 +57,15 @@ def row(
     return SummaryRow(group, points, amount, unit, Decimal(price))  # type: ignore[arg-type]
 
 
+def test_metrics_are_known_with_the_labels_that_they_ever_had(storage: Storage) -> None:
+    assert storage.reports.labels() == {}
+    keep(storage)
+    assert {name: set(own) for name, own in storage.reports.labels().items()} == {
+        "instance": {"flavor", "project_id"},
+        "volume": {"type", "project_id"},
+    }
+
+
 class TestSummary:
     def test_nothing_stored_is_no_row(self, storage: Storage) -> None:
         listed(storage, "a")
@@ -275,5 +284,7 @@ class TestScopes:
         listed(storage, "b", "a", "Z", now=hour(2))
         rows = storage.reports.scopes()
         assert [one.id for one in rows] == ["Z", "a", "b", "gone"]
-        assert rows[3] == StateRow("gone", "name of gone", hour(1), False, 0, None, None)
+        assert rows[3] == StateRow(
+            "gone", "name of gone", hour(1), False, 0, None, None, hour(0.5), "keystone", "gnocchi"
+        )
         assert rows[0].active

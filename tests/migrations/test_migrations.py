@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from ratekit import errors
 from ratekit.interfaces import Storage
@@ -19,7 +16,7 @@ from ratekit.storage import migrate
 from ratekit.storage.engine import Database
 from ratekit.storage.schema import METADATA
 from ratekit.storage.sql import open_storage
-from tests.contract.databases import BACKENDS, new_database
+from tests.databases import new_database
 
 #: Rows that a database may hold at each revision, as SQL of that time.
 ROWS = {
@@ -40,14 +37,9 @@ ROWS = {
         "INSERT INTO hashmap_thresholds VALUES (1, 1, NULL, NULL, 'a', '0.9', 'rate',"
         " '2026-02-01 00:00:00.000000', NULL, '2026-02-01 00:00:00.000000', NULL, '1000')",
     ),
+    "0002": ("UPDATE scopes SET deactivated_at = '2026-03-01 01:45:00.000000'",),
+    "0003": ("INSERT INTO gaps VALUES (1, 1, '2026-03-01 00:30:00.000000', NULL)",),
 }
-
-
-@pytest.fixture(params=BACKENDS)
-def url(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> Iterator[str]:
-    """URL of an empty database."""
-    with new_database(request.param, tmp_path) as found:
-        yield found
 
 
 def reopen(url: str) -> Storage:
@@ -55,25 +47,18 @@ def reopen(url: str) -> Storage:
     return open_storage(url, scope_key="project_id", fetcher="keystone", collector="gnocchi")
 
 
-def move(url: str, revision: str, *, down: bool = False) -> None:
-    """Bring the database to a revision."""
+def move(url: str, revision: str | None) -> None:
+    """Bring the database to a revision, up or down."""
     with Database(url).writing() as connection:
-        config = migrate.configuration(connection)
-        (command.downgrade if down else command.upgrade)(config, revision)
-
-
-def revisions() -> list[str]:
-    """Return all revisions, oldest first."""
-    script = ScriptDirectory.from_config(migrate.configuration())
-    return [one.revision for one in script.walk_revisions()][::-1]
+        migrate.move(connection, revision)
 
 
 def test_there_are_rows_for_every_revision() -> None:
-    assert set(ROWS) == set(revisions())
+    assert set(ROWS) == set(migrate.revisions())
 
 
 def test_data_lives_through_every_revision_up_and_goes_down_again(url: str) -> None:
-    for revision in revisions():
+    for revision in migrate.revisions():
         move(url, revision)
         with Database(url).writing() as connection:
             for statement in ROWS[revision]:
@@ -90,12 +75,12 @@ def test_data_lives_through_every_revision_up_and_goes_down_again(url: str) -> N
             if connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar()
         }
         assert filled == tables
-    for revision in ["base", *revisions()][-2::-1]:
-        move(url, revision, down=True)
+    for earlier in [None, *migrate.revisions()][-2::-1]:
+        move(url, earlier)
     assert migrate.current(url) is None
     with Database(url).reading() as connection:
         assert sa.inspect(connection).get_table_names() == ["alembic_version"]
-    move(url, "head")
+    move(url, migrate.head())
     assert reopen(url).rules.read().version == 0
 
 
@@ -107,10 +92,9 @@ def test_the_code_knows_the_tables_that_migrations_make(url: str) -> None:
 
 
 def test_migrations_make_keys_checks_and_collations_as_the_code_would(
-    url: str, tmp_path: pathlib.Path
+    backend: str, url: str, tmp_path: pathlib.Path
 ) -> None:
     migrate.upgrade(url)
-    backend = sa.make_url(url).get_backend_name()
     with new_database(backend, tmp_path) as other:
         with Database(other).writing() as connection:
             METADATA.create_all(connection)

@@ -8,6 +8,7 @@ import pytest
 
 from ratekit.cmd import dbsync
 from ratekit.storage import migrate
+from ratekit.storage.engine import Database
 
 
 @pytest.fixture
@@ -50,6 +51,24 @@ def test_check_tells_by_its_exit_code_whether_the_database_is_current(
     line = capsys.readouterr().err
     assert line.endswith("has no tables yet: run ratekit-dbsync upgrade\n")
     assert line.count("\n") == 1
+
+
+def test_a_migration_that_has_not_ended_is_told_and_ended_by_upgrade(
+    config: pathlib.Path, database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = migrate.head()
+    with Database(database).writing() as connection:
+        migrate.move(connection, None)
+        connection.exec_driver_sql("INSERT INTO alembic_version VALUES ('>0001')")
+    unfinished = "an unfinished migration from no tables to revision 0001"
+    assert dbsync.main(["version", "--config-file", str(config)]) == 0
+    assert capsys.readouterr().out.startswith(f"database: {unfinished}\n")
+    assert dbsync.main(["check", "--config-file", str(config)]) == 1
+    assert capsys.readouterr().err.endswith("run ratekit-dbsync upgrade again\n")
+    assert dbsync.main(["upgrade", "--config-file", str(config)]) == 0
+    assert (
+        capsys.readouterr().out == f"upgraded the database from {unfinished} to revision {head}\n"
+    )
 
 
 @pytest.mark.parametrize("action", ["upgrade", "version", "check"])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime
 import pathlib
+import signal
 import sqlite3
+import sys
 import threading
 
 import pytest
@@ -23,13 +25,23 @@ class TestUrl:
     def test_postgresql_means_psycopg_3(self, given: str) -> None:
         assert parse(given).render_as_string() == "postgresql+psycopg://u@h/d"
 
-    @pytest.mark.parametrize("given", ["", "ratekit.sqlite", "sqlite://", "sqlite:///:memory:"])
+    @pytest.mark.parametrize(
+        "given",
+        ["mysql://u@h/d", "mariadb://u@h/d", "mysql+pymysql://u@h/d", "mysql+mysqldb://u@h/d"],
+    )
+    def test_mysql_and_mariadb_mean_pymysql(self, given: str) -> None:
+        assert parse(given).render_as_string() == "mysql+pymysql://u@h/d"
+
+    @pytest.mark.parametrize(
+        "given",
+        ["", "ratekit.sqlite", "sqlite://", "sqlite:///:memory:", "mysql://u@h", "mysql://h:x/d"],
+    )
     def test_what_names_no_database_is_refused(self, given: str) -> None:
         with pytest.raises(errors.OperatorError, match=r"\[database\] connection"):
             parse(given)
 
     def test_what_is_not_supported_is_refused(self) -> None:
-        with pytest.raises(errors.OperatorError, match="use sqlite or postgresql"):
+        with pytest.raises(errors.OperatorError, match="use sqlite, postgresql or mysql"):
             parse("oracle://u:secret@h/d")
 
     def test_passwords_are_not_told(self) -> None:
@@ -38,14 +50,34 @@ class TestUrl:
             migrate.current(url)
         assert "secret" not in str(caught.value)
         assert "\n" not in str(caught.value)
-        assert str(caught.value).startswith("postgresql://ratekit:***@127.0.0.1:1/d")
+        line = "[database] connection postgresql://ratekit:***@127.0.0.1:1/d: "
+        assert str(caught.value).startswith(line)
+
+    @pytest.mark.parametrize(
+        "option", ["sqlite:////tmp/x.sqlite?colour=red", "mysql://u@h/d?connect_timeout=soon"]
+    )
+    def test_an_option_that_cannot_be_used_is_told_in_one_line(self, option: str) -> None:
+        with pytest.raises(errors.OperatorError, match="an option cannot be used") as caught:
+            Database(option)
+        assert "\n" not in str(caught.value)
+
+    def test_a_driver_that_is_not_installed_says_what_to_install(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "pymysql", None)
+        with pytest.raises(errors.OperatorError, match=r"pip install 'ratekit\[mysql\]'"):
+            Database("mysql://u@h/d")
 
 
 class TestSqlite:
     def test_a_folder_that_is_missing_is_told_in_one_line(self, tmp_path: pathlib.Path) -> None:
-        with pytest.raises(errors.OperatorError, match="its folder must exist") as caught:
-            migrate.upgrade(f"sqlite:///{tmp_path}/missing/ratekit.sqlite")
-        assert "\n" not in str(caught.value)
+        for work in (migrate.upgrade, migrate.current, migrate.check):
+            with pytest.raises(errors.OperatorError) as caught:
+                work(f"sqlite:///{tmp_path}/missing/ratekit.sqlite")
+            line = str(caught.value)
+            assert line.startswith(f"[database] connection sqlite:///{tmp_path}/missing/")
+            assert f"the folder {tmp_path}/missing does not exist" in line
+            assert "\n" not in line
 
     def test_a_file_that_is_no_database_is_told(self, tmp_path: pathlib.Path) -> None:
         path = tmp_path / "notes.txt"
@@ -79,6 +111,23 @@ class TestSqlite:
         with database.reading() as connection:
             query = connection.exec_driver_sql("SELECT version FROM hashmap_versions")
             assert query.scalar() == 5
+        other.close()
+        database.close()
+
+    def test_signals_are_heard_while_a_writer_waits(self, tmp_path: pathlib.Path) -> None:
+        url = f"sqlite:///{tmp_path}/ratekit.sqlite"
+        migrate.upgrade(url)
+        database = Database(url + "?timeout=2")
+        other = sqlite3.connect(tmp_path / "ratekit.sqlite", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        # Only Python's own code can run what a signal asks for, and so let the writer go on.
+        before = signal.signal(signal.SIGALRM, lambda *_: other.execute("ROLLBACK"))
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        try:
+            with database.writing() as connection:
+                assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+        finally:
+            signal.signal(signal.SIGALRM, before)
         other.close()
         database.close()
 

@@ -28,6 +28,7 @@ def test_a_migrated_database_opens(tmp_path: pathlib.Path) -> None:
     storage = SqlStorage.from_conf(conf)
     assert isinstance(storage, interfaces.Storage)
     assert storage.reports.scopes() == []
+    assert storage.processes == 1
 
 
 def test_a_database_without_tables_says_what_to_run(tmp_path: pathlib.Path) -> None:

@@ -1,0 +1,129 @@
+"""What a process full of green threads does to a database; run by test_green_threads.py.
+
+    python -m tests.contract.green_script QUESTION URL
+
+Prints one word: ``yes``, or what is wrong.
+"""
+
+from __future__ import annotations
+
+# ruff: noqa: E402 -- first of all, as in the processor
+import eventlet
+
+eventlet.monkey_patch()
+
+import contextlib
+import functools
+import sys
+from collections.abc import Callable
+
+from eventlet.support import greenlets as greenlet
+
+from ratekit.interfaces import Storage
+from ratekit.storage.engine import Database
+from ratekit.storage.sql import open_storage
+from tests.contract.given import Breaking, batch, interrupted, listed, rated, stored
+
+SLEEP = {"postgresql": "SELECT pg_sleep(1)", "mysql": "SELECT SLEEP(1)"}
+
+#: Frames of a commit that takes a while.
+MANY = 1000
+
+
+def others_run_while_one_waits(url: str) -> str:
+    """Wait for the database in one green thread, and count in another."""
+    database = Database(url)
+    if database.engine.dialect.name == "sqlite":
+        wait = functools.partial(wait_for_the_file, database)
+    else:
+        wait = functools.partial(wait_for_an_answer, database)
+    waiting = eventlet.spawn(wait)
+    beats = 0
+    while not waiting.dead:
+        eventlet.sleep(0.01)
+        beats += 1
+    waiting.wait()
+    return "yes" if beats > 30 else f"only {beats} beats"
+
+
+def wait_for_an_answer(database: Database) -> None:
+    """Ask a server something that takes a second."""
+    with database.reading() as connection:
+        connection.exec_driver_sql(SLEEP[database.engine.dialect.name]).scalar()
+
+
+def wait_for_the_file(database: Database) -> None:
+    """Want to write while another green thread does."""
+
+    def keep() -> None:
+        with database.writing():
+            eventlet.sleep(1)
+
+    eventlet.spawn(keep)
+    eventlet.sleep(0)
+    with database.writing():
+        pass
+
+
+class Waiting(Breaking):
+    """Points that let other green threads run in the middle of a transaction."""
+
+    def interrupt(self) -> None:
+        """Wait for the other to kill us."""
+        eventlet.sleep(1)
+
+
+def a_killed_one_leaves_nothing(url: str) -> str:
+    """Kill green threads in a statement, between statements, and at every moment of a commit."""
+    storage = open_storage(url, scope_key="project_id", fetcher="static", collector="gnocchi")
+    states = listed(storage, "a", "b")
+    one = rated("a", [("1", "1")])
+    database = Database(url)
+    works: list[Callable[[], object]] = [
+        functools.partial(storage.ledger.commit, batch(states, interrupted(one, Waiting)))
+    ]
+    if database.engine.dialect.name != "sqlite":
+        works.append(functools.partial(wait_for_an_answer, database))
+    if not all(kill(work, 0.1) for work in works):
+        return "a green thread was not killed"
+    if stored(storage):
+        return "frames were left"
+    whole = [rated("b", [("1", "1")], labels={"id": str(number)}) for number in range(MANY)]
+    for number in range(60):
+        commit = functools.partial(storage.ledger.commit, batch(states[1:], *whole))
+        kill(commit, 0.001 * 1.15**number)
+        if frames := len(stored(storage)):
+            return sound(storage, database) if frames == MANY else f"{frames} frames were left"
+    return "no commit came to its end"
+
+
+def kill(work: Callable[[], object], after: float) -> bool:
+    """Kill a green thread; tell whether it had not ended by itself."""
+    running = eventlet.spawn(work)
+    eventlet.sleep(after)
+    early = not running.dead
+    running.kill()
+    with contextlib.suppress(greenlet.GreenletExit):
+        running.wait()
+    return early
+
+
+def sound(storage: Storage, database: Database) -> str:
+    """Look whether connections serve the next."""
+    for _ in range(12):
+        with database.writing() as connection:
+            if connection.exec_driver_sql("SELECT 1").scalar() != 1:
+                return "somebody else's answer"
+    states = listed(storage, "a")
+    done = storage.ledger.commit(batch(states, rated("a", [("1", "1")])))
+    pool = database.engine.pool
+    checked_out = pool.checkedout()  # type: ignore[attr-defined]
+    if checked_out:
+        return f"{checked_out} connections are gone"
+    return "yes" if done.frames == 1 and len(stored(storage)) == MANY + 1 else "frames are missing"
+
+
+if __name__ == "__main__":
+    questions = (others_run_while_one_waits, a_killed_one_leaves_nothing)
+    ask = {question.__name__: question for question in questions}[sys.argv[1]]
+    print(ask(sys.argv[2]))

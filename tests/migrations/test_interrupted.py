@@ -1,0 +1,145 @@
+"""A migration that dies half-way: on MariaDB a part of its changes is there."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import pathlib
+import time
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+
+from ratekit import errors
+from ratekit.storage import migrate
+from ratekit.storage.engine import Database
+from ratekit.storage.sql import open_storage
+from tests.contract.given import START, batch, listed
+from tests.databases import new_database
+from tests.migrations.test_migrations import shape
+
+LAST, BEFORE = migrate.revisions()[-1], migrate.revisions()[-2]
+
+
+@pytest.fixture
+def mariadb(tmp_path: pathlib.Path) -> Iterator[str]:
+    """URL of an empty database that commits each change of a table by itself."""
+    with new_database("mariadb", tmp_path) as found:
+        yield found
+
+
+def change(url: str, statement: str) -> None:
+    """Run a statement behind everybody's back."""
+    database = Database(url)
+    with database.writing() as connection:
+        connection.exec_driver_sql(statement)
+    database.close()
+
+
+def test_a_processor_stops_and_the_next_upgrade_ends_what_a_killed_one_began(mariadb: str) -> None:
+    migrate.upgrade(mariadb)
+    storage = open_storage(mariadb, scope_key="project_id", fetcher="static", collector="gnocchi")
+    states = listed(storage, "a")
+    patient = Database(mariadb, patient=True)
+    with patient.writing() as connection:
+        migrate.move(connection, BEFORE)
+    process = multiprocessing.get_context("spawn").Process(target=migrate.upgrade, args=(mariadb,))
+    reader = Database(mariadb)
+    with reader.reading() as connection:
+        # Who reads a table keeps it from being changed.
+        connection.exec_driver_sql("SELECT count(*) FROM scopes").scalar()
+        process.start()
+        until = time.monotonic() + 30
+        while migrate.current(mariadb) != f"{BEFORE}>{LAST}" and time.monotonic() < until:
+            time.sleep(0.05)
+        process.kill()
+        process.join()
+    with pytest.raises(errors.Outdated, match=f"{BEFORE}>{LAST}"):
+        storage.ledger.commit(batch(states))
+    with pytest.raises(errors.OperatorError, match="run ratekit-dbsync upgrade again") as caught:
+        migrate.check(mariadb)
+    assert "\n" not in str(caught.value)
+    migrate.upgrade(mariadb)
+    migrate.check(mariadb)
+    assert storage.ledger.observe([], START, START, START).states == tuple(states)
+    for database in (patient, reader):
+        database.close()
+
+
+def test_a_migration_can_be_run_again_from_each_of_its_statements(
+    mariadb: str, tmp_path: pathlib.Path
+) -> None:
+    with new_database("mariadb", tmp_path) as other:
+        migrate.upgrade(other)
+        whole = shape(other)
+    database = Database(mariadb, patient=True)
+    stops = 0
+    for number in range(2, 200, 5):
+        with (
+            contextlib.suppress(Stopped),
+            stopped_at(number),
+            database.writing() as connection,
+        ):
+            migrate.move(connection, LAST)
+        if migrate.current(mariadb) == LAST:
+            break
+        stops += 1
+        migrate.upgrade(mariadb)
+        assert shape(mariadb) == whole
+        with database.writing() as connection:
+            migrate.move(connection, None)
+    database.close()
+    assert stops > 3
+
+
+class Stopped(Exception):
+    """The migration was stopped."""
+
+
+@contextlib.contextmanager
+def stopped_at(number: int) -> Iterator[None]:
+    """Fail instead of the statement of this number that changes something."""
+    left = [number]
+
+    def count(*arguments: object) -> None:
+        if not str(arguments[2]).lstrip().startswith(("SELECT", "SHOW", "DESCRIBE")):
+            left[0] -= 1
+            if left[0] == 0:
+                raise Stopped
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", count)
+    try:
+        yield
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", count)
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "postgresql"])
+def test_where_changes_are_one_transaction_nothing_remains(url: str) -> None:
+    database = Database(url, patient=True)
+    with (
+        pytest.raises(Stopped),
+        stopped_at(9),
+        database.writing() as connection,
+    ):
+        migrate.move(connection, LAST)
+    assert migrate.current(url) is None
+    with database.reading() as connection:
+        assert sa.inspect(connection).get_table_names() == []
+    database.close()
+
+
+def test_a_table_of_somebody_else_is_not_taken_for_ours(url: str) -> None:
+    change(url, "CREATE TABLE totals (x int)")
+    with pytest.raises(errors.OperatorError, match="totals") as caught:
+        migrate.upgrade(url)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_migration_that_was_begun_by_a_newer_ratekit_is_left_alone(url: str) -> None:
+    migrate.upgrade(url)
+    change(url, f"UPDATE alembic_version SET version_num = '{LAST}>9999'")
+    for work in (migrate.check, migrate.upgrade):
+        with pytest.raises(errors.OperatorError, match="newer than this ratekit"):
+            work(url)

@@ -1,0 +1,131 @@
+"""A migration under a running processor: the processor writes before it, or not at all."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from ratekit import errors
+from ratekit.domain.scope import State
+from ratekit.interfaces import Storage
+from ratekit.storage import migrate
+from ratekit.storage.engine import Database
+from ratekit.storage.sql import open_storage
+from tests.contract.given import START, batch, listed, rated, stored
+
+#: A revision that is not this code's.
+EARLIER = migrate.revisions()[-2]
+
+
+@pytest.fixture
+def storage(migrated: str) -> Storage:
+    """What a running processor has."""
+    return open_storage(migrated, scope_key="project_id", fetcher="static", collector="gnocchi")
+
+
+@pytest.fixture
+def states(storage: Storage) -> list[State]:
+    """A scope of the running processor."""
+    return listed(storage, "a")
+
+
+@pytest.fixture
+def database(migrated: str) -> Iterator[Database]:
+    """What the parts of a storage share."""
+    database = Database(migrated, needs=migrate.head())
+    yield database
+    database.close()
+
+
+def go_back(url: str) -> None:
+    """Migrate away from the revision that the code needs."""
+    database = Database(url, patient=True)
+    with database.writing() as connection:
+        migrate.move(connection, EARLIER)
+    database.close()
+
+
+def writes(storage: Storage, states: list[State]) -> list[Callable[[], object]]:
+    """Return all that a running processor, or an operator beside it, may write."""
+    return [
+        lambda: storage.ledger.commit(batch(states, rated("a", [("1", "1")]))),
+        lambda: storage.ledger.observe([state.scope for state in states], START, START, START),
+        lambda: storage.ledger.postpone(states, "no", START),
+        lambda: storage.rules.change(0, [], [], START),
+    ]
+
+
+def test_nothing_is_written_after_a_migration(
+    migrated: str, storage: Storage, states: list[State]
+) -> None:
+    go_back(migrated)
+    for write in writes(storage, states):
+        with pytest.raises(errors.Outdated) as caught:
+            write()
+        line = str(caught.value)
+        assert "\n" not in line
+        assert EARLIER in line
+        assert migrate.head() in line
+    migrate.upgrade(migrated)
+    assert stored(storage) == []
+    assert listed(storage, "a") == states
+    assert storage.rules.read().version == 0
+
+
+def test_nothing_is_written_while_a_migration_is_under_way(
+    migrated: str, storage: Storage, states: list[State]
+) -> None:
+    told: list[errors.RatekitError] = []
+
+    def commit() -> None:
+        with pytest.raises(errors.Outdated) as caught:
+            storage.ledger.commit(batch(states, rated("a", [("1", "1")])))
+        told.append(caught.value)
+
+    beside = threading.Thread(target=commit)
+    migrator = Database(migrated, patient=True)
+    with migrator.writing() as connection:
+        migrate.move(connection, EARLIER)
+        beside.start()
+        beside.join(0.3)
+    beside.join()
+    migrator.close()
+    assert len(told) == 1
+    migrate.upgrade(migrated)
+    assert stored(storage) == []
+
+
+def test_a_migration_waits_for_a_transaction_that_has_begun(
+    migrated: str, database: Database, states: list[State]
+) -> None:
+    beside = threading.Thread(target=go_back, args=(migrated,))
+    with database.writing() as connection:
+        beside.start()
+        beside.join(0.5)
+        assert beside.is_alive()
+        # Into what the migration drops.
+        connection.exec_driver_sql(
+            "INSERT INTO gaps VALUES (1, 1, '2026-03-01 00:30:00.000000', NULL)"
+        )
+    beside.join()
+    assert migrate.current(migrated) == EARLIER
+
+
+def test_several_that_migrate_at_once_do_no_harm(url: str) -> None:
+    failed: list[BaseException] = []
+
+    def upgrade() -> None:
+        try:
+            migrate.upgrade(url)
+        except errors.RatekitError as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=upgrade) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    migrate.check(url)
