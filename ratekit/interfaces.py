@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 from ratekit.domain.metric import Metric
 from ratekit.domain.period import Window
-from ratekit.domain.reports import FrameRow, Selection, StateRow, SummaryRow
+from ratekit.domain.reports import FrameRow, Rewind, Selection, StateRow, SummaryRow
 from ratekit.domain.rules import Rule, RuleBook
 from ratekit.domain.scope import Scope, State
 from ratekit.domain.series import RatedSeries, Series
@@ -103,9 +103,9 @@ class RatingModule(abc.ABC):
 class Observation:
     """What the ledger knows after the fetcher spoke.
 
-    :ivar states: of every active scope, listed now or not
+    :ivar states: of every active scope, listed now or not, that nobody has deactivated
     :ivar added: scopes seen for the first time
-    :ivar returned: scopes that were inactive and are listed again
+    :ivar returned: scopes that were missing from a list before and are listed again
     :ivar retired: scopes that are no longer listed, rated to their end, now inactive
     """
 
@@ -136,7 +136,8 @@ class Committed:
     """What a commit did.
 
     :ivar frames: number of frames written
-    :ivar lost: scopes that another processor had rated already; nothing of theirs was written
+    :ivar lost: scopes that another processor had rated already, or that an operator had
+        deactivated or reset; nothing of theirs was written
     """
 
     frames: int
@@ -156,9 +157,11 @@ class Ledger(abc.ABC):
     ) -> Observation:
         """Note which scopes the fetcher lists at ``now``.
 
-        A new scope starts at ``start``. One that comes back resumes at ``resume`` or at
-        its old ``rated_until``, whichever is later. One that is not listed and has been
-        rated up to when it was last seen becomes inactive.
+        A new scope starts at ``start``. One that is not listed and has been rated up to the
+        period in which it was last seen becomes inactive. One that was missing from a list
+        and comes back is rated up to there as well, if it has not been, and then from
+        ``resume`` on; a list that was made before the newest one says nothing about who is
+        missing.
 
         :raises ratekit.errors.TryLater: the database did not answer
         """
@@ -229,14 +232,74 @@ class Reports(abc.ABC):
         """
 
     @abc.abstractmethod
+    def labels(self) -> Mapping[str, Collection[str]]:
+        """Return the metrics that were ever rated, by public name, and the labels they had."""
+
+    @abc.abstractmethod
     def frames(self, selection: Selection, limit: int | None = None) -> Iterator[FrameRow]:
         """Yield frames by begin, scope, metric and labels."""
 
 
+class ScopeAdmin(abc.ABC):
+    """Changes the state of one scope, given by its id, on an operator's word.
+
+    Each change is one transaction. A processor that is committing a batch of that scope is
+    waited for; one that has collected a batch and commits later loses the scope.
+    """
+
+    @abc.abstractmethod
+    def deactivate(self, scope_id: str, now: datetime.datetime) -> bool:
+        """Have a scope not rated from ``now`` on; False: it already is not.
+
+        :raises ratekit.errors.OperatorError: there is no such scope
+        :raises ratekit.errors.TryLater: the database did not answer
+        """
+
+    @abc.abstractmethod
+    def activate(self, scope_id: str, start: datetime.datetime | None = None) -> bool:
+        """Have a deactivated scope rated again from where it stopped; False: it already is.
+
+        Its failures are forgotten.
+
+        :param start: resume here instead, on the grid of periods; what lies between is
+            never rated
+        :raises ratekit.errors.OperatorError: there is no such scope, it is not deactivated
+            although there is a ``start``, or that is before where it stopped
+        :raises ratekit.errors.TryLater: the database did not answer
+        """
+
+    @abc.abstractmethod
+    def rewind(self, scope_id: str, since: datetime.datetime) -> Rewind:
+        """Tell what :meth:`reset` would remove; changes nothing.
+
+        :raises ratekit.errors.OperatorError: there is no such scope
+        :raises ratekit.errors.TryLater: the database did not answer
+        """
+
+    @abc.abstractmethod
+    def reset(self, rewind: Rewind, gaps: bool = False) -> None:
+        """Remove a scope's frames and totals since an instant, to be rated again from there.
+
+        What was never rated, since the scope was not listed or was activated from later on,
+        stays so, and price rules stay those that were in force.
+
+        :param gaps: rate that as well
+        :raises ratekit.errors.OperatorError: there is no such scope
+        :raises ratekit.errors.Conflict: it was rated or reset since ``rewind`` was made;
+            nothing was changed
+        :raises ratekit.errors.TryLater: the database did not answer
+        """
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Storage:
-    """What a storage driver offers, one part for each kind of user."""
+    """What a storage driver offers, one part for each kind of user.
+
+    :ivar processes: how many processes may rate with it at once; None: any number
+    """
 
     ledger: Ledger
     rules: RuleStore
     reports: Reports
+    scopes: ScopeAdmin
+    processes: int | None = None

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cliff import command, lister
+from cliff import command, lister, show
 
 from ratekit import errors
 from ratekit.cmd import formatting
@@ -34,6 +34,23 @@ class Action(command.Command):
         """Return nothing: cliff would read the metadata of all that is installed."""
         return ""
 
+    def confirmed(self, question: str) -> bool:
+        """Ask on the terminal.
+
+        :raises ratekit.errors.OperatorError: there is none
+        """
+        if not self.app.stdin.isatty():
+            raise errors.OperatorError(
+                "nothing was changed: there is no terminal to ask on; --yes makes the change"
+            )
+        self.app.stdout.write(f"{question} [y/N] ")
+        self.app.stdout.flush()
+        return self.app.stdin.readline().strip().lower() in ("y", "yes")
+
+    def say(self, line: str) -> None:
+        """Print a line of the answer."""
+        self.app.stdout.write(f"{line}\n")
+
 
 class Listing(lister.Lister):
     """A command that lists something, as ``-f`` says."""
@@ -60,17 +77,51 @@ class Listing(lister.Lister):
 
         :raises ratekit.errors.OperatorError: ``-c`` or ``--sort-column`` names no column
         """
-        known = {_plain(name) for name in column_names}
-        for name in (*parsed_args.columns, *parsed_args.sort_columns):
-            if _plain(name) not in known:
-                raise errors.OperatorError(
-                    f"no column {name!r}; there are: {', '.join(column_names)}"
-                )
+        _require_columns((*parsed_args.columns, *parsed_args.sort_columns), column_names)
         if parsed_args.formatter == "table":
             data = formatting.aligned(data)
         elif parsed_args.formatter == "csv":
             data = formatting.filled(data)
         return super().produce_output(parsed_args, column_names, data)
+
+
+class Showing(show.ShowOne):
+    """A command that shows one thing, as ``-f`` says.
+
+    :cvar arguments: its positional arguments, for the line that tells its usage
+    """
+
+    app: Ratekit
+    arguments = ""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Return a parser that answers mistakes with two lines instead of all options."""
+        parser = super().get_parser(prog_name)
+        parser.usage = f"%(prog)s [options]{self.arguments}"
+        return parser
+
+    def get_epilog(self) -> str:
+        """Return nothing: cliff would read the metadata of all that is installed."""
+        return ""
+
+    def produce_output(
+        self, parsed_args: argparse.Namespace, column_names: Sequence[str], data: Sequence[Any]
+    ) -> int:
+        """Print the fields.
+
+        :raises ratekit.errors.OperatorError: ``-c`` names none of them
+        """
+        _require_columns(parsed_args.columns, column_names)
+        if parsed_args.formatter in ("shell", "value"):
+            (data,) = formatting.filled([data])
+        return super().produce_output(parsed_args, column_names, data)
+
+
+def _require_columns(asked: Iterable[str], known: Sequence[str]) -> None:
+    names = {_plain(name) for name in known}
+    for name in asked:
+        if _plain(name) not in names:
+            raise errors.OperatorError(f"no column {name!r}; there are: {', '.join(known)}")
 
 
 def _plain(name: str) -> str:

@@ -7,8 +7,11 @@ import datetime
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ratekit.cmd import base, formatting
-from ratekit.domain.reports import StateRow
+from ratekit import errors, scope_admin
+from ratekit.cmd import base, common, formatting
+from ratekit.domain.due import Calendar, parse_instant
+from ratekit.domain.reports import Rewind, StateRow
+from ratekit.interfaces import Storage
 
 
 class ScopeList(base.Listing):
@@ -33,29 +36,222 @@ class ScopeList(base.Listing):
         from ratekit import composition
 
         conf = self.app.load_conf()
-        due = composition.build_calendar(conf).due_until(self.app.clock())
+        calendar = composition.build_calendar(conf)
+        now = self.app.clock()
         rows = self.app.open_storage(conf).reports.scopes()
         return (
             ("Scope", "Name", "Rated until", "Lag", "State"),
-            [_shown(row, due) for row in rows if row.active or parsed_args.all],
+            [
+                (
+                    row.id,
+                    formatting.optional(row.name),
+                    formatting.instant_text(row.rated_until),
+                    formatting.duration(scope_admin.lag(row, calendar, now)),
+                    formatting.optional(_state(row)),
+                )
+                for row in rows
+                if row.active or row.deactivated_at is not None or parsed_args.all
+            ],
         )
 
 
-def _shown(row: StateRow, due: datetime.datetime) -> Sequence[Any]:
-    lag = max(due - row.rated_until, datetime.timedelta(0)) if row.active else None
-    return (
-        row.id,
-        formatting.optional(row.name),
-        formatting.instant_text(row.rated_until),
-        formatting.duration(lag),
-        formatting.optional(_state(row)),
-    )
+class ScopeShow(base.Showing):
+    """Show all that is known of a scope, and what it was charged this month (UTC)."""
+
+    arguments = " SCOPE"
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Return the command's options."""
+        return _with_scope(super().get_parser(prog_name))
+
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
+        """Return the fields."""
+        storage, row, calendar = _chosen(self, parsed_args)
+        now = self.app.clock()
+        month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        charged = scope_admin.charged(storage.reports, row, month)
+        fields = {
+            "Scope": row.id,
+            "Name": formatting.optional(row.name),
+            "State": formatting.optional(_kind(row)),
+            "Rated until": formatting.instant_text(row.rated_until),
+            "Lag": formatting.duration(scope_admin.lag(row, calendar, now)),
+            "Failures": row.failures,
+            "Last error": formatting.optional(row.last_error),
+            "Retry at": _instant(row.retry_at),
+            "Deactivated since": _instant(row.deactivated_at),
+            "Last seen": _instant(row.last_seen),
+            "Fetcher": row.fetcher,
+            "Collector": row.collector,
+            "Frames this month": charged.frames,
+            "Price this month": formatting.amount(charged.price),
+        }
+        return tuple(fields), tuple(fields.values())
+
+
+class ScopeDeactivate(base.Action):
+    """Rate a scope no more, whatever the fetcher lists, until it is activated.
+
+    What processors are rating of it at this moment is not written.
+    """
+
+    arguments = " SCOPE"
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Return the command's options."""
+        return _with_scope(super().get_parser(prog_name))
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        """Make the change."""
+        storage, row, _ = _chosen(self, parsed_args)
+        changed = storage.scopes.deactivate(row.id, self.app.clock())
+        self.say(
+            f"{_called(row)} is not rated any more"
+            if changed
+            else f"nothing to do: {_called(row)} is deactivated already"
+        )
+        return 0
+
+
+class ScopeActivate(base.Action):
+    """Rate a scope again that was deactivated.
+
+    From where it stopped, so that nothing is missing, or from a later time on; then what
+    lies between is not charged. Its failures are forgotten.
+    """
+
+    arguments = " SCOPE"
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Return the command's options."""
+        parser = _with_scope(super().get_parser(prog_name))
+        parser.add_argument(
+            "--from",
+            dest="start",
+            metavar="TIME",
+            help="where to resume, ISO 8601, in UTC unless it says another zone; by default "
+            "where it stopped",
+        )
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        """Make the change."""
+        start = _parsed("--from", parsed_args.start) if parsed_args.start is not None else None
+        storage, row, calendar = _chosen(self, parsed_args)
+        changed = scope_admin.activate(storage.scopes, row, calendar, start)
+        if not changed:
+            self.say(f"nothing to do: {_called(row)} is not deactivated")
+            return 0
+        resumed = formatting.instant_text(start or row.rated_until)
+        self.say(f"{_called(row)} is rated again, from {resumed} on")
+        if not row.active:
+            self.app.note("the fetcher does not list it, so it is rated when it does")
+        return 0
+
+
+class ScopeReset(base.Action):
+    """Remove what a scope was charged since a time, to be rated again from there.
+
+    With the price rules that were in force. What was not rated since the scope was not
+    listed, or was activated from a later time on, is left out again.
+    """
+
+    arguments = " --to TIME SCOPE"
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Return the command's options."""
+        parser = _with_scope(super().get_parser(prog_name))
+        parser.add_argument(
+            "--to",
+            required=True,
+            metavar="TIME",
+            help="begin of the first period that is rated again, ISO 8601, in UTC unless it "
+            "says another zone",
+        )
+        parser.add_argument(
+            "--gaps", action="store_true", help="rate what was left out as well, from there on"
+        )
+        parser.add_argument("--yes", action="store_true", help="do not ask")
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        """Plan, show, ask, and make the change."""
+        since = _parsed("--to", parsed_args.to)
+        storage, row, calendar = _chosen(self, parsed_args)
+        plan = scope_admin.plan_reset(storage.scopes, row, calendar, since)
+        if plan.since == plan.rated_until and not parsed_args.gaps:
+            self.say(f"nothing to do: {_called(row)} is rated until then")
+            return 0
+        self.say(f"{_called(row)}: {_removed(plan)}")
+        if not parsed_args.yes and not self.confirmed("Remove them, to be rated again?"):
+            self.say("nothing was changed")
+            return common.FAILED
+        storage.scopes.reset(plan, gaps=parsed_args.gaps)
+        self.say(f"done: it is rated again from {formatting.instant_text(since)} on")
+        if row.deactivated_at is not None:
+            self.app.note("it is deactivated, so it is rated when it is activated")
+        return 0
+
+
+def _with_scope(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    parser.add_argument("scope", metavar="SCOPE", help="id or name")
+    return parser
+
+
+def _chosen(
+    command: base.Action | base.Showing, parsed_args: argparse.Namespace
+) -> tuple[Storage, StateRow, Calendar]:
+    """Return the storage, the scope that was named, and the grid of periods."""
+    from ratekit import composition
+
+    conf = command.app.load_conf()
+    storage = command.app.open_storage(conf)
+    row = scope_admin.find(storage.reports.scopes(), parsed_args.scope)
+    return storage, row, composition.build_calendar(conf)
+
+
+def _parsed(option: str, text: str) -> datetime.datetime:
+    try:
+        return parse_instant(text)
+    except (ValueError, OverflowError):
+        raise errors.OperatorError(
+            f"{option}: expected a date or time such as 2026-01-31 or 2026-01-31T12:00, "
+            f"not {text!r}"
+        ) from None
+
+
+def _called(row: StateRow) -> str:
+    name = f" ({formatting.printable(row.name)})" if row.name else ""
+    return f"scope {formatting.printable(row.id)}{name}"
+
+
+def _removed(plan: Rewind) -> str:
+    begin, end = map(formatting.instant_text, (plan.since, plan.rated_until))
+    frames = f"{plan.frames:,} frame{'' if plan.frames == 1 else 's'}"
+    return f"{frames} of {begin} to {end}, price {formatting.decimal_text(plan.price)}"
+
+
+def _instant(instant: datetime.datetime | None) -> formatting.Cell:
+    return formatting.optional(None if instant is None else _text(instant))
+
+
+def _text(instant: datetime.datetime) -> str:
+    return formatting.instant_text(instant.replace(microsecond=0))
+
+
+def _kind(row: StateRow) -> str:
+    if row.deactivated_at is not None:
+        return "deactivated"
+    if not row.active:
+        return "inactive"
+    return "failing" if row.failures else "active"
 
 
 def _state(row: StateRow) -> str:
-    if not row.active:
-        return "inactive"
-    if not row.failures:
-        return "active"
-    text = f"failing ({row.failures}): {row.last_error or 'unknown error'}"
-    return text + (f", retry at {formatting.instant_text(row.retry_at)}" if row.retry_at else "")
+    kind = _kind(row)
+    if row.deactivated_at is not None:
+        return f"{kind} since {_text(row.deactivated_at)}"
+    if kind != "failing":
+        return kind
+    text = f"{kind} ({row.failures}): {row.last_error or 'unknown error'}"
+    return text + (f", retry at {_text(row.retry_at)}" if row.retry_at else "")

@@ -44,7 +44,7 @@ class Calendar:
         """
         until = self.due_until(now)
         if state.last_seen < now:
-            until = min(until, period.ceiling(state.last_seen, self.step))
+            until = min(until, self.floor(state.last_seen) + self.step)
         return Work(state, until)
 
     def floor(self, instant: datetime.datetime) -> datetime.datetime:

@@ -33,7 +33,15 @@ class Selection:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class StateRow:
-    """A scope as ``ratekit scope list`` shows it; instants are UTC."""
+    """All that is known of a scope; instants are UTC.
+
+    :ivar active: the fetcher lists it, or it is not yet rated up to when it last did
+    :ivar retry_at: not to be tried before
+    :ivar last_seen: when the fetcher last listed it
+    :ivar fetcher: name of the plug-in that listed it first
+    :ivar collector: name of the plug-in that was in use then
+    :ivar deactivated_at: since when an operator has it not rated; None: nobody has
+    """
 
     id: str
     name: str
@@ -42,6 +50,36 @@ class StateRow:
     failures: int
     last_error: str | None
     retry_at: datetime.datetime | None
+    last_seen: datetime.datetime
+    fetcher: str
+    collector: str
+    deactivated_at: datetime.datetime | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rewind:
+    """What resetting a scope would remove: all that begins in ``[since, rated_until)``.
+
+    :ivar scope: its id
+    :ivar since: from where on it would be rated again, UTC
+    :ivar rated_until: how far it is rated now, UTC
+    :ivar resets: how often it has been reset before
+    :ivar step: length of the periods that were rated last; None: none was, or long ago
+    :ivar frames: number of frames that would go
+    :ivar price: their exact sum
+    """
+
+    scope: str
+    since: datetime.datetime
+    rated_until: datetime.datetime
+    resets: int
+    step: datetime.timedelta | None
+    frames: int
+    price: Decimal
+
+    def __post_init__(self) -> None:
+        period.require_utc(self.since)
+        period.require_utc(self.rated_until)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -27,9 +27,11 @@ class State:
     :ivar key: storage's own id of the scope
     :ivar scope: who
     :ivar rated_until: end of its last rated period, or where it starts; UTC
-    :ivar last_seen: when the fetcher last listed it; UTC
+    :ivar last_seen: when the fetcher last listed it, and where there is a gap ahead that is
+        not to be rated, when it did before that; UTC
     :ivar failures: attempts that failed since the last success
     :ivar retry_at: not to be tried before, or None; UTC
+    :ivar resets: how often an operator has reset it; what was collected before is void
     """
 
     key: int
@@ -38,6 +40,7 @@ class State:
     last_seen: datetime.datetime
     failures: int = 0
     retry_at: datetime.datetime | None = None
+    resets: int = 0
 
     def __post_init__(self) -> None:
         period.require_utc(self.rated_until)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from ratekit.domain.exact import PRICE_PLACES, QUANTITY_PLACES
-from ratekit.storage.types import Exact, Instant, Word, digest, json_text, key
+from ratekit.storage.types import TABLE, Exact, Instant, Word, digest, json_text, key
 
 METADATA = sa.MetaData(
     naming_convention={
@@ -19,7 +19,11 @@ METADATA = sa.MetaData(
 
 #: A scope and its state. ``rated_until`` is what compare-and-swap swaps; ``last_rated`` is
 #: the end of the last period that was truly rated, NULL while none was: it differs from
-#: ``rated_until`` for a scope that is new or has come back.
+#: ``rated_until`` for a scope that is new or has come back. ``active`` says whether the
+#: fetcher's list has it rated; ``deactivated_at`` is since when an operator has it not rated,
+#: NULL while nobody has. ``resets`` is swapped against as well: only a reset moves
+#: ``rated_until`` back, to where an old batch might still want to begin.
+#: ``period_seconds`` is how long the periods were that were rated last, NULL while none was.
 SCOPES = sa.Table(
     "scopes",
     METADATA,
@@ -36,7 +40,25 @@ SCOPES = sa.Table(
     sa.Column("failures", sa.Integer, nullable=False),
     sa.Column("last_error", sa.Text),
     sa.Column("retry_at", Instant),
+    sa.Column("deactivated_at", Instant),
+    sa.Column("resets", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("period_seconds", sa.Integer),
     sa.UniqueConstraint("scope_key", "scope_id"),
+    **TABLE,
+)
+
+#: A stretch in which a scope is not rated. ``last_instant`` is the last one before it: the
+#: period that it falls in is still rated, whatever the grid. ``resume`` is the begin of the
+#: first period after it, NULL while the scope is missing from the fetcher's lists. Rows stay,
+#: so that a scope that is reset is not charged for them after all.
+GAPS = sa.Table(
+    "gaps",
+    METADATA,
+    sa.Column("id", key(), primary_key=True),
+    sa.Column("scope_id", key(), sa.ForeignKey("scopes.id"), nullable=False, index=True),
+    sa.Column("last_instant", Instant, nullable=False),
+    sa.Column("resume", Instant),
+    **TABLE,
 )
 
 #: A distinct set of labels of a metric; never changed, never deleted.
@@ -49,6 +71,7 @@ DESCRIPTORS = sa.Table(
     sa.Column("groupby", json_text(), nullable=False),
     sa.Column("metadata", json_text(), nullable=False),
     sa.Column("digest", digest(), nullable=False, unique=True),
+    **TABLE,
 )
 
 #: A rated usage. Its two references are not declared as foreign keys: checking them row by
@@ -64,6 +87,7 @@ FRAMES = sa.Table(
     sa.Column("quantity", Exact(QUANTITY_PLACES), nullable=False),
     sa.Column("price", Exact(PRICE_PLACES), nullable=False),
     sqlite_with_rowid=False,
+    **TABLE,
 )
 
 #: A scope's period in one metric. The unit is in the key, so that sums stay sums of one unit
@@ -79,6 +103,7 @@ TOTALS = sa.Table(
     sa.Column("quantity", Exact(QUANTITY_PLACES), nullable=False),
     sa.Column("price", Exact(PRICE_PLACES), nullable=False),
     sqlite_with_rowid=False,
+    **TABLE,
 )
 
 #: One row: the version of all rules together.
@@ -87,6 +112,7 @@ VERSIONS = sa.Table(
     METADATA,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("version", sa.BigInteger, nullable=False),
+    **TABLE,
 )
 
 SERVICES = sa.Table(
@@ -94,6 +120,7 @@ SERVICES = sa.Table(
     METADATA,
     sa.Column("id", key(), primary_key=True),
     sa.Column("name", Word(), nullable=False, unique=True),
+    **TABLE,
 )
 
 FIELDS = sa.Table(
@@ -103,6 +130,7 @@ FIELDS = sa.Table(
     sa.Column("service_id", key(), sa.ForeignKey("hashmap_services.id"), nullable=False),
     sa.Column("name", Word(), nullable=False),
     sa.UniqueConstraint("service_id", "name"),
+    **TABLE,
 )
 
 GROUPS = sa.Table(
@@ -110,6 +138,7 @@ GROUPS = sa.Table(
     METADATA,
     sa.Column("id", key(), primary_key=True),
     sa.Column("name", Word(), nullable=False, unique=True),
+    **TABLE,
 )
 
 
@@ -140,6 +169,7 @@ MAPPINGS = sa.Table(
     *_terms(),
     sa.Column("value", sa.Text),
     sa.CheckConstraint("(field_id IS NULL) = (value IS NULL)", name="value_of_field"),
+    **TABLE,
 )
 
 THRESHOLDS = sa.Table(
@@ -147,4 +177,5 @@ THRESHOLDS = sa.Table(
     METADATA,
     *_terms(),
     sa.Column("level", Exact(PRICE_PLACES), nullable=False),
+    **TABLE,
 )

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from ratekit.domain.period import Window
 from ratekit.domain.scope import Scope, State
 from ratekit.interfaces import Observation
 from ratekit.storage.dialects import insert_new
 from ratekit.storage.engine import slices
+from ratekit.storage.gaps import Gaps
 from ratekit.storage.schema import SCOPES
-from ratekit.storage.types import require_word
+from ratekit.storage.types import Instant, require_word
 
-#: Letters of an error that are kept with a scope: a line for people, not a log.
-ERROR_LENGTH = 1000
+#: Letters of a name or an error that are kept with a scope: a line for people, not a log.
+TEXT_LENGTH = 1000
 
 _STATE = (
     SCOPES.c.id,
@@ -27,6 +29,7 @@ _STATE = (
     SCOPES.c.active,
     SCOPES.c.failures,
     SCOPES.c.retry_at,
+    SCOPES.c.resets,
 )
 
 
@@ -61,46 +64,71 @@ def observe(
     query = _of(origin)
     locked = connection.execute(query.with_for_update(key_share=True)).mappings()
     known = {row["scope_id"]: row for row in locked}
+    gaps = Gaps(connection, origin.scope_key)
     added = [scope for scope in listed.values() if scope.id not in known]
     seen = [(known[scope.id], scope) for scope in listed.values() if scope.id in known]
-    returned = [(row, scope) for row, scope in seen if not row["active"]]
-    retired = [row for row in known.values() if row["scope_id"] not in listed and _over(row, now)]
+    missing = [row for id_, row in known.items() if id_ not in listed and row["last_seen"] < now]
+    returned = [scope for row, scope in seen if gaps.close(row, resume)]
+    for row in missing:
+        gaps.open(row)
+    over = {row["id"] for row in missing if row["rated_until"] > row["last_seen"]}
     _add(connection, origin, added, now, start)
     _refresh(connection, seen, now)
-    _change(connection, [row["id"] for row, _ in returned], _resumed(resume))
-    _change(connection, [row["id"] for row in retired], {"active": False})
-    rows = connection.execute(query.where(SCOPES.c.active)).mappings()
+    gaps.write(connection)
+    _move(connection, known.values(), listed, over, gaps)
+    rated = query.where(SCOPES.c.active & SCOPES.c.deactivated_at.is_(None))
     return Observation(
-        states=tuple(map(_state, rows)),
+        states=tuple(_state(row, gaps) for row in connection.execute(rated).mappings()),
         added=tuple(added),
-        returned=tuple(scope for _, scope in returned),
-        retired=tuple(map(_scope, retired)),
+        returned=tuple(returned),
+        retired=tuple(_scope(row) for row in missing if row["active"] and row["id"] in over),
     )
 
 
-def swap(
-    connection: sa.Connection,
-    states: Sequence[State],
-    seen: datetime.datetime,
-    until: datetime.datetime,
-) -> frozenset[int]:
-    """Advance those of ``states`` that still are at ``seen``; return their keys.
+def swap(connection: sa.Connection, states: Sequence[State], window: Window) -> frozenset[int]:
+    """Advance those of ``states`` that still are at the window's begin; return their keys.
 
-    They stay locked until the transaction ends, so nobody else can advance them.
+    They stay locked until the transaction ends, so nobody else can advance them. Those that
+    were deactivated or reset since they were observed are left out.
     """
     won: set[int] = set()
+    resets = {state.key: state.resets for state in states}
+    rated = SCOPES.c.active & SCOPES.c.deactivated_at.is_(None)
     # Everybody locks in this order.
-    for keys in slices(sorted(state.key for state in states)):
-        unmoved = SCOPES.c.id.in_(keys) & (SCOPES.c.rated_until == seen) & SCOPES.c.active
-        query = sa.select(SCOPES.c.id).where(unmoved).order_by(SCOPES.c.id)
-        won.update(connection.execute(query.with_for_update(key_share=True)).scalars())
+    for keys in slices(sorted(resets)):
+        mine = SCOPES.c.id.in_(keys) & (SCOPES.c.rated_until == window.begin) & rated
+        query = sa.select(SCOPES.c.id, SCOPES.c.resets).where(mine).order_by(SCOPES.c.id)
+        rows = connection.execute(query.with_for_update(key_share=True))
+        won.update(row.id for row in rows if row.resets == resets[row.id])
+    end = sa.literal(window.end, Instant)
+    values = {
+        "rated_until": end,
+        # After a reset, periods are rated that had been before.
+        "last_rated": sa.case((SCOPES.c.last_rated > end, SCOPES.c.last_rated), else_=end),
+        "period_seconds": int(window.step.total_seconds()),
+        "failures": 0,
+        "last_error": None,
+        "retry_at": None,
+    }
     for keys in slices(sorted(won)):
         connection.execute(
             SCOPES.update()
-            .where(SCOPES.c.id.in_(keys) & (SCOPES.c.rated_until == seen))
-            .values(rated_until=until, last_rated=until, failures=0, last_error=None, retry_at=None)
+            .where(SCOPES.c.id.in_(keys) & (SCOPES.c.rated_until == window.begin))
+            .values(values)
         )
     return frozenset(won)
+
+
+def unmoved(
+    connection: sa.Connection, keys: Collection[int], seen: datetime.datetime
+) -> frozenset[int]:
+    """Return those of ``keys`` that are at ``seen``, waiting for who holds them locked."""
+    found: set[int] = set()
+    for some in slices(sorted(keys)):
+        query = sa.select(SCOPES.c.id, SCOPES.c.rated_until).where(SCOPES.c.id.in_(some))
+        rows = connection.execute(query.order_by(SCOPES.c.id).with_for_update(key_share=True))
+        found.update(row.id for row in rows if row.rated_until == seen)
+    return frozenset(found)
 
 
 def postpone(
@@ -109,16 +137,19 @@ def postpone(
     error: str,
     retry_at: datetime.datetime,
 ) -> None:
-    """Note a failure of ``states``, but not of one that another processor has rated since."""
-    line = _storable(error)[:ERROR_LENGTH]
+    """Note a failure of ``states``, but not of one that another processor has rated since.
+
+    Noting it twice counts it once.
+    """
+    line = _storable(error)
     statement = (
         SCOPES.update()
         .where(SCOPES.c.id == sa.bindparam("key"))
         .where(SCOPES.c.rated_until == sa.bindparam("seen"))
-        .values(failures=SCOPES.c.failures + 1, last_error=line, retry_at=retry_at)
+        .values(failures=sa.bindparam("count"), last_error=line, retry_at=retry_at)
     )
     rows = [
-        {"key": state.key, "seen": state.rated_until}
+        {"key": state.key, "seen": state.rated_until, "count": state.failures + 1}
         for state in sorted(states, key=lambda state: state.key)
     ]
     if rows:
@@ -127,11 +158,6 @@ def postpone(
 
 def _of(origin: Origin) -> sa.Select[Any]:
     return sa.select(*_STATE).where(SCOPES.c.scope_key == origin.scope_key).order_by(SCOPES.c.id)
-
-
-def _over(row: sa.RowMapping, now: datetime.datetime) -> bool:
-    """Tell whether a scope that is not listed has been rated up to when it last was."""
-    return bool(row["active"] and row["last_seen"] < now and row["rated_until"] >= row["last_seen"])
 
 
 def _add(
@@ -164,9 +190,8 @@ def _refresh(
     now: datetime.datetime,
 ) -> None:
     """Move ``last_seen`` forward, and correct names that have changed."""
-    _change(
-        connection, [row["id"] for row, _ in seen if row["last_seen"] < now], {"last_seen": now}
-    )
+    for keys in slices([row["id"] for row, _ in seen if row["last_seen"] < now]):
+        connection.execute(SCOPES.update().where(SCOPES.c.id.in_(keys)).values(last_seen=now))
     names = [
         {"key": row["id"], "label": name}
         for row, scope in seen
@@ -178,30 +203,44 @@ def _refresh(
 
 
 def _storable(text: str) -> str:
-    """Replace what no database takes: what is only for people may hold nobody up."""
-    return text.replace("\x00", "?").encode("utf-8", "replace").decode()
+    """Replace or cut what databases do not take: what is for people may hold nobody up."""
+    return text.replace("\x00", "?").encode("utf-8", "replace").decode()[:TEXT_LENGTH]
 
 
-def _resumed(resume: datetime.datetime) -> dict[str, Any]:
-    later = sa.case((SCOPES.c.rated_until < resume, resume), else_=SCOPES.c.rated_until)
-    return {"active": True, "rated_until": later}
-
-
-def _change(connection: sa.Connection, keys: Sequence[int], values: dict[str, Any]) -> None:
-    for some in slices(keys):
-        connection.execute(SCOPES.update().where(SCOPES.c.id.in_(some)).values(values))
+def _move(
+    connection: sa.Connection,
+    known: Iterable[sa.RowMapping],
+    listed: Collection[str],
+    over: Collection[int],
+    gaps: Gaps,
+) -> None:
+    """Take scopes over their gaps; activate who is listed, and retire who is rated to the end."""
+    moves = []
+    for row in known:
+        active = row["scope_id"] in listed or (row["active"] and row["id"] not in over)
+        until = gaps.across(row["id"], row["rated_until"])
+        if (active, until) != (row["active"], row["rated_until"]):
+            moves.append({"key": row["id"], "is_active": active, "until": until})
+    if moves:
+        statement = SCOPES.update().where(SCOPES.c.id == sa.bindparam("key"))
+        columns: dict[str, Any] = {
+            "active": sa.bindparam("is_active"),
+            "rated_until": sa.bindparam("until"),
+        }
+        connection.execute(statement.values(columns), moves)
 
 
 def _scope(row: sa.RowMapping) -> Scope:
     return Scope(row["scope_id"], row["name"])
 
 
-def _state(row: sa.RowMapping) -> State:
+def _state(row: sa.RowMapping, gaps: Gaps) -> State:
     return State(
         key=row["id"],
         scope=_scope(row),
         rated_until=row["rated_until"],
-        last_seen=row["last_seen"],
+        last_seen=gaps.seen(row["id"], row["rated_until"], row["last_seen"]),
         failures=row["failures"],
         retry_at=row["retry_at"],
+        resets=row["resets"],
     )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 
 import pytest
 
-from ratekit import errors
+from ratekit.domain.due import Calendar
 from ratekit.domain.scope import Scope, State
 from ratekit.interfaces import Observation, Storage
 from tests.contract.conftest import Open
-from tests.contract.given import START, batch, hour, listed, rated, statements, window
+from tests.contract.given import HOUR, START, batch, hour, listed, rated, statements, window
 
 
 def observe(
@@ -94,6 +95,146 @@ class TestObserve:
         seen = observe(storage, "a", now=3, resume=3)
         assert [one.rated_until for one in seen.states] == [hour(4)]
 
+    def test_the_period_in_which_a_scope_was_last_seen_is_rated_even_if_it_was_at_its_begin(
+        self, storage: Storage
+    ) -> None:
+        (state,) = observe(storage, "a", now=1).states
+        advance(storage, state, 1)
+        seen = observe(storage, now=5)
+        assert ([one.scope.id for one in seen.states], seen.retired) == (["a"], ())
+        advance(storage, seen.states[0], 1)
+        assert observe(storage, now=5).retired == (state.scope,)
+
+    def test_a_scope_that_is_back_before_it_was_rated_to_its_end_loses_nothing_and_skips_the_gap(
+        self, storage: Storage
+    ) -> None:
+        (state,) = observe(storage, "a", now=0.5).states
+        observe(storage, now=2.5)
+        seen = observe(storage, "a", now=7.5, resume=7)
+        assert seen.returned == (state.scope,)
+        # First the hour in which it was last seen before the gap; then from its return on.
+        assert [(one.rated_until, one.last_seen) for one in seen.states] == [(START, hour(0.5))]
+        advance(storage, state, 1)
+        seen = observe(storage, "a", now=9.5, resume=9)
+        assert [(one.rated_until, one.last_seen) for one in seen.states] == [(hour(7), hour(9.5))]
+        assert seen.returned == ()
+
+    def test_a_scope_that_comes_and_goes_while_it_lags_skips_every_gap(
+        self, storage: Storage
+    ) -> None:
+        (state,) = observe(storage, "a", now=0.5).states
+        observe(storage, now=2.5)
+        observe(storage, "a", now=4.5, resume=4)
+        observe(storage, now=6.5)
+        observe(storage, "a", now=8.5, resume=8)
+        stretches = []
+        for now in (10.5, 11.5, 12.5):
+            (state,) = observe(storage, "a", now=now, resume=now - 0.5).states
+            stretches.append((state.rated_until, state.last_seen))
+            if state.last_seen < hour(now):
+                advance(storage, state, 1)
+        assert stretches == [
+            (START, hour(0.5)),
+            (hour(4), hour(4.5)),
+            (hour(8), hour(12.5)),
+        ]
+
+    def test_a_scope_that_is_back_and_gone_before_it_was_rated_to_its_end_is_retired_late(
+        self, storage: Storage
+    ) -> None:
+        (state,) = observe(storage, "a", now=0.5).states
+        observe(storage, now=2.5)
+        observe(storage, "a", now=4.5, resume=4)
+        (state,) = observe(storage, now=6.5).states
+        advance(storage, state, 1)
+        (state,) = observe(storage, now=7.5).states
+        assert (state.rated_until, state.last_seen) == (hour(4), hour(4.5))
+        advance(storage, state, 1)
+        assert observe(storage, now=8.5) == Observation((), retired=(state.scope,))
+        assert observe(storage, "a", now=9.5, resume=9).states[0].rated_until == hour(9)
+
+    def test_a_scope_that_is_listed_again_in_the_hour_in_which_it_was_last_seen_has_no_gap(
+        self, storage: Storage
+    ) -> None:
+        (state,) = observe(storage, "a", now=2.2).states
+        observe(storage, now=2.4)
+        seen = observe(storage, "a", now=2.6, resume=2)
+        assert [(one.rated_until, one.last_seen) for one in seen.states] == [(START, hour(2.6))]
+        assert seen.returned == ()
+        advance(storage, state, 5)
+        assert observe(storage, "a", now=7.5, resume=7).states[0].rated_until == hour(5)
+
+    def test_a_scope_that_is_listed_again_in_the_next_hour_has_no_gap_either(
+        self, storage: Storage
+    ) -> None:
+        (state,) = observe(storage, "a", now=2.2).states
+        observe(storage, now=2.4)
+        observe(storage, "a", now=3.6, resume=3)
+        advance(storage, state, 3)
+        (state,) = observe(storage, "a", now=7.5, resume=7).states
+        assert (state.rated_until, state.last_seen) == (hour(3), hour(7.5))
+
+    def test_who_goes_and_returns_while_nobody_looks_was_never_away(self, storage: Storage) -> None:
+        (state,) = observe(storage, "a", now=0.5).states
+        seen = observe(storage, "a", now=50.5, resume=50)
+        assert seen == Observation((dataclasses.replace(state, last_seen=hour(50.5)),))
+
+    def test_who_goes_while_nobody_looks_is_rated_up_to_when_it_was_last_seen(
+        self, storage: Storage
+    ) -> None:
+        observe(storage, "a", now=0.5)
+        (state,) = observe(storage, now=50.5).states
+        assert (state.rated_until, state.last_seen) == (START, hour(0.5))
+        advance(storage, state, 1)
+        assert observe(storage, now=51.5).retired == (state.scope,)
+
+    def test_a_scope_that_is_listed_twice_is_one_scope(self, storage: Storage) -> None:
+        twice = [Scope("a", "first"), Scope("b", "b"), Scope("a", "last")]
+        for returned in ((), (), (Scope("a", "last"), Scope("b", "b"))):
+            seen = storage.ledger.observe(twice, hour(1.5), START, START)
+            assert sorted(one.scope for one in seen.states) == [Scope("a", "last"), Scope("b", "b")]
+            assert sorted(seen.returned) == list(returned)
+            if not returned and not seen.added:
+                for state in seen.states:
+                    advance(storage, state, 2)
+                assert len(observe(storage, now=2).retired) == 2
+
+    def test_processors_whose_clocks_differ_rate_the_same_and_tell_each_change_once(
+        self, storage: Storage, open_another: Open
+    ) -> None:
+        behind = 0.025
+        calendar = Calendar(HOUR, 1)
+        news: list[tuple[int, str]] = []
+        rated_hours: list[int] = []
+        for turn in range(12):
+            now = turn + 0.01
+            ids = "a" if turn < 3 or turn >= 8 else ""
+            for mine, at in ((storage, now), (open_another(), now - behind)):
+                seen = observe(mine, *ids, now=at, resume=at // 1)
+                for what in ("added", "returned", "retired"):
+                    news += [(turn, what) for _ in getattr(seen, what)]
+                for state in seen.states:
+                    due = (calendar.work(state, hour(at)).until - state.rated_until) // HOUR
+                    if due > 0:
+                        advance(mine, state, due)
+                        first = (state.rated_until - START) // HOUR
+                        rated_hours += range(first, first + due)
+        assert news == [(0, "added"), (3, "retired"), (8, "returned")]
+        assert rated_hours == [0, 1, 2, 8, 9, 10]
+
+    def test_a_list_that_was_made_before_the_newest_takes_nobody_away_or_back(
+        self, storage: Storage
+    ) -> None:
+        (state,) = observe(storage, "a", now=2.5).states
+        assert observe(storage, now=2.4) == Observation((state,))
+        observe(storage, now=2.6)
+        # Missing from the newest list; the older one says no more than is known.
+        assert observe(storage, "a", now=2.3, resume=2) == Observation((state,))
+        observe(storage, now=2.7)
+        assert observe(storage, "a", now=9.5, resume=9).returned == (state.scope,)
+        advance(storage, state, 3)
+        assert observe(storage, "a", now=9.6, resume=9).states[0].rated_until == hour(9)
+
     def test_last_seen_never_moves_back(self, storage: Storage) -> None:
         observe(storage, "a", now=2)
         assert observe(storage, "a", now=1).states[0].last_seen == hour(2)
@@ -109,8 +250,19 @@ class TestObserve:
         assert observe(storage, longest, now=0).added == (Scope(longest, f"name of {longest}"),)
         work = batch(list(observe(storage, longest, now=0).states), rated(longest, [("1", "1")]))
         assert storage.ledger.commit(work).frames == 1
-        with pytest.raises(errors.OperatorError, match="255"):
-            observe(storage, longest + "ä", now=0)
+        seen = observe(storage, longest + "ä", "b", now=1)
+        assert seen.added == (Scope("b", "name of b"),)
+
+    @pytest.mark.parametrize("bad", ["x" * 256, "x\x00", "x\ud800"])
+    def test_an_id_that_no_database_can_hold_is_left_out_and_told_once(
+        self, storage: Storage, bad: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        for now in range(3):
+            seen = observe(storage, bad, "a", now=now)
+            assert [one.scope.id for one in seen.states] == ["a"]
+        (record,) = caplog.records
+        assert record.levelname == "WARNING"
+        assert len(record.getMessage().encode("utf-8", "replace").splitlines()) == 1
 
     def test_ids_are_compared_letter_by_letter(self, storage: Storage) -> None:
         assert len(observe(storage, "a", "A", "ä", now=0).added) == 3
@@ -154,7 +306,8 @@ class TestPostpone:
     def test_a_failure_is_counted_and_told(self, storage: Storage) -> None:
         states = listed(storage, "a", "b")
         storage.ledger.postpone(states[:1], "Gnocchi is ill", hour(1))
-        storage.ledger.postpone(states[:1], "Gnocchi is worse " + "x" * 5000, hour(2))
+        again = listed(storage, "a")
+        storage.ledger.postpone(again, "Gnocchi is worse " + "x" * 5000, hour(2))
         (state,) = listed(storage, "a")
         assert (state.failures, state.retry_at) == (2, hour(2))
         first, second = storage.reports.scopes()
@@ -162,6 +315,12 @@ class TestPostpone:
         assert first.last_error.startswith("Gnocchi is worse")
         assert len(first.last_error) <= 1000
         assert (second.failures, second.last_error, second.retry_at) == (0, None, None)
+
+    def test_a_failure_that_is_noted_twice_is_counted_once(self, storage: Storage) -> None:
+        states = listed(storage, "a")
+        for _ in range(2):
+            storage.ledger.postpone(states, "no", hour(1))
+        assert listed(storage, "a")[0].failures == 1
 
     def test_success_forgets_failures(self, storage: Storage) -> None:
         (state,) = listed(storage, "a")

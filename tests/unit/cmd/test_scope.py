@@ -1,12 +1,17 @@
-"""ratekit scope list."""
+"""ratekit scope: list, show, deactivate, activate, reset."""
 
 from __future__ import annotations
 
 import csv
+import datetime
 
-from ratekit.interfaces import Storage
+import pytest
+
+from ratekit.domain.period import Window
+from ratekit.domain.scope import Scope
+from ratekit.interfaces import RatedBatch, Storage
 from tests.contract import given
-from tests.unit.cmd.conftest import Shell
+from tests.unit.cmd.conftest import Shell, Terminal
 
 
 def test_it_shows_how_far_each_scope_has_been_rated(ratekit: Shell, usage: None) -> None:
@@ -43,7 +48,7 @@ def test_a_failing_scope_shows_why_and_when_it_is_tried_again(
 
 
 def test_inactive_scopes_are_shown_when_all_are_asked_for(ratekit: Shell, storage: Storage) -> None:
-    given.listed(storage, "gone")
+    given.listed(storage, "gone", now=given.hour(-0.5))
     given.listed(storage, "here", now=given.hour(1))
     assert [row["Scope"] for row in ratekit("scope", "list", "-f", "json").json()] == ["here"]
     rows = list(csv.DictReader(ratekit("scope", "list", "--all", "-f", "csv").out.splitlines()))
@@ -51,3 +56,283 @@ def test_inactive_scopes_are_shown_when_all_are_asked_for(ratekit: Shell, storag
         ("gone", "inactive", ""),
         ("here", "active", "126000"),
     ]
+
+
+# show ---------------------------------------------------------------------------------------
+
+
+def test_it_shows_all_that_is_known_of_a_scope(
+    ratekit: Shell, storage: Storage, usage: None
+) -> None:
+    state = given.listed(storage, "a1", now=given.hour(2.5))
+    storage.ledger.postpone(state, "Gnocchi is ill", given.hour(37.5))
+    assert ratekit("scope", "show", "a1", "-f", "json").json() == {
+        "Scope": "a1",
+        "Name": "name of a1",
+        "State": "failing",
+        "Rated until": "2026-03-01T02:00:00Z",
+        "Lag": 33 * 3600,
+        "Failures": 1,
+        "Last error": "Gnocchi is ill",
+        "Retry at": "2026-03-02T13:30:00Z",
+        "Deactivated since": None,
+        "Last seen": "2026-03-01T02:30:00Z",
+        "Fetcher": "static",
+        "Collector": "gnocchi",
+        "Frames this month": 3,
+        "Price this month": "0.3000000000000000000000000001",
+    }
+
+
+def test_a_scope_is_found_by_its_name_too(ratekit: Shell, usage: None) -> None:
+    answer = ratekit("scope", "show", "name of b2", "-c", "Scope", "-c", "retry at", "-f", "value")
+    assert (answer.code, answer.out) == (0, "b2\n\n")
+
+
+def test_this_month_is_the_month_of_utc(ratekit: Shell, usage: None) -> None:
+    ratekit.now = given.START + datetime.timedelta(days=31)
+    shown = ratekit("scope", "show", "a1", "-f", "json").json()
+    assert (shown["Frames this month"], shown["Price this month"]) == (0, "0")
+
+
+@pytest.mark.parametrize("command", ["show", "activate", "deactivate", "reset"])
+def test_an_unknown_scope_is_one_line_with_the_nearest_and_2(
+    command: str, ratekit: Shell, usage: None
+) -> None:
+    to = ["--to", "2026-03-01"] if command == "reset" else []
+    answer = ratekit("scope", command, "name of a2", *to)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == (
+        "ratekit: no scope 'name of a2' (did you mean 'name of b2'?); "
+        "see ratekit scope list --all\n"
+    )
+
+
+def test_several_scopes_of_one_name_are_told_apart_by_id(ratekit: Shell, storage: Storage) -> None:
+    twins = [Scope("a1", "twin"), Scope("b2", "twin"), Scope("twin", "c3")]
+    storage.ledger.observe(twins[:2], given.START, given.START, given.START)
+    answer = ratekit("scope", "deactivate", "twin")
+    assert (answer.code, answer.err) == (2, "ratekit: 2 scopes are named 'twin': a1, b2\n")
+    # An id goes before all names.
+    storage.ledger.observe(twins, given.START, given.START, given.START)
+    assert ratekit("scope", "show", "twin", "-f", "json").json()["Name"] == "c3"
+
+
+def test_a_field_that_is_none_is_one_line_and_2(ratekit: Shell, usage: None) -> None:
+    answer = ratekit("scope", "show", "a1", "-c", "Colour")
+    assert answer.code == 2
+    assert answer.err.startswith("ratekit: no column 'Colour'; there are: Scope, Name")
+
+
+# deactivate, activate -----------------------------------------------------------------------
+
+
+def test_a_deactivated_scope_is_listed_as_such_until_it_is_activated(
+    ratekit: Shell, storage: Storage, usage: None
+) -> None:
+    answer = ratekit("scope", "deactivate", "a1")
+    assert (answer.code, answer.out) == (0, "scope a1 (name of a1) is not rated any more\n")
+    row = ratekit("scope", "list", "-f", "json").json()[0]
+    assert (row["State"], row["Lag"]) == ("deactivated since 2026-03-02T12:30:00Z", None)
+    shown = ratekit("scope", "show", "a1", "-f", "json").json()
+    assert shown["State"] == "deactivated"
+    assert shown["Deactivated since"] == "2026-03-02T12:30:00Z"
+    assert ratekit("scope", "deactivate", "name of a1").out == (
+        "nothing to do: scope a1 (name of a1) is deactivated already\n"
+    )
+    answer = ratekit("scope", "activate", "a1")
+    assert (answer.code, answer.out, answer.err) == (
+        0,
+        "scope a1 (name of a1) is rated again, from 2026-03-01T02:00:00Z on\n",
+        "",
+    )
+    assert ratekit("scope", "activate", "a1").out == (
+        "nothing to do: scope a1 (name of a1) is not deactivated\n"
+    )
+    assert ratekit("scope", "list", "-f", "json").json()[0]["State"] == "active"
+
+
+def test_a_scope_that_is_inactive_and_deactivated_is_listed(
+    ratekit: Shell, storage: Storage
+) -> None:
+    given.listed(storage, "gone", now=given.hour(-0.5))
+    storage.ledger.observe([], given.hour(5), given.START, given.START)
+    assert ratekit("scope", "list", "-f", "json").json() == []
+    ratekit("scope", "deactivate", "gone")
+    assert [row["Scope"] for row in ratekit("scope", "list", "-f", "json").json()] == ["gone"]
+    answer = ratekit("scope", "activate", "gone")
+    assert answer.code == 0
+    assert answer.err == "ratekit: the fetcher does not list it, so it is rated when it does\n"
+
+
+def test_a_scope_may_resume_later(ratekit: Shell, usage: None) -> None:
+    ratekit("scope", "deactivate", "a1")
+    answer = ratekit("scope", "activate", "a1", "--from", "2026-03-02T13:00+01:00")
+    assert answer.out == "scope a1 (name of a1) is rated again, from 2026-03-02T12:00:00Z on\n"
+    row = ratekit("scope", "show", "a1", "-f", "json").json()
+    assert (row["Rated until"], row["State"]) == ("2026-03-02T12:00:00Z", "active")
+
+
+@pytest.mark.parametrize(
+    ("time", "said"),
+    [
+        ("soon", "--from: expected a date or time such as 2026-01-31 or 2026-01-31T12:00"),
+        ("0001-01-01T00:00+05:00", "--from: expected a date or time"),
+        ("2026-03-01T01:00", "rated until 2026-03-01T02:00:00Z already"),
+        ("2026-03-01T01:00", "see ratekit scope reset"),
+        ("2026-03-02T12:30", "nearest that do begin at 2026-03-02T12:00:00Z and 2026-03-02T13:00"),
+    ],
+)
+def test_a_time_from_which_a_scope_cannot_resume_is_one_line_and_2(
+    time: str, said: str, ratekit: Shell, usage: None
+) -> None:
+    ratekit("scope", "deactivate", "a1")
+    answer = ratekit("scope", "activate", "a1", "--from", time)
+    assert (answer.code, answer.out, answer.err.count("\n")) == (2, "", 1)
+    assert said in answer.err
+    assert ratekit("scope", "show", "a1", "-f", "json").json()["State"] == "deactivated"
+
+
+def test_a_scope_that_is_rated_cannot_be_moved_on(ratekit: Shell, usage: None) -> None:
+    answer = ratekit("scope", "activate", "a1", "--from", "2026-03-05")
+    assert (answer.code, answer.err.count("\n")) == (2, 1)
+    assert "scope a1 is not deactivated" in answer.err
+
+
+# reset --------------------------------------------------------------------------------------
+
+RESET = ("scope", "reset", "a1", "--to", "2026-03-01T01:00")
+QUESTION = (
+    "scope a1 (name of a1): 1 frame of 2026-03-01T01:00:00Z to 2026-03-01T02:00:00Z, price 0.2\n"
+)
+
+
+def test_on_a_terminal_a_reset_asks(ratekit: Shell, storage: Storage, usage: None) -> None:
+    before = given.stored(storage)
+    for refusal in ("n\n", "\n", ""):
+        answer = ratekit(*RESET, typed=refusal)
+        assert answer.code == 1
+        assert answer.out == (
+            f"{QUESTION}Remove them, to be rated again? [y/N] nothing was changed\n"
+        )
+    assert given.stored(storage) == before
+    answer = ratekit(*RESET, typed="y\n")
+    assert answer.code == 0
+    assert answer.out.endswith("done: it is rated again from 2026-03-01T01:00:00Z on\n")
+    assert len(given.stored(storage)) == len(before) - 1
+    assert ratekit("scope", "list", "-f", "json").json()[0]["Rated until"] == "2026-03-01T01:00:00Z"
+
+
+def test_without_a_terminal_a_reset_refuses_to_guess(
+    ratekit: Shell, storage: Storage, usage: None
+) -> None:
+    before = given.stored(storage)
+    answer = ratekit(*RESET)
+    assert answer.code == 2
+    assert answer.err == (
+        "ratekit: nothing was changed: there is no terminal to ask on; --yes makes the change\n"
+    )
+    assert given.stored(storage) == before
+    assert ratekit(*RESET, "--yes").code == 0
+    assert len(given.stored(storage)) == len(before) - 1
+
+
+def test_a_reset_to_where_a_scope_is_does_nothing(ratekit: Shell, usage: None) -> None:
+    assert ratekit(*RESET, "--yes").code == 0
+    answer = ratekit(*RESET)
+    assert (answer.code, answer.out) == (
+        0,
+        "nothing to do: scope a1 (name of a1) is rated until then\n",
+    )
+
+
+class Meanwhile(Terminal):
+    """A keyboard whose user thinks for so long that a processor rates an hour."""
+
+    def __init__(self, storage: Storage) -> None:
+        super().__init__("y\n")
+        self._storage = storage
+
+    def readline(self, size: int = -1, /) -> str:  # type: ignore[override]
+        """Rate, and answer."""
+        (state,) = given.listed(self._storage, "a1", now=given.hour(3))
+        done = given.batch([state], periods=given.window(1, state.rated_until))
+        assert not self._storage.ledger.commit(done).lost
+        return super().readline()
+
+
+def test_what_is_rated_between_question_and_answer_ends_a_reset_with_1(
+    ratekit: Shell, storage: Storage, usage: None
+) -> None:
+    before = given.stored(storage)
+    answer = ratekit(*RESET, stdin=Meanwhile(storage))
+    assert answer.code == 1
+    assert answer.err == (
+        "ratekit: scope a1 was rated or reset meanwhile, it is now rated until "
+        "2026-03-01T03:00:00Z: nothing was changed; look again\n"
+    )
+    assert given.stored(storage) == before
+
+
+@pytest.mark.parametrize(
+    ("time", "said"),
+    [
+        ("yesterday", "--to: expected a date or time"),
+        ("2026-03-01T01:20", "nearest that do begin at 2026-03-01T01:00:00Z and 2026-03-01T02:00"),
+        ("2026-03-01T03:00", "is rated until 2026-03-01T02:00:00Z only"),
+    ],
+)
+def test_a_time_to_which_a_scope_cannot_be_reset_is_one_line_and_2(
+    time: str, said: str, ratekit: Shell, storage: Storage, usage: None
+) -> None:
+    before = given.stored(storage)
+    answer = ratekit("scope", "reset", "a1", "--yes", "--to", time)
+    assert (answer.code, answer.out, answer.err.count("\n")) == (2, "", 1)
+    assert said in answer.err
+    assert given.stored(storage) == before
+
+
+def test_a_reset_needs_a_time(ratekit: Shell) -> None:
+    answer = ratekit("scope", "reset", "a1")
+    assert (answer.code, answer.err.count("\n")) == (2, 2)
+
+
+def rate(storage: Storage, minutes: int, count: int) -> None:
+    """Rate a scope over periods of another length."""
+    (state,) = given.listed(storage, "a1", now=given.hour(9))
+    step = datetime.timedelta(minutes=minutes)
+    window = Window(state.rated_until, step, count)
+    series = given.rated("a1", [("1", "1")], begin=window.begins()[-1])
+    assert storage.ledger.commit(RatedBatch(window, [state], [series], 0)).frames == 1
+
+
+def test_a_reset_brings_a_scope_back_on_the_grid_when_the_period_was_changed(
+    ratekit: Shell, storage: Storage
+) -> None:
+    rate(storage, minutes=30, count=5)
+    assert ratekit("scope", "reset", "a1", "--to", "2026-03-01T02:00", "--yes").code == 0
+    assert given.listed(storage, "a1")[0].rated_until == given.hour(2)
+    assert given.stored(storage) == []
+
+
+def test_a_reset_cuts_no_period_in_two_when_the_period_was_changed(
+    ratekit: Shell, storage: Storage
+) -> None:
+    rate(storage, minutes=90, count=3)
+    # The frame of 03:00 to 04:30 would stay, and its second half be charged once more.
+    answer = ratekit("scope", "reset", "a1", "--to", "2026-03-01T04:00", "--yes")
+    assert (answer.code, answer.err) == (
+        2,
+        "ratekit: 2026-03-01T04:00:00Z lies within a period of 1:30:00, which was [collect] "
+        "period until now: expected a time at which both begin, such as 2026-03-01T03:00:00Z\n",
+    )
+    assert len(given.stored(storage)) == 1
+    assert ratekit("scope", "reset", "a1", "--to", "2026-03-01T03:00", "--yes").code == 0
+    assert given.stored(storage) == []
+
+
+def test_a_deactivated_scope_that_is_reset_stays_deactivated(ratekit: Shell, usage: None) -> None:
+    ratekit("scope", "deactivate", "a1")
+    answer = ratekit(*RESET, "--yes")
+    assert answer.code == 0
+    assert answer.err == "ratekit: it is deactivated, so it is rated when it is activated\n"

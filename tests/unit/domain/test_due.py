@@ -89,6 +89,12 @@ def test_a_scope_no_longer_listed_is_due_up_to_the_period_in_which_it_was_last_s
     assert HOURLY.work(state(NOON - 10 * HOUR, last_seen=seen), now).until == NOON - 5 * HOUR
 
 
+def test_the_period_that_began_when_a_scope_was_last_seen_is_its_last() -> None:
+    now = NOON + 5 * SECOND
+    seen = NOON - 6 * HOUR
+    assert HOURLY.work(state(NOON - 10 * HOUR, last_seen=seen), now).until == NOON - 5 * HOUR
+
+
 def test_a_scope_that_has_just_vanished_still_waits_for_late_measures() -> None:
     now = NOON + 5 * SECOND
     work = HOURLY.work(state(NOON - 10 * HOUR, last_seen=NOON - SECOND), now)

@@ -1,0 +1,125 @@
+"""Whatever becomes of a scope, it is charged for the hours for which it should be, once each."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ratekit.domain.due import Calendar
+from ratekit.domain.scope import Scope
+from ratekit.interfaces import Observation, Storage
+from tests.contract.given import HOUR, START, batch, hour, rated, stored, window
+
+CALENDAR = Calendar(HOUR, 2)
+
+
+@dataclasses.dataclass(frozen=True)
+class Turn:
+    """One cycle of a processor.
+
+    :ivar pause: hours since the last one
+    :ivar listed: whether the fetcher lists the scope
+    :ivar hours: how many hours are rated before something fails
+    :ivar deactivated: whether an operator wants it so
+    :ivar back: how many hours an operator resets the scope by, before
+    """
+
+    pause: float
+    listed: bool
+    hours: int = 100
+    deactivated: bool = False
+    back: int = 0
+
+
+TURNS = st.lists(
+    st.builds(
+        Turn,
+        pause=st.sampled_from([0.25, 0.6, 1.0, 1.0, 2.5, 7.25]),
+        listed=st.booleans(),
+        hours=st.sampled_from([0, 1, 3, 100]),
+        deactivated=st.sampled_from([False, False, True]),
+        back=st.sampled_from([0, 0, 0, 1, 5]),
+    ),
+    max_size=12,
+)
+
+
+def expected(turns: Sequence[Turn]) -> list[int]:
+    """Return the hours that are charged for: from the start to when it was last listed.
+
+    Less what lies between two lists that have it if a list without it came in between.
+    """
+    now, last, missing = 0.0, 0.0, False
+    left_out: set[int] = set()
+    for turn in turns:
+        now += turn.pause
+        if turn.listed:
+            if missing:
+                left_out |= set(range(int(last) + 1, int(now)))
+            last = now
+        missing = not turn.listed
+    return [one for one in range(int(last) + 1) if one not in left_out]
+
+
+class Life:
+    """A scope, a ledger and a clock."""
+
+    def __init__(self, storage: Storage, name: str) -> None:
+        self.storage = storage
+        self.scope = Scope(name, name)
+        self.now = 0.0
+
+    def take(self, turn: Turn) -> Observation:
+        """Do what an operator wants, then observe, then rate what is due."""
+        self.now += turn.pause
+        admin = self.storage.scopes
+        if turn.deactivated:
+            admin.deactivate(self.scope.id, hour(self.now))
+        else:
+            admin.activate(self.scope.id)
+        if turn.back:
+            plan = admin.rewind(self.scope.id, START)
+            since = max(plan.rated_until - turn.back * HOUR, START)
+            admin.reset(dataclasses.replace(plan, since=since))
+        return self.rate(turn)
+
+    def rate(self, turn: Turn) -> Observation:
+        """Be a processor."""
+        now = hour(self.now)
+        scopes = [self.scope] if turn.listed else []
+        seen = self.storage.ledger.observe(scopes, now, START, CALENDAR.floor(now))
+        for state in seen.states:
+            if state.scope != self.scope:
+                continue
+            due = (CALENDAR.work(state, now).until - state.rated_until) // HOUR
+            count = min(due, turn.hours)
+            if count > 0:
+                series = rated(self.scope.id, [("1", "1")] * count, begin=state.rated_until)
+                periods = window(count, state.rated_until)
+                assert not self.storage.ledger.commit(batch([state], series, periods=periods)).lost
+        return seen
+
+
+@settings(
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(turns=TURNS)
+def test_each_hour_that_a_scope_is_rated_for_is_charged_once(
+    storage: Storage, turns: list[Turn]
+) -> None:
+    life = Life(storage, f"scope {len(storage.reports.scopes())}")
+    life.rate(first := Turn(0.0, listed=True))
+    for turn in turns:
+        life.take(turn)
+    # From now on nothing fails, and nobody lists it.
+    for _ in range(len(turns) + 3):
+        life.take(Turn(3.0, listed=False))
+    active = {one.id: one.active for one in storage.reports.scopes()}
+    assert not active[life.scope.id]
+    begins = [begin for scope, begin, _, _ in stored(storage) if scope == life.scope.id]
+    assert [(begin - START) // HOUR for begin in begins] == expected([first, *turns])
