@@ -82,7 +82,18 @@ def export(store: RuleStore, now: datetime.datetime) -> Sequence[Rule]:
     :raises ratekit.errors.TryLater: the storage did not answer
     """
     since = period.EPOCH if store.rated_until() is None else now
-    return in_force(store.read(), since)
+    return [open_left(rule) for rule in in_force(store.read(), since)]
+
+
+def open_left(rule: Rule) -> Rule:
+    """Return ``rule`` without its start if that is the begin of all periods.
+
+    What replaces a rule before anything was rated starts there, which looks like a date that
+    somebody chose, and means no more than none.
+    """
+    if rule.terms.start is None or rule.terms.start > period.EPOCH:
+        return rule
+    return dataclasses.replace(rule, terms=dataclasses.replace(rule.terms, start=None))
 
 
 def in_force(book: RuleBook, since: datetime.datetime) -> Sequence[Rule]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Annotated, Any
@@ -57,7 +57,20 @@ def _names(value: Sequence[str]) -> Sequence[str]:
     return value
 
 
-Name = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=255)]
+def _unpadded(value: str) -> str:
+    if value != value.strip():
+        raise ValueError(f"has blanks at its begin or end: {value!r}")
+    return value
+
+
+#: Gnocchi takes a name with one of these for a pattern, and would rate what matches as one.
+_WILDCARDS = "*?[]"
+
+Name = Annotated[
+    str,
+    pydantic.StringConstraints(min_length=1, max_length=255),
+    pydantic.AfterValidator(_unpadded),
+]
 Number = Annotated[Any, pydantic.AfterValidator(_exact)]
 Names = Annotated[list[Name], pydantic.AfterValidator(_names)]
 
@@ -90,37 +103,106 @@ class Entry(pydantic.BaseModel):
 def load(path: str, collector: Collector) -> tuple[Metric, ...]:
     """Read a metrics.yml.
 
+    Each entry is looked at by itself, so that a mistake in one hides none in another.
+
     :param collector: whose settings the metrics' ``extra_args`` are
     :raises ratekit.errors.BadInput: with all mistakes
     """
     document = yaml_file.read(path)
-    entries = yaml_file.validate(document, _adapter(collector.extra_args), NOT_BUILT).metrics
-    metrics = tuple(_metric(name, entry) for name, entry in entries.items())
-    mistakes = _namesakes(document, metrics) + [
-        document.mistake(("metrics", metric.name, "extra_args", key), text)
-        for metric in metrics
-        for key, text in collector.refusals(metric).items()
-    ]
-    if mistakes:
-        raise errors.BadInput(sorted(mistakes, key=lambda mistake: mistake.line or 0))
-    return metrics
+    file, mistakes = yaml_file.attempt(document, (), document.data, pydantic.TypeAdapter(_File))
+    definitions = file.metrics if file else _definitions(document.data)
+    schema = _adapter(collector.extra_args)
+    metrics = []
+    for name, data in definitions.items():
+        entry, wrong = yaml_file.attempt(document, ("metrics", name), data, schema, NOT_BUILT)
+        mistakes += wrong
+        if entry is not None:
+            metrics.append(_metric(name, entry))
+        mistakes += _refusals(document, name, data, collector)
+    mistakes += _namesakes(document, definitions)
+    document.refuse(mistakes)
+    return tuple(metrics)
 
 
-def _one_definition(value: object) -> object:
+def labels(path: str, scope_key: str) -> dict[str, frozenset[str]]:
+    """Return the public names in a metrics.yml with their labels, as far as it can be read.
+
+    For hints only: whoever rates with a file that is wrong is told so.
+
+    :param scope_key: the label that every usage has
+    :returns: nothing where the file cannot be read
+    """
+    try:
+        definitions = _definitions(yaml_file.read(path).data)
+    except errors.BadInput:
+        return {}
+    found: dict[str, frozenset[str]] = {}
+    for name, data in definitions.items():
+        entry = data if isinstance(data, dict) else {}
+        settings = entry.get("extra_args")
+        key = settings.get("resource_key", "id") if isinstance(settings, dict) else "id"
+        names = {scope_key, str(key)}
+        for part in ("groupby", "metadata"):
+            given = entry.get(part)
+            names |= {str(one) for one in given} if isinstance(given, list) else set()
+        found[_public_name(name, data)] = frozenset(names)
+    return found
+
+
+def _public_name(name: str, data: Any) -> str:
+    given = data.get("alt_name") if isinstance(data, dict) else None
+    return given if given and isinstance(given, str) else name
+
+
+def _metric_name(name: str) -> str:
+    found = [letter for letter in _WILDCARDS if letter in name]
+    if found:
+        raise ValueError(f"has {found[0]!r}, which would be a pattern; name one metric")
+    return name
+
+
+def _no_list(value: object) -> object:
     if isinstance(value, list):
         raise ValueError("a list of definitions is not built yet; expected a mapping (key: value)")
     return value
 
 
-def _adapter(extra_args: type[Any]) -> pydantic.TypeAdapter[Any]:
-    """The file's schema with the collector's dataclass in it."""
+MetricName = Annotated[Name, pydantic.AfterValidator(_metric_name)]
+
+
+class _File(pydantic.BaseModel):
+    """The file around its entries."""
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    metrics: Annotated[dict[MetricName, Any], pydantic.Field(min_length=1)]
+
+
+def _definitions(data: Any) -> dict[str, Any]:
+    """Return what looks like entries in a file that is not what it should be."""
+    metrics = data.get("metrics") if isinstance(data, dict) else None
+    return metrics if isinstance(metrics, dict) else {}
+
+
+def _adapter(extra_args: type[Any]) -> pydantic.TypeAdapter[Entry]:
+    """An entry's schema with the collector's dataclass in it."""
     entry: Any = pydantic.create_model("Entry", __base__=Entry, extra_args=(extra_args, ...))
-    definition: Any = Annotated[entry, pydantic.BeforeValidator(_one_definition)]
-    metrics: Any = Annotated[dict[Name, definition], pydantic.Field(min_length=1)]
-    file: Any = pydantic.create_model(
-        "File", __config__=pydantic.ConfigDict(extra="forbid"), metrics=(metrics, ...)
-    )
-    return pydantic.TypeAdapter(file)
+    return pydantic.TypeAdapter(Annotated[entry, pydantic.BeforeValidator(_no_list)])
+
+
+def _refusals(
+    document: yaml_file.Document, name: str, data: Any, collector: Collector
+) -> list[errors.Mistake]:
+    """Return what the collector says to its settings, whatever the other keys are like."""
+    settings = data.get("extra_args") if isinstance(data, dict) else None
+    known: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(collector.extra_args)
+    place: yaml_file.Path = ("metrics", name, "extra_args")
+    args, wrong = yaml_file.attempt(document, place, settings, known)
+    if wrong:
+        return []  # told with the entry
+    plain = Entry(unit="any", extra_args=args)
+    refusals = collector.refusals(_metric(name, plain))
+    return [document.mistake((*place, key), text) for key, text in refusals.items()]
 
 
 def _metric(name: str, entry: Entry) -> Metric:
@@ -137,13 +219,14 @@ def _metric(name: str, entry: Entry) -> Metric:
     )
 
 
-def _namesakes(document: yaml_file.Document, metrics: Sequence[Metric]) -> list[errors.Mistake]:
+def _namesakes(
+    document: yaml_file.Document, definitions: Mapping[str, Any]
+) -> Iterator[errors.Mistake]:
     """Two metrics with one public name would be one service to the price rules."""
     owner: dict[str, str] = {}
-    mistakes = []
-    for metric in metrics:
-        first = owner.setdefault(metric.public_name, metric.name)
-        if first != metric.name:
-            text = f"has the public name {metric.public_name!r}, which {first!r} has already"
-            mistakes.append(document.mistake(("metrics", metric.name), text))
-    return mistakes
+    for name, data in definitions.items():
+        public = _public_name(name, data)
+        first = owner.setdefault(public, name)
+        if first != name:
+            text = f"has the public name {public!r}, which {first!r} has already"
+            yield document.mistake(("metrics", name), text)

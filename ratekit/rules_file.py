@@ -2,149 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import datetime
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from decimal import Decimal
-from typing import Annotated, Any, Self
+from typing import Any, TypeVar
 
 import pydantic
 
-from ratekit import errors, rule_changes, yaml_file
-from ratekit.domain import exact, rules
-from ratekit.domain.rules import CostType, Parent, Rule, Terms
+from ratekit import errors, rule_changes, rules_schema, yaml_file
+from ratekit.domain import rules
+from ratekit.domain.rules import Parent, Rule
 
-#: Longest name, value or scope id that the storages hold.
-_LONGEST = 255
-_DIGITS = 40
-_PLACES = 28
+E = TypeVar("E", bound=rules_schema.Entry)
 
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].+)?\Z")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*\Z")
 #: Words that YAML 1.1 reads as something else than text.
 _RESERVED = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
-
-
-def _number(value: Any) -> Decimal:
-    if isinstance(value, str) and exact.NUMBER.match(value):
-        value = Decimal(value)
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise ValueError(f"expected a decimal number, not {_shown(value)}")
-    number = Decimal(value)
-    whole, _, fraction = f"{number.copy_abs():f}".partition(".")
-    if len(fraction) > _PLACES or len(whole.lstrip("0")) + len(fraction) > _DIGITS:
-        raise ValueError(
-            f"expected at most {_DIGITS} digits, of them at most {_PLACES} after the point"
-        )
-    return number
-
-
-def _level(value: Any) -> Decimal:
-    number = _number(value)
-    if number < 0:
-        raise ValueError(f"expected a level of at least 0, not {_shown(value)}")
-    return number
-
-
-def _text(value: Any) -> str:
-    """Take YAML's numbers and booleans for the text that a label would have."""
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    if not isinstance(value, str | int):
-        raise ValueError(f"expected a text, not {_shown(value)}")
-    text = str(value)
-    if len(text) > _LONGEST:
-        raise ValueError(f"expected at most {_LONGEST} characters, not {len(text)}")
-    return text
-
-
-def _name(value: Any) -> str:
-    text = _text(value)
-    if not text:
-        raise ValueError("must not be empty")
-    return text
-
-
-def _instant(value: Any) -> datetime.datetime:
-    try:
-        if not isinstance(value, str) or not _DATE.match(value):
-            raise ValueError
-        instant = datetime.datetime.fromisoformat(value)
-        if instant.microsecond:
-            raise ValueError
-        if instant.tzinfo is None:
-            return instant.replace(tzinfo=datetime.UTC)
-        return instant.astimezone(datetime.UTC)
-    except (ValueError, OverflowError):
-        raise ValueError(
-            "expected a date or a time to the second, like 2026-01-31 or 2026-01-31T12:00:00Z, "
-            f"not {_shown(value)}"
-        ) from None
-
-
-def _shown(value: Any) -> str:
-    text = "nothing" if value is None else repr(str(value) if isinstance(value, Decimal) else value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-Number = Annotated[Decimal, pydantic.BeforeValidator(_number)]
-Level = Annotated[Decimal, pydantic.BeforeValidator(_level)]
-Text = Annotated[str, pydantic.BeforeValidator(_text)]
-Name = Annotated[str, pydantic.BeforeValidator(_name)]
-Instant = Annotated[datetime.datetime, pydantic.BeforeValidator(_instant)]
-
-
-class _Strict(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
-
-
-class _Entry(_Strict):
-    cost: Number
-    type: CostType
-    group: Name | None = None
-    scope: Name | None = None
-    start: Instant | None = None
-    end: Instant | None = None
-
-    @pydantic.model_validator(mode="after")
-    def _ends_after_it_starts(self) -> Self:
-        if self.start is not None and self.end is not None and self.end <= self.start:
-            raise ValueError("expected an end after the start")
-        return self
-
-    def terms(self) -> Terms:
-        return Terms(self.cost, self.type, self.group, self.scope, self.start, self.end)
-
-
-class _Value(_Entry):
-    value: Text
-
-
-class _Level(_Entry):
-    level: Level
-
-
-class _Field(_Strict):
-    mappings: list[_Value] = []
-    thresholds: list[_Level] = []
-
-
-class _Service(_Strict):
-    mappings: list[_Entry] = []
-    thresholds: list[_Level] = []
-    fields: dict[Name, _Field] = {}
-
-
-class _File(_Strict):
-    services: dict[Name, _Service]
-
-
-#: Keys of one kind of rule that people give to another.
-_MISPLACED = {
-    "value": "only a field's mapping has a value: a service's always matches",
-    "level": "only a threshold has a level",
-}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -174,53 +48,56 @@ def read_placed(path: str) -> list[PlacedRule]:
     :raises ratekit.errors.BadInput: with every mistake
     """
     document = yaml_file.read(path)
-    content = yaml_file.validate(document, pydantic.TypeAdapter(_File), _MISPLACED)
+    whole = pydantic.TypeAdapter(rules_schema.File)
+    _, mistakes = yaml_file.attempt(document, (), document.data, whole, rules_schema.MISPLACED)
+    # Each rule by itself, so that one that is wrong hides no others that are equal.
     placed = [
         PlacedRule(rule, document.line(place), yaml_file.dotted(place))
-        for place, rule in _rules(content)
+        for place, rule in _rules(document.data)
     ]
-    _refuse_overlaps(path, placed)
+    document.refuse([*mistakes, *_overlaps(path, placed)])
     return placed
 
 
-def _rules(content: _File) -> Iterator[tuple[yaml_file.Path, Rule]]:
-    for name, service in content.services.items():
+def _rules(data: Any) -> Iterator[tuple[yaml_file.Path, Rule]]:
+    for name, service in _mapping(_mapping(data).get("services")).items():
         place: yaml_file.Path = ("services", name)
-        parent = Parent(name)
-        for index, entry in enumerate(service.mappings):
-            yield (*place, "mappings", index), rules.Mapping(parent, None, entry.terms())
-        yield from _thresholds(place, parent, service.thresholds)
-        for field_name, field in service.fields.items():
+        yield from _rules_of(place, Parent(name), service)
+        for field_name, field in _mapping(_mapping(service).get("fields")).items():
             inner: yaml_file.Path = (*place, "fields", field_name)
-            parent = Parent(name, field_name)
-            for index, row in enumerate(field.mappings):
-                yield (*inner, "mappings", index), rules.Mapping(parent, row.value, row.terms())
-            yield from _thresholds(inner, parent, field.thresholds)
+            yield from _rules_of(inner, Parent(name, field_name), field)
 
 
-def _thresholds(
-    place: yaml_file.Path, parent: Parent, rows: Iterable[_Level]
+def _rules_of(
+    place: yaml_file.Path, parent: Parent, data: Any
 ) -> Iterator[tuple[yaml_file.Path, Rule]]:
-    for index, row in enumerate(rows):
+    content = _mapping(data)
+    kind = rules_schema.Entry if parent.field is None else rules_schema.ValueEntry
+    for index, entry in _entries(content.get("mappings"), kind):
+        value = entry.value if isinstance(entry, rules_schema.ValueEntry) else None
+        yield (*place, "mappings", index), rules.Mapping(parent, value, entry.terms())
+    for index, row in _entries(content.get("thresholds"), rules_schema.LevelEntry):
         yield (*place, "thresholds", index), rules.Threshold(parent, row.level, row.terms())
 
 
-def _refuse_overlaps(path: str, placed: Iterable[PlacedRule]) -> None:
+def _entries(data: Any, kind: type[E]) -> Iterator[tuple[int, E]]:
+    """Yield the entries of a list that are right, with their indices."""
+    for index, row in enumerate(data if isinstance(data, list) else ()):
+        with contextlib.suppress(pydantic.ValidationError):
+            yield index, kind.model_validate(row)
+
+
+def _mapping(data: Any) -> dict[str, Any]:
+    return data if isinstance(data, dict) else {}
+
+
+def _overlaps(path: str, placed: Iterable[PlacedRule]) -> Iterator[errors.Mistake]:
     # Equal rules are equal values, so only the object tells which line is meant.
     places = {id(one.rule): one for one in placed}
-    mistakes = []
     for pair in rule_changes.overlapping(one.rule for one in places.values()):
         first, second = sorted((places[id(rule)] for rule in pair), key=lambda one: one.line or 0)
-        mistakes.append(
-            errors.Mistake(
-                path,
-                second.line,
-                second.key,
-                f"is in force together with the rule for the same on line {first.line}",
-            )
-        )
-    if mistakes:
-        raise errors.BadInput(sorted(mistakes, key=lambda mistake: mistake.line or 0))
+        text = f"is in force together with the rule for the same on line {first.line}"
+        yield errors.Mistake(path, second.line, second.key, text)
 
 
 def render(members: Iterable[Rule]) -> str:

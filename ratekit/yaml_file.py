@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
 import pydantic
 import yaml
 
 from ratekit import errors
 
-T = TypeVar("T")
 Path = tuple[str | int, ...]
 
 # Python refuses to read integers of thousands of digits; nobody means one.
@@ -33,11 +32,13 @@ class Document:
     :ivar file: path as it was given
     :ivar data: dicts, lists, str, int, Decimal, bool and None
     :ivar lines: line of each place, counted from 1; a key's place has the key's line
+    :ivar mistakes: what was wrong without hiding the rest, such as a key that is given twice
     """
 
     file: str
     data: Any
     lines: Mapping[Path, int]
+    mistakes: tuple[errors.Mistake, ...] = ()
 
     def line(self, path: Path) -> int | None:
         """Return the line of ``path``, or of the nearest place around it."""
@@ -48,6 +49,17 @@ class Document:
     def mistake(self, path: Path, expected: str) -> errors.Mistake:
         """Return a mistake at ``path``."""
         return errors.Mistake(self.file, self.line(path), dotted(path), expected)
+
+    def refuse(self, mistakes: Iterable[errors.Mistake]) -> None:
+        """Raise what was wrong with the document and ``mistakes``, if anything is.
+
+        :raises ratekit.errors.BadInput: with all of them, in the order of the file
+        """
+        known = {mistake.key for mistake in self.mistakes}
+        others = (mistake for mistake in mistakes if mistake.key not in known)
+        found = dict.fromkeys((*self.mistakes, *others))
+        if found:
+            raise errors.BadInput(sorted(found, key=lambda mistake: mistake.line or 0))
 
 
 def dotted(path: Path) -> str:
@@ -62,7 +74,7 @@ def dotted(path: Path) -> str:
 def read(path: str) -> Document:
     """Read a YAML file.
 
-    :raises ratekit.errors.BadInput: it is missing, unreadable, not YAML, or has a key twice
+    :raises ratekit.errors.BadInput: it is missing, unreadable or not YAML
     """
     try:
         with open(path, encoding="utf-8") as file:
@@ -85,9 +97,7 @@ def read(path: str) -> Document:
         raise _refusal(path, None, "is nested too deeply") from None
     builder = _Builder(path)
     data = builder.build(root, ()) if root is not None else None
-    if builder.mistakes:
-        raise errors.BadInput(builder.mistakes)
-    return Document(path, data, builder.lines)
+    return Document(path, data, builder.lines, tuple(builder.mistakes))
 
 
 def _refusal(path: str, line: int | None, text: str) -> errors.BadInput:
@@ -184,38 +194,45 @@ def _scalar(node: yaml.ScalarNode) -> str | int | Decimal | bool | None:
     return text
 
 
-def validate(
+def attempt(
     document: Document,
-    adapter: pydantic.TypeAdapter[T],
+    at: Path,
+    data: Any,
+    adapter: pydantic.TypeAdapter[Any],
     not_built: Mapping[str, str] | None = None,
-) -> T:
-    """Return the document as ``adapter``'s type.
+) -> tuple[Any, list[errors.Mistake]]:
+    """Return a part of a document as ``adapter``'s type, or None and what is wrong with it.
 
+    :param at: the part's place
+    :param data: the part
     :param not_built: keys that are known but not supported, with the reason
-    :raises ratekit.errors.BadInput: with every mistake
     """
     try:
-        return adapter.validate_python(document.data)
+        return adapter.validate_python(data), []
     except pydantic.ValidationError as error:
         schema = adapter.json_schema()
-        found = [
-            _explain(document, detail, schema, not_built or {})
+        return None, [
+            _explain(document, at, detail, schema, not_built or {})
             for detail in error.errors(include_url=False)
         ]
-        raise errors.BadInput(sorted(found, key=lambda mistake: mistake.line or 0)) from None
 
 
 def _explain(
-    document: Document, detail: Any, schema: dict[str, Any], not_built: Mapping[str, str]
+    document: Document,
+    at: Path,
+    detail: Any,
+    schema: dict[str, Any],
+    not_built: Mapping[str, str],
 ) -> errors.Mistake:
     # Pydantic says [key] where a key itself is wrong.
-    path: Path = tuple(part for part in detail["loc"] if part != "[key]")
+    inner: Path = tuple(part for part in detail["loc"] if part != "[key]")
+    path: Path = at + inner
     key = path[-1] if path else ""
     kind = detail["type"]
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         if key in not_built:
             return document.mistake(path, not_built[str(key)])
-        hint = errors.nearest(str(key), _known_keys(schema, path[:-1]))
+        hint = errors.nearest(str(key), _known_keys(schema, inner[:-1]))
         return document.mistake(path, f"unknown key{hint}")
     if kind in ("value_error", "assertion_error"):
         return document.mistake(path, str(detail["ctx"]["error"]))

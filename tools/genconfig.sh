@@ -3,7 +3,7 @@
 # says whether ratekit's own sections of it are fresh (those of libraries change with them).
 set -euo pipefail
 . "$(dirname "$0")/venv.sh"
-ratekit_venv test,lint,stack,postgresql
+ratekit_venv test,lint,stack,postgresql,mysql
 
 sample=etc/ratekit/ratekit.conf.sample
 fresh=$(mktemp)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import datetime
 import gc
+import logging
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ratekit import errors
+from ratekit import errors, redact
+
+LOG = logging.getLogger(__name__)
 
 #: Exit codes, as design section 9 names them.
 FAILED = 1
@@ -25,34 +28,112 @@ _QUIET = (
 
 
 def load_conf(
-    prog: str, argv: Sequence[str] | None, cli_opts: Sequence[Any] = (), logs: bool = False
+    prog: str,
+    argv: Sequence[str] | None,
+    cli_opts: Sequence[Any] = (),
+    logs: bool = False,
+    rates: bool = True,
 ) -> Any:
-    """Return the configuration that ``argv`` and the files it names amount to.
+    """Return the configuration that ``argv`` and the files it names amount to, checked.
+
+    May be called again at any time, for files that have changed.
 
     :param cli_opts: options that are given on the command line only
-    :param logs: set logging up by the configuration
-    :raises ratekit.errors.OperatorError: a file is missing or cannot be used
+    :param logs: set logging up by the configuration, and log what nothing reads
+    :param rates: it is for rating: credentials and plug-ins are checked as well
+    :raises ratekit.errors.BadInput: with every mistake in the files
+    :raises ratekit.errors.OperatorError: there are none
     """
+    from ratekit.conf import check, lines, strangers
+
+    files, folders = lines.given(argv, prog)
+    content = lines.read(files, folders)
+    wrong = []
+    if rates:
+        wrong = check.in_default(content, strangers.library_opts("oslo.log"))
+    # With a wrong value there, oslo.config would end the process before the rest is checked.
+    conf = _parsed(prog, argv, [] if wrong else cli_opts, rates and not wrong, (files, folders))
+    wrong += check.mistakes(conf, content, rates)
+    wrong += _unknown_plugins(conf, content, rates)
+    if wrong:
+        raise errors.BadInput(
+            sorted(dict.fromkeys(wrong), key=lambda one: (one.file, one.line or 0))
+        )
+    if logs:
+        _set_up_logs(conf)
+        for warning in strangers.warnings(conf, content):
+            LOG.warning("%s", warning)
+    return conf
+
+
+def _parsed(
+    prog: str,
+    argv: Sequence[str] | None,
+    cli_opts: Sequence[Any],
+    logs: bool,
+    sources: tuple[Sequence[str], Sequence[str]],
+) -> Any:
+    """Let oslo.config read the command line and files that have been found readable."""
     from oslo_config import cfg
     from oslo_log import log
 
     from ratekit import conf as options
 
+    files, folders = sources
     conf = cfg.ConfigOpts()
-    log.register_options(conf)
     options.register_opts(conf)
     conf.register_cli_opts(cli_opts)
+    if logs:
+        log.register_options(conf)
+    else:
+        argv = []
     with readable():
-        conf(argv, project="ratekit", prog=prog, version=version())
-        if not conf.config_file and not conf.config_dir:
-            raise errors.OperatorError(
-                "no configuration file: expected /etc/ratekit/ratekit.conf or --config-file FILE"
-            )
-        if logs:
-            log.set_defaults(default_log_levels=[*log.get_default_log_levels(), *_QUIET])
-            conf.set_default("use_stderr", True)
-            log.setup(conf, "ratekit")
+        conf(
+            argv,
+            project="ratekit",
+            prog=prog,
+            version=version(),
+            usage="%(prog)s [options]",
+            default_config_files=list(files),
+            default_config_dirs=list(folders),
+        )
+    if not files and not folders:
+        raise errors.OperatorError(
+            "no configuration file: expected /etc/ratekit/ratekit.conf or --config-file FILE"
+        )
     return conf
+
+
+def _set_up_logs(conf: Any) -> None:
+    from oslo_log import log
+
+    log.set_defaults(default_log_levels=[*log.get_default_log_levels(), *_QUIET])
+    conf.set_default("use_stderr", True)
+    try:
+        log.setup(conf, "ratekit")
+    except (OSError, log.LogConfigError) as error:
+        raise errors.OperatorError(f"[DEFAULT] logging cannot be set up: {error}") from None
+    redact.redact_logs()
+
+
+def _unknown_plugins(conf: Any, content: Any, rates: bool) -> list[errors.Mistake]:
+    """Return what is wrong with the names of plug-ins."""
+    from oslo_config import cfg
+
+    from ratekit import plugins
+
+    named: list[tuple[str, str]] = []
+    for namespace in plugins.OPTIONS if rates else [plugins.STORAGE]:
+        group, name = plugins.OPTIONS[namespace]
+        # What is wrong with the option itself has been said.
+        with contextlib.suppress(cfg.Error):
+            value = conf[group][name]
+            words = [value] if isinstance(value, str) else value
+            named += [(namespace, word) for word in words]
+    return [
+        content.mistake(*plugins.OPTIONS[namespace], text)
+        for namespace, text in plugins.refusals(named)
+    ]
 
 
 def now() -> datetime.datetime:
@@ -91,6 +172,6 @@ def readable() -> Iterator[None]:
 
 def complain(prog: str, error: errors.RatekitError) -> int:
     """Print an error as one line a mistake; return the exit code it means."""
-    for line in str(error).splitlines():
+    for line in redact.redacted(str(error)).splitlines():
         print(f"{prog}: {line}", file=sys.stderr)
     return BAD_INPUT if isinstance(error, errors.OperatorError) else FAILED

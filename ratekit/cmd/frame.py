@@ -14,6 +14,8 @@ from ratekit.domain.reports import FrameRow
 if TYPE_CHECKING:
     from ratekit.cmd.ratekit import Ratekit
 
+#: Of the largest limit: databases count to 2 ** 63.
+_DIGITS = 18
 _COLUMNS = ("Begin", "Scope", "Metric", "Quantity", "Unit", "Price", "Labels")
 
 
@@ -38,7 +40,9 @@ class FrameList(base.Listing):
     ) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
         """Return the frames; all of them may be many, so they are read as they are printed."""
         zone = selecting.zone(parsed_args.timezone)
-        reports = self.app.open_storage(self.app.load_conf()).reports
+        conf = self.app.load_conf()
+        reports = self.app.open_storage(conf).reports
+        selecting.require_known(reports, conf.collect, parsed_args.metric)
         chosen = selecting.selection(parsed_args, reports, zone, self.app.clock())
         limit = parsed_args.limit
         # One more than asked for tells whether there are more.
@@ -48,7 +52,7 @@ class FrameList(base.Listing):
 
 
 def _limit(text: str) -> int:
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > _DIGITS:
         raise argparse.ArgumentTypeError(f"expected a number of frames, 0 for all, not {text!r}")
     return int(text)
 

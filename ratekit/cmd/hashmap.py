@@ -6,12 +6,15 @@ import argparse
 import dataclasses
 import datetime
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ratekit import errors, hashmap_admin, rule_changes
 from ratekit.cmd import base, common
 from ratekit.domain import period
 from ratekit.domain.rules import Rule
+
+if TYPE_CHECKING:
+    from ratekit.rules_file import PlacedRule
 
 
 class HashmapApply(base.Action):
@@ -34,49 +37,38 @@ class HashmapApply(base.Action):
         """Plan, show, ask, and make the change."""
         from ratekit import composition, rules_file
 
-        desired = rules_file.read(parsed_args.file)
+        placed = rules_file.read_placed(parsed_args.file)
+        desired = [one.rule for one in placed]
         conf = self.app.load_conf()
-        self._warn_of_strangers(desired, conf.collect.metrics_conf)
+        self._warn(parsed_args.file, placed, conf.collect)
         store = self.app.open_storage(conf).rules
         calendar = composition.build_calendar(conf)
         plan = hashmap_admin.plan(store, desired, calendar, self.app.clock())
         kept = _rules(len(plan.change.keep))
         if plan.empty:
-            self._say(f"nothing to do: {kept} in force already")
+            self.say(f"nothing to do: {kept} in force already")
             return 0
         for line in _difference(plan.change):
-            self._say(line)
-        self._say(f"  {kept} kept")
-        if not parsed_args.yes and not self._confirmed():
-            self._say("nothing was changed")
+            self.say(line)
+        self.say(f"  {kept} kept")
+        if not parsed_args.yes and not self.confirmed("Make these changes?"):
+            self.say("nothing was changed")
             return common.FAILED
         hashmap_admin.carry_out(store, plan, self.app.clock())
-        self._say(f"done: {len(plan.change.add)} added, {len(plan.change.close)} closed")
+        self.say(f"done: {len(plan.change.add)} added, {len(plan.change.close)} closed")
         return 0
 
-    def _confirmed(self) -> bool:
-        if not self.app.stdin.isatty():
-            raise errors.OperatorError(
-                "nothing was changed: there is no terminal to ask on; --yes makes the change"
-            )
-        self.app.stdout.write("Make these changes? [y/N] ")
-        self.app.stdout.flush()
-        return self.app.stdin.readline().strip().lower() in ("y", "yes")
+    def _warn(self, path: str, placed: Collection[PlacedRule], section: Any) -> None:
+        from ratekit import metrics_file, rule_warnings
+        from ratekit.rating import calendar_fields
 
-    def _warn_of_strangers(self, desired: Collection[Rule], path: str) -> None:
-        known = _metric_names(path)
-        services = dict.fromkeys(rule.parent.service for rule in desired)
-        strange = [
-            f"{name!r}{errors.nearest(name, known)}" for name in services if name not in known
-        ]
-        if known and strange:
-            self.app.note(
-                f"warning: no metric of {path} is called {', '.join(strange)}: "
-                "such rules never match"
-            )
-
-    def _say(self, line: str) -> None:
-        self.app.stdout.write(f"{line}\n")
+        metrics = section.metrics_conf
+        labels = {
+            name: own | calendar_fields.NAMES
+            for name, own in metrics_file.labels(metrics, section.scope_key).items()
+        }
+        for warning in rule_warnings.warnings(path, placed, metrics, labels):
+            self.app.note(f"warning: {warning}")
 
 
 class HashmapExport(base.Action):
@@ -125,7 +117,7 @@ def _difference(change: rule_changes.RuleChange) -> Iterator[str]:
     for rule, end in change.close:
         lines.setdefault(rule_changes.identity(rule), []).append(f"- {_closed(rule, end)}")
     for rule in change.add:
-        line = f"+ {rule_changes.describe(rule)}"
+        line = f"+ {rule_changes.describe(hashmap_admin.open_left(rule))}"
         lines.setdefault(rule_changes.identity(rule), []).append(line)
     for own in lines.values():
         yield from own
@@ -136,20 +128,3 @@ def _closed(rule: Rule, end: datetime.datetime) -> str:
         return f"{rule_changes.describe(rule)} (before anything was charged by it)"
     terms = dataclasses.replace(rule.terms, end=end)
     return rule_changes.describe(dataclasses.replace(rule, terms=terms))
-
-
-def _metric_names(path: str) -> frozenset[str]:
-    """Return the public names in a metrics.yml as far as it can be read."""
-    from ratekit import yaml_file
-
-    try:
-        content: Any = yaml_file.read(path).data
-    except errors.BadInput:
-        return frozenset()  # whoever rates with it is told
-    metrics = content.get("metrics") if isinstance(content, dict) else None
-    if not isinstance(metrics, dict):
-        return frozenset()
-    return frozenset(
-        str(entry["alt_name"]) if isinstance(entry, dict) and entry.get("alt_name") else name
-        for name, entry in metrics.items()
-    )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import datetime
 import difflib
+import errno
 import logging
 import os
 import sys
@@ -16,13 +16,15 @@ from typing import Any, TextIO
 
 from cliff import app, commandmanager
 
-from ratekit import errors, interfaces
+from ratekit import errors, interfaces, redact
 from ratekit.cmd import common
 
 PROG = "ratekit"
 #: What a shell shows for a program that wrote to a closed pipe, or was sent Ctrl-C.
 _BROKEN_PIPE = 141
 _INTERRUPTED = 130
+#: What writing to a full disk or a broken terminal comes to.
+_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF}
 
 
 def main(argv: Sequence[str] | None = None, tool: Ratekit | None = None) -> int:
@@ -34,14 +36,32 @@ def main(argv: Sequence[str] | None = None, tool: Ratekit | None = None) -> int:
     if not sys.warnoptions:
         # Libraries warn programmers; an operator can do nothing about it.
         warnings.simplefilter("ignore")
-    code = _BROKEN_PIPE
-    with contextlib.suppress(BrokenPipeError):
+    _open_missing_streams()
+    try:
         code = _run(tool or Ratekit(), sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
-    if code == _BROKEN_PIPE:
-        # The interpreter flushes once more when it ends, and would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:
+        code = _BROKEN_PIPE
+    except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            raise
+        print(f"{PROG}: the answer cannot be written: {error.strerror}", file=sys.stderr)
+        code = common.FAILED
+    else:
+        return code
+    # The interpreter flushes once more when it ends, and would complain.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code
+
+
+def _open_missing_streams() -> None:
+    """Who closed a stream wants nothing read from it or written to it."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - for the process's life
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 def _run(tool: Ratekit, argv: Sequence[str]) -> int:
@@ -110,6 +130,7 @@ class Ratekit(app.App):
         """Show what libraries log only to who debugs."""
         if self.options.debug:
             logging.basicConfig(stream=self.stderr, level=logging.DEBUG)
+            redact.redact_logs()
         else:
             logging.getLogger().addHandler(logging.NullHandler())
 
@@ -119,7 +140,7 @@ class Ratekit(app.App):
         :raises ratekit.errors.OperatorError: it cannot be used
         """
         files = [f"--config-file={path}" for path in self.options.config_file]
-        return common.load_conf(self.NAME, files)
+        return common.load_conf(self.NAME, files, rates=False)
 
     def open_storage(self, conf: Any) -> interfaces.Storage:
         """Return the storage that ``conf`` names.
@@ -145,7 +166,7 @@ class Ratekit(app.App):
                 return self._run_command(argv)
         except errors.RatekitError as error:
             if self.options.debug:
-                traceback.print_exc(file=self.stderr)
+                self.stderr.write(redact.redacted(traceback.format_exc()))
             return common.complain(self.NAME, error)
 
     def _run_command(self, argv: list[str]) -> int:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 import datetime
 import zoneinfo
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
-from ratekit import errors
+from ratekit import errors, scope_admin
 from ratekit.cmd import formatting
 from ratekit.domain.reports import Selection
 from ratekit.interfaces import Reports
+
+#: Keys of ``--groupby`` that are no labels.
+KEYS = ("scope", "metric", "hour", "day", "month")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -85,6 +89,48 @@ def selection(
     return Selection(begin, end, _scopes(options.scope, reports), tuple(options.metric))
 
 
+def require_known(
+    reports: Reports, section: Any, metrics: Sequence[str], labels: Sequence[str] = ()
+) -> None:
+    """Refuse metrics and labels that neither metrics.yml nor any frame has.
+
+    :param section: the configuration's [collect]
+    :param labels: what ``--groupby`` names beside its own keys
+    :raises ratekit.errors.OperatorError: with a line for each that is unknown
+    """
+    from ratekit import metrics_file
+
+    known = {
+        name: set(own)
+        for name, own in metrics_file.labels(section.metrics_conf, section.scope_key).items()
+    }
+    if known.keys() >= set(metrics) and set().union(*known.values()) >= set(labels):
+        return
+    # Only now, since it reads through all labels that were ever stored.
+    for name, own in reports.labels().items():
+        known.setdefault(name, set()).update(own)
+    if not known:
+        return  # nothing to tell right from wrong by
+    keys = {*KEYS, *set().union(*known.values())}
+    wrong = [
+        f"--metric: no metric is called {name!r}{_instead(name, known)}"
+        for name in metrics
+        if name not in known
+    ]
+    wrong += [
+        f"--groupby: {name!r} is neither {', '.join(KEYS)} nor a label of any metric"
+        f"{errors.nearest(name, keys)}"
+        for name in labels
+        if name not in keys
+    ]
+    if wrong:
+        raise errors.OperatorError("\n".join(wrong))
+
+
+def _instead(name: str, known: Collection[str]) -> str:
+    return errors.nearest(name, known) or f"; there are: {', '.join(sorted(known))}"
+
+
 def _instant(option: str, text: str | None, timezone: datetime.tzinfo) -> datetime.datetime | None:
     if text is None:
         return None
@@ -104,17 +150,8 @@ def _scopes(words: Sequence[str], reports: Reports) -> tuple[str, ...]:
     """Return the ids of scopes that are given by id or name."""
     if not words:
         return ()
-    names: dict[str, list[str]] = {}
     rows = reports.scopes()
-    for row in rows:
-        names.setdefault(row.name, []).append(row.id)
-    ids = {row.id for row in rows}
-    found = []
-    for word in words:
-        matches = [word] if word in ids else names.get(word, [])
-        if len(matches) != 1:
-            several = f"{len(matches)} scopes are named {word!r}: {', '.join(matches)}"
-            none = f"no scope {word!r}; see ratekit scope list --all"
-            raise errors.OperatorError(f"--scope: {several if matches else none}")
-        found += matches
-    return tuple(found)
+    try:
+        return tuple(scope_admin.find(rows, word).id for word in words)
+    except errors.OperatorError as error:
+        raise errors.OperatorError(f"--scope: {error}") from None

@@ -52,7 +52,11 @@ class Summary(base.Listing):
         """Return the groups in their order."""
         zone = selecting.zone(parsed_args.timezone)
         keys = _groupby(parsed_args.groupby)
-        reports = self.app.open_storage(self.app.load_conf()).reports
+        conf = self.app.load_conf()
+        reports = self.app.open_storage(conf).reports
+        selecting.require_known(
+            reports, conf.collect, parsed_args.metric, [key for key in keys if key not in _KEYS]
+        )
         chosen = selecting.selection(parsed_args, reports, zone, self.app.clock())
         rows = reports.summary(chosen, keys, zone)
         names = {row.id: row.name for row in reports.scopes()} if "scope" in keys else {}

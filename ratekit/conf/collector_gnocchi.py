@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from oslo_config import cfg
 
-from ratekit.conf import keystone_auth
+from ratekit.conf import credentials, keystone_auth
 
 GROUP = "collector_gnocchi"
 
@@ -32,7 +33,15 @@ OPTS = [
     cfg.StrOpt(
         "interface",
         default="internalURL",
-        help="Which of the catalogue's endpoints to use: internalURL, publicURL or adminURL.",
+        choices=[
+            ("internalURL", "for services of the same cloud"),
+            ("publicURL", "for everybody"),
+            ("adminURL", "for administrators"),
+            ("internal", "the same as internalURL"),
+            ("public", "the same as publicURL"),
+            ("admin", "the same as adminURL"),
+        ],
+        help="Which of the catalogue's endpoints to use.",
     ),
 ]
 
@@ -41,6 +50,25 @@ def register_opts(conf: Any) -> None:
     """Register the section's options."""
     keystone_auth.register_opts(conf, GROUP)
     conf.register_opts(OPTS, group=GROUP)
+
+
+def authenticated(conf: Any) -> list[str]:
+    """Return the sections whose credentials are used."""
+    used = conf.collect.collector == "gnocchi" and conf[GROUP].gnocchi_auth_type == "keystone"
+    return [GROUP] if used else []
+
+
+def refusals(conf: Any) -> Iterator[tuple[str, str, str]]:
+    """Yield (section, option, what is expected) where valid values do not fit together."""
+    section = conf[GROUP]
+    if conf.collect.collector != "gnocchi":
+        return
+    if section.gnocchi_auth_type == "basic":
+        for name in ("gnocchi_endpoint", "gnocchi_user"):
+            if not section[name]:
+                yield GROUP, name, "is required by gnocchi_auth_type = basic"
+    if section.gnocchi_endpoint and not credentials.is_web(section.gnocchi_endpoint):
+        yield GROUP, "gnocchi_endpoint", "expected a URL such as http://gnocchi.example:8041"
 
 
 def list_opts() -> list[tuple[str, list[Any]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from oslo_config import cfg
@@ -55,6 +56,17 @@ def register_opts(conf: Any) -> None:
     conf.register_opts(KEYSTONE_OPTS, group=KEYSTONE)
     keystone_auth.register_opts(conf, KEYSTONE)
     conf.register_opts(STATIC_OPTS, group=STATIC)
+
+
+def authenticated(conf: Any) -> list[str]:
+    """Return the sections whose credentials are used."""
+    return [KEYSTONE] if conf[GROUP].backend == "keystone" else []
+
+
+def refusals(conf: Any) -> Iterator[tuple[str, str, str]]:
+    """Yield (section, option, what is expected) where valid values do not fit together."""
+    if conf[GROUP].backend == "static" and not conf[STATIC].scopes:
+        yield STATIC, "scopes", "is empty; expected ids separated by commas"
 
 
 def list_opts() -> list[tuple[str, list[Any]]]:

@@ -18,6 +18,8 @@ OPTS = [
         "timeout",
         default=60.0,
         min=0.1,
+        max=3600.0,
+        metavar="SECONDS",
         help="Seconds to wait for a connection, and for each answer, before giving up.",
     ),
 ]

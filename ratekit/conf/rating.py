@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from oslo_config import cfg
@@ -21,6 +22,16 @@ OPTS = [
 def register_opts(conf: Any) -> None:
     """Register the section's options."""
     conf.register_opts(OPTS, group=GROUP)
+
+
+def refusals(conf: Any) -> Iterator[tuple[str, str, str]]:
+    """Yield (section, option, what is expected) where valid values do not fit together."""
+    modules = conf[GROUP].modules
+    if not modules:
+        yield GROUP, "modules", "expected at least one module; 'noop' charges nothing"
+    twice = sorted({name for name in modules if modules.count(name) > 1})
+    if twice:
+        yield GROUP, "modules", f"names {twice[0]!r} twice: it would charge twice"
 
 
 def list_opts() -> list[tuple[str, list[Any]]]:

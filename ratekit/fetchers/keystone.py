@@ -90,7 +90,8 @@ class KeystoneFetcher(interfaces.Fetcher):
         A list that is cut off by Keystone's list_limit would silently drop projects from
         billing, so it is no answer.
         """
-        with keystone.explained(f"Keystone's list of {collection}"):
+        section = keystone.section_of(self._identity)
+        with keystone.explained(f"Keystone's list of {collection}", section):
             answer = self._identity.get(f"/{collection}", params=query)
         try:
             body = answer.json()

@@ -88,8 +88,10 @@ def test_errors_know_nobody_and_interfaces_know_the_domain_only() -> None:
 
 def test_the_orchestrator_knows_interfaces_domain_and_errors() -> None:
     allowed = ("ratekit.interfaces", "ratekit.domain", "ratekit.errors")
-    assert strangers("ratekit.orchestrator", *allowed) == set()
-    assert libraries("ratekit.orchestrator") == set()
+    order = ("ratekit.rater", "ratekit.cycle", "ratekit.orchestrator")
+    for index, name in enumerate(order):
+        assert strangers(name, *allowed, *order[:index]) == set(), name
+        assert libraries(name) == set(), name
 
 
 def test_a_driver_knows_the_interfaces_and_never_another_driver() -> None:
@@ -114,9 +116,9 @@ def test_nothing_but_commands_knows_the_commands() -> None:
         assert not any(within(one, "ratekit.cmd") for one in own(name)), name
 
 
-def test_options_know_options_only() -> None:
+def test_options_know_options_and_errors_only() -> None:
     for name in modules("conf"):
-        assert strangers(name, "ratekit.conf") == set(), name
+        assert strangers(name, "ratekit.conf", "ratekit.errors") == set(), name
 
 
 def test_only_the_composition_knows_the_drivers_and_only_by_name() -> None:

@@ -177,6 +177,8 @@ _NUMBER = "expected a number or a fraction such as 1/1024"
         ("unit: again", "unit: is given twice"),
         ("alt_name: ''", "alt_name: must not be empty"),
         ("alt_name: yes", "alt_name: expected a text, not true"),
+        ("alt_name: ' vm'", "alt_name: has blanks at its begin or end: ' vm'"),
+        ('groupby: [id, "name\\t"]', "groupby[1]: has blanks at its begin or end: 'name\\t'"),
         ("description: words", "description: is not built yet; take the key out"),
         ("mutate_map: {1: 2}", "mutate_map: is not built yet; take the key out"),
     ],
@@ -275,6 +277,47 @@ def test_two_metrics_cannot_have_one_public_name(mistakes: Mistakes) -> None:
     assert mistakes(f"{START}    alt_name: vm\n  b:\n    alt_name: vm\n{more}  vm:\n{more}") == [
         "6: metrics.b: has the public name 'vm', which 'cpu' has already",
         "10: metrics.vm: has the public name 'vm', which 'cpu' has already",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("disk.*", "has '*', which would be a pattern; name one metric"),
+        ("cpu?", "has '?', which would be a pattern; name one metric"),
+        ("'[ab]'", "has '[', which would be a pattern; name one metric"),
+        ("' cpu'", "has blanks at its begin or end: ' cpu'"),
+    ],
+)
+def test_a_name_that_gnocchi_would_read_otherwise_is_refused(
+    mistakes: Mistakes, name: str, message: str
+) -> None:
+    text = f"metrics:\n  {name}: {{unit: u, extra_args: {{resource_type: i}}}}\n"
+    assert mistakes(text) == [f"2: metrics.{name.strip(chr(39))}: {message}"]
+
+
+def test_a_mistake_hides_no_refusal_and_no_namesake(mistakes: Mistakes) -> None:
+    text = (
+        "metrics:\n"
+        "  cpu:\n"
+        "    unit: [x]\n"
+        "    alt_name: vm\n"
+        "    extra_args: {resource_type: i, force_granularity: 7}\n"
+        "  memory:\n"
+        "    unit: u\n"
+        "    unit: v\n"
+        "    alt_name: vm\n"
+        "    extra_args: {resource_type: i, force_granularity: 11}\n"
+        "more: 1\n"
+    )
+    assert mistakes(text) == [
+        "3: metrics.cpu.unit: expected a text, not ['x']",
+        "5: metrics.cpu.extra_args.force_granularity: 7 does not divide the collect period, 3600",
+        "6: metrics.memory: has the public name 'vm', which 'cpu' has already",
+        "8: metrics.memory.unit: is given twice",
+        "10: metrics.memory.extra_args.force_granularity: 11 does not divide the collect period, "
+        "3600",
+        "11: more: unknown key",
     ]
 
 

@@ -60,12 +60,26 @@ def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
     with pytest.raises(errors.OperatorError) as caught:
         plugins.load(plugins.FETCHERS, "keystne")
     assert str(caught.value) == (
-        "ratekit.fetchers has no plug-in named 'keystne'; known: keystone, static"
+        "[fetcher] backend: unknown plug-in 'keystne' (did you mean 'keystone'?); "
+        "known: keystone, static"
     )
 
 
+def test_a_name_can_be_looked_at_before_anything_is_loaded() -> None:
+    named = [
+        (plugins.STORAGE, "sql"),
+        (plugins.STORAGE, "sqk"),
+        (plugins.RATING, "noop"),
+        (plugins.FETCHERS, "x"),
+    ]
+    assert list(plugins.refusals(named)) == [
+        (plugins.STORAGE, "unknown plug-in 'sqk' (did you mean 'sql'?); known: sql"),
+        (plugins.FETCHERS, "unknown plug-in 'x'; known: keystone, static"),
+    ]
+
+
 def test_a_namespace_without_plugins_says_so() -> None:
-    with pytest.raises(errors.OperatorError, match=r"no plug-in named 'x'; known: none\Z"):
+    with pytest.raises(errors.OperatorError, match=r"unknown plug-in 'x'; known: none\Z"):
         plugins.load("ratekit.tests.nothing", "x")
 
 
@@ -85,7 +99,7 @@ def test_a_plugin_that_cannot_be_imported_says_why_in_one_sentence(install: Inst
     with pytest.raises(errors.OperatorError) as caught:
         plugins.load("ratekit.tests.two", "bad")
     assert str(caught.value) == (
-        "plug-in 'bad' of ratekit.tests.two cannot be loaded: "
+        "ratekit.tests.two: plug-in 'bad' cannot be loaded: "
         "No module named 'a_module_that_nobody_has'"
     )
 
@@ -100,7 +114,7 @@ def test_a_broken_plugin_does_not_stand_in_the_way_of_another(install: Install) 
     assert plugins.load("ratekit.tests.three", "good").__name__ == "Good"
     with pytest.raises(errors.OperatorError, match="cannot be loaded: no way"):
         plugins.load("ratekit.tests.three", "bad")
-    with pytest.raises(errors.OperatorError, match=r"no plug-in named 'ugly'; known: bad, good\Z"):
+    with pytest.raises(errors.OperatorError, match=r"unknown plug-in 'ugly'; known: bad, good\Z"):
         plugins.load("ratekit.tests.three", "ugly")
 
 
@@ -108,5 +122,5 @@ def test_two_plugins_of_one_name_are_refused(install: Install) -> None:
     module = "class Mine:\n    pass\n"
     install("first", "[ratekit.tests.four]\nmine = four_one:Mine\n", four_one=module)
     install("second", "[ratekit.tests.four]\nmine = four_two:Mine\n", four_two=module)
-    with pytest.raises(errors.OperatorError, match=r"has 2 plug-ins named 'mine'"):
+    with pytest.raises(errors.OperatorError, match="2 plug-ins are named 'mine'"):
         plugins.load("ratekit.tests.four", "mine")

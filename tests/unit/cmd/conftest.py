@@ -51,9 +51,12 @@ class Shell:
     captured: pytest.CaptureFixture[str]
     now: datetime.datetime = NOW
 
-    def __call__(self, *argv: str, typed: str | None = None) -> Answer:
+    def __call__(
+        self, *argv: str, typed: str | None = None, stdin: io.StringIO | None = None
+    ) -> Answer:
         """Run a command, on a terminal if something is typed there."""
-        stdin = io.StringIO() if typed is None else Terminal(typed)
+        if stdin is None:
+            stdin = io.StringIO() if typed is None else Terminal(typed)
         tool = command.Ratekit(clock=lambda: self.now, stdin=stdin)
         code = command.main(["--config-file", str(self.config), *argv], tool)
         return Answer(code, *self.captured.readouterr())

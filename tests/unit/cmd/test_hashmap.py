@@ -19,7 +19,7 @@ services:
           - {value: m1.small, cost: "0.020", type: flat, group: uptime}
           - {value: m1.large, cost: "0.08", type: flat, group: uptime}
   volume:
-    thresholds: [{level: "1000", cost: "0.9", type: rate}]
+    thresholds: [{level: "1000", cost: "0.9", type: flat}]
 """
 DEARER = RULES.replace("0.020", "0.025").replace(
     '          - {value: m1.large, cost: "0.08", type: flat, group: uptime}\n', ""
@@ -41,7 +41,7 @@ def test_the_first_rules_reach_back_for_ever(ratekit: Shell, file: pathlib.Path)
         "  0 rules kept",
         "+ instance.flavor_name=m1.large flat 0.08 group uptime",
         "+ instance.flavor_name=m1.small flat 0.02 group uptime",
-        "+ volume>=1000 rate 0.9",
+        "+ volume>=1000 flat 0.9",
         "done: 3 added, 0 closed",
     ]
 
@@ -111,7 +111,7 @@ def test_without_a_terminal_it_refuses_to_guess(
 
 
 def test_every_mistake_in_the_file_is_a_line(ratekit: Shell, file: pathlib.Path) -> None:
-    file.write_text(RULES.replace('"0.020"', "cheap").replace("rate}", "ratio}"))
+    file.write_text(RULES.replace('"0.020"', "cheap").replace("flat}", "flt}"))
     answer = ratekit("hashmap", "apply", str(file), "--yes")
     assert answer.code == 2
     assert [line.split(": ")[1] for line in answer.err.splitlines()] == [
@@ -131,17 +131,61 @@ def test_history_is_refused_in_a_line(ratekit: Shell, file: pathlib.Path, usage:
     assert answer.err.count("\n") == 1
 
 
-def test_a_service_that_no_metric_is_called_is_warned_of(
-    ratekit: Shell, file: pathlib.Path
+def test_rules_that_charge_nothing_are_warned_of_and_made(
+    ratekit: Shell, file: pathlib.Path, storage: Storage
 ) -> None:
     metrics = file.with_name("metrics.yml")
-    metrics.write_text("metrics: {cpu: {alt_name: instance}, volumes: {unit: GiB}}")
+    metrics.write_text(
+        "metrics:\n"
+        "  cpu: {alt_name: instance, metadata: [flavor], extra_args: {resource_key: name}}\n"
+        "  volumes: {unit: GiB}\n"
+    )
+    file.write_text(
+        "services:\n"
+        "  volume:\n"
+        "    mappings:\n"
+        "      - {cost: 1, type: flat}\n"
+        "      - {cost: 1, type: flat, group: g}\n"
+        "  volumes:\n"
+        "    mappings:\n"
+        "      - {cost: -1, type: flat, group: g}\n"
+        "      - {cost: 2, type: rate, group: h}\n"
+        "    thresholds: [{level: 1, cost: -1, type: rate, group: g}]\n"
+        "  instance:\n"
+        "    fields:\n"
+        "      flavour:\n"
+        "        mappings: [{value: a, cost: 1, type: flat}, {value: b, cost: 1, type: flat}]\n"
+        "      flavor:\n"
+        "        mappings: [{value: a, cost: 1, type: flat}]\n"
+        "      project_id:\n"
+        "        mappings: [{value: a, cost: 1, type: flat}]\n"
+        "      name:\n"
+        "        mappings: [{value: a, cost: 1, type: flat}]\n"
+        "      month:\n"
+        "        thresholds: [{level: 6, cost: 1, type: flat}]\n"
+    )
     answer = ratekit("hashmap", "apply", str(file), "--yes")
     assert answer.code == 0
-    assert answer.err == (
-        f"ratekit: warning: no metric of {metrics} is called 'volume' (did you mean 'volumes'?): "
-        "such rules never match\n"
-    )
+    prefix = f"ratekit: warning: {file}:"
+    assert [line.removeprefix(prefix) for line in answer.err.splitlines()] == [
+        f"4: services.volume.mappings[0]: no metric of {metrics} is called 'volume' (did you mean "
+        "'volumes'?): such rules never match",
+        "8: services.volumes.mappings[0]: a negative flat cost never counts: the largest one of "
+        "a group does, at least 0",
+        "9: services.volumes.mappings[1]: group h of volumes: rates only, and nothing flat to "
+        "multiply: charges nothing",
+        "10: services.volumes.thresholds[0]: a negative rate turns the price into a credit",
+        f"14: services.instance.fields.flavour.mappings[0]: instance has no label 'flavour' in "
+        f"{metrics} (did you mean 'flavor'?): such rules never match",
+    ]
+    assert storage.rules.read().version == 1
+
+
+def test_without_a_metrics_file_nothing_is_guessed(ratekit: Shell, file: pathlib.Path) -> None:
+    for text in (None, "metrics: [", "metrics: [a]"):
+        if text is not None:
+            file.with_name("metrics.yml").write_text(text)
+        assert ratekit("hashmap", "apply", str(file), "--yes").err == ""
 
 
 def test_an_export_is_a_rule_file_that_changes_nothing(
@@ -158,6 +202,22 @@ def test_an_export_is_a_rule_file_that_changes_nothing(
     assert ratekit("hashmap", "apply", str(copy)).out == (
         "nothing to do: 2 rules in force already\n"
     )
+
+
+def test_what_changed_before_anything_was_rated_shows_no_start(
+    ratekit: Shell, file: pathlib.Path, storage: Storage
+) -> None:
+    ratekit("hashmap", "apply", str(file), "--yes")
+    file.write_text(RULES.replace("0.020", "0.025"))
+    answer = ratekit("hashmap", "apply", str(file), "--yes")
+    assert answer.out.splitlines()[1] == ("+ instance.flavor_name=m1.small flat 0.025 group uptime")
+    exported = ratekit("hashmap", "export").out
+    assert "1970" not in exported
+    assert "start" not in exported
+    copy = file.with_name("copy.yml")
+    copy.write_text(exported)
+    given.listed(storage, "a1")
+    assert ratekit("hashmap", "apply", str(copy)).out.startswith("nothing to do: 3 rules")
 
 
 def test_an_export_overwrites_nothing(ratekit: Shell, file: pathlib.Path) -> None:

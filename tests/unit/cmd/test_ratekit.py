@@ -38,7 +38,7 @@ def test_it_tells_its_version(ratekit: Shell) -> None:
 @pytest.mark.parametrize(
     ("argv", "hint"),
     [
-        (["scope"], "did you mean 'scope list'?"),
+        (["scope"], "did you mean 'scope activate', 'scope deactivate', 'scope list'"),
         (["summmary"], "did you mean 'summary'?"),
         (["help", "nonsense"], "unknown command 'nonsense'"),
         (["--colour", "summary"], "unknown option --colour"),
@@ -75,8 +75,8 @@ def test_a_wrong_or_missing_option_is_short_and_2(argv: list[str], ratekit: Shel
     [
         ("[collect]\nperiod = often\n", "period"),
         ("[database]\nconnection = nonsense\n", "[database] connection"),
-        ("[storage]\nbackend = paper\n", "no plug-in named 'paper'; known: sql"),
-        ("[database]\nconnection = sqlite:////nowhere/at/all\n", "ratekit-dbsync upgrade"),
+        ("[storage]\nbackend = paper\n", "unknown plug-in 'paper'; known: sql"),
+        ("[database]\nconnection = sqlite:////nowhere/at/all\n", "[database] connection"),
     ],
 )
 def test_a_configuration_that_cannot_be_used_is_one_line_and_2(

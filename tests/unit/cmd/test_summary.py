@@ -57,8 +57,10 @@ def test_no_other_format_has_a_row_that_would_be_added_twice(
 def test_amounts_survive_csv_and_yaml(ratekit: Shell, usage: None) -> None:
     rows = list(csv.DictReader(ratekit("summary", "-f", "csv").out.splitlines()))
     assert [row["Price"] for row in rows] == ["0.3", TINY, HUGE]
-    rows = list(csv.DictReader(ratekit("summary", "--groupby", "x", "-f", "csv").out.splitlines()))
-    assert (rows[0]["x"], rows[0]["Unit"]) == ("", "")
+    rows = list(
+        csv.DictReader(ratekit("summary", "--groupby", "image", "-f", "csv").out.splitlines())
+    )
+    assert (rows[0]["image"], rows[0]["Unit"]) == ("", "")
     parsed = yaml.safe_load(ratekit("summary", "-f", "yaml").out)
     assert [row["Price"] for row in parsed] == ["0.3", TINY, HUGE]
 
@@ -113,10 +115,44 @@ def test_it_groups_by_time_in_a_zone_and_by_label(ratekit: Shell, usage: None) -
     assert column("flavor_name,metric") == [None, "big", "m1.small"]
 
 
-def test_a_label_that_no_frame_has_is_said(ratekit: Shell, usage: None) -> None:
-    answer = ratekit("summary", "--groupby", "flavour", "-f", "json")
+def test_a_label_that_only_other_frames_have_is_said(ratekit: Shell, usage: None) -> None:
+    answer = ratekit("summary", "--groupby", "image", "--metric", "volume", "-f", "json")
     assert answer.code == 0
-    assert answer.err == "ratekit: warning: no frame here has a label 'flavour'\n"
+    assert answer.err == "ratekit: warning: no frame here has a label 'image'\n"
+
+
+def test_unknown_metrics_and_labels_are_refused_with_the_nearest(
+    ratekit: Shell, usage: None
+) -> None:
+    arguments = ("--groupby", "Metric,flavour_name,zebra", "--metric", "volumes", "--metric", "x")
+    answer = ratekit("summary", *arguments)
+    assert (answer.code, answer.out) == (2, "")
+    keys = "is neither scope, metric, hour, day, month nor a label of any metric"
+    assert answer.err.splitlines() == [
+        "ratekit: --metric: no metric is called 'volumes' (did you mean 'volume'?)",
+        "ratekit: --metric: no metric is called 'x'; there are: instance, volume",
+        f"ratekit: --groupby: 'Metric' {keys} (did you mean 'metric'?)",
+        f"ratekit: --groupby: 'flavour_name' {keys} (did you mean 'flavor_name'?)",
+        f"ratekit: --groupby: 'zebra' {keys}",
+    ]
+    answer = ratekit("frame", "list", "--metric", "volumes")
+    assert answer.code == 2
+    assert answer.err.endswith("'volumes' (did you mean 'volume'?)\n")
+
+
+def test_what_metrics_yml_or_a_frame_has_is_known(ratekit: Shell, usage: None) -> None:
+    metrics = ratekit.config.with_name("metrics.yml")
+    metrics.write_text("metrics: {disk: {alt_name: storage, metadata: [kind]}}")
+    for arguments in (
+        ("--metric", "storage", "--groupby", "kind"),
+        ("--metric", "volume", "--groupby", "flavor_name"),
+    ):
+        assert ratekit("summary", *arguments).code == 0
+    assert ratekit("summary", "--metric", "disk").code == 2
+
+
+def test_where_nothing_is_known_nothing_is_refused(ratekit: Shell) -> None:
+    assert ratekit("summary", "--metric", "x", "--groupby", "y").code == 0
 
 
 def test_labels_named_like_columns_stay_apart(ratekit: Shell, storage: Storage) -> None:

@@ -1,0 +1,182 @@
+"""Configuration files with the line of everything in them, which oslo.config does not keep."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import glob
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from oslo_config import cfg, iniparser
+
+from ratekit import errors
+
+#: By oslo.config's words for what is malformed; the line itself may hold a secret.
+_MALFORMED = {
+    "No ':' or '=' found in assignment": "expected 'option = value', '[section]' or '# comment'",
+    "Key cannot be empty": "expected the name of an option before '='",
+    "Unexpected continuation line": "begins with a blank, but continues no option; "
+    "take the blanks away",
+    "Invalid section (must end with ])": "expected '[section]' and nothing after it",
+    "Empty section name": "expected the name of a section between the brackets",
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Entry:
+    """An option as a file gives it.
+
+    :ivar line: where it begins, counted from 1
+    :ivar text: its value as it was written; may have several lines
+    """
+
+    file: str
+    line: int
+    group: str
+    name: str
+    text: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Content:
+    """What the configuration files say, in their order.
+
+    :ivar files: paths as they were given
+    :ivar entries: all options; of those with one name the last counts
+    :ivar sections: (file, line, name as it was written) of each header
+    """
+
+    files: tuple[str, ...]
+    entries: tuple[Entry, ...]
+    sections: tuple[tuple[str, int, str], ...]
+
+    def find(self, group: str, names: Iterable[str]) -> Entry | None:
+        """Return the entry that counts for an option that has ``names``."""
+        known = set(names)
+        group = normal(group)
+        for entry in reversed(self.entries):
+            if normal(entry.group) == group and entry.name in known:
+                return entry
+        return None
+
+    def has(self, group: str) -> bool:
+        """Tell whether any file has the section."""
+        return any(normal(name) == normal(group) for _, _, name in self.sections)
+
+    def mistake(self, group: str, name: str, expected: str, *more: str) -> errors.Mistake:
+        """Return a mistake of an option: at its line, else at its section's.
+
+        :param more: further names of the option
+        """
+        key = f"[{group}] {name}" if name else f"[{group}]"
+        entry = self.find(group, (name, *more))
+        if entry is not None:
+            return errors.Mistake(entry.file, entry.line, key, expected)
+        for file, line, section in reversed(self.sections):
+            if normal(section) == normal(group):
+                return errors.Mistake(file, line, key, expected)
+        return errors.Mistake(self.files[-1] if self.files else "ratekit.conf", None, key, expected)
+
+
+def normal(group: str) -> str:
+    """Return the name by which oslo.config compares sections."""
+    return group if group == "DEFAULT" else group.lower()
+
+
+def given(argv: Sequence[str] | None, prog: str) -> tuple[list[str], list[str]]:
+    """Return the configuration files and folders of a command line, else the default ones.
+
+    :param argv: by default the process's own
+    """
+    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    parser.add_argument("--config-file", action="append", default=[])
+    parser.add_argument("--config-dir", action="append", default=[])
+    try:
+        known, _ = parser.parse_known_args(sys.argv[1:] if argv is None else list(argv))
+    except argparse.ArgumentError:
+        return [], []  # whoever parses the whole line says what is wrong
+    if known.config_file or known.config_dir:
+        return known.config_file, known.config_dir
+    return (
+        cfg.find_config_files(project="ratekit", prog=prog),
+        cfg.find_config_dirs(project="ratekit", prog=prog),
+    )
+
+
+def read(files: Iterable[str], folders: Iterable[str] = ()) -> Content:
+    """Read files, and those in ``folders`` whose names end in ``.conf``.
+
+    :raises ratekit.errors.BadInput: with each that is missing, unreadable or malformed
+    """
+    parsers: list[_Parser] = []
+    mistakes: list[errors.Mistake] = []
+    paths = list(files)
+    for folder in folders:
+        if not os.path.isdir(os.path.expanduser(folder)):
+            mistakes.append(errors.Mistake(folder, None, "", "cannot be read: no such folder"))
+        paths += sorted(glob.glob(os.path.join(os.path.expanduser(folder), "*.conf")))
+    for path in paths:
+        parser = _Parser(path)
+        mistake = parser.complaint()
+        parsers.append(parser)
+        mistakes += [mistake] if mistake else []
+    if mistakes:
+        raise errors.BadInput(mistakes)
+    return Content(
+        tuple(paths),
+        tuple(entry for parser in parsers for entry in parser.entries),
+        tuple(section for parser in parsers for section in parser.sections),
+    )
+
+
+def read_again(conf: Any) -> Content:
+    """Read the files that ``conf``, a loaded ``ConfigOpts``, was made from.
+
+    :raises: as :func:`read`
+    """
+    return read(conf.config_file or (), conf.config_dir or ())
+
+
+class _Parser(iniparser.BaseParser):
+    """Reads oslo.config's dialect of one file."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._section = ""
+        self._begun = 0
+        self.entries: list[Entry] = []
+        self.sections: list[tuple[str, int, str]] = []
+
+    def complaint(self) -> errors.Mistake | None:
+        """Read the file; return why it cannot be used."""
+        try:
+            with open(os.path.expanduser(self._path), encoding="utf-8") as file:
+                self.parse(file.readlines())
+        except OSError as error:
+            return errors.Mistake(self._path, None, "", f"cannot be read: {error.strerror}")
+        except UnicodeDecodeError as error:
+            text = f"is not UTF-8 text: {error.reason} at byte {error.start + 1}"
+            return errors.Mistake(self._path, None, "", text)
+        except iniparser.ParseError as error:
+            text = _MALFORMED.get(error.msg, error.msg)
+            return errors.Mistake(self._path, error.lineno, "", text)
+        return None
+
+    def new_section(self, section: str) -> None:
+        """Note a header."""
+        self._section = section
+        self.sections.append((self._path, self.lineno, section))
+
+    def assignment(self, key: str, value: list[str]) -> None:
+        """Note an option; oslo.config calls this when it has seen what follows it."""
+        if not self._section:
+            raise self.parse_exc("expected a [section] before the first option", self._begun, "")
+        text = "\n".join(value)
+        self.entries.append(Entry(self._path, self._begun, self._section, key, text))
+
+    def _split_key_value(self, line: str) -> Any:
+        self._begun = self.lineno
+        return super()._split_key_value(line)

@@ -1,0 +1,86 @@
+"""Options that nothing reads are told, and do not stop anything."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from tests.unit.conf.conftest import GOOD, Load
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[collect]\nperod = 60\n", "[collect] perod: unknown option (did you mean 'period'?)"),
+        ("[collect]\nshade = red\n", "[collect] shade: unknown option"),
+        ("[DEFAULT]\ndebgu = 1\n", "[DEFAULT] debgu: unknown option (did you mean 'debug'?)"),
+        (
+            "[collecter_gnocchi]\nx = 1\n",
+            "[collecter_gnocchi]: unknown section (did you mean 'collector_gnocchi'?)",
+        ),
+        *(
+            (f"[{section}]\n{name} = 1\n", f"[{section}] {name}: is CloudKitty's; ratekit does "
+             "not need it")
+            for section, name in (
+                ("DEFAULT", "transport_url"),
+                ("orchestrator", "max_workers_reprocessing"),
+                ("storage", "version"),
+                ("database", "max_pool_size"),
+                ("fetcher_keystone", "keystone_version"),
+                ("collector_gnocchi", "http_pool_maxsize"),
+            )
+        ),
+        *(
+            (f"[{section}]\nx = 1\n", f"[{section}]: is CloudKitty's; ratekit does not need it")
+            for section in (
+                "storage_influxdb", "fetcher_prometheus", "output", "tenant_fetcher", "state",
+                "keystone_authtoken", "oslo_messaging_rabbit", "oslo_policy", "api",
+            )
+        ),
+    ],
+)  # fmt: skip
+def test_what_nothing_reads_is_a_warning(
+    text: str, expected: str, load: Load, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load(text + GOOD, logs=True)
+    line = 2 if "] " in expected.partition(":")[0] else 1
+    (warning,) = capsys.readouterr().err.splitlines()
+    assert warning.endswith(f"r.conf:{line}: {expected}")
+    assert " WARNING " in warning
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[someone_elses]\nx = 1\n",
+        "[DEFAULT]\nlog_file =\nuse_stderr = true\ngraceful_shutdown_timeout = 5\n",
+        "[fetcher_keystone]\nregion_name = one\ntimeout = 5\ncafile =\n",
+    ],
+)
+def test_what_is_read_or_may_be_somebodys_is_no_warning(
+    text: str, load: Load, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load(text + GOOD, logs=True)
+    assert capsys.readouterr().err == ""
+
+
+def test_options_of_the_authentication_in_use_are_known(
+    load: Load, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = GOOD[: GOOD.index("auth_type")] + (
+        "auth_type = v3applicationcredential\nauth_url = http://k/v3\n"
+        "application_credential_id = a\napplication_credential_secret = b\n"
+    )
+    load(text, logs=True)
+    assert capsys.readouterr().err == ""
+    load(f"{text}trsut_id = c\n", logs=True)
+    assert capsys.readouterr().err.endswith("[ratekit_auth] trsut_id: unknown option (did you "
+                                            "mean 'trust_id'?)\n")  # fmt: skip
+
+
+def test_tools_say_nothing_of_it(load: Load, capsys: pytest.CaptureFixture[str]) -> None:
+    load("[collect]\nperod = 60\n", rates=False)
+    assert capsys.readouterr().err == ""
+    assert logging.getLogger("ratekit").handlers == []

@@ -1,0 +1,97 @@
+"""What keystoneauth's troubles mean, and how long a back end asks to be left alone."""
+
+from __future__ import annotations
+
+import datetime
+import email.utils
+
+import pytest
+import requests
+from keystoneauth1 import exceptions
+
+from ratekit import errors, keystone
+
+
+def response(status: int, **headers: str) -> requests.Response:
+    answer = requests.Response()
+    answer.status_code = status
+    answer.headers.update({name.replace("_", "-"): text for name, text in headers.items()})
+    return answer
+
+
+def http_date(seconds: float) -> str:
+    instant = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
+    return email.utils.format_datetime(instant + datetime.timedelta(seconds=seconds), usegmt=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0", 0), ("7", 7), (" 7 ", 7), ("7.5", 7.5), ("-7", 0), ("-0", 0),
+        ("999999999", keystone.LONGEST_REST), (http_date(30), 30), (http_date(-30), 0),
+        (http_date(10**9), keystone.LONGEST_REST),
+        ("Sun, 01 Mar 2026 00:00:05 -0000", 5), ("Sun, 01 Mar 2026 01:00:05 +0100", 5),
+    ],
+)  # fmt: skip
+def test_a_rest_is_seconds_or_a_date_within_reason(text: str, seconds: float) -> None:
+    assert keystone.retry_after({"Retry-After": text, "Date": http_date(0)}) == seconds
+    assert keystone.retry_after({"retry-after": text, "DATE": http_date(0)}) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "soon", "1e3", "nan", "٣", "9" * 30, "Sun, 99 Mar 2026"])
+def test_a_rest_that_cannot_be_understood_is_none(text: str) -> None:
+    assert keystone.retry_after({"Retry-After": text}) is None
+    assert keystone.retry_after({}) is None
+
+
+def test_a_date_without_the_answers_own_is_taken_against_the_clock() -> None:
+    later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=2)
+    assert keystone.retry_after({"Retry-After": email.utils.format_datetime(later)}) == 3600
+    assert keystone.retry_after({"Retry-After": http_date(-(10**9))}) == 0
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_the_rest_that_a_refusal_asks_for_is_kept(status: int) -> None:
+    for headers, after in (({"Retry_After": "17"}, 17), ({}, None)):
+        answer = response(status, **headers)
+        with pytest.raises(errors.TryLater) as caught, keystone.explained("X"):
+            raise exceptions.from_response(answer, "GET", "http://x")
+        assert caught.value.after == after
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "text"),
+    [
+        (exceptions.ConnectTimeout("too\nlong"), errors.TryLater, "X does not answer: too long"),
+        (exceptions.ServiceUnavailable("no"), errors.TryLater, "X answered 503: no (HTTP 503)"),
+        (
+            exceptions.InvalidResponse(response(200)),
+            errors.TryLater,
+            "X gave an answer that makes no sense; see [s]",
+        ),
+        (exceptions.Forbidden("no"), errors.Denied, "X refused: no (HTTP 403); see [s]"),
+        (
+            exceptions.SSLError(
+                "SSL exception connecting to https://joe:geheim@h/v3: HTTPSConnectionPool("
+                "host='h', port=443): Max retries exceeded with url: /v3 (Caused by SSLError("
+                "SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify "
+                "failed: self-signed certificate (_ssl.c:1006)')))"
+            ),
+            errors.Denied,
+            "X: no trust by TLS: SSL exception connecting to https://h/v3 ([SSL: CERTIFICATE_"
+            "VERIFY_FAILED] certificate verify "
+            "failed: self-signed certificate); see [s], cafile and insecure",
+        ),
+    ],
+)
+def test_each_trouble_is_for_whom_it_concerns(
+    error: Exception, kind: type[errors.RatekitError], text: str
+) -> None:
+    with pytest.raises(kind) as caught, keystone.explained("X", "s"):
+        raise error
+    assert str(caught.value) == text
+
+
+def test_what_is_ours_already_passes() -> None:
+    with pytest.raises(errors.Conflict), keystone.explained("X"):
+        raise errors.Conflict("mine")
