@@ -31,7 +31,8 @@ FAMILIES: dict[str, Sequence[str]] = (
     else {
         "the network": [*NETWORK_FAULTS],
         "refusals and nonsense": [*HTTP_FAULTS],
-        "nonsense inside": [*GROUP_FAULTS],
+        "nonsense inside": [*GROUP_FAULTS][::2],
+        "more nonsense inside": [*GROUP_FAULTS][1::2],
     }
 )
 FAULTS = {**NETWORK_FAULTS, **HTTP_FAULTS, **GROUP_FAULTS}
