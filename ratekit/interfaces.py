@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar, Protocol, Self
 
+from ratekit.domain.excluded import Excluded
 from ratekit.domain.metric import Metric
 from ratekit.domain.period import Window
 from ratekit.domain.reports import FrameRow, Rewind, Selection, StateRow, SummaryRow
@@ -74,6 +75,25 @@ class Collector(abc.ABC):
         :raises ratekit.errors.TryLater: the back end did not answer, or not all of it
         :raises ratekit.errors.OperatorError: it cannot answer this, ever
         """
+
+    def hold(self) -> str | None:
+        """Return why rating should wait now, or None; asked once a cycle.
+
+        A back end that is about to know more about the periods that are due holds them, but
+        not for ever: it says itself when it is enough.
+
+        :raises ratekit.errors.TryLater: the back end did not answer
+        :raises ratekit.errors.OperatorError: it does not tell
+        """
+        return None
+
+    def excluded(self) -> Sequence[Excluded]:
+        """Return what this collector has left out so that the rest could be rated.
+
+        Each was said in the log when it was first left out, and is gone from here when it
+        is found mended.
+        """
+        return ()
 
 
 class Pricer(Protocol):

@@ -10,7 +10,8 @@ from decimal import Decimal
 from typing import Any, Self
 
 from ratekit import errors
-from ratekit.collectors.gnocchi.client import Question
+from ratekit.collectors.gnocchi.question import Question
+from ratekit.domain.lifetime import End
 from ratekit.domain.metric import Metric
 from ratekit.domain.period import Window
 from ratekit.domain.rules import Rule, RuleBook
@@ -41,6 +42,7 @@ class Phase:
     start: Instant
     end: Instant | None
     attributes: Mapping[str, str | None]
+    ended_at: Instant | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -49,11 +51,13 @@ class Resource:
 
     :ivar phases: oldest first
     :ivar buckets: begin -> stored aggregate, of one granularity
+    :ivar started_at: by default the start of the first phase
     """
 
     id: str
     phases: Sequence[Phase]
     buckets: Mapping[Instant, float]
+    started_at: Instant | None = None
 
 
 class History:
@@ -67,9 +71,13 @@ class History:
         self.resources = resources
         self.names = frozenset(names)
         self.questions: list[Question] = []
+        self.index = self
 
     def attributes(self, resource_type: str) -> frozenset[str] | None:
         return self.names
+
+    def archive_policies(self) -> list[Any]:
+        return []
 
     def aggregates(self, question: Question) -> list[Any]:
         self.questions.append(question)
@@ -97,6 +105,22 @@ class History:
                 )
         return older
 
+    def ends(self, question: Question) -> dict[tuple[str, str], list[End]]:
+        ends: dict[tuple[str, str], list[End]] = {}
+        for resource in self.resources:
+            for phase in resource.phases:
+                scope = phase.attributes[question.scope_key]
+                if (
+                    scope is not None
+                    and scope in question.scopes
+                    and phase.ended_at is not None
+                    and phase.ended_at >= question.start
+                    and phase.start < question.stop
+                ):
+                    known = ends.setdefault((resource.id, scope), [])
+                    known.append(End(phase.start, phase.ended_at))
+        return ends
+
     def _found(self, resource: Resource, question: Question) -> list[Any]:
         return [
             phase
@@ -120,7 +144,8 @@ class History:
             known = {
                 **phase.attributes, "id": resource.id,
                 "revision_start": phase.start, "revision_end": phase.end,
-                "started_at": resource.phases[0].start,
+                "started_at": resource.started_at or resource.phases[0].start,
+                "ended_at": phase.ended_at,
             }  # fmt: skip
             yield {
                 "group": {name: known[name] for name in question.groupby},

@@ -43,6 +43,22 @@ OPTS = [
         ],
         help="Which of the catalogue's endpoints to use.",
     ),
+    cfg.IntOpt(
+        "max_backlog",
+        min=0,
+        metavar="MEASURES",
+        help="Rate nothing while more measures than this wait for Gnocchi's metricd: what it "
+        "processes after its period was rated is not charged. Off when not set. Gnocchi tells "
+        "the number to administrators only, unless its policy allows 'get status'.",
+    ),
+    cfg.FloatOpt(
+        "max_backlog_wait",
+        default=3600.0,
+        min=0.0,
+        max=604800.0,
+        metavar="SECONDS",
+        help="Seconds after which rating goes on however many measures wait.",
+    ),
 ]
 
 

@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import enum
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from fractions import Fraction
 
 from ratekit.domain import exact
+from ratekit.domain.mutation import MUTATIONS, Mutate
+from ratekit.domain.series import Series
 
-
-class Mutate(enum.Enum):
-    """What is done to a quantity after unit conversion; names are CloudKitty's."""
-
-    NONE = "NONE"
-    NUMBOOL = "NUMBOOL"
-    NOTNUMBOOL = "NOTNUMBOOL"
-    FLOOR = "FLOOR"
-    CEIL = "CEIL"
-
-
-#: How each mutation changes a ratio of two integers, the second one positive.
-_MUTATIONS: Mapping[Mutate, Callable[[int, int], tuple[int, int]]] = {
-    Mutate.NONE: lambda numerator, denominator: (numerator, denominator),
-    Mutate.NUMBOOL: lambda numerator, _denominator: (int(numerator != 0), 1),
-    Mutate.NOTNUMBOOL: lambda numerator, _denominator: (int(numerator == 0), 1),
-    Mutate.FLOOR: lambda numerator, denominator: (numerator // denominator, 1),
-    Mutate.CEIL: lambda numerator, denominator: (-(-numerator // denominator), 1),
-}
 WHOLE = Fraction(1)
+_NOTHING = Fraction(0)
+_MAP = Mutate.MAP
+#: (series, quantity, price) of a rated point -> it is not stored
+Skip = Callable[[Series, Decimal, Decimal], bool]
+
+__all__ = ["WHOLE", "Metric", "Mutate", "Skip"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,6 +33,11 @@ class Metric:
     :ivar metadata: further labels
     :ivar mutate: last step of the conversion
     :ivar extra_args: the collector's own settings, an instance of its ``extra_args`` class
+    :ivar description: what it is, for people
+    :ivar mutate_map: for ``Mutate.MAP``: value -> what it becomes; others become 0
+    :ivar prorate: a period costs as much of its quantity as the resource existed of it
+    :ivar skip_zero: a usage of nothing is not stored
+    :ivar skip: says which other rated points are not stored
     """
 
     name: str
@@ -56,8 +49,15 @@ class Metric:
     metadata: tuple[str, ...]
     mutate: Mutate
     extra_args: object
+    description: str | None = None
+    mutate_map: Mapping[Fraction, Fraction] = dataclasses.field(default_factory=dict, hash=False)
+    prorate: bool = False
+    skip_zero: bool = False
+    skip: Skip | None = None
 
-    def quantity(self, total: Decimal, parts: int = 1, share: Fraction = WHOLE) -> Decimal:
+    def quantity(
+        self, total: Decimal | Fraction, parts: int = 1, share: Fraction = WHOLE
+    ) -> Decimal:
         """Turn a collected value into a stored quantity.
 
         The value is ``total / parts``; factor, offset and mutate are applied to it exactly,
@@ -72,7 +72,12 @@ class Metric:
         if offset:
             numerator = numerator * offset.denominator + offset.numerator * denominator
             denominator *= offset.denominator
-        numerator, denominator = _MUTATIONS[self.mutate](numerator, denominator)
+        mutate = self.mutate
+        mutation = self._mapped if mutate is _MAP else MUTATIONS[mutate]
+        numerator, denominator = mutation(numerator, denominator)
         return exact.round_ratio(
             numerator * share.numerator, denominator * share.denominator, exact.QUANTITY_PLACES
         )
+
+    def _mapped(self, numerator: int, denominator: int) -> tuple[int, int]:
+        return self.mutate_map.get(Fraction(numerator, denominator), _NOTHING).as_integer_ratio()

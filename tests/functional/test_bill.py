@@ -9,8 +9,8 @@ from fractions import Fraction
 
 import pytest
 
-from ratekit.collectors.gnocchi.client import Question
-from ratekit.collectors.gnocchi.collector import open_client
+from ratekit.collectors.gnocchi.opening import open_client
+from ratekit.collectors.gnocchi.question import Question
 from ratekit.domain.reports import FrameRow, Selection
 from tests.functional.conftest import METRICS, RATED, RULES, Office
 from tests.functional.oracle import Bill, Oracle

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 
-from tests.stack import cases, parts, samples
+from tests.stack import cases, odd, parts, samples
 from tests.stack.parts import FLAVORS, Span
 from tests.stack.plan import HOUR, STEP, Grant, Plan, Project, Resource, Revision, turning_hour
 
@@ -20,6 +20,7 @@ SPECIAL_PROJECTS = (
     Project("inherited", Grant.INHERITED, parent="parent"),
     Project("grouped", Grant.GROUP),
     Project(cases.PROJECT),
+    Project(odd.PROJECT, Grant.NONE),
 )
 
 
@@ -66,9 +67,10 @@ def _resources(
         yield _floating_ip(project, span)
         yield _interface(project, number, span)
     for number, project in enumerate(SPECIAL_PROJECTS):
-        if project.name != cases.PROJECT:
+        if project.name not in (cases.PROJECT, odd.PROJECT):
             yield from _instances(project, number, 1, span)
     yield from cases.special_resources(begin, end, turn)
+    yield from odd.odd_resources(begin, end)
 
 
 def _instances(project: Project, number: int, count: int, span: Span) -> Iterator[Resource]:

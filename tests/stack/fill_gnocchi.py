@@ -12,12 +12,12 @@ import itertools
 import time
 from collections.abc import Iterable, Iterator, Mapping
 
+from tests.stack import odd
 from tests.stack.errors import StackError
-from tests.stack.plan import Measure, Plan, Resource
+from tests.stack.plan import USUAL, Measure, Plan, Resource
 from tests.stack.processes import Process, Processes
 from tests.stack.rest import Rest
 
-POLICY = "ratekit"
 METHODS = ("mean", "max", "min", "sum", "count", "last")
 GRANULARITIES = (300, 3600)
 SLACK_HOURS = 168
@@ -31,6 +31,7 @@ _TYPES = {
     "image": ("name", "container_format", "disk_format"),
     "network": ("state",),
     "instance_network_interface": ("instance_id", "name"),
+    **odd.TYPES,
 }
 _WRITERS = 4
 _RESOURCES_A_REQUEST = 25
@@ -42,6 +43,7 @@ _UNITS = {
     "ip.floating": "ip",
     "network.incoming.bytes.rate": "B/s",
     "network.outgoing.bytes.rate": "B/s",
+    **odd.UNITS,
 }
 
 
@@ -51,7 +53,8 @@ def fill(rest: Rest, processes: Processes, plan: Plan, project_ids: Mapping[str,
     :param project_ids: by the plan's project names
     :raises StackError: Gnocchi refuses, or a server has ended
     """
-    rest.ask("POST", "/v1/archive_policy", _policy(plan.end - plan.begin))
+    for policy in _policies(plan.end - plan.begin):
+        rest.ask("POST", "/v1/archive_policy", policy)
     for name, attributes in _TYPES.items():
         described = {attribute: {"type": "string", "required": False} for attribute in attributes}
         rest.ask("POST", "/v1/resource_type", {"name": name, "attributes": described})
@@ -97,19 +100,22 @@ def _backlog(rest: Rest) -> int:
     return int(rest.ask("GET", "/v1/status?details=false")["storage"]["summary"]["metrics"])
 
 
-def _policy(length: datetime.timedelta) -> dict[str, object]:
+def _policies(length: datetime.timedelta) -> Iterator[dict[str, object]]:
+    """The usual one, and the odd ones."""
     hours = int(length.total_seconds() // 3600) + SLACK_HOURS
-    definition = [
-        {"granularity": granularity, "points": hours * 3600 // granularity}
-        for granularity in GRANULARITIES
-    ]
-    return {
-        "name": POLICY,
-        # In periods of the coarsest granularity: measures in any order are taken.
-        "back_window": hours,
-        "definition": definition,
-        "aggregation_methods": METHODS,
-    }
+    usual = dict.fromkeys(GRANULARITIES)
+    for name, (kept, methods) in {USUAL: (usual, METHODS), **odd.POLICIES}.items():
+        definition = [
+            {"granularity": granularity, "points": points or hours * 3600 // granularity}
+            for granularity, points in kept.items()
+        ]
+        yield {
+            "name": name,
+            # In periods of the coarsest granularity: measures in any order are taken.
+            "back_window": hours * 3600 // max(kept),
+            "definition": definition,
+            "aggregation_methods": methods,
+        }
 
 
 def _create(rest: Rest, resource: Resource, project_id: str) -> dict[str, str]:
@@ -121,7 +127,7 @@ def _create(rest: Rest, resource: Resource, project_id: str) -> dict[str, str]:
         "user_id": resource.user_id,
         "started_at": resource.started_at.isoformat(),
         "metrics": {
-            name: {"archive_policy_name": POLICY, "unit": _UNITS[name]}
+            name: {"archive_policy_name": resource.archive_policy, "unit": _UNITS[name]}
             for name in resource.measures
         },
         **first.attributes,

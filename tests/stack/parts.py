@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Mapping
 
 from tests.stack import samples
-from tests.stack.plan import Measure, Resource, Revision, stable_id
+from tests.stack.plan import USUAL, Measure, Resource, Revision, stable_id
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -77,6 +77,7 @@ def assemble(
     project: str,
     life: tuple[Revision, ...],
     measures: Mapping[str, tuple[Measure, ...]],
+    archive_policy: str = USUAL,
 ) -> Resource:
     """A resource that started with its first revision, as Gnocchi has it by default."""
     return Resource(
@@ -88,4 +89,5 @@ def assemble(
         started_at=life[0].begin,
         revisions=life,
         measures=measures,
+        archive_policy=archive_policy,
     )

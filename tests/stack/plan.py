@@ -18,6 +18,8 @@ from typing import NamedTuple
 
 HOUR = datetime.timedelta(hours=1)
 STEP = datetime.timedelta(seconds=300)
+#: The archive policy that nearly all metrics are under.
+USUAL = "ratekit"
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "ratekit/tests/stack")
 
@@ -78,6 +80,7 @@ class Resource:
     :ivar revisions: oldest first, without gaps; at least one
     :ivar measures: by metric, oldest first; an empty tuple is a metric
         that exists and was never measured
+    :ivar archive_policy: of its metrics
     """
 
     name: str
@@ -88,6 +91,7 @@ class Resource:
     started_at: datetime.datetime
     revisions: tuple[Revision, ...]
     measures: Mapping[str, tuple[Measure, ...]]
+    archive_policy: str = USUAL
 
     @property
     def ended_at(self) -> datetime.datetime | None:

@@ -200,8 +200,6 @@ def test_a_mistake_in_a_metric_is_one_line(mistakes: Mistakes, line: str, messag
          "take the key out"),
         ("re_aggregation_method: meen", "re_aggregation_method: expected one of count, first, "
          "last, max, mean, median, min, sum, not 'meen' (did you mean 'mean'?)"),
-        ("force_granularity: 0", "force_granularity: 0 is not built yet; name a granularity of "
-         "the archive policy"),
         ("force_granularity: -300", "force_granularity: expected seconds, not -300"),
         ("force_granularity: 7", "force_granularity: 7 does not divide the collect period, 3600"),
         ("force_granularity: 7200",
@@ -327,15 +325,14 @@ def test_all_mistakes_of_a_file_are_told_together(mistakes: Mistakes) -> None:
         "  cpu:\n"
         "    unit: u\n"
         "    factor: x\n"
-        "    extra_args: {resource_type: i, force_granularity: 0}\n"
+        "    extra_args: {resource_type: i, force_granularity: 7}\n"
         "  disk: [1]\n"
         "  net:\n"
         "    grupby: []\n"
         "    extra_args: {resource_tpye: i}\n"
     ) == [
         f"4: metrics.cpu.factor: {_NUMBER}, not 'x'",
-        "5: metrics.cpu.extra_args.force_granularity: 0 is not built yet; "
-        "name a granularity of the archive policy",
+        "5: metrics.cpu.extra_args.force_granularity: 7 does not divide the collect period, 3600",
         "6: metrics.disk: a list of definitions is not built yet; expected a mapping (key: value)",
         "7: metrics.net.unit: is required",
         "8: metrics.net.grupby: unknown key (did you mean 'groupby'?)",

@@ -10,11 +10,14 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from ratekit import errors
-from ratekit.collectors.gnocchi.client import Question
+from ratekit.collectors.gnocchi.instants import utc
+from ratekit.collectors.gnocchi.question import Question
 from ratekit.domain import exact
+from ratekit.domain.lifetime import End
 from ratekit.domain.metric import Metric
-from ratekit.domain.revision import Labels, Reduction, Revision, usages
+from ratekit.domain.revision import Labels, Revision
 from ratekit.domain.series import Series
+from ratekit.domain.usage import Reduction, usages
 
 Points = dict[datetime.datetime, Decimal]
 
@@ -27,10 +30,7 @@ class _Instants(dict[str, datetime.datetime]):
     """Parsed timestamps: resources share their buckets' times, so each is parsed once."""
 
     def __missing__(self, text: str) -> datetime.datetime:
-        instant = datetime.datetime.fromisoformat(text)
-        if instant.utcoffset() is None:
-            instant = instant.replace(tzinfo=datetime.UTC)
-        self[text] = instant = instant.astimezone(datetime.UTC)
+        self[text] = instant = utc(text)
         return instant
 
 
@@ -41,6 +41,7 @@ class _Row(NamedTuple):
     start: datetime.datetime
     end: datetime.datetime | None
     started_at: datetime.datetime | None
+    ended_at: datetime.datetime | None
     labels: Labels
     buckets: list[tuple[datetime.datetime, Decimal]]
 
@@ -66,6 +67,7 @@ class Answer:
             raise errors.Senseless(f"Gnocchi's aggregates are senseless: {error!r}") from error
         self._resources: dict[str, list[Revision]] = {}
         self._doubtful: dict[str, datetime.datetime] = {}
+        self._ends: Mapping[tuple[str, str], Sequence[End]] = {}
         for id_, of_one in itertools.groupby(parsed, key=operator.itemgetter(0)):
             self._take(id_, list(of_one))
 
@@ -90,6 +92,10 @@ class Answer:
             first, *others = self._resources[id_]
             first = first._replace(reaches_back=False, stretched=not known)
             self._resources[id_] = [first, *others]
+
+    def note(self, ends: Mapping[tuple[str, str], Sequence[End]]) -> None:
+        """Take note of resources' ends, by (resource's id, its scope)."""
+        self._ends = ends
 
     def series(self, metric: Metric, groupby: int, how: Reduction) -> Iterator[Series]:
         """Yield one series for each distinct set of labels.
@@ -120,36 +126,40 @@ class Answer:
         Resources that are not told apart by their labels are one usage, so they add up.
         """
         used: dict[Labels, Points] = {}
-        for revisions in self._by_scope():
-            for labels, begin, quantity in usages(revisions, how):
+        for revisions, ends in self._by_scope():
+            for labels, begin, quantity in usages(revisions, how, ends):
                 points = used.setdefault(labels, {})
                 if begin in points:
                     quantity = exact.EXACT.add(points[begin], quantity)
                 points[begin] = quantity
         return used
 
-    def _by_scope(self) -> Iterator[Sequence[Revision]]:
-        """Yield the revisions of each resource within each scope, by start.
+    def _by_scope(self) -> Iterator[tuple[Sequence[Revision], Sequence[End]]]:
+        """Yield the revisions of each resource within each scope, by start, and its ends.
 
         A resource that changed hands is billed to each scope as if the other did not exist,
         so that no scope's bill depends on which scopes are asked for together.
         """
         scope_at = self._names.index(self._scope_key)
-        for revisions in self._resources.values():
-            if len(revisions) == 1:
-                yield revisions
-                continue
+        for id_, revisions in self._resources.items():
             by_scope: dict[str | None, list[Revision]] = {}
-            for revision in revisions:
-                by_scope.setdefault(revision.labels[scope_at], []).append(revision)
-            yield from by_scope.values()
+            if len(revisions) == 1:
+                by_scope[revisions[0].labels[scope_at]] = revisions
+            else:
+                for revision in revisions:
+                    by_scope.setdefault(revision.labels[scope_at], []).append(revision)
+            for scope, of_one in by_scope.items():
+                yield of_one, self._ends.get((id_, scope or ""), ()) if self._ends else ()
 
     def _take(self, id_: str, rows: list[_Row]) -> None:
         """Keep one resource's rows, which come in order of their starts."""
         revisions = [
-            Revision(row.labels, row.start, row.end, reaches_back=index == 0, buckets=row.buckets)
+            Revision(
+                row.labels, row.start, row.end, index == 0, row.buckets, False,
+                row.started_at, row.ended_at,
+            )
             for index, row in enumerate(rows)
-        ]
+        ]  # fmt: skip
         for one, other in itertools.pairwise(revisions):
             if one.start == other.start:
                 # It would be charged twice.
@@ -164,12 +174,14 @@ class Answer:
         group = row["group"]
         end = group["revision_end"]
         started_at = group.get("started_at")
+        ended_at = group.get("ended_at")
         instants = self._instants
         return _Row(
             group["id"],
             instants[group["revision_start"]],
             None if end is None else instants[end],
             None if started_at is None else instants[started_at],
+            None if ended_at is None else instants[ended_at],
             tuple([_label(group[name]) if asked else "" for name, asked in self._asked]),
             _ascending(
                 [

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 import pydantic
 
-from ratekit.domain.reducers import REDUCERS, fitting
+from ratekit.domain import query
+from ratekit.domain.query import Query
+from ratekit.domain.reducers import RATE, RATES, REDUCERS, fitting
 from ratekit.errors import nearest
 
 _METHODS = (
     "mean", "sum", "last", "max", "min", "std", "median", "first", "count", "nunique",
 )  # fmt: skip
 _PERCENTILE = re.compile(r"[1-9][0-9]?pct\Z")
+#: Gnocchi takes a name with one of these for a pattern, and would rate what matches as one.
+_WILDCARD = re.compile(r"[*?\[\]]")
 
 
 def _aggregation_method(value: str) -> str:
-    method = value.removeprefix("rate:")
+    method = value.removeprefix(RATE)
     if method not in _METHODS and not _PERCENTILE.match(method):
         known = ", ".join(_METHODS)
         raise ValueError(
@@ -29,17 +34,24 @@ def _aggregation_method(value: str) -> str:
 
 
 def _re_aggregation_method(value: str) -> str:
-    if value.startswith("rate:"):
-        raise ValueError(f"{value!r} is not built yet; take the key out")
-    if value not in REDUCERS:
-        known = ", ".join(sorted(REDUCERS))
-        raise ValueError(f"expected one of {known}, not {value!r}{nearest(value, REDUCERS)}")
+    method = value.removeprefix(RATE)
+    if method in (REDUCERS if method == value else RATES):
+        return value
+    known = ", ".join(sorted(REDUCERS))
+    raise ValueError(
+        f"expected one of {known}, or one of {', '.join(RATES)} after 'rate:', "
+        f"not {value!r}{nearest(method, REDUCERS)}"
+    )
+
+
+def _custom_query(value: str) -> str:
+    if value:
+        # Any metric and methods do: whether the real ones fit, the metric as a whole tells.
+        query.read(query.fill(value, "max", "max", "METRIC_NAME"))
     return value
 
 
 def _granularity(value: int) -> int:
-    if value == 0:
-        raise ValueError("0 is not built yet; name a granularity of the archive policy")
     if value < 0:
         raise ValueError(f"expected seconds, not {value}")
     return value
@@ -53,9 +65,13 @@ class GnocchiArgs:
     :ivar resource_key: attribute that tells resources apart; becomes a label
     :ivar aggregation_method: which stored aggregate is read
     :ivar re_aggregation_method: how the aggregates of a period become one value; what
-        fits the aggregation method when not given
-    :ivar force_granularity: of the aggregates, in seconds; divides the collect period
+        fits the aggregation method when not given. After ``rate:``: how the differences
+        between the aggregates do
+    :ivar force_granularity: of the aggregates, in seconds; divides the collect period; 0: of
+        each archive policy the largest that does
     :ivar use_all_resource_revisions: False gives a whole period to the last revision
+    :ivar custom_query: what is made of each aggregate, with CloudKitty's placeholders; empty:
+        it stays as it is
     """
 
     __pydantic_config__: ClassVar[pydantic.ConfigDict] = {"extra": "forbid"}
@@ -71,8 +87,49 @@ class GnocchiArgs:
         3600
     )
     use_all_resource_revisions: bool = True
+    custom_query: Annotated[str, pydantic.AfterValidator(_custom_query)] = ""
 
-    @property
-    def reducer(self) -> str:
-        """Name of the reducer that makes one value of a period's aggregates."""
-        return self.re_aggregation_method or fitting(self.aggregation_method)
+    def query(self, metric: str) -> Query:
+        """Return what is asked, and what is made of it.
+
+        :param metric: its name in Gnocchi
+        :raises ValueError: the custom query cannot be understood
+        """
+        method = self.re_aggregation_method or fitting(self.aggregation_method)
+        if not self.custom_query:
+            return Query(metric, self.aggregation_method, method)
+        return query.read(query.fill(self.custom_query, method, self.aggregation_method, metric))
+
+
+def contradictions(args: GnocchiArgs, metric: str, prorate: bool) -> Mapping[str, str]:
+    """Return which settings do not go together: key -> what is expected.
+
+    :param metric: its name in Gnocchi
+    :param prorate: a period is to cost as much of its quantity as the resource existed of it
+    """
+    try:
+        asked = args.query(metric)
+        if args.custom_query:
+            _aggregation_method(asked.aggregation_method)
+            _re_aggregation_method(asked.re_aggregation_method)
+    except ValueError as error:
+        return {"custom_query": str(error)}
+    if _WILDCARD.search(asked.metric) and args.custom_query:
+        return {"custom_query": f"has the pattern {asked.metric!r}; expected one metric's name"}
+    return _mismatches(args, asked, prorate)
+
+
+def _mismatches(args: GnocchiArgs, asked: Query, prorate: bool) -> Mapping[str, str]:
+    reduced, stored = asked.re_aggregation_method, asked.aggregation_method
+    if args.re_aggregation_method is not None:
+        key = "re_aggregation_method"
+    else:
+        key = "custom_query" if args.custom_query else "aggregation_method"
+    if reduced.startswith(RATE) and stored.startswith(RATE):
+        return {key: f"{reduced!r} of {stored!r} would be differences of differences"}
+    if prorate and (reduced in ("sum", "count") or RATE in reduced or RATE in stored):
+        return {
+            key: f"{reduced!r} of {stored!r} counts what was used while the resource existed, "
+            "so it cannot be prorated; take one of the two out"
+        }
+    return {}

@@ -4,36 +4,33 @@ from __future__ import annotations
 
 import datetime
 import logging
-import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Self
 
-from gnocchiclient import auth
-from gnocchiclient import client as gnocchi_client
-
-from ratekit import errors, interfaces, keystone
+from ratekit import errors, interfaces
+from ratekit.collectors.gnocchi import believed
 from ratekit.collectors.gnocchi.answer import Answer
-from ratekit.collectors.gnocchi.args import GnocchiArgs
-from ratekit.collectors.gnocchi.client import Client, Question
+from ratekit.collectors.gnocchi.args import GnocchiArgs, contradictions
+from ratekit.collectors.gnocchi.attributes import Attributes
+from ratekit.collectors.gnocchi.backlog import Backlog
+from ratekit.collectors.gnocchi.census import Wanted
+from ratekit.collectors.gnocchi.checks import findings
+from ratekit.collectors.gnocchi.client import Client
+from ratekit.collectors.gnocchi.inquiry import Inquiry, merged
+from ratekit.collectors.gnocchi.inspection import Inspection
+from ratekit.collectors.gnocchi.isolation import Isolation, Policies
+from ratekit.collectors.gnocchi.once import Once
+from ratekit.collectors.gnocchi.opening import GROUP, open_client
+from ratekit.collectors.gnocchi.question import Question
+from ratekit.collectors.gnocchi.reduction import first_bucket, reduction
+from ratekit.collectors.gnocchi.retention import Retention
+from ratekit.domain.excluded import Excluded
+from ratekit.domain.findings import Finding
 from ratekit.domain.metric import Metric
 from ratekit.domain.period import Window
-from ratekit.domain.reducers import REDUCERS
-from ratekit.domain.revision import Reduction
 from ratekit.domain.series import Series
 
 LOG = logging.getLogger(__name__)
-GROUP = "collector_gnocchi"
-
-#: Attributes that every resource has, whatever its type.
-_COMMON = frozenset(
-    {
-        "id", "type", "project_id", "user_id", "creator", "created_by_user_id",
-        "created_by_project_id", "started_at", "ended_at", "original_resource_id",
-        "revision_start", "revision_end",
-    }
-)  # fmt: skip
-#: Seconds for which a resource type's attributes are believed; operators add some rarely.
-_BELIEVED = 600.0
 
 
 class GnocchiCollector(interfaces.Collector):
@@ -47,15 +44,31 @@ class GnocchiCollector(interfaces.Collector):
     extra_args = GnocchiArgs
 
     def __init__(
-        self, client: Client, scope_key: str, step: datetime.timedelta, patience: datetime.timedelta
+        self,
+        client: Client,
+        scope_key: str,
+        step: datetime.timedelta,
+        patience: datetime.timedelta,
+        *,
+        allow_expired: bool = False,
+        max_backlog: int | None = None,
+        max_backlog_wait: datetime.timedelta = datetime.timedelta(hours=1),
+        clock: believed.Clock = believed.now,
     ) -> None:
         self._client = client
         self._scope_key = scope_key
         self._step = step
         self._patience = patience
-        self._types: dict[str, tuple[float, frozenset[str] | None]] = {}
-        self._said: set[str] = set()
-        self._heard: set[str] = set()
+        self._clock = clock
+        self._once = Once(LOG)
+        self._attributes = Attributes(client, clock)
+        self._backlog = Backlog(client.index, max_backlog, max_backlog_wait, clock)
+        policies = Policies(
+            lambda: {policy.name: policy for policy in client.index.archive_policies()}, clock
+        )
+        self._isolation = Isolation(client.index, policies, clock)
+        retention = Retention(client.index, policies, patience, clock, allow_expired)
+        self._inquiry = Inquiry(client, self._isolation, retention)
 
     @classmethod
     def from_conf(cls, conf: Any) -> Self:
@@ -64,79 +77,97 @@ class GnocchiCollector(interfaces.Collector):
         :raises ratekit.errors.OperatorError: the section does not say how to authenticate
         """
         step = datetime.timedelta(seconds=conf.collect.period)
+        section = conf[GROUP]
         return cls(
-            open_client(conf), conf.collect.scope_key, step, conf.collect.wait_periods * step
+            open_client(conf),
+            conf.collect.scope_key,
+            step,
+            conf.collect.wait_periods * step,
+            max_backlog=section.max_backlog,
+            max_backlog_wait=datetime.timedelta(seconds=section.max_backlog_wait),
         )
 
     def refusals(self, metric: Metric) -> Mapping[str, str]:
-        """Refuse a granularity that does not divide the period."""
-        granularity = _args(metric).force_granularity
-        period = self._step // datetime.timedelta(seconds=1)
-        if period % granularity:
-            return {
-                "force_granularity": f"{granularity} does not divide the collect period, {period}"
-            }
-        return {}
+        """Refuse what does not go together, and a granularity that does not divide the period."""
+        args = _args(metric)
+        refusals = dict(contradictions(args, metric.name, metric.prorate))
+        granularity, period = args.force_granularity, self._step // datetime.timedelta(seconds=1)
+        if granularity and period % granularity:
+            refusals["force_granularity"] = (
+                f"{granularity} does not divide the collect period, {period}"
+            )
+        return refusals
 
     def collect(self, metric: Metric, window: Window, scopes: Collection[str]) -> Iterator[Series]:
         """Yield what ``scopes`` used; see :class:`ratekit.interfaces.Collector`."""
         args = _args(metric)
-        attributes = self._attributes(metric, args.resource_type)
+        attributes = self._attributes.of(args.resource_type)
         if attributes is None:
+            self._once.warn(
+                f"Gnocchi has no resource type {args.resource_type!r}: "
+                f"{metric.public_name} is silent"
+            )
             return
-        groupby = tuple(dict.fromkeys((*metric.groupby, args.resource_key, self._scope_key)))
-        metadata = tuple(name for name in metric.metadata if name not in groupby)
+        groupby, metadata = self._labels(metric, args)
         names = groupby + metadata
         self._report_lacking(metric, args.resource_type, set(names) - attributes)
         present = [name for name in names if name in attributes]
+        query = args.query(metric.name)
+        also = {"id", "revision_start", "revision_end", "started_at"}
         question = Question(
-            metric=metric.name,
-            aggregation_method=args.aggregation_method,
+            metric=query.metric,
+            aggregation_method=query.aggregation_method,
             resource_type=args.resource_type,
             scope_key=self._scope_key,
             scopes=scopes,
-            groupby=sorted({*present, "id", "revision_start", "revision_end", "started_at"}),
-            start=window.begin,
+            groupby=sorted({*present, *also, *({"ended_at"} if metric.prorate else ())}),
+            start=first_bucket(query, window),
             # A resource created after its first measure is found only up to here.
             stop=window.end + self._patience,
             granularity=args.force_granularity,
         )
-        answer = Answer(self._ask(metric, question), names, question)
-        if answer.doubtful():
-            # Rare: one more question, so that nobody pays for what another had before.
-            answer.resolve(self._client.older_revisions(question, answer.doubtful()))
-        how = _reduction(metric, args, window, self._patience)
-        yield from answer.series(metric, len(groupby), how)
+        parts = []
+        for answered in self._inquiry.answers(metric, question, window):
+            answer = Answer(answered.rows, names, answered.question)
+            if answer.doubtful():
+                # Rare: one more question, so that nobody pays for what another had before.
+                older = self._client.older_revisions(answered.question, answer.doubtful())
+                answer.resolve(older)
+            if metric.prorate and answered.rows:
+                answer.note(self._client.ends(answered.question))
+            how = reduction(metric, args, window, self._patience, answered.question.granularity)
+            parts.append(answer.series(metric, len(groupby), how))
+        yield from parts[0] if len(parts) == 1 else merged(parts)
 
-    def _ask(self, metric: Metric, question: Question) -> list[Any]:
-        try:
-            rows = self._client.aggregates(question)
-        except errors.Denied:
-            raise
-        except errors.OperatorError as error:
-            raise errors.OperatorError(f"{metric.public_name}: {error}") from error
-        if rows:
-            self._heard.add(metric.public_name)
-        elif metric.public_name not in self._heard:
-            # A misspelt name looks just like a metric that nobody uses yet.
-            self._say_once(
-                f"Gnocchi has no measures of {metric.name!r} on any resource of type "
-                f"{question.resource_type!r} that was asked for so far: "
-                f"{metric.public_name} is silent"
-            )
-        return rows
+    def hold(self) -> str | None:
+        """Wait for metricd; see :class:`ratekit.interfaces.Collector`."""
+        return self._backlog.hold()
 
-    def _attributes(self, metric: Metric, resource_type: str) -> frozenset[str] | None:
-        believed_until, attributes = self._types.get(resource_type, (0.0, None))
-        if attributes is None or time.monotonic() > believed_until:
-            own = self._client.attributes(resource_type)
-            attributes = None if own is None else own | _COMMON
-            self._types[resource_type] = (time.monotonic() + _BELIEVED, attributes)
-        if attributes is None:
-            self._say_once(
-                f"Gnocchi has no resource type {resource_type!r}: {metric.public_name} is silent"
-            )
-        return attributes
+    def excluded(self) -> Sequence[Excluded]:
+        """Return resources whose archive policies are at fault; see the interface."""
+        return self._isolation.excluded()
+
+    def inspect(self, metric: Metric) -> Sequence[Finding]:
+        """Return what Gnocchi has of ``metric``, and what of it is not as it should be.
+
+        :raises ratekit.errors.TryLater: Gnocchi did not answer
+        :raises ratekit.errors.OperatorError: it refused
+        """
+        args = _args(metric)
+        query = args.query(metric.name)
+        wanted = Wanted(
+            query.metric, args.resource_type, self._scope_key, query.aggregation_method,
+            args.force_granularity, self._step,
+        )  # fmt: skip
+        groupby, metadata = self._labels(metric, args)
+        required = {self._scope_key, args.resource_key}
+        inspection = Inspection(self._client, wanted, self._clock())
+        return list(findings(inspection, {*groupby, *metadata}, required, metric.prorate))
+
+    def _labels(self, metric: Metric, args: GnocchiArgs) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Names of the labels that tell usages apart, and of the others."""
+        groupby = tuple(dict.fromkeys((*metric.groupby, args.resource_key, self._scope_key)))
+        return groupby, tuple(name for name in metric.metadata if name not in groupby)
 
     def _report_lacking(self, metric: Metric, resource_type: str, lacking: set[str]) -> None:
         if self._scope_key in lacking or _args(metric).resource_key in lacking:
@@ -145,64 +176,13 @@ class GnocchiCollector(interfaces.Collector):
                 f"{' and no '.join(sorted(lacking))}"
             )
         for name in sorted(lacking):
-            self._say_once(
+            self._once.warn(
                 f"{metric.public_name}: Gnocchi's resource type {resource_type!r} has no "
                 f"attribute {name!r}; the label stays empty"
             )
-
-    def _say_once(self, text: str) -> None:
-        if text not in self._said:
-            self._said.add(text)
-            LOG.warning("%s", text)
-
-
-def open_client(conf: Any) -> Client:
-    """Return a client with the settings of ``[collector_gnocchi]``; opens no connection.
-
-    :raises ratekit.errors.OperatorError: the section does not say how to authenticate
-    """
-    section = conf[GROUP]
-    if section.gnocchi_auth_type == "basic":
-        if not section.gnocchi_endpoint or not section.gnocchi_user:
-            raise errors.OperatorError(
-                f"[{GROUP}] gnocchi_auth_type = basic needs gnocchi_endpoint and gnocchi_user"
-            )
-        basic = auth.GnocchiBasicPlugin(section.gnocchi_user, section.gnocchi_endpoint)
-        opened = keystone.open_session(conf, GROUP, basic)
-    else:
-        opened = keystone.open_session(conf, GROUP)
-    api = gnocchi_client.SessionClient(
-        opened,
-        service_type="metric",
-        interface=section.interface,
-        region_name=section.region_name,
-        endpoint_override=section.gnocchi_endpoint,
-        connect_retries=1,
-    )
-    return Client(api)
 
 
 def _args(metric: Metric) -> GnocchiArgs:
     if not isinstance(metric.extra_args, GnocchiArgs):
         raise TypeError(f"{metric.name} was not read for Gnocchi")
     return metric.extra_args
-
-
-def _reduction(
-    metric: Metric, args: GnocchiArgs, window: Window, patience: datetime.timedelta
-) -> Reduction:
-    granularity = datetime.timedelta(seconds=args.force_granularity)
-    buckets = window.step // granularity
-    return Reduction(
-        period_of={
-            begin + index * granularity: begin
-            for begin in window.begins()
-            for index in range(buckets)
-        },
-        step=window.step,
-        granularity=granularity,
-        patience=patience,
-        reducer=REDUCERS[args.reducer],
-        quantity=metric.quantity,
-        split=args.use_all_resource_revisions,
-    )

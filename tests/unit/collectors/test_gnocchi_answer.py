@@ -1,5 +1,6 @@
 """From the groups that Gnocchi returns to series, and the questions that fetch them."""
 
+import dataclasses
 import datetime
 import itertools
 from collections.abc import Mapping, Sequence
@@ -16,11 +17,12 @@ from ratekit.collectors.gnocchi.answer import Answer
 from ratekit.collectors.gnocchi.args import GnocchiArgs
 from ratekit.collectors.gnocchi.client import Question
 from ratekit.collectors.gnocchi.collector import GnocchiCollector
+from ratekit.collectors.gnocchi.question import Question
 from ratekit.domain.metric import Metric, Mutate
 from ratekit.domain.period import Window
 from ratekit.domain.reducers import REDUCERS
-from ratekit.domain.revision import Reduction
 from ratekit.domain.series import Series
+from ratekit.domain.usage import Reduction
 from tests.fakes import History, Phase, Resource
 
 HOUR = datetime.timedelta(hours=1)
@@ -242,13 +244,19 @@ def frames(
     scopes: Sequence[str],
     granularity: int = 3600,
     method: str = "mean",
+    reducer: str | None = None,
+    prorate: bool = False,
 ) -> Frames:
     """What a window of hours after six is made of, by scope, flavor and hour."""
-    args = GnocchiArgs("instance", aggregation_method=method, force_granularity=granularity)
+    args = GnocchiArgs(
+        "instance", aggregation_method=method, re_aggregation_method=reducer,
+        force_granularity=granularity,
+    )  # fmt: skip
+    of_kind = dataclasses.replace(metric(args=args), prorate=prorate)
     window = Window(SIX + first * HOUR, HOUR, count)
     return {
         (one.scope, one.metadata["flavor"], begin): quantity
-        for one in asked.collect(metric(args=args), window, scopes)
+        for one in asked.collect(of_kind, window, scopes)
         for begin, quantity in one.points
     }
 
@@ -331,20 +339,42 @@ def clouds(draw: st.DrawFn) -> list[Resource]:
         turns = [(cut, draw(owners), draw(st.sampled_from("abc"))) for cut in sorted(cuts)]
         minutes = draw(st.sets(st.integers(-2, 14), max_size=17))
         buckets = {30 * half: draw(st.integers(0, 999)) / 8 for half in minutes}
-        resources.append(instance(f"r{number}", turns, buckets))
+        whole = instance(f"r{number}", turns, buckets)
+        known = draw(st.sampled_from([*range(len(whole.phases)), None]))
+        ended = SIX + draw(st.integers(-60, 300)) * MINUTE
+        phases = [
+            dataclasses.replace(phase, ended_at=None if known is None or index < known else ended)
+            for index, phase in enumerate(whole.phases)
+        ]
+        # A resource is recorded when it begins, or later.
+        started = whole.phases[0].start - draw(st.integers(0, 120)) * MINUTE
+        resources.append(dataclasses.replace(whole, phases=phases, started_at=started))
     return resources
 
 
-@pytest.mark.parametrize("method", ["mean", "max", "last", "sum", "count"])
+@pytest.mark.parametrize(
+    ("method", "reducer", "prorate"),
+    [
+        *((method, None, False) for method in ("mean", "max", "last", "sum", "count")),
+        *(("max", reducer, False) for reducer in ("rate:sum", "rate:mean", "rate:max")),
+        *((method, None, True) for method in ("mean", "max", "last")),
+    ],
+)
 @given(clouds(), st.lists(st.integers(1, HOURS - 1), unique=True), st.booleans())
 def test_neither_windows_nor_batches_change_a_frame(
-    method: str, cloud: list[Resource], cuts: list[int], together: bool
+    method: str,
+    reducer: str | None,
+    prorate: bool,
+    cloud: list[Resource],
+    cuts: list[int],
+    together: bool,
 ) -> None:
-    whole = frames(collector(*cloud), 0, HOURS, ["p1", "p2"], 1800, method)
+    kind = (1800, method, reducer, prorate)
+    whole = frames(collector(*cloud), 0, HOURS, ["p1", "p2"], *kind)
     parts: Frames = {}
     for first, end in itertools.pairwise([0, *sorted(cuts), HOURS]):
         for scopes in [["p2", "p1"]] if together else [["p1"], ["p2"]]:
-            parts |= frames(collector(*cloud), first, end - first, scopes, 1800, method)
+            parts |= frames(collector(*cloud), first, end - first, scopes, *kind)
     assert parts == whole
 
 
@@ -378,6 +408,93 @@ def test_a_resource_that_comes_back_costs_the_same_in_each_window() -> None:
     for hour in range(HOURS):
         parts |= frames(collector(back), hour, 1, ["p1"])
     assert parts == whole
+
+
+# Counters, queries, lives --------------------------------------------------------------------
+
+
+def test_a_counter_that_changes_hands_is_charged_once() -> None:
+    """Each bucket's growth to whoever had it at the begin of the bucket."""
+    counting = instance(
+        "r1", [(-600, "p1", "a"), (202, "p2", "a")], {at: 100.0 + at for at in range(-60, 300, 5)}
+    )
+    for granularity, buckets in ((300, counting.buckets), (3600, {
+        at: value for at, value in counting.buckets.items() if at.minute == 0
+    })):  # fmt: skip
+        one = dataclasses.replace(counting, buckets=buckets)
+        found = frames(collector(one), 0, 5, ["p1", "p2"], granularity, "max", "rate:sum")
+        assert sum(found.values()) == 300
+        assert found["p1", "a", SIX] == 60
+
+
+def test_a_question_about_a_counter_reaches_one_period_back() -> None:
+    history = History([], ATTRIBUTES)
+    asked = GnocchiCollector(history, "project_id", HOUR, 2 * HOUR)  # type: ignore[arg-type]
+    args = GnocchiArgs("instance", re_aggregation_method="rate:max", force_granularity=300)
+    list(asked.collect(metric(args=args), Window(SIX, HOUR, 7), ["p1"]))
+    [question] = history.questions
+    assert (question.start, question.stop) == (SIX - HOUR, SIX + 9 * HOUR)
+
+
+def test_a_query_asks_for_the_aggregate_and_does_the_rest_itself() -> None:
+    resized = instance("r1", [(-600, "p1", "small"), (20, "p1", "large")], {0: 10.0})
+    history = History([resized], ATTRIBUTES)
+    asked = GnocchiCollector(history, "project_id", HOUR, 2 * HOUR)  # type: ignore[arg-type]
+    args = GnocchiArgs(
+        "instance",
+        custom_query="(+ 2 (* 0.1 (aggregate RE_AGGREGATION_METHOD (metric METRIC_NAME last))))",
+    )
+    found = {
+        one.metadata["flavor"]: one.points[0][1]
+        for one in asked.collect(metric(args=args), Window(SIX, HOUR, 1), ["p1"])
+    }
+    assert found == {"small": 1, "large": 2}
+    assert (history.questions[0].metric, history.questions[0].aggregation_method) == ("cpu", "last")
+
+
+def test_a_query_may_name_another_metric_and_a_counter() -> None:
+    counting = instance("r1", [(-600, "p1", "a")], {-60: 5.0, 0: 8.0})
+    history = History([counting], ATTRIBUTES)
+    asked = GnocchiCollector(history, "project_id", HOUR, 2 * HOUR)  # type: ignore[arg-type]
+    args = GnocchiArgs("instance", custom_query="(* 2 (aggregate rate:max (metric cpu.time last)))")
+    [one] = asked.collect(metric(args=args), Window(SIX, HOUR, 1), ["p1"])
+    assert one.points == [(SIX, Decimal(6))]
+    assert history.questions[0].metric == "cpu.time"
+
+
+def test_a_sum_is_converted_whole_by_whole_before_it_is_shared() -> None:
+    resized = instance("r1", [(-600, "p1", "small"), (20, "p1", "large")], {0: 10.0, 30: 4.0})
+    args = GnocchiArgs(
+        "instance", aggregation_method="sum", force_granularity=1800,
+        custom_query="(- (aggregate sum (metric METRIC_NAME AGGREGATION_METHOD)) 1)",
+    )  # fmt: skip
+    asked = collector(resized)
+    found = {
+        one.metadata["flavor"]: one.points[0][1]
+        for one in asked.collect(metric(args=args), Window(SIX, HOUR, 1), ["p1"])
+    }
+    assert found == {"small": 6, "large": 6}
+
+
+def test_a_deletion_is_found_though_it_has_no_bucket() -> None:
+    alive = instance("r1", [(-600, "p1", "a"), (20, "p1", "a")], {0: 6.0, 5: 6.0, 10: 6.0, 15: 6.0})
+    ended = dataclasses.replace(alive.phases[1], ended_at=SIX + 20 * MINUTE)
+    deleted = dataclasses.replace(alive, phases=[alive.phases[0], ended])
+    found = frames(collector(deleted), 0, HOURS, ["p1"], 300, prorate=True)
+    assert found == {("p1", "a", SIX): 2}
+
+
+def test_an_end_is_looked_up_only_where_it_is_asked_for() -> None:
+    class Endless(History):
+        def ends(self, question: Question) -> Any:
+            raise AssertionError("nobody asked")
+
+    asked = GnocchiCollector(
+        Endless([TRANSFERRED], ATTRIBUTES), "project_id", HOUR, 2 * HOUR  # type: ignore[arg-type]
+    )  # fmt: skip
+    assert frames(asked, 0, 1, ["p1"])
+    with pytest.raises(AssertionError):
+        frames(asked, 0, 1, ["p1"], prorate=True)
 
 
 def test_a_metric_that_nobody_has_is_said_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -15,8 +15,9 @@ from oslo_config import cfg
 from ratekit import conf as options
 from ratekit import errors
 from ratekit.collectors.gnocchi.args import GnocchiArgs
-from ratekit.collectors.gnocchi.client import Client, Question
+from ratekit.collectors.gnocchi.client import Client
 from ratekit.collectors.gnocchi.collector import GnocchiCollector
+from ratekit.collectors.gnocchi.question import Question
 from tests.loopback import Loopback, Played, serving
 
 AGGREGATES = "/v1/aggregates"
@@ -265,6 +266,23 @@ def test_basic_authentication_is_taken_from_the_configuration(gnocchi: Loopback)
     assert gnocchi.received == []
 
 
+@pytest.mark.parametrize(
+    ("settings", "holds"),
+    [({}, False), ({"max_backlog": 4}, True), ({"max_backlog": 5}, False),
+     ({"max_backlog": 4, "max_backlog_wait": 0.0}, False)],
+)  # fmt: skip
+def test_how_much_may_wait_for_metricd_is_taken_from_the_configuration(
+    gnocchi: Loopback, settings: dict[str, Any], holds: bool
+) -> None:
+    gnocchi.play("/v1/status", Played({"storage": {"summary": {"metrics": 1, "measures": 5}}}))
+    basic = {"gnocchi_auth_type": "basic", "gnocchi_user": "rater"}
+    collector = GnocchiCollector.from_conf(
+        configured(gnocchi_endpoint=gnocchi.url, **basic, **settings)
+    )
+    assert (collector.hold() is not None) == holds
+    assert len(gnocchi.received) == ("max_backlog" in settings)
+
+
 @pytest.mark.parametrize("given", ["gnocchi_user", "gnocchi_endpoint"])
 def test_basic_authentication_needs_a_user_and_an_endpoint(given: str) -> None:
     with pytest.raises(errors.OperatorError, match="needs gnocchi_endpoint and gnocchi_user"):
@@ -335,3 +353,32 @@ def test_credentials_that_gnocchi_refuses_concern_everybody(
     gnocchi.play(AGGREGATES, error(403, "Forbidden"))
     with pytest.raises(errors.Denied):
         client.aggregates(QUESTION)
+
+
+# Ends -----------------------------------------------------------------------------------------
+
+
+def test_ends_are_those_of_the_window_that_were_recorded_in_time(
+    gnocchi: Loopback, client: Client
+) -> None:
+    row = {"id": "r1", "project_id": "p1", "revision_start": "2026-01-01T06:20:05+00:00"}
+    gnocchi.play(
+        "/v1/search/resource/instance", Played([{**row, "ended_at": "2026-01-01T06:20:00+00:00"}])
+    )
+    [(of, [end])] = client.ends(QUESTION).items()
+    assert of == ("r1", "p1")
+    assert (end.at, end.recorded) == (
+        SIX + datetime.timedelta(minutes=20), SIX + datetime.timedelta(minutes=20, seconds=5),
+    )  # fmt: skip
+    [received] = gnocchi.received
+    assert received.query["history"] == ["true"]
+    assert received.body["and"][-2:] == [
+        {">=": {"ended_at": "2026-01-01T06:00:00+00:00"}},
+        {"<": {"revision_start": "2026-01-01T09:00:00+00:00"}},
+    ]
+
+
+def test_ends_that_make_no_sense_are_no_answer(gnocchi: Loopback, client: Client) -> None:
+    gnocchi.play("/v1/search/resource/instance", Played([{"id": "r1", "project_id": "p1"}]))
+    with pytest.raises(errors.TryLater, match="Gnocchi's resources are senseless"):
+        client.ends(QUESTION)

@@ -1,7 +1,9 @@
 """From a collected value to a stored quantity, against the design's words in fractions."""
 
+import dataclasses
+import decimal
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from fractions import Fraction
 
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from ratekit.domain.metric import Metric, Mutate
 
 ONE = Fraction(1)
+HUGE = decimal.Context(prec=100)
 
 
 def metric(
@@ -34,7 +37,14 @@ SHARES = st.fractions(0, 1, max_denominator=3_600_000_000)
 VALUES = st.decimals(-(10**15), 10**15, allow_nan=False) | st.just(Decimal(0))
 
 
-@given(VALUES, st.integers(1, 12), FRACTIONS, FRACTIONS, SHARES, st.sampled_from(Mutate))
+@given(
+    VALUES,
+    st.integers(1, 12),
+    FRACTIONS,
+    FRACTIONS,
+    SHARES,
+    st.sampled_from(sorted(MUTATIONS, key=str)),
+)
 def test_a_quantity_is_factor_offset_mutate_share_and_one_rounding(
     total: Decimal, parts: int, factor: Fraction, offset: Fraction, share: Fraction, mutate: Mutate
 ) -> None:
@@ -44,7 +54,7 @@ def test_a_quantity_is_factor_offset_mutate_share_and_one_rounding(
 
 
 def test_every_mutation_is_tried() -> None:
-    assert set(MUTATIONS) == set(Mutate)
+    assert {*MUTATIONS, Mutate.MAP} == set(Mutate)
 
 
 @pytest.mark.parametrize(
@@ -96,3 +106,41 @@ def test_a_third_is_rounded_only_at_the_end() -> None:
 )
 def test_the_eighteenth_place_is_rounded_half_to_even(value: str, quantity: str) -> None:
     assert metric().quantity(Decimal(value)) == Decimal(quantity)
+
+
+# A map ----------------------------------------------------------------------------------------
+
+
+def mapping(pairs: Mapping[Fraction, Fraction], factor: Fraction = ONE) -> Metric:
+    plain = metric(factor, Fraction(0), Mutate.MAP)
+    return dataclasses.replace(plain, mutate_map=pairs)
+
+
+def test_a_mapped_value_becomes_what_the_map_says_and_another_one_nothing() -> None:
+    status = mapping({Fraction(1): Fraction(5), Fraction(-1): Fraction(1, 3)})
+    assert status.quantity(Decimal("1.000")) == 5
+    assert status.quantity(Decimal(-1)) == Decimal("0.333333333333333333")
+    assert status.quantity(Decimal("1.000000000000000001")) == 0
+    assert status.quantity(Decimal(0)) == 0
+
+
+def test_a_value_is_looked_up_after_factor_and_offset_and_before_its_share() -> None:
+    third = mapping({Fraction(1, 3): Fraction(2)}, Fraction(1, 3))
+    assert third.quantity(Decimal(1)) == 2
+    assert third.quantity(Decimal(2), parts=2) == 2
+    assert third.quantity(Decimal(1), share=Fraction(1, 4)) == Decimal("0.5")
+
+
+@given(st.dictionaries(FRACTIONS, FRACTIONS, min_size=1), FRACTIONS)
+def test_a_map_is_exact(pairs: dict[Fraction, Fraction], value: Fraction) -> None:
+    expected = pairs.get(value, Fraction(0))
+    found = mapping(pairs).quantity(Decimal(value.numerator), value.denominator)
+    assert found == Decimal(round(expected * 10**18)).scaleb(-18, HUGE)
+
+
+def test_a_quantity_of_a_fraction_is_not_rounded_before() -> None:
+    assert metric(Fraction(3)).quantity(Fraction(1, 3)) == 1
+
+
+def test_a_metric_with_a_map_can_be_hashed() -> None:
+    assert hash(mapping({ONE: ONE})) == hash(mapping({ONE: ONE}))

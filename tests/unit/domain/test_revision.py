@@ -8,7 +8,7 @@ import dataclasses
 import datetime
 import itertools
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
@@ -16,125 +16,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratekit.collectors.gnocchi.client import Question
 from ratekit.domain.metric import Metric, Mutate
-from ratekit.domain.period import Window
 from ratekit.domain.reducers import REDUCERS
-from ratekit.domain.revision import Reduction, Revision, usages
-from tests.fakes import History, Phase, Resource
-
-HOUR = datetime.timedelta(hours=1)
-MINUTE = datetime.timedelta(minutes=1)
-SIX = datetime.datetime(2026, 1, 1, 6, tzinfo=datetime.UTC)
-
-Instant = datetime.datetime
-#: (labels, period's begin) -> quantity
-Used = dict[tuple[tuple[str | None, ...], Instant], Decimal]
-
-
-def at(minutes: float) -> Instant:
-    """Minutes after six."""
-    return SIX + minutes * MINUTE
-
-
-def life(buckets: Mapping[int, float], *turns: tuple[float, str], name: str = "vm") -> Resource:
-    """A resource: flavors from some minute on, and values by the minute of their bucket."""
-    ends: list[float | None] = [minute for minute, _ in turns[1:]]
-    phases = [
-        Phase(
-            at(minute),
-            None if end is None else at(end),
-            {"project_id": "p1", "flavor": flavor, "name": name},
-        )
-        for (minute, flavor), end in zip(turns, [*ends, None], strict=True)
-    ]
-    return Resource("r1", phases, {at(minute): value for minute, value in buckets.items()})
-
-
-@dataclasses.dataclass(frozen=True)
-class How:
-    """What a metric says, and a window of hours after six."""
-
-    granularity: int = 3600
-    reducer: str = "mean"
-    wait: int = 2
-    split: bool = True
-    first: int = 0
-    count: int = 1
-    factor: Fraction = Fraction(1)
-    mutate: Mutate = Mutate.NONE
-
-    @property
-    def window(self) -> Window:
-        return Window(SIX + self.first * HOUR, HOUR, self.count)
-
-    def metric(self) -> Metric:
-        zero = Fraction(0)
-        return Metric("m", "m", "u", self.factor, zero, (), (), self.mutate, None)
-
-    def reduction(self) -> Reduction:
-        granularity = datetime.timedelta(seconds=self.granularity)
-        return Reduction(
-            period_of={
-                begin + index * granularity: begin
-                for begin in self.window.begins()
-                for index in range(HOUR // granularity)
-            },
-            step=HOUR,
-            granularity=granularity,
-            patience=self.wait * HOUR,
-            reducer=REDUCERS[self.reducer],
-            quantity=self.metric().quantity,
-            split=self.split,
-        )
-
-
-def asked(resource: Resource, how: How, labels: Sequence[str] = ("flavor",)) -> list[Revision]:
-    """The revisions that Gnocchi returns for a window."""
-    question = Question(
-        metric="m",
-        aggregation_method="mean",
-        resource_type="instance",
-        scope_key="project_id",
-        scopes=["p1"],
-        groupby=["id", "revision_start", "revision_end", *labels],
-        start=how.window.begin,
-        stop=how.window.end + how.wait * HOUR,
-        granularity=how.granularity,
-    )
-    rows = sorted(
-        History([resource]).aggregates(question),
-        key=lambda row: str(row["group"]["revision_start"]),
-    )
-    return [
-        Revision(
-            tuple(row["group"][label] for label in labels),
-            datetime.datetime.fromisoformat(row["group"]["revision_start"]),
-            None
-            if row["group"]["revision_end"] is None
-            else datetime.datetime.fromisoformat(row["group"]["revision_end"]),
-            index == 0,
-            [
-                (datetime.datetime.fromisoformat(begin), value)
-                for begin, _, value in row["measures"]["measures"]["aggregated"]
-            ],
-        )
-        for index, row in enumerate(rows)
-    ]
-
-
-def used(resource: Resource, how: How, labels: Sequence[str] = ("flavor",)) -> Used:
-    found = list(usages(asked(resource, how, labels), how.reduction()))
-    result = {(labels, begin): quantity for labels, begin, quantity in found}
-    assert len(result) == len(found), "a period came twice under one set of labels"
-    return result
-
-
-def by_flavor(used: Used) -> dict[tuple[str | None, int], Decimal]:
-    return {
-        (labels[0], (begin - SIX) // HOUR): quantity for (labels, begin), quantity in used.items()
-    }
-
+from ratekit.domain.revision import Revision
+from ratekit.domain.usage import Reduction, usages
+from tests.fakes import Phase, Resource
+from tests.unit.domain.lives import (
+    HOUR,
+    HOURS,
+    MINUTE,
+    SIX,
+    How,
+    Instant,
+    Used,
+    asked,
+    at,
+    by_flavor,
+    life,
+    lives,
+    used,
+)  # fmt: skip
 
 # Undoing the cover ----------------------------------------------------------------------
 
@@ -339,25 +240,6 @@ def test_nothing_measured_is_nothing_used(reducer: str) -> None:
 
 
 # Against the true life, in fractions --------------------------------------------------------
-
-VALUES = st.integers(0, 10**6).map(lambda number: number / 64)
-FLAVORS = st.sampled_from(["small", "large", "huge"])
-HOURS = 5
-
-
-@st.composite
-def lives(draw: st.DrawFn) -> tuple[Resource, int]:
-    """A resource over five hours after six, and the granularity of its buckets."""
-    granularity = draw(st.sampled_from([600, 1200, 3600]))
-    born = draw(st.sampled_from([-300, -60, 0, 30, 65, 100, 120, 200]))
-    cuts = draw(st.lists(st.integers(born + 1, HOURS * 60 + 70), max_size=4, unique=True))
-    turns = [(born, draw(FLAVORS)), *((cut, draw(FLAVORS)) for cut in sorted(cuts))]
-    minutes = range(-60, HOURS * 60 + 120, granularity // 60)
-    silent = draw(st.sets(st.sampled_from(minutes), max_size=len(minutes)))
-    if draw(st.booleans()):
-        silent = set()
-    buckets = {minute: draw(VALUES) for minute in minutes if minute not in silent}
-    return life(buckets, *turns), granularity
 
 
 def reduced(name: str, values: Sequence[Fraction]) -> Fraction:

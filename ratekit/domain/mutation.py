@@ -1,0 +1,57 @@
+"""What is done to a quantity after unit conversion."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+
+from ratekit.domain import number
+
+#: What a mutation does to a ratio of two integers, the second one positive.
+Mutation = Callable[[int, int], tuple[int, int]]
+
+
+class Mutate(enum.Enum):
+    """Names are CloudKitty's."""
+
+    NONE = "NONE"
+    NUMBOOL = "NUMBOOL"
+    NOTNUMBOOL = "NOTNUMBOOL"
+    FLOOR = "FLOOR"
+    CEIL = "CEIL"
+    MAP = "MAP"
+
+
+MUTATIONS: Mapping[Mutate, Mutation] = {
+    Mutate.NONE: lambda numerator, denominator: (numerator, denominator),
+    Mutate.NUMBOOL: lambda numerator, _denominator: (int(numerator != 0), 1),
+    Mutate.NOTNUMBOOL: lambda numerator, _denominator: (int(numerator == 0), 1),
+    Mutate.FLOOR: lambda numerator, denominator: (numerator // denominator, 1),
+    Mutate.CEIL: lambda numerator, denominator: (-(-numerator // denominator), 1),
+}
+
+
+def read_map(value: Mapping[object, object]) -> dict[Fraction, Fraction]:
+    """Read a ``mutate_map``: numbers or fractions, compared by value.
+
+    :raises ValueError: it is none, in words for whoever wrote it
+    """
+    if not isinstance(value, Mapping) or not value:
+        raise ValueError("expected at least one pair such as 4: 1")
+    mutated: dict[Fraction, Fraction] = {}
+    for key, result in value.items():
+        exact = number.read(key)
+        if exact in mutated:
+            raise ValueError(f"{key} is there twice")
+        mutated[exact] = number.read(result)
+    return mutated
+
+
+def mismatch(mutate: Mutate, mutate_map: Mapping[Fraction, Fraction]) -> str | None:
+    """Return what is wrong with a mutation and its map together, if anything."""
+    if mutate is Mutate.MAP and not mutate_map:
+        return "mutate: MAP needs a mutate_map, without which all would be zero"
+    if mutate_map and mutate is not Mutate.MAP:
+        return f"mutate: {mutate.name} uses no mutate_map; expected mutate: MAP"
+    return None
