@@ -22,6 +22,10 @@ class TryLater(RatekitError):
         super().__init__(message)
 
 
+class NotYet(TryLater):
+    """Data is still on its way; nothing has failed."""
+
+
 class Senseless(TryLater):
     """A back end answered with nonsense; asked for something else, it may well make sense."""
 

@@ -58,6 +58,7 @@ class Orchestrator:
             database was migrated
         """
         now = self._around.clock()
+        self._rater.require_data()
         work: list[Work] = []
         off_grid: list[State] = []
         resting: list[State] = []

@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
-from ratekit import interfaces
+from ratekit import errors, interfaces
 from ratekit.domain import exact
 from ratekit.domain.backoff import Backoff
 from ratekit.domain.batch import FIRST, Batch, BatchSize
 from ratekit.domain.metric import Metric
 from ratekit.domain.rules import RuleBook
 from ratekit.domain.series import RatedSeries, Series
+from ratekit.domain.skipping import kept as skipping_rule
 
 #: Calls a function with each metric, some at the same time; results in order.
 SideBySide = Callable[[Callable[[Metric], list[Series]], Sequence[Metric]], list[list[Series]]]
@@ -73,6 +74,16 @@ class Rater:
         """How long what failed rests."""
         return self._settings.backoff
 
+    def require_data(self) -> None:
+        """Wait while the metering back end says that data is on its way.
+
+        :raises ratekit.errors.NotYet: it is
+        :raises ratekit.errors.RatekitError: as collectors do
+        """
+        reason = self._collector.hold()
+        if reason is not None:
+            raise errors.NotYet(reason)
+
     def adopt(self, settings: Settings) -> None:
         """Work by other settings from the next batch on."""
         self._settings = settings
@@ -94,7 +105,7 @@ class Rater:
         series = self._collect(batch)
         points = sum(len(one.points) for one in series)
         self._size = self._size.after(batch.size, time.monotonic() - begun, points)
-        rated = [self._priced(one) for one in series]
+        rated = self._kept([self._priced(one) for one in series])
         return self._ledger.commit(
             interfaces.RatedBatch(batch.window, batch.states, rated, book.version)
         )
@@ -115,6 +126,23 @@ class Rater:
             self._pricers = [module.compile(book) for module in self._modules]
             self._book = book
         return book
+
+    def _kept(self, rated: list[RatedSeries]) -> list[RatedSeries]:
+        """Leave out what metrics.yml says is not to be stored."""
+        skipping = {
+            metric.public_name: metric
+            for metric in self._settings.metrics
+            if metric.skip_zero or metric.skip is not None
+        }
+        if not skipping:
+            return rated
+        kept = (
+            skipping_rule(one, skipping[one.series.metric])
+            if one.series.metric in skipping
+            else one
+            for one in rated
+        )
+        return [one for one in kept if one is not None]
 
     def _priced(self, series: Series) -> RatedSeries:
         prices: Sequence[Decimal] = [exact.ZERO] * len(series.points)

@@ -121,6 +121,9 @@ class Worker:
             self._stop.set()
             self._give_up(2)
             return 0.0
+        if isinstance(failure, errors.NotYet):
+            LOG.info("rating waits: %s", failure)
+            return self._backoff.first.total_seconds()
         after = failure.after if isinstance(failure, errors.TryLater) else None
         rest = self._backoff.rest(self._failures, self._chance(), after).total_seconds()
         self._failures += 1

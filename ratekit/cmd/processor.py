@@ -54,10 +54,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _load(argv: Sequence[str] | None, logs: bool) -> Any:
     from oslo_config import cfg
 
+    from ratekit import errors
     from ratekit.cmd import common
 
     once = cfg.BoolOpt("once", default=False, help="Rate all that is due, then exit.")
-    return common.load_conf(PROG, argv, [once], logs=logs)
+    expired = cfg.BoolOpt(
+        "allow-expired",
+        default=False,
+        help="With --once: rate what is there of data older than Gnocchi keeps in full.",
+    )
+    conf = common.load_conf(PROG, argv, [once, expired], logs=logs)
+    if conf.allow_expired:
+        if not conf.once:
+            raise errors.OperatorError("--allow-expired is for one run: give --once as well")
+        conf.set_override("allow_expired", True, group="collector_gnocchi")
+    return conf
 
 
 def _say_farewell() -> None:

@@ -12,6 +12,13 @@ from ratekit.conf import credentials, keystone_auth
 GROUP = "collector_gnocchi"
 
 OPTS = [
+    cfg.BoolOpt(
+        "allow_expired",
+        default=False,
+        help="Rate what is there of data older than Gnocchi keeps in full. Meant for one run: "
+        "ratekit-processor --once --allow-expired. Without it, scopes that have such data to "
+        "come are held, with an error.",
+    ),
     cfg.StrOpt(
         "gnocchi_auth_type",
         default="keystone",

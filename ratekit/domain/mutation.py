@@ -46,12 +46,3 @@ def read_map(value: Mapping[object, object]) -> dict[Fraction, Fraction]:
             raise ValueError(f"{key} is there twice")
         mutated[exact] = number.read(result)
     return mutated
-
-
-def mismatch(mutate: Mutate, mutate_map: Mapping[Fraction, Fraction]) -> str | None:
-    """Return what is wrong with a mutation and its map together, if anything."""
-    if mutate is Mutate.MAP and not mutate_map:
-        return "mutate: MAP needs a mutate_map, without which all would be zero"
-    if mutate_map and mutate is not Mutate.MAP:
-        return f"mutate: {mutate.name} uses no mutate_map; expected mutate: MAP"
-    return None

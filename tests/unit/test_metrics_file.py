@@ -3,6 +3,7 @@
 import datetime
 import pathlib
 from collections.abc import Callable
+from decimal import Decimal
 from fractions import Fraction
 
 import pytest
@@ -12,6 +13,8 @@ from ratekit.collectors.gnocchi.args import GnocchiArgs
 from ratekit.collectors.gnocchi.client import Client
 from ratekit.collectors.gnocchi.collector import GnocchiCollector
 from ratekit.domain.metric import Metric, Mutate
+from ratekit.domain.period import EPOCH
+from ratekit.domain.series import Series
 
 HOUR = datetime.timedelta(hours=1)
 DATA = pathlib.Path(__file__).parents[1] / "data"
@@ -116,8 +119,39 @@ def test_what_is_left_out_has_cloudkittys_default(load: Load) -> None:
 
 def test_every_mutation_has_cloudkittys_name(load: Load) -> None:
     for mutate in Mutate:
-        [metric] = load(f"{START}    mutate: {mutate.name}\n")
+        extra = "    mutate_map: {1: 2}\n" if mutate is Mutate.MAP else ""
+        [metric] = load(f"{START}    mutate: {mutate.name}\n{extra}")
         assert metric.mutate is mutate
+
+
+def test_a_map_is_exact(load: Load) -> None:
+    [metric] = load(f"{START}    mutate: MAP\n    mutate_map: {{0: 0, 1/3: 0.1, '2': 1e-6}}\n")
+    assert metric.mutate_map == {
+        Fraction(0): Fraction(0), Fraction(1, 3): Fraction(1, 10), Fraction(2): Fraction(1, 10**6),
+    }  # fmt: skip
+
+
+def test_one_metric_may_have_several_definitions(load: Load) -> None:
+    text = (
+        "metrics:\n  cpu:\n"
+        "    - {unit: instance, alt_name: instance, extra_args: {resource_type: instance}}\n"
+        "    - {unit: vcpu, alt_name: vcpus, factor: 2, extra_args: {resource_type: instance}}\n"
+    )
+    first, second = load(text)
+    assert (first.name, first.public_name, str(first.factor)) == ("cpu", "instance", "1")
+    assert (second.name, second.public_name, str(second.factor)) == ("cpu", "vcpus", "2")
+
+
+def test_the_further_keys_are_read(load: Load) -> None:
+    [metric] = load(
+        f"{START}    description: what it is\n    prorate: true\n    skip_zero: true\n"
+        '    skip_datapoints_expression: datapoint.get("vol", {}).get("qty", 0) == 0\n'
+    )
+    assert (metric.description, metric.prorate, metric.skip_zero) == ("what it is", True, True)
+    assert metric.skip is not None
+    series = Series("p", "cpu", "instance", {}, {}, [(EPOCH, Decimal(1))])
+    assert metric.skip(series, Decimal(0), Decimal(5))
+    assert not metric.skip(series, Decimal(1), Decimal(0))
 
 
 def test_definitions_may_share_lines(load: Load) -> None:
@@ -164,23 +198,24 @@ _NUMBER = "expected a number or a fraction such as 1/1024"
         ("factor:", f"factor: {_NUMBER}, not nothing"),
         ("factor: .nan", f"factor: {_NUMBER}, not '.nan'"),
         ("offset: [1]", f"offset: {_NUMBER}, not [1]"),
-        ("mutate: MAP", "mutate: MAP is not built yet"),
         (
             "mutate: NUMBOL",
-            "mutate: expected one of NONE, NUMBOOL, NOTNUMBOOL, FLOOR, CEIL, not 'NUMBOL' "
+            "mutate: expected one of NONE, NUMBOOL, NOTNUMBOOL, FLOOR, CEIL, MAP, not 'NUMBOL' "
             "(did you mean 'NUMBOOL'?)",
         ),
         (
             "mutate:",
-            "mutate: expected one of NONE, NUMBOOL, NOTNUMBOOL, FLOOR, CEIL, not nothing",
+            "mutate: expected one of NONE, NUMBOOL, NOTNUMBOOL, FLOOR, CEIL, MAP, not nothing",
         ),
         ("unit: again", "unit: is given twice"),
         ("alt_name: ''", "alt_name: must not be empty"),
         ("alt_name: yes", "alt_name: expected a text, not true"),
         ("alt_name: ' vm'", "alt_name: has blanks at its begin or end: ' vm'"),
         ('groupby: [id, "name\\t"]', "groupby[1]: has blanks at its begin or end: 'name\\t'"),
-        ("description: words", "description: is not built yet; take the key out"),
-        ("mutate_map: {1: 2}", "mutate_map: is not built yet; take the key out"),
+        ("description: [words]", "description: expected a text, not ['words']"),
+        ("mutate_map: {1: 2}", "mutate_map: is for mutate: MAP, not for NONE"),
+        ("prorate: perhaps", "prorate: expected true or false, not 'perhaps'"),
+        ("skip_zero: [1]", "skip_zero: expected true or false, not [1]"),
     ],
 )
 def test_a_mistake_in_a_metric_is_one_line(mistakes: Mistakes, line: str, message: str) -> None:
@@ -196,10 +231,9 @@ def test_a_mistake_in_a_metric_is_one_line(mistakes: Mistakes, line: str, messag
          "1pct to 99pct, or one of them after 'rate:', not 'maxx' (did you mean 'max'?)"),
         ("aggregation_method: 100pct", f"aggregation_method: expected one of {_METHODS}, "
          "1pct to 99pct, or one of them after 'rate:', not '100pct'"),
-        ("re_aggregation_method: rate:max", "re_aggregation_method: 'rate:max' is not built yet; "
-         "take the key out"),
         ("re_aggregation_method: meen", "re_aggregation_method: expected one of count, first, "
-         "last, max, mean, median, min, sum, not 'meen' (did you mean 'mean'?)"),
+         "last, max, mean, median, min, sum, or one of first, last, max, mean, median, min, sum "
+         "after 'rate:', not 'meen' (did you mean 'mean'?)"),
         ("force_granularity: -300", "force_granularity: expected seconds, not -300"),
         ("force_granularity: 7", "force_granularity: 7 does not divide the collect period, 3600"),
         ("force_granularity: 7200",
@@ -210,9 +244,7 @@ def test_a_mistake_in_a_metric_is_one_line(mistakes: Mistakes, line: str, messag
         ("use_all_resource_revisions: perhaps",
          "use_all_resource_revisions: expected true or false, not 'perhaps'"),
         ("resource_key: ''", "resource_key: must not be empty"),
-        ("custom_query: x", "custom_query: is not built yet; take the key out"),
-        ("skip_datapoints_expression: x",
-         "skip_datapoints_expression: is not built yet; take the key out"),
+        ("skip_zero: true", "skip_zero: unknown key"),
     ],
 )  # fmt: skip
 def test_a_mistake_in_the_collectors_settings_is_one_line(
@@ -233,12 +265,12 @@ def test_a_mistake_in_the_collectors_settings_is_one_line(
         ("metrics:\n", "1: metrics: expected a mapping (key: value), not nothing"),
         ("metrics: {}\n", "1: metrics: must not be empty"),
         ("metrics: [cpu]\n", "1: metrics: expected a mapping (key: value), not ['cpu']"),
+        ("metrics: {cpu: []}\n", "1: metrics.cpu: expected at least one definition"),
         ("metrics: cpu\n", "1: metrics: expected a mapping (key: value), not 'cpu'"),
         ("metrics:\n  cpu:\n", "2: metrics.cpu: expected a mapping (key: value), not nothing"),
         (
             "metrics:\n  cpu: [{unit: u}]\n",
-            "2: metrics.cpu: a list of definitions is not built yet; "
-            "expected a mapping (key: value)",
+            "2: metrics.cpu[0].extra_args: is required",
         ),
         (
             "metrics:\n  cpu: {unit: u, extra_args: }\n",
@@ -333,7 +365,7 @@ def test_all_mistakes_of_a_file_are_told_together(mistakes: Mistakes) -> None:
     ) == [
         f"4: metrics.cpu.factor: {_NUMBER}, not 'x'",
         "5: metrics.cpu.extra_args.force_granularity: 7 does not divide the collect period, 3600",
-        "6: metrics.disk: a list of definitions is not built yet; expected a mapping (key: value)",
+        "6: metrics.disk[0]: expected a mapping (key: value), not 1",
         "7: metrics.net.unit: is required",
         "8: metrics.net.grupby: unknown key (did you mean 'groupby'?)",
         "9: metrics.net.extra_args.resource_type: is required",
@@ -348,3 +380,33 @@ def test_the_operator_gets_the_path_as_given(
     with pytest.raises(errors.OperatorError) as caught:
         metrics_file.load("none.yml", COLLECTOR)
     assert str(caught.value) == "none.yml: cannot be read: No such file or directory"
+
+
+@pytest.mark.parametrize("map_", ["", "    mutate_map: {}\n", "    mutate_map: {1: 1, 1.0: 2}\n"])
+def test_a_map_is_needed_and_unambiguous(mistakes: Mistakes, map_: str) -> None:
+    [line] = mistakes(f"{START}    mutate: MAP\n{map_}")
+    assert "mutate_map" in line
+
+
+@pytest.mark.parametrize("expression", ["x", "1 +", "open('/etc/passwd')", "datapoint.__class__"])
+def test_an_expression_that_cannot_be_understood_is_refused_at_once(
+    mistakes: Mistakes, expression: str
+) -> None:
+    [line] = mistakes(f'{START}    skip_datapoints_expression: "{expression}"\n')
+    assert line.startswith("5: metrics.cpu.skip_datapoints_expression: ")
+
+
+def test_definitions_of_one_metric_need_different_public_names(mistakes: Mistakes) -> None:
+    entry = "{unit: u, extra_args: {resource_type: i}}"
+    assert mistakes(f"metrics:\n  cpu:\n    - {entry}\n    - {entry}\n") == [
+        "4: metrics.cpu[1]: has the public name 'cpu', which 'cpu[0]' has already"
+    ]
+
+
+def test_a_sum_is_not_prorated(mistakes: Mistakes) -> None:
+    text = (
+        "metrics:\n  cpu:\n    unit: u\n    prorate: true\n    extra_args:\n"
+        "      resource_type: instance\n      aggregation_method: sum\n"
+    )
+    [line] = mistakes(text)
+    assert "prorate" in line

@@ -85,6 +85,7 @@ class GnocchiCollector(interfaces.Collector):
             conf.collect.wait_periods * step,
             max_backlog=section.max_backlog,
             max_backlog_wait=datetime.timedelta(seconds=section.max_backlog_wait),
+            allow_expired=section.allow_expired,
         )
 
     def refusals(self, metric: Metric) -> Mapping[str, str]:

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from ratekit import errors
 from ratekit.collectors.gnocchi.answer import Answer
 from ratekit.collectors.gnocchi.args import GnocchiArgs
-from ratekit.collectors.gnocchi.client import Question
 from ratekit.collectors.gnocchi.collector import GnocchiCollector
 from ratekit.collectors.gnocchi.question import Question
 from ratekit.domain.metric import Metric, Mutate

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratekit.domain import mutation, number
-from ratekit.domain.mutation import Mutate
 
 
 @pytest.mark.parametrize(
@@ -58,11 +57,3 @@ def test_a_map_of_anything_else_is_refused(pairs: Mapping[object, object]) -> No
 @given(st.fractions(), st.fractions())
 def test_what_is_written_as_a_fraction_comes_back(one: Fraction, other: Fraction) -> None:
     assert mutation.read_map({str(one): str(other)}) == {one: other}
-
-
-def test_a_mutation_and_its_map_belong_together() -> None:
-    pairs = {Fraction(1): Fraction(2)}
-    assert mutation.mismatch(Mutate.MAP, pairs) is None
-    assert mutation.mismatch(Mutate.CEIL, {}) is None
-    assert "needs a mutate_map" in (mutation.mismatch(Mutate.MAP, {}) or "")
-    assert "CEIL uses no mutate_map" in (mutation.mismatch(Mutate.CEIL, pairs) or "")
