@@ -51,15 +51,13 @@ def build(
     """
     calendar = build_calendar(conf)
     start = _start(conf, calendar, around.clock)
-    fetcher: interfaces.Fetcher = plugins.load(plugins.FETCHERS, conf.fetcher.backend).from_conf(
-        conf
-    )
+    fetcher = build_fetcher(conf)
     # An answer may drip for ever although no single read takes long.
     in_time = functools.partial(
         side_by_side, limit=1, seconds=conf.orchestrator.batch_timeout, what="the fetcher"
     )
     rater = Rater(
-        collector=_collector(conf),
+        collector=build_collector(conf),
         modules=[
             plugins.load(plugins.RATING, name).from_conf(conf) for name in conf.rating.modules
         ],
@@ -80,7 +78,7 @@ def read_settings(conf: Any, side_by_side: SideBySide) -> Settings:
     """
     section = conf.orchestrator
     return Settings(
-        metrics=metrics_file.load(conf.collect.metrics_conf, _collector(conf)),
+        metrics=metrics_file.load(conf.collect.metrics_conf, build_collector(conf)),
         side_by_side=functools.partial(
             side_by_side,
             limit=section.max_threads,
@@ -120,14 +118,29 @@ def build_calendar(conf: Any) -> Calendar:
     return Calendar(datetime.timedelta(seconds=conf.collect.period), conf.collect.wait_periods)
 
 
+def build_fetcher(conf: Any) -> interfaces.Fetcher:
+    """Return the fetcher that ``conf`` names; opens no connection.
+
+    :raises ratekit.errors.OperatorError: it is unknown, or lacks credentials
+    """
+    driver = plugins.load(plugins.FETCHERS, conf.fetcher.backend)
+    fetcher: interfaces.Fetcher = driver.from_conf(conf)
+    return fetcher
+
+
+def build_collector(conf: Any, offline: bool = False) -> interfaces.Collector:
+    """Return the collector that ``conf`` names; opens no connection.
+
+    :param offline: it is to judge and describe metrics only, which needs no credentials
+    :raises ratekit.errors.OperatorError: it is unknown, or lacks credentials
+    """
+    driver = plugins.load(plugins.COLLECTORS, conf.collect.collector)
+    collector: interfaces.Collector = (driver.offline if offline else driver.from_conf)(conf)
+    return collector
+
+
 def _listed(fetcher: interfaces.Fetcher) -> Collection[Scope]:
     return fetcher.scopes()
-
-
-def _collector(conf: Any) -> interfaces.Collector:
-    driver = plugins.load(plugins.COLLECTORS, conf.collect.collector)
-    collector: interfaces.Collector = driver.from_conf(conf)
-    return collector
 
 
 def _start(conf: Any, calendar: Calendar, clock: Clock) -> str:

@@ -15,12 +15,14 @@ from decimal import Decimal
 from typing import Any, ClassVar, Protocol, Self
 
 from ratekit.domain.excluded import Excluded
+from ratekit.domain.findings import Finding
 from ratekit.domain.metric import Metric
 from ratekit.domain.period import Window
 from ratekit.domain.reports import FrameRow, Rewind, Selection, StateRow, SummaryRow
 from ratekit.domain.rules import Rule, RuleBook
 from ratekit.domain.scope import Scope, State
 from ratekit.domain.series import RatedSeries, Series
+from ratekit.domain.steps import Step
 
 
 class Fetcher(abc.ABC):
@@ -60,6 +62,11 @@ class Collector(abc.ABC):
     def from_conf(cls, conf: Any) -> Self:
         """Build from a loaded ``oslo_config.cfg.ConfigOpts``."""
 
+    @classmethod
+    def offline(cls, conf: Any) -> Self:
+        """Build one that judges and describes metrics only: it needs no credentials."""
+        return cls.from_conf(conf)
+
     @abc.abstractmethod
     def refusals(self, metric: Metric) -> Mapping[str, str]:
         """Return what in ``metric.extra_args`` cannot work here: key -> what is expected."""
@@ -94,6 +101,29 @@ class Collector(abc.ABC):
         is found mended.
         """
         return ()
+
+    def reads(self, metric: Metric) -> Mapping[str, str]:
+        """Return what is read for ``metric``, in words that metrics.yml uses; no network."""
+        return {}
+
+    def inspect(self, metric: Metric) -> Sequence[Finding]:
+        """Return what the back end has of ``metric``, well or not; nothing: it does not tell.
+
+        :raises ratekit.errors.TryLater: the back end did not answer
+        :raises ratekit.errors.OperatorError: it refused
+        """
+        return ()
+
+    def trace(
+        self, metric: Metric, window: Window, scopes: Collection[str]
+    ) -> Iterator[Step] | None:
+        """Yield how :meth:`collect` comes to its quantities; None: it cannot tell.
+
+        The steps of one scope, one set of labels and one period add up to that quantity.
+
+        :raises: as :meth:`collect`
+        """
+        return None
 
 
 class Pricer(Protocol):

@@ -22,9 +22,11 @@ class Finding:
     :ivar verdict: ERROR: usage is not rated, or held; WARNING: it may not be as meant
     :ivar detail: what was found, one line
     :ivar remedy: what an operator can do about it, one line; empty where nothing is to be done
+    :ivar shared: it is about the back end as a whole, whichever metric was looked at
     """
 
     what: str
     verdict: Verdict
     detail: str
     remedy: str = ""
+    shared: bool = False

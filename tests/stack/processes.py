@@ -186,6 +186,18 @@ def recorded(folder: Folder) -> dict[str, bool]:
     return {record.name: record.alive() for record in _records(folder)}
 
 
+def signal_recorded(folder: Folder, name: str, number: signal.Signals) -> None:
+    """Send a signal to a recorded process and what it started.
+
+    :raises StackError: it is not there
+    """
+    for record in _records(folder):
+        if record.name == name and record.alive():
+            os.killpg(record.pid, number)
+            return
+    raise StackError(f"no {name} is running in {folder.path}")
+
+
 def stop_recorded(folder: Folder) -> None:
     """End every recorded process with its session, whoever started it.
 

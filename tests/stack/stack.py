@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import json
 import os
-from collections.abc import Mapping
+import signal
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from keystoneauth1.session import Session
@@ -81,6 +83,19 @@ class Stack:
     def log(self, process: str) -> Path:
         """The log of a process, e.g. ``gnocchi-metricd``."""
         return Folder.at(self.directory).log(process)
+
+    @contextlib.contextmanager
+    def paused(self, process: str) -> Iterator[None]:
+        """Hold a process and what it started, e.g. ``gnocchi-metricd``, for a while.
+
+        :raises StackError: it is not there
+        """
+        folder = Folder.at(self.directory)
+        processes.signal_recorded(folder, process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            processes.signal_recorded(folder, process, signal.SIGCONT)
 
     def save(self) -> None:
         """Write ``stack.json``, mode 0600: it holds passwords.

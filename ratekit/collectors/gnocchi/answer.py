@@ -17,6 +17,7 @@ from ratekit.domain.lifetime import End
 from ratekit.domain.metric import Metric
 from ratekit.domain.revision import Labels, Revision
 from ratekit.domain.series import Series
+from ratekit.domain.steps import Step, traced
 from ratekit.domain.usage import Reduction, usages
 
 Points = dict[datetime.datetime, Decimal]
@@ -119,6 +120,23 @@ class Answer:
                 metadata=dict(zip(self._names[groupby:], labels[groupby:], strict=True)),
                 points=list(points.items()),
             )
+
+    def steps(self, groupby: int, how: Reduction) -> Iterator[Step]:
+        """Yield how the quantities of :meth:`series` come about, resource by resource.
+
+        Slow: for people who look at a few.
+
+        :param groupby: how many of the names are ``groupby``
+        """
+        scope_at = self._names.index(self._scope_key)
+        for revisions, ends in self._by_scope():
+            for labels, trace in traced(revisions, how, ends):
+                yield Step(
+                    scope=labels[scope_at] or "",
+                    groupby=dict(zip(self._names[:groupby], labels, strict=False)),
+                    metadata=dict(zip(self._names[groupby:], labels[groupby:], strict=True)),
+                    trace=trace,
+                )
 
     def _used(self, how: Reduction) -> dict[Labels, Points]:
         """Quantities by labels and period's begin.

@@ -59,35 +59,62 @@ def _granularity(value: int) -> int:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class GnocchiArgs:
-    """Settings of one metric.
-
-    :ivar resource_type: Gnocchi's type of the resources that carry the metric
-    :ivar resource_key: attribute that tells resources apart; becomes a label
-    :ivar aggregation_method: which stored aggregate is read
-    :ivar re_aggregation_method: how the aggregates of a period become one value; what
-        fits the aggregation method when not given. After ``rate:``: how the differences
-        between the aggregates do
-    :ivar force_granularity: of the aggregates, in seconds; divides the collect period; 0: of
-        each archive policy the largest that does
-    :ivar use_all_resource_revisions: False gives a whole period to the last revision
-    :ivar custom_query: what is made of each aggregate, with CloudKitty's placeholders; empty:
-        it stays as it is
-    """
+    """Settings of one metric."""
 
     __pydantic_config__: ClassVar[pydantic.ConfigDict] = {"extra": "forbid"}
 
-    resource_type: Annotated[str, pydantic.StringConstraints(min_length=1)]
-    resource_key: Annotated[str, pydantic.StringConstraints(min_length=1)] = "id"
-    aggregation_method: Annotated[str, pydantic.AfterValidator(_aggregation_method)] = "max"
+    resource_type: Annotated[
+        str,
+        pydantic.StringConstraints(min_length=1),
+        pydantic.Field(description="Gnocchi's type of the resources that carry the metric."),
+    ]
+    resource_key: Annotated[
+        str,
+        pydantic.StringConstraints(min_length=1),
+        pydantic.Field(description="Attribute that tells resources apart; becomes a label."),
+    ] = "id"
+    aggregation_method: Annotated[
+        str,
+        pydantic.AfterValidator(_aggregation_method),
+        pydantic.Field(
+            description="Which stored aggregate is read.",
+            examples=[*_METHODS, "95pct", "rate:mean"],
+        ),
+    ] = "max"
     re_aggregation_method: Annotated[
-        str | None, pydantic.AfterValidator(lambda v: v if v is None else _re_aggregation_method(v))
+        str | None,
+        pydantic.AfterValidator(lambda v: v if v is None else _re_aggregation_method(v)),
+        pydantic.Field(
+            description="How the aggregates of a period become one value; by default what fits "
+            "the aggregation method. After rate:, how the differences between the aggregates do.",
+            examples=[*REDUCERS, "rate:sum"],
+        ),
     ] = None
     # Strict, since a lax integer takes true for 1.
-    force_granularity: Annotated[int, pydantic.Strict(), pydantic.AfterValidator(_granularity)] = (
-        3600
-    )
-    use_all_resource_revisions: bool = True
-    custom_query: Annotated[str, pydantic.AfterValidator(_custom_query)] = ""
+    force_granularity: Annotated[
+        int,
+        pydantic.Strict(),
+        pydantic.AfterValidator(_granularity),
+        pydantic.Field(
+            description="Seconds that an aggregate spans; divides the collect period. 0: of each "
+            "archive policy the largest that does."
+        ),
+    ] = 3600
+    use_all_resource_revisions: Annotated[
+        bool,
+        pydantic.Field(
+            description="true shares a period by time between the labels that a resource had in "
+            "it; false gives all of it to the last ones."
+        ),
+    ] = True
+    custom_query: Annotated[
+        str,
+        pydantic.AfterValidator(_custom_query),
+        pydantic.Field(
+            description="What is made of each aggregate, with CloudKitty's placeholders; empty: "
+            "it stays as it is."
+        ),
+    ] = ""
 
     def query(self, metric: str) -> Query:
         """Return what is asked, and what is made of it.

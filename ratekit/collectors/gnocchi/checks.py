@@ -92,12 +92,12 @@ def _backlog(ask: Callable[[], int]) -> Finding:
         waiting = ask()
     except errors.Denied as error:
         remedy = "allow ratekit's user 'get status' in Gnocchi's policy"
-        return Finding(what, Verdict.WARNING, f"not known: {error}", remedy)
+        return Finding(what, Verdict.WARNING, f"not known: {error}", remedy, shared=True)
     detail = f"{waiting:,} measures wait for metricd"
     if waiting:
         remedy = "see whether there are fewer in a minute; else metricd needs more workers"
-        return Finding(what, Verdict.WARNING, detail, remedy)
-    return Finding(what, Verdict.OK, detail)
+        return Finding(what, Verdict.WARNING, detail, remedy, shared=True)
+    return Finding(what, Verdict.OK, detail, shared=True)
 
 
 def _starts(kind: str, without: int) -> Finding:

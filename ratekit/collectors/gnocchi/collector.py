@@ -20,7 +20,7 @@ from ratekit.collectors.gnocchi.inquiry import Inquiry, merged
 from ratekit.collectors.gnocchi.inspection import Inspection
 from ratekit.collectors.gnocchi.isolation import Isolation, Policies
 from ratekit.collectors.gnocchi.once import Once
-from ratekit.collectors.gnocchi.opening import GROUP, open_client
+from ratekit.collectors.gnocchi.opening import GROUP, closed_client, open_client
 from ratekit.collectors.gnocchi.question import Question
 from ratekit.collectors.gnocchi.reduction import first_bucket, reduction
 from ratekit.collectors.gnocchi.retention import Retention
@@ -29,6 +29,8 @@ from ratekit.domain.findings import Finding
 from ratekit.domain.metric import Metric
 from ratekit.domain.period import Window
 from ratekit.domain.series import Series
+from ratekit.domain.steps import Step
+from ratekit.domain.usage import Reduction
 
 LOG = logging.getLogger(__name__)
 
@@ -76,10 +78,19 @@ class GnocchiCollector(interfaces.Collector):
 
         :raises ratekit.errors.OperatorError: the section does not say how to authenticate
         """
+        return cls._made(conf, open_client(conf))
+
+    @classmethod
+    def offline(cls, conf: Any) -> Self:
+        """Build what cannot ask Gnocchi, and needs no credentials therefore."""
+        return cls._made(conf, closed_client(conf))
+
+    @classmethod
+    def _made(cls, conf: Any, client: Client) -> Self:
         step = datetime.timedelta(seconds=conf.collect.period)
         section = conf[GROUP]
         return cls(
-            open_client(conf),
+            client,
             conf.collect.scope_key,
             step,
             conf.collect.wait_periods * step,
@@ -101,6 +112,21 @@ class GnocchiCollector(interfaces.Collector):
 
     def collect(self, metric: Metric, window: Window, scopes: Collection[str]) -> Iterator[Series]:
         """Yield what ``scopes`` used; see :class:`ratekit.interfaces.Collector`."""
+        parts = [
+            answer.series(metric, groupby, how)
+            for answer, groupby, how in self._answers(metric, window, scopes)
+        ]
+        yield from parts[0] if len(parts) == 1 else merged(parts)
+
+    def trace(self, metric: Metric, window: Window, scopes: Collection[str]) -> Iterator[Step]:
+        """Yield one step a resource, period and set of labels; see the interface."""
+        for answer, groupby, how in self._answers(metric, window, scopes):
+            yield from answer.steps(groupby, how)
+
+    def _answers(
+        self, metric: Metric, window: Window, scopes: Collection[str]
+    ) -> Iterator[tuple[Answer, int, Reduction]]:
+        """Yield (answer, how many of its names are ``groupby``, the arithmetic)."""
         args = _args(metric)
         attributes = self._attributes.of(args.resource_type)
         if attributes is None:
@@ -127,7 +153,6 @@ class GnocchiCollector(interfaces.Collector):
             stop=window.end + self._patience,
             granularity=args.force_granularity,
         )
-        parts = []
         for answered in self._inquiry.answers(metric, question, window):
             answer = Answer(answered.rows, names, answered.question)
             if answer.doubtful():
@@ -137,8 +162,7 @@ class GnocchiCollector(interfaces.Collector):
             if metric.prorate and answered.rows:
                 answer.note(self._client.ends(answered.question))
             how = reduction(metric, args, window, self._patience, answered.question.granularity)
-            parts.append(answer.series(metric, len(groupby), how))
-        yield from parts[0] if len(parts) == 1 else merged(parts)
+            yield answer, len(groupby), how
 
     def hold(self) -> str | None:
         """Wait for metricd; see :class:`ratekit.interfaces.Collector`."""
@@ -147,6 +171,19 @@ class GnocchiCollector(interfaces.Collector):
     def excluded(self) -> Sequence[Excluded]:
         """Return resources whose archive policies are at fault; see the interface."""
         return self._isolation.excluded()
+
+    def reads(self, metric: Metric) -> Mapping[str, str]:
+        """Return what is asked of Gnocchi, defaults and custom queries resolved."""
+        args = _args(metric)
+        query = args.query(metric.name)
+        granularity = args.force_granularity
+        return {
+            **({} if query.metric == metric.name else {"metric": query.metric}),
+            "resource_type": args.resource_type,
+            "aggregation_method": query.aggregation_method,
+            "re_aggregation_method": query.re_aggregation_method,
+            "granularity": f"{granularity} s" if granularity else "largest that fits",
+        }
 
     def inspect(self, metric: Metric) -> Sequence[Finding]:
         """Return what Gnocchi has of ``metric``, and what of it is not as it should be.

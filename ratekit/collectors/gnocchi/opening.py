@@ -37,3 +37,9 @@ def open_client(conf: Any) -> Client:
         connect_retries=1,
     )
     return Client(api)
+
+
+def closed_client(conf: Any) -> Client:
+    """Return a client that cannot reach Gnocchi, for what needs no answer."""
+    nobody = auth.GnocchiBasicPlugin("nobody", "http://gnocchi.invalid")
+    return Client(gnocchi_client.SessionClient(keystone.open_session(conf, GROUP, nobody)))

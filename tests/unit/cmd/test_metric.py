@@ -1,0 +1,150 @@
+"""ratekit metric: as far as no back end is needed."""
+
+from __future__ import annotations
+
+import pathlib
+import shutil
+from fractions import Fraction
+
+import pytest
+
+from ratekit.cmd import metric as commands
+from tests.unit.cmd.conftest import Shell
+
+REPO = pathlib.Path(__file__).parents[3]
+TEXT = """\
+metrics:
+  cpu:
+    - unit: instance
+      alt_name: instance
+      description: Servers.
+      mutate: NUMBOOL
+      groupby: [id, project_id]
+      metadata: [flavor_name]
+      extra_args: {resource_type: instance, aggregation_method: mean, force_granularity: 0}
+    - unit: h
+      alt_name: hours
+      factor: 1/3600
+      extra_args:
+        resource_type: instance
+        custom_query: (aggregate sum (metric cpu.time max))
+"""
+
+
+@pytest.fixture
+def metrics(ratekit: Shell) -> pathlib.Path:
+    """What [collect] metrics_conf names; nothing there says how to reach anybody."""
+    path = ratekit.config.with_name("metrics.yml")
+    path.write_text(TEXT)
+    return path
+
+
+@pytest.mark.usefixtures("metrics")
+def test_each_definition_is_listed_with_what_is_read_and_made_of_it(ratekit: Shell) -> None:
+    first, second = ratekit("metric", "list", "-f", "json").json()
+    assert first == {
+        "Metric": "instance",
+        "Name": "cpu",
+        "Unit": "instance",
+        "Reads": {
+            "resource_type": "instance",
+            "aggregation_method": "mean",
+            "re_aggregation_method": "mean",
+            "granularity": "largest that fits",
+        },
+        "Conversion": "NUMBOOL",
+        "Labels": "id, project_id, flavor_name",
+        "Description": "Servers.",
+    }
+    assert (second["Metric"], second["Name"], second["Conversion"]) == ("hours", "cpu", "* 1/3600")
+    assert second["Reads"]["metric"] == "cpu.time"
+    assert second["Reads"]["re_aggregation_method"] == "sum"
+    assert second["Reads"]["granularity"] == "3600 s"
+
+
+def test_another_file_may_be_listed(ratekit: Shell) -> None:
+    rows = ratekit("metric", "list", str(REPO / "etc/ratekit/metrics.yml"), "-f", "json").json()
+    assert "volume.size" in {row["Metric"] for row in rows}
+
+
+@pytest.mark.usefixtures("metrics")
+def test_a_sound_file_is_told_in_a_line_without_credentials(ratekit: Shell) -> None:
+    answer = ratekit("metric", "check", "--offline")
+    assert (answer.code, answer.out, answer.err) == (0, "2 metrics, no mistake\n", "")
+    assert ratekit("metric", "check", "--offline", "-f", "json").json() == []
+
+
+@pytest.mark.parametrize("command", [["list"], ["check", "--offline"], ["sample", "x"]])
+def test_every_mistake_in_the_file_is_a_line_and_2(
+    command: list[str], metrics: pathlib.Path, ratekit: Shell
+) -> None:
+    metrics.write_text(TEXT.replace("NUMBOOL", "NUMBOL").replace("factor", "facter"))
+    with_credentials(ratekit)
+    answer = ratekit("metric", *command)
+    assert answer.code == 2
+    assert answer.out == ""
+    assert [line.partition(": metrics.cpu")[0] for line in answer.err.splitlines()] == [
+        f"ratekit: {metrics}:6", f"ratekit: {metrics}:12",
+    ]  # fmt: skip
+
+
+def with_credentials(ratekit: Shell) -> None:
+    text = ratekit.config.read_text()
+    ratekit.config.write_text(
+        text + "[collector_gnocchi]\ngnocchi_auth_type = basic\ngnocchi_user = admin\n"
+        "gnocchi_endpoint = http://127.0.0.1:1\n"
+    )
+
+
+@pytest.mark.usefixtures("metrics")
+def test_without_credentials_nothing_is_asked(ratekit: Shell) -> None:
+    answer = ratekit("metric", "check")
+    assert answer.code == 2
+    assert "auth_type" in answer.err
+    assert answer.err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("metrics")
+def test_a_back_end_that_does_not_answer_is_a_line_and_1(ratekit: Shell) -> None:
+    with_credentials(ratekit)
+    for command in (["check"], ["sample", "instance", "--scope", "p1"]):
+        answer = ratekit("metric", *command)
+        assert (answer.code, answer.out) == (1, "")
+        assert "does not answer" in answer.err
+        assert answer.err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("metrics")
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["instanc"], "did you mean 'instance'"),
+        (["cpu"], "choose of instance, hours"),
+        (["instance", "--period", "noon"], "--period: expected a date or time"),
+        (["instance", "--period", "2026-01-01T06:30"], "2026-01-01T06:00:00Z and"),
+    ],
+)
+def test_what_cannot_be_sampled_is_a_line_and_2(
+    arguments: list[str], hint: str, ratekit: Shell
+) -> None:
+    with_credentials(ratekit)
+    answer = ratekit("metric", "sample", *arguments)
+    assert answer.code == 2
+    assert hint in answer.err
+    assert answer.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Fraction(7), "7"), (Fraction(15, 2), "7.5"), (Fraction(1, 3), "1/3"),
+        (Fraction(-1, 1048576), "-0.00000095367431640625"), (Fraction(1200), "1200"),
+    ],
+)  # fmt: skip
+def test_numbers_are_written_exactly(value: Fraction, text: str) -> None:
+    assert commands.ratio_text(value) == text
+
+
+def test_the_file_that_operators_copy_has_no_mistake(ratekit: Shell) -> None:
+    shutil.copy(REPO / "etc/ratekit/metrics.yml", ratekit.config.with_name("metrics.yml"))
+    assert ratekit("metric", "check", "--offline").out == "7 metrics, no mistake\n"

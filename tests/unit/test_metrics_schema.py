@@ -1,0 +1,89 @@
+"""The JSON Schema that editors check metrics.yml with."""
+
+import json
+import pathlib
+from decimal import Decimal
+from typing import Any
+
+import jsonschema
+import pytest
+
+from ratekit import metrics_schema, yaml_file
+from ratekit.collectors.gnocchi.args import GnocchiArgs
+
+REPO = pathlib.Path(__file__).parents[2]
+WRITTEN = REPO / "etc/ratekit/metrics.schema.json"
+FILES = [
+    REPO / "etc/ratekit/metrics.yml",
+    REPO / "tests/data/cloudkitty-rocky-metrics.yml",
+    REPO / "tests/data/cloudkitty-2026-metrics.yml",
+]
+
+
+def plain(data: Any) -> Any:
+    """What a YAML reader of an editor would make of it."""
+    if isinstance(data, dict):
+        return {str(key): plain(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [plain(value) for value in data]
+    return float(data) if isinstance(data, Decimal) else data
+
+
+def mistakes(data: Any) -> list[str]:
+    schema = json.loads(WRITTEN.read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(data)]
+
+
+def example(**keys: Any) -> dict[str, Any]:
+    entry = {"unit": "GiB", "extra_args": {"resource_type": "volume"}, **keys}
+    return {"metrics": {"volume.size": entry}}
+
+
+def test_the_file_in_git_is_what_the_reader_takes() -> None:
+    assert json.loads(WRITTEN.read_text()) == metrics_schema.json_schema(GnocchiArgs)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_files_that_are_right_pass(path: pathlib.Path) -> None:
+    assert mistakes(plain(yaml_file.read(str(path)).data)) == []
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"prorate": True, "skip_zero": True, "description": "What it is."},
+        {"mutate": "MAP", "mutate_map": {"1": 2, "3": "1/2"}},
+        {"factor": "1/1024", "offset": 0.5},
+        {"extra_args": {"resource_type": "volume", "force_granularity": 0}},
+    ],
+)
+def test_keys_that_are_right_pass(keys: dict[str, Any]) -> None:
+    assert mistakes(example(**keys)) == []
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"metdata": ["volume_type"]},
+        {"mutate": "NUMBOL"},
+        {"factor": [1]},
+        {"groupby": "id"},
+        {"extra_args": {"resource_typ": "volume"}},
+        {"extra_args": {"resource_type": "volume", "agregation_method": "max"}},
+    ],
+)
+def test_a_misspelt_key_or_a_wrong_value_fails(keys: dict[str, Any]) -> None:
+    assert mistakes(example(**keys))
+
+
+def test_every_key_is_described() -> None:
+    schema = json.loads(WRITTEN.read_text())
+    for name, definition in schema["$defs"].items():
+        for key, of_key in definition["properties"].items():
+            assert "description" in of_key or "$ref" in of_key, f"{name}.{key}"
+
+
+def test_the_file_that_operators_copy_names_its_schema() -> None:
+    first, *_ = FILES[0].read_text().splitlines()
+    assert first == f"# yaml-language-server: $schema={WRITTEN.name}"
