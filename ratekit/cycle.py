@@ -19,6 +19,9 @@ _DOWN = 3
 #: Scopes that fail alone, one after the other, that show that it is not the scopes' fault.
 _NOT_THE_SCOPES = 8
 
+#: Scopes that a line names; more of them make it no clearer.
+_NAMED = 5
+
 Clock = Callable[[], datetime.datetime]
 
 
@@ -153,6 +156,7 @@ class Cycle:
         except Exception as error:  # noqa: BLE001 - the loop's edge: one bad batch ends no cycle
             return error
         self._in_vain = self._alone = 0
+        _warn_of_silence(batch, committed)
         lost = {scope.id for scope in committed.lost}
         self._outcome = dataclasses.replace(
             self._outcome,
@@ -266,3 +270,22 @@ class Cycle:
     def _tell(self, batch: Batch, frames: int) -> None:
         left = [(one.until - one.state.rated_until) // self._step for one in self._due.values()]
         self._around.report(Progress(batch, frames, len(left), sum(left)))
+
+
+def _warn_of_silence(batch: Batch, committed: interfaces.Committed) -> None:
+    """Say which metrics scopes have stopped to use, a line a metric."""
+    silent: dict[str, list[str]] = {}
+    for scope, metric in committed.fallen_silent:
+        silent.setdefault(metric, []).append(scope.id)
+    last = batch.window.end - batch.window.step
+    for metric, scopes in sorted(silent.items()):
+        LOG.warning(
+            "metric %s: no usage any more at %s of %d %s that had some in every period before: "
+            "%s%s",
+            metric,
+            f"{last:%Y-%m-%dT%H:%MZ}/{batch.window.end:%Y-%m-%dT%H:%MZ}",
+            len(scopes),
+            "scope" if len(scopes) == 1 else "scopes",
+            ", ".join(sorted(scopes)[:_NAMED]),
+            ", …" if len(scopes) > _NAMED else "",
+        )

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar, Protocol, Self
 
+from ratekit.domain.coverage import CoverageFacts
 from ratekit.domain.excluded import Excluded
 from ratekit.domain.findings import Finding
 from ratekit.domain.metric import Metric
@@ -173,12 +174,14 @@ class RatedBatch:
     :ivar states: the scopes that were rated, used or silent
     :ivar series: what they used; scopes in it are scopes of ``states``
     :ivar rules_version: version of the rule book that priced them
+    :ivar metrics: public names of all that was asked for, used or silent, each once
     """
 
     window: Window
     states: Sequence[State]
     series: Sequence[RatedSeries]
     rules_version: int
+    metrics: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -188,10 +191,14 @@ class Committed:
     :ivar frames: number of frames written
     :ivar lost: scopes that another processor had rated already, or that an operator had
         deactivated or reset; nothing of theirs was written
+    :ivar fallen_silent: scopes and public names of metrics that had frames in each period,
+        for as far back as the ledger looks, until the last of this batch or some at its end
+        had none; each is told once
     """
 
     frames: int
     lost: Sequence[Scope] = ()
+    fallen_silent: Sequence[tuple[Scope, str]] = ()
 
 
 class Ledger(abc.ABC):
@@ -288,6 +295,18 @@ class Reports(abc.ABC):
     @abc.abstractmethod
     def frames(self, selection: Selection, limit: int | None = None) -> Iterator[FrameRow]:
         """Yield frames by begin, scope, metric and labels."""
+
+    @abc.abstractmethod
+    def coverage(
+        self, scope_id: str, begin: datetime.datetime, end: datetime.datetime
+    ) -> CoverageFacts:
+        """Return what :func:`ratekit.domain.coverage.cells` makes cells of.
+
+        For periods that begin in ``[begin, end)``.
+
+        :raises ratekit.errors.OperatorError: there is no such scope
+        :raises ratekit.errors.TryLater: the storage did not answer
+        """
 
 
 class ScopeAdmin(abc.ABC):

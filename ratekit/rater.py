@@ -106,9 +106,11 @@ class Rater:
         points = sum(len(one.points) for one in series)
         self._size = self._size.after(batch.size, time.monotonic() - begun, points)
         rated = self._kept([self._priced(one) for one in series])
-        return self._ledger.commit(
-            interfaces.RatedBatch(batch.window, batch.states, rated, book.version)
+        names = tuple(sorted({metric.public_name for metric in self._settings.metrics}))
+        committed = self._ledger.commit(
+            interfaces.RatedBatch(batch.window, batch.states, rated, book.version, names)
         )
+        return self._unexpected(committed)
 
     def _collect(self, batch: Batch) -> list[Series]:
         scopes = [state.scope.id for state in batch.states]
@@ -127,13 +129,22 @@ class Rater:
             self._book = book
         return book
 
-    def _kept(self, rated: list[RatedSeries]) -> list[RatedSeries]:
-        """Leave out what metrics.yml says is not to be stored."""
-        skipping = {
+    def _unexpected(self, committed: interfaces.Committed) -> interfaces.Committed:
+        """Leave out silence that metrics.yml asks for."""
+        skipping = self._skipping()
+        silent = [one for one in committed.fallen_silent if one[1] not in skipping]
+        return dataclasses.replace(committed, fallen_silent=silent)
+
+    def _skipping(self) -> dict[str, Metric]:
+        return {
             metric.public_name: metric
             for metric in self._settings.metrics
             if metric.skip_zero or metric.skip is not None
         }
+
+    def _kept(self, rated: list[RatedSeries]) -> list[RatedSeries]:
+        """Leave out what metrics.yml says is not to be stored."""
+        skipping = self._skipping()
         if not skipping:
             return rated
         kept = (

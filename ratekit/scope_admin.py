@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from ratekit import errors
-from ratekit.domain import period
+from ratekit.domain import coverage, period
 from ratekit.domain.due import Calendar
 from ratekit.domain.exact import ZERO
 from ratekit.domain.reports import Rewind, Selection, StateRow
@@ -60,6 +60,27 @@ def charged(reports: Reports, row: StateRow, since: datetime.datetime) -> Charge
     """
     sums = reports.summary(Selection(begin=since, scopes=(row.id,)), (), datetime.UTC)
     return Charged(sums[0].points, sums[0].price) if sums else Charged(0, ZERO)
+
+
+def recent(row: StateRow, calendar: Calendar, now: datetime.datetime, count: int) -> period.Window:
+    """Return ``count`` periods up to the newest that is due.
+
+    Of a scope that lags behind, those up to a quarter past where it stopped: they show what
+    it was, not only that it is not.
+    """
+    shown_until = calendar.floor(row.rated_until) + max(1, count // 4) * calendar.step
+    end = min(calendar.due_until(now), shown_until)
+    return period.Window(end - count * calendar.step, calendar.step, count)
+
+
+def covered(
+    reports: Reports, row: StateRow, window: period.Window
+) -> Mapping[str, Sequence[coverage.Cell]]:
+    """Return what became of each period of a scope, by metric.
+
+    :raises ratekit.errors.TryLater: the storage did not answer
+    """
+    return coverage.cells(reports.coverage(row.id, window.begin, window.end), window)
 
 
 def activate(

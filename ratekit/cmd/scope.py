@@ -8,10 +8,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ratekit import errors, scope_admin
-from ratekit.cmd import base, common, formatting
+from ratekit.cmd import base, common, formatting, timeline
 from ratekit.domain.due import Calendar, parse_instant
 from ratekit.domain.reports import Rewind, StateRow
 from ratekit.interfaces import Storage
+
+#: More than a year of hours is a report's business.
+_MOST_PERIODS = 10_000
 
 
 class ScopeList(base.Listing):
@@ -56,13 +59,24 @@ class ScopeList(base.Listing):
 
 
 class ScopeShow(base.Showing):
-    """Show all that is known of a scope, and what it was charged this month (UTC)."""
+    """Show all that is known of a scope, and what it was charged this month (UTC).
+
+    Its last periods show, a line a metric, how many usages were rated in each, or why none.
+    """
 
     arguments = " SCOPE"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Return the command's options."""
-        return _with_scope(super().get_parser(prog_name))
+        parser = _with_scope(super().get_parser(prog_name))
+        parser.add_argument(
+            "--periods",
+            metavar="N",
+            type=_periods,
+            default=24,
+            help=f"how many periods are shown, 1 to {_MOST_PERIODS}; default: 24",
+        )
+        return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         """Return the fields."""
@@ -70,6 +84,7 @@ class ScopeShow(base.Showing):
         now = self.app.clock()
         month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         charged = scope_admin.charged(storage.reports, row, month)
+        window = scope_admin.recent(row, calendar, now, parsed_args.periods)
         fields = {
             "Scope": row.id,
             "Name": formatting.optional(row.name),
@@ -85,6 +100,9 @@ class ScopeShow(base.Showing):
             "Collector": row.collector,
             "Frames this month": charged.frames,
             "Price this month": formatting.amount(charged.price),
+            "Last periods": timeline.timeline(
+                window, scope_admin.covered(storage.reports, row, window)
+            ),
         }
         return tuple(fields), tuple(fields.values())
 
@@ -191,6 +209,15 @@ class ScopeReset(base.Action):
         if row.deactivated_at is not None:
             self.app.note("it is deactivated, so it is rated when it is activated")
         return 0
+
+
+def _periods(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) <= 5 else 0
+    if not 1 <= number <= _MOST_PERIODS:
+        raise argparse.ArgumentTypeError(
+            f"expected a whole number of 1 to {_MOST_PERIODS}, not {text!r}"
+        )
+    return number
 
 
 def _with_scope(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from ratekit import errors
 from ratekit.domain.scope import Scope, State
 from ratekit.interfaces import Committed, Ledger, Observation, RatedBatch
-from ratekit.storage import frames, versions
+from ratekit.storage import frames, metric_sets, silence, versions
 from ratekit.storage import states as scope_states
 from ratekit.storage.descriptors import Descriptors
 from ratekit.storage.engine import Database
@@ -63,17 +63,24 @@ class SqlLedger(Ledger):
             batch.series, {state.scope.id: state.key for state in batch.states}
         )
         totals = frames.sum_up(entries, begins)
+        metrics = metric_sets.MetricSet.of(batch.metrics)
         done, won = Committed(frames=0), frozenset[int]()
         lost_answer: Unknown | None = None
         try:
             with self._database.writing() as connection:
                 versions.require(connection, batch.rules_version)
-                won = scope_states.swap(connection, batch.states, batch.window)
+                won = scope_states.swap(connection, batch.states, batch.window, metrics)
                 mine = [entry for entry in entries if entry.key in won]
                 ids = self._descriptors.resolve(connection, [one.descriptor for one in mine])
                 written = frames.write_frames(connection, mine, ids, begins)
-                frames.write_totals(connection, [one for one in totals if one.scope_id in won])
-                done = Committed(frames=written, lost=_lost(batch.states, won))
+                my_totals = [one for one in totals if one.scope_id in won]
+                silent = silence.fallen(connection, won, batch.window, batch.metrics, my_totals)
+                frames.write_totals(connection, my_totals)
+                done = Committed(
+                    frames=written,
+                    lost=_lost(batch.states, won),
+                    fallen_silent=_named(batch.states, silent),
+                )
         except Unknown as unknown:
             lost_answer = unknown
         if lost_answer is None:
@@ -119,3 +126,10 @@ class SqlLedger(Ledger):
 
 def _lost(states: Sequence[State], won: frozenset[int]) -> tuple[Scope, ...]:
     return tuple(state.scope for state in states if state.key not in won)
+
+
+def _named(
+    states: Sequence[State], silent: Iterable[tuple[int, str]]
+) -> tuple[tuple[Scope, str], ...]:
+    scopes = {state.key: state.scope for state in states}
+    return tuple((scopes[key], metric) for key, metric in silent)

@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import sqlalchemy as sa
 
+from ratekit.domain.coverage import CoverageFacts
 from ratekit.domain.reports import FrameRow, Selection, StateRow, SummaryRow
 from ratekit.interfaces import Reports
-from ratekit.storage import selecting
+from ratekit.storage import coverage, selecting
 from ratekit.storage.descriptors import labels
 from ratekit.storage.engine import Database
 from ratekit.storage.schema import DESCRIPTORS, FRAMES, SCOPES
@@ -116,3 +117,10 @@ class SqlReports(Reports):
                     groupby=labels(row.groupby),
                     metadata=labels(row.metadata),
                 )
+
+    def coverage(
+        self, scope_id: str, begin: datetime.datetime, end: datetime.datetime
+    ) -> CoverageFacts:
+        """Return what is known of a scope's periods that begin in ``[begin, end)``."""
+        with self._database.reading() as connection:
+            return coverage.read(connection, self._scope_key, scope_id, begin, end)

@@ -24,6 +24,7 @@ METADATA = sa.MetaData(
 #: NULL while nobody has. ``resets`` is swapped against as well: only a reset moves
 #: ``rated_until`` back, to where an old batch might still want to begin.
 #: ``period_seconds`` is how long the periods were that were rated last, NULL while none was.
+#: ``metric_set_id`` is the set of metrics in force at ``rated_until``, NULL while none is known.
 SCOPES = sa.Table(
     "scopes",
     METADATA,
@@ -43,7 +44,32 @@ SCOPES = sa.Table(
     sa.Column("deactivated_at", Instant),
     sa.Column("resets", sa.Integer, nullable=False, server_default="0"),
     sa.Column("period_seconds", sa.Integer),
+    sa.Column("metric_set_id", key()),
     sa.UniqueConstraint("scope_key", "scope_id"),
+    **TABLE,
+)
+
+#: A set of metrics by which scopes were rated; never changed, never deleted. ``names`` is the
+#: canonical JSON of the sorted public names, ``digest`` its SHA-256.
+METRIC_SETS = sa.Table(
+    "metric_sets",
+    METADATA,
+    sa.Column("id", key(), primary_key=True),
+    sa.Column("digest", digest(), nullable=False, unique=True),
+    sa.Column("names", json_text(), nullable=False),
+    **TABLE,
+)
+
+#: From ``begin`` on a scope is rated by this set, until its next change: what has no row in
+#: totals then was silent, if it is in the set. The set is not declared as a foreign key, here
+#: and in scopes: sets lose no rows, and every processor would lock the one that is in force.
+METRIC_SET_CHANGES = sa.Table(
+    "metric_set_changes",
+    METADATA,
+    sa.Column("scope_id", key(), sa.ForeignKey("scopes.id"), primary_key=True, autoincrement=False),
+    sa.Column("begin", Instant, primary_key=True),
+    sa.Column("metric_set_id", key(), nullable=False),
+    sqlite_with_rowid=False,
     **TABLE,
 )
 

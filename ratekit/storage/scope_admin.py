@@ -11,6 +11,7 @@ from ratekit.domain.exact import ZERO
 from ratekit.domain.reports import Rewind
 from ratekit.interfaces import ScopeAdmin
 from ratekit.storage import gaps as gap_rows
+from ratekit.storage import metric_sets
 from ratekit.storage.dialects import exact_sum
 from ratekit.storage.engine import Database
 from ratekit.storage.schema import FRAMES, SCOPES, TOTALS
@@ -102,6 +103,7 @@ class SqlScopeAdmin(ScopeAdmin):
                 connection,
                 row,
                 rated_until=rewind.since,
+                metric_set_id=metric_sets.forget(connection, row["id"], rewind.since),
                 resets=row["resets"] + 1,
                 # One that is not listed any more is to be rated to its end once more.
                 active=row["active"] or rewind.since <= row["last_seen"],

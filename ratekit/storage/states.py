@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from ratekit.domain.period import Window
 from ratekit.domain.scope import Scope, State
 from ratekit.interfaces import Observation
+from ratekit.storage import metric_sets
 from ratekit.storage.dialects import insert_new
 from ratekit.storage.engine import slices
 from ratekit.storage.gaps import Gaps
@@ -85,23 +86,49 @@ def observe(
     )
 
 
-def swap(connection: sa.Connection, states: Sequence[State], window: Window) -> frozenset[int]:
+def swap(
+    connection: sa.Connection,
+    states: Sequence[State],
+    window: Window,
+    metrics: metric_sets.MetricSet,
+) -> frozenset[int]:
     """Advance those of ``states`` that still are at the window's begin; return their keys.
 
     They stay locked until the transaction ends, so nobody else can advance them. Those that
-    were deactivated or reset since they were observed are left out.
+    were deactivated or reset since they were observed are left out. Of those that were rated
+    by other metrics before, the change is noted.
     """
     won: set[int] = set()
+    changed: list[int] = []
     resets = {state.key: state.resets for state in states}
     rated = SCOPES.c.active & SCOPES.c.deactivated_at.is_(None)
     # Everybody locks in this order.
     for keys in slices(sorted(resets)):
         mine = SCOPES.c.id.in_(keys) & (SCOPES.c.rated_until == window.begin) & rated
-        query = sa.select(SCOPES.c.id, SCOPES.c.resets).where(mine).order_by(SCOPES.c.id)
-        rows = connection.execute(query.with_for_update(key_share=True))
-        won.update(row.id for row in rows if row.resets == resets[row.id])
+        columns = SCOPES.c.id, SCOPES.c.resets, metric_sets.IN_FORCE
+        query = sa.select(*columns).where(mine).order_by(SCOPES.c.id)
+        for key, count, digest in connection.execute(query.with_for_update(key_share=True)):
+            if count == resets[key]:
+                won.add(key)
+                if digest != metrics.digest:
+                    changed.append(key)
+    values = _rated(window)
+    if changed:
+        number = metric_sets.change(connection, metrics, changed, window.begin)
+        values["metric_set_id"] = number
+    for keys in slices(sorted(won)):
+        connection.execute(
+            SCOPES.update()
+            .where(SCOPES.c.id.in_(keys) & (SCOPES.c.rated_until == window.begin))
+            .values(values)
+        )
+    return frozenset(won)
+
+
+def _rated(window: Window) -> dict[str, Any]:
+    """Return what a scope's columns are when it has been rated over ``window``."""
     end = sa.literal(window.end, Instant)
-    values = {
+    return {
         "rated_until": end,
         # After a reset, periods are rated that had been before.
         "last_rated": sa.case((SCOPES.c.last_rated > end, SCOPES.c.last_rated), else_=end),
@@ -110,13 +137,6 @@ def swap(connection: sa.Connection, states: Sequence[State], window: Window) -> 
         "last_error": None,
         "retry_at": None,
     }
-    for keys in slices(sorted(won)):
-        connection.execute(
-            SCOPES.update()
-            .where(SCOPES.c.id.in_(keys) & (SCOPES.c.rated_until == window.begin))
-            .values(values)
-        )
-    return frozenset(won)
 
 
 def unmoved(

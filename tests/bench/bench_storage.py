@@ -65,7 +65,7 @@ def measure(url: str) -> None:
     ):
         states = observe()
         window = Window(states[0].rated_until, HOUR, count)
-        batch = RatedBatch(window, states, list(usage(states, window, first)), 0)
+        batch = RatedBatch(window, states, list(usage(states, window, first)), 0, METRICS)
         report(label, len(batch.series) * count, functools.partial(commit, storage, batch))
     read_back(storage)
 

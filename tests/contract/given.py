@@ -112,9 +112,10 @@ def batch(
     *series: RatedSeries,
     periods: Window | None = None,
     rules: int = 0,
+    metrics: tuple[str, ...] = ("instance",),
 ) -> RatedBatch:
     """Return a batch of one hour, or of ``periods``."""
-    return RatedBatch(periods or window(), states, series, rules)
+    return RatedBatch(periods or window(), states, series, rules, metrics)
 
 
 def stored(storage: Storage) -> list[tuple[str, datetime.datetime, Decimal, Decimal]]:

@@ -29,7 +29,7 @@ from tests.faults.http_proxy import Fault, Place
 from tests.faults.ledger_content import Content
 from tests.faults.relay import Moment
 from tests.faults.trial import (
-    IMPATIENT,
+    QUICK_TO_GIVE_UP,
     Processor,
     Site,
     Trial,
@@ -151,7 +151,7 @@ def main() -> None:
         for name, plan in faults().items():
             if re.search(options.only, name):
                 sweep(url)
-                with trial(site, url, IMPATIENT) as tried:
+                with trial(site, url, QUICK_TO_GIVE_UP) as tried:
                     print(measure(name, plan, tried, truth), flush=True)
 
 

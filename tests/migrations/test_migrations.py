@@ -39,6 +39,11 @@ ROWS = {
     ),
     "0002": ("UPDATE scopes SET deactivated_at = '2026-03-01 01:45:00.000000'",),
     "0003": ("INSERT INTO gaps VALUES (1, 1, '2026-03-01 00:30:00.000000', NULL)",),
+    "0004": (
+        "INSERT INTO metric_sets VALUES (1, 'x', '[\"instance\"]')",
+        "INSERT INTO metric_set_changes VALUES (1, '2026-03-01 00:00:00.000000', 1)",
+        "UPDATE scopes SET metric_set_id = 1",
+    ),
 }
 
 

@@ -81,7 +81,68 @@ def test_it_shows_all_that_is_known_of_a_scope(
         "Collector": "gnocchi",
         "Frames this month": 3,
         "Price this month": "0.3000000000000000000000000001",
+        "Last periods": shown_periods(),
     }
+
+
+def shown_periods() -> list[dict[str, object]]:
+    """Return the periods of a1 as machines see them: 16 before its first, 6 past its last."""
+    unknown = [("unknown", 0)] * 16
+    waiting = [("not rated yet", 0)] * 6
+    return [
+        {
+            "metric": metric,
+            "periods": [
+                {"begin": f"{given.hour(number):%Y-%m-%dT%H:%M:%SZ}", "state": kind, "points": many}
+                for number, (kind, many) in enumerate([*unknown, *rated, *waiting], start=-16)
+            ],
+        }
+        for metric, rated in (
+            ("instance", [("points", 1)] * 2),
+            ("volume", [("points", 1), ("not configured", 0)]),
+        )
+    ]
+
+
+def test_the_last_periods_are_a_line_a_metric_and_a_column_a_period(
+    ratekit: Shell, storage: Storage
+) -> None:
+    ratekit.now = given.hour(6.5)
+    for number, count in enumerate((12, 9, 0, 1)):
+        (state,) = given.listed(storage, "a1", now=given.hour(6))
+        series = [
+            given.rated("a1", [("1", "0")], begin=given.hour(number), labels={"id": str(one)})
+            for one in range(count)
+        ]
+        metrics = ("instance",) if number < 2 else ("cpu", "instance")
+        window = given.window(1, given.hour(number))
+        storage.ledger.commit(given.batch([state], *series, periods=window, metrics=metrics))
+    shown = ratekit("scope", "show", "a1", "--periods", "5").out
+    print(shown)
+    table = [line.split("|")[2].rstrip() for line in shown.splitlines() if line.startswith("|")]
+    assert table[-4:] == [
+        " 2026-03-01T00:00:00Z to 2026-03-01T05:00:00Z, 1 h each",
+        " cpu        x x 0 0 .",
+        " instance  12 9 0 1 .",
+        " 0 silent, . not rated yet, x not in metrics.yml then",
+    ]
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "x", "10001", "1.5", "9" * 5000])
+def test_a_number_of_periods_that_cannot_be_shown_is_refused(
+    number: str, ratekit: Shell, usage: None
+) -> None:
+    answer = ratekit("scope", "show", "a1", f"--periods={number}")
+    assert (answer.code, answer.out) == (2, "")
+    assert "expected a whole number of 1 to 10000" in answer.err
+
+
+def test_the_periods_of_a_scope_that_nothing_is_known_of_are_no_lines(
+    ratekit: Shell, storage: Storage
+) -> None:
+    given.listed(storage, "a1")
+    assert ratekit("scope", "show", "a1", "-f", "json").json()["Last periods"] == []
+    assert "nothing is known of them" in ratekit("scope", "show", "a1").out
 
 
 def test_a_scope_is_found_by_its_name_too(ratekit: Shell, usage: None) -> None:
@@ -303,7 +364,9 @@ def rate(storage: Storage, minutes: int, count: int) -> None:
     step = datetime.timedelta(minutes=minutes)
     window = Window(state.rated_until, step, count)
     series = given.rated("a1", [("1", "1")], begin=window.begins()[-1])
-    assert storage.ledger.commit(RatedBatch(window, [state], [series], 0)).frames == 1
+    assert (
+        storage.ledger.commit(RatedBatch(window, [state], [series], 0, ("instance",))).frames == 1
+    )
 
 
 def test_a_reset_brings_a_scope_back_on_the_grid_when_the_period_was_changed(

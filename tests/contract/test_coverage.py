@@ -1,0 +1,262 @@
+"""What a storage tells of periods without usage, on every database."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent import futures
+
+import pytest
+
+from ratekit import errors
+from ratekit.domain.coverage import Kind, cells
+from ratekit.domain.scope import Scope
+from ratekit.domain.series import RatedSeries
+from ratekit.interfaces import Committed, Ledger, RatedBatch, Storage
+from tests.contract.conftest import Open
+from tests.contract.given import batch, hour, listed, rated, statements, window
+
+ONE = ("1", "0.5")
+BOTH = ("cpu", "instance")
+
+
+def rate(
+    storage: Storage,
+    scopes: Sequence[str],
+    begin: int,
+    used: Mapping[str, str],
+    metrics: tuple[str, ...] = BOTH,
+) -> Committed:
+    """Rate hours from ``begin`` on, one a letter: ``#`` is used, anything else silent.
+
+    :param used: by metric, the same for all scopes
+    """
+    count = max(map(len, used.values()))
+    everybody = [*scopes, *(row.id for row in storage.reports.scopes() if row.id not in scopes)]
+    states = listed(storage, *everybody, now=hour(begin))[: len(scopes)]
+    return storage.ledger.commit(
+        batch(
+            states,
+            *(
+                one
+                for scope in scopes
+                for metric, line in used.items()
+                for one in series(scope, metric, begin, line)
+            ),
+            periods=window(count, hour(begin)),
+            metrics=metrics,
+        )
+    )
+
+
+def series(scope: str, metric: str, begin: int, line: str) -> list[RatedSeries]:
+    """Return a series a used hour."""
+    return [
+        rated(scope, [ONE], metric=metric, begin=hour(begin + number), labels={"n": str(number)})
+        for number, letter in enumerate(line)
+        if letter == "#"
+    ]
+
+
+def shown(storage: Storage, scope: str, count: int, begin: int = 0) -> dict[str, list[str]]:
+    """Return each metric's cells as one word each."""
+    known = storage.reports.coverage(scope, hour(begin), hour(begin + count))
+    table = cells(known, window(count, hour(begin)))
+    return {
+        metric: [str(one.points) if one.kind is Kind.POINTS else one.kind.value for one in line]
+        for metric, line in table.items()
+    }
+
+
+class TestCoverage:
+    def test_silence_is_told_from_not_having_asked(self, storage: Storage) -> None:
+        rate(storage, ["a", "b"], 0, {"instance": "##"}, metrics=("instance",))
+        rate(storage, ["a"], 2, {"instance": "#.", "cpu": ".#"})
+        rate(storage, ["a"], 4, {"cpu": "#"}, metrics=("cpu",))
+        assert shown(storage, "a", 6) == {
+            "cpu": ["not configured", "not configured", "silent", "1", "1", "not rated yet"],
+            "instance": ["1", "1", "1", "silent", "not configured", "not rated yet"],
+        }
+        assert shown(storage, "b", 3) == {"instance": ["1", "1", "not rated yet"]}
+
+    def test_the_set_that_is_in_force_began_long_before(self, storage: Storage) -> None:
+        rate(storage, ["a"], 0, {"instance": "#"}, metrics=("instance",))
+        rate(storage, ["a"], 1, {"cpu": "." * 9})
+        assert shown(storage, "a", 1, begin=8) == {"cpu": ["silent"], "instance": ["silent"]}
+
+    def test_all_units_of_a_metric_are_its_points(self, storage: Storage) -> None:
+        states = listed(storage, "a")
+        work = [rated("a", [ONE], unit=unit) for unit in ("h", "min")]
+        storage.ledger.commit(batch(states, *work))
+        assert shown(storage, "a", 1) == {"instance": ["2"]}
+
+    def test_what_was_not_rated_for_an_operator_is_a_gap(self, storage: Storage) -> None:
+        rate(storage, ["a"], 0, {"cpu": "#"})
+        storage.scopes.deactivate("a", hour(1))
+        storage.scopes.activate("a", hour(3))
+        rate(storage, ["a"], 3, {"cpu": "#"})
+        assert shown(storage, "a", 5)["cpu"] == ["1", "gap", "gap", "1", "not rated yet"]
+
+    def test_what_was_not_listed_is_a_gap(self, storage: Storage) -> None:
+        listed(storage, "a", now=hour(0.5))
+        storage.ledger.observe([], hour(2), hour(0), hour(2))
+        (state,) = listed(storage, "a", now=hour(3), resume=hour(3))
+        work = batch([state], *series("a", "cpu", 0, "#"), metrics=("cpu",))
+        storage.ledger.commit(work)
+        gap_then_waiting = ["1", "gap", "gap", "not rated yet"]
+        assert shown(storage, "a", 4) == {"cpu": gap_then_waiting}
+
+    def test_an_unknown_scope_is_refused(self, storage: Storage) -> None:
+        with pytest.raises(errors.OperatorError, match="no scope 'a'"):
+            storage.reports.coverage("a", hour(0), hour(1))
+
+    def test_many_periods_take_as_many_statements_as_few(self, storage: Storage) -> None:
+        rate(storage, ["a"], 0, {"cpu": "#" * 30})
+        counts = []
+        for count in (1, 30):
+            with statements() as seen:
+                storage.reports.coverage("a", hour(0), hour(count))
+            counts.append(len(seen))
+        assert counts[0] == counts[1]
+
+
+class TestReset:
+    def test_periods_that_are_rated_again_are_by_the_metrics_of_now(self, storage: Storage) -> None:
+        rate(storage, ["a"], 0, {"instance": "##"}, metrics=("instance",))
+        rate(storage, ["a"], 2, {"cpu": "##"})
+        storage.scopes.reset(storage.scopes.rewind("a", hour(1)))
+        assert shown(storage, "a", 2) == {"instance": ["1", "not rated yet"]}
+        rate(storage, ["a"], 1, {"cpu": "."}, metrics=("cpu",))
+        assert shown(storage, "a", 2) == {
+            "cpu": ["not configured", "silent"],
+            "instance": ["1", "not configured"],
+        }
+
+    def test_after_a_reset_to_the_begin_the_same_metrics_are_noted_anew(
+        self, storage: Storage
+    ) -> None:
+        for _ in range(2):
+            rate(storage, ["a"], 0, {"cpu": ".#"})
+            assert shown(storage, "a", 2)["cpu"] == ["silent", "1"]
+            storage.scopes.reset(storage.scopes.rewind("a", hour(0)))
+            assert shown(storage, "a", 2) == {}
+
+
+class TestSets:
+    def test_a_scope_that_is_lost_keeps_its_set(self, storage: Storage) -> None:
+        states = listed(storage, "a")
+        storage.ledger.commit(batch(states, metrics=("cpu",)))
+        assert storage.ledger.commit(batch(states, metrics=("disk",))).lost
+        assert shown(storage, "a", 1) == {"cpu": ["silent"]}
+
+    def test_the_order_of_names_makes_no_change(self, storage: Storage) -> None:
+        rate(storage, ["a"], 0, {"cpu": "#"}, metrics=("cpu", "disk"))
+        rate(storage, ["a"], 1, {"cpu": "#"}, metrics=("disk", "cpu", "disk"))
+        assert len(storage.reports.coverage("a", hour(0), hour(2)).changes) == 1
+
+    def test_names_of_any_letters_are_kept(self, storage: Storage) -> None:
+        names = ("", "a b ", "é\x00\n", "名\U0001f600")
+        storage.ledger.commit(batch(listed(storage, "a"), metrics=names))
+        assert set(shown(storage, "a", 1)) == set(names)
+
+    def test_two_processors_with_the_same_new_metrics_note_one_set(
+        self, storage: Storage, open_another: Open
+    ) -> None:
+        names = [
+            f"{word} {number}" for word in ("one", "two", "three", "four") for number in (0, 1)
+        ]
+        states = listed(storage, *names)
+        ledgers = [storage.ledger, open_another().ledger]
+        for first in range(0, len(names), 2):
+            metrics = (names[first],)
+            works = [batch([state], metrics=metrics) for state in states[first : first + 2]]
+            assert side_by_side(ledgers, works) == [Committed(frames=0)] * 2
+            for name in names[first : first + 2]:
+                assert shown(storage, name, 1) == {names[first]: ["silent"]}
+
+
+def side_by_side(ledgers: Sequence[Ledger], works: Sequence[RatedBatch]) -> list[Committed]:
+    """Commit each with its ledger, all at the same time."""
+    start = threading.Barrier(len(works))
+
+    def commit(ledger: Ledger, work: RatedBatch) -> Committed:
+        start.wait(10)
+        return ledger.commit(work)
+
+    with futures.ThreadPoolExecutor(len(works)) as pool:
+        return list(pool.map(commit, ledgers, works))
+
+
+A = Scope("a", "name of a")
+
+
+class TestFallenSilent:
+    def test_it_is_told_once(self, storage: Storage) -> None:
+        told = [
+            rate(storage, ["a"], number, {"cpu": letter, "instance": "#"}).fallen_silent
+            for number, letter in enumerate("..##..#.")
+        ]
+        # The second time it had been silent before.
+        assert told == [(), (), (), (), ((A, "cpu"),), (), (), ()]
+
+    @pytest.mark.parametrize(
+        ("before", "line", "told"),
+        [
+            ("###", "###...", True),
+            ("###", "...", True),
+            ("", "##.", True),
+            ("", ".#.", True),
+            ("..#", "#.", True),
+            ("##.", ".", False),
+            ("##.", "#.", False),
+            ("#.#", ".", False),
+            ("###", ".#.", False),
+            ("###", "#.#", False),
+            ("", "#.#.", False),
+            ("", "...", False),
+            ("#..", ".#.", False),
+        ],
+    )
+    def test_only_what_was_never_silent_before_is_told(
+        self, before: str, line: str, told: bool, storage: Storage
+    ) -> None:
+        if before:
+            rate(storage, ["a"], 0, {"cpu": before})
+        done = rate(storage, ["a"], len(before), {"cpu": line})
+        assert done.fallen_silent == (((A, "cpu"),) if told else ())
+
+    def test_silence_of_more_than_a_day_ago_is_forgotten(self, storage: Storage) -> None:
+        rate(storage, ["a", "b"], 0, {"cpu": "#."})
+        rate(storage, ["a"], 2, {"cpu": "#" * 24})
+        rate(storage, ["b"], 2, {"cpu": "#" * 22})
+        assert rate(storage, ["a"], 26, {"cpu": "."}).fallen_silent == ((A, "cpu"),)
+        assert rate(storage, ["b"], 24, {"cpu": "."}).fallen_silent == ()
+
+    def test_a_metric_that_is_not_asked_for_any_more_is_not_silent(self, storage: Storage) -> None:
+        rate(storage, ["a"], 0, {"cpu": "##", "instance": "##"})
+        done = rate(storage, ["a"], 2, {"cpu": "."}, metrics=("cpu",))
+        assert done.fallen_silent == ((A, "cpu"),)
+
+    def test_only_scopes_that_were_won_are_told_of(self, storage: Storage) -> None:
+        rate(storage, ["a", "b"], 0, {"cpu": "#"})
+        states = listed(storage, "a", "b")
+        work = batch(states, periods=window(1, hour(1)), metrics=BOTH)
+        rate(storage, ["b"], 1, {"cpu": "#"})
+        done = storage.ledger.commit(work)
+        assert (done.lost, done.fallen_silent) == ((Scope("b", "name of b"),), ((A, "cpu"),))
+
+    def test_a_scope_that_comes_back_is_no_news(self, storage: Storage) -> None:
+        rate(storage, ["a"], 0, {"cpu": "###"})
+        storage.scopes.deactivate("a", hour(3))
+        storage.scopes.activate("a", hour(5))
+        assert rate(storage, ["a"], 5, {"cpu": "."}).fallen_silent == ()
+
+    def test_many_scopes_take_as_many_statements_as_few(self, storage: Storage) -> None:
+        counts = []
+        for size in (2, 60):
+            names = [f"{size} {number}" for number in range(size)]
+            rate(storage, names, 0, {"cpu": "##"})
+            with statements() as seen:
+                assert len(rate(storage, names, 2, {"cpu": "."}).fallen_silent) == size
+            counts.append(len(seen))
+        assert counts[0] == counts[1]
