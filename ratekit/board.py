@@ -7,7 +7,7 @@ import mmap
 import time
 
 #: Numbers of one worker, in their order.
-_FIELDS = ("pulse", "frames", "scopes_left", "failed", "next_cycle", "reloads", "refused")
+_FIELDS = ("pulse", "frames", "scopes_left", "failed", "next_cycle", "reloads", "refused", "pid")
 _BYTES = 8
 
 
@@ -22,6 +22,7 @@ class Report:
     :ivar next_cycle: when it starts again, seconds since the epoch; 0 while it rates
     :ivar reloads: how often it has re-read its files
     :ivar refused: 1 if the files could not be used the last time, else 0
+    :ivar pid: id of its process; 0 before it has started
     """
 
     pulse: float
@@ -31,6 +32,7 @@ class Report:
     next_cycle: float
     reloads: float
     refused: float
+    pid: float
 
 
 class Board:

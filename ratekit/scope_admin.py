@@ -84,17 +84,27 @@ def covered(
 
 
 def activate(
-    admin: ScopeAdmin, row: StateRow, calendar: Calendar, start: datetime.datetime | None
+    admin: ScopeAdmin,
+    row: StateRow,
+    calendar: Calendar,
+    start: datetime.datetime | None,
+    now: datetime.datetime,
 ) -> bool:
     """Have a deactivated scope rated again, from where it stopped or from ``start``.
 
     :returns: False where nobody had deactivated it
-    :raises ratekit.errors.OperatorError: ``start`` is no begin of a period, or before where
-        it stopped, or the scope is not deactivated
+    :raises ratekit.errors.OperatorError: ``start`` is no begin of a period, or in the future,
+        or before where it stopped, or the scope is not deactivated
     :raises ratekit.errors.TryLater: the storage did not answer
     """
     if start is not None:
         _require_begin(start, calendar.step)
+        if start > calendar.next_due(now):
+            # Most likely a slip; all until then would never be rated, and nobody would notice.
+            raise errors.OperatorError(
+                f"{_text(start)} is in the future: expected {_text(calendar.next_due(now))} or an "
+                "earlier time"
+            )
     return admin.activate(row.id, start)
 
 

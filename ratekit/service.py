@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 from collections.abc import Callable
 
@@ -25,7 +26,7 @@ class Processor(service.ServiceBase):  # type: ignore[misc]
     """Starts, reloads and stops a worker.
 
     oslo.service calls ``stop`` and ``reset`` in the parent process too, where the worker was
-    never started: there they do nothing.
+    never started.
 
     :param reread: re-reads configuration and metrics.yml
     :param name: for the log
@@ -66,14 +67,20 @@ class Processor(service.ServiceBase):  # type: ignore[misc]
             self._task.wait()
 
     def reset(self) -> None:
-        """Re-read what may change; what cannot be used leaves everything as it was."""
-        if self._task is None:
-            return
+        """Re-read what may change; what cannot be used leaves everything as it was.
+
+        In the parent process too, without a word: a worker that has to be replaced is forked
+        from there, and must not fall back to what was in force when the daemon started.
+        """
         refusal: Exception | None = None
         try:
             self._worker.adopt(self._reread())
         except Exception as error:  # noqa: BLE001 - a slip in a file may not end the daemon
             refusal = error
+        if self._task is not None:
+            self._tell(refusal)
+
+    def _tell(self, refusal: Exception | None) -> None:
         if isinstance(refusal, errors.RatekitError):
             for line in str(refusal).splitlines():
                 LOG.error("not reloaded, the old settings stay in force: %s", line)
@@ -86,6 +93,7 @@ class Processor(service.ServiceBase):  # type: ignore[misc]
 
     def _run(self) -> None:
         LOG.info("%s started", self._name)
+        self._slot.tell(pid=os.getpid())
         try:
             self._worker.run()
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +15,8 @@ from ratekit import concurrency
 from ratekit.board import Board, Report
 from ratekit.service import Processor
 from ratekit.systemd import Notifier
+
+LOG = logging.getLogger(__name__)
 
 #: Seconds between two looks at the board.
 _TICK = 1.0
@@ -38,6 +41,7 @@ class Supervisor:
         self._status = ""
         self._reloads: Sequence[float] | None = None
         self._patience = 0.0
+        self._pids: dict[int, int] = {}
         self._signals = service.SignalHandler()
 
     def run(self) -> None:
@@ -58,10 +62,19 @@ class Supervisor:
         elif status != self._status:
             self._notifier.status(status)
         self._status = status
+        self._report_replaced(reports)
         # A worker that hangs may not hide behind the others.
         oldest = min(report.pulse for report in reports)
         if self._notifier.watchdog and time.monotonic() - oldest < self._notifier.watchdog / 2:
             self._notifier.alive()
+
+    def _report_replaced(self, reports: Sequence[Report]) -> None:
+        """Say that a worker has died: its own log ends without a word."""
+        for number, report in enumerate(reports, start=1):
+            before = self._pids.get(number, 0)
+            if before and report.pid != before:
+                LOG.warning("worker %d had died (process %d) and was replaced", number, before)
+            self._pids[number] = int(report.pid)
 
     def _end_reload(self, reports: Sequence[Report], status: str) -> None:
         before = self._reloads or ()

@@ -156,7 +156,8 @@ def _processor(
         os.kill(os.getppid(), signal.SIGTERM)
 
     def reread() -> Settings:
-        _load(argv, logs=False)  # raises with every mistake, before anything is changed
+        # Raises with every mistake, before anything is changed.
+        composition.read_settings(_load(argv, logs=False), concurrency.side_by_side)
         conf.mutate_config_files()
         return composition.read_settings(conf, concurrency.side_by_side)
 

@@ -156,7 +156,7 @@ class ScopeActivate(base.Action):
         """Make the change."""
         start = _parsed("--from", parsed_args.start) if parsed_args.start is not None else None
         storage, row, calendar = _chosen(self, parsed_args)
-        changed = scope_admin.activate(storage.scopes, row, calendar, start)
+        changed = scope_admin.activate(storage.scopes, row, calendar, start, self.app.clock())
         if not changed:
             self.say(f"nothing to do: {_called(row)} is not deactivated")
             return 0

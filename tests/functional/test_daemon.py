@@ -200,6 +200,7 @@ def test_a_worker_that_is_killed_is_replaced(daemon: Daemon) -> None:
     os.kill(worker, signal.SIGKILL)
     until(lambda: daemon.workers() not in ([], [worker]), process)
     until(lambda: daemon.log().count("worker 1 of 1 started") == 2, process)
+    daemon.logs(f"worker 1 had died (process {worker}) and was replaced")
     daemon.signal(signal.SIGTERM)
     assert daemon.ended() == 0
 
@@ -227,6 +228,24 @@ def test_a_reload_takes_a_mended_metrics_file_into_force(daemon: Daemon) -> None
     daemon.logs("reloaded: in force from the next batch on")
     until(lambda: daemon.value("SELECT count(*) FROM scopes WHERE failures > 0") == 0, process)
     assert daemon.frames() > 0
+
+
+def test_a_worker_that_is_replaced_after_a_reload_works_by_what_was_reloaded(
+    daemon: Daemon,
+) -> None:
+    good = daemon.metrics.read_text(encoding="utf-8")
+    daemon.metrics.write_text(good.replace("mean", "nunique"), encoding="utf-8")
+    process = daemon.start()
+    daemon.logs("cannot be rated")
+    (worker,) = daemon.workers()
+    os.kill(worker, signal.SIGSTOP)  # so that only the next one can rate anything
+    daemon.metrics.write_text(good, encoding="utf-8")
+    daemon.signal(signal.SIGHUP)
+    daemon.hears("RELOADING=1")
+    time.sleep(3)
+    daemon.metrics.write_text("broken since", encoding="utf-8")
+    os.kill(worker, signal.SIGKILL)
+    until(lambda: daemon.frames() > 0, process)
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_a_scope_that_was_deactivated_and_activated_has_no_hole(office: Office) 
     assert min(others) > known.rated_until
 
     calendar = composition.build_calendar(office.conf)
-    assert scope_admin.activate(office.storage.scopes, row(office, "cases"), calendar, None)
+    assert scope_admin.activate(office.storage.scopes, row(office, "cases"), calendar, None, whole)
     assert office.rate().failed == 0
     frames = office.frames(scopes=(known.id,))
     assert {one.begin for one in frames} == set(office.plan.hours())

@@ -241,6 +241,7 @@ def test_a_scope_may_resume_later(ratekit: Shell, usage: None) -> None:
         ("0001-01-01T00:00+05:00", "--from: expected a date or time"),
         ("2026-03-01T01:00", "rated until 2026-03-01T02:00:00Z already"),
         ("2026-03-01T01:00", "see ratekit scope reset"),
+        ("2027-03-02", "2027-03-02T00:00:00Z is in the future: expected 2026-03-02T13:00:00Z or"),
         ("2026-03-02T12:30", "nearest that do begin at 2026-03-02T12:00:00Z and 2026-03-02T13:00"),
     ],
 )
@@ -255,7 +256,7 @@ def test_a_time_from_which_a_scope_cannot_resume_is_one_line_and_2(
 
 
 def test_a_scope_that_is_rated_cannot_be_moved_on(ratekit: Shell, usage: None) -> None:
-    answer = ratekit("scope", "activate", "a1", "--from", "2026-03-05")
+    answer = ratekit("scope", "activate", "a1", "--from", "2026-03-02")
     assert (answer.code, answer.err.count("\n")) == (2, 1)
     assert "scope a1 is not deactivated" in answer.err
 
