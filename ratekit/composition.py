@@ -52,10 +52,12 @@ def build(
     calendar = build_calendar(conf)
     start = _start(conf, calendar, around.clock)
     fetcher = build_fetcher(conf)
-    # An answer may drip for ever although no single read takes long.
-    in_time = functools.partial(
-        side_by_side, limit=1, seconds=conf.orchestrator.batch_timeout, what="the fetcher"
-    )
+
+    def listed() -> Collection[Scope]:
+        # An answer may drip for ever although no single read takes long.
+        seconds = conf.orchestrator.batch_timeout
+        return side_by_side(_listed, [fetcher], limit=1, seconds=seconds, what="the fetcher")[0]
+
     rater = Rater(
         collector=build_collector(conf),
         modules=[
@@ -66,7 +68,7 @@ def build(
         settings=read_settings(conf, side_by_side),
     )
     return Orchestrator(
-        lambda: in_time(_listed, [fetcher])[0],
+        listed,
         storage.ledger, rater, calendar, start, share or Share(), around,
     )  # fmt: skip
 

@@ -179,7 +179,8 @@ class Cycle:
                 self._isolate(batch, failure, logging.WARNING)
             case errors.TryLater(after=after) if after:
                 LOG.warning("%s will be tried again in %g s, as asked: %s", batch, after, failure)
-                self._hold_all(failure)
+                self._rater.shrink(batch)
+                self._leave_alone(batch, failure)
             case errors.TryLater():
                 self._rater.shrink(batch)
                 LOG.warning("%s will be tried again: %s", batch, failure)
@@ -220,6 +221,14 @@ class Cycle:
             return False
         self._in_vain = 0
         return True
+
+    def _leave_alone(self, batch: Batch, failure: errors.TryLater) -> None:
+        """Do as a back end asks; a single scope may be all that it does not stand."""
+        if len(batch.states) > 1 or len(self._due) == 1:
+            self._hold_all(failure)
+            return
+        self.put_off(batch.states, str(failure), failure.after)
+        self._note_in_vain(batch, failure)
 
     def _hold_all(self, failure: errors.RatekitError) -> None:
         """Let the back end rest: all that is due waits together."""

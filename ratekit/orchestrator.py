@@ -70,8 +70,9 @@ class Orchestrator:
             else:
                 work.append(self._calendar.work(state, now))
         cycle = Cycle(work, self._calendar.step, self._rater, self._ledger, self._around)
-        for state in off_grid:
-            self._report_off_grid(state, cycle)
+        for instant in sorted({state.rated_until for state in off_grid}):
+            alike = [state for state in off_grid if state.rated_until == instant]
+            self._report_off_grid(alike, instant, cycle)
         return _with_resting(cycle.run(), resting)
 
     def _observe(self, now: datetime.datetime) -> Sequence[State]:
@@ -91,14 +92,17 @@ class Orchestrator:
                 LOG.info("scopes %s: %d (%s)", what, len(some), _named(some))
         return [state for state in seen.states if self._share.holds(state.scope.id)]
 
-    def _report_off_grid(self, state: State, cycle: Cycle) -> None:
+    def _report_off_grid(
+        self, states: Sequence[State], instant: datetime.datetime, cycle: Cycle
+    ) -> None:
         text = (
-            f"rated until {state.rated_until:%Y-%m-%dT%H:%M:%SZ}, where no period of "
+            f"rated until {instant:%Y-%m-%dT%H:%M:%SZ}, where no period of "
             f"{self._calendar.step} begins: set [collect] period back to what it was, or see "
             "ratekit scope reset"
         )
-        LOG.error("scope %s cannot be rated: %s", state.scope.id, text)
-        cycle.put_off([state], text)
+        named = _named([state.scope for state in states])
+        LOG.error("%d scopes cannot be rated (%s): %s", len(states), named, text)
+        cycle.put_off(states, text)
 
 
 def _with_resting(outcome: Outcome, resting: Sequence[State]) -> Outcome:

@@ -72,15 +72,19 @@ class Processor(service.ServiceBase):  # type: ignore[misc]
         In the parent process too, without a word: a worker that has to be replaced is forked
         from there, and must not fall back to what was in force when the daemon started.
         """
-        refusal: Exception | None = None
+        if self._task is not None:
+            # oslo.service has taken its handler off until this is done: a second SIGHUP would
+            # end the process.
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        refusal: BaseException | None = None
         try:
             self._worker.adopt(self._reread())
-        except Exception as error:  # noqa: BLE001 - a slip in a file may not end the daemon
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a slip may not end the daemon
             refusal = error
         if self._task is not None:
             self._tell(refusal)
 
-    def _tell(self, refusal: Exception | None) -> None:
+    def _tell(self, refusal: BaseException | None) -> None:
         if isinstance(refusal, errors.RatekitError):
             for line in str(refusal).splitlines():
                 LOG.error("not reloaded, the old settings stay in force: %s", line)

@@ -12,6 +12,8 @@ from ratekit.domain.scope import State
 
 #: Scopes times periods of the very first batch: small, since nothing is known yet.
 FIRST = 96
+#: How often the batches of scopes that keep failing are halved.
+_MOST_HALVINGS = 10
 #: How much larger than the last a batch may be.
 GROWTH = 4.0
 
@@ -115,6 +117,8 @@ def next_batch(work: Sequence[Work], step: datetime.timedelta, limit: int) -> Ba
         return None
     first = due[0]
     begin = first.state.rated_until
+    # What failed before is asked for less at a time, however well the others are doing.
+    limit = max(limit >> min(first.state.failures, _MOST_HALVINGS), 1)
     count = min((first.until - begin) // step, limit)
     alike = itertools.takewhile(lambda one: _likeness(one) == _likeness(first), due)
     states = [one.state for one in itertools.islice(alike, max(limit // count, 1))]

@@ -597,6 +597,32 @@ def test_a_back_end_that_asks_to_be_left_alone_is_left_alone_that_long() -> None
     assert len(office.collector.asked) == 1
 
 
+@pytest.mark.parametrize("bad", ["s00", "s10", "s20"])
+def test_a_scope_for_which_a_back_end_always_asks_for_a_rest_is_alone_in_the_end(bad: str) -> None:
+    office = Office(*(f"s{number:02d}" for number in range(21)))
+    office.fail(about(bad, errors.TryLater("Gnocchi answered 503", after=60.0)))
+    for _ in range(30):
+        outcome = office.rate()
+        office.now = outcome.retry_at or office.now + MINUTE
+    late = {scope for scope, hours in office.rated().items() if hours < DUE}
+    assert late == {bad}
+
+
+def test_a_question_too_large_for_a_back_end_that_asks_for_rests_is_asked_in_parts() -> None:
+    office = Office(*"abcdefgh")
+    office.fail(
+        lambda asked: (
+            errors.TryLater("Gnocchi answered 503", after=60.0)
+            if len(asked.scopes) * asked.window.count > 4
+            else None
+        )
+    )
+    for _ in range(40):
+        outcome = office.rate()
+        office.now = outcome.retry_at or office.now + MINUTE
+    assert min(office.rated().values()) >= DUE
+
+
 def test_a_request_for_no_rest_at_all_is_like_none() -> None:
     office = Office("a")
     office.fail(always(errors.TryLater("Gnocchi answered 429", after=0.0)))
