@@ -93,11 +93,19 @@ class Worker:
             self._rest(pause)
 
     def _rest(self, seconds: float) -> None:
-        """Wait in short pieces, since waiting is getting on as well."""
+        """Wait in short pieces, since waiting is getting on as well.
+
+        Until the clock says so, but no longer than ``seconds``: it may be set back meanwhile.
+        """
         ends = self._clock() + datetime.timedelta(seconds=seconds)
-        while not self._stop.is_set() and (left := (ends - self._clock()).total_seconds()) > 0:
+        waited = 0.0
+        while not self._stop.is_set() and waited < seconds:
+            nap = min((ends - self._clock()).total_seconds(), seconds - waited, _NAP)
+            if nap <= 0:
+                return
             self._slot.pulse()
-            self._stop.wait(min(left, _NAP))
+            self._stop.wait(nap)
+            waited += nap
 
     def _cycle(self) -> float:
         """Run one cycle; seconds to wait before the next."""

@@ -212,6 +212,7 @@ def test_when_the_main_process_is_killed_its_workers_end(daemon: Daemon) -> None
     process.kill()
     process.wait(PATIENCE)
     until(lambda: not pathlib.Path(f"/proc/{worker}").exists())
+    assert not pathlib.Path(f"/proc/{worker}").exists()
 
 
 def test_a_reload_takes_a_mended_metrics_file_into_force(daemon: Daemon) -> None:
@@ -246,6 +247,7 @@ def test_a_worker_that_is_replaced_after_a_reload_works_by_what_was_reloaded(
     daemon.metrics.write_text("broken since", encoding="utf-8")
     os.kill(worker, signal.SIGKILL)
     until(lambda: daemon.frames() > 0, process)
+    assert daemon.workers() != [worker]
 
 
 @pytest.mark.parametrize(

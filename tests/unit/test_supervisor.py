@@ -181,3 +181,8 @@ def test_reloading_carries_the_time_that_systemd_wants(systemd: Systemd, address
 def test_a_socket_that_nobody_listens_on_does_no_harm(address: str) -> None:
     Notifier(address).alive()
     Notifier("").alive()
+    listening = Systemd(address)
+    Notifier(address).alive()
+    heard = listening.heard()
+    listening.close()
+    assert heard == ["WATCHDOG=1"]

@@ -164,3 +164,28 @@ def test_a_database_that_was_migrated_ends_the_loop_and_the_daemon() -> None:
     assert given_up == [2]
     assert len(cycles.begun) == 1
     assert day.now == NOON
+
+
+def test_a_clock_that_is_set_back_does_not_make_a_rest_longer() -> None:
+    day = Day(hours=1)
+    waits: list[float] = []
+    wait = day.wait
+
+    def set_back(seconds: float) -> bool:
+        waits.append(seconds)
+        if len(waits) == 10:
+            day.now -= 24 * HOUR
+        return wait(seconds)
+
+    day.wait = set_back  # type: ignore[method-assign]
+    cycles = run(day, lambda: Outcome(failed=1, retry_at=day.now + MINUTE), _stopping(day))
+    assert sum(waits) == pytest.approx(60)
+    assert len(cycles.begun) == 2
+
+
+def _stopping(day: Day) -> Callable[[], Outcome]:
+    def deed() -> Outcome:
+        day.set()
+        return Outcome()
+
+    return deed
