@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from ratekit.cmd.ratekit import Ratekit
 
 
-class Action(command.Command):
-    """A command that does something.
+class _Terse(command.Command):
+    """A command that says no more than it is asked.
 
     :cvar arguments: its positional arguments, for the line that tells its usage
     """
@@ -33,6 +33,10 @@ class Action(command.Command):
     def get_epilog(self) -> str:
         """Return nothing: cliff would read the metadata of all that is installed."""
         return ""
+
+
+class Action(_Terse):
+    """A command that does something."""
 
     def confirmed(self, question: str) -> bool:
         """Ask on the terminal.
@@ -52,20 +56,8 @@ class Action(command.Command):
         self.app.stdout.write(f"{line}\n")
 
 
-class Listing(lister.Lister):
+class Listing(_Terse, lister.Lister):
     """A command that lists something, as ``-f`` says."""
-
-    app: Ratekit
-
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        """Return a parser that answers mistakes with two lines instead of all options."""
-        parser = super().get_parser(prog_name)
-        parser.usage = "%(prog)s [options]"
-        return parser
-
-    def get_epilog(self) -> str:
-        """Return nothing: cliff would read the metadata of all that is installed."""
-        return ""
 
     def produce_output(
         self,
@@ -85,24 +77,8 @@ class Listing(lister.Lister):
         return super().produce_output(parsed_args, column_names, data)
 
 
-class Showing(show.ShowOne):
-    """A command that shows one thing, as ``-f`` says.
-
-    :cvar arguments: its positional arguments, for the line that tells its usage
-    """
-
-    app: Ratekit
-    arguments = ""
-
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        """Return a parser that answers mistakes with two lines instead of all options."""
-        parser = super().get_parser(prog_name)
-        parser.usage = f"%(prog)s [options]{self.arguments}"
-        return parser
-
-    def get_epilog(self) -> str:
-        """Return nothing: cliff would read the metadata of all that is installed."""
-        return ""
+class Showing(_Terse, show.ShowOne):
+    """A command that shows one thing, as ``-f`` says."""
 
     def produce_output(
         self, parsed_args: argparse.Namespace, column_names: Sequence[str], data: Sequence[Any]
