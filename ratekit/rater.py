@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 from ratekit import errors, interfaces
@@ -100,25 +100,30 @@ class Rater:
 
         :raises ratekit.errors.RatekitError: as collectors and ledgers do; nothing was written
         """
+        # Others may be adopted while the collector waits, but not for this batch.
+        settings = self._settings
         book = self._rules_now()
         begun = time.monotonic()
-        series = self._collect(batch)
+        series = self._collect(batch, settings)
         points = sum(len(one.points) for one in series)
         self._size = self._size.after(batch.size, time.monotonic() - begun, points)
-        rated = self._kept([self._priced(one) for one in series])
-        names = tuple(sorted({metric.public_name for metric in self._settings.metrics}))
+        skipping = _skipping(settings)
+        rated = _kept([self._priced(one) for one in series], skipping)
+        names = tuple(sorted({metric.public_name for metric in settings.metrics}))
         committed = self._ledger.commit(
             interfaces.RatedBatch(batch.window, batch.states, rated, book.version, names)
         )
-        return self._unexpected(committed)
+        # Silence that metrics.yml asks for is no news.
+        silent = [one for one in committed.fallen_silent if one[1] not in skipping]
+        return dataclasses.replace(committed, fallen_silent=silent)
 
-    def _collect(self, batch: Batch) -> list[Series]:
+    def _collect(self, batch: Batch, settings: Settings) -> list[Series]:
         scopes = [state.scope.id for state in batch.states]
 
         def one_metric(metric: Metric) -> list[Series]:
             return list(self._collector.collect(metric, batch.window, scopes))
 
-        collected = self._settings.side_by_side(one_metric, self._settings.metrics)
+        collected = settings.side_by_side(one_metric, settings.metrics)
         return [series for of_metric in collected for series in of_metric]
 
     def _rules_now(self) -> RuleBook:
@@ -129,34 +134,28 @@ class Rater:
             self._book = book
         return book
 
-    def _unexpected(self, committed: interfaces.Committed) -> interfaces.Committed:
-        """Leave out silence that metrics.yml asks for."""
-        skipping = self._skipping()
-        silent = [one for one in committed.fallen_silent if one[1] not in skipping]
-        return dataclasses.replace(committed, fallen_silent=silent)
-
-    def _skipping(self) -> dict[str, Metric]:
-        return {
-            metric.public_name: metric
-            for metric in self._settings.metrics
-            if metric.skip_zero or metric.skip is not None
-        }
-
-    def _kept(self, rated: list[RatedSeries]) -> list[RatedSeries]:
-        """Leave out what metrics.yml says is not to be stored."""
-        skipping = self._skipping()
-        if not skipping:
-            return rated
-        kept = (
-            skipping_rule(one, skipping[one.series.metric])
-            if one.series.metric in skipping
-            else one
-            for one in rated
-        )
-        return [one for one in kept if one is not None]
-
     def _priced(self, series: Series) -> RatedSeries:
         prices: Sequence[Decimal] = [exact.ZERO] * len(series.points)
         for price in self._pricers:
             prices = price(series, prices)
         return RatedSeries(series, prices)
+
+
+def _skipping(settings: Settings) -> dict[str, Metric]:
+    """Return the metrics of which not all that is rated is stored, by public name."""
+    return {
+        metric.public_name: metric
+        for metric in settings.metrics
+        if metric.skip_zero or metric.skip is not None
+    }
+
+
+def _kept(rated: list[RatedSeries], skipping: Mapping[str, Metric]) -> list[RatedSeries]:
+    """Leave out what metrics.yml says is not to be stored."""
+    if not skipping:
+        return rated
+    kept = (
+        skipping_rule(one, skipping[one.series.metric]) if one.series.metric in skipping else one
+        for one in rated
+    )
+    return [one for one in kept if one is not None]

@@ -704,6 +704,7 @@ def test_new_settings_are_in_force_from_the_next_batch_on() -> None:
     office.fail(reload)
     office.rate()
     assert [asked.metric for asked in office.collector.asked] == ["cpu", "disk", "gpu"]
+    assert [batch.metrics for batch in office.ledger.commits] == [("cpu", "disk"), ("gpu",)]
 
 
 def test_the_earliest_end_of_a_rest_is_told() -> None:
