@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import functools
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol, TypeVar
 
 from ratekit import errors, interfaces, metrics_file, plugins
@@ -60,9 +60,7 @@ def build(
 
     rater = Rater(
         collector=build_collector(conf),
-        modules=[
-            plugins.load(plugins.RATING, name).from_conf(conf) for name in conf.rating.modules
-        ],
+        modules=build_modules(conf),
         ledger=storage.ledger,
         rules=storage.rules,
         settings=read_settings(conf, side_by_side),
@@ -139,6 +137,14 @@ def build_collector(conf: Any, offline: bool = False) -> interfaces.Collector:
     driver = plugins.load(plugins.COLLECTORS, conf.collect.collector)
     collector: interfaces.Collector = (driver.offline if offline else driver.from_conf)(conf)
     return collector
+
+
+def build_modules(conf: Any) -> Sequence[interfaces.RatingModule]:
+    """Return the rating modules that ``conf`` names, highest priority first.
+
+    :raises ratekit.errors.OperatorError: one is unknown
+    """
+    return [plugins.load(plugins.RATING, name).from_conf(conf) for name in conf.rating.modules]
 
 
 def _listed(fetcher: interfaces.Fetcher) -> Collection[Scope]:

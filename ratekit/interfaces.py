@@ -95,11 +95,13 @@ class Collector(abc.ABC):
         """
         return None
 
-    def excluded(self) -> Sequence[Excluded]:
-        """Return what this collector has left out so that the rest could be rated.
+    def excluded(
+        self, metric: Metric, window: Window, scopes: Collection[str]
+    ) -> Sequence[Excluded]:
+        """Return what was left out of ``scopes``' usage so that the rest could be rated.
 
-        Each was said in the log when it was first left out, and is gone from here when it
-        is found mended.
+        Asked after :meth:`collect` with the same arguments; no network. Each was said in
+        the log when it was first left out.
         """
         return ()
 
@@ -175,6 +177,7 @@ class RatedBatch:
     :ivar series: what they used; scopes in it are scopes of ``states``
     :ivar rules_version: version of the rule book that priced them
     :ivar metrics: public names of all that was asked for, used or silent, each once
+    :ivar excluded: what the collector left out of it, of scopes of ``states``
     """
 
     window: Window
@@ -182,6 +185,7 @@ class RatedBatch:
     series: Sequence[RatedSeries]
     rules_version: int
     metrics: tuple[str, ...]
+    excluded: Sequence[Excluded] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -5,16 +5,15 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
 
 from ratekit import errors, interfaces
-from ratekit.domain import exact
 from ratekit.domain.backoff import Backoff
 from ratekit.domain.batch import FIRST, Batch, BatchSize
+from ratekit.domain.excluded import Excluded
 from ratekit.domain.metric import Metric
-from ratekit.domain.rules import RuleBook
 from ratekit.domain.series import RatedSeries, Series
 from ratekit.domain.skipping import kept as skipping_rule
+from ratekit.pricing import PriceList
 
 #: Calls a function with each metric, some at the same time; results in order.
 SideBySide = Callable[[Callable[[Metric], list[Series]], Sequence[Metric]], list[list[Series]]]
@@ -61,8 +60,7 @@ class Rater:
         self._size = BatchSize(
             settings.batch_seconds, settings.batch_frames, min(limit, settings.batch_frames)
         )
-        self._book: RuleBook | None = None
-        self._pricers: Sequence[interfaces.Pricer] = ()
+        self._list: PriceList | None = None
 
     @property
     def limit(self) -> int:
@@ -102,16 +100,19 @@ class Rater:
         """
         # Others may be adopted while the collector waits, but not for this batch.
         settings = self._settings
-        book = self._rules_now()
+        price_list = self._price_list()
         begun = time.monotonic()
         series = self._collect(batch, settings)
         points = sum(len(one.points) for one in series)
         self._size = self._size.after(batch.size, time.monotonic() - begun, points)
         skipping = _skipping(settings)
-        rated = _kept([self._priced(one) for one in series], skipping)
+        rated = _kept([RatedSeries(one, price_list.prices(one)) for one in series], skipping)
         names = tuple(sorted({metric.public_name for metric in settings.metrics}))
+        excluded = self._excluded(batch, settings)
         committed = self._ledger.commit(
-            interfaces.RatedBatch(batch.window, batch.states, rated, book.version, names)
+            interfaces.RatedBatch(
+                batch.window, batch.states, rated, price_list.book.version, names, excluded
+            )
         )
         # Silence that metrics.yml asks for is no news.
         silent = [one for one in committed.fallen_silent if one[1] not in skipping]
@@ -126,19 +127,20 @@ class Rater:
         collected = settings.side_by_side(one_metric, settings.metrics)
         return [series for of_metric in collected for series in of_metric]
 
-    def _rules_now(self) -> RuleBook:
-        """The current rules, compiled anew when they changed."""
-        book = self._rules.read(self._book)
-        if book is not self._book:
-            self._pricers = [module.compile(book) for module in self._modules]
-            self._book = book
-        return book
+    def _excluded(self, batch: Batch, settings: Settings) -> list[Excluded]:
+        scopes = [state.scope.id for state in batch.states]
+        return [
+            one
+            for metric in settings.metrics
+            for one in self._collector.excluded(metric, batch.window, scopes)
+        ]
 
-    def _priced(self, series: Series) -> RatedSeries:
-        prices: Sequence[Decimal] = [exact.ZERO] * len(series.points)
-        for price in self._pricers:
-            prices = price(series, prices)
-        return RatedSeries(series, prices)
+    def _price_list(self) -> PriceList:
+        """The current rules, compiled anew when they changed."""
+        book = self._rules.read(None if self._list is None else self._list.book)
+        if self._list is None or book is not self._list.book:
+            self._list = PriceList(self._modules, book)
+        return self._list
 
 
 def _skipping(settings: Settings) -> dict[str, Metric]:

@@ -73,14 +73,27 @@ def recent(row: StateRow, calendar: Calendar, now: datetime.datetime, count: int
     return period.Window(end - count * calendar.step, calendar.step, count)
 
 
-def covered(
-    reports: Reports, row: StateRow, window: period.Window
-) -> Mapping[str, Sequence[coverage.Cell]]:
-    """Return what became of each period of a scope, by metric.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Covered:
+    """What became of each period of a scope over a window.
+
+    :ivar cells: one a period, by metric
+    :ivar gaps: where it was not rated at all
+    :ivar exclusions: what was left out of what was rated
+    """
+
+    cells: Mapping[str, Sequence[coverage.Cell]]
+    gaps: Sequence[coverage.Stretch]
+    exclusions: Sequence[coverage.Exclusion]
+
+
+def covered(reports: Reports, row: StateRow, window: period.Window) -> Covered:
+    """Return what became of each period of a scope.
 
     :raises ratekit.errors.TryLater: the storage did not answer
     """
-    return coverage.cells(reports.coverage(row.id, window.begin, window.end), window)
+    facts = reports.coverage(row.id, window.begin, window.end)
+    return Covered(coverage.cells(facts, window), facts.gaps, facts.exclusions)
 
 
 def activate(

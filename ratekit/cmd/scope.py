@@ -85,6 +85,7 @@ class ScopeShow(base.Showing):
         month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         charged = scope_admin.charged(storage.reports, row, month)
         window = scope_admin.recent(row, calendar, now, parsed_args.periods)
+        covered = scope_admin.covered(storage.reports, row, window)
         fields = {
             "Scope": row.id,
             "Name": formatting.optional(row.name),
@@ -100,9 +101,9 @@ class ScopeShow(base.Showing):
             "Collector": row.collector,
             "Frames this month": charged.frames,
             "Price this month": formatting.amount(charged.price),
-            "Last periods": timeline.timeline(
-                window, scope_admin.covered(storage.reports, row, window)
-            ),
+            "Last periods": timeline.timeline(window, covered.cells),
+            "Gaps in them": timeline.gaps(covered.gaps, window.step),
+            "Left out of them": timeline.left_out(covered.exclusions),
         }
         return tuple(fields), tuple(fields.values())
 

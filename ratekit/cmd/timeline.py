@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping, Sequence
 
 from ratekit.cmd import formatting
-from ratekit.domain.coverage import Cell, Kind
+from ratekit.domain import period
+from ratekit.domain.coverage import Cell, Exclusion, Kind, Stretch
 from ratekit.domain.period import Window
 
 #: What stands for a cell without points, and what the line below says that it means.
@@ -14,6 +16,7 @@ _SIGNS = {
     Kind.NOT_RATED: (".", "not rated yet"),
     Kind.GAP: ("-", "in a gap, never rated"),
     Kind.NOT_CONFIGURED: ("x", "not in metrics.yml then"),
+    Kind.BEFORE: ("<", "before its first period"),
     Kind.UNKNOWN: ("?", "not known"),
 }
 
@@ -35,6 +38,45 @@ def timeline(window: Window, cells: Mapping[str, Sequence[Cell]]) -> formatting.
         for metric, line in cells.items()
     ]
     return formatting.Cell(0, "\n".join(_lines(window, cells)), machine)
+
+
+def gaps(stretches: Sequence[Stretch], step: datetime.timedelta) -> formatting.Cell:
+    """Show where a scope was not rated at all, a line each; to machines a list of objects.
+
+    :param step: length of the periods
+    """
+    machine = [
+        {
+            # The period of the last instant is still rated.
+            "begin": formatting.instant_text(period.floor(one.last_instant, step) + step),
+            "end": None if one.resume is None else formatting.instant_text(one.resume),
+        }
+        for one in stretches
+    ]
+    lines = [f"{one['begin']} to {one['end'] or 'now'}" for one in machine]
+    return formatting.Cell(len(lines), "\n".join(lines), machine)
+
+
+def left_out(exclusions: Sequence[Exclusion]) -> formatting.Cell:
+    """Show what was not charged for, a line each; to machines a list of objects."""
+    machine = [
+        {
+            "resource": one.resource,
+            "metric": one.metric,
+            "begin": formatting.instant_text(one.begin),
+            "end": formatting.instant_text(one.end),
+            "reason": one.reason,
+            "remedy": one.remedy,
+        }
+        for one in exclusions
+    ]
+    lines = [
+        formatting.printable(
+            "{metric}: resource {resource}, {begin} to {end}: {reason}; {remedy}".format(**one)
+        )
+        for one in machine
+    ]
+    return formatting.Cell(len(lines), "\n".join(lines), machine)
 
 
 def _lines(window: Window, cells: Mapping[str, Sequence[Cell]]) -> list[str]:

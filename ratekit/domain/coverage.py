@@ -20,7 +20,8 @@ class Kind(enum.StrEnum):
     NOT_RATED = "not rated yet"
     GAP = "gap"  #: not listed, or activated from later on: never to be rated
     NOT_CONFIGURED = "not configured"  #: rated, but not in this metric
-    UNKNOWN = "unknown"  #: before it was noted by which metrics is rated, or the scope began
+    BEFORE = "before"  #: before the scope's first period
+    UNKNOWN = "unknown"  #: before it was noted by which metrics is rated
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,20 +53,44 @@ class Stretch:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Exclusion:
+    """Periods in which a resource was left out of a metric so that the rest could be rated.
+
+    :ivar metric: public name
+    :ivar resource: its id in the metering back end
+    :ivar begin: of the first of these periods, UTC
+    :ivar end: of the last, UTC
+    :ivar reason: what was wrong with it, one clause
+    :ivar remedy: what puts it right, one clause
+    """
+
+    metric: str
+    resource: str
+    begin: datetime.datetime
+    end: datetime.datetime
+    reason: str
+    remedy: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class CoverageFacts:
     """What a storage knows of a scope over a stretch of time.
 
+    :ivar rated_since: begin of the scope's first period, UTC; None: not known
     :ivar rated_until: end of the last period that was rated, UTC
     :ivar changes: the set in force at the begin of the stretch, if it is known, and those
         that follow, by begin
     :ivar points: number of frames by begin of the period and public name, none of them 0
     :ivar gaps: those that touch the stretch
+    :ivar exclusions: those that touch it
     """
 
+    rated_since: datetime.datetime | None
     rated_until: datetime.datetime
     changes: Sequence[MetricsFrom]
     points: Mapping[tuple[datetime.datetime, str], int]
     gaps: Sequence[Stretch]
+    exclusions: Sequence[Exclusion] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -119,6 +144,8 @@ def _without_points(
 ) -> Kind:
     if any(gap.holds(begin) for gap in facts.gaps):
         return Kind.GAP
+    if facts.rated_since is not None and begin < facts.rated_since:
+        return Kind.BEFORE
     if begin >= facts.rated_until:
         return Kind.NOT_RATED
     if known is None:

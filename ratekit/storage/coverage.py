@@ -9,9 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from ratekit import errors
-from ratekit.domain.coverage import CoverageFacts, MetricsFrom, Stretch
+from ratekit.domain.coverage import CoverageFacts, Exclusion, MetricsFrom, Stretch
 from ratekit.storage.metric_sets import members
-from ratekit.storage.schema import GAPS, METRIC_SET_CHANGES, METRIC_SETS, SCOPES, TOTALS
+from ratekit.storage.schema import EXCLUSIONS, GAPS, METRIC_SET_CHANGES, METRIC_SETS, SCOPES, TOTALS
 
 
 def read(
@@ -21,18 +21,20 @@ def read(
     begin: datetime.datetime,
     end: datetime.datetime,
 ) -> CoverageFacts:
-    """Return what is known of the periods that begin in ``[begin, end)``; four statements.
+    """Return what is known of the periods that begin in ``[begin, end)``; five statements.
 
     :raises ratekit.errors.OperatorError: there is no such scope
     """
     mine = (SCOPES.c.scope_key == scope_key) & (SCOPES.c.scope_id == scope_id)
-    scope = connection.execute(sa.select(SCOPES.c.id, SCOPES.c.rated_until).where(mine)).first()
+    state = sa.select(SCOPES.c.id, SCOPES.c.rated_since, SCOPES.c.rated_until)
+    scope = connection.execute(state.where(mine)).first()
     if scope is None:
         raise errors.OperatorError(f"no scope {scope_id!r}")
     points: Counter[tuple[datetime.datetime, str]] = Counter()
     for instant, metric, count in connection.execute(_totals(scope.id, begin, end)):
         points[instant, metric] += count
     return CoverageFacts(
+        rated_since=scope.rated_since,
         rated_until=scope.rated_until,
         changes=tuple(
             MetricsFrom(instant, members(names))
@@ -40,6 +42,9 @@ def read(
         ),
         points=points,
         gaps=tuple(Stretch(*row) for row in connection.execute(_gaps(scope.id, begin, end))),
+        exclusions=tuple(
+            Exclusion(*row) for row in connection.execute(_exclusions(scope.id, begin, end))
+        ),
     )
 
 
@@ -70,4 +75,13 @@ def _gaps(key: int, begin: datetime.datetime, end: datetime.datetime) -> sa.Sele
         .where((GAPS.c.scope_id == key) & (GAPS.c.last_instant < end))
         .where(GAPS.c.resume.is_(None) | (GAPS.c.resume > begin))
         .order_by(GAPS.c.last_instant)
+    )
+
+
+def _exclusions(key: int, begin: datetime.datetime, end: datetime.datetime) -> sa.Select[Any]:
+    table = EXCLUSIONS.c
+    return (
+        sa.select(table.metric, table.resource, table.begin, table.end, table.reason, table.remedy)
+        .where((table.scope_id == key) & (table.begin < end) & (table.end > begin))
+        .order_by(table.begin, table.metric, table.resource, table.id)
     )

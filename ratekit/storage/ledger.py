@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from ratekit import errors
 from ratekit.domain.scope import Scope, State
 from ratekit.interfaces import Committed, Ledger, Observation, RatedBatch
-from ratekit.storage import frames, metric_sets, silence, versions
+from ratekit.storage import exclusions, frames, metric_sets, silence, versions
 from ratekit.storage import states as scope_states
 from ratekit.storage.descriptors import Descriptors
 from ratekit.storage.engine import Database
@@ -76,6 +76,7 @@ class SqlLedger(Ledger):
                 my_totals = [one for one in totals if one.scope_id in won]
                 silent = silence.fallen(connection, won, batch.window, batch.metrics, my_totals)
                 frames.write_totals(connection, my_totals)
+                exclusions.note(connection, batch, won)
                 done = Committed(
                     frames=written,
                     lost=_lost(batch.states, won),

@@ -23,6 +23,7 @@ METADATA = sa.MetaData(
 #: fetcher's list has it rated; ``deactivated_at`` is since when an operator has it not rated,
 #: NULL while nobody has. ``resets`` is swapped against as well: only a reset moves
 #: ``rated_until`` back, to where an old batch might still want to begin.
+#: ``rated_since`` is the begin of its first period, NULL where that was before it was noted.
 #: ``period_seconds`` is how long the periods were that were rated last, NULL while none was.
 #: ``metric_set_id`` is the set of metrics in force at ``rated_until``, NULL while none is known.
 SCOPES = sa.Table(
@@ -45,6 +46,7 @@ SCOPES = sa.Table(
     sa.Column("resets", sa.Integer, nullable=False, server_default="0"),
     sa.Column("period_seconds", sa.Integer),
     sa.Column("metric_set_id", key()),
+    sa.Column("rated_since", Instant),
     sa.UniqueConstraint("scope_key", "scope_id"),
     **TABLE,
 )
@@ -84,6 +86,22 @@ GAPS = sa.Table(
     sa.Column("scope_id", key(), sa.ForeignKey("scopes.id"), nullable=False, index=True),
     sa.Column("last_instant", Instant, nullable=False),
     sa.Column("resume", Instant),
+    **TABLE,
+)
+
+#: A resource that was left out of a metric so that the rest could be rated: over the periods
+#: from ``begin`` to ``end``. It lasts while ``end`` is how far the scope is rated.
+EXCLUSIONS = sa.Table(
+    "exclusions",
+    METADATA,
+    sa.Column("id", key(), primary_key=True),
+    sa.Column("scope_id", key(), sa.ForeignKey("scopes.id"), nullable=False, index=True),
+    sa.Column("metric", Word(), nullable=False),
+    sa.Column("resource", sa.Text, nullable=False),
+    sa.Column("begin", Instant, nullable=False),
+    sa.Column("end", Instant, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("remedy", sa.Text, nullable=False),
     **TABLE,
 )
 

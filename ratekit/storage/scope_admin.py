@@ -10,8 +10,8 @@ from ratekit import errors
 from ratekit.domain.exact import ZERO
 from ratekit.domain.reports import Rewind
 from ratekit.interfaces import ScopeAdmin
+from ratekit.storage import exclusions, metric_sets
 from ratekit.storage import gaps as gap_rows
-from ratekit.storage import metric_sets
 from ratekit.storage.dialects import exact_sum
 from ratekit.storage.engine import Database
 from ratekit.storage.schema import FRAMES, SCOPES, TOTALS
@@ -99,10 +99,12 @@ class SqlScopeAdmin(ScopeAdmin):
                 connection.execute(table.delete().where(mine))
             if gaps:
                 gap_rows.forget(connection, row["id"], rewind.since)
+            exclusions.forget(connection, row["id"], rewind.since)
             _change(
                 connection,
                 row,
                 rated_until=rewind.since,
+                rated_since=row["rated_since"] and min(row["rated_since"], rewind.since),
                 metric_set_id=metric_sets.forget(connection, row["id"], rewind.since),
                 resets=row["resets"] + 1,
                 # One that is not listed any more is to be rated to its end once more.

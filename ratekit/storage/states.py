@@ -16,10 +16,7 @@ from ratekit.storage.dialects import insert_new
 from ratekit.storage.engine import slices
 from ratekit.storage.gaps import Gaps
 from ratekit.storage.schema import SCOPES
-from ratekit.storage.types import Instant, require_word
-
-#: Letters of a name or an error that are kept with a scope: a line for people, not a log.
-TEXT_LENGTH = 1000
+from ratekit.storage.types import Instant, require_word, storable
 
 _STATE = (
     SCOPES.c.id,
@@ -161,7 +158,7 @@ def postpone(
 
     Noting it twice counts it once.
     """
-    line = _storable(error)
+    line = storable(error)
     statement = (
         SCOPES.update()
         .where(SCOPES.c.id == sa.bindparam("key"))
@@ -189,6 +186,7 @@ def _add(
 ) -> None:
     common = {
         **origin._asdict(),
+        "rated_since": start,
         "rated_until": start,
         "last_seen": now,
         "active": True,
@@ -199,7 +197,7 @@ def _add(
     if scopes:
         # One order for all processors: two that add the same scopes never wait in a circle.
         rows = [
-            {"scope_id": one.id, "name": _storable(one.name), **common} for one in sorted(scopes)
+            {"scope_id": one.id, "name": storable(one.name), **common} for one in sorted(scopes)
         ]
         insert_new(connection, SCOPES, rows)
 
@@ -215,16 +213,11 @@ def _refresh(
     names = [
         {"key": row["id"], "label": name}
         for row, scope in seen
-        if row["name"] != (name := _storable(scope.name))
+        if row["name"] != (name := storable(scope.name))
     ]
     if names:
         statement = SCOPES.update().where(SCOPES.c.id == sa.bindparam("key"))
         connection.execute(statement.values(name=sa.bindparam("label")), names)
-
-
-def _storable(text: str) -> str:
-    """Replace or cut what databases do not take: what is for people may hold nobody up."""
-    return text.replace("\x00", "?").encode("utf-8", "replace").decode()[:TEXT_LENGTH]
 
 
 def _move(

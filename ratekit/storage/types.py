@@ -30,6 +30,9 @@ TABLE: dict[str, Any] = {
     "mysql_collate": "utf8mb4_bin",
 }
 
+#: Letters of a name or an error that are kept with a scope: a line for people, not a log.
+TEXT_LENGTH = 1000
+
 # Quantizing in this context fails exactly when a DECIMAL(65, n) could not hold the value.
 _WIDTH = decimal.Context(
     prec=DIGITS,
@@ -40,6 +43,11 @@ _WIDTH = decimal.Context(
 _ONE = Decimal(1)
 _QUANTITY_UNIT = _ONE.scaleb(-QUANTITY_PLACES)
 _PRICE_UNIT = _ONE.scaleb(-PRICE_PLACES)
+
+
+def storable(text: str) -> str:
+    """Replace or cut what databases do not take: what is for people may hold nobody up."""
+    return text.replace("\x00", "?").encode("utf-8", "replace").decode()[:TEXT_LENGTH]
 
 
 def require_fits(quantity: Decimal, price: Decimal) -> None:

@@ -44,6 +44,10 @@ ROWS = {
         "INSERT INTO metric_set_changes VALUES (1, '2026-03-01 00:00:00.000000', 1)",
         "UPDATE scopes SET metric_set_id = 1",
     ),
+    "0005": (
+        "INSERT INTO exclusions VALUES (1, 1, 'instance', 'r1', '2026-03-01 00:00:00.000000',"
+        " '2026-03-01 01:00:00.000000', 'why', 'what to do')",
+    ),
 }
 
 

@@ -168,9 +168,12 @@ class GnocchiCollector(interfaces.Collector):
         """Wait for metricd; see :class:`ratekit.interfaces.Collector`."""
         return self._backlog.hold()
 
-    def excluded(self) -> Sequence[Excluded]:
+    def excluded(
+        self, metric: Metric, window: Window, scopes: Collection[str]
+    ) -> Sequence[Excluded]:
         """Return resources whose archive policies are at fault; see the interface."""
-        return self._isolation.excluded()
+        wanted = self._wanted(metric)
+        return self._isolation.excluded(metric.public_name, wanted, scopes, window.begin)
 
     def reads(self, metric: Metric) -> Mapping[str, str]:
         """Return what is asked of Gnocchi, defaults and custom queries resolved."""
@@ -192,15 +195,18 @@ class GnocchiCollector(interfaces.Collector):
         :raises ratekit.errors.OperatorError: it refused
         """
         args = _args(metric)
+        groupby, metadata = self._labels(metric, args)
+        required = {self._scope_key, args.resource_key}
+        inspection = Inspection(self._client, self._wanted(metric), self._clock())
+        return list(findings(inspection, {*groupby, *metadata}, required, metric.prorate))
+
+    def _wanted(self, metric: Metric) -> Wanted:
+        args = _args(metric)
         query = args.query(metric.name)
-        wanted = Wanted(
+        return Wanted(
             query.metric, args.resource_type, self._scope_key, query.aggregation_method,
             args.force_granularity, self._step,
         )  # fmt: skip
-        groupby, metadata = self._labels(metric, args)
-        required = {self._scope_key, args.resource_key}
-        inspection = Inspection(self._client, wanted, self._clock())
-        return list(findings(inspection, {*groupby, *metadata}, required, metric.prorate))
 
     def _labels(self, metric: Metric, args: GnocchiArgs) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Names of the labels that tell usages apart, and of the others."""

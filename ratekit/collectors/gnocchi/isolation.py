@@ -37,7 +37,7 @@ class Isolation:
         self._clock = clock
         self._known: dict[_Key, tuple[datetime.datetime, Routing]] = {}
         self._taken: dict[_Key, datetime.datetime] = {}
-        self._excluded: dict[_Key, dict[str, list[Excluded]]] = {}
+        self._told: dict[_Key, set[str]] = {}
 
     def routes(
         self, name: str, wanted: Wanted, scopes: Collection[str], since: datetime.datetime
@@ -56,18 +56,10 @@ class Isolation:
         if found is None:
             return [Route(wanted.granularity)]
         asked = frozenset(scopes)
-        concerned = {
-            id_: fault
-            for id_, fault in found.faults.items()
-            if not asked.isdisjoint(fault.owned.scopes)
-        }
-        living = {
-            id_: fault
-            for id_, fault in concerned.items()
-            if fault.owned.ended is None or fault.owned.ended >= since
-        }
+        concerned = _concerned(found, asked)
+        living = _living(concerned, since)
         if found.general is None:
-            self._report(name, wanted, living, asked)
+            self._report(name, wanted, living)
             routes = [_narrowed(route, asked) for route in found.routes]
             return [route for route in routes if route.only is None or route.only]
         if living or not (wanted.granularity or found.faults):
@@ -92,13 +84,18 @@ class Isolation:
             raise errors.OperatorError(f"{name}: {found.general}")
         return True
 
-    def excluded(self) -> Sequence[Excluded]:
-        """Return what was left out of requests and has not been found mended since."""
+    def excluded(
+        self, name: str, wanted: Wanted, scopes: Collection[str], since: datetime.datetime
+    ) -> Sequence[Excluded]:
+        """Return what :meth:`routes` last left out, but for what had ended by ``since``."""
+        known = self._known.get((name, wanted))
+        if known is None or known[1].general is not None:
+            return ()
+        asked = frozenset(scopes)
         return sorted(
-            one
-            for of_metric in self._excluded.values()
-            for of_resource in of_metric.values()
-            for one in of_resource
+            Excluded(scope, name, id_, _reason(wanted, fault), _remedy(wanted))
+            for id_, fault in _living(_concerned(known[1], asked), since).items()
+            for scope in fault.owned.scopes & asked
         )
 
     def _routing(self, name: str, wanted: Wanted) -> Routing | None:
@@ -127,35 +124,44 @@ class Isolation:
         return found
 
     def _note_mended(self, name: str, key: _Key, found: Routing) -> None:
-        told = self._excluded.get(key, {})
-        mended = sorted(told.keys() - found.faults.keys())
-        for id_ in mended:
-            del told[id_]
+        told = self._told.get(key, set())
+        mended = sorted(told - found.faults.keys())
+        told.difference_update(mended)
         if mended:
             LOG.info("%s: no longer left out: %d resources (%s)", name, len(mended), _some(mended))
 
-    def _report(
-        self, name: str, wanted: Wanted, concerned: Mapping[str, Fault], asked: frozenset[str]
-    ) -> None:
+    def _report(self, name: str, wanted: Wanted, concerned: Mapping[str, Fault]) -> None:
         """Say once of each resource why it is left out."""
-        told = self._excluded.setdefault((name, wanted), {})
-        news: dict[tuple[str, str], list[str]] = {}
+        told = self._told.setdefault((name, wanted), set())
+        news: dict[str, list[str]] = {}
         for id_, fault in concerned.items():
-            known = {one.scope for one in told.get(id_, ())}
-            reason, remedy = _reason(wanted, fault), _remedy(wanted)
-            told.setdefault(id_, []).extend(
-                Excluded(scope, name, id_, reason, remedy)
-                for scope in sorted((fault.owned.scopes & asked) - known)
-            )
-            if not known:
-                news.setdefault((reason, remedy), []).append(id_)
-        for (reason, remedy), ids in news.items():
+            if id_ not in told:
+                news.setdefault(_reason(wanted, fault), []).append(id_)
+        told.update(concerned)
+        for reason, ids in news.items():
             for at in range(0, len(ids), _IN_A_LINE):
                 some = ids[at : at + _IN_A_LINE]
                 LOG.error(
                     "%s: left out, and not charged for: %s: %s; %s",
-                    name, "; ".join(f"resource {id_}" for id_ in some), reason, remedy,
+                    name, "; ".join(f"resource {id_}" for id_ in some), reason, _remedy(wanted),
                 )  # fmt: skip
+
+
+def _concerned(found: Routing, asked: frozenset[str]) -> dict[str, Fault]:
+    """Return the faults of resources that some of ``asked`` have or had."""
+    return {
+        id_: fault
+        for id_, fault in found.faults.items()
+        if not asked.isdisjoint(fault.owned.scopes)
+    }
+
+
+def _living(faults: Mapping[str, Fault], since: datetime.datetime) -> dict[str, Fault]:
+    return {
+        id_: fault
+        for id_, fault in faults.items()
+        if fault.owned.ended is None or fault.owned.ended >= since
+    }
 
 
 def _reason(wanted: Wanted, fault: Fault) -> str:

@@ -81,13 +81,20 @@ class Cloud:
         self.clock = Clock()
         client: Any = self.archive
         self.collector = GnocchiCollector(client, "project_id", HOUR, 2 * HOUR, clock=self.clock)
+        self._last: tuple[Metric, Sequence[str]] = metric(FINE), ()
 
     def rated(self, args: GnocchiArgs, scopes: Sequence[str] = ("p1", "p2")) -> set[str | None]:
         """Ids of the resources that are rated, each for the whole window."""
+        self._last = metric(args), scopes
         found = list(self.collector.collect(metric(args), WINDOW, scopes))
         for one in found:
             assert one.points == [(begin, Decimal(8)) for begin in WINDOW.begins()]
         return {one.groupby["id"] for one in found}
+
+    def left_out(self) -> Sequence[Excluded]:
+        """What was not rated last time although it should be."""
+        of, scopes = self._last
+        return self.collector.excluded(of, WINDOW, scopes)
 
     def asked(self) -> list[str]:
         """Names of the requests since the last call."""
@@ -141,7 +148,7 @@ def test_a_fault_is_told_once_and_listed_until_it_is_mended(
         f"instance: left out, and not charged for: resource {id_}: {reason}; {remedy}"
         for id_, reason in sorted(lacks.items())
     ]
-    assert cloud.collector.excluded() == [
+    assert cloud.left_out() == [
         Excluded("p2", "instance", id_, reason, remedy) for id_, reason in sorted(lacks.items())
     ]
     caplog.clear()
@@ -149,7 +156,7 @@ def test_a_fault_is_told_once_and_listed_until_it_is_mended(
     cloud.clock.now += HOUR
     assert cloud.rated(FINE) == {"g0", "g1", "bad"}
     assert caplog.messages == ["instance: no longer left out: 1 resources (bad)"]
-    assert [one.resource for one in cloud.collector.excluded()] == ["worse"]
+    assert [one.resource for one in cloud.left_out()] == ["worse"]
 
 
 def test_a_fault_that_appears_later_is_found_at_once() -> None:
@@ -177,7 +184,7 @@ def test_a_fault_of_another_resource_type_is_not_this_metrics() -> None:
     archive = Archive(resources, POLICIES, under, kinds={"alien": "port"})
     collector = GnocchiCollector(archive, "project_id", HOUR, 2 * HOUR)  # type: ignore[arg-type]
     assert len(list(collector.collect(metric(FINE), WINDOW, ["p1"]))) == 1
-    assert [one.resource for one in collector.excluded()] == ["bad"]
+    assert [one.resource for one in collector.excluded(metric(FINE), WINDOW, ["p1"])] == ["bad"]
 
 
 def test_a_resource_that_ended_long_ago_is_left_out_without_a_word(
@@ -187,7 +194,7 @@ def test_a_resource_that_ended_long_ago_is_left_out_without_a_word(
     cloud.archive.ended = {"dead": SIX - HOUR, "dying": SIX}
     assert cloud.rated(FINE) == {"g0", "g1"}
     assert set(cloud.archive.questions[-1].without) == {"dead", "dying"}
-    assert [one.resource for one in cloud.collector.excluded()] == ["dying"]
+    assert [one.resource for one in cloud.left_out()] == ["dying"]
     assert len(caplog.messages) == 1
 
 
@@ -196,7 +203,7 @@ def test_nobody_is_held_for_what_ended_long_ago() -> None:
     cloud.archive.ended = {"dead": SIX - HOUR}
     assert cloud.rated(FINE) == set()
     assert cloud.rated(ANY) == set()
-    assert cloud.collector.excluded() == []
+    assert not cloud.left_out()
 
 
 @pytest.mark.parametrize("args", [FINE, ANY])
@@ -207,7 +214,7 @@ def test_a_metric_that_lacks_it_everywhere_is_held_for_those_who_have_it(args: G
             cloud.rated(args)
         assert "instance: no resource of type 'instance' has the metric 'cpu'" in str(caught.value)
         assert cloud.rated(args, ["p1"]) == set()
-    assert cloud.collector.excluded() == []
+    assert not cloud.left_out()
     assert cloud.asked().count("metrics") == 1
 
 
@@ -225,7 +232,7 @@ def test_a_refusal_that_no_archive_policy_explains_is_for_an_operator() -> None:
 def test_faults_are_all_found_however_many_pages_they_fill() -> None:
     cloud = Cloud(9, {f"bad{n}": "odd" for n in range(7)}, page=2)
     assert cloud.rated(FINE) == {f"g{n}" for n in range(9)}
-    assert len(cloud.collector.excluded()) == 7
+    assert len(cloud.left_out()) == 7
 
 
 def test_more_faults_than_anybody_could_mend_are_a_mistake_in_general() -> None:
@@ -257,7 +264,7 @@ def test_each_granularity_in_use_is_a_request() -> None:
     assert (all_others.granularity, all_others.only) == (3600, None)
     assert set(all_others.without) == {"f0", "bad"}
     assert (few.granularity, set(few.only or ())) == (300, {"f0"})
-    assert "divides the collect period, 3600 s" in cloud.collector.excluded()[0].reason
+    assert "divides the collect period, 3600 s" in cloud.left_out()[0].reason
     cloud.rated(ANY, ["p1"])
     assert len(cloud.archive.questions) == 3
 
@@ -327,6 +334,6 @@ def test_every_resource_is_rated_once_or_told_of(
         assert len(keys) == len(set(keys))
         assert {id_ for id_, _ in keys} == expected & owned
         assert all(quantity == 8 for one in found for _, quantity in one.points)
-        left_out = {one.resource for one in collector.excluded()}
+        left_out = {one.resource for one in collector.excluded(metric(args), WINDOW, scopes)}
         assert left_out >= (owned - expected)
         assert not left_out & expected

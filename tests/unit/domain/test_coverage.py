@@ -27,6 +27,7 @@ def facts(
 ) -> CoverageFacts:
     """Return facts, all instants in hours."""
     return CoverageFacts(
+        rated_since=None,
         rated_until=hour(rated_until),
         changes=[MetricsFrom(hour(at), frozenset(names.split())) for at, names in changes],
         points={(hour(at), name): count for (at, name), count in (points or {}).items()},
@@ -106,6 +107,7 @@ def any_facts(draw: st.DrawFn) -> CoverageFacts:
     changes = draw(st.dictionaries(HOURS, SETS, max_size=4))
     ends = st.one_of(st.none(), HOURS.map(hour))
     return CoverageFacts(
+        rated_since=None,
         rated_until=hour(draw(HOURS)),
         changes=[MetricsFrom(hour(at), names) for at, names in sorted(changes.items())],
         points={
