@@ -1,0 +1,30 @@
+"""What usage costs by one rule book, all rating modules taken together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from ratekit.domain import exact
+from ratekit.domain.rules import RuleBook
+from ratekit.domain.series import Series
+from ratekit.interfaces import RatingModule
+
+
+class PriceList:
+    """Prices series; whoever rates, explains or asks what-if asks here.
+
+    :param modules: highest priority first
+    :ivar book: the rules it prices by
+    """
+
+    def __init__(self, modules: Sequence[RatingModule], book: RuleBook) -> None:
+        self.book = book
+        self._pricers = [module.compile(book) for module in modules]
+
+    def prices(self, series: Series) -> Sequence[Decimal]:
+        """Return one price a point, to 28 places."""
+        prices: Sequence[Decimal] = [exact.ZERO] * len(series.points)
+        for price in self._pricers:
+            prices = price(series, prices)
+        return prices
