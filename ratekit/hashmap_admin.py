@@ -4,39 +4,66 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
-from ratekit import errors, rule_changes
-from ratekit.domain import period
+from ratekit import errors, rule_changes, scope_admin
+from ratekit.domain import period, succession
 from ratekit.domain.due import Calendar
+from ratekit.domain.reports import Selection
+from ratekit.domain.rule_history import ChangeNote, ChangeRecord
 from ratekit.domain.rules import Rule, RuleBook
-from ratekit.interfaces import RuleStore
+from ratekit.domain.succession import Horizon
+from ratekit.interfaces import RuleStore, Storage
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Plan:
     """A change of the price rules that has not been made yet.
 
-    :ivar version: version of the rule book that it was made for
-    :ivar at: when it begins: a period that has not begun, so nothing has been rated from
-        then on; the epoch where nothing has been rated at all
-    :ivar open_left: nothing has been rated at all
+    :ivar book: the rules that it was made for
+    :ivar at: when what has no time of its own begins or ends; the epoch where nothing has
+        been rated at all
+    :ivar fence: the first period that cannot have been rated begins then; None: nothing has
+        been rated at all
     :ivar change: what is closed, added and kept
     """
 
-    version: int
+    book: RuleBook
     at: datetime.datetime
-    open_left: bool
+    fence: datetime.datetime | None
     change: rule_changes.RuleChange
 
     @property
-    def empty(self) -> bool:
-        """Whether there is nothing to do."""
-        return not self.change.close and not self.change.add
+    def retroactive(self) -> bool:
+        """Whether it may change prices of periods that have been rated."""
+        return self.fence is not None and self.change.since < self.fence
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Charged:
+    """What has been charged by rules that a retroactive change replaces.
+
+    :ivar begin: begin of the first period, UTC
+    :ivar end: end of the last, UTC
+    :ivar scope: id of the one scope that it is; None: several
+    :ivar frames: number of frames of what the rules are for, at least one
+    :ivar scopes: number of scopes that have any
+    """
+
+    begin: datetime.datetime
+    end: datetime.datetime
+    scope: str | None
+    frames: int
+    scopes: int
 
 
 def plan(
-    store: RuleStore, desired: Collection[Rule], calendar: Calendar, now: datetime.datetime
+    store: RuleStore,
+    desired: Collection[Rule],
+    calendar: Calendar,
+    now: datetime.datetime,
+    at: datetime.datetime | None = None,
+    retroactive: bool = False,
 ) -> Plan:
     """Return what turns the stored rules into ``desired``, from the next period on.
 
@@ -44,34 +71,104 @@ def plan(
     the beginning, so that a mistake that is noticed in time costs nothing.
 
     :param desired: the whole state; an open rule that it lacks is closed
-    :raises ratekit.errors.OperatorError: ``desired`` would change history
+    :param at: hold from then on instead: the begin of a period
+    :param retroactive: prices of periods that have been rated may change
+    :raises ratekit.errors.OperatorError: ``desired`` would change history although it may
+        not, or ``at`` is no such time
     :raises ratekit.errors.TryLater: the storage did not answer
     """
     book = store.read()
     rated = store.rated_until()
-    at = period.EPOCH
+    fence = None
     if rated is not None:
-        at = max(calendar.next_due(now), period.ceiling(rated, calendar.step))
-    change = rule_changes.plan(book, desired, at, open_left=rated is None)
-    return Plan(book.version, at, rated is None, change)
+        fence = max(calendar.next_due(now), period.ceiling(rated, calendar.step))
+    if at is None:
+        horizon = Horizon(fence or period.EPOCH, fence, open_left=fence is None)
+    else:
+        scope_admin.require_begin(at, calendar.step)
+        horizon = Horizon(at, fence)
+    if retroactive:
+        horizon = dataclasses.replace(horizon, fence=None)
+    elif fence is not None and horizon.at < fence:
+        text = rule_changes.utc_text
+        raise errors.OperatorError(
+            f"{text(horizon.at)}: what begins before {text(fence)} may have been charged: choose "
+            "that time or a later one, or say --retroactive"
+        )
+    return Plan(book, horizon.at, fence, rule_changes.plan(book, desired, horizon))
 
 
-def carry_out(store: RuleStore, made: Plan, now: datetime.datetime) -> int:
+def charged(storage: Storage, made: Plan, calendar: Calendar) -> Charged | None:
+    """Return what a planned change makes the prices of wrong; None: nothing that was rated.
+
+    :raises ratekit.errors.TryLater: the storage did not answer
+    """
+    if not made.retroactive or made.fence is None:
+        return None
+    frames: dict[str, int] = {}
+    touched = _touched(made.change, made.fence)
+    for (service, scope), (since, until) in touched.items():
+        chosen = () if scope is None else (scope,)
+        selection = Selection(since, until, scopes=chosen, metrics=(service,))
+        for row in storage.reports.summary(selection, ("scope",), datetime.UTC):
+            name = str(row.group["scope"])
+            frames[name] = frames.get(name, 0) + row.points
+    if not frames:
+        return None
+    # Reprocessing takes a stretch that has been rated, whole, of each scope.
+    rated = storage.tasks.rated()
+    stretches = [rated[name] for name in frames if name in rated]
+    begin = min(since for since, _ in touched.values())
+    end = max(until for _, until in touched.values())
+    return Charged(
+        begin=period.ceiling(max(begin, min(one.since for one in stretches)), calendar.step),
+        end=period.ceiling(min(end, max(one.until for one in stretches)), calendar.step),
+        scope=next(iter(frames)) if len(frames) == 1 else None,
+        frames=sum(frames.values()),
+        scopes=len(frames),
+    )
+
+
+def carry_out(
+    store: RuleStore,
+    made: Plan,
+    now: datetime.datetime,
+    made_by: str,
+    comment: str | None = None,
+) -> int:
     """Make a planned change, in one transaction.
 
+    :param made_by: who makes it, for the record
+    :param comment: why
     :returns: the rule book's new version
     :raises ratekit.errors.OperatorError: rules or time have gone on since it was planned
     :raises ratekit.errors.TryLater: the storage did not answer
     """
     # Whoever confirms a plan may take hours to do so.
-    if now >= made.at and not made.open_left:
+    if made.fence is not None and now >= max(made.fence, made.change.since):
         raise errors.OperatorError(
             "prices may have been charged since the change was planned: nothing was written; "
             "plan it again"
         )
+    note = ChangeNote(now, made_by, comment, made.retroactive)
+    change = made.change
     return store.change(
-        made.version, made.change.close, made.change.add, now, unrated=made.open_left
+        made.book.version, change.close, change.add, note, unrated=made.fence is None
     )
+
+
+def record(store: RuleStore, version: int) -> ChangeRecord:
+    """Return the change after which the rules were at ``version``.
+
+    :raises ratekit.errors.OperatorError: there is none, or it is not known
+    :raises ratekit.errors.TryLater: the storage did not answer
+    """
+    for newest in store.records(1):
+        # Versions have no gaps, so it is the last of so many.
+        for found in store.records(max(0, newest.version - version) + 1)[-1:]:
+            if found.version == version:
+                return found
+    raise errors.OperatorError(f"no change of the price rules to version {version} is known")
 
 
 def export(store: RuleStore, now: datetime.datetime) -> Sequence[Rule]:
@@ -98,10 +195,33 @@ def open_left(rule: Rule) -> Rule:
 
 def in_force(book: RuleBook, since: datetime.datetime) -> Sequence[Rule]:
     """Return the rules that are in force at ``since`` or at any time after it."""
-    return [rule for rule in book.rules if _ahead(rule, since)]
-
-
-def _ahead(rule: Rule, since: datetime.datetime) -> bool:
-    start, end = rule.terms.start, rule.terms.end
     # A rule that ends at its start was taken back before it began.
-    return end is None or (end > since and (start is None or start < end))
+    return [
+        rule for rule in book.rules if max(succession.start(rule), since) < succession.end(rule)
+    ]
+
+
+_Stretch = tuple[datetime.datetime, datetime.datetime]
+
+
+def _touched(
+    change: rule_changes.RuleChange, fence: datetime.datetime
+) -> dict[tuple[str, str | None], _Stretch]:
+    """Return from when to when prices before ``fence`` change, by service and scope."""
+    found: dict[tuple[str, str | None], _Stretch] = {}
+    for rule, begin, end in _stretches(change):
+        end = min(end, fence)
+        if begin < end:
+            key = (rule.parent.service, rule.terms.scope)
+            first, last = found.get(key, (begin, end))
+            found[key] = (min(first, begin), max(last, end))
+    return found
+
+
+def _stretches(
+    change: rule_changes.RuleChange,
+) -> Iterator[tuple[Rule, datetime.datetime, datetime.datetime]]:
+    for rule, end in change.close:
+        yield rule, end, succession.end(rule)
+    for rule in change.add:
+        yield rule, succession.start(rule), succession.end(rule)

@@ -21,6 +21,7 @@ from ratekit.domain.metric import Metric
 from ratekit.domain.period import Window
 from ratekit.domain.reports import FrameRow, Rewind, Selection, StateRow, SummaryRow
 from ratekit.domain.rules import Rule, RuleBook
+from ratekit.domain.rule_history import ChangeNote, ChangeRecord
 from ratekit.domain.scope import Scope, State
 from ratekit.domain.series import RatedSeries, Series
 from ratekit.domain.steps import Step
@@ -258,7 +259,7 @@ class RuleStore(abc.ABC):
         version: int,
         close: Collection[tuple[Rule, datetime.datetime]],
         add: Collection[Rule],
-        now: datetime.datetime,
+        note: ChangeNote,
         unrated: bool = False,
     ) -> int:
         """End the rules of ``close`` at the given times and add new ones, in one transaction.
@@ -277,13 +278,24 @@ class RuleStore(abc.ABC):
 
 class Reports(abc.ABC):
     """Answers operators' questions; reads only."""
+        That it was done is recorded in the same transaction.
 
+
+        :param note: who makes it and when
     @abc.abstractmethod
     def scopes(self) -> Sequence[StateRow]:
         """Return all scopes, by name and id."""
 
     @abc.abstractmethod
     def summary(
+    @abc.abstractmethod
+    def records(self, limit: int | None = None) -> Sequence[ChangeRecord]:
+        """Return the changes that were made, newest first; the oldest may not be known.
+
+        :param limit: not more than so many
+        :raises ratekit.errors.TryLater: the database did not answer
+        """
+
         self, selection: Selection, groupby: Sequence[str], zone: datetime.tzinfo
     ) -> Sequence[SummaryRow]:
         """Return exact sums, one row a group, in the order of the groups.

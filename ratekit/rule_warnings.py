@@ -28,13 +28,29 @@ def warnings(
         *_negative(members),
         *_rates_alone(members),
     ]
+    return _mistakes(path, found)
+
+
+def strangers(
+    path: str, placed: Iterable[PlacedRule], metrics_path: str, labels: Labels
+) -> list[errors.Mistake]:
+    """Return the services and fields that no metric has, each once, in the file's order.
+
+    :param path: of the rule file, as the operator gave it
+    :param metrics_path: of the metrics.yml that ``labels`` are from
+    :param labels: nothing where that could not be read
+    """
+    return _mistakes(path, _strangers(placed, metrics_path, labels))
+
+
+_Found = tuple[int | None, str, str]
+
+
+def _mistakes(path: str, found: Iterable[_Found]) -> list[errors.Mistake]:
     return [
         errors.Mistake(path, line, key, text)
         for line, key, text in sorted(found, key=lambda one: one[0] or 0)
     ]
-
-
-_Found = tuple[int | None, str, str]
 
 
 def _strangers(placed: Iterable[PlacedRule], metrics_path: str, labels: Labels) -> Iterator[_Found]:

@@ -16,7 +16,10 @@ from ratekit.domain.rules import CostType, Terms
 _LONGEST = 255
 _DIGITS = 40
 _PLACES = 28
+_WHOLE = 37
 
+#: NUL, and halves of characters.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].+)?\Z")
 
 
@@ -27,9 +30,11 @@ def _number(value: Any) -> Decimal:
         raise ValueError(f"expected a decimal number, not {_shown(value)}")
     number = Decimal(value)
     whole, _, fraction = f"{number.copy_abs():f}".partition(".")
-    if len(fraction) > _PLACES or len(whole.lstrip("0")) + len(fraction) > _DIGITS:
+    whole = whole.lstrip("0")
+    if len(fraction) > _PLACES or len(whole) > _WHOLE or len(whole) + len(fraction) > _DIGITS:
         raise ValueError(
-            f"expected at most {_DIGITS} digits, of them at most {_PLACES} after the point"
+            f"expected at most {_DIGITS} digits, of them at most {_PLACES} after the point and "
+            f"{_WHOLE} before it"
         )
     return number
 
@@ -50,6 +55,8 @@ def _text(value: Any) -> str:
     text = str(value)
     if len(text) > _LONGEST:
         raise ValueError(f"expected at most {_LONGEST} characters, not {len(text)}")
+    if _UNSTORABLE.search(text):
+        raise ValueError(f"has a character that no database takes: {_shown(text)}")
     return text
 
 
@@ -82,11 +89,42 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-Number = Annotated[Decimal, pydantic.BeforeValidator(_number)]
-Level = Annotated[Decimal, pydantic.BeforeValidator(_level)]
-Text = Annotated[str, pydantic.BeforeValidator(_text)]
-Name = Annotated[str, pydantic.BeforeValidator(_name)]
-Instant = Annotated[datetime.datetime, pydantic.BeforeValidator(_instant)]
+#: The same limits for editors; what they cannot tell is left to the reader.
+_DECIMAL = r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?"
+_WORD = {"type": ["string", "number", "boolean"], "maxLength": _LONGEST}
+
+
+def _decimal(pattern: str, example: str, **limits: int) -> pydantic.WithJsonSchema:
+    """Text keeps every digit, where an editor's number may not."""
+    text = {"type": "string", "pattern": f"^{pattern}$"}
+    return pydantic.WithJsonSchema(
+        {"anyOf": [text, {"type": "number", **limits}], "examples": [example]}
+    )
+
+
+Number = Annotated[Decimal, pydantic.BeforeValidator(_number), _decimal(_DECIMAL, "0.02")]
+Level = Annotated[
+    Decimal,
+    pydantic.BeforeValidator(_level),
+    _decimal(_DECIMAL.replace("[-+]", "[+]", 1), "1000", minimum=0),
+]
+Text = Annotated[str, pydantic.BeforeValidator(_text), pydantic.WithJsonSchema(_WORD)]
+Name = Annotated[
+    str,
+    pydantic.BeforeValidator(_name),
+    pydantic.WithJsonSchema({**_WORD, "minLength": 1}),
+]
+Instant = Annotated[
+    datetime.datetime,
+    pydantic.BeforeValidator(_instant),
+    pydantic.WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].+)?$",
+            "examples": ["2026-01-31", "2026-01-31T12:00:00Z"],
+        }
+    ),
+]
 
 
 class _Strict(pydantic.BaseModel):
@@ -96,12 +134,46 @@ class _Strict(pydantic.BaseModel):
 class Entry(_Strict):
     """What all rules have; a mapping of a service has nothing else."""
 
-    cost: Number
-    type: CostType
-    group: Name | None = None
-    scope: Name | None = None
-    start: Instant | None = None
-    end: Instant | None = None
+    cost: Annotated[
+        Number,
+        pydantic.Field(
+            description="Exact, at most 40 digits, of them at most 28 after the point; in quotes, "
+            "so that nothing takes it for a binary number. flat: for a unit of the quantity, each "
+            "period; of a service's threshold: for the period. rate: a factor."
+        ),
+    ]
+    type: Annotated[
+        CostType,
+        pydantic.Field(
+            description="flat: added; of a group's mappings that match, the highest counts. rate: "
+            "multiplies what is flat in its group."
+        ),
+    ]
+    group: Annotated[
+        Name | None,
+        pydantic.Field(
+            description="Rules combine within a group, and groups are added up; rules without one "
+            "are a group of their own."
+        ),
+    ] = None
+    scope: Annotated[
+        Name | None,
+        pydantic.Field(
+            description="Id of the one scope it is for; there it replaces the rule for all that "
+            "is otherwise the same."
+        ),
+    ] = None
+    start: Annotated[
+        Instant | None,
+        pydantic.Field(
+            description="First instant in force, UTC unless it says another zone. Without it a "
+            "rule goes on that is in force, or begins with the next period."
+        ),
+    ] = None
+    end: Annotated[
+        Instant | None,
+        pydantic.Field(description="First instant no longer in force; without it, no end."),
+    ] = None
 
     @pydantic.model_validator(mode="after")
     def _ends_after_it_starts(self) -> Self:
@@ -117,13 +189,19 @@ class Entry(_Strict):
 class ValueEntry(Entry):
     """A mapping of a field."""
 
-    value: Text
+    value: Annotated[Text, pydantic.Field(description="What the label must be, as text.")]
 
 
 class LevelEntry(Entry):
     """A threshold."""
 
-    level: Level
+    level: Annotated[
+        Level,
+        pydantic.Field(
+            description="From this quantity on, or, on a field, from this number in the label on; "
+            "of all that match in a group, the highest counts."
+        ),
+    ]
 
 
 class Field(_Strict):
@@ -138,13 +216,21 @@ class Service(_Strict):
 
     mappings: list[Entry] = []
     thresholds: list[LevelEntry] = []
-    fields: dict[Name, Field] = {}
+    fields: Annotated[
+        dict[Name, Field],
+        pydantic.Field(description="By label: rules that depend on what the usage's label says."),
+    ] = {}
 
 
 class File(_Strict):
     """The whole file."""
 
-    services: dict[Name, Service]
+    model_config = pydantic.ConfigDict(title="ratekit price rules")
+
+    services: Annotated[
+        dict[Name, Service],
+        pydantic.Field(description="By metric: its public name, alt_name or the key."),
+    ]
 
 
 #: Keys of one kind of rule that people give to another.
@@ -152,3 +238,9 @@ MISPLACED = {
     "value": "only a field's mapping has a value: a service's always matches",
     "level": "only a threshold has a level",
 }
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a whole file, for editors."""
+    schema: dict[str, Any] = File.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

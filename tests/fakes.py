@@ -14,6 +14,7 @@ from ratekit.collectors.gnocchi.question import Question
 from ratekit.domain.lifetime import End
 from ratekit.domain.metric import Metric
 from ratekit.domain.period import Window
+from ratekit.domain.rule_history import ChangeNote, ChangeRecord
 from ratekit.domain.rules import Rule, RuleBook
 from ratekit.domain.scope import Scope, State
 from ratekit.domain.series import Series
@@ -232,13 +233,16 @@ class FakeRules(RuleStore):
         version: int,
         close: Collection[tuple[Rule, Instant]],
         add: Collection[Rule],
-        now: Instant,
+        note: ChangeNote,
         unrated: bool = False,
     ) -> int:
         if version != self.book.version:
             raise errors.OperatorError("the rules have changed meanwhile")
         self.book = RuleBook(version + 1, (*self.book.rules, *add))
         return self.book.version
+
+    def records(self, limit: int | None = None) -> Sequence[ChangeRecord]:
+        return ()
 
     def rated_until(self) -> Instant | None:
         return None

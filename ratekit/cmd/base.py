@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cliff import command, lister, show
+from cliff.formatters import table
 
 from ratekit import errors
 from ratekit.cmd import formatting
@@ -34,10 +35,6 @@ class _Terse(command.Command):
         """Return nothing: cliff would read the metadata of all that is installed."""
         return ""
 
-
-class Action(_Terse):
-    """A command that does something."""
-
     def confirmed(self, question: str) -> bool:
         """Ask on the terminal.
 
@@ -51,9 +48,19 @@ class Action(_Terse):
         self.app.stdout.flush()
         return self.app.stdin.readline().strip().lower() in ("y", "yes")
 
+
+class Action(_Terse):
+    """A command that does something."""
+
     def say(self, line: str) -> None:
         """Print a line of the answer."""
         self.app.stdout.write(f"{line}\n")
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Print a table as a part of the answer."""
+        look = argparse.Namespace(max_width=0, fit_width=False, print_empty=True)
+        aligned = formatting.aligned(rows)
+        table.TableFormatter().emit_list(columns, aligned, self.app.stdout, look)
 
 
 class Listing(_Terse, lister.Lister):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import datetime
 import gc
+import getpass
 import logging
+import os
+import socket
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -134,6 +137,15 @@ def _unknown_plugins(conf: Any, content: Any, rates: bool) -> list[errors.Mistak
         content.mistake(*plugins.OPTIONS[namespace], text)
         for namespace, text in plugins.refusals(named)
     ]
+
+
+def operator() -> str:
+    """Return who runs this process, for records: ``user@host``."""
+    try:
+        user = os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):  # an account without a name, as containers have
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
 
 
 def now() -> datetime.datetime:

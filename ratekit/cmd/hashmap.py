@@ -1,27 +1,31 @@
-"""ratekit hashmap: the price rules."""
+"""ratekit hashmap plan and apply: changing the price rules."""
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import datetime
-from collections.abc import Collection, Iterator
+import functools
+import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ratekit import errors, hashmap_admin, rule_changes
-from ratekit.cmd import base, common
-from ratekit.domain import period
-from ratekit.domain.rules import Rule
+from ratekit import hashmap_admin, scope_admin
+from ratekit.cmd import base, common, formatting, hashmap_planning, rule_lines
+from ratekit.domain.exact import EXACT, ZERO
 
 if TYPE_CHECKING:
-    from ratekit.rules_file import PlacedRule
+    from ratekit.what_if import Difference
+
+#: Exit code of ``plan --exit-code`` where there are changes: no other outcome has it.
+_CHANGES = 3
+_COLUMNS = ("Scope", "Name", "Metric", "Frames", "Price", "New price", "Difference")
 
 
-class HashmapApply(base.Action):
-    """Make the price rules what a file says.
+class HashmapPlan(base.Action):
+    """Show what applying a file of price rules would change; change nothing.
 
-    The file is the whole desired state: rules that it lacks are closed. New prices are in
-    force from the next period on; what has been charged is never changed.
+    Like a diff: - is closed, + is added. With --since also what usage that has been rated
+    would have cost, had the file been in force since then.
     """
 
     arguments = " FILE"
@@ -29,102 +33,162 @@ class HashmapApply(base.Action):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Return the command's options."""
         parser = super().get_parser(prog_name)
-        parser.add_argument("file", metavar="FILE", help="rules as YAML, such as hashmap.yml")
+        hashmap_planning.add_options(parser)
+        parser.add_argument(
+            "--since",
+            metavar="TIME",
+            help="price all usage that was rated from then on, the begin of a period, as if the "
+            "file had been in force; rules with a start of their own, and --at, begin as they say",
+        )
+        parser.add_argument("--all", action="store_true", help="show what stays the same as well")
+        parser.add_argument(
+            "--exit-code", action="store_true", help="exit with 3 if there is anything to change"
+        )
+        parser.add_argument(
+            "-f", "--format", choices=("text", "json"), default="text", help="by default text"
+        )
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        """Plan and show."""
+        from ratekit import what_if
+
+        since = hashmap_planning.instant("--since", parsed_args.since)
+        prepared = hashmap_planning.prepare(self, parsed_args)
+        found: Sequence[Difference] | None = None
+        if since is not None:
+            from ratekit import composition, pricing
+
+            scope_admin.require_begin(since, prepared.calendar.step)
+            at = hashmap_planning.instant("--at", parsed_args.at) or since
+            book = what_if.supposed(prepared.plan.book, prepared.desired, at)
+            prices = pricing.PriceList(composition.build_modules(prepared.conf), book)
+            found = what_if.differences(prepared.storage.reports, prices, since)
+        if parsed_args.format == "json":
+            self.say(json.dumps(_document(prepared, found), indent=2))
+        else:
+            self._show(prepared, parsed_args.all, since, found)
+        changes = not prepared.plan.change.empty
+        return _CHANGES if changes and parsed_args.exit_code else 0
+
+    def _show(
+        self,
+        prepared: hashmap_planning.Prepared,
+        everything: bool,
+        since: datetime.datetime | None,
+        found: Sequence[Difference] | None,
+    ) -> None:
+        for warning in prepared.warnings:
+            self.app.note(f"warning: {warning}")
+        for line in hashmap_planning.lines(prepared, everything):
+            self.say(line)
+        if since is None or found is None:
+            return
+        self.say(f"\nhad it been in force since {formatting.instant_text(since)}:")
+        names = {row.id: row.name for row in prepared.storage.reports.scopes()}
+        shown = [one for one in found if one.difference or everything]
+        rows = [
+            (
+                formatting.optional(one.scope),
+                formatting.optional(names.get(one.scope, "")),
+                formatting.optional(one.metric),
+                one.frames,
+                formatting.amount(one.stored),
+                formatting.amount(one.new),
+                formatting.amount(one.difference),
+            )
+            for one in shown
+        ]
+        if rows:
+            self.table(_COLUMNS, rows)
+        self.say(_total(found))
+
+
+class HashmapApply(base.Action):
+    """Make the price rules what a file says.
+
+    The file is the whole desired state: rules that it lacks are closed. New prices are in
+    force from the next period on, unless a time is given; what has been charged is never
+    changed by it. Who made the change, and when, is kept: see hashmap history.
+    """
+
+    arguments = " FILE"
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Return the command's options."""
+        parser = super().get_parser(prog_name)
+        hashmap_planning.add_options(parser)
+        parser.add_argument("--comment", metavar="TEXT", help="why, for hashmap history")
         parser.add_argument("--yes", action="store_true", help="do not ask")
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         """Plan, show, ask, and make the change."""
-        from ratekit import composition, rules_file
-
-        placed = rules_file.read_placed(parsed_args.file)
-        desired = [one.rule for one in placed]
-        conf = self.app.load_conf()
-        self._warn(parsed_args.file, placed, conf.collect)
-        store = self.app.open_storage(conf).rules
-        calendar = composition.build_calendar(conf)
-        plan = hashmap_admin.plan(store, desired, calendar, self.app.clock())
-        kept = _rules(len(plan.change.keep))
-        if plan.empty:
-            self.say(f"nothing to do: {kept} in force already")
-            return 0
-        for line in _difference(plan.change):
+        prepared = hashmap_planning.prepare(self, parsed_args)
+        for warning in prepared.warnings:
+            self.app.note(f"warning: {warning}")
+        for line in hashmap_planning.lines(prepared):
             self.say(line)
-        self.say(f"  {kept} kept")
+        plan = prepared.plan
+        if plan.change.empty:
+            return 0
         if not parsed_args.yes and not self.confirmed("Make these changes?"):
             self.say("nothing was changed")
             return common.FAILED
-        hashmap_admin.carry_out(store, plan, self.app.clock())
-        self.say(f"done: {len(plan.change.add)} added, {len(plan.change.close)} closed")
-        return 0
-
-    def _warn(self, path: str, placed: Collection[PlacedRule], section: Any) -> None:
-        from ratekit import metrics_file, rule_warnings
-        from ratekit.rating import calendar_fields
-
-        metrics = section.metrics_conf
-        labels = {
-            name: own | calendar_fields.NAMES
-            for name, own in metrics_file.labels(metrics, section.scope_key).items()
-        }
-        for warning in rule_warnings.warnings(path, placed, metrics, labels):
-            self.app.note(f"warning: {warning}")
-
-
-class HashmapExport(base.Action):
-    """Write the price rules that are in force now or later.
-
-    In the format that hashmap apply reads; applying it as it is changes nothing.
-    """
-
-    arguments = " [FILE]"
-
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        """Return the command's options."""
-        parser = super().get_parser(prog_name)
-        parser.add_argument(
-            "file", metavar="FILE", nargs="?", help="a new file; by default standard output"
-        )
-        return parser
-
-    def take_action(self, parsed_args: argparse.Namespace) -> int:
-        """Write the rules."""
-        from ratekit import rules_file
-
-        store = self.app.open_storage(self.app.load_conf()).rules
-        text = rules_file.render(hashmap_admin.export(store, self.app.clock()))
-        if parsed_args.file is None:
-            self.app.stdout.write(text)
-            return 0
-        try:
-            # An operator's own file has comments that this one lacks.
-            with open(parsed_args.file, "x", encoding="utf-8") as file:
-                file.write(text)
-        except OSError as error:
-            raise errors.OperatorError(
-                f"{parsed_args.file}: cannot be written: {error.strerror}"
-            ) from None
+        store, now = prepared.storage.rules, self.app.clock()
+        version = hashmap_admin.carry_out(store, plan, now, common.operator(), parsed_args.comment)
+        added, closed = len(plan.change.add), len(plan.change.close)
+        self.say(f"done: {added} added, {closed} closed; the rules are at version {version}")
         return 0
 
 
-def _rules(count: int) -> str:
-    return f"{count:,} rule{'' if count == 1 else 's'}"
+def _total(found: Sequence[Difference]) -> str:
+    stored, new = (
+        functools.reduce(EXACT.add, values, ZERO)
+        for values in ([one.stored for one in found], [one.new for one in found])
+    )
+    text = formatting.decimal_text
+    frames = sum(one.frames for one in found)
+    return (
+        f"Total: {frames:,} frames, price {text(stored)} now, {text(new)} then, difference "
+        f"{text(EXACT.subtract(new, stored))}; nothing was changed"
+    )
 
 
-def _difference(change: rule_changes.RuleChange) -> Iterator[str]:
-    """Yield a line for each rule that is closed or added; what replaces one follows it."""
-    lines: dict[rule_changes.Identity, list[str]] = {}
-    for rule, end in change.close:
-        lines.setdefault(rule_changes.identity(rule), []).append(f"- {_closed(rule, end)}")
-    for rule in change.add:
-        line = f"+ {rule_changes.describe(hashmap_admin.open_left(rule))}"
-        lines.setdefault(rule_changes.identity(rule), []).append(line)
-    for own in lines.values():
-        yield from own
-
-
-def _closed(rule: Rule, end: datetime.datetime) -> str:
-    if end <= (rule.terms.start or period.EPOCH):
-        return f"{rule_changes.describe(rule)} (before anything was charged by it)"
-    terms = dataclasses.replace(rule.terms, end=end)
-    return rule_changes.describe(dataclasses.replace(rule, terms=terms))
+def _document(
+    prepared: hashmap_planning.Prepared, found: Sequence[Difference] | None
+) -> dict[str, Any]:
+    change = prepared.plan.change
+    charged = hashmap_admin.charged(prepared.storage, prepared.plan, prepared.calendar)
+    text = formatting.decimal_text
+    return {
+        "from": None if change.empty else rule_lines.since(change.since),
+        "retroactive": prepared.plan.retroactive,
+        "changes": [
+            {"change": "close" if mark == "-" else "add", "rule": line}
+            for mark, line in rule_lines.difference(change.close, change.add)
+        ],
+        "kept": len(change.keep),
+        "charged": None
+        if charged is None
+        else {
+            "begin": formatting.instant_text(charged.begin),
+            "end": formatting.instant_text(charged.end),
+            "frames": charged.frames,
+            "scopes": charged.scopes,
+        },
+        "warnings": [str(one) for one in prepared.warnings],
+        "what_if": None
+        if found is None
+        else [
+            {
+                "scope": one.scope,
+                "metric": one.metric,
+                "frames": one.frames,
+                "price": text(one.stored),
+                "new_price": text(one.new),
+                "difference": text(one.difference),
+            }
+            for one in found
+        ],
+    }

@@ -139,8 +139,13 @@ class Ratekit(app.App):
 
         :raises ratekit.errors.OperatorError: it cannot be used
         """
-        files = [f"--config-file={path}" for path in self.options.config_file]
-        return common.load_conf(self.NAME, files, rates=False)
+        return common.load_conf(self.NAME, self._files(), rates=False)
+
+    def has_conf(self) -> bool:
+        """Tell whether there is any configuration file, readable or not."""
+        from ratekit.conf import lines
+
+        return any(lines.given(self._files(), self.NAME))
 
     def open_storage(self, conf: Any) -> interfaces.Storage:
         """Return the storage that ``conf`` names.
@@ -150,6 +155,9 @@ class Ratekit(app.App):
         from ratekit import composition
 
         return composition.build_storage(conf)
+
+    def _files(self) -> list[str]:
+        return [f"--config-file={path}" for path in self.options.config_file]
 
     def note(self, text: str) -> None:
         """Tell something beside the output."""

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from ratekit import errors
-from ratekit.domain.rules import CostType, Parent, Rule, RuleBook, Terms, Threshold
+from ratekit.domain.rule_history import ChangeNote, ChangeRecord
 from ratekit.domain.rules import Mapping as MappingRule
+from ratekit.domain.rules import Rule, RuleBook
 from ratekit.interfaces import RuleStore
-from ratekit.storage import versions
+from ratekit.storage import rule_records, rule_rows, versions
 from ratekit.storage.dialects import insert_new
 from ratekit.storage.engine import Database
-from ratekit.storage.schema import FIELDS, GROUPS, MAPPINGS, SCOPES, SERVICES, THRESHOLDS
+from ratekit.storage.schema import FIELDS, GROUPS, SCOPES, SERVICES
 
 
 class SqlRules(RuleStore):
@@ -33,19 +34,24 @@ class SqlRules(RuleStore):
             version = versions.read(connection)
             if known is not None and known.version == version:
                 return known
-            mappings = [_mapping(row) for row in _rows(connection, MAPPINGS)]
-            thresholds = [_threshold(row) for row in _rows(connection, THRESHOLDS)]
-        return RuleBook(version, (*mappings, *thresholds))
+            found = [
+                rule_rows.rule(row)
+                for table in rule_rows.TABLES
+                for row in connection.execute(
+                    rule_rows.query(table).order_by(table.c.id)
+                ).mappings()
+            ]
+        return RuleBook(version, tuple(found))
 
     def change(
         self,
         version: int,
         close: Collection[tuple[Rule, datetime.datetime]],
         add: Collection[Rule],
-        now: datetime.datetime,
+        note: ChangeNote,
         unrated: bool = False,
     ) -> int:
-        """End and add rules in one transaction; commits of frames wait for it.
+        """End and add rules and record it, in one transaction; commits of frames wait for it.
 
         :raises ValueError: a rule to close that is not stored
         """
@@ -57,9 +63,18 @@ class SqlRules(RuleStore):
                     "something has been rated since the change was planned: nothing was "
                     "written; plan it again"
                 )
-            _close(connection, close, now)
-            _add(connection, add, now)
+            rule_records.write_change(connection, changed, note)
+            _close(connection, close, note.made_at)
+            rule_records.write_closed(connection, changed, close)
+            before = rule_records.newest(connection)
+            _add(connection, add, note.made_at)
+            rule_records.write_opened(connection, changed, before)
         return changed
+
+    def records(self, limit: int | None = None) -> Sequence[ChangeRecord]:
+        """Return who changed what and when, newest first, by three queries."""
+        with self._database.reading() as connection:
+            return rule_records.read(connection, limit)
 
     def rated_until(self) -> datetime.datetime | None:
         """Return the end of the last period that was rated for any scope, active or not.
@@ -77,50 +92,6 @@ def _rated_until(connection: sa.Connection) -> datetime.datetime | None:
     return found
 
 
-def _rows(connection: sa.Connection, table: sa.Table) -> Iterable[sa.RowMapping]:
-    """Read rules with the names of what they hang on, oldest first."""
-    service = sa.func.coalesce(table.c.service_id, FIELDS.c.service_id)
-    joined = (
-        table.outerjoin(FIELDS, FIELDS.c.id == table.c.field_id)
-        .outerjoin(SERVICES, SERVICES.c.id == service)
-        .outerjoin(GROUPS, GROUPS.c.id == table.c.group_id)
-    )
-    names = (
-        SERVICES.c.name.label("service"),
-        FIELDS.c.name.label("field"),
-        GROUPS.c.name.label("group"),
-    )
-    query = sa.select(table, *names).select_from(joined).order_by(table.c.id)
-    return connection.execute(query).mappings()
-
-
-def _mapping(row: sa.RowMapping) -> MappingRule:
-    return MappingRule(_parent(row), row["value"], _terms(row), row["id"])
-
-
-def _threshold(row: sa.RowMapping) -> Threshold:
-    return Threshold(_parent(row), row["level"], _terms(row), row["id"])
-
-
-def _parent(row: sa.RowMapping) -> Parent:
-    return Parent(row["service"], row["field"])
-
-
-def _terms(row: sa.RowMapping) -> Terms:
-    return Terms(
-        cost=row["cost"],
-        type=CostType(row["type"]),
-        group=row["group"],
-        scope=row["scope"],
-        start=row["start"],
-        end=row["end"],
-    )
-
-
-def _table(rule: Rule) -> sa.Table:
-    return MAPPINGS if isinstance(rule, MappingRule) else THRESHOLDS
-
-
 def _close(
     connection: sa.Connection,
     close: Collection[tuple[Rule, datetime.datetime]],
@@ -128,13 +99,17 @@ def _close(
 ) -> None:
     if any(rule.id is None for rule, _ in close):
         raise ValueError("only a rule that was read from the store can be closed")
-    for table in (MAPPINGS, THRESHOLDS):
+    for table in rule_rows.TABLES:
         statement = (
             table.update()
             .where(table.c.id == sa.bindparam("key"))
             .values(end=sa.bindparam("until"), closed_at=now)
         )
-        rows = [{"key": rule.id, "until": end} for rule, end in close if _table(rule) is table]
+        rows = [
+            {"key": rule.id, "until": end}
+            for rule, end in close
+            if rule_rows.table_of(rule) is table
+        ]
         if rows and connection.execute(statement, rows).rowcount != len(rows):
             raise ValueError("a rule to close is not in the store")
 
@@ -153,7 +128,7 @@ def _add(connection: sa.Connection, add: Collection[Rule], now: datetime.datetim
     groups = _ids(
         connection, GROUPS, {(rule.terms.group,) for rule in add if rule.terms.group is not None}
     )
-    for table in (MAPPINGS, THRESHOLDS):
+    for table in rule_rows.TABLES:
         rows = [
             {
                 **_own(rule),
@@ -162,7 +137,7 @@ def _add(connection: sa.Connection, add: Collection[Rule], now: datetime.datetim
                 "created_at": now,
             }
             for rule in add
-            if _table(rule) is table
+            if rule_rows.table_of(rule) is table
         ]
         if rows:
             connection.execute(table.insert(), rows)

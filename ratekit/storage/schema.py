@@ -223,3 +223,79 @@ THRESHOLDS = sa.Table(
     sa.Column("level", Exact(PRICE_PLACES), nullable=False),
     **TABLE,
 )
+
+#: A change of the price rules; never changed, never deleted. Its key is the version of all
+#: rules after it. Changes from before revision 0006 have no row.
+CHANGES = sa.Table(
+    "hashmap_changes",
+    METADATA,
+    sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("made_at", Instant, nullable=False),
+    sa.Column("made_by", sa.Text, nullable=False),
+    sa.Column("comment", sa.Text),
+    sa.Column("retroactive", sa.Boolean, nullable=False),
+    **TABLE,
+)
+
+#: A rule that a change opened or closed: ``action`` is open or close. ``new_end`` is the
+#: rule's end after the change, ``old_end`` before it; the rest of a rule never changes.
+CHANGE_LINES = sa.Table(
+    "hashmap_change_lines",
+    METADATA,
+    sa.Column("id", key(), primary_key=True),
+    sa.Column(
+        "version",
+        sa.BigInteger,
+        sa.ForeignKey("hashmap_changes.version"),
+        nullable=False,
+        index=True,
+    ),
+    sa.Column("action", sa.String(5), nullable=False),
+    sa.Column("mapping_id", key(), sa.ForeignKey("hashmap_mappings.id")),
+    sa.Column("threshold_id", key(), sa.ForeignKey("hashmap_thresholds.id")),
+    sa.Column("old_end", Instant),
+    sa.Column("new_end", Instant),
+    sa.CheckConstraint("(mapping_id IS NULL) <> (threshold_id IS NULL)", name="one_rule"),
+    **TABLE,
+)
+
+#: A scope's stretch of time that is to be priced anew. ``next_begin`` is what compare-and-swap
+#: swaps: all before it has been dealt with. ``state`` is queued, done or cancelled; rows stay.
+TASKS = sa.Table(
+    "tasks",
+    METADATA,
+    sa.Column("id", key(), primary_key=True),
+    sa.Column("scope_id", key(), sa.ForeignKey("scopes.id"), nullable=False, index=True),
+    sa.Column("begin", Instant, nullable=False),
+    sa.Column("end", Instant, nullable=False),
+    sa.Column("period_seconds", sa.Integer, nullable=False),
+    sa.Column("kind", sa.String(7), nullable=False),
+    sa.Column("accept_silence", sa.Boolean, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("requested_by", sa.Text, nullable=False),
+    sa.Column("requested_at", Instant, nullable=False),
+    sa.Column("next_begin", Instant, nullable=False),
+    sa.Column("state", sa.String(9), nullable=False, index=True),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("last_error", sa.Text),
+    sa.Column("retry_at", Instant),
+    sa.Column("ended_at", Instant),
+    **TABLE,
+)
+
+#: What a task did to one period: ``outcome`` is swapped, same or kept. Rows stay.
+TASK_PERIODS = sa.Table(
+    "task_periods",
+    METADATA,
+    sa.Column("task_id", key(), sa.ForeignKey("tasks.id"), primary_key=True, autoincrement=False),
+    sa.Column("begin", Instant, primary_key=True),
+    sa.Column("outcome", sa.String(7), nullable=False),
+    sa.Column("note", sa.Text),
+    sa.Column("old_points", sa.BigInteger, nullable=False),
+    sa.Column("old_price", Exact(PRICE_PLACES), nullable=False),
+    sa.Column("new_points", sa.BigInteger, nullable=False),
+    sa.Column("new_price", Exact(PRICE_PLACES), nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+    **TABLE,
+)

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from ratekit.domain.period import Window
 from ratekit.domain.reports import Selection
+from ratekit.domain.rule_history import ChangeNote
 from ratekit.domain.scope import Scope, State
 from ratekit.domain.series import RatedSeries, Series
 from ratekit.interfaces import RatedBatch, Storage
@@ -46,6 +47,11 @@ def listed(
     seen = storage.ledger.observe([Scope(one, f"name of {one}") for one in ids], now, start, resume)
     states = {state.scope.id: state for state in seen.states}
     return [states[one] for one in ids]
+
+
+def note(now: datetime.datetime = START) -> ChangeNote:
+    """Return who changes rules in tests."""
+    return ChangeNote(now, "ann@example")
 
 
 def rated(

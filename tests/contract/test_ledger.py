@@ -27,6 +27,7 @@ from tests.contract.given import (
     hour,
     interrupted,
     listed,
+    note,
     rated,
     statements,
     stored,
@@ -142,7 +143,7 @@ class TestCommit:
 
     def test_changed_rules_are_told_and_nothing_is_written(self, storage: Storage) -> None:
         states = listed(storage, "a")
-        version = storage.rules.change(0, [], [], START)
+        version = storage.rules.change(0, [], [], note())
         with pytest.raises(errors.RulesChanged):
             storage.ledger.commit(batch(states, rated("a", ONE), rules=0))
         assert stored(storage) == []

@@ -12,7 +12,7 @@ from ratekit import errors
 from ratekit.domain.rules import CostType, Mapping, Parent, Rule, RuleBook, Terms, Threshold
 from ratekit.interfaces import Storage
 from tests.contract.conftest import Open
-from tests.contract.given import START, batch, hour, listed, statements
+from tests.contract.given import START, batch, hour, listed, note, statements
 
 FLAVOR = Parent("instance", "flavor_name")
 VOLUME = Parent("volume.size")
@@ -42,7 +42,7 @@ class TestRead:
         assert storage.rules.read() == RuleBook(0, ())
 
     def test_rules_of_every_kind_come_back_as_they_were(self, storage: Storage) -> None:
-        version = storage.rules.change(0, [], EVERY_KIND, START)
+        version = storage.rules.change(0, [], EVERY_KIND, note())
         book = storage.rules.read()
         assert book == RuleBook(version, tuple(EVERY_KIND))
         ids = [rule.id for rule in book.rules]
@@ -54,13 +54,13 @@ class TestRead:
     )
     def test_costs_and_levels_are_kept_to_the_last_digit(self, storage: Storage, cost: str) -> None:
         level = Threshold(VOLUME, abs(Decimal(cost)), terms(cost))
-        storage.rules.change(0, [], [small(cost), level], START)
+        storage.rules.change(0, [], [small(cost), level], note())
         assert storage.rules.read().rules == (small(cost), level)
 
     def test_nothing_changed_takes_one_query_and_returns_what_is_known(
         self, storage: Storage
     ) -> None:
-        storage.rules.change(0, [], EVERY_KIND, START)
+        storage.rules.change(0, [], EVERY_KIND, note())
         book = storage.rules.read()
         with statements() as seen:
             assert storage.rules.read(book) is book
@@ -71,7 +71,7 @@ class TestRead:
             Mapping(Parent(f"metric {number}", f"field {number}"), "x", terms(group=str(number)))
             for number in range(100)
         ]
-        storage.rules.change(0, [], many, START)
+        storage.rules.change(0, [], many, note())
         with statements() as seen:
             assert len(storage.rules.read(RuleBook(0, ())).rules) == 100
         assert len([one for one in seen if one.startswith("SELECT")]) <= 6
@@ -79,9 +79,11 @@ class TestRead:
 
 class TestChange:
     def test_a_closed_rule_stays_with_its_end(self, storage: Storage) -> None:
-        version = storage.rules.change(0, [], [small("1"), small("2", group="other")], START)
+        version = storage.rules.change(0, [], [small("1"), small("2", group="other")], note())
         first, second = storage.rules.read().rules
-        storage.rules.change(version, [(first, hour(3))], [small("4", start=hour(3))], hour(2))
+        storage.rules.change(
+            version, [(first, hour(3))], [small("4", start=hour(3))], note(hour(2))
+        )
         book = storage.rules.read()
         assert book == RuleBook(
             version + 1,
@@ -90,16 +92,16 @@ class TestChange:
         assert [rule.id for rule in book.rules][:2] == [first.id, second.id]
 
     def test_rules_may_hang_on_what_others_hang_on_already(self, storage: Storage) -> None:
-        version = storage.rules.change(0, [], EVERY_KIND, START)
-        version = storage.rules.change(version, [], [*EVERY_KIND, *EVERY_KIND], START)
+        version = storage.rules.change(0, [], EVERY_KIND, note())
+        version = storage.rules.change(version, [], [*EVERY_KIND, *EVERY_KIND], note())
         found = storage.rules.read().rules
         assert sorted(found, key=repr) == sorted(EVERY_KIND * 3, key=repr)
 
     def test_a_change_made_for_an_older_version_is_refused_whole(self, storage: Storage) -> None:
-        version = storage.rules.change(0, [], [small()], START)
+        version = storage.rules.change(0, [], [small()], note())
         (rule,) = storage.rules.read().rules
         with pytest.raises(errors.OperatorError, match="changed by somebody else"):
-            storage.rules.change(0, [(rule, hour(1))], [small("3")], START)
+            storage.rules.change(0, [(rule, hour(1))], [small("3")], note())
         assert storage.rules.read() == RuleBook(version, (small(),))
 
     def test_of_two_changes_at_once_one_is_refused(
@@ -111,7 +113,7 @@ class TestChange:
         def change(mine: Storage, cost: str) -> None:
             gate.wait()
             try:
-                mine.rules.change(0, [], [small(cost)], START)
+                mine.rules.change(0, [], [small(cost)], note())
             except errors.OperatorError as error:
                 refused.append(error)
 
@@ -141,15 +143,15 @@ class TestChange:
         self, storage: Storage, rule: Rule
     ) -> None:
         with pytest.raises(errors.OperatorError):
-            storage.rules.change(0, [], [small(), rule], START)
+            storage.rules.change(0, [], [small(), rule], note())
         assert storage.rules.read() == RuleBook(0, ())
 
     def test_only_a_rule_of_the_store_can_be_closed(self, storage: Storage) -> None:
         with pytest.raises(ValueError, match="close"):
-            storage.rules.change(0, [(small(), hour(1))], [], START)
+            storage.rules.change(0, [(small(), hour(1))], [], note())
         other = Mapping(FLAVOR, "m1.small", terms(), id=12345)
         with pytest.raises(ValueError, match="close"):
-            storage.rules.change(0, [(other, hour(1))], [], START)
+            storage.rules.change(0, [(other, hour(1))], [], note())
         assert storage.rules.read().version == 0
 
 
@@ -158,7 +160,7 @@ class TestUnrated:
         self, storage: Storage
     ) -> None:
         listed(storage, "a")
-        assert storage.rules.change(0, [], [small()], START, unrated=True) == 1
+        assert storage.rules.change(0, [], [small()], note(), unrated=True) == 1
         assert storage.rules.read().rules == (small(),)
 
     def test_a_change_for_an_unrated_ledger_is_refused_whole_once_something_is_rated(
@@ -166,7 +168,7 @@ class TestUnrated:
     ) -> None:
         storage.ledger.commit(batch(listed(storage, "a")))
         with pytest.raises(errors.OperatorError, match="has been rated"):
-            storage.rules.change(0, [], [small()], START, unrated=True)
+            storage.rules.change(0, [], [small()], note(), unrated=True)
         assert storage.rules.read() == RuleBook(0, ())
 
     def test_of_a_commit_and_a_change_for_an_unrated_ledger_at_once_one_succeeds(
@@ -185,7 +187,7 @@ class TestUnrated:
         def change(mine: Storage) -> None:
             gate.wait()
             with contextlib.suppress(errors.OperatorError):
-                mine.rules.change(0, [], [small()], START, unrated=True)
+                mine.rules.change(0, [], [small()], note(), unrated=True)
                 done.append("changed")
 
         threads = [

@@ -23,6 +23,7 @@ from tests.contract.given import (
     batch,
     hour,
     listed,
+    note,
     rated,
     stored,
     total,
@@ -327,7 +328,7 @@ class TestReset:
         storage.ledger.commit(work(state, *ONE))
         assert storage.rules.rated_until() == hour(3)
         with pytest.raises(errors.OperatorError, match="has been rated"):
-            storage.rules.change(0, [], [], hour(5), unrated=True)
+            storage.rules.change(0, [], [], note(hour(5)), unrated=True)
 
     def test_failures_are_forgotten(self, storage: Storage) -> None:
         (state,) = three_hours(storage, "a")

@@ -211,7 +211,8 @@ def prepare(site: Site, url: str) -> None:
     conf = site.configured("prepare", url, {})
     for command, *arguments in (
         ("ratekit-dbsync", "upgrade"),
-        ("ratekit", "hashmap", "apply", str(RULES), "--yes"),
+        # Trials rate fewer metrics than there are rules for.
+        ("ratekit", "hashmap", "apply", str(RULES), "--yes", "--allow-unknown"),
     ):
         program = pathlib.Path(sys.executable).with_name(command)
         done = subprocess.run(

@@ -48,6 +48,20 @@ ROWS = {
         "INSERT INTO exclusions VALUES (1, 1, 'instance', 'r1', '2026-03-01 00:00:00.000000',"
         " '2026-03-01 01:00:00.000000', 'why', 'what to do')",
     ),
+    "0006": (
+        "INSERT INTO hashmap_changes VALUES (7, '2026-02-01 00:00:00.000000', 'ann', NULL, false)",
+        "INSERT INTO hashmap_change_lines VALUES (1, 7, 'open', 1, NULL, NULL, NULL)",
+        "INSERT INTO hashmap_change_lines VALUES"
+        " (2, 7, 'close', NULL, 1, NULL, '2026-03-01 00:00:00.000000')",
+    ),
+    "0007": (
+        "INSERT INTO tasks VALUES (1, 1, '2026-03-01 00:00:00.000000',"
+        " '2026-03-01 01:00:00.000000', 3600, 'collect', false, 'why', 'ann',"
+        " '2026-03-01 01:50:00.000000', '2026-03-01 01:00:00.000000', 'done', 0, NULL, NULL,"
+        " '2026-03-01 01:55:00.000000')",
+        "INSERT INTO task_periods VALUES (1, '2026-03-01 00:00:00.000000', 'swapped', NULL, 1,"
+        " '0.1', 2, '0.2', '2026-03-01 01:55:00.000000')",
+    ),
 }
 
 

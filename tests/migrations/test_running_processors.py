@@ -13,7 +13,7 @@ from ratekit.interfaces import Storage
 from ratekit.storage import migrate
 from ratekit.storage.engine import Database
 from ratekit.storage.sql import open_storage
-from tests.contract.given import START, batch, listed, rated, stored
+from tests.contract.given import START, batch, listed, note, rated, stored
 
 #: A revision that is not this code's.
 EARLIER = migrate.revisions()[-2]
@@ -53,7 +53,7 @@ def writes(storage: Storage, states: list[State]) -> list[Callable[[], object]]:
         lambda: storage.ledger.commit(batch(states, rated("a", [("1", "1")]))),
         lambda: storage.ledger.observe([state.scope for state in states], START, START, START),
         lambda: storage.ledger.postpone(states, "no", START),
-        lambda: storage.rules.change(0, [], [], START),
+        lambda: storage.rules.change(0, [], [], note()),
     ]
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ratekit import errors, rule_changes
 from ratekit.domain.rules import CostType, Mapping, Parent, Rule, RuleBook, Terms, Threshold
+from ratekit.domain.succession import Horizon
 from ratekit.rule_changes import RuleChange
 
 DAY = datetime.timedelta(days=1)
@@ -39,8 +40,10 @@ def plan(
     desired: Iterable[Rule],
     at: datetime.datetime = NOW,
     open_left: bool = False,
+    retroactive: bool = False,
 ) -> RuleChange:
-    return rule_changes.plan(RuleBook(7, tuple(stored)), list(desired), at, open_left)
+    horizon = Horizon(at, None if open_left or retroactive else at, open_left)
+    return rule_changes.plan(RuleBook(7, tuple(stored)), list(desired), horizon)
 
 
 def test_a_new_rule_without_start_begins_at_the_next_period() -> None:
@@ -110,7 +113,7 @@ def test_an_earlier_end_closes_at_that_end() -> None:
 def test_a_later_end_goes_on_with_a_new_rule(end: datetime.datetime | None) -> None:
     stored = rule(start=PAST, end=FUTURE)
     change = plan([stored], [rule(end=end)])
-    assert change == RuleChange(((stored, NOW),), (rule(start=NOW, end=end),), ())
+    assert change == RuleChange((), (rule(start=FUTURE, end=end),), (stored,))
 
 
 def test_a_rule_with_a_start_is_the_stored_one_that_starts_then() -> None:
@@ -133,8 +136,8 @@ def test_a_price_list_may_announce_the_next_price() -> None:
 def test_an_announced_price_may_come_at_once() -> None:
     stored = [rule("1", start=PAST, end=FUTURE), rule("2", start=FUTURE)]
     change = plan(stored, [rule("2")])
-    closed = ((stored[0], NOW), (stored[1], FUTURE))
-    assert change == RuleChange(closed, (rule("2", start=NOW),), ())
+    added = rule("2", start=NOW, end=FUTURE)
+    assert change == RuleChange(((stored[0], NOW),), (added,), (stored[1],))
 
 
 def test_a_rule_that_has_ended_may_stay_in_the_file() -> None:
@@ -151,28 +154,85 @@ def test_history_is_left_alone_when_the_file_lacks_it() -> None:
     ("stored", "desired"),
     [
         ([], rule(start=PAST)),
-        ([], rule(end=PAST)),
         ([rule("1", start=PAST)], rule("2", start=PAST)),
-        ([rule("1")], rule("1", start=PAST)),
         ([rule("1", start=PAST)], rule("1", end=NOW - DAY)),
         ([rule("1", start=PAST, end=NOW - DAY)], rule("1", start=PAST)),
         ([rule("1", start=PAST, end=NOW - DAY)], rule("2", start=PAST, end=NOW - DAY)),
-        ([rule("1", start=PAST, end=NOW - DAY)], rule("2", end=NOW - DAY)),
     ],
     ids=[
         "new",
-        "over before it begins",
         "price",
-        "start",
         "end",
         "reopened",
         "price of an ended one",
-        "price of an ended one without start",
     ],
 )
 def test_what_has_been_rated_cannot_be_priced_anew(stored: list[Rule], desired: Rule) -> None:
     with pytest.raises(errors.OperatorError, match=r"instance\.flavor=m1 .*history"):
         plan(stored, [desired])
+
+
+@pytest.mark.parametrize("retroactive", [False, True])
+@pytest.mark.parametrize(
+    ("stored", "desired"),
+    [
+        ([], rule(end=PAST)),
+        ([rule("1", start=PAST, end=NOW - DAY)], rule("2", end=NOW - DAY)),
+        ([rule("1", end=PAST)], rule("1", end=PAST + DAY)),
+    ],
+    ids=["nothing", "another price", "ended before"],
+)
+def test_a_rule_without_start_that_ends_before_it_could_begin_is_refused(
+    stored: list[Rule], desired: Rule, retroactive: bool
+) -> None:
+    with pytest.raises(errors.OperatorError) as caught:
+        plan(stored, [desired], retroactive=retroactive)
+    assert str(caught.value) == (
+        f"{rule_changes.describe(desired)}: without a start it would begin at "
+        "2026-03-01T00:00:00Z, and by then it has ended: no such rule was in force; give it a start"
+    )
+
+
+class TestRetroactive:
+    """Desired rules may say what held before; what they do not speak of stays."""
+
+    def test_another_price_from_a_start_in_the_past(self) -> None:
+        stored = rule("1")
+        change = plan([stored], [rule("2", start=PAST)], retroactive=True)
+        assert change == RuleChange(((stored, PAST),), (rule("2", start=PAST),), ())
+
+    def test_another_price_for_the_rule_that_started_then(self) -> None:
+        stored = rule("1", start=PAST)
+        change = plan([stored], [rule("2", start=PAST)], retroactive=True)
+        assert change == RuleChange(((stored, PAST),), (rule("2", start=PAST),), ())
+
+    def test_an_end_in_the_past(self) -> None:
+        stored = rule("1", start=PAST)
+        for desired in (rule("1", end=NOW - DAY), rule("1", start=PAST, end=NOW - DAY)):
+            change = plan([stored], [desired], retroactive=True)
+            assert change == RuleChange(((stored, NOW - DAY),), (), ())
+
+    def test_an_end_in_the_past_ends_what_only_goes_on_with_the_price(self) -> None:
+        stored = [rule("1", start=PAST, end=NOW - DAY), rule("1", start=NOW - DAY)]
+        change = plan(stored, [rule("1", end=NOW - 2 * DAY)], retroactive=True)
+        closed = ((stored[0], NOW - 2 * DAY), (stored[1], NOW - DAY))
+        assert change == RuleChange(closed, (), ())
+
+    def test_a_price_for_some_days_leaves_those_before_and_after(self) -> None:
+        stored = [rule("1", end=PAST), rule("2", start=PAST, end=NOW)]
+        desired = rule("3", start=PAST - DAY, end=PAST + DAY)
+        change = plan(stored, [desired], retroactive=True)
+        assert change == RuleChange(
+            ((stored[0], PAST - DAY), (stored[1], PAST)),
+            (desired, rule("2", start=PAST + DAY, end=NOW)),
+            (),
+        )
+
+    def test_what_lacks_ends_at_the_time_given(self) -> None:
+        stored = [rule("1"), rule("2", value="m2", start=PAST + DAY), rule("3", value="m3")]
+        change = plan(stored, [rule("3", value="m3")], at=PAST, retroactive=True)
+        closed = ((stored[0], PAST), (stored[1], PAST + DAY))
+        assert change == RuleChange(closed, (), (stored[2],))
 
 
 def test_every_refused_rule_is_named() -> None:
@@ -265,13 +325,6 @@ def price_list(rules: Iterable[Rule], moment: datetime.datetime) -> set[object]:
     }
 
 
-def applied(stored: Sequence[Rule], change: RuleChange) -> list[Rule]:
-    ends = dict(change.close)
-    assert set(ends) <= set(stored)
-    assert set(change.keep) <= set(stored) - set(ends)
-    return [ending(one, ends[one]) if one in ends else one for one in stored] + list(change.add)
-
-
 @given(st.lists(rule_files(), min_size=1, max_size=4), st.integers(0, 2), st.data())
 @settings(max_examples=80, deadline=None)
 def test_every_change_brings_the_file_into_force_and_leaves_history(
@@ -281,21 +334,60 @@ def test_every_change_brings_the_file_into_force_and_leaves_history(
     first = 0
     for number, desired in enumerate(files):
         first = data.draw(st.integers(first, len(MOMENTS) - 1))
-        at, open_left = MOMENTS[first], number < unrated
+        at = data.draw(st.integers(first, len(MOMENTS) - 1))
+        horizon = Horizon(
+            MOMENTS[at], None if number < unrated else MOMENTS[first], number < unrated
+        )
+        book = RuleBook(number, tuple(stored))
         try:
-            change = plan(stored, desired, at, open_left)
+            change = rule_changes.plan(book, desired, horizon)
         except errors.OperatorError:
             continue
-        after = applied(stored, change)
-        assert all(len(set(own)) == len(own) for own in keys_in_force(after))
-        for moment in MOMENTS[first:]:
-            assert price_list(after, moment) == price_list(desired, moment)
-        if not open_left:
-            for moment in [PAST, *MOMENTS[:first]]:
-                assert price_list(after, moment) == price_list(stored, moment)
-        again = plan(after, desired, at, open_left)
+        after = rule_changes.applied(book, change)
+        assert set(change.keep) <= set(stored) - set(dict(change.close))
+        assert all(len(set(own)) == len(own) for own in keys_in_force(after.rules))
+        for moment in MOMENTS[at:]:
+            assert price_list(after.rules, moment) == price_list(desired, moment)
+        for moment in [PAST, *MOMENTS]:
+            if moment < change.since or (number >= unrated and moment < MOMENTS[first]):
+                assert price_list(after.rules, moment) == price_list(stored, moment)
+        again = rule_changes.plan(after, desired, horizon)
         assert (again.close, again.add) == ((), ())
-        stored = after
+        stored = list(after.rules)
+
+
+@given(rule_files(), rule_files(), st.sampled_from(MOMENTS))
+@settings(max_examples=80, deadline=None)
+def test_a_retroactive_change_is_whole_and_is_not_made_twice(
+    before: list[Rule], desired: list[Rule], at: datetime.datetime
+) -> None:
+    try:
+        stored = plan([], before, MOMENTS[0], open_left=True).add
+        horizon = Horizon(at)
+        change = rule_changes.plan(RuleBook(1, stored), desired, horizon)
+    except errors.OperatorError:
+        return
+    after = rule_changes.applied(RuleBook(1, stored), change)
+    assert all(len(set(own)) == len(own) for own in keys_in_force(after.rules))
+    for moment in [PAST, *MOMENTS]:
+        now = dict(prices(after.rules, moment))
+        asked = dict(prices(desired, moment, started=moment < at))
+        assert {key: now.get(key) for key in asked} == asked
+        if moment >= at:
+            assert now == asked
+        if moment < change.since:
+            assert now == dict(prices(stored, moment))
+    again = rule_changes.plan(after, desired, horizon)
+    assert (again.close, again.add) == ((), ())
+
+
+def prices(
+    rules: Iterable[Rule], moment: datetime.datetime, started: bool = False
+) -> Iterable[tuple[rule_changes.Identity, object]]:
+    """Yield what is in force at a moment; ``started``: only rules that say since when."""
+    for one in rules:
+        if one.terms.in_force(moment) and not (started and one.terms.start is None):
+            yield rule_changes.identity(one), (one.terms.cost, one.terms.type)
 
 
 @given(rule_files(), rule_files())
@@ -303,13 +395,14 @@ def test_every_change_brings_the_file_into_force_and_leaves_history(
 def test_a_file_that_looks_ahead_is_never_refused(before: list[Rule], after: list[Rule]) -> None:
     at = MOMENTS[0]
     files = [[one for one in file if one.terms.end != at] for file in (before, after)]
-    stored = applied([], plan([], files[0], at))
-    assert price_list(applied(stored, plan(stored, files[1], at)), at) == price_list(files[1], at)
+    stored = plan([], files[0], at).add
+    book = rule_changes.applied(RuleBook(1, stored), plan(stored, files[1], at))
+    assert price_list(book.rules, at) == price_list(files[1], at)
 
 
 @given(rule_files())
 @settings(max_examples=20, deadline=None)
 def test_the_order_of_rules_in_the_file_changes_nothing(desired: list[Rule]) -> None:
-    forwards = plan([], desired, MOMENTS[0], True)
-    backwards = plan([], desired[::-1], MOMENTS[0], True)
+    forwards = plan([], desired, MOMENTS[0], open_left=True)
+    backwards = plan([], desired[::-1], MOMENTS[0], open_left=True)
     assert set(forwards.add) == set(backwards.add)

@@ -133,6 +133,12 @@ def test_instants_are_utc_unless_they_say_otherwise(written: str) -> None:
         ("{cost: 1e-29, type: flat}", "cost: expected at most 40 digits, of them at most 28"),
         ("{cost: 1e40, type: flat}", "cost: expected at most 40 digits, of them at most 28"),
         (f"{{cost: {'9' * 41}, type: flat}}", "cost: expected at most 40 digits"),
+        (
+            f"{{cost: {'9' * 38}, type: flat}}",
+            "cost: expected at most 40 digits, of them at most 28 after the point and 37 before it",
+        ),
+        ('{cost: 1, type: flat, group: "a\\0"}', "group: has a character that no database takes"),
+        ('{cost: 1, type: flat, scope: "\\ud800"}', "scope: has a character that no database"),
         ("{cost: 1, type: flat, value: a}", "value: only a field's mapping has a value"),
         ("{cost: 1, type: flat, level: 1}", "level: only a threshold has a level"),
         ("{cost: 1, typ: flat, type: flat}", "typ: unknown key (did you mean 'type'?)"),

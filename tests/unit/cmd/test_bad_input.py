@@ -143,7 +143,7 @@ def test_a_wrong_option(command: str, said: str, ratekit: Shell, folder: pathlib
                 ":4: services.instance.mappings[0].cost: expected a decimal number, not '1_0'",
                 ":5: services.instance.mappings[1].cost: expected a decimal number, not '.nan'",
                 ":6: services.instance.mappings[2].cost: expected at most 40 digits, of them at "
-                "most 28 after the point",
+                "most 28 after the point and 37 before it",
                 ":7: services.instance.mappings[3].value: only a field's mapping has a value: a "
                 "service's always matches",
                 ":9: services.instance.mappings[5]: is in force together with the rule for the "

@@ -1,0 +1,147 @@
+"""What ``ratekit hashmap plan`` and ``apply`` have in common: a file, options, a plan."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import datetime
+import shlex
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ratekit import errors, hashmap_admin
+from ratekit.cmd import arguments, base, formatting, rule_lines
+from ratekit.domain.due import Calendar
+from ratekit.domain.rules import Rule
+from ratekit.interfaces import Storage
+
+if TYPE_CHECKING:
+    from ratekit.rules_file import PlacedRule
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Prepared:
+    """A plan, and what it was made from.
+
+    :ivar desired: the rules of the file
+    :ivar warnings: what is allowed and yet suspicious
+    """
+
+    conf: Any
+    storage: Storage
+    calendar: Calendar
+    desired: Sequence[Rule]
+    plan: hashmap_admin.Plan
+    warnings: Sequence[errors.Mistake]
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what :func:`prepare` reads."""
+    parser.add_argument("file", metavar="FILE", help="rules as YAML, such as hashmap.yml")
+    parser.add_argument(
+        "--at",
+        metavar="TIME",
+        help="when what has no time of its own begins or ends: the begin of a period, ISO 8601, "
+        "in UTC unless it says another zone; by default the next period's",
+    )
+    parser.add_argument(
+        "--retroactive",
+        action="store_true",
+        help="prices of periods that have been rated may change; what was charged stays until "
+        "it is reprocessed",
+    )
+    parser.add_argument(
+        "--allow-unknown",
+        action="store_true",
+        help="take rules for services and fields that neither metrics.yml nor any usage has",
+    )
+    parser.add_argument(
+        "--allow-free",
+        action="store_true",
+        help="let services that have been rated be left without any rule",
+    )
+
+
+def prepare(command: base.Action, parsed_args: argparse.Namespace) -> Prepared:
+    """Read the file and plan the change.
+
+    :raises ratekit.errors.OperatorError: it is not to be made
+    """
+    from ratekit import composition, rules_file
+
+    placed = rules_file.read_placed(parsed_args.file)
+    at = instant("--at", parsed_args.at)
+    conf = command.app.load_conf()
+    storage = command.app.open_storage(conf)
+    calendar = composition.build_calendar(conf)
+    desired = [one.rule for one in placed]
+    plan = hashmap_admin.plan(
+        storage.rules, desired, calendar, command.app.clock(), at, parsed_args.retroactive
+    )
+    warnings = _guarded(parsed_args, placed, conf.collect, storage, plan)
+    return Prepared(conf, storage, calendar, desired, plan, warnings)
+
+
+def instant(option: str, text: str | None) -> datetime.datetime | None:
+    """Read an option's time, if it is given.
+
+    :raises ratekit.errors.OperatorError: it is none
+    """
+    return None if text is None else arguments.instant(option, text)
+
+
+def lines(prepared: Prepared, kept: bool = False) -> Iterator[str]:
+    """Yield what the plan does, like a diff.
+
+    :param kept: name the rules that are kept as well
+    """
+    change = prepared.plan.change
+    if change.empty:
+        yield f"nothing to do: {rule_lines.count(change.keep)} in force already"
+    else:
+        yield f"prices change from {rule_lines.since(change.since)} on:"
+        for mark, text in rule_lines.difference(change.close, change.add):
+            yield f"{mark} {text}"
+        yield f"  {rule_lines.count(change.keep)} kept"
+    if kept:
+        for rule in change.keep:
+            yield f"  {rule_lines.described(rule)}"
+    charged = hashmap_admin.charged(prepared.storage, prepared.plan, prepared.calendar)
+    if charged is not None:
+        yield from _charged(charged)
+
+
+def _charged(charged: hashmap_admin.Charged) -> Iterator[str]:
+    begin, end = map(formatting.instant_text, (charged.begin, charged.end))
+    frames = f"{charged.frames:,} frame{'' if charged.frames == 1 else 's'}"
+    scopes = f"{charged.scopes:,} scope{'' if charged.scopes == 1 else 's'}"
+    yield f"{begin} to {end}: {frames} of {scopes} were charged by the rules before"
+    whom = "--all-scopes" if charged.scope is None else f"--scope {shlex.quote(charged.scope)}"
+    yield (
+        f"they keep their prices until: ratekit reprocess --rates-only {whom} "
+        f"--begin {begin} --end {end} --reason WHY"
+    )
+
+
+def _guarded(
+    parsed_args: argparse.Namespace,
+    placed: Sequence[PlacedRule],
+    section: Any,
+    storage: Storage,
+    plan: hashmap_admin.Plan,
+) -> Sequence[errors.Mistake]:
+    """Refuse what would leave usage free of charge; return what is only suspicious."""
+    from ratekit import metrics_file, rule_guards, rule_warnings
+    from ratekit.rating import calendar_fields
+
+    path, metrics = parsed_args.file, section.metrics_conf
+    labels = {
+        name: own | calendar_fields.NAMES
+        for name, own in metrics_file.labels(metrics, section.scope_key).items()
+    }
+    if not parsed_args.allow_unknown:
+        new = rule_guards.newly_priced(placed, plan.change)
+        rule_guards.require_known(path, new, metrics, labels, storage.reports)
+    if not parsed_args.allow_free:
+        rule_guards.require_priced(plan.book, plan.change, storage.reports)
+    return rule_warnings.warnings(path, placed, metrics, labels)

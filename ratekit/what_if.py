@@ -1,0 +1,72 @@
+"""What usage that has been rated would have cost by other rules."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Collection, Sequence
+from decimal import Decimal
+
+from ratekit import repricing, rule_changes
+from ratekit.domain.exact import EXACT, ZERO
+from ratekit.domain.reports import Selection
+from ratekit.domain.rules import Rule, RuleBook
+from ratekit.domain.succession import Horizon
+from ratekit.interfaces import Reports
+from ratekit.pricing import PriceList
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Difference:
+    """What a scope's usage of a metric was charged, and would have been.
+
+    :ivar scope: its id
+    :ivar metric: public name
+    :ivar frames: number of frames
+    :ivar stored: sum of their prices as they are stored
+    :ivar new: sum of their prices by the other rules
+    """
+
+    scope: str
+    metric: str
+    frames: int
+    stored: Decimal
+    new: Decimal
+
+    @property
+    def difference(self) -> Decimal:
+        """What it would have cost more, exactly; negative: less."""
+        return EXACT.subtract(self.new, self.stored)
+
+
+def supposed(book: RuleBook, desired: Collection[Rule], since: datetime.datetime) -> RuleBook:
+    """Return the book that a retroactive change to ``desired`` at ``since`` would leave.
+
+    :raises ratekit.errors.OperatorError: ``desired`` cannot be put in force
+    """
+    change = rule_changes.plan(book, desired, Horizon(since))
+    return rule_changes.applied(book, change)
+
+
+def differences(
+    reports: Reports, price_list: PriceList, since: datetime.datetime
+) -> Sequence[Difference]:
+    """Return the differences for all periods that begin at ``since`` or later; writes nothing.
+
+    In the order of scopes and metrics, with those that are zero. All frames are read, a
+    chunk at a time.
+
+    :raises ratekit.errors.TryLater: the storage did not answer
+    """
+    found: dict[tuple[str, str], Difference] = {}
+    for row, price in repricing.repriced(reports.frames(Selection(begin=since)), price_list):
+        key = (row.scope, row.metric)
+        own = found.get(key) or Difference(row.scope, row.metric, 0, ZERO, ZERO)
+        found[key] = Difference(
+            own.scope,
+            own.metric,
+            own.frames + 1,
+            EXACT.add(own.stored, row.price),
+            EXACT.add(own.new, price),
+        )
+    return [found[key] for key in sorted(found)]

@@ -1,0 +1,123 @@
+"""The JSON Schema that editors check price rules with."""
+
+import json
+import pathlib
+from decimal import Decimal
+from typing import Any
+
+import jsonschema
+import pytest
+
+from ratekit import errors, rules_file, rules_schema, yaml_file
+
+REPO = pathlib.Path(__file__).parents[2]
+WRITTEN = REPO / "etc/ratekit/hashmap.schema.json"
+FILES = [REPO / "etc/ratekit/hashmap.yml", REPO / "tests/functional/rules.yml"]
+
+
+def plain(data: Any) -> Any:
+    """What a YAML reader of an editor would make of it."""
+    if isinstance(data, dict):
+        return {str(key): plain(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [plain(value) for value in data]
+    return float(data) if isinstance(data, Decimal) else data
+
+
+def mistakes(data: Any) -> list[str]:
+    schema = json.loads(WRITTEN.read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(data)]
+
+
+def test_the_file_in_git_is_what_the_reader_takes() -> None:
+    assert json.loads(WRITTEN.read_text()) == rules_schema.json_schema()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_files_that_are_right_pass(path: pathlib.Path) -> None:
+    assert mistakes(plain(yaml_file.read(str(path)).data)) == []
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "{value: m1, cost: 1, type: flat}",
+        '{value: 7, cost: "1e-3", type: rate, group: g, scope: 5f1c}',
+        "{value: m1, cost: -0.5, type: flat, start: 2026-01-01, end: 2026-02-01T00:00:00Z}",
+        "{value: '', cost: .5, type: flat, start: null}",
+    ],
+)
+def test_rules_that_are_right_pass(rule: str, tmp_path: pathlib.Path) -> None:
+    path = written(rule, tmp_path)
+    assert len(rules_file.read(path)) == 1
+    assert mistakes(plain(yaml_file.read(path).data)) == []
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "{value: m1, cost: cheap, type: flat}",
+        "{value: m1, cost: 1_000, type: flat}",
+        "{value: m1, cost: .inf, type: flat}",
+        "{value: m1, cost: 1, type: flt}",
+        "{value: m1, cost: 1}",
+        "{value: m1, type: flat}",
+        "{cost: 1, type: flat}",
+        "{value: m1, level: 1, cost: 1, type: flat}",
+        "{value: m1, cost: 1, type: flat, gruop: g}",
+        "{value: m1, cost: 1, type: flat, group: ''}",
+        f"{{value: {'x' * 256}, cost: 1, type: flat}}",
+        "{value: m1, cost: 1, type: flat, start: tomorrow}",
+        "[value, m1]",
+        "m1",
+    ],
+)
+def test_what_the_reader_refuses_fails(rule: str, tmp_path: pathlib.Path) -> None:
+    path = written(rule, tmp_path)
+    with pytest.raises(errors.BadInput):
+        rules_file.read(path)
+    assert mistakes(plain(yaml_file.read(path).data))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"services": []},
+        {"services": {"a": None}},
+        {"service": {}},
+        {"services": {"a": {"mapping": []}}},
+        {"services": {"a": {"mappings": {}}}},
+        {"services": {"a": {"mappings": [{"value": "x", "cost": 1, "type": "flat"}]}}},
+        {"services": {"a": {"thresholds": [{"cost": 1, "type": "flat"}]}}},
+        {"services": {"a": {"thresholds": [{"level": -1, "cost": 1, "type": "flat"}]}}},
+        {"services": {"a": {"thresholds": [{"level": "-1", "cost": 1, "type": "flat"}]}}},
+        {"services": {"a": {"fields": {"f": {"fields": {}}}}}},
+    ],
+)
+def test_a_tree_that_the_reader_refuses_fails(data: Any, tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "rules.yml"
+    path.write_text(json.dumps(data))
+    with pytest.raises(errors.BadInput):
+        rules_file.read(str(path))
+    assert mistakes(data)
+
+
+def written(rule: str, folder: pathlib.Path) -> str:
+    """Write a file with one mapping of a field."""
+    path = folder / "rules.yml"
+    path.write_text(f"services:\n  a:\n    fields:\n      f:\n        mappings: [{rule}]\n")
+    return str(path)
+
+
+def test_every_key_of_a_rule_is_described() -> None:
+    schema = json.loads(WRITTEN.read_text())
+    for name in ("Entry", "ValueEntry", "LevelEntry"):
+        for key, of_key in schema["$defs"][name]["properties"].items():
+            assert "description" in of_key, f"{name}.{key}"
+
+
+def test_the_file_that_operators_copy_names_its_schema() -> None:
+    first, *_ = FILES[0].read_text().splitlines()
+    assert first == f"# yaml-language-server: $schema={WRITTEN.name}"

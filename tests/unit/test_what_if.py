@@ -1,0 +1,168 @@
+"""What other rules would have cost is, to the digit, what they do cost."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+import pytest
+from hypothesis import given as given_that
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from ratekit import errors, hashmap_admin, repricing, what_if
+from ratekit.domain.due import Calendar
+from ratekit.domain.exact import EXACT, ZERO
+from ratekit.domain.reports import FrameRow, Selection
+from ratekit.domain.rules import CostType, Parent, Rule, RuleBook, Terms, Threshold
+from ratekit.domain.rules import Mapping as MappingRule
+from ratekit.domain.series import RatedSeries, Series
+from ratekit.interfaces import Storage
+from ratekit.pricing import PriceList
+from ratekit.rating.hashmap import Hashmap
+from ratekit.storage import migrate
+from ratekit.storage.sql import open_storage
+from tests.contract import given
+
+MODULES = [Hashmap()]
+CALENDAR = Calendar(given.HOUR, wait_periods=0)
+HOURS = 12
+
+moments = st.none() | st.integers(0, HOURS).map(given.hour)
+costs = st.decimals(-3, 9, places=7, allow_nan=False)
+terms = st.builds(
+    Terms,
+    costs,
+    st.sampled_from(CostType),
+    st.sampled_from([None, "g"]),
+    st.sampled_from([None, "a"]),
+    moments,
+    moments,
+)
+FLAVOR = Parent("instance", "flavor")
+rules = st.one_of(
+    st.builds(MappingRule, st.just(FLAVOR), st.sampled_from(["m1", "m2"]), terms),
+    st.builds(MappingRule, st.just(Parent("instance")), st.none(), terms),
+    st.builds(Threshold, st.just(Parent("instance")), st.integers(0, 3).map(Decimal), terms),
+)
+series = st.builds(
+    lambda scope, flavor, quantities: Series(
+        scope,
+        "instance",
+        "instance",
+        {"project_id": scope},
+        {"flavor": flavor},
+        [(given.hour(number), quantity) for number, quantity in enumerate(quantities)],
+    ),
+    st.sampled_from("ab"),
+    st.sampled_from(["m1", "m2", None]),
+    st.lists(st.decimals(0, 5, places=9, allow_nan=False), min_size=1, max_size=HOURS),
+)
+
+
+def prices(rows: Sequence[FrameRow], book: RuleBook) -> Mapping[object, Decimal]:
+    """Return new prices by what tells rows apart."""
+    return {
+        (row.begin, row.scope, row.metric, str(row.metadata)): price
+        for row, price in repricing.repriced(rows, PriceList(MODULES, book))
+    }
+
+
+@given_that(
+    usage=st.lists(series, max_size=6, unique_by=lambda one: (one.scope, str(one.metadata))),
+    members=st.lists(rules, max_size=5),
+    chunk=st.integers(1, 7),
+)
+def test_usage_is_priced_as_when_it_was_rated(
+    usage: list[Series], members: list[Rule], chunk: int
+) -> None:
+    book = RuleBook(1, tuple(rule for rule in members if alone(rule, members)))
+    price_list = PriceList(MODULES, book)
+    expected = {
+        (begin, one.scope, one.metric, str(one.metadata)): price
+        for one in usage
+        for (begin, _), price in zip(one.points, price_list.prices(one), strict=True)
+    }
+    rows = sorted(
+        (
+            FrameRow(begin, one.scope, one.metric, "", quantity, ZERO, one.groupby, one.metadata)
+            for one in usage
+            for begin, quantity in one.points
+        ),
+        key=lambda row: row.begin,
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(repricing, "CHUNK", chunk)
+        assert prices(rows, book) == expected
+
+
+def alone(rule: Rule, members: Sequence[Rule]) -> bool:
+    """Tell whether a rule is the first of its identity: rules of one may not overlap."""
+    same = [
+        one
+        for one in members
+        if (type(one), one.parent, one.terms.group, one.terms.scope)
+        == (type(rule), rule.parent, rule.terms.group, rule.terms.scope)
+    ]
+    return same[0] is rule
+
+
+@pytest.fixture(scope="module")
+def storage(tmp_path_factory: pytest.TempPathFactory) -> Storage:
+    """A storage with rules, and some hours rated by them."""
+    folder: pathlib.Path = tmp_path_factory.mktemp("what-if")
+    url = f"sqlite:///{folder}/ratekit.sqlite"
+    migrate.upgrade(url)
+    opened = open_storage(url, scope_key="project_id", fetcher="static", collector="gnocchi")
+    first = Terms(Decimal("0.1"), CostType.FLAT)
+    plan = hashmap_admin.plan(
+        opened.rules, [MappingRule(Parent("instance"), None, first)], CALENDAR, given.START
+    )
+    version = hashmap_admin.carry_out(opened.rules, plan, given.START, "ann")
+    price_list = PriceList(MODULES, opened.rules.read())
+    usage = [
+        Series(
+            scope,
+            "instance",
+            "instance",
+            {"project_id": scope},
+            {"flavor": flavor},
+            [(given.hour(hour), Decimal(f"0.{number}{hour}7")) for hour in range(HOURS)],
+        )
+        for number, (scope, flavor) in enumerate([("a", "m1"), ("a", "m2"), ("b", "m1")], 1)
+    ]
+    rated = [RatedSeries(one, price_list.prices(one)) for one in usage]
+    states = given.listed(opened, "a", "b")
+    opened.ledger.commit(given.batch(states, *rated, periods=given.window(HOURS), rules=version))
+    return opened
+
+
+@given_that(desired=st.lists(rules, max_size=4), since=st.integers(0, HOURS))
+@settings(max_examples=40)
+def test_what_a_change_would_have_cost_is_what_repricing_after_it_gives(
+    storage: Storage, desired: list[Rule], since: int
+) -> None:
+    begin = given.hour(since)
+    now = given.hour(HOURS + 0.5)
+    known = storage.rules.read()
+    try:
+        supposed = what_if.supposed(known, desired, begin)
+    except errors.OperatorError:
+        return
+    found = what_if.differences(storage.reports, PriceList(MODULES, supposed), begin)
+    plan = hashmap_admin.plan(storage.rules, desired, CALENDAR, now, begin, retroactive=True)
+    version = hashmap_admin.carry_out(storage.rules, plan, now, "ann")
+    assert set(storage.rules.read().rules) == set(supposed.rules)
+    sums: dict[tuple[str, str], Decimal] = {}
+    stored: dict[tuple[str, str], Decimal] = {}
+    rows = list(storage.reports.frames(Selection(begin)))
+    price_list = PriceList(MODULES, storage.rules.read())
+    for row, price in repricing.repriced(rows, price_list):
+        key = (row.scope, row.metric)
+        sums[key] = EXACT.add(sums.get(key, ZERO), price)
+        stored[key] = EXACT.add(stored.get(key, ZERO), row.price)
+    assert {(one.scope, one.metric): one.new for one in found} == sums
+    assert {(one.scope, one.metric): one.stored for one in found} == stored
+    assert sum(one.frames for one in found) == len(rows)
+    assert version == known.version + 1
