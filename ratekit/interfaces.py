@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 from ratekit.domain.coverage import CoverageFacts
 from ratekit.domain.excluded import Excluded
+from ratekit.domain.explanation import ModuleExplanation
 from ratekit.domain.findings import Finding
 from ratekit.domain.metric import Metric
 from ratekit.domain.period import Window
@@ -154,6 +155,17 @@ class RatingModule(abc.ABC):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+    def explain(self, book: RuleBook, series: Series, before: Decimal) -> ModuleExplanation | None:
+        """Return how a price comes about that is what :meth:`compile`'s pricer returns.
+
+        For people who look at a few: it may take as long as compiling.
+
+        :param series: with one point
+        :param before: what the modules before charged for it
+        :returns: None: it cannot tell
+        """
+        return None
+
 class Observation:
     """What the ledger knows after the fetcher spoke.
 

@@ -180,13 +180,8 @@ class MetricSample(base.Listing):
 
 def ratio_text(value: Fraction) -> str:
     """Write a number exactly: as a decimal where it ends, else as a fraction."""
-    rest = value.denominator
-    for prime in (2, 5):
-        while rest % prime == 0:
-            rest //= prime
-    if rest != 1:
-        return str(value)
-    return formatting.decimal_text(exact.EXACT.divide(value.numerator, value.denominator))
+    ended = exact.ended(value)
+    return str(value) if ended is None else formatting.decimal_text(ended)
 
 
 def _with_file(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:

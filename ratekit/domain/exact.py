@@ -5,6 +5,7 @@ from __future__ import annotations
 import decimal
 import re
 from decimal import Decimal
+from fractions import Fraction
 
 #: Context in which every operation is exact. A result that would need rounding raises
 #: decimal.Inexact instead of losing money; 2,000 digits hold the product of 40 costs of
@@ -41,6 +42,15 @@ _PRICE_UNIT = Decimal(1).scaleb(-PRICE_PLACES)
 def round_price(price: Decimal) -> Decimal:
     """Round half-even to 28 places (design, third rounding point)."""
     return price.quantize(_PRICE_UNIT, context=_ROUNDING)
+
+
+def ended(ratio: Fraction) -> Decimal | None:
+    """Return a fraction as the decimal it is; None: its digits have no end."""
+    rest = ratio.denominator
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    return EXACT.divide(ratio.numerator, ratio.denominator) if rest == 1 else None
 
 
 def round_ratio(numerator: int, denominator: int, places: int) -> Decimal:

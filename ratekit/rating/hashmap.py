@@ -8,10 +8,12 @@ from decimal import Decimal
 from typing import Any, Self
 
 from ratekit.domain import exact
+from ratekit.domain.explanation import ModuleExplanation
 from ratekit.domain.rules import Rule, RuleBook
 from ratekit.domain.series import Series
 from ratekit.interfaces import Pricer, RatingModule
-from ratekit.rating import calendar_fields, formula, tables
+from ratekit.rating import breakdown, calendar_fields, tables
+from ratekit.rating.formula import Formula, build
 from ratekit.rating.tables import Layer
 
 
@@ -31,6 +33,15 @@ class Hashmap(RatingModule):
         """
         return _Pricer(book)
 
+    def explain(self, book: RuleBook, series: Series, before: Decimal) -> ModuleExplanation:
+        """Return the rules that match, and how they make the price."""
+        [(begin, quantity)] = series.points
+        formula = _Pricer(book).formula(series, begin)
+        if formula is None:
+            return ModuleExplanation("hashmap", before, (), exact.round_price(before))
+        groups = breakdown.groups(formula, quantity)
+        return ModuleExplanation("hashmap", before, groups, formula.price(quantity, before))
+
 
 class _Pricer:
     def __init__(self, book: RuleBook) -> None:
@@ -44,11 +55,7 @@ class _Pricer:
 
         :raises ValueError: there are not as many prices as points
         """
-        layers = [
-            layer
-            for key in ((series.metric, None), (series.metric, series.scope))
-            if (layer := self._layers.get(key)) is not None
-        ]
+        layers = self._of(series)
         if not layers:
             return [exact.round_price(price) for price in prices]
         priced = []
@@ -59,10 +66,20 @@ class _Pricer:
             priced.append(current.price(quantity, before))
         return priced
 
+    def formula(self, series: Series, instant: datetime.datetime) -> Formula | None:
+        """Return what prices ``series`` at an instant; None: there are no rules for it."""
+        layers = self._of(series)
+        return _formula(layers, series, instant) if layers else None
 
-def _formula(
-    layers: Sequence[Layer], series: Series, instant: datetime.datetime
-) -> formula.Formula:
+    def _of(self, series: Series) -> Sequence[Layer]:
+        return [
+            layer
+            for key in ((series.metric, None), (series.metric, series.scope))
+            if (layer := self._layers.get(key)) is not None
+        ]
+
+
+def _formula(layers: Sequence[Layer], series: Series, instant: datetime.datetime) -> Formula:
     """Return the formula for ``series`` around ``instant``, for as long as it holds."""
     table = layers[0].at(instant)
     for layer in layers[1:]:
@@ -74,4 +91,4 @@ def _formula(
         since, until = max(since, midnight), min(until, next_midnight)
         # In CloudKitty, too, a label cannot stand in for the calendar.
         labels = {**labels, **calendar_fields.fields(instant)}
-    return formula.build(table, labels, since, until)
+    return build(table, labels, since, until)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Self
 
+from ratekit.domain.explanation import ModuleExplanation
 from ratekit.domain.rules import RuleBook
 from ratekit.domain.series import Series
 from ratekit.interfaces import Pricer, RatingModule
@@ -22,6 +23,10 @@ class Noop(RatingModule):
     def compile(self, book: RuleBook) -> Pricer:
         """Return what hands back the prices it is given."""
         return _unchanged
+
+    def explain(self, book: RuleBook, series: Series, before: Decimal) -> ModuleExplanation:
+        """Say that nothing is added."""
+        return ModuleExplanation("noop", before, (), before)
 
 
 def _unchanged(series: Series, prices: Sequence[Decimal]) -> Sequence[Decimal]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import bisect
 import dataclasses
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from ratekit.domain import rules
-from ratekit.domain.rules import Terms
 from ratekit.rating import calendar_fields
 
 #: Name of a group; rules without a group form the group None.
@@ -27,16 +26,20 @@ class Ladder:
     """Thresholds of one parent and group.
 
     :ivar levels: ascending
-    :ivar terms: one for each level
+    :ivar thresholds: one for each level
     """
 
     levels: tuple[Decimal, ...]
-    terms: tuple[Terms, ...]
+    thresholds: tuple[rules.Threshold, ...]
 
-    def best(self, number: Decimal) -> tuple[Decimal, Terms] | None:
-        """Return the highest level that is not above ``number``, with its terms."""
-        index = bisect.bisect_right(self.levels, number) - 1
-        return (self.levels[index], self.terms[index]) if index >= 0 else None
+    def best(self, number: Decimal) -> rules.Threshold | None:
+        """Return the threshold of the highest level that is not above ``number``."""
+        index = bisect.bisect_right(self.levels, number)
+        return self.thresholds[index - 1] if index else None
+
+    def reached(self, number: Decimal) -> Sequence[rules.Threshold]:
+        """Return all whose level is not above ``number``, by level."""
+        return self.thresholds[: bisect.bisect_right(self.levels, number)]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Node:
     :ivar ladders: thresholds
     """
 
-    mappings: Mapping[str | None, Mapping[Group, Terms]]
+    mappings: Mapping[str | None, Mapping[Group, rules.Mapping]]
     ladders: Mapping[Group, Ladder]
 
 
@@ -132,11 +135,11 @@ def _name(field: tuple[str, object]) -> str:
 
 
 def _node(members: Iterable[rules.Rule]) -> Node:
-    mappings: dict[str | None, dict[Group, Terms]] = {}
+    mappings: dict[str | None, dict[Group, rules.Mapping]] = {}
     thresholds: dict[Group, list[rules.Threshold]] = {}
     for rule in members:
         if isinstance(rule, rules.Mapping):
-            mappings.setdefault(rule.value, {})[rule.terms.group] = rule.terms
+            mappings.setdefault(rule.value, {})[rule.terms.group] = rule
         else:
             thresholds.setdefault(rule.terms.group, []).append(rule)
     return Node(mappings, {group: _ladder(steps) for group, steps in thresholds.items()})
@@ -146,5 +149,5 @@ def _ladder(thresholds: list[rules.Threshold]) -> Ladder:
     thresholds.sort(key=lambda threshold: threshold.level)
     return Ladder(
         levels=tuple(threshold.level for threshold in thresholds),
-        terms=tuple(threshold.terms for threshold in thresholds),
+        thresholds=tuple(thresholds),
     )

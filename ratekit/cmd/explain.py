@@ -1,0 +1,140 @@
+"""ratekit explain: why a frame costs what it costs."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ratekit import errors, explaining, scope_admin
+from ratekit.cmd import arguments, base, breakdown, formatting, reduction, selecting
+from ratekit.domain import exact
+from ratekit.domain.metric import Metric
+from ratekit.domain.reports import FrameRow
+from ratekit.interfaces import Collector
+
+
+class Explain(base.Showing):
+    """Show why a rated usage costs what it costs: its quantity, its rules, its price.
+
+    Scope, metric and period are those that frame list shows. How the quantity came about is
+    asked of the metering back end, as far as that still has it. Where today's rules would
+    charge another price for the same quantity, it is shown as well.
+    """
+
+    arguments = " --scope SCOPE --metric NAME --period BEGIN"
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Return the command's options."""
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            "--scope", required=True, metavar="SCOPE", help="who was charged, by id or name"
+        )
+        parser.add_argument(
+            "--metric", required=True, metavar="NAME", help="the metric's public name"
+        )
+        parser.add_argument(
+            "--period",
+            required=True,
+            metavar="BEGIN",
+            help="begin of the period, ISO 8601, in UTC unless it says another zone",
+        )
+        parser.add_argument(
+            "--resource",
+            metavar="ID",
+            help="only the usage that has this as a label, where there are several",
+        )
+        parser.add_argument(
+            "--label",
+            action="append",
+            default=[],
+            metavar="NAME=VALUE",
+            help="only the usage with this label, where there are several; may be repeated; "
+            "without a value: where it is empty or absent",
+        )
+        parser.add_argument(
+            "--offline",
+            action="store_true",
+            help="do not ask the metering back end how the quantity came about",
+        )
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
+        """Return the frame and what led to it."""
+        from ratekit import composition
+
+        begin = arguments.instant("--period", parsed_args.period)
+        labels = arguments.labels(parsed_args.label)
+        conf = self.app.load_conf()
+        storage = self.app.open_storage(conf)
+        selecting.require_known(storage.reports, conf.collect, [parsed_args.metric])
+        try:
+            scope = scope_admin.find(storage.reports.scopes(), parsed_args.scope)
+        except errors.OperatorError as error:
+            raise errors.OperatorError(f"--scope: {error}") from None
+        wanted = explaining.Wanted(
+            scope.id, parsed_args.metric, begin, labels, parsed_args.resource
+        )
+        row = explaining.find(storage.reports, wanted)
+        rules = explaining.PastRules(storage.rules, composition.build_modules(conf))
+        origin = rules.origin(row)
+        fields = {
+            "Scope": row.scope,
+            "Name": formatting.optional(scope.name),
+            "Metric": row.metric,
+            "Period": formatting.instant_text(row.begin),
+            "Labels": breakdown.labels({**row.metadata, **row.groupby}),
+            "Quantity": formatting.amount(row.quantity),
+            "Unit": row.unit,
+            "Reduction": _reduction(conf, row, parsed_args.offline),
+            "Breakdown": breakdown.cell(origin.explanation),
+            "Price": formatting.amount(row.price),
+            "Rules": _rules(origin),
+            "Today": _today(row, origin),
+        }
+        return tuple(fields), tuple(fields.values())
+
+
+def _reduction(conf: Any, row: FrameRow, offline: bool) -> formatting.Cell:
+    from ratekit import composition, metrics_file
+
+    if offline:
+        return formatting.optional(None)
+
+    def source() -> tuple[Sequence[Metric], Collector]:
+        collector = composition.build_collector(conf)
+        return metrics_file.load(conf.collect.metrics_conf, collector), collector
+
+    return reduction.cell(row, source, composition.build_calendar(conf))
+
+
+def _rules(origin: explaining.Origin) -> formatting.Cell:
+    """Tell by which version of the rules the stored price came about."""
+    version, change = origin.explanation.version, origin.change
+    text = f"version {version}, the newest"
+    changed = None
+    if not origin.given:
+        text = (
+            "no version that is known gives this price: other rating modules did, or older rules; "
+            "shown is what the newest version gives"
+        )
+    elif change is not None:
+        made_at = formatting.instant_text(change.made_at)
+        comment = f": {change.comment}" if change.comment else ""
+        text = f"version {version}, before {change.made_by} changed them at {made_at}{comment}"
+        changed = {"by": change.made_by, "at": made_at, "comment": change.comment}
+    machine = {"version": version if origin.given else None, "changed": changed}
+    return formatting.Cell(version, formatting.printable(text), machine)
+
+
+def _today(row: FrameRow, origin: explaining.Origin) -> formatting.Cell:
+    """Tell what the newest rules charge for the stored quantity."""
+    newest = origin.newest
+    price = formatting.decimal_text(newest.price)
+    more = exact.EXACT.subtract(newest.price, row.price)
+    difference = formatting.decimal_text(more)
+    text = "the same price"
+    if more:
+        text = f"{price}, a difference of {difference}; ratekit reprocess would charge it"
+    machine = {"version": newest.version, "price": price, "difference": difference}
+    return formatting.Cell(newest.price, text, machine)

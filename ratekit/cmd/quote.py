@@ -1,0 +1,109 @@
+"""ratekit quote: what a usage would cost."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ratekit import errors, quoting
+from ratekit.cmd import arguments, base, breakdown, formatting
+from ratekit.domain.rules import RuleBook
+from ratekit.interfaces import Storage
+
+
+class Quote(base.Showing):
+    """Show what a usage would cost, by the rules that are in force at a time.
+
+    The quantity is that of one period; the prices of an hour, a day and 30 days are those of
+    the same usage in period after period.
+    """
+
+    arguments = " --service NAME"
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Return the command's options."""
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            "--service", required=True, metavar="NAME", help="a metric's public name"
+        )
+        parser.add_argument(
+            "--qty",
+            default="1",
+            metavar="NUMBER",
+            help="quantity of one period, in the metric's unit; by default 1",
+        )
+        parser.add_argument(
+            "--label",
+            action="append",
+            default=[],
+            metavar="NAME=VALUE",
+            help="a label of the usage, such as flavor_name=m1.small; may be repeated",
+        )
+        parser.add_argument(
+            "--scope",
+            metavar="SCOPE",
+            help="who uses it, by id or name; by default nobody who has rules of their own",
+        )
+        parser.add_argument(
+            "--at",
+            metavar="TIME",
+            help="a time in the period, ISO 8601, in UTC unless it says another zone; by default "
+            "now",
+        )
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
+        """Return the prices."""
+        from ratekit import composition, metrics_file
+        from ratekit.pricing import PriceList
+        from ratekit.rating import calendar_fields
+
+        quantity = arguments.quantity("--qty", parsed_args.qty)
+        labels = arguments.labels(parsed_args.label)
+        at = self.app.clock()
+        if parsed_args.at is not None:
+            at = arguments.instant("--at", parsed_args.at)
+        conf = self.app.load_conf()
+        period = quoting.period_of(composition.build_calendar(conf), at)
+        storage = self.app.open_storage(conf)
+        book = storage.rules.read()
+        section = conf.collect
+        known = metrics_file.labels(section.metrics_conf, section.scope_key)
+        quoting.require_service(parsed_args.service, book, known)
+        scope = _scope(parsed_args.scope, book, storage)
+        own = {section.scope_key: scope} if scope != quoting.NOBODY else {}
+        price_list = PriceList(composition.build_modules(conf), book)
+        quoted = quoting.quote(
+            price_list, period, parsed_args.service, quantity, {**own, **labels}, scope
+        )
+        for hint in quoting.hints(quoted, labels, book, known, calendar_fields.NAMES):
+            self.app.note(formatting.printable(hint))
+        fields = _fields(quoted)
+        return tuple(fields), tuple(fields.values())
+
+
+def _scope(word: str | None, book: RuleBook, storage: Storage) -> str:
+    if word is None:
+        return quoting.NOBODY
+    try:
+        return quoting.scope_id(word, book, storage.reports.scopes())
+    except errors.OperatorError as error:
+        raise errors.OperatorError(f"--scope: {error}") from None
+
+
+def _fields(quoted: quoting.Quote) -> Mapping[str, Any]:
+    series, period = quoted.series, quoted.period
+    return {
+        "Service": formatting.printable(series.metric),
+        "Quantity": formatting.amount(series.points[0][1]),
+        "Labels": breakdown.labels(series.groupby),
+        "Scope": formatting.optional(series.scope or None),
+        "Period begin": formatting.instant_text(period.begin),
+        "Period end": formatting.instant_text(period.end),
+        "Breakdown": breakdown.cell(quoted.explanation),
+        "Price of the period": formatting.amount(quoted.explanation.price),
+        "Price of an hour": formatting.amount(quoted.over(quoting.HOUR)),
+        "Price of a day": formatting.amount(quoted.over(quoting.DAY)),
+        "Price of 30 days": formatting.amount(quoted.over(quoting.MONTH)),
+    }

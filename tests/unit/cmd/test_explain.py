@@ -1,0 +1,136 @@
+"""ratekit explain."""
+
+from __future__ import annotations
+
+import dataclasses
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from ratekit.domain.rule_history import ChangeNote
+from ratekit.domain.rules import CostType, Mapping, Parent, Terms
+from ratekit.interfaces import Storage
+from tests.contract import given
+from tests.unit.cmd.conftest import Shell
+
+FLAVOR = Parent("instance", "flavor_name")
+FRAME = ("explain", "--scope", "a1", "--metric", "instance", "--period", "2026-03-01T00:00:00Z")
+
+
+@pytest.fixture(autouse=True)
+def charged(storage: Storage) -> None:
+    """Two servers that cost 0.1 an hour, by a rule."""
+    rule = Mapping(FLAVOR, "m1", Terms(Decimal("0.1"), CostType.FLAT, "uptime"))
+    storage.rules.change(0, [], [rule], given.note())
+    states = given.listed(storage, "a1")
+    usages = [
+        given.rated("a1", [("3", "0.3")], labels={"id": id_}, metadata={"flavor_name": "m1"})
+        for id_ in ("r1", "r2")
+    ]
+    storage.ledger.commit(given.batch(states, *usages, rules=1))
+
+
+def dearer(storage: Storage, cost: str) -> None:
+    """Another price for all that has been rated, as an operator may decree it."""
+    book = storage.rules.read()
+    [old] = [rule for rule in book.rules if rule.terms.end is None]
+    terms = dataclasses.replace(old.terms, cost=Decimal(cost), start=given.START)
+    new = dataclasses.replace(old, terms=terms, id=None)
+    note = ChangeNote(given.hour(5), "bob@host", "typo", retroactive=True)
+    storage.rules.change(book.version, [(old, given.START)], [new], note)
+
+
+def explained(ratekit: Shell, *options: str) -> Any:
+    answer = ratekit(*FRAME, "--resource", "r1", *options, "-f", "json")
+    assert (answer.code, answer.err) == (0, "")
+    return answer.json()
+
+
+def test_it_shows_the_frame_its_rules_and_that_nothing_has_changed(ratekit: Shell) -> None:
+    fields = explained(ratekit, "--offline")
+    [module] = fields.pop("Breakdown")
+    assert fields == {
+        "Scope": "a1",
+        "Name": "name of a1",
+        "Metric": "instance",
+        "Period": "2026-03-01T00:00:00Z",
+        "Labels": {"flavor_name": "m1", "project_id": "a1", "id": "r1"},
+        "Quantity": "3",
+        "Unit": "instance",
+        "Reduction": None,
+        "Price": "0.3",
+        "Rules": {"version": 1, "changed": None},
+        "Today": {"version": 1, "price": "0.3", "difference": "0"},
+    }
+    [group] = module["groups"]
+    assert (group["arithmetic"], group["price"]) == ("flat 0.1 * quantity 3 = 0.3", "0.3")
+
+
+def test_after_a_change_of_the_past_it_shows_both_prices_and_who_made_it(
+    ratekit: Shell, storage: Storage
+) -> None:
+    dearer(storage, "0.15")
+    fields = explained(ratekit, "--offline")
+    assert fields["Rules"] == {
+        "version": 1,
+        "changed": {"by": "bob@host", "at": "2026-03-01T05:00:00Z", "comment": "typo"},
+    }
+    assert fields["Today"] == {"version": 2, "price": "0.45", "difference": "0.15"}
+    assert fields["Breakdown"][0]["price"] == fields["Price"] == "0.3"
+    text = ratekit(*FRAME, "--resource", "r1", "--offline").out
+    assert "version 1, before bob@host changed them at 2026-03-01T05:00:00Z: typo" in text
+    assert "0.45, a difference of 0.15; ratekit reprocess would charge it" in text
+
+
+def test_a_price_that_no_rules_give_is_told_plainly(ratekit: Shell) -> None:
+    ratekit.config.write_text(ratekit.config.read_text() + "[rating]\nmodules = noop\n")
+    fields = explained(ratekit, "--offline")
+    assert fields["Rules"] == {"version": None, "changed": None}
+    assert fields["Today"] == {"version": 1, "price": "0", "difference": "-0.3"}
+    answer = ratekit(*FRAME, "--resource", "r1", "--offline")
+    assert "no version that is known gives this price" in answer.out
+
+
+def test_without_a_back_end_the_rest_is_told(ratekit: Shell) -> None:
+    fields = explained(ratekit)
+    assert "auth_type" in fields["Reduction"]["untold"]
+    assert fields["Price"] == "0.3"
+
+
+def test_what_frame_list_shows_can_be_given_back(ratekit: Shell) -> None:
+    berlin = ("--timezone", "Europe/Berlin", "--begin", "2026-03-01T01:00")
+    row = ratekit("frame", "list", *berlin, "-f", "json").json()[0]
+    assert row["Begin"] == "2026-03-01T01:00:00+01:00"
+    answer = ratekit(
+        "explain", "--scope", row["Scope"], "--metric", row["Metric"], "--period", row["Begin"],
+        *(f"--label={name}={value}" for name, value in row["Labels"].items()), "--offline",
+    )  # fmt: skip
+    assert answer.code == 0
+
+
+def test_of_several_frames_it_asks_for_one(ratekit: Shell) -> None:
+    answer = ratekit(*FRAME, "--offline")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.splitlines()[1:] == ["ratekit:   id=r1", "ratekit:   id=r2"]
+    assert "2 frames of instance of scope a1" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"--scope": "a11"}, "--scope: no scope 'a11'"),
+        ({"--metric": "instanc"}, "--metric: no metric is called 'instanc' (did you mean"),
+        ({"--period": "noon"}, "--period: expected a date or time"),
+        ({"--period": "2026-03-01T01:00"}, "there is no frame of instance of scope a1"),
+        ({"--label": "flavor_name"}, "--label: expected NAME=VALUE"),
+        ({"--label": "flavor=m1"}, "none has a label 'flavor'"),
+    ],
+)
+def test_every_mistake_is_a_line_and_2(
+    changed: dict[str, str], expected: str, ratekit: Shell
+) -> None:
+    options = {**dict(zip(FRAME[1::2], FRAME[2::2], strict=True)), **changed}
+    answer = ratekit("explain", *(word for pair in options.items() for word in pair))
+    assert (answer.code, answer.out, answer.err.count("\n")) == (2, "", 1)
+    assert expected in answer.err
