@@ -1,18 +1,23 @@
 #!/usr/bin/env bash
 # Installs ratekit with all that its tests need into the clone's own virtual environment and
 # runs the whole suite: style, types, the fresh-sample check, unit, contract, migration, fault
-# and functional tests, the last on a real Keystone and Gnocchi that it starts itself.
+# and functional tests, the last on a real Keystone and Gnocchi that it starts itself. Where CI
+# is set, and in the long profile, prices are compared with CloudKitty's, too.
 #
 #   tools/test.sh [pytest's arguments]     e.g. tools/test.sh tests/unit -k period
-#   tools/test.sh --full [...]             the long profile: more crashes, more faults
+#   tools/test.sh --full [...]             the long profile: more crashes, faults, rules
 set -euo pipefail
 . "$(dirname "$0")/venv.sh"
-ratekit_venv test,lint,stack,postgresql,mysql
-
 if [ "${1:-}" = --full ]; then
     export RATEKIT_TEST_FULL=1
     shift
 fi
+extras=test,lint,stack,postgresql,mysql
+if [ -n "${CI:-}${RATEKIT_TEST_FULL:-}" ]; then
+    extras+=,differential
+fi
+ratekit_venv "$extras"
+
 if [ $# -gt 0 ]; then
     exec python -m pytest "$@"
 fi

@@ -1,0 +1,1 @@
+"""The hashmap's arithmetic held to CloudKitty's own class."""
