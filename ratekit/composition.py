@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import functools
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol, TypeVar
 
 from ratekit import errors, interfaces, metrics_file, plugins
+from ratekit.anew import Anew
 from ratekit.cycle import Clock, Surroundings
 from ratekit.domain.backoff import Backoff
 from ratekit.domain.due import Calendar
@@ -15,6 +17,7 @@ from ratekit.domain.scope import Scope
 from ratekit.domain.share import Share
 from ratekit.orchestrator import Orchestrator
 from ratekit.rater import Rater, Settings
+from ratekit.reprocessing import Reprocessor
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -37,16 +40,30 @@ class SideBySide(Protocol):
         """
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Parts:
+    """What a processor is made of.
+
+    :ivar orchestrator: rates what is due
+    :ivar tasks: carries out what operators have queued, with the same settings
+    """
+
+    orchestrator: Orchestrator
+    tasks: Reprocessor
+
+
 def build(
     conf: Any,
     storage: interfaces.Storage,
     around: Surroundings,
     side_by_side: SideBySide,
     share: Share | None = None,
-) -> Orchestrator:
-    """Return an orchestrator made of the parts that ``conf`` names; opens no connection.
+    collects: bool = True,
+) -> Parts:
+    """Return what ``conf`` names, put together; opens no connection.
 
-    :param share: which scopes it rates; all by default
+    :param share: which scopes are rated; all by default
+    :param collects: take on tasks that collect
     :raises ratekit.errors.OperatorError: something in the configuration cannot be used
     """
     calendar = build_calendar(conf)
@@ -58,27 +75,41 @@ def build(
         seconds = conf.orchestrator.batch_timeout
         return side_by_side(_listed, [fetcher], limit=1, seconds=seconds, what="the fetcher")[0]
 
-    rater = Rater(
-        collector=build_collector(conf),
+    rater = build_rater(conf, storage, side_by_side)
+    mine = share or Share()
+    anew = Anew(rater, storage.reports)
+    return Parts(
+        Orchestrator(listed, storage.ledger, rater, calendar, start, mine, around),
+        Reprocessor(storage.task_ledger, rater, anew, calendar.step, mine, around, collects),
+    )
+
+
+def build_rater(
+    conf: Any, storage: interfaces.Storage, side_by_side: SideBySide, offline: bool = False
+) -> Rater:
+    """Return what collects and prices.
+
+    :param offline: it is to price stored usage only, which needs no credentials
+    :raises ratekit.errors.OperatorError: something in the configuration cannot be used
+    """
+    return Rater(
+        collector=build_collector(conf, offline),
         modules=build_modules(conf),
         ledger=storage.ledger,
         rules=storage.rules,
-        settings=read_settings(conf, side_by_side),
+        settings=read_settings(conf, side_by_side, offline),
     )
-    return Orchestrator(
-        listed,
-        storage.ledger, rater, calendar, start, share or Share(), around,
-    )  # fmt: skip
 
 
-def read_settings(conf: Any, side_by_side: SideBySide) -> Settings:
+def read_settings(conf: Any, side_by_side: SideBySide, offline: bool = False) -> Settings:
     """Return what may change while a daemon runs; reads metrics.yml.
 
+    :param offline: nothing is to be collected, which needs no credentials
     :raises ratekit.errors.OperatorError: it cannot be used
     """
     section = conf.orchestrator
     return Settings(
-        metrics=metrics_file.load(conf.collect.metrics_conf, build_collector(conf)),
+        metrics=metrics_file.load(conf.collect.metrics_conf, build_collector(conf, offline)),
         side_by_side=functools.partial(
             side_by_side,
             limit=section.max_threads,

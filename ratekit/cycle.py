@@ -11,6 +11,7 @@ from ratekit import errors, interfaces
 from ratekit.domain.batch import Batch, Work, next_batch
 from ratekit.domain.scope import State
 from ratekit.rater import Rater
+from ratekit.trying import tried
 
 LOG = logging.getLogger(__name__)
 
@@ -145,16 +146,12 @@ class Cycle:
             self._explain(batch, failure)
 
     def _attempt(self, batch: Batch) -> Exception | None:
-        """Rate a batch; return what went wrong.
-
-        Returned, since oslo.log would add an error that is being handled to each line once more.
-        """
-        try:
-            committed = self._rater.rate(batch)
-        except errors.Outdated:
-            raise
-        except Exception as error:  # noqa: BLE001 - the loop's edge: one bad batch ends no cycle
-            return error
+        """Rate a batch; return what went wrong."""
+        committed = tried(lambda: self._rater.rate(batch))
+        if isinstance(committed, errors.Outdated):
+            raise committed
+        if isinstance(committed, Exception):
+            return committed
         self._in_vain = self._alone = 0
         _warn_of_silence(batch, committed)
         lost = {scope.id for scope in committed.lost}

@@ -46,6 +46,17 @@ class Denied(OperatorError):
     """A back end refuses ratekit itself, whatever it is asked: no scope or metric is at fault."""
 
 
+class Expired(OperatorError):
+    """A back end has forgotten a part of what was used at the time it is asked for.
+
+    :ivar gone: what it has forgotten, one clause
+    """
+
+    def __init__(self, gone: str, remedy: str) -> None:
+        self.gone = gone
+        super().__init__(f"{gone}; {remedy}")
+
+
 class Outdated(OperatorError):
     """The database was migrated under this process, which may write no more and must end."""
 

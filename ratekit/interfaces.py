@@ -21,11 +21,12 @@ from ratekit.domain.findings import Finding
 from ratekit.domain.metric import Metric
 from ratekit.domain.period import Window
 from ratekit.domain.reports import FrameRow, Rewind, Selection, StateRow, SummaryRow
-from ratekit.domain.rules import Rule, RuleBook
 from ratekit.domain.rule_history import ChangeNote, ChangeRecord
+from ratekit.domain.rules import Rule, RuleBook
 from ratekit.domain.scope import Scope, State
 from ratekit.domain.series import RatedSeries, Series
 from ratekit.domain.steps import Step
+from ratekit.domain.task import Account, Order, PeriodRecord, Rated, Repriced, Task, TaskNote
 
 
 class Fetcher(abc.ABC):
@@ -83,6 +84,7 @@ class Collector(abc.ABC):
         end that cannot answer must raise.
 
         :raises ratekit.errors.TryLater: the back end did not answer, or not all of it
+        :raises ratekit.errors.Expired: it has forgotten a part of the answer
         :raises ratekit.errors.OperatorError: it cannot answer this, ever
         """
 
@@ -153,8 +155,6 @@ class RatingModule(abc.ABC):
     def compile(self, book: RuleBook) -> Pricer:
         """Return what prices by ``book``; called when the book's version changed."""
 
-
-@dataclasses.dataclass(frozen=True, slots=True)
     def explain(self, book: RuleBook, series: Series, before: Decimal) -> ModuleExplanation | None:
         """Return how a price comes about that is what :meth:`compile`'s pricer returns.
 
@@ -166,6 +166,8 @@ class RatingModule(abc.ABC):
         """
         return None
 
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Observation:
     """What the ledger knows after the fetcher spoke.
 
@@ -276,11 +278,22 @@ class RuleStore(abc.ABC):
     ) -> int:
         """End the rules of ``close`` at the given times and add new ones, in one transaction.
 
+        That it was done is recorded in the same transaction.
+
         :param version: the book's version that the change was made for
+        :param note: who makes it and when
         :param unrated: the change holds for a ledger in which nothing has been rated yet
         :returns: the book's new version
         :raises ratekit.errors.OperatorError: the book has changed since ``version``, or
             something has been rated against ``unrated``; nothing was written
+        """
+
+    @abc.abstractmethod
+    def records(self, limit: int | None = None) -> Sequence[ChangeRecord]:
+        """Return the changes that were made, newest first; the oldest may not be known.
+
+        :param limit: not more than so many
+        :raises ratekit.errors.TryLater: the database did not answer
         """
 
     @abc.abstractmethod
@@ -290,24 +303,13 @@ class RuleStore(abc.ABC):
 
 class Reports(abc.ABC):
     """Answers operators' questions; reads only."""
-        That it was done is recorded in the same transaction.
 
-
-        :param note: who makes it and when
     @abc.abstractmethod
     def scopes(self) -> Sequence[StateRow]:
         """Return all scopes, by name and id."""
 
     @abc.abstractmethod
     def summary(
-    @abc.abstractmethod
-    def records(self, limit: int | None = None) -> Sequence[ChangeRecord]:
-        """Return the changes that were made, newest first; the oldest may not be known.
-
-        :param limit: not more than so many
-        :raises ratekit.errors.TryLater: the database did not answer
-        """
-
         self, selection: Selection, groupby: Sequence[str], zone: datetime.tzinfo
     ) -> Sequence[SummaryRow]:
         """Return exact sums, one row a group, in the order of the groups.
@@ -388,6 +390,95 @@ class ScopeAdmin(abc.ABC):
         """
 
 
+class Tasks(abc.ABC):
+    """Keeps what is to be priced anew, on an operator's word."""
+
+    @abc.abstractmethod
+    def rated(self) -> Mapping[str, Rated]:
+        """Return how far each scope has been rated, by id; those that never were are absent.
+
+        :raises ratekit.errors.TryLater: the database did not answer
+        """
+
+    @abc.abstractmethod
+    def add(self, orders: Sequence[Order], note: TaskNote) -> Sequence[int]:
+        """Queue one task an order, all or none; return their ids in the same order.
+
+        :param orders: of different scopes
+        :raises ratekit.errors.OperatorError: there is no such scope, it is not rated so far,
+            or an open task of it overlaps; nothing was written
+        :raises ratekit.errors.TryLater: the database did not answer
+        """
+
+    @abc.abstractmethod
+    def tasks(self, ended: bool = False) -> Sequence[tuple[Task, Account]]:
+        """Return open tasks and what they have done, by id.
+
+        :param ended: those that are done or cancelled as well
+        :raises ratekit.errors.TryLater: the database did not answer
+        """
+
+    @abc.abstractmethod
+    def periods(self, task_id: int) -> Sequence[PeriodRecord]:
+        """Return what a task has done to each period so far, in order.
+
+        :raises ratekit.errors.TryLater: the database did not answer
+        """
+
+    @abc.abstractmethod
+    def cancel(self, task_id: int, now: datetime.datetime) -> bool:
+        """End an open task where it is; False: it has ended already.
+
+        What it has swapped stays so. A processor that is at a batch of it does not write it.
+
+        :raises ratekit.errors.OperatorError: there is no such task
+        :raises ratekit.errors.TryLater: the database did not answer
+        """
+
+
+class TaskLedger(abc.ABC):
+    """Carries tasks out: what processors see of them.
+
+    Any number of processors may try the same task: the database decides, batch by batch.
+    """
+
+    @abc.abstractmethod
+    def waiting(self, now: datetime.datetime | None) -> Sequence[Task]:
+        """Return open tasks by id, of scopes of any processor.
+
+        :param now: without those that rest at this time; None: all
+        :raises ratekit.errors.TryLater: the database did not answer
+        """
+
+    @abc.abstractmethod
+    def read(self, task_id: int) -> Task | None:
+        """Return a task as it stands now; None: it has ended.
+
+        What is collected after it was read may be swapped in.
+
+        :raises ratekit.errors.TryLater: the database did not answer
+        """
+
+    @abc.abstractmethod
+    def swap(self, task: Task, repriced: Repriced, now: datetime.datetime) -> Account | None:
+        """Put new frames and totals in place of the old ones, in one transaction.
+
+        Who reads sees all of the old or all of the new. The task moves on to the end of
+        the window, with a record for each period; failures are forgotten.
+
+        :param task: as it was read before usage was; it stands at the window's begin
+        :returns: what the whole task did, if this was its end
+        :raises ratekit.errors.Conflict: the task was taken further by another processor, or
+            cancelled, or its scope was reset, or the rules have changed; nothing was written
+        :raises ratekit.errors.TryLater: the database did not answer
+        :raises ratekit.errors.OperatorError: it cannot hold these values
+        """
+
+    @abc.abstractmethod
+    def postpone(self, task: Task, error: str, retry_at: datetime.datetime) -> None:
+        """Note that a task failed with ``error`` and is not to be tried before."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Storage:
     """What a storage driver offers, one part for each kind of user.
@@ -399,4 +490,6 @@ class Storage:
     rules: RuleStore
     reports: Reports
     scopes: ScopeAdmin
+    tasks: Tasks
+    task_ledger: TaskLedger
     processes: int | None = None

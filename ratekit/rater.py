@@ -11,6 +11,7 @@ from ratekit.domain.backoff import Backoff
 from ratekit.domain.batch import FIRST, Batch, BatchSize
 from ratekit.domain.excluded import Excluded
 from ratekit.domain.metric import Metric
+from ratekit.domain.period import Window
 from ratekit.domain.series import RatedSeries, Series
 from ratekit.domain.skipping import kept as skipping_rule
 from ratekit.pricing import PriceList
@@ -34,6 +35,26 @@ class Settings:
     batch_seconds: float
     batch_frames: int
     backoff: Backoff
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Priced:
+    """What scopes used over a window, and what it costs.
+
+    :ivar rated: all that was collected
+    :ivar kept: what is to be stored of it
+    :ivar version: of the rule book that priced it
+    :ivar metrics: public names of all that was asked for, each once
+    :ivar excluded: what the collector left out
+    :ivar seconds: how long collecting took
+    """
+
+    rated: Sequence[RatedSeries]
+    kept: Sequence[RatedSeries]
+    version: int
+    metrics: tuple[str, ...]
+    excluded: Sequence[Excluded]
+    seconds: float
 
 
 class Rater:
@@ -68,6 +89,11 @@ class Rater:
         return self._size.limit
 
     @property
+    def settings(self) -> Settings:
+        """What it works by at this moment."""
+        return self._settings
+
+    @property
     def backoff(self) -> Backoff:
         """How long what failed rests."""
         return self._settings.backoff
@@ -100,47 +126,69 @@ class Rater:
         """
         # Others may be adopted while the collector waits, but not for this batch.
         settings = self._settings
-        price_list = self._price_list()
-        begun = time.monotonic()
-        series = self._collect(batch, settings)
-        points = sum(len(one.points) for one in series)
-        self._size = self._size.after(batch.size, time.monotonic() - begun, points)
-        skipping = _skipping(settings)
-        rated = _kept([RatedSeries(one, price_list.prices(one)) for one in series], skipping)
-        names = tuple(sorted({metric.public_name for metric in settings.metrics}))
-        excluded = self._excluded(batch, settings)
+        priced = self.price(batch.window, [state.scope.id for state in batch.states])
+        points = sum(len(one.prices) for one in priced.rated)
+        self._size = self._size.after(batch.size, priced.seconds, points)
         committed = self._ledger.commit(
             interfaces.RatedBatch(
-                batch.window, batch.states, rated, price_list.book.version, names, excluded
+                batch.window,
+                batch.states,
+                priced.kept,
+                priced.version,
+                priced.metrics,
+                priced.excluded,
             )
         )
         # Silence that metrics.yml asks for is no news.
+        skipping = _skipping(settings)
         silent = [one for one in committed.fallen_silent if one[1] not in skipping]
         return dataclasses.replace(committed, fallen_silent=silent)
 
-    def _collect(self, batch: Batch, settings: Settings) -> list[Series]:
-        scopes = [state.scope.id for state in batch.states]
+    def price(self, window: Window, scopes: Sequence[str]) -> Priced:
+        """Collect and price, and write nothing.
 
-        def one_metric(metric: Metric) -> list[Series]:
-            return list(self._collector.collect(metric, batch.window, scopes))
+        :raises ratekit.errors.RatekitError: as collectors do
+        """
+        settings = self._settings
+        price_list = self.price_list()
+        begun = time.monotonic()
+        series = self._collect(window, scopes, settings)
+        seconds = time.monotonic() - begun
+        rated = [RatedSeries(one, price_list.prices(one)) for one in series]
+        return Priced(
+            rated=rated,
+            kept=_kept(rated, _skipping(settings)),
+            version=price_list.book.version,
+            metrics=tuple(sorted({metric.public_name for metric in settings.metrics})),
+            excluded=self._excluded(window, scopes, settings),
+            seconds=seconds,
+        )
 
-        collected = settings.side_by_side(one_metric, settings.metrics)
-        return [series for of_metric in collected for series in of_metric]
+    def price_list(self) -> PriceList:
+        """Return what prices by the current rules, compiled anew when they changed.
 
-    def _excluded(self, batch: Batch, settings: Settings) -> list[Excluded]:
-        scopes = [state.scope.id for state in batch.states]
-        return [
-            one
-            for metric in settings.metrics
-            for one in self._collector.excluded(metric, batch.window, scopes)
-        ]
-
-    def _price_list(self) -> PriceList:
-        """The current rules, compiled anew when they changed."""
+        :raises ratekit.errors.TryLater: the database did not answer
+        """
         book = self._rules.read(None if self._list is None else self._list.book)
         if self._list is None or book is not self._list.book:
             self._list = PriceList(self._modules, book)
         return self._list
+
+    def _collect(self, window: Window, scopes: Sequence[str], settings: Settings) -> list[Series]:
+        def one_metric(metric: Metric) -> list[Series]:
+            return list(self._collector.collect(metric, window, scopes))
+
+        collected = settings.side_by_side(one_metric, settings.metrics)
+        return [series for of_metric in collected for series in of_metric]
+
+    def _excluded(
+        self, window: Window, scopes: Sequence[str], settings: Settings
+    ) -> list[Excluded]:
+        return [
+            one
+            for metric in settings.metrics
+            for one in self._collector.excluded(metric, window, scopes)
+        ]
 
 
 def _skipping(settings: Settings) -> dict[str, Metric]:

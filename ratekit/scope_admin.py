@@ -111,7 +111,7 @@ def activate(
     :raises ratekit.errors.TryLater: the storage did not answer
     """
     if start is not None:
-        _require_begin(start, calendar.step)
+        require_begin(start, calendar.step)
         if start > calendar.next_due(now):
             # Most likely a slip; all until then would never be rated, and nobody would notice.
             raise errors.OperatorError(
@@ -132,7 +132,7 @@ def plan_reset(
         has been rated, or would cut a period in two
     :raises ratekit.errors.TryLater: the storage did not answer
     """
-    _require_begin(since, calendar.step)
+    require_begin(since, calendar.step)
     plan = admin.rewind(row.id, since)
     if since > plan.rated_until:
         raise errors.OperatorError(
@@ -150,7 +150,11 @@ def plan_reset(
     return plan
 
 
-def _require_begin(instant: datetime.datetime, step: datetime.timedelta) -> None:
+def require_begin(instant: datetime.datetime, step: datetime.timedelta) -> None:
+    """Refuse an instant at which no period begins.
+
+    :raises ratekit.errors.OperatorError: it is one
+    """
     before, after = period.floor(instant, step), period.ceiling(instant, step)
     if before != after:
         raise errors.OperatorError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import logging
+import time
 from collections.abc import Callable
 
 from ratekit import concurrency, errors
@@ -13,6 +14,8 @@ from ratekit.domain.backoff import Backoff
 from ratekit.domain.due import Calendar
 from ratekit.orchestrator import Orchestrator
 from ratekit.rater import Settings
+from ratekit.reprocessing import Reprocessor
+from ratekit.trying import tried
 
 LOG = logging.getLogger(__name__)
 
@@ -21,6 +24,8 @@ LOG = logging.getLogger(__name__)
 _MARGIN = 1.0
 #: Seconds to wait between two signs of life.
 _NAP = 1.0
+#: Seconds between two looks for tasks, while there are none.
+_LOOK = 15.0
 
 
 class Pulse:
@@ -52,6 +57,8 @@ class Pulse:
 class Worker:
     """Runs a cycle whenever a period becomes due or a scope has rested, until it is told to stop.
 
+    Between two cycles it carries out tasks, a batch at a time, so that rating always goes first.
+
     :param stop: ends the loop, and the orchestrator's cycle
     :param slot: where others see how it gets on
     :param give_up: is called when nothing may be written any more, with the exit code
@@ -60,6 +67,7 @@ class Worker:
     def __init__(
         self,
         orchestrator: Orchestrator,
+        tasks: Reprocessor,
         calendar: Calendar,
         backoff: Backoff,
         stop: concurrency.StopEvent,
@@ -69,6 +77,7 @@ class Worker:
         chance: Callable[[], float],
     ) -> None:
         self._orchestrator = orchestrator
+        self._tasks = tasks
         self._calendar = calendar
         self._backoff = backoff
         self._stop = stop
@@ -93,41 +102,62 @@ class Worker:
             self._rest(pause)
 
     def _rest(self, seconds: float) -> None:
-        """Wait in short pieces, since waiting is getting on as well.
+        """Wait in short pieces, since waiting is getting on as well, or carry out tasks.
 
         Until the clock says so, but no longer than ``seconds``: it may be set back meanwhile.
         """
         ends = self._clock() + datetime.timedelta(seconds=seconds)
-        waited = 0.0
+        waited, look = 0.0, 0.0
         while not self._stop.is_set() and waited < seconds:
             nap = min((ends - self._clock()).total_seconds(), seconds - waited, _NAP)
             if nap <= 0:
                 return
             self._slot.pulse()
-            self._stop.wait(nap)
+            if waited >= look:
+                begun = time.monotonic()
+                if self._advance():
+                    waited += time.monotonic() - begun
+                    continue
+                look = waited + _LOOK
+            if not self._stop.is_set():
+                self._stop.wait(nap)
             waited += nap
+
+    def _advance(self) -> bool:
+        """Take a task a batch further; False: there is nothing to do for some time."""
+        advanced = tried(self._tasks.advance)
+        match advanced:
+            case errors.Outdated():
+                self._end(advanced)
+                return False
+            case errors.RatekitError():
+                LOG.warning("tasks wait: %s", advanced)
+                return False
+            case Exception():
+                LOG.error("tasks failed in a way nobody planned for", exc_info=advanced)
+                return False
+        return advanced
 
     def _cycle(self) -> float:
         """Run one cycle; seconds to wait before the next."""
         begun = self._clock()
-        failure: Exception | None = None
-        try:
-            outcome = self._orchestrator.run_cycle()
-        except Exception as error:  # noqa: BLE001 - the daemon goes on whatever happens
-            failure = error
-        if failure is None:
-            self._failures = 0
-            self._slot.tell(failed=outcome.failed)
-            return self._pause(begun, outcome)
-        # Outside of any ``except``, since oslo.log would add the error to the line once more.
-        return self._explain(failure)
+        outcome = tried(self._orchestrator.run_cycle)
+        if isinstance(outcome, Exception):
+            return self._explain(outcome)
+        self._failures = 0
+        self._slot.tell(failed=outcome.failed)
+        return self._pause(begun, outcome)
+
+    def _end(self, failure: errors.Outdated) -> None:
+        """Nothing may be written any more."""
+        LOG.error("nothing more is rated: %s", failure)
+        self._stop.set()
+        self._give_up(2)
 
     def _explain(self, failure: Exception) -> float:
         """Say what happens after a cycle that failed as a whole; seconds to wait."""
         if isinstance(failure, errors.Outdated):
-            LOG.error("nothing more is rated: %s", failure)
-            self._stop.set()
-            self._give_up(2)
+            self._end(failure)
             return 0.0
         if isinstance(failure, errors.NotYet):
             LOG.info("rating waits: %s", failure)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ratekit import interfaces
     from ratekit.board import Board
+    from ratekit.composition import Parts
     from ratekit.cycle import Progress
     from ratekit.rater import Settings
     from ratekit.service import Processor
@@ -23,7 +24,7 @@ LOG = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Rate until told to stop; with --once, all that is due.
+    """Rate until told to stop; with --once, all that is due, and all tasks.
 
     :returns: 0 all rated, 1 something failed, 2 bad configuration
     """
@@ -57,7 +58,9 @@ def _load(argv: Sequence[str] | None, logs: bool) -> Any:
     from ratekit import errors
     from ratekit.cmd import common
 
-    once = cfg.BoolOpt("once", default=False, help="Rate all that is due, then exit.")
+    once = cfg.BoolOpt(
+        "once", default=False, help="Rate all that is due, carry out all tasks, then exit."
+    )
     expired = cfg.BoolOpt(
         "allow-expired",
         default=False,
@@ -83,13 +86,25 @@ def _once(conf: Any) -> int:
     storage = composition.build_storage(conf)
     with progress.shown() as report:
         around = Surroundings(common.now, report, going_on=lambda: True, chance=random.random)
-        orchestrator = composition.build(conf, storage, around, concurrency.side_by_side)
-        try:
-            outcome = orchestrator.run_cycle(patient=False)
-        except errors.RatekitError as error:
-            # The configuration could be used; what failed then may go well next time.
-            common.complain(PROG, error)
-            return common.FAILED
+        parts = composition.build(
+            conf, storage, around, concurrency.side_by_side, collects=_collects(conf)
+        )
+        codes = []
+        for work in (_rated, _reprocessed):
+            try:
+                codes.append(work(parts))
+            except errors.RatekitError as error:
+                # The configuration could be used; what failed then may go well next time.
+                common.complain(PROG, error)
+                codes.append(common.FAILED)
+    return max(codes)
+
+
+def _rated(parts: Parts) -> int:
+    """Rate all that is due; return the exit code."""
+    from ratekit.cmd import common
+
+    outcome = parts.orchestrator.run_cycle(patient=False)
     scopes = "1 scope" if outcome.failed == 1 else f"{outcome.failed:,} scopes"
     failed = f"; not rated to the end: {scopes}, see the log" if outcome.failed else ""
     print(
@@ -97,6 +112,26 @@ def _once(conf: Any) -> int:
         file=sys.stderr,
     )
     return common.FAILED if outcome.failed else 0
+
+
+def _reprocessed(parts: Parts) -> int:
+    """Carry out all tasks; return the exit code."""
+    from ratekit.cmd import common
+
+    finished = parts.tasks.finish()
+    if finished.done or finished.failed:
+        failed = f"; not done: {finished.failed:,}, see the log" if finished.failed else ""
+        done = f"{finished.done:,} task{'' if finished.done == 1 else 's'} done"
+        print(f"{PROG}: {done}{failed}", file=sys.stderr)
+    return common.FAILED if finished.failed else 0
+
+
+def _collects(conf: Any) -> bool:
+    """Tell whether tasks may collect: old frames may not be replaced by what is left of them."""
+    allowed: bool = conf.collector_gnocchi.allow_expired
+    if allowed:
+        LOG.warning("tasks that collect wait for a processor that runs without allow_expired")
+    return not allowed
 
 
 def _forever(conf: Any, argv: Sequence[str] | None) -> int:
@@ -110,9 +145,10 @@ def _forever(conf: Any, argv: Sequence[str] | None) -> int:
 
     storage = composition.build_storage(conf)
     board = Board(_workers(conf, storage))
+    collects = _collects(conf)
     with progress.shown(bar=len(board.slots) == 1) as report:
         processors = [
-            _processor(conf, argv, storage, board, index, report)
+            _processor(conf, argv, storage, board, index, report, collects)
             for index in range(len(board.slots))
         ]
         watcher = supervisor.Supervisor(board, Notifier.from_environment(), _say_farewell)
@@ -140,6 +176,7 @@ def _processor(
     board: Board,
     index: int,
     report: Callable[[Progress], None],
+    collects: bool,
 ) -> Processor:
     from ratekit import composition, concurrency, service, worker
     from ratekit.cmd import common
@@ -161,10 +198,17 @@ def _processor(
         conf.mutate_config_files()
         return composition.read_settings(conf, concurrency.side_by_side)
 
+    parts = composition.build(
+        conf,
+        storage,
+        around,
+        concurrency.side_by_side,
+        Share(index, len(board.slots)),
+        collects=collects,
+    )
     rating = worker.Worker(
-        composition.build(
-            conf, storage, around, concurrency.side_by_side, Share(index, len(board.slots))
-        ),
+        parts.orchestrator,
+        parts.tasks,
         composition.build_calendar(conf),
         composition.build_backoff(conf),
         stop,

@@ -64,10 +64,12 @@ _Sums = dict[datetime.datetime, _Sum]
 
 def begin_texts(window: Window) -> Begins:
     """Return the begins of a window's periods: naive UTC with microseconds."""
-    return {
-        begin: begin.replace(tzinfo=None).isoformat(" ", "microseconds")
-        for begin in window.begins()
-    }
+    return texts(window.begins())
+
+
+def texts(begins: Iterable[datetime.datetime]) -> Begins:
+    """Return instants as databases write them: naive UTC with microseconds."""
+    return {begin: begin.replace(tzinfo=None).isoformat(" ", "microseconds") for begin in begins}
 
 
 def prepare(series: Iterable[RatedSeries], keys: Mapping[str, int]) -> list[Entry]:
@@ -114,6 +116,13 @@ def write_frames(
 def write_totals(connection: sa.Connection, totals: Iterable[Total]) -> None:
     """Write totals."""
     insert_many(connection, TOTALS, Total._fields, totals)
+
+
+def remove(connection: sa.Connection, key: int, stretch: Window) -> None:
+    """Remove a scope's frames and totals of periods that begin in ``stretch``."""
+    for table in (FRAMES, TOTALS):
+        mine = (table.c.scope_id == key) & (table.c.begin >= stretch.begin)
+        connection.execute(table.delete().where(mine & (table.c.begin < stretch.end)))
 
 
 def _frames(

@@ -59,9 +59,8 @@ class SqlLedger(Ledger):
         it; if they cannot be read either, trying again is safe, since they will tell then.
         """
         begins = frames.begin_texts(batch.window)
-        entries = frames.prepare(
-            batch.series, {state.scope.id: state.key for state in batch.states}
-        )
+        keys = {state.scope.id: state.key for state in batch.states}
+        entries = frames.prepare(batch.series, keys)
         totals = frames.sum_up(entries, begins)
         metrics = metric_sets.MetricSet.of(batch.metrics)
         done, won = Committed(frames=0), frozenset[int]()
@@ -76,7 +75,8 @@ class SqlLedger(Ledger):
                 my_totals = [one for one in totals if one.scope_id in won]
                 silent = silence.fallen(connection, won, batch.window, batch.metrics, my_totals)
                 frames.write_totals(connection, my_totals)
-                exclusions.note(connection, batch, won)
+                won_keys = {id_: key for id_, key in keys.items() if key in won}
+                exclusions.note(connection, won_keys, batch.window, batch.excluded)
                 done = Committed(
                     frames=written,
                     lost=_lost(batch.states, won),

@@ -6,10 +6,11 @@ import datetime
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import sqlalchemy as sa
 
+from ratekit.domain.period import Window
 from ratekit.storage.dialects import insert_new
 from ratekit.storage.schema import METRIC_SET_CHANGES, METRIC_SETS, SCOPES
 from ratekit.storage.types import require_word
@@ -55,14 +56,44 @@ def change(
     connection: sa.Connection, metrics: MetricSet, keys: Sequence[int], begin: datetime.datetime
 ) -> int:
     """Note that scopes, locked, are rated by ``metrics`` from ``begin`` on; return its id."""
-    query = sa.select(METRIC_SETS.c.id).where(METRIC_SETS.c.digest == metrics.digest)
-    number = connection.execute(query).scalar()
-    if number is None:
-        insert_new(connection, METRIC_SETS, [metrics._asdict()])
-        number = connection.execute(query).scalar_one()
+    number = _number(connection, metrics)
     rows = [{"scope_id": key, "begin": begin, "metric_set_id": number} for key in keys]
     connection.execute(METRIC_SET_CHANGES.insert(), rows)
-    return int(number)
+    return number
+
+
+def splice(
+    connection: sa.Connection,
+    metrics: MetricSet,
+    key: int,
+    stretch: Window,
+    rated_until: datetime.datetime,
+) -> None:
+    """Note that a scope, locked, was rated anew by ``metrics`` over a stretch of its past.
+
+    By what it was rated before and after stays as it was; where it is not known after, it is
+    not noted for the stretch either, since it could not be told where that ends.
+    """
+    table, mine = METRIC_SET_CHANGES, METRIC_SET_CHANGES.c.scope_id == key
+    after = _newest(connection, mine & (table.c.begin <= stretch.end))
+    if after is None:
+        return
+    number = _number(connection, metrics)
+    within = mine & (table.c.begin >= stretch.begin) & (table.c.begin < stretch.end)
+    connection.execute(table.delete().where(within))
+    before = _newest(connection, mine & (table.c.begin < stretch.begin))
+    rows = []
+    if before is None or before.metric_set_id != number:
+        rows.append({"scope_id": key, "begin": stretch.begin, "metric_set_id": number})
+    if stretch.end == rated_until:
+        # Here a commit notes its own, if that is another.
+        in_force = SCOPES.update().where(SCOPES.c.id == key)
+        connection.execute(in_force.values(metric_set_id=number))
+    elif after.begin < stretch.end and after.metric_set_id != number:
+        old = {"begin": stretch.end, "metric_set_id": after.metric_set_id}
+        rows.append({"scope_id": key, **old})
+    if rows:
+        connection.execute(table.insert(), rows)
 
 
 def forget(connection: sa.Connection, key: int, since: datetime.datetime) -> int | None:
@@ -70,6 +101,20 @@ def forget(connection: sa.Connection, key: int, since: datetime.datetime) -> int
     mine = METRIC_SET_CHANGES.c.scope_id == key
     later = mine & (METRIC_SET_CHANGES.c.begin >= since)
     connection.execute(METRIC_SET_CHANGES.delete().where(later))
-    newest = METRIC_SET_CHANGES.c.begin.desc()
-    query = sa.select(METRIC_SET_CHANGES.c.metric_set_id).where(mine).order_by(newest).limit(1)
-    return connection.execute(query).scalar()
+    newest = _newest(connection, mine)
+    return None if newest is None else int(newest.metric_set_id)
+
+
+def _newest(connection: sa.Connection, which: sa.ColumnElement[bool]) -> sa.Row[Any] | None:
+    query = sa.select(METRIC_SET_CHANGES).where(which)
+    return connection.execute(query.order_by(METRIC_SET_CHANGES.c.begin.desc()).limit(1)).first()
+
+
+def _number(connection: sa.Connection, metrics: MetricSet) -> int:
+    """Return the id of a set, which is stored if it is new."""
+    query = sa.select(METRIC_SETS.c.id).where(METRIC_SETS.c.digest == metrics.digest)
+    number = connection.execute(query).scalar()
+    if number is None:
+        insert_new(connection, METRIC_SETS, [metrics._asdict()])
+        number = connection.execute(query).scalar_one()
+    return int(number)

@@ -12,6 +12,8 @@ from ratekit.storage.reports import SqlReports
 from ratekit.storage.rules import SqlRules
 from ratekit.storage.scope_admin import SqlScopeAdmin
 from ratekit.storage.states import Origin
+from ratekit.storage.swaps import SqlTaskLedger
+from ratekit.storage.tasks import SqlTasks
 
 
 class SqlStorage:
@@ -53,4 +55,6 @@ def open_storage(url: str, *, scope_key: str, fetcher: str, collector: str) -> S
         # SQLite has one writer at a time; a second process would only wait for the first.
         processes=1 if database.engine.dialect.name == "sqlite" else None,
         scopes=SqlScopeAdmin(database, scope_key),
+        tasks=SqlTasks(database, scope_key),
+        task_ledger=SqlTaskLedger(database, scope_key),
     )

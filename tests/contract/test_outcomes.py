@@ -13,10 +13,13 @@ import pytest
 
 from ratekit import errors
 from ratekit.domain.reports import Selection
+from ratekit.domain.scope import Scope
+from ratekit.domain.task import Order, Repriced, TaskKind, TaskNote
 from ratekit.interfaces import Storage
 from ratekit.storage import migrate
 from ratekit.storage.sql import open_storage
 from tests.contract.given import (
+    HOUR,
     Breaking,
     batch,
     hour,
@@ -168,3 +171,32 @@ def test_the_outcome_is_read_when_whoever_holds_the_scopes_is_done(
     storage.ledger.commit(batch(states, again, periods=window(1, hour(1))))
     frames = storage.reports.frames(Selection(scopes=scopes[:1], begin=hour(1)))
     assert [one.groupby["id"] for one in frames] == [scopes[0]]
+
+
+@pytest.mark.parametrize("moment", [Moment.BEFORE, Moment.UNANSWERED])
+def test_a_swap_whose_commit_is_cut_off_is_looked_up(
+    moment: Moment, relay: Relay, storage: Storage, scopes: tuple[str, str]
+) -> None:
+    scope = scopes[0]
+    storage.ledger.commit(batch(listed(storage, scope), rated(scope, ONE)))
+    order = Order(Scope(scope), hour(0), hour(1), HOUR, TaskKind.COLLECT)
+    (id_,) = storage.tasks.add([order], TaskNote("why", "ann", hour(2)))
+    task = storage.task_ledger.read(id_)
+    assert task is not None
+    new = rated(scope, [("1", "0.75")], labels={"id": scope})
+    work = Repriced(window(), {}, [new], 0, ("instance",))
+    relay.plan(Doing.COMMIT, moment)
+    if moment is Moment.BEFORE:
+        with pytest.raises(errors.TryLater, match="nothing was written") as caught:
+            storage.task_ledger.swap(task, work, hour(3))
+        assert "\n" not in str(caught.value)
+        assert total(storage, scope) == (1, Decimal("0.5"))
+        assert storage.task_ledger.read(id_) == task
+        account = storage.task_ledger.swap(task, work, hour(3))
+    else:
+        account = storage.task_ledger.swap(task, work, hour(3))
+    assert relay.injected == 1
+    assert account is not None
+    assert account.new.price == Decimal("0.75")
+    assert total(storage, scope) == (1, Decimal("0.75"))
+    assert len(storage.tasks.periods(id_)) == 1

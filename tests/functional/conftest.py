@@ -15,7 +15,7 @@ from ratekit import composition, concurrency, hashmap_admin, rules_file
 from ratekit.cmd import common
 from ratekit.cycle import Outcome, Surroundings
 from ratekit.domain.reports import FrameRow, Selection
-from ratekit.orchestrator import Orchestrator
+from ratekit.reprocessing import Finished
 from ratekit.storage import migrate
 from tests import stack
 
@@ -39,14 +39,14 @@ class Office:
         self.configure("database", connection=url)
         self.storage = composition.build_storage(self.conf)
         self._now = self.plan.end
-        self._orchestrator: Orchestrator | None = None
+        self._parts: composition.Parts | None = None
 
     def apply(self, rules: pathlib.Path = RULES) -> None:
         """Put a rule file in force."""
         calendar = composition.build_calendar(self.conf)
         desired = rules_file.read(str(rules))
         plan = hashmap_admin.plan(self.storage.rules, desired, calendar, common.now())
-        hashmap_admin.carry_out(self.storage.rules, plan, common.now())
+        hashmap_admin.carry_out(self.storage.rules, plan, common.now(), "operator")
 
     def rate(self, at: datetime.datetime | None = None) -> Outcome:
         """Run one cycle as if it were ``at``; by default long after the last measure.
@@ -54,17 +54,24 @@ class Office:
         One processor does all of an office's cycles, as a daemon does.
         """
         self._now = at or self.plan.end + datetime.timedelta(hours=10)
-        if self._orchestrator is None:
+        return self._made().orchestrator.run_cycle()
+
+    def finish_tasks(self) -> Finished:
+        """Carry out all that is queued."""
+        return self._made().tasks.finish()
+
+    def _made(self) -> composition.Parts:
+        if self._parts is None:
             around = Surroundings(
                 clock=lambda: self._now,
                 report=lambda _: None,
                 going_on=lambda: True,
                 chance=lambda: 0.5,
             )
-            self._orchestrator = composition.build(
+            self._parts = composition.build(
                 self.conf, self.storage, around, concurrency.side_by_side
             )
-        return self._orchestrator.run_cycle()
+        return self._parts
 
     def configure(self, group: str, **options: Any) -> None:
         """Set options before the first cycle."""

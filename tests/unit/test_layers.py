@@ -88,7 +88,16 @@ def test_errors_know_nobody_and_interfaces_know_the_domain_only() -> None:
 
 def test_the_orchestrator_knows_interfaces_domain_and_errors() -> None:
     allowed = ("ratekit.interfaces", "ratekit.domain", "ratekit.errors")
-    order = ("ratekit.pricing", "ratekit.rater", "ratekit.cycle", "ratekit.orchestrator")
+    order = (
+        "ratekit.trying",
+        "ratekit.pricing",
+        "ratekit.repricing",
+        "ratekit.rater",
+        "ratekit.anew",
+        "ratekit.cycle",
+        "ratekit.reprocessing",
+        "ratekit.orchestrator",
+    )
     for index, name in enumerate(order):
         assert strangers(name, *allowed, *order[:index]) == set(), name
         assert libraries(name) == set(), name

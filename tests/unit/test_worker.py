@@ -64,10 +64,41 @@ class Cycles:
         ]
 
 
-def run(day: Day, *deeds: Callable[[], Outcome], given_up: list[int] | None = None) -> Cycles:
+class Tasks:
+    """Stands for a reprocessor that has so many batches to do.
+
+    :param seconds: that a batch takes
+    :ivar looks: when it was asked
+    """
+
+    def __init__(
+        self, day: Day, batches: int = 0, seconds: float = 0, error: Exception | None = None
+    ) -> None:
+        self._day = day
+        self._batches = batches
+        self._seconds = seconds
+        self._error = error
+        self.looks: list[datetime.datetime] = []
+
+    def advance(self) -> bool:
+        self.looks.append(self._day.now)
+        if self._error is not None:
+            raise self._error
+        self._day.now += self._seconds * SECOND * (self._batches > 0)
+        self._batches -= 1
+        return self._batches >= 0
+
+
+def run(
+    day: Day,
+    *deeds: Callable[[], Outcome],
+    given_up: list[int] | None = None,
+    tasks: Tasks | None = None,
+) -> Cycles:
     cycles = Cycles(day, *deeds)
     Worker(
         cycles,  # type: ignore[arg-type]
+        tasks or Tasks(day),  # type: ignore[arg-type]
         Calendar(HOUR, wait_periods=2),
         Backoff(30 * SECOND, 900 * SECOND),
         day,  # type: ignore[arg-type]
@@ -189,3 +220,40 @@ def _stopping(day: Day) -> Callable[[], Outcome]:
         return Outcome()
 
     return deed
+
+
+# Tasks --------------------------------------------------------------------------------------
+
+
+def test_tasks_are_looked_for_after_each_cycle_and_every_15_seconds() -> None:
+    day = Day(hours=1 / 60, now=NOON)
+    tasks = Tasks(day)
+    run(day, Outcome, tasks=tasks)
+    assert [(look - NOON) / SECOND for look in tasks.looks] == [0, 15, 30, 45]
+
+
+def test_tasks_go_on_without_a_pause_until_a_period_becomes_due() -> None:
+    day = Day(hours=1.01, now=NOON + 58 * MINUTE)
+    tasks = Tasks(day, batches=1000, seconds=40)
+    cycles = run(day, Outcome, tasks=tasks)
+    # 122 s to the next cycle: a fourth batch has begun when it is time.
+    begun = cycles.begun[0]
+    assert [(look - begun) / SECOND for look in tasks.looks[:4]] == [0, 40, 80, 120]
+    assert cycles.begun[1] - begun == 160 * SECOND
+
+
+@pytest.mark.parametrize("error", [errors.TryLater("no database"), ZeroDivisionError("a bug")])
+def test_tasks_that_cannot_be_read_hold_up_no_cycle(error: Exception) -> None:
+    day = Day(hours=1.5, now=NOON + 20 * MINUTE)
+    tasks = Tasks(day, error=error)
+    cycles = run(day, Outcome, tasks=tasks)
+    assert cycles.begun == [NOON + 20 * MINUTE, NOON + HOUR + SECOND]
+    assert tasks.looks[1] - tasks.looks[0] == 15 * SECOND
+
+
+def test_a_database_that_is_migrated_between_two_cycles_ends_the_daemon() -> None:
+    given_up: list[int] = []
+    day = Day(hours=5)
+    tasks = Tasks(day, error=errors.Outdated("revision 0009"))
+    run(day, Outcome, given_up=given_up, tasks=tasks)
+    assert (given_up, day.now) == ([2], NOON)

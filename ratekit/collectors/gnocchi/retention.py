@@ -70,7 +70,7 @@ class Retention:
 
         :param name: the metric's public name
         :param window: that is rated
-        :raises ratekit.errors.OperatorError: something is gone
+        :raises ratekit.errors.Expired: something is gone
         :raises ratekit.errors.TryLater: Gnocchi did not answer
         """
         kept = self._too_short(question)
@@ -81,10 +81,11 @@ class Retention:
             return
         text = _explained(name, question, loss)
         if not self._allowed:
-            raise errors.OperatorError(
-                f"{text}; rate what is there with ratekit-processor --once --allow-expired, or "
-                "start later with ratekit scope reset or activate; an archive policy that keeps "
-                "more helps from then on"
+            raise errors.Expired(
+                text,
+                "rate what is there with ratekit-processor --once --allow-expired, or start later "
+                "with ratekit scope reset or activate; an archive policy that keeps more helps "
+                "from then on",
             )
         if name not in self._told:
             self._told.add(name)

@@ -1,0 +1,181 @@
+"""A stretch of the past, priced anew; nothing is written."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import itertools
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+
+from ratekit import errors
+from ratekit.domain.batch import FIRST, BatchSize
+from ratekit.domain.coverage import CoverageFacts
+from ratekit.domain.lost import lost
+from ratekit.domain.period import Window
+from ratekit.domain.reports import FrameRow, Selection
+from ratekit.domain.series import RatedSeries, Series
+from ratekit.domain.task import Order, Repriced, TaskKind
+from ratekit.interfaces import Reports
+from ratekit.rater import Priced, Rater
+from ratekit.repricing import repriced
+
+#: How much less is asked for of a back end that did not answer.
+_LESS = 8
+
+_Labels = tuple[tuple[str, str | None], ...]
+
+
+class Anew:
+    """Prices periods anew, a window at a time, and learns how large that may be.
+
+    :param reports: of the same storage as the rater's
+    """
+
+    def __init__(self, rater: Rater, reports: Reports) -> None:
+        self._rater = rater
+        self._reports = reports
+        self._sizes: dict[TaskKind, BatchSize] = {}
+        #: Scopes whose last period was kept since its data is gone: that of the next may be.
+        self._expired: set[str] = set()
+
+    def price(self, order: Order, begin: datetime.datetime) -> Repriced:
+        """Return what the next periods of an order come to.
+
+        Periods in which the scope was not to be rated are kept, and so are those whose data is
+        gone: which the back end says, or which shows in usage that was charged for and is not
+        there any more, unless the order accepts silence.
+
+        :param begin: of the first of them; the order's begin, or the end of the last window
+        :raises ratekit.errors.TryLater: a back end did not answer
+        :raises ratekit.errors.OperatorError: it cannot answer, for another reason than that
+            the data is gone
+        """
+        window = order.window(begin, self._limit(order))
+        facts = self._reports.coverage(order.scope.id, window.begin, window.end)
+        window, why = _alike(window, facts)
+        if why is not None:
+            return Repriced(window, dict.fromkeys(window.begins(), why))
+        if order.kind is TaskKind.RATES:
+            return self._by_rates(order, window)
+        return self._collected(order, window)
+
+    def ask_less(self, kind: TaskKind) -> bool:
+        """Price fewer periods next time; False: it was one at a time already."""
+        size = self._size(kind)
+        self._sizes[kind] = dataclasses.replace(size, limit=max(size.limit // _LESS, 1))
+        return size.limit > 1
+
+    def _limit(self, order: Order) -> int:
+        return 1 if order.scope.id in self._expired else self._size(order.kind).limit
+
+    def _size(self, kind: TaskKind) -> BatchSize:
+        settings = self._rater.settings
+        known = self._sizes.get(kind, BatchSize(0, 0, min(FIRST, settings.batch_frames)))
+        return dataclasses.replace(
+            known, seconds=settings.batch_seconds, frames=settings.batch_frames
+        )
+
+    def _learn(self, kind: TaskKind, window: Window, seconds: float, points: int) -> None:
+        self._sizes[kind] = self._size(kind).after(window.count, seconds, points)
+
+    def _by_rates(self, order: Order, window: Window) -> Repriced:
+        """Price what is stored: only prices change."""
+        price_list = self._rater.price_list()
+        begun = time.monotonic()
+        series = _series(repriced(self._stored(order, window), price_list))
+        points = sum(len(one.prices) for one in series)
+        self._learn(order.kind, window, time.monotonic() - begun, points)
+        return Repriced(window, {}, series, price_list.book.version)
+
+    def _collected(self, order: Order, window: Window) -> Repriced:
+        expired: errors.Expired | None = None
+        try:
+            priced = self._rater.price(window, [order.scope.id])
+        except errors.Expired as error:
+            expired = error
+        if expired is None:
+            self._expired.discard(order.scope.id)
+            points = sum(len(one.prices) for one in priced.rated)
+            self._learn(order.kind, window, priced.seconds, points)
+            return self._swappable(order, window, priced)
+        if window.count > 1:
+            half = dataclasses.replace(window, count=window.count // 2)
+            return self._collected(order, half)
+        self._expired.add(order.scope.id)
+        return Repriced(window, {window.begin: expired.gone})
+
+    def _swappable(self, order: Order, window: Window, priced: Priced) -> Repriced:
+        kept: Mapping[datetime.datetime, str] = {}
+        if not order.accept_silence:
+            kept = lost(self._stored(order, window), priced.rated, window.step, priced.metrics)
+        return Repriced(
+            window=window,
+            kept=kept,
+            series=_without(priced.kept, kept),
+            rules_version=priced.version,
+            metrics=priced.metrics,
+            excluded=priced.excluded,
+        )
+
+    def _stored(self, order: Order, window: Window) -> Iterator[FrameRow]:
+        return self._reports.frames(Selection(window.begin, window.end, (order.scope.id,)))
+
+
+def _alike(window: Window, facts: CoverageFacts) -> tuple[Window, str | None]:
+    """Return the first periods that are all to be priced, or all kept for the same reason."""
+    reasons = [_left_alone(begin, window.step, facts) for begin in window.begins()]
+    count = len(list(itertools.takewhile(lambda one: one == reasons[0], reasons)))
+    return dataclasses.replace(window, count=count), reasons[0]
+
+
+def _left_alone(
+    begin: datetime.datetime, step: datetime.timedelta, facts: CoverageFacts
+) -> str | None:
+    """Return why a period is not to be priced, or None."""
+    if any(gap.holds(begin) for gap in facts.gaps):
+        return "in a gap: the scope was not rated then"
+    if facts.rated_since is not None and begin < facts.rated_since:
+        return "before the scope's first period"
+    if begin + step > facts.rated_until:
+        return "the scope was reset: it is being rated as any other"
+    return None
+
+
+def _without(
+    rated: Iterable[RatedSeries], kept: Mapping[datetime.datetime, str]
+) -> list[RatedSeries]:
+    """Return series without the points of periods that are kept."""
+    if not kept:
+        return list(rated)
+    found = []
+    for one in rated:
+        pairs = zip(one.series.points, one.prices, strict=True)
+        left = [(point, price) for point, price in pairs if point[0] not in kept]
+        if left:
+            series = dataclasses.replace(one.series, points=[point for point, _ in left])
+            found.append(RatedSeries(series, [price for _, price in left]))
+    return found
+
+
+def _series(priced: Iterable[tuple[FrameRow, Decimal]]) -> list[RatedSeries]:
+    """Return frames as series again."""
+    found: dict[tuple[str, str, _Labels, _Labels], list[tuple[FrameRow, Decimal]]] = {}
+    for row, price in priced:
+        labels = tuple(row.groupby.items()), tuple(row.metadata.items())
+        found.setdefault((row.metric, row.unit, *labels), []).append((row, price))
+    return [
+        RatedSeries(
+            Series(
+                scope=own[0][0].scope,
+                metric=own[0][0].metric,
+                unit=own[0][0].unit,
+                groupby=own[0][0].groupby,
+                metadata=own[0][0].metadata,
+                points=[(row.begin, row.quantity) for row, _ in own],
+            ),
+            [price for _, price in own],
+        )
+        for own in found.values()
+    ]

@@ -1,0 +1,86 @@
+"""Rows of ``tasks`` and ``task_periods``, as what they stand for."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from ratekit.domain.exact import EXACT, ZERO
+from ratekit.domain.scope import Scope
+from ratekit.domain.task import Account, Charge, Order, Outcome, Task, TaskKind, TaskNote, TaskState
+from ratekit.storage.dialects import exact_sum
+from ratekit.storage.schema import SCOPES, TASK_PERIODS, TASKS
+from ratekit.storage.types import tidy
+
+#: Whether a task is waiting or at work.
+OPEN = TASKS.c.state == TaskState.QUEUED.value
+
+
+def select(scope_key: str) -> sa.Select[Any]:
+    """Return a query over tasks of scopes of a key, by id."""
+    scope = SCOPES.c.scope_id.label("scope"), SCOPES.c.name, SCOPES.c.resets
+    joined = TASKS.join(SCOPES, SCOPES.c.id == TASKS.c.scope_id)
+    query = sa.select(TASKS, *scope).select_from(joined)
+    return query.where(SCOPES.c.scope_key == scope_key).order_by(TASKS.c.id)
+
+
+def task(row: sa.RowMapping) -> Task:
+    """Return what a row of :func:`select` says."""
+    return Task(
+        id=row["id"],
+        order=Order(
+            scope=Scope(row["scope"], row["name"]),
+            begin=row["begin"],
+            end=row["end"],
+            step=datetime.timedelta(seconds=row["period_seconds"]),
+            kind=TaskKind(row["kind"]),
+            accept_silence=row["accept_silence"],
+        ),
+        note=TaskNote(row["reason"], row["requested_by"], row["requested_at"]),
+        key=row["scope_id"],
+        next_begin=row["next_begin"],
+        state=TaskState(row["state"]),
+        failures=row["failures"],
+        last_error=row["last_error"],
+        retry_at=row["retry_at"],
+        ended_at=row["ended_at"],
+        resets=row["resets"],
+    )
+
+
+def accounts(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Mapping[int, Account]:
+    """Return what tasks have done, by their ids; those that have done nothing are absent.
+
+    :param which: of their rows
+    """
+    table = TASK_PERIODS.c
+    query = (
+        sa.select(
+            table.task_id,
+            table.outcome,
+            sa.func.count(),
+            sa.func.sum(table.old_points),
+            exact_sum(table.old_price),
+            sa.func.sum(table.new_points),
+            exact_sum(table.new_price),
+        )
+        .join(TASKS, TASKS.c.id == table.task_id)
+        .where(which)
+        .group_by(table.task_id, table.outcome)
+    )
+    found: dict[int, Account] = {}
+    for id_, outcome, count, *sums in connection.execute(query):
+        before = found.get(id_, Account({}))
+        found[id_] = Account(
+            {**before.periods, Outcome(outcome): count},
+            _plus(before.old, *sums[:2]),
+            _plus(before.new, *sums[2:]),
+        )
+    return found
+
+
+def _plus(charge: Charge, points: Any, price: Any) -> Charge:
+    return Charge(charge.points + int(points), tidy(EXACT.add(charge.price, price or ZERO)))

@@ -1,0 +1,157 @@
+"""kill -9 of who carries out a task, at any moment, beside others who read and who work."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import multiprocessing
+import random
+import threading
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from multiprocessing.synchronize import Event
+
+import pytest
+
+from ratekit.domain.reports import Selection
+from ratekit.domain.task import TaskKind, TaskState
+from ratekit.interfaces import Storage
+from tests.contract.conftest import Open
+from tests.contract.given import hour, stored
+from tests.task_office import Office
+
+HOURS = 30
+SCOPES = ("a", "b")
+#: Forks from a process that has imported all this and has no threads.
+FORKS = multiprocessing.get_context("forkserver")
+#: Times that a process is killed before one may come to the end.
+KILLS = 4
+
+
+@pytest.fixture(autouse=True)
+def preloaded() -> None:
+    """Have processes begin at once."""
+    FORKS.set_forkserver_preload([__name__])
+
+
+def small_batches(url: str) -> Office:
+    """Return an office that needs many batches."""
+    office = Office(url)
+    office.settings = dataclasses.replace(office.settings, batch_frames=8)
+    office.reprocessor = office.another()
+    return office
+
+
+def finish(url: str, begun: Event) -> None:
+    """Carry out all that is open, as a process of its own."""
+    office = small_batches(url)
+    begun.set()
+    office.reprocessor.finish()
+
+
+def foretold(office: Office, storage: Storage) -> list[tuple[str, datetime.datetime, Decimal]]:
+    """Return scope, begin and price of all frames after tasks of all hours but two."""
+    return [
+        (scope, begin, Decimal(5) if hour(1) <= begin < hour(HOURS - 1) else Decimal(1))
+        for scope, begin, _, _ in stored(storage)
+    ]
+
+
+@pytest.mark.parametrize("kind", TaskKind)
+def test_tasks_that_are_killed_again_and_again_end_where_they_should(
+    kind: TaskKind, url: str, storage: Storage, open_another: Open
+) -> None:
+    office = small_batches(url)
+    office.rate(*SCOPES, count=HOURS)
+    ids = office.queue(*SCOPES, begin=1, end=HOURS - 1, kind=kind)
+    expected = foretold(office, storage)
+    moments = random.Random(kind.value)
+    killed, code = 0, None
+    with reading(open_another, len(expected)) as wrong:
+        while code != 0:
+            begun = FORKS.Event()
+            process = FORKS.Process(target=finish, args=(url, begun))
+            process.start()
+            assert begun.wait(60)
+            process.join(moments.uniform(0.0, 0.2) if killed < KILLS else 120)
+            process.kill()
+            process.join()
+            code = process.exitcode
+            killed += code != 0
+            assert code in (0, -9)
+    assert killed >= 1
+    assert wrong == []
+    assert [(one, begin, price) for one, begin, _, price in stored(storage)] == expected
+    for id_ in ids:
+        records = storage.tasks.periods(id_)
+        assert [one.begin for one in records] == [hour(number) for number in range(1, HOURS - 1)]
+    assert {task.state for task, _ in storage.tasks.tasks(ended=True)} == {TaskState.DONE}
+
+
+def test_processors_side_by_side_swap_each_period_once(
+    url: str, storage: Storage, open_another: Open
+) -> None:
+    office = small_batches(url)
+    office.rate(*SCOPES, count=HOURS)
+    office.queue(*SCOPES, begin=1, end=HOURS - 1)
+    expected = foretold(office, storage)
+    with reading(open_another, len(expected)) as wrong:
+        begun = FORKS.Event()
+        processes = [FORKS.Process(target=finish, args=(url, begun)) for _ in range(3)]
+        for one in processes:
+            one.start()
+        for one in processes:
+            one.join(120)
+    assert [one.exitcode for one in processes] == [0, 0, 0]
+    assert wrong == []
+    assert [(one, begin, price) for one, begin, _, price in stored(storage)] == expected
+    # No period was swapped on top of another swap: each was the old one before.
+    assert {
+        (one.old.price, one.new.price)
+        for task, _ in storage.tasks.tasks(ended=True)
+        for one in storage.tasks.periods(task.id)
+    } == {(Decimal(4), Decimal(20))}
+
+
+@contextlib.contextmanager
+def reading(open_another: Open, frames: int) -> Iterator[list[str]]:
+    """Read all the time; collect what is a hole, a double, or half a period."""
+    wrong: list[str] = []
+    done = threading.Event()
+
+    def read(look: Callable[[Storage], str | None]) -> None:
+        storage = open_another()
+        while True:
+            word = look(storage)
+            if word is not None:
+                wrong.append(word)
+            if done.is_set():
+                return
+
+    def look_at_frames(storage: Storage) -> str | None:
+        periods: dict[tuple[str, datetime.datetime], list[Decimal]] = {}
+        for one in storage.reports.frames(Selection()):
+            periods.setdefault((one.scope, one.begin), []).append(one.price)
+        broken = [key for key, prices in periods.items() if len(prices) != 4 or len({*prices}) > 1]
+        whole = len(periods) * 4 == frames
+        return None if whole and not broken else f"{len(periods)} periods, broken: {broken}"
+
+    def look_at_totals(storage: Storage) -> str | None:
+        rows = storage.reports.summary(Selection(), ("scope", "hour"), datetime.UTC)
+        whole = (4, Decimal(4)), (4, Decimal(20))
+        broken = [row for row in rows if (row.points, row.price) not in whole]
+        complete = len(rows) * 4 == frames
+        return None if complete and not broken else f"{len(rows)} totals, broken: {broken}"
+
+    threads = [
+        threading.Thread(target=read, args=(look,)) for look in (look_at_frames, look_at_totals)
+    ]
+    for one in threads:
+        one.start()
+    try:
+        yield wrong
+    finally:
+        done.set()
+        for one in threads:
+            one.join(60)

@@ -1,0 +1,505 @@
+"""Tasks on every database: queued, swapped period by period, cancelled; never a hole."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import multiprocessing
+import threading
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+import pytest
+import sqlalchemy as sa
+
+from ratekit import errors
+from ratekit.domain.coverage import Exclusion
+from ratekit.domain.excluded import Excluded
+from ratekit.domain.reports import Selection
+from ratekit.domain.scope import Scope
+from ratekit.domain.series import RatedSeries
+from ratekit.domain.task import (
+    Account,
+    Charge,
+    Order,
+    Outcome,
+    PeriodRecord,
+    Rated,
+    Repriced,
+    Task,
+    TaskKind,
+    TaskNote,
+    TaskState,
+)
+from ratekit.interfaces import Storage
+from ratekit.storage.engine import parse
+from ratekit.storage.schema import METRIC_SET_CHANGES, SCOPES
+from ratekit.storage.sql import open_storage
+from tests.contract.conftest import Open
+from tests.contract.given import (
+    HOUR,
+    Killing,
+    batch,
+    hour,
+    interrupted,
+    listed,
+    note,
+    rated,
+    statements,
+    stored,
+    total,
+    window,
+)
+from tests.contract.test_coverage import BOTH, rate, shown
+
+NOW = hour(100)
+NOTE = TaskNote("prices were wrong", "ann@example", hour(99))
+OLD, NEW = ("1", "0.1"), ("2", "0.7")
+
+
+def order(scope: str = "a", begin: int = 0, end: int = 4, **changed: object) -> Order:
+    """Return an order for hours."""
+    made = Order(Scope(scope), hour(begin), hour(end), HOUR, TaskKind.COLLECT)
+    return dataclasses.replace(made, **changed)  # type: ignore[arg-type]
+
+
+def rate_hours(storage: Storage, *scopes: str, count: int = 6) -> None:
+    """Rate scopes for hours at the old price."""
+    states = listed(storage, *scopes)
+    series = [rated(one, [OLD] * count) for one in scopes]
+    storage.ledger.commit(batch(states, *series, periods=window(count)))
+
+
+def queued(storage: Storage, one: Order | None = None) -> Task:
+    """Queue a task and read it as a processor does."""
+    (id_,) = storage.tasks.add([one or order()], NOTE)
+    task = storage.task_ledger.read(id_)
+    assert task is not None
+    return task
+
+
+def anew(
+    task: Task,
+    count: int = 2,
+    pairs: Sequence[tuple[str, str]] | None = None,
+    kept: Sequence[int] = (),
+    metrics: tuple[str, ...] | None = ("instance",),
+    excluded: Sequence[Excluded] = (),
+) -> Repriced:
+    """Return hours of a task at the new price, from where it is.
+
+    :param kept: which of them are left as they are, counted from 0
+    """
+    begin = task.next_begin
+    series: list[RatedSeries] = [
+        rated(task.order.scope.id, [pair], begin=begin + number * HOUR)
+        for number, pair in enumerate(pairs or [NEW] * count)
+        if number not in kept
+    ]
+    return Repriced(
+        window=window(count, begin),
+        kept={begin + number * HOUR: "no data" for number in kept},
+        series=series,
+        rules_version=0,
+        metrics=metrics,
+        excluded=excluded,
+    )
+
+
+def prices(storage: Storage, scope: str = "a") -> list[str]:
+    """Return the price of each frame of a scope, by time."""
+    frames = storage.reports.frames(Selection(scopes=(scope,)))
+    return [str(one.price) for one in frames]
+
+
+class TestQueue:
+    def test_a_task_is_kept_as_it_was_asked_for(self, storage: Storage) -> None:
+        rate_hours(storage, "a")
+        wanted = order(accept_silence=True)
+        (id_,) = storage.tasks.add([wanted], NOTE)
+        ((task, account),) = storage.tasks.tasks()
+        assert task.order == dataclasses.replace(wanted, scope=Scope("a", "name of a"))
+        assert (task.id, task.note, task.next_begin) == (id_, NOTE, hour(0))
+        assert (task.state, task.failures, task.ended_at) == (TaskState.QUEUED, 0, None)
+        assert account == Account({})
+        assert storage.tasks.periods(id_) == []
+
+    def test_an_open_task_that_overlaps_is_named(self, storage: Storage) -> None:
+        rate_hours(storage, "a", "b")
+        (first,) = storage.tasks.add([order(begin=1, end=3)], NOTE)
+        with pytest.raises(errors.OperatorError, match=f"task {first} is open") as caught:
+            storage.tasks.add([order("b"), order(begin=2, end=5)], NOTE)
+        assert "\n" not in str(caught.value)
+        assert [one.id for one, _ in storage.tasks.tasks()] == [first]
+        # Beside it, or for another scope, or after its end.
+        storage.tasks.add([order(begin=3, end=4), order("b")], NOTE)
+        storage.tasks.cancel(first, NOW)
+        storage.tasks.add([order(begin=1, end=3)], NOTE)
+
+    def test_what_is_not_rated_yet_is_refused(self, storage: Storage) -> None:
+        rate_hours(storage, "a", "b")
+        with pytest.raises(errors.OperatorError, match="rated until 2026-03-01T06:00:00Z only"):
+            storage.tasks.add([order("b"), order(end=7)], NOTE)
+        with pytest.raises(errors.OperatorError, match="no scope 'c'"):
+            storage.tasks.add([order("b"), order("c")], NOTE)
+        assert storage.tasks.tasks() == []
+
+    def test_two_operators_at_once_queue_one_task(
+        self, storage: Storage, open_another: Open
+    ) -> None:
+        rate_hours(storage, "a")
+        start = threading.Barrier(2)
+        done: list[object] = []
+
+        def add(other: Storage) -> None:
+            start.wait(10)
+            try:
+                done.append(other.tasks.add([order()], NOTE))
+            except errors.OperatorError as error:
+                done.append(str(error))
+
+        threads = [threading.Thread(target=add, args=(open_another(),)) for _ in range(2)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join(30)
+        refused = [one for one in done if isinstance(one, str)]
+        assert len(refused) == len(done) - 1 == 1
+        assert len(storage.tasks.tasks()) == 1
+
+    def test_many_scopes_take_as_many_statements_as_few(self, storage: Storage) -> None:
+        names = [f"s{number}" for number in range(40)]
+        rate_hours(storage, *names)
+        counts = []
+        for begin, some in ((0, names[:2]), (3, names)):
+            with statements() as seen:
+                ids = storage.tasks.add([order(one, begin, begin + 1) for one in some], NOTE)
+            counts.append(len(seen))
+            found = {task.id: task.order.scope.id for task, _ in storage.tasks.tasks()}
+            assert [found[id_] for id_ in ids] == some
+        assert counts[0] == counts[1]
+
+    def test_it_is_told_how_far_scopes_are_rated(self, storage: Storage) -> None:
+        rate_hours(storage, "a")
+        listed(storage, "a", "b")
+        assert storage.tasks.rated() == {"a": Rated(hour(0), hour(6), HOUR)}
+
+
+class TestSwap:
+    def test_new_frames_take_the_place_of_old_ones(self, storage: Storage) -> None:
+        rate_hours(storage, "a", "b")
+        task = queued(storage)
+        assert storage.task_ledger.swap(task, anew(task), NOW) is None
+        assert prices(storage) == ["0.7", "0.7", "0.1", "0.1", "0.1", "0.1"]
+        assert prices(storage, "b") == ["0.1"] * 6
+        assert total(storage, "a") == (6, Decimal("1.8"))
+
+    def test_the_last_swap_ends_the_task_and_tells_what_it_did(self, storage: Storage) -> None:
+        rate_hours(storage, "a")
+        task = queued(storage)
+        storage.task_ledger.swap(task, anew(task, 3, [NEW, OLD, NEW]), NOW)
+        task = storage.task_ledger.read(task.id) or task
+        account = storage.task_ledger.swap(task, anew(task, 1, kept=[0]), NOW)
+        assert account == Account(
+            {Outcome.SWAPPED: 2, Outcome.SAME: 1, Outcome.KEPT: 1},
+            Charge(4, Decimal("0.4")),
+            Charge(4, Decimal("1.6")),
+        )
+        assert storage.task_ledger.read(task.id) is None
+        assert storage.tasks.tasks() == []
+        ((ended, told),) = storage.tasks.tasks(ended=True)
+        assert (ended.state, ended.ended_at, told) == (TaskState.DONE, NOW, account)
+        old, new = Charge(1, Decimal("0.1")), Charge(1, Decimal("0.7"))
+        assert storage.tasks.periods(task.id) == [
+            PeriodRecord(hour(0), Outcome.SWAPPED, None, old, new, NOW),
+            PeriodRecord(hour(1), Outcome.SAME, None, old, old, NOW),
+            PeriodRecord(hour(2), Outcome.SWAPPED, None, old, new, NOW),
+            PeriodRecord(hour(3), Outcome.KEPT, "no data", old, old, NOW),
+        ]
+
+    def test_each_batch_is_swapped_once_whoever_tries(
+        self, storage: Storage, open_another: Open
+    ) -> None:
+        rate_hours(storage, "a")
+        task = queued(storage)
+        other = open_another()
+        other.task_ledger.swap(task, anew(task), NOW)
+        before = stored(storage)
+        with pytest.raises(errors.Conflict, match="another processor"):
+            storage.task_ledger.swap(task, anew(task, 3, [("9", "9")] * 3), NOW)
+        assert stored(storage) == before
+        assert len(storage.tasks.periods(task.id)) == 2
+
+    def test_processors_that_race_leave_one_record_a_period(
+        self, storage: Storage, open_another: Open
+    ) -> None:
+        rate_hours(storage, "a")
+        id_ = queued(storage).id
+
+        def work(mine: Storage) -> None:
+            while (task := mine.task_ledger.read(id_)) is not None:
+                try:
+                    mine.task_ledger.swap(task, anew(task, 1), NOW)
+                except errors.Conflict:
+                    continue
+
+        threads = [threading.Thread(target=work, args=(open_another(),)) for _ in range(3)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join(60)
+        assert [one.begin for one in storage.tasks.periods(id_)] == [hour(n) for n in range(4)]
+        assert total(storage) == (6, Decimal("3.0"))
+
+    def test_what_was_collected_before_a_reset_is_not_swapped_in(self, storage: Storage) -> None:
+        rate_hours(storage, "a")
+        task = queued(storage)
+        storage.scopes.reset(storage.scopes.rewind("a", hour(1)))
+        before = stored(storage)
+        with pytest.raises(errors.Conflict, match="reset"):
+            storage.task_ledger.swap(task, anew(task, 1), NOW)
+        task = storage.task_ledger.read(task.id) or task
+        # The second hour is to be rated as any other.
+        with pytest.raises(errors.Conflict, match="reset"):
+            storage.task_ledger.swap(task, anew(task, 2), NOW)
+        assert stored(storage) == before
+        storage.task_ledger.swap(task, anew(task, 2, kept=[1]), NOW)
+        assert prices(storage) == ["0.7"]
+
+    def test_rules_that_changed_meanwhile_are_noticed(self, storage: Storage) -> None:
+        rate_hours(storage, "a")
+        task = queued(storage)
+        storage.rules.change(0, [], [], note())
+        with pytest.raises(errors.RulesChanged):
+            storage.task_ledger.swap(task, anew(task), NOW)
+        assert prices(storage) == ["0.1"] * 6
+
+    def test_a_cancelled_task_swaps_no_more_and_what_it_did_stays(self, storage: Storage) -> None:
+        rate_hours(storage, "a")
+        task = queued(storage)
+        storage.task_ledger.swap(task, anew(task), NOW)
+        task = storage.task_ledger.read(task.id) or task
+        assert storage.tasks.cancel(task.id, NOW)
+        with pytest.raises(errors.Conflict, match="cancelled"):
+            storage.task_ledger.swap(task, anew(task), NOW)
+        assert not storage.tasks.cancel(task.id, NOW)
+        assert storage.task_ledger.waiting(None) == []
+        assert prices(storage) == ["0.7", "0.7", "0.1", "0.1", "0.1", "0.1"]
+        with pytest.raises(errors.OperatorError, match="no task 77"):
+            storage.tasks.cancel(77, NOW)
+
+    def test_an_interrupted_swap_leaves_everything_as_it_was(self, storage: Storage) -> None:
+        rate_hours(storage, "a")
+        task = queued(storage)
+        before = stored(storage), total(storage)
+        work = anew(task)
+        broken = dataclasses.replace(work, series=[interrupted(one) for one in work.series])
+        with pytest.raises(InterruptedError):
+            storage.task_ledger.swap(task, broken, NOW)
+        assert (stored(storage), total(storage)) == before
+        assert storage.task_ledger.read(task.id) == task
+
+    def test_a_killed_swap_leaves_everything_as_it_was(self, storage: Storage, url: str) -> None:
+        rate_hours(storage, "a")
+        task = queued(storage)
+        before = stored(storage), total(storage)
+        process = multiprocessing.get_context("spawn").Process(target=swap_and_die, args=(url,))
+        process.start()
+        process.join(60)
+        assert process.exitcode == -9
+        assert (stored(storage), total(storage)) == before
+        storage.task_ledger.swap(task, anew(task), NOW)
+        assert total(storage) == (6, Decimal("1.8"))
+
+    def test_periods_that_used_nothing_and_use_nothing_are_the_same(self, storage: Storage) -> None:
+        (state,) = listed(storage, "a")
+        storage.ledger.commit(batch([state], periods=window(4)))
+        task = queued(storage)
+        storage.task_ledger.swap(task, Repriced(window(4), {}, [], 0, ("instance",)), NOW)
+        assert {one.outcome for one in storage.tasks.periods(task.id)} == {Outcome.SAME}
+
+    def test_frames_of_shorter_periods_are_replaced_as_well(self, storage: Storage) -> None:
+        states = listed(storage, "a")
+        halves = dataclasses.replace(window(4), step=HOUR / 2)
+        used = rated("a", [OLD])
+        points = [(begin, Decimal(1)) for begin in halves.begins()]
+        series = dataclasses.replace(used.series, points=points)
+        prices_ = [Decimal("0.1")] * 4
+        storage.ledger.commit(batch(states, RatedSeries(series, prices_), periods=halves))
+        task = queued(storage, order(end=2))
+        storage.task_ledger.swap(task, anew(task), NOW)
+        assert prices(storage) == ["0.7", "0.7"]
+        (first, _) = storage.tasks.periods(task.id)
+        assert first.old == Charge(2, Decimal("0.2"))
+
+
+def swap_and_die(url: str) -> None:
+    """Be killed in the middle of a swap of the only task."""
+    storage = open_storage(url, scope_key="project_id", fetcher="keystone", collector="gnocchi")
+    (task,) = storage.task_ledger.waiting(None)
+    work = anew(task)
+    series = [interrupted(one, Killing) for one in work.series]
+    storage.task_ledger.swap(task, dataclasses.replace(work, series=series), NOW)
+
+
+class TestPostpone:
+    def test_a_task_rests_and_a_swap_forgets_its_failures(self, storage: Storage) -> None:
+        rate_hours(storage, "a")
+        task = queued(storage)
+        storage.task_ledger.postpone(task, "Gnocchi\x00 is ill", hour(101))
+        assert storage.task_ledger.waiting(NOW) == []
+        (resting,) = storage.task_ledger.waiting(hour(101))
+        assert (resting.failures, resting.last_error) == (1, "Gnocchi? is ill")
+        storage.task_ledger.swap(resting, anew(resting), NOW)
+        (going_on,) = storage.task_ledger.waiting(NOW)
+        assert (going_on.failures, going_on.last_error, going_on.retry_at) == (0, None, None)
+
+    def test_one_that_was_taken_further_meanwhile_does_not_rest(self, storage: Storage) -> None:
+        rate_hours(storage, "a")
+        task = queued(storage)
+        storage.task_ledger.swap(task, anew(task), NOW)
+        storage.task_ledger.postpone(task, "Gnocchi is ill", hour(101))
+        assert [one.failures for one in storage.task_ledger.waiting(NOW)] == [0]
+
+
+class TestBasis:
+    """By which metrics, and without which resources, periods were rated: after a swap too."""
+
+    @pytest.mark.parametrize(("after", "later"), [(("instance",), "x0"), (BOTH, "00")])
+    @pytest.mark.parametrize(
+        ("begin", "end", "expected"),
+        [
+            (1, 2, "x00xx"),
+            (0, 2, "000xx"),
+            (1, 3, "x00xx"),
+            (2, 5, "xx000"),
+            (0, 5, "00000"),
+            (4, 5, "xx0x0"),
+        ],
+    )
+    def test_metrics_are_known_of_swapped_periods_and_as_before_of_others(
+        self,
+        begin: int,
+        end: int,
+        expected: str,
+        after: tuple[str, ...],
+        later: str,
+        storage: Storage,
+    ) -> None:
+        # The third hour alone was rated by cpu as well.
+        rate(storage, ["a"], 0, {"instance": "##"}, metrics=("instance",))
+        rate(storage, ["a"], 2, {"instance": "#"})
+        rate(storage, ["a"], 3, {"instance": "##"}, metrics=("instance",))
+        task = queued(storage, order(begin=begin, end=end))
+        work = anew(task, end - begin, metrics=("cpu", "instance"))
+        storage.task_ledger.swap(task, work, NOW)
+        assert signs(storage, 5) == expected
+        # Who rates on by what was in force, or by something else, notes no change too few.
+        rate(storage, ["a"], 5, {"instance": "#"}, metrics=after)
+        rate(storage, ["a"], 6, {"instance": "#"})
+        assert signs(storage, 7) == expected + later
+
+    def test_prices_alone_change_nothing_about_metrics(self, storage: Storage) -> None:
+        rate(storage, ["a"], 0, {"instance": "####"}, metrics=("instance",))
+        before = shown(storage, "a", 4)
+        task = queued(storage, order(kind=TaskKind.RATES))
+        storage.task_ledger.swap(task, anew(task, 4, metrics=None), NOW)
+        assert shown(storage, "a", 4) == before
+
+    def test_where_metrics_are_not_known_after_they_are_not_noted(
+        self, storage: Storage, url: str
+    ) -> None:
+        rate_hours(storage, "a")
+        forget_sets(url)
+        task = queued(storage)
+        storage.task_ledger.swap(task, anew(task, 2, kept=[1], pairs=[NEW, NEW]), NOW)
+        facts = storage.reports.coverage("a", hour(0), hour(6))
+        assert facts.changes == ()
+        rate(storage, ["a"], 6, {"instance": "#"}, metrics=("instance",))
+        (change,) = storage.reports.coverage("a", hour(0), hour(7)).changes
+        assert change.begin == hour(6)
+
+    def test_what_is_left_out_is_that_of_the_swapped_periods(self, storage: Storage) -> None:
+        one = Excluded("a", "instance", "r1", "bad policy", "mend it")
+        (state,) = listed(storage, "a")
+        first = batch([state], rated("a", [OLD] * 4), periods=window(4))
+        storage.ledger.commit(dataclasses.replace(first, excluded=[one]))
+        task = queued(storage, order(begin=1, end=3))
+        storage.task_ledger.swap(task, anew(task, 1), NOW)
+        task = storage.task_ledger.read(task.id) or task
+        two = dataclasses.replace(one, resource="r2")
+        storage.task_ledger.swap(task, anew(task, 1, excluded=[two]), NOW)
+        # It lasts, so what is rated next goes on with it.
+        (state,) = listed(storage, "a", now=hour(5))
+        more = batch([state], rated("a", [OLD], begin=hour(4)), periods=window(1, hour(4)))
+        storage.ledger.commit(dataclasses.replace(more, excluded=[one]))
+        found = storage.reports.coverage("a", hour(0), hour(5)).exclusions
+        assert [(left.resource, left.begin, left.end) for left in found] == [
+            ("r1", hour(0), hour(1)),
+            ("r2", hour(2), hour(3)),
+            ("r1", hour(3), hour(5)),
+        ]
+        assert isinstance(found[0], Exclusion)
+
+
+def signs(storage: Storage, count: int) -> str:
+    """Return for each hour 0 if cpu was asked for, else x."""
+    words = {"silent": "0", "not configured": "x"}
+    return "".join(words[one] for one in shown(storage, "a", count)["cpu"])
+
+
+def forget_sets(url: str) -> None:
+    """Make a scope one that was rated before it was noted by which metrics."""
+    engine = sa.create_engine(parse(url))
+    with engine.begin() as connection:
+        connection.execute(METRIC_SET_CHANGES.delete())
+        connection.execute(SCOPES.update().values(metric_set_id=None))
+    engine.dispose()
+
+
+class TestReaders:
+    def test_a_reader_in_a_loop_sees_each_hour_once_at_the_old_or_the_new_price(
+        self, storage: Storage, open_another: Open
+    ) -> None:
+        count = 40
+        rate_hours(storage, "a", count=count)
+        done = threading.Event()
+        wrong: list[object] = []
+        reads = 0
+
+        def read() -> None:
+            nonlocal reads
+            reports = open_another().reports
+            while not done.is_set() or reads == 0:
+                frames = list(reports.frames(Selection()))
+                hours = [one.begin for one in frames]
+                sums = reports.summary(Selection(), (), datetime.UTC)
+                if hours != [hour(number) for number in range(count)] or sums[0].points != count:
+                    wrong.append(hours)
+                seen = {str(one.price) for one in frames}
+                if not seen <= {"0.1", "0.7"}:
+                    wrong.append(seen)
+                reads += 1
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        for _ in range(5):
+            for new in (NEW, OLD):
+                task = queued(storage, order(end=count))
+                for one in swapped_by(storage, task, 7, new):
+                    assert one.id == task.id
+        done.set()
+        reader.join(60)
+        assert wrong == []
+        assert reads > 1
+        assert prices(storage) == ["0.1"] * count
+
+
+def swapped_by(storage: Storage, task: Task, most: int, pair: tuple[str, str]) -> Iterator[Task]:
+    """Swap a task to its end, so many hours at a time."""
+    current: Task | None = task
+    while current is not None:
+        size = current.order.window(current.next_begin, most).count
+        storage.task_ledger.swap(current, anew(current, size, [pair] * size), NOW)
+        yield current
+        current = storage.task_ledger.read(task.id)

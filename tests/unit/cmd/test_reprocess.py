@@ -1,0 +1,215 @@
+"""ratekit reprocess: queue, dry run, list, show, cancel."""
+
+from __future__ import annotations
+
+import pathlib
+from decimal import Decimal
+
+import pytest
+
+from ratekit.domain.rules import CostType, Mapping, Parent, Terms
+from ratekit.domain.task import Repriced, TaskKind, TaskState
+from ratekit.interfaces import Storage
+from tests.contract import given
+from tests.unit.cmd.conftest import Shell
+
+STRETCH = ("--begin", "2026-03-01T00:00", "--end", "2026-03-01T02:00")
+WHY = ("--reason", "wrong  price", "--yes")
+METRICS = """metrics:
+  cpu:
+    unit: instance
+    alt_name: instance
+    groupby: [id, project_id]
+    extra_args: {resource_type: instance}
+"""
+
+
+@pytest.fixture
+def metrics(config: pathlib.Path) -> None:
+    """A metrics.yml beside the configuration."""
+    config.with_name("metrics.yml").write_text(METRICS)
+
+
+def dear(storage: Storage) -> None:
+    """Have each instance cost 3."""
+    rule = Mapping(Parent("instance"), None, Terms(Decimal(3), CostType.FLAT))
+    storage.rules.change(0, [], [rule], given.note())
+
+
+def test_it_queues_a_task_a_scope(ratekit: Shell, storage: Storage, usage: None) -> None:
+    answer = ratekit(
+        "reprocess", "--scope", "a1", "--scope", "name of b2", *STRETCH, *WHY, "-f", "json"
+    )
+    assert answer.code == 0, answer.err
+    ids = [row["Task"] for row in answer.json()]
+    tasks = [task for task, _ in storage.tasks.tasks()]
+    assert [task.id for task in tasks] == ids
+    assert [task.order.scope.id for task in tasks] == ["a1", "b2"]
+    assert {task.order.kind for task in tasks} == {TaskKind.COLLECT}
+    assert {task.note.reason for task in tasks} == {"wrong price"}
+    assert {task.note.made_at for task in tasks} == {ratekit.now}
+
+
+def test_it_asks_first(ratekit: Shell, storage: Storage, usage: None) -> None:
+    arguments = ("reprocess", "--scope", "a1", *STRETCH, "--reason", "x", "--rates-only")
+    answer = ratekit(*arguments, typed="n\n")
+    assert (answer.code, answer.err) == (1, "ratekit: nothing was queued\n")
+    assert "Price the stored usage of scope a1 anew, 2 periods? [y/N]" in answer.out
+    assert ratekit(*arguments).code == 2
+    assert storage.tasks.tasks() == []
+    assert ratekit(*arguments, typed="y\n").code == 0
+    assert len(storage.tasks.tasks()) == 1
+
+
+def test_all_scopes_are_queued_as_far_as_they_have_been_rated(
+    ratekit: Shell, storage: Storage, usage: None
+) -> None:
+    given.listed(storage, "a1", "b2", "never")
+    answer = ratekit(
+        "reprocess", "--all-scopes", "--begin", "2026-02-28", "--end", "2026-03-09", *WHY
+    )
+    assert answer.code == 0, answer.err
+    orders = [task.order for task, _ in storage.tasks.tasks()]
+    assert [(one.scope.id, one.begin, one.end) for one in orders] == [
+        ("a1", given.hour(0), given.hour(2)),
+        ("b2", given.hour(0), given.hour(2)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--scope", "zz", *STRETCH, *WHY), "no scope 'zz'"),
+        (("--scope", "a1", *STRETCH, "--yes"), "--reason: expected why"),
+        (("--scope", "a1", "--begin", "x", "--end", "2026-03-02", *WHY), "--begin: expected a"),
+        (
+            ("--scope", "a1", "--begin", "2026-03-01T00:30", "--end", "2026-03-01T02:00", *WHY),
+            "no period of 1:00:00 begins at 2026-03-01T00:30:00Z",
+        ),
+        (
+            ("--scope", "a1", "--begin", "2026-03-01T02:00", "--end", "2026-03-01T01:00", *WHY),
+            "--begin 2026-03-01T02:00:00Z is not before --end 2026-03-01T01:00:00Z",
+        ),
+        (
+            ("--scope", "a1", "--begin", "2026-03-01T00:00", "--end", "2026-03-01T03:00", *WHY),
+            "is rated from 2026-03-01T00:00:00Z to 2026-03-01T02:00:00Z only",
+        ),
+        (
+            ("--scope", "a1", "--begin", "2026-02-28T23:00", "--end", "2026-03-01T02:00", *WHY),
+            "is rated from 2026-03-01T00:00:00Z to 2026-03-01T02:00:00Z only",
+        ),
+        (
+            ("--all-scopes", "--begin", "2026-02-01", "--end", "2026-02-02", *WHY),
+            "no scope was rated then",
+        ),
+    ],
+)
+def test_what_cannot_be_priced_anew_is_refused_in_a_line(
+    arguments: tuple[str, ...], expected: str, ratekit: Shell, storage: Storage, usage: None
+) -> None:
+    answer = ratekit("reprocess", *arguments)
+    assert answer.code == 2
+    assert expected in answer.err
+    assert answer.err.count("\n") == 1
+    assert storage.tasks.tasks() == []
+
+
+def test_whom_it_is_about_must_be_said(ratekit: Shell, usage: None) -> None:
+    for whom in ((), ("--scope", "a1", "--all-scopes")):
+        assert ratekit("reprocess", *whom, *STRETCH, *WHY).code == 2
+
+
+def test_a_part_of_a_longer_period_is_refused(
+    ratekit: Shell, config: pathlib.Path, storage: Storage, usage: None
+) -> None:
+    text = config.read_text().replace("[collect]", "[collect]\nperiod = 1800")
+    config.write_text(text)
+    stretch = ("--begin", "2026-03-01T00:00", "--end", "2026-03-01T01:30")
+    answer = ratekit("reprocess", "--scope", "a1", *stretch, *WHY)
+    assert answer.code == 2
+    assert "lies within a period of 1:00:00" in answer.err
+
+
+def test_a_dry_run_shows_the_difference_and_changes_nothing(
+    ratekit: Shell, storage: Storage, usage: None, metrics: None
+) -> None:
+    dear(storage)
+    before = given.stored(storage)
+    arguments = ("reprocess", "--all-scopes", *STRETCH, "--rates-only", "--dry-run")
+    answer = ratekit(*arguments, "-f", "json")
+    assert answer.code == 0, answer.err
+    assert answer.json()[0] == {
+        "Scope": "a1",
+        "Name": "name of a1",
+        "Metric": "instance",
+        "Unit": "instance",
+        "Frames": 2,
+        "New frames": 2,
+        "Quantity": "2",
+        "New quantity": "2",
+        "Price": "0.3",
+        "New price": "6",
+        "Difference": "5.7",
+    }
+    shown = ratekit(*arguments).out
+    assert "then, difference -12345678901234567883.3000000000000000000000000001" in shown
+    assert given.stored(storage) == before
+    assert storage.tasks.tasks() == []
+
+
+def test_tasks_are_listed_shown_and_cancelled(
+    ratekit: Shell, storage: Storage, usage: None
+) -> None:
+    ratekit("reprocess", "--scope", "a1", *STRETCH, *WHY)
+    (task,) = storage.task_ledger.waiting(None)
+    new = given.rated("a1", [("1", "7")])
+    storage.task_ledger.swap(
+        task, Repriced(given.window(), {}, [new], 0, ("instance",)), given.hour(36)
+    )
+    (listed,) = ratekit("reprocess", "list", "-f", "json").json()
+    assert (listed["Task"], listed["Periods"], listed["Done"]) == (task.id, 2, 1)
+    assert listed["Difference"] == "6.8999999999999999999999999999"
+    number = str(task.id)
+    shown = ratekit("reprocess", "show", number, "-f", "json").json()
+    assert (shown["Periods swapped"], shown["Price now"]) == (1, "7")
+    assert shown["What was done"] == [
+        {
+            "begin": "2026-03-01T00:00:00Z",
+            "outcome": "swapped",
+            "note": None,
+            "frames_before": 2,
+            "frames_now": 1,
+            "price_before": "0.1000000000000000000000000001",
+            "price_now": "7",
+            "at": "2026-03-02T12:00:00Z",
+        }
+    ]
+    assert (
+        "price 0.1000000000000000000000000001 to 7, frames 2 to 1"
+        in ratekit("reprocess", "show", number).out
+    )
+    assert ratekit("reprocess", "cancel", number).out == (
+        f"task {number} is cancelled; 1 of 2 periods were dealt with\n"
+    )
+    assert "has ended" in ratekit("reprocess", "cancel", number).out
+    assert ratekit("reprocess", "list", "-f", "json").json() == []
+    (ended,) = ratekit("reprocess", "list", "--all", "-f", "json").json()
+    assert ended["State"] == TaskState.CANCELLED.value
+
+
+def test_a_failing_task_says_why(ratekit: Shell, storage: Storage, usage: None) -> None:
+    ratekit("reprocess", "--scope", "a1", *STRETCH, *WHY)
+    (task,) = storage.task_ledger.waiting(None)
+    storage.task_ledger.postpone(task, "Gnocchi is ill", given.hour(40))
+    (row,) = ratekit("reprocess", "list", "-f", "json").json()
+    assert row["State"] == "failing (1): Gnocchi is ill, retry at 2026-03-02T16:00:00Z"
+
+
+@pytest.mark.parametrize("command", ["show", "cancel"])
+def test_a_task_that_is_not_there_is_said_in_a_line(command: str, ratekit: Shell) -> None:
+    answer = ratekit("reprocess", command, "7")
+    assert (answer.code, answer.err) == (
+        2,
+        "ratekit: no task 7; see ratekit reprocess list --all\n",
+    )
+    assert "expected the number of a task" in ratekit("reprocess", command, "x").err
