@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol, TypeVar
 
-from ratekit import errors, interfaces, metrics_file, plugins
+from ratekit import errors, interfaces, metrics_file, plugins, skipping
 from ratekit.cycle import Clock, Surroundings
 from ratekit.domain.backoff import Backoff
 from ratekit.domain.due import Calendar
@@ -77,8 +77,9 @@ def read_settings(conf: Any, side_by_side: SideBySide) -> Settings:
     :raises ratekit.errors.OperatorError: it cannot be used
     """
     section = conf.orchestrator
+    metrics = metrics_file.load(conf.collect.metrics_conf, build_collector(conf))
     return Settings(
-        metrics=metrics_file.load(conf.collect.metrics_conf, build_collector(conf)),
+        metrics=skipping.by_default(metrics, section.skip_datapoints_expression),
         side_by_side=functools.partial(
             side_by_side,
             limit=section.max_threads,

@@ -55,6 +55,7 @@ def load_conf(
     conf = _parsed(prog, argv, [] if wrong else cli_opts, rates and not wrong, (files, folders))
     wrong += check.mistakes(conf, content, rates)
     wrong += _unknown_plugins(conf, content, rates)
+    wrong += _wrong_expression(conf, content) if rates else []
     if wrong:
         raise errors.BadInput(
             sorted(dict.fromkeys(wrong), key=lambda one: (one.file, one.line or 0))
@@ -134,6 +135,18 @@ def _unknown_plugins(conf: Any, content: Any, rates: bool) -> list[errors.Mistak
         content.mistake(*plugins.OPTIONS[namespace], text)
         for namespace, text in plugins.refusals(named)
     ]
+
+
+def _wrong_expression(conf: Any, content: Any) -> list[errors.Mistake]:
+    """Return what is wrong with the expression that all metrics go by."""
+    from ratekit import skipping
+
+    group, name = "orchestrator", "skip_datapoints_expression"
+    try:
+        skipping.by_default((), conf[group][name])
+    except ValueError as error:
+        return [content.mistake(group, name, str(error))]
+    return []
 
 
 def now() -> datetime.datetime:

@@ -221,6 +221,14 @@ def test_a_wrong_configuration(
             ],
         ),
         (
+            "[orchestrator]\nskip_datapoints_expression = vol == 0\n",
+            METRIC,
+            [
+                "ratekit.conf:11: [orchestrator] skip_datapoints_expression: knows no 'vol'; "
+                "names are datapoint"
+            ],
+        ),
+        (
             "",
             "{unit: 1, extra_args: {resource_type: i, force_granularity: 7}}",
             [
