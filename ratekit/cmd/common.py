@@ -51,6 +51,7 @@ def load_conf(
     wrong = []
     if rates:
         wrong = check.in_default(content, strangers.library_opts("oslo.log"))
+    wrong += _out_of_place(content, cli_opts)
     # With a wrong value there, oslo.config would end the process before the rest is checked.
     conf = _parsed(prog, argv, [] if wrong else cli_opts, rates and not wrong, (files, folders))
     wrong += check.mistakes(conf, content, rates)
@@ -103,6 +104,17 @@ def _parsed(
             "no configuration file: expected /etc/ratekit/ratekit.conf or --config-file FILE"
         )
     return conf
+
+
+def _out_of_place(content: Any, cli_opts: Sequence[Any]) -> list[errors.Mistake]:
+    """Return the options of the command line that the files give, where oslo.config reads them."""
+    names = [name for opt in cli_opts for name in dict.fromkeys((opt.name, opt.dest))]
+    text = "is for the command line only; take it out"
+    return [
+        content.mistake("DEFAULT", name, text)
+        for name in names
+        if content.find("DEFAULT", [name]) is not None
+    ]
 
 
 def _set_up_logs(conf: Any) -> None:
