@@ -311,7 +311,9 @@ def test_on_a_terminal_a_reset_asks(ratekit: Shell, storage: Storage, usage: Non
     assert given.stored(storage) == before
     answer = ratekit(*RESET, typed="y\n")
     assert answer.code == 0
-    assert answer.out.endswith("done: it is rated again from 2026-03-01T01:00:00Z on\n")
+    assert answer.out.endswith(
+        "done: it is rated again from 2026-03-01T01:00:00Z on, in the processor's next cycle\n"
+    )
     assert len(given.stored(storage)) == len(before) - 1
     assert ratekit("scope", "list", "-f", "json").json()[0]["Rated until"] == "2026-03-01T01:00:00Z"
 
@@ -328,6 +330,15 @@ def test_without_a_terminal_a_reset_refuses_to_guess(
     assert given.stored(storage) == before
     assert ratekit(*RESET, "--yes").code == 0
     assert len(given.stored(storage)) == len(before) - 1
+
+
+def test_a_reset_to_before_a_scopes_first_period_says_so(ratekit: Shell, usage: None) -> None:
+    answer = ratekit("scope", "reset", "a1", "--to", "2026-02-27", "--yes")
+    assert answer.code == 0
+    assert (
+        "its first period begins at 2026-03-01T00:00:00Z: what is before that is charged anew\n"
+        in answer.out
+    )
 
 
 def test_a_reset_to_where_a_scope_is_does_nothing(ratekit: Shell, usage: None) -> None:
