@@ -8,11 +8,12 @@ import functools
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol, TypeVar
 
-from ratekit import errors, interfaces, metrics_file, plugins
+from ratekit import errors, interfaces, metrics_file, plugins, skipping
 from ratekit.anew import Anew
 from ratekit.cycle import Clock, Surroundings
 from ratekit.domain.backoff import Backoff
 from ratekit.domain.due import Calendar
+from ratekit.domain.metric import Metric
 from ratekit.domain.scope import Scope
 from ratekit.domain.share import Share
 from ratekit.orchestrator import Orchestrator
@@ -109,7 +110,7 @@ def read_settings(conf: Any, side_by_side: SideBySide, offline: bool = False) ->
     """
     section = conf.orchestrator
     return Settings(
-        metrics=metrics_file.load(conf.collect.metrics_conf, build_collector(conf, offline)),
+        metrics=_metrics(conf, offline),
         side_by_side=functools.partial(
             side_by_side,
             limit=section.max_threads,
@@ -120,6 +121,14 @@ def read_settings(conf: Any, side_by_side: SideBySide, offline: bool = False) ->
         batch_frames=section.batch_frames,
         backoff=build_backoff(conf),
     )
+
+
+def _metrics(conf: Any, offline: bool) -> Sequence[Metric]:
+    metrics = metrics_file.load(conf.collect.metrics_conf, build_collector(conf, offline))
+    try:
+        return skipping.by_default(metrics, conf.orchestrator.skip_datapoints_expression)
+    except ValueError as error:
+        raise errors.OperatorError(f"[orchestrator] skip_datapoints_expression: {error}") from None
 
 
 def build_backoff(conf: Any) -> Backoff:

@@ -41,8 +41,8 @@ class Fetcher(abc.ABC):
     def scopes(self) -> Collection[Scope]:
         """Return every scope that is to be rated now, each once, in any order.
 
-        An empty answer means that nobody is rated any more, so a back end that cannot
-        answer, or only in part, must raise.
+        Who is missing is not rated any more, so a back end that cannot answer, or only in
+        part, must raise. An empty answer is taken for a mistake.
 
         :raises ratekit.errors.TryLater: the back end did not answer
         :raises ratekit.errors.OperatorError: it refused, and will again

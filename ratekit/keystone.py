@@ -203,7 +203,11 @@ def _meaning(what: str, section: str, error: exceptions.ClientException) -> erro
             return errors.Denied(f"{what}: no trust by TLS: {text}{hint}, cafile and insecure")
         case exceptions.ConnectionError():
             return errors.TryLater(f"{what} does not answer: {text}")
-        case exceptions.HttpServerError() | exceptions.TooManyRequests():
+        case (
+            exceptions.HttpServerError()
+            | exceptions.TooManyRequests()
+            | exceptions.RequestTimeout()
+        ):
             rest = None if error.response is None else retry_after(error.response.headers)
             return errors.TryLater(f"{what} answered {error.http_status}: {text}", rest)
         case exceptions.InvalidResponse():

@@ -7,7 +7,7 @@ import datetime
 import logging
 from collections.abc import Callable, Collection, Sequence
 
-from ratekit import interfaces
+from ratekit import errors, interfaces
 from ratekit.cycle import Cycle, Outcome, Surroundings
 from ratekit.domain.batch import Work
 from ratekit.domain.due import Calendar
@@ -55,7 +55,7 @@ class Orchestrator:
         :param patient: leave scopes alone that are resting after a failure
         :raises ratekit.errors.TryLater: the fetcher or the database did not answer
         :raises ratekit.errors.OperatorError: the fetcher or the collector was refused, or the
-            database was migrated
+            fetcher lists nobody, or the database was migrated
         """
         now = self._around.clock()
         self._rater.require_data()
@@ -76,9 +76,19 @@ class Orchestrator:
         return _with_resting(cycle.run(), resting)
 
     def _observe(self, now: datetime.datetime) -> Sequence[State]:
-        """Tell the ledger who is listed now; states of those that are active and our own."""
+        """Tell the ledger who is listed now; states of those that are active and our own.
+
+        That nobody is to be rated any more is not believed: most likely a role was taken
+        away or misspelt, and what is not listed is never charged.
+        """
+        listed = self._listed()
+        if not listed:
+            raise errors.OperatorError(
+                "the fetcher lists no scope at all: nobody is rated until it does, and nobody's "
+                "state is changed"
+            )
         seen = self._ledger.observe(
-            self._listed(),
+            listed,
             now,
             start=self._calendar.start(self._start, now),
             resume=self._calendar.floor(now),

@@ -8,9 +8,10 @@ are made exact, and all it may not do is refused before it runs.
 from __future__ import annotations
 
 import ast
+import dataclasses
 import operator
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 import simpleeval
 
 from ratekit import errors
+from ratekit.domain.metric import Metric
 from ratekit.domain.series import Series
 
 #: The one name there is.
@@ -96,6 +98,23 @@ class _AnyLabels(dict[str, str]):
 _ALLOWED = {**_ATTRIBUTES, _AnyLabels: _ATTRIBUTES[dict]}
 #: What goes wrong with the sample's empty labels, and not with those that resources have.
 _FAULTS_OF_THE_SAMPLE = (ValueError, ArithmeticError, IndexError)
+
+
+def by_default(metrics: Iterable[Metric], text: str) -> list[Metric]:
+    """Return metrics that go by an expression unless they have one of their own.
+
+    :param text: ``False`` and nothing skip nothing
+    :raises ValueError: as :func:`compile_skip`
+    """
+    if text.strip().lower() in ("", "false"):
+        return list(metrics)
+    compile_skip("any metric", text)  # also where all have their own
+    return [
+        one
+        if one.skip is not None
+        else dataclasses.replace(one, skip=compile_skip(one.public_name, text))
+        for one in metrics
+    ]
 
 
 def compile_skip(metric: str, text: str) -> Callable[[Series, Decimal, Decimal], bool]:

@@ -54,10 +54,12 @@ def load_conf(
     wrong = []
     if rates:
         wrong = check.in_default(content, strangers.library_opts("oslo.log"))
+    wrong += _out_of_place(content, cli_opts)
     # With a wrong value there, oslo.config would end the process before the rest is checked.
     conf = _parsed(prog, argv, [] if wrong else cli_opts, rates and not wrong, (files, folders))
     wrong += check.mistakes(conf, content, rates)
     wrong += _unknown_plugins(conf, content, rates)
+    wrong += _wrong_expression(conf, content) if rates else []
     if wrong:
         raise errors.BadInput(
             sorted(dict.fromkeys(wrong), key=lambda one: (one.file, one.line or 0))
@@ -107,6 +109,17 @@ def _parsed(
     return conf
 
 
+def _out_of_place(content: Any, cli_opts: Sequence[Any]) -> list[errors.Mistake]:
+    """Return the options of the command line that the files give, where oslo.config reads them."""
+    names = [name for opt in cli_opts for name in dict.fromkeys((opt.name, opt.dest))]
+    text = "is for the command line only; take it out"
+    return [
+        content.mistake("DEFAULT", name, text)
+        for name in names
+        if content.find("DEFAULT", [name]) is not None
+    ]
+
+
 def _set_up_logs(conf: Any) -> None:
     from oslo_log import log
 
@@ -146,6 +159,18 @@ def operator() -> str:
     except (KeyError, OSError):  # an account without a name, as containers have
         user = str(os.getuid())
     return f"{user}@{socket.gethostname()}"
+
+
+def _wrong_expression(conf: Any, content: Any) -> list[errors.Mistake]:
+    """Return what is wrong with the expression that all metrics go by."""
+    from ratekit import skipping
+
+    group, name = "orchestrator", "skip_datapoints_expression"
+    try:
+        skipping.by_default((), conf[group][name])
+    except ValueError as error:
+        return [content.mistake(group, name, str(error))]
+    return []
 
 
 def now() -> datetime.datetime:

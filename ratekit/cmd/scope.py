@@ -202,11 +202,15 @@ class ScopeReset(base.Action):
             self.say(f"nothing to do: {_called(row)} is rated until then")
             return 0
         self.say(f"{_called(row)}: {_removed(plan)}")
+        if plan.rated_since is not None and since < plan.rated_since:
+            first = formatting.instant_text(plan.rated_since)
+            self.say(f"its first period begins at {first}: what is before that is charged anew")
         if not parsed_args.yes and not self.confirmed("Remove them, to be rated again?"):
             self.say("nothing was changed")
             return common.FAILED
         storage.scopes.reset(plan, gaps=parsed_args.gaps)
-        self.say(f"done: it is rated again from {formatting.instant_text(since)} on")
+        begin = formatting.instant_text(since)
+        self.say(f"done: it is rated again from {begin} on, in the processor's next cycle")
         if row.deactivated_at is not None:
             self.app.note("it is deactivated, so it is rated when it is activated")
         return 0

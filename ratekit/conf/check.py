@@ -37,7 +37,6 @@ def mistakes(conf: Any, content: Content, rates: bool) -> list[errors.Mistake]:
             for group, name, text in section.refusals(conf):
                 found.append(content.mistake(group, name, text))
     if rates:
-        found += _charged_otherwise(content)
         found += _credentials(conf, content, {mistake.key for mistake in found})
     return sorted(found, key=lambda one: (one.file, one.line or 0))
 
@@ -153,14 +152,6 @@ def _but(opt: Any, raw: str | None) -> str:
     shown = repr(raw if len(raw) <= 60 else raw[:57] + "...")
     hint = "; a comment needs a line of its own" if " #" in raw or " ;" in raw else ""
     return f", not {shown}{hint}"
-
-
-def _charged_otherwise(content: Content) -> Iterator[errors.Mistake]:
-    """CloudKitty would leave usage out of the bill by this."""
-    name = "skip_datapoints_expression"
-    entry = content.find("orchestrator", [name])
-    if entry is not None and entry.text.strip().lower() not in ("", "false"):
-        yield content.mistake("orchestrator", name, "is not built yet; take it out")
 
 
 def with_credentials(conf: Any) -> list[str]:

@@ -73,6 +73,14 @@ OPTS = [
         help="How long a scope rests at most after a failure, in seconds; never longer than a "
         "collect period. Chance adds up to a quarter.",
     ),
+    cfg.StrOpt(
+        "skip_datapoints_expression",
+        mutable=True,
+        default="False",
+        help="Rated points for which this is true are not stored, such as "
+        'datapoint.get("vol", {}).get("qty", 0) == 0. A metric that has an expression of its own '
+        "in metrics.yml goes by that alone.",
+    ),
 ]
 
 

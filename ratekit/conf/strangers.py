@@ -46,7 +46,7 @@ _OPTIONS = {
     "orchestrator": frozenset(
         {
             "collector_request_timeout", "coordination_url", "max_greenthreads", "max_threads",
-            "max_workers", "max_workers_reprocessing", "skip_datapoints_expression",
+            "max_workers", "max_workers_reprocessing",
         }
     ),
     "storage": frozenset({"retention_period", "version"}),

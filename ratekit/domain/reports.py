@@ -62,6 +62,7 @@ class Rewind:
 
     :ivar scope: its id
     :ivar since: from where on it would be rated again, UTC
+    :ivar rated_since: begin of its first period until now, UTC; None: not known
     :ivar rated_until: how far it is rated now, UTC
     :ivar resets: how often it has been reset before
     :ivar step: length of the periods that were rated last; None: none was, or long ago
@@ -76,6 +77,7 @@ class Rewind:
     step: datetime.timedelta | None
     frames: int
     price: Decimal
+    rated_since: datetime.datetime | None = None
 
     def __post_init__(self) -> None:
         period.require_utc(self.since)

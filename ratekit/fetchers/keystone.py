@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Collection
 from typing import Any, NamedTuple, Self, TypeVar
 
@@ -12,7 +11,6 @@ from ratekit import errors, interfaces, keystone
 from ratekit.domain.scope import Scope
 
 T = TypeVar("T")
-LOG = logging.getLogger(__name__)
 GROUP = "fetcher_keystone"
 
 
@@ -74,8 +72,10 @@ class KeystoneFetcher(interfaces.Fetcher):
         grants = self._listed("role_assignments", query, _grant)
         granted = {scope.id: scope for role, scope in grants if role == self._role_name and scope}
         if not granted:
-            LOG.warning(
-                "ratekit's user has the role %r on no project: nobody is rated", self._role_name
+            # Most likely it was taken away or is misspelt, and who is not listed is not charged.
+            raise errors.OperatorError(
+                f"Keystone: ratekit's user has the role {self._role_name!r} on no project: nobody "
+                "is rated until it has"
             )
         return list(granted.values())
 

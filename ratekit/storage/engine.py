@@ -13,7 +13,7 @@ from sqlalchemy import exc
 
 from ratekit import errors
 from ratekit.storage import mysql, postgresql, revision, sqlite
-from ratekit.storage.failures import Unknown, explained
+from ratekit.storage.failures import Unknown, explained, leave_standby
 from ratekit.storage.limits import Engines
 
 #: Values in one IN list; SQLite takes 32,766 a statement, PostgreSQL 65,535.
@@ -84,6 +84,8 @@ class Database:
         self._engines = _engines(parsed, self.place, patient)
         self._needs = needs
         self.engine = self._engines.reader
+        for engine in self._engines:
+            sa.event.listen(engine, "handle_error", leave_standby)
         self._dbapi: Any = self.engine.dialect.dbapi
         # A storage has no end that anybody announces: connections go with its last part.
         weakref.finalize(self, self.engine.dispose)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy import exc
 
 from ratekit import errors
@@ -15,10 +16,14 @@ from ratekit import errors
 # another process does to us goes by itself.
 _SQLITE_PASSING = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_IOERR", "SQLITE_FULL", "SQLITE_NOMEM")
 
+# After a failover the old connections lead to what is a standby now: that passes with new ones.
+_SQLSTATE_STANDBY = "25006"
+_MYSQL_STANDBY = frozenset({1290, 1792, 1836})
+
 # Classes and codes of SQLSTATE. Somebody was in the way: serialization, deadlock, lock timeout.
 _SQLSTATE_CONFLICT = frozenset({"40001", "40P01", "55P03"})
 # 08 connection, 53 resources, 57 operator's intervention (statement timeouts too), 58 system.
-_SQLSTATE_PASSING = ("08", "40", "53", "55", "57", "58", "XX000")
+_SQLSTATE_PASSING = ("08", _SQLSTATE_STANDBY, "25P03", "40", "53", "55", "57", "58", "XX000")
 
 # libpq gives a refused login no code. These are PostgreSQL's words where it speaks English;
 # in another language the refusal counts as passing, and is told just the same.
@@ -39,6 +44,8 @@ _MYSQL_PASSING = frozenset(
         *(1040, 1203, 1226, 1021, 1030, 1037, 1038, 1041, 1114, 1135, 3, 1026),
         # Ended by a limit or by an administrator, or by another node of a cluster.
         *(1028, 1180, 1317, 1927, 1969, 3024, 1105),
+        # Not to be written to, or not any more.
+        *_MYSQL_STANDBY,
     }
 )
 
@@ -69,6 +76,17 @@ def explained(place: str, dbapi: Any) -> Iterator[None]:
     except dbapi.Error as error:
         _let_go(error)
         raise _meaning(error, place, dbapi) from error
+
+
+def leave_standby(context: sa.engine.ExceptionContext) -> None:
+    """Give up all connections to a server that is not to be written to any more.
+
+    A listener for SQLAlchemy's ``handle_error``.
+    """
+    cause = context.original_exception
+    code = cause.args[0] if cause.args else None
+    if getattr(cause, "sqlstate", None) == _SQLSTATE_STANDBY or code in _MYSQL_STANDBY:
+        context.is_disconnect = True
 
 
 def _let_go(error: BaseException) -> None:

@@ -77,6 +77,7 @@ class SqlScopeAdmin(ScopeAdmin):
             step=None if seconds is None else datetime.timedelta(seconds=seconds),
             frames=int(frames or 0),
             price=ZERO if price is None else price,
+            rated_since=row["rated_since"],
         )
 
     def reset(self, rewind: Rewind, gaps: bool = False) -> None:

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 import sqlalchemy as sa
 
+from ratekit.domain.excluded import Excluded
 from ratekit.domain.period import Window
 from ratekit.domain.reports import Selection
 from ratekit.domain.rule_history import ChangeNote
@@ -119,9 +120,10 @@ def batch(
     periods: Window | None = None,
     rules: int = 0,
     metrics: tuple[str, ...] = ("instance",),
+    excluded: Sequence[Excluded] = (),
 ) -> RatedBatch:
     """Return a batch of one hour, or of ``periods``."""
-    return RatedBatch(periods or window(), states, series, rules, metrics)
+    return RatedBatch(periods or window(), states, series, rules, metrics, excluded)
 
 
 def stored(storage: Storage) -> list[tuple[str, datetime.datetime, Decimal, Decimal]]:

@@ -284,3 +284,33 @@ def test_reports_see_one_state_and_writers_the_latest(server: Database) -> None:
         other.close()
         assert before.exec_driver_sql(query).scalar_one() == seen
         assert beside.exec_driver_sql(query).scalar_one() == seen + 1
+
+
+#: Makes new sessions, and those only, read-only, as on a server that was a primary before.
+STANDBY = {
+    "postgresql": "ALTER DATABASE {} SET default_transaction_read_only = {}",
+    "mariadb": "SET GLOBAL tx_read_only = {1}",
+}
+
+
+def test_a_server_that_is_a_standby_now_is_left_and_looked_for_again(
+    kind: str, tmp_path: pathlib.Path
+) -> None:
+    with new_database(kind, tmp_path) as url:
+        migrate.upgrade(url)
+        admin = sa.create_engine(Database(url).engine.url, isolation_level="AUTOCOMMIT")
+        storage = open_storage(url, scope_key="project_id", fetcher="f", collector="c")
+
+        def turn(state: str) -> None:
+            with admin.connect() as connection:
+                connection.exec_driver_sql(STANDBY[kind].format(admin.url.database, state))
+
+        turn("on")
+        try:
+            with pytest.raises(errors.TryLater, match=r"(?i)read.only"):
+                listed(storage, "a")
+        finally:
+            turn("off")
+        # The connection that was open is read-only still, and must not be used again.
+        assert [state.scope.id for state in listed(storage, "a")] == ["a"]
+        admin.dispose()

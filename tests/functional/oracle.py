@@ -1,15 +1,13 @@
 """What a right bill is, worked out from the raw measures without a line of ratekit's code.
 
-Everything is a fraction until one of the design's three roundings. Reads metrics.yml and the
-rule file with PyYAML on its own terms.
+Quantities are those of quantities.py; prices are fractions until the design's third rounding.
+Reads metrics.yml and the rule file with PyYAML on its own terms.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
-import decimal
-import math
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from fractions import Fraction
@@ -17,13 +15,9 @@ from typing import Any
 
 import yaml
 
-from tests.stack.plan import Plan, Resource
+from tests.functional.quantities import Labels, Reckoner, rounded
+from tests.stack.plan import Plan
 
-HOUR = datetime.timedelta(hours=1)
-WAIT = 2 * HOUR
-SECOND = datetime.timedelta(seconds=1)
-
-Labels = tuple[tuple[str, str | None], ...]
 #: (scope, begin, metric, labels) -> (quantity, price)
 Bill = dict[tuple[str, datetime.datetime, str, Labels], tuple[Decimal, Decimal]]
 
@@ -50,61 +44,13 @@ class Oracle:
 
     def bill(self) -> Bill:
         """Every frame of the whole plan."""
+        reckoner = Reckoner(self.plan, self.projects)
         bill: Bill = {}
-        for resource in self.plan.resources:
-            if resource.project not in self.projects:
-                continue
-            for name, metric in self.metrics.items():
-                if metric["extra_args"]["resource_type"] != resource.type:
-                    continue
-                service = metric.get("alt_name", name)
-                for hour in self.plan.hours():
-                    for labels, quantity in self._used(resource, name, metric, hour):
-                        scope = self.projects[resource.project]
-                        price = self._price(service, scope, dict(labels), quantity)
-                        bill[scope, hour, service, labels] = (quantity, price)
+        for name, metric in self.metrics.items():
+            for key, quantity in reckoner.quantities(name, metric).items():
+                scope, _, service, labels = key
+                bill[key] = quantity, self._price(service, scope, dict(labels), quantity)
         return bill
-
-    def _used(
-        self, resource: Resource, name: str, metric: Any, hour: datetime.datetime
-    ) -> Iterator[tuple[Labels, Decimal]]:
-        step = datetime.timedelta(seconds=metric["extra_args"].get("force_granularity", 3600))
-        pools: dict[Labels, dict[datetime.datetime, Fraction]] = {}
-        times: dict[Labels, datetime.timedelta] = {}
-        for index, revision in enumerate(resource.revisions):
-            if revision.begin >= hour + HOUR + WAIT:
-                continue
-            labels = self._labels(resource, metric, revision.attributes)
-            for number in range(HOUR // step):
-                bucket = hour + number * step
-                values = resource.values(name, bucket, bucket + step)
-                starts = bucket if index == 0 else max(revision.begin, bucket)
-                ends = min(revision.end or bucket + step, bucket + step)
-                if not values or ends <= starts:
-                    continue
-                mean = sum(map(Fraction, values), Fraction(0)) / len(values)
-                if (starts, ends) != (bucket, bucket + step):
-                    mean = _fifteen_digits(mean)
-                pools.setdefault(labels, {})[bucket] = mean
-            lived = min(revision.end or hour + HOUR, hour + HOUR) - max(revision.begin, hour)
-            times[labels] = times.get(labels, datetime.timedelta(0)) + max(
-                lived, datetime.timedelta(0)
-            )
-        whole = sum((times[labels] for labels in pools), datetime.timedelta(0)) // SECOND
-        for labels, buckets in pools.items():
-            value = sum(buckets.values(), Fraction(0)) / len(buckets)
-            share = Fraction(1) if len(pools) == 1 else Fraction(times[labels] // SECOND, whole)
-            yield labels, _rounded(_converted(value, metric) * share, 18)
-
-    def _labels(self, resource: Resource, metric: Any, attributes: Mapping[str, str]) -> Labels:
-        known: dict[str, str | None] = {
-            **attributes,
-            "id": str(resource.id),
-            "user_id": resource.user_id,
-            "project_id": self.projects[resource.project],
-        }
-        names = {*metric.get("groupby", []), *metric.get("metadata", []), "id", "project_id"}
-        return tuple((name, known.get(name, "")) for name in sorted(names))
 
     def _price(
         self, service: str, scope: str, labels: dict[str, str | None], quantity: Decimal
@@ -120,7 +66,7 @@ class Oracle:
             (self._group(nodes, group, scope, labels, Fraction(quantity)) for group in groups),
             Fraction(0),
         )
-        return _rounded(total, 28)
+        return rounded(total, 28)
 
     def _group(
         self, nodes: Any, group: Any, scope: str, labels: dict[str, str | None], quantity: Fraction
@@ -169,30 +115,3 @@ def _number(label: str | None) -> Fraction | None:
         return None if label is None else Fraction(label)
     except ValueError:
         return None
-
-
-def _converted(value: Fraction, metric: Any) -> Fraction:
-    factor = Fraction(1)
-    for index, part in enumerate(str(metric.get("factor", 1)).split("/")):
-        factor = Fraction(part) if index == 0 else factor / Fraction(part)
-    quantity = value * factor + Fraction(str(metric.get("offset", 0)))
-    match metric.get("mutate", "NONE"):
-        case "NUMBOOL":
-            return Fraction(1 if quantity else 0)
-        case "NOTNUMBOOL":
-            return Fraction(0 if quantity else 1)
-        case "CEIL":
-            return Fraction(math.ceil(quantity))
-        case "FLOOR":
-            return Fraction(math.floor(quantity))
-    return quantity
-
-
-def _fifteen_digits(value: Fraction) -> Fraction:
-    with decimal.localcontext(prec=15, rounding=decimal.ROUND_HALF_EVEN):
-        return Fraction(Decimal(value.numerator) / Decimal(value.denominator))
-
-
-def _rounded(value: Fraction, places: int) -> Decimal:
-    """Python rounds fractions half to even."""
-    return Decimal(round(value * 10**places)).scaleb(-places, decimal.Context(prec=200))

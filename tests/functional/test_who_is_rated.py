@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
+from ratekit import errors
 from tests.functional.conftest import Office
 
 DEMO = {"demo-01", "demo-02", "demo-03", "demo-04"}
@@ -32,7 +35,9 @@ def test_every_project_is_rated_when_roles_are_ignored(new_office: Callable[[], 
 def test_no_project_is_rated_by_a_role_that_nobody_has(new_office: Callable[[], Office]) -> None:
     office = new_office()
     office.configure("fetcher_keystone", role_name="no-such-role")
-    assert office.rate().periods == 0
+    with pytest.raises(errors.OperatorError, match="has the role 'no-such-role' on no project"):
+        office.rate()
+    assert office.storage.reports.scopes() == []
 
 
 def test_the_static_fetcher_rates_what_the_file_names(new_office: Callable[[], Office]) -> None:

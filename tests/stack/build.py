@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 
-from tests.stack import cases, odd, parts, samples
+from tests.stack import cases, lives, odd, parts, samples
 from tests.stack.parts import FLAVORS, Span
 from tests.stack.plan import HOUR, STEP, Grant, Plan, Project, Resource, Revision, turning_hour
 
@@ -21,6 +21,7 @@ SPECIAL_PROJECTS = (
     Project("grouped", Grant.GROUP),
     Project(cases.PROJECT),
     Project(odd.PROJECT, Grant.NONE),
+    Project(lives.PROJECT, Grant.NONE),
 )
 
 
@@ -67,10 +68,11 @@ def _resources(
         yield _floating_ip(project, span)
         yield _interface(project, number, span)
     for number, project in enumerate(SPECIAL_PROJECTS):
-        if project.name not in (cases.PROJECT, odd.PROJECT):
+        if project.name not in (cases.PROJECT, odd.PROJECT, lives.PROJECT):
             yield from _instances(project, number, 1, span)
     yield from cases.special_resources(begin, end, turn)
     yield from odd.odd_resources(begin, end)
+    yield from lives.lives(begin, end, turn)
 
 
 def _instances(project: Project, number: int, count: int, span: Span) -> Iterator[Resource]:

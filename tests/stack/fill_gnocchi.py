@@ -12,7 +12,7 @@ import itertools
 import time
 from collections.abc import Iterable, Iterator, Mapping
 
-from tests.stack import odd
+from tests.stack import lives, odd
 from tests.stack.errors import StackError
 from tests.stack.plan import USUAL, Measure, Plan, Resource
 from tests.stack.processes import Process, Processes
@@ -29,8 +29,9 @@ _TYPES = {
     "instance": ("display_name", "flavor_id", "flavor_name", "vcpus", "host", "image_ref"),
     "volume": ("display_name", "volume_type"),
     "image": ("name", "container_format", "disk_format"),
-    "network": ("state",),
+    "network": ("state", "name"),
     "instance_network_interface": ("instance_id", "name"),
+    **lives.TYPES,
     **odd.TYPES,
 }
 _WRITERS = 4
@@ -43,6 +44,7 @@ _UNITS = {
     "ip.floating": "ip",
     "network.incoming.bytes.rate": "B/s",
     "network.outgoing.bytes.rate": "B/s",
+    **lives.UNITS,
     **odd.UNITS,
 }
 
@@ -101,10 +103,11 @@ def _backlog(rest: Rest) -> int:
 
 
 def _policies(length: datetime.timedelta) -> Iterator[dict[str, object]]:
-    """The usual one, and the odd ones."""
+    """The usual one, and those of some special resources."""
     hours = int(length.total_seconds() // 3600) + SLACK_HOURS
     usual = dict.fromkeys(GRANULARITIES)
-    for name, (kept, methods) in {USUAL: (usual, METHODS), **odd.POLICIES}.items():
+    policies = {USUAL: (usual, METHODS), **lives.POLICIES, **odd.POLICIES}
+    for name, (kept, methods) in policies.items():
         definition = [
             {"granularity": granularity, "points": points or hours * 3600 // granularity}
             for granularity, points in kept.items()

@@ -50,7 +50,7 @@ def test_a_date_without_the_answers_own_is_taken_against_the_clock() -> None:
     assert keystone.retry_after({"Retry-After": http_date(-(10**9))}) == 0
 
 
-@pytest.mark.parametrize("status", [429, 500, 503])
+@pytest.mark.parametrize("status", [408, 429, 500, 503])
 def test_the_rest_that_a_refusal_asks_for_is_kept(status: int) -> None:
     for headers, after in (({"Retry_After": "17"}, 17), ({}, None)):
         answer = response(status, **headers)

@@ -255,6 +255,17 @@ def test_scopes_that_come_and_go_are_logged_once(caplog: pytest.LogCaptureFixtur
     assert news == ["scopes new: 2 (a, b)", "scopes no longer listed, and rated to the end: 1 (a)"]
 
 
+def test_a_list_without_anybody_is_taken_for_a_mistake_and_changes_nothing() -> None:
+    office = Office("a", "b")
+    office.rate()
+    office.fetcher.listed = []
+    office.now += 5 * HOUR
+    with pytest.raises(errors.OperatorError, match="lists no scope at all: nobody is rated until"):
+        office.rate()
+    office.fetcher.listed = [Scope("a"), Scope("b")]
+    assert office.rate().periods == 2 * 5
+
+
 def test_many_new_scopes_are_one_short_line(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "ratekit")
     Office(*"abcdefg").rate()

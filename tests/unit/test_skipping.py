@@ -1,10 +1,12 @@
 """Expressions that skip rated points: CloudKitty's, without its eval."""
 
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 
 from ratekit import errors, skipping
+from ratekit.domain.metric import Metric, Mutate
 from ratekit.domain.period import EPOCH
 from ratekit.domain.series import Series
 
@@ -19,6 +21,42 @@ SERIES = Series(
 def skipped(text: str, quantity: str = "1", price: str = "1") -> bool:
     skip = skipping.compile_skip("instance", text)
     return skip(SERIES, Decimal(quantity), Decimal(price))
+
+
+def metric(name: str, skip: str | None = None) -> Metric:
+    return Metric(
+        name=name,
+        public_name=name,
+        unit="h",
+        factor=Fraction(1),
+        offset=Fraction(0),
+        groupby=(),
+        metadata=(),
+        mutate=Mutate.NONE,
+        extra_args=None,
+        skip=None if skip is None else skipping.compile_skip(name, skip),
+    )
+
+
+def test_one_expression_for_all_yields_to_a_metrics_own() -> None:
+    zero = 'datapoint["vol"]["qty"] == 0'
+    plain, own = skipping.by_default([metric("cpu"), metric("disk", skip="False")], zero)
+    assert plain.skip is not None
+    assert own.skip is not None
+    assert plain.skip(SERIES, Decimal(0), Decimal(1))
+    assert not plain.skip(SERIES, Decimal(1), Decimal(1))
+    assert not own.skip(SERIES, Decimal(0), Decimal(1))
+
+
+@pytest.mark.parametrize("text", ["", "False", " false "])
+def test_by_default_nothing_is_skipped(text: str) -> None:
+    [plain] = skipping.by_default([metric("cpu")], text)
+    assert plain.skip is None
+
+
+def test_an_expression_for_all_is_refused_even_if_no_metric_goes_by_it() -> None:
+    with pytest.raises(ValueError, match="vol"):
+        skipping.by_default([], "vol == 0")
 
 
 @pytest.mark.parametrize(

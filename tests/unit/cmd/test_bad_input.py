@@ -221,6 +221,23 @@ def test_a_wrong_configuration(
             ],
         ),
         (
+            "[DEFAULT]\nonce = banana\nallow_expired = true\n",
+            METRIC,
+            [
+                "ratekit.conf:11: [DEFAULT] once: is for the command line only; take it out",
+                "ratekit.conf:12: [DEFAULT] allow_expired: is for the command line only; take it "
+                "out",
+            ],
+        ),
+        (
+            "[orchestrator]\nskip_datapoints_expression = vol == 0\n",
+            METRIC,
+            [
+                "ratekit.conf:11: [orchestrator] skip_datapoints_expression: knows no 'vol'; "
+                "names are datapoint"
+            ],
+        ),
+        (
             "",
             "{unit: 1, extra_args: {resource_type: i, force_granularity: 7}}",
             [

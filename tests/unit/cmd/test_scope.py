@@ -7,6 +7,7 @@ import datetime
 
 import pytest
 
+from ratekit.domain.excluded import Excluded
 from ratekit.domain.period import Window
 from ratekit.domain.scope import Scope
 from ratekit.interfaces import RatedBatch, Storage
@@ -82,12 +83,14 @@ def test_it_shows_all_that_is_known_of_a_scope(
         "Frames this month": 3,
         "Price this month": "0.3000000000000000000000000001",
         "Last periods": shown_periods(),
+        "Gaps in them": [],
+        "Left out of them": [],
     }
 
 
 def shown_periods() -> list[dict[str, object]]:
     """Return the periods of a1 as machines see them: 16 before its first, 6 past its last."""
-    unknown = [("unknown", 0)] * 16
+    unknown = [("before", 0)] * 16
     waiting = [("not rated yet", 0)] * 6
     return [
         {
@@ -118,14 +121,42 @@ def test_the_last_periods_are_a_line_a_metric_and_a_column_a_period(
         window = given.window(1, given.hour(number))
         storage.ledger.commit(given.batch([state], *series, periods=window, metrics=metrics))
     shown = ratekit("scope", "show", "a1", "--periods", "5").out
-    print(shown)
     table = [line.split("|")[2].rstrip() for line in shown.splitlines() if line.startswith("|")]
-    assert table[-4:] == [
+    assert table[-6:-2] == [
         " 2026-03-01T00:00:00Z to 2026-03-01T05:00:00Z, 1 h each",
         " cpu        x x 0 0 .",
         " instance  12 9 0 1 .",
         " 0 silent, . not rated yet, x not in metrics.yml then",
     ]
+
+
+def test_what_a_scope_was_not_charged_for_is_told(ratekit: Shell, storage: Storage) -> None:
+    ratekit.now = given.hour(6.5)
+    left_out = Excluded("a1", "instance", "r1", "it is broken", "mend it")
+    (state,) = given.listed(storage, "a1", now=given.hour(1.5))
+    done = given.batch([state], periods=given.window(2), excluded=[left_out])
+    storage.ledger.commit(done)
+    given.listed(storage, now=given.hour(2.5))
+    given.listed(storage, "a1", now=given.hour(5.5), resume=given.hour(5))
+    told = ratekit("scope", "show", "a1", "-f", "json").json()
+    assert told["Gaps in them"] == [
+        {"begin": "2026-03-01T02:00:00Z", "end": "2026-03-01T05:00:00Z"}
+    ]
+    [one] = told["Left out of them"]
+    assert one == {
+        "resource": "r1",
+        "metric": "instance",
+        "begin": "2026-03-01T00:00:00Z",
+        "end": "2026-03-01T02:00:00Z",
+        "reason": "it is broken",
+        "remedy": "mend it",
+    }
+    table = ratekit("scope", "show", "a1").out
+    assert "2026-03-01T02:00:00Z to 2026-03-01T05:00:00Z" in table
+    assert (
+        "instance: resource r1, 2026-03-01T00:00:00Z to 2026-03-01T02:00:00Z: it is broken; "
+        "mend it" in table
+    )
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "x", "10001", "1.5", "9" * 5000])
@@ -280,7 +311,9 @@ def test_on_a_terminal_a_reset_asks(ratekit: Shell, storage: Storage, usage: Non
     assert given.stored(storage) == before
     answer = ratekit(*RESET, typed="y\n")
     assert answer.code == 0
-    assert answer.out.endswith("done: it is rated again from 2026-03-01T01:00:00Z on\n")
+    assert answer.out.endswith(
+        "done: it is rated again from 2026-03-01T01:00:00Z on, in the processor's next cycle\n"
+    )
     assert len(given.stored(storage)) == len(before) - 1
     assert ratekit("scope", "list", "-f", "json").json()[0]["Rated until"] == "2026-03-01T01:00:00Z"
 
@@ -297,6 +330,15 @@ def test_without_a_terminal_a_reset_refuses_to_guess(
     assert given.stored(storage) == before
     assert ratekit(*RESET, "--yes").code == 0
     assert len(given.stored(storage)) == len(before) - 1
+
+
+def test_a_reset_to_before_a_scopes_first_period_says_so(ratekit: Shell, usage: None) -> None:
+    answer = ratekit("scope", "reset", "a1", "--to", "2026-02-27", "--yes")
+    assert answer.code == 0
+    assert (
+        "its first period begins at 2026-03-01T00:00:00Z: what is before that is charged anew\n"
+        in answer.out
+    )
 
 
 def test_a_reset_to_where_a_scope_is_does_nothing(ratekit: Shell, usage: None) -> None:

@@ -141,10 +141,6 @@ def test_a_wrong_command_line_is_short_and_2(
             "r.conf:2: [database] connection: has an '@' in its user name or password; write it "
             "as %40",
         ),
-        (
-            "[orchestrator]\nskip_datapoints_expression = datapoint.qty == 0\n",
-            "r.conf:2: [orchestrator] skip_datapoints_expression: is not built yet; take it out",
-        ),
     ],
 )
 def test_values_that_do_not_fit_together_are_told(

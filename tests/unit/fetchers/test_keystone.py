@@ -110,8 +110,14 @@ def test_one_request_resolves_groups_and_inheritance(identity: Loopback) -> None
 def test_a_role_on_the_domain_or_the_system_is_no_project(identity: Loopback) -> None:
     domain = {**granted("x"), "scope": {"domain": {"id": "default", "name": "Default"}}}
     system = {**granted("x"), "scope": {"system": {"all": True}}}
-    identity.play(ASSIGNMENTS, listed(domain, system))
-    assert list(fetcher(identity.url).scopes()) == []
+    identity.play(ASSIGNMENTS, listed(domain, system, granted("p1")))
+    assert [scope.id for scope in fetcher(identity.url).scopes()] == ["p1"]
+
+
+def test_a_role_on_no_project_is_told_and_no_empty_list(identity: Loopback) -> None:
+    identity.play(ASSIGNMENTS, listed(granted("p1", role="member")))
+    with pytest.raises(errors.OperatorError, match="has the role 'rating' on no project: nobody"):
+        fetcher(identity.url).scopes()
 
 
 def test_the_role_may_have_another_name(identity: Loopback) -> None:

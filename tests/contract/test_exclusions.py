@@ -1,0 +1,103 @@
+"""What was left out of a scope's bill is kept, with the periods it holds for, on every database."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from ratekit.domain.excluded import Excluded
+from ratekit.domain.scope import Scope
+from ratekit.interfaces import Storage
+from tests.contract.given import batch, hour, listed, statements, total, window
+
+DISK = Excluded("a", "volume.size", "d1", "its archive policy is 'low'", "delete it")
+HOST = Excluded("a", "instance", "i1", "its archive policy is 'low'", "delete it")
+OTHERS = Excluded("b", "instance", "i2", "its archive policy is 'low'", "delete it")
+
+
+def rate(
+    storage: Storage, begin: int, *excluded: Excluded, scopes: str = "a", count: int = 1
+) -> None:
+    """Rate some hours from ``begin`` on."""
+    states = listed(storage, *scopes, now=hour(begin))
+    storage.ledger.commit(batch(states, periods=window(count, hour(begin)), excluded=excluded))
+
+
+def shown(
+    storage: Storage, scope: str, begin: int = 0, end: int = 24
+) -> list[tuple[str, int, int]]:
+    """Return resource, begin and end of what was left out, in hours."""
+    known = storage.reports.coverage(scope, hour(begin), hour(end))
+    return [
+        (one.resource, (one.begin - hour(0)) // (hour(1) - hour(0)),
+         (one.end - hour(0)) // (hour(1) - hour(0)))
+        for one in known.exclusions
+    ]  # fmt: skip
+
+
+def test_what_is_left_out_again_goes_on_and_what_comes_back_ends(storage: Storage) -> None:
+    rate(storage, 0, DISK, HOST, count=3)
+    rate(storage, 3, DISK)
+    rate(storage, 4)
+    rate(storage, 5, DISK, count=2)
+    assert shown(storage, "a") == [("i1", 0, 3), ("d1", 0, 4), ("d1", 5, 7)]
+    assert shown(storage, "a", 3, 5) == [("d1", 0, 4)]
+    assert shown(storage, "a", 4, 5) == []
+    [last] = storage.reports.coverage("a", hour(6), hour(7)).exclusions
+    assert (last.metric, last.reason, last.remedy) == (DISK.metric, DISK.reason, DISK.remedy)
+
+
+def test_the_newest_reason_is_told(storage: Storage) -> None:
+    rate(storage, 0, DISK)
+    rate(storage, 1, dataclasses.replace(DISK, reason="its archive policy is 'none'"))
+    [one] = storage.reports.coverage("a", hour(0), hour(2)).exclusions
+    assert one.reason == "its archive policy is 'none'"
+
+
+def test_each_scope_has_its_own(storage: Storage) -> None:
+    rate(storage, 0, DISK, OTHERS, scopes="ab")
+    rate(storage, 1, OTHERS, scopes="ab")
+    assert shown(storage, "a") == [("d1", 0, 1)]
+    assert shown(storage, "b") == [("i2", 0, 2)]
+
+
+def test_a_scope_that_lost_its_swap_has_nothing_left_out(storage: Storage) -> None:
+    states = listed(storage, "a", "b")
+    storage.scopes.deactivate("a", hour(0))
+    storage.ledger.commit(batch(states, excluded=[DISK, OTHERS]))
+    assert shown(storage, "a") == []
+    assert shown(storage, "b") == [("i2", 0, 1)]
+
+
+def test_a_reset_forgets_what_was_left_out_since(storage: Storage) -> None:
+    rate(storage, 0, DISK, count=4)
+    rate(storage, 4, DISK, HOST)
+    storage.scopes.reset(storage.scopes.rewind("a", hour(2)))
+    assert shown(storage, "a") == [("d1", 0, 2)]
+    rate(storage, 2, DISK)
+    assert shown(storage, "a") == [("d1", 0, 3)]
+
+
+def test_words_that_no_database_takes_hold_nobody_up(storage: Storage) -> None:
+    odd = dataclasses.replace(DISK, resource="d\x00\ud800", reason="n\x00" + "o" * 5000)
+    rate(storage, 0, odd)
+    rate(storage, 1, odd)
+    assert shown(storage, "a") == [("d??", 0, 2)]
+    assert total(storage)[0] == 0
+
+
+def test_nothing_is_asked_where_nothing_is_left_out(storage: Storage) -> None:
+    rate(storage, 0, DISK)
+    states = listed(storage, "a", now=hour(1))
+    with statements() as seen:
+        storage.ledger.commit(batch(states, periods=window(1, hour(1))))
+    assert not [one for one in seen if "exclusions" in one]
+
+
+def test_a_scopes_first_period_is_known_and_moves_back_with_a_reset(storage: Storage) -> None:
+    storage.ledger.observe([Scope("a")], hour(5.5), start=hour(5), resume=hour(5))
+    assert storage.reports.coverage("a", hour(0), hour(9)).rated_since == hour(5)
+    (state,) = listed(storage, "a", now=hour(5.6))
+    storage.ledger.commit(batch([state], periods=window(1, hour(5))))
+    assert storage.reports.coverage("a", hour(0), hour(9)).rated_since == hour(5)
+    storage.scopes.reset(storage.scopes.rewind("a", hour(3)))
+    assert storage.reports.coverage("a", hour(0), hour(9)).rated_since == hour(3)

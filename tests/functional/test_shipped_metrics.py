@@ -1,0 +1,239 @@
+"""Each metric of CloudKitty's shipped files gives what the raw measures amount to.
+
+So does each of turns.yml, which has the keys that those files lack. The resources are all
+that the cloud has; those of the project ``lives`` change within the plan's turning hour.
+"""
+
+from __future__ import annotations
+
+import configparser
+import datetime
+import pathlib
+from collections.abc import Iterator
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import pytest
+import yaml
+
+from ratekit import metrics_file
+from ratekit.cmd import common
+from ratekit.collectors.gnocchi.collector import GnocchiCollector
+from ratekit.domain.metric import Metric
+from ratekit.domain.period import Window
+from tests import stack
+from tests.functional.conftest import REPO, Office, sqlite_url
+from tests.functional.quantities import Quantities, Query, Reckoner
+from tests.functional.test_bill import as_bill
+from tests.functional.test_commands import Shell
+from tests.stack import lives
+from tests.stack.parts import LARGE, SMALL
+
+HOUR = datetime.timedelta(hours=1)
+FILES = {
+    "2018": REPO / "tests/data/cloudkitty-rocky-metrics.yml",
+    "2026": REPO / "tests/data/cloudkitty-2026-metrics.yml",
+    "turns": pathlib.Path(__file__).with_name("turns.yml"),
+}
+#: (first hour, counted from the turning hour; length in hours)
+WINDOWS = [(-1, 1), (0, 1), (1, 1), (2, 1), (-2, 3)]
+#: What the custom queries of turns.yml do.
+QUERIES: dict[str, Query] = {
+    "(clip_min (- (aggregate RE_AGGREGATION_METHOD (metric METRIC_NAME AGGREGATION_METHOD)) "
+    "12.5) 0)": lambda value: max(value - Fraction("12.5"), Fraction(0)),
+    "(* 2 (aggregate max (metric volume.size max)))": lambda value: 2 * value,
+}
+
+
+def definitions(file: str) -> Iterator[tuple[str, Any]]:
+    """(key, definition) of each metric, as PyYAML reads them."""
+    for name, given in yaml.safe_load(FILES[file].read_text(encoding="utf-8"))["metrics"].items():
+        for one in given if isinstance(given, list) else [given]:
+            yield name, one
+
+
+EVERY = [
+    pytest.param(file, name, one, id=f"{file}-{one.get('alt_name', name)}")
+    for file in FILES
+    for name, one in definitions(file)
+]
+
+
+class Market:
+    """The collector on the real cloud, and what it should find."""
+
+    def __init__(self, cloud: stack.Stack) -> None:
+        self.cloud = cloud
+        self.plan = cloud.plan()
+        self.hours = (self.plan.end - self.plan.begin) // HOUR
+        self.reckoner = Reckoner(
+            self.plan,
+            {one.name: cloud.project_ids[one.name] for one in self.plan.projects},
+            QUERIES,
+        )
+        conf: Any = common.load_conf("functional", ["--config-file", str(cloud.conf_path)])
+        self._collector = GnocchiCollector.from_conf(conf)
+        self._turning: dict[Metric, Quantities] = {}
+
+    def metrics(self, file: str) -> dict[str, Metric]:
+        """All of a file's metrics, by public name."""
+        loaded = metrics_file.load(str(FILES[file]), self._collector)
+        return {metric.public_name: metric for metric in loaded}
+
+    def turning(self, metric: Metric) -> Quantities:
+        """What the collector finds in the turning hour."""
+        if metric not in self._turning:
+            self._turning[metric] = self.collected(metric, self.plan.turning_hour, 1)
+        return self._turning[metric]
+
+    def collected(self, metric: Metric, begin: datetime.datetime, hours: int) -> Quantities:
+        """What the collector finds in a window; fails on what is there twice."""
+        found: Quantities = {}
+        scopes = list(self.reckoner.projects.values())
+        for series in self._collector.collect(metric, Window(begin, HOUR, hours), scopes):
+            labels = tuple(sorted({**series.groupby, **series.metadata}.items()))
+            for at, quantity in series.points:
+                key = (series.scope, at, series.metric, labels)
+                assert key not in found, f"charged twice: {key}"
+                found[key] = quantity
+        return found
+
+
+@pytest.fixture(scope="module")
+def market(cloud: stack.Stack) -> Market:
+    return Market(cloud)
+
+
+@pytest.mark.parametrize(("file", "name", "definition"), EVERY)
+def test_each_metric_gives_what_was_measured(
+    market: Market, file: str, name: str, definition: Any
+) -> None:
+    expected = market.reckoner.quantities(name, definition)
+    metric = market.metrics(file)[definition.get("alt_name", name)]
+    plan, turn = market.plan, market.plan.turning_hour
+    whole = market.collected(metric, plan.begin, market.hours)
+    assert whole == expected
+    # Every kind of resource is in it that changes within the turning hour.
+    scope = market.reckoner.projects[lives.PROJECT]
+    assert sum(key[:2] == (scope, turn) for key in whole) >= 8
+    for first, hours in WINDOWS:
+        begin = turn + first * HOUR
+        part = market.collected(metric, begin, hours)
+        until = begin + hours * HOUR
+        assert part == {key: of for key, of in whole.items() if begin <= key[1] < until}
+
+
+FLAVORS = (SMALL.name, LARGE.name)
+CHANGED = ("0.370347222222222222", "0.629652777777777778")
+#: (file, metric, resource) -> quantities of the turning hour by the first label of metadata.
+BY_HAND = {
+    ("2026", "instance", "instance-changed"): dict(zip(FLAVORS, CHANGED, strict=True)),
+    ("2018", "ip.floating", "address-changed"): dict(zip(("ACTIVE", "DOWN"), CHANGED, strict=True)),
+    # 45 minutes and 16.75 s of the one, 14 minutes and 43.25 s of the other
+    ("2026", "instance", "instance-back"): {
+        "m1.small": "0.754652777777777778",
+        "m1.large": "0.245347222222222222",
+    },
+    ("2026", "instance", "instance-renamed"): {"m1.small": "1"},
+    ("2026", "instance", "instance-born"): {"m1.small": "1"},
+    ("turns", "hours", "instance-born"): {"m1.small": "0.478611111111111111"},
+    ("2026", "instance", "instance-died"): {"m1.small": "1"},
+    ("turns", "hours", "instance-died"): {"m1.small": "0.311111111111111111"},
+    ("2026", "instance", "instance-brief"): {"m1.small": "1"},
+    ("turns", "hours", "instance-brief"): {"m1.small": "0.479166666666666667"},
+    # 17:50 and 29:50 of the 47:40 that are left of the hour; 17:50 and 20:50 of the hour
+    ("2026", "instance", "instance-short"): {
+        "m1.small": "0.374125874125874126",
+        "m1.large": "0.625874125874125874",
+    },
+    ("turns", "hours", "instance-short"): {
+        "m1.small": "0.297222222222222222",
+        "m1.large": "0.347222222222222222",
+    },
+    ("turns", "last.flavor", "instance-changed"): {"m1.large": "1"},
+    ("turns", "last.flavor.hours", "instance-short"): {"m1.large": "0.644444444444444444"},
+    # The bucket from 20 past on is both flavors': 2048, and (2048 + 7 * 8192) / 8
+    ("turns", "memory.gauge", "instance-changed"): {
+        "m1.small": "758.471111111111111111",
+        "m1.large": "4674.542222222222222222",
+    },
+    # 3 and 8 thousand of these; of the hour's mean, 5632, 6 GiB
+    ("turns", "memory.begun", "instance-changed"): {
+        "m1.small": "1.111041666666666667",
+        "m1.large": "5.037222222222222222",
+    },
+    ("turns", "memory.begun.of.hourly", "instance-changed"): {
+        "m1.small": "2.222083333333333333",
+        "m1.large": "3.777916666666666667",
+    },
+    ("turns", "memory.class", "instance-changed"): {
+        "m1.small": "0.370347222222222222",
+        "m1.large": "0.062965277777777778",
+    },
+    ("turns", "ip.idle", "address-changed"): {"ACTIVE": "0", "DOWN": "0.629652777777777778"},
+    # Nothing in each bucket of 10 GiB; 27.5 in seven of the eight others
+    ("turns", "volume.beyond.quota", "volume-changed"): {
+        "hdd": "0",
+        "ssd": "15.151019965277777778",
+    },
+    ("turns", "volume.twice", "volume-died"): {"hdd": "6.222222222222222222"},
+    ("2026", "volume.size", "volume-noted"): {"hdd": "10"},
+    # A step of 108 GB and eleven of 122; the same one and three
+    ("turns", "network.in", "nic-steady"): {"one": "1450000"},
+    ("turns", "network.in.of.hourly", "nic-died"): {"one": "1422000"},
+}
+
+
+@pytest.mark.parametrize(("file", "name", "resource"), BY_HAND)
+def test_figures_worked_out_by_hand(market: Market, file: str, name: str, resource: str) -> None:
+    metric, id_ = market.metrics(file)[name], str(market.plan.resource(resource).id)
+    found = {
+        dict(labels)[metric.metadata[0]]: quantity
+        for (_, _, _, labels), quantity in market.turning(metric).items()
+        if dict(labels)["id"] == id_
+    }
+    expected = BY_HAND[file, name, resource]
+    assert found == {label: Decimal(text) for label, text in expected.items()}
+
+
+def test_what_is_recorded_too_late_is_not_charged(market: Market) -> None:
+    """The volume's first revision started when the hour before the turning hour had been rated."""
+    found = market.collected(market.metrics("2026")["volume.size"], market.plan.begin, market.hours)
+    id_ = str(market.plan.resource("volume-noted").id)
+    hours = [begin for _, begin, _, labels in found if dict(labels)["id"] == id_]
+    assert min(hours) == market.plan.turning_hour
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_processor_stores_what_was_measured(
+    market: Market, tmp_path: pathlib.Path, file: str
+) -> None:
+    start = market.plan.turning_hour - 4 * HOUR
+    projects = {name: market.cloud.project_ids[name] for name in ("demo-01", "cases", "lives")}
+    url = sqlite_url(market.cloud, tmp_path)
+    conf = configparser.ConfigParser(interpolation=None)
+    conf.read(market.cloud.conf_path)
+    conf.read_dict(
+        {
+            "database": {"connection": url},
+            "collect": {"metrics_conf": str(FILES[file]), "start": start.isoformat()},
+            "fetcher": {"backend": "static"},
+            "fetcher_static": {"scopes": ",".join(projects.values())},
+        }
+    )
+    path = tmp_path / "ratekit.conf"
+    with path.open("w", encoding="utf-8") as out:
+        conf.write(out)
+    done = Shell(path).run("ratekit-processor", "--once")
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    bill = as_bill(Office(market.cloud, url).frames())
+    until = max(begin for _, begin, _, _ in bill) + HOUR
+    assert until > market.plan.turning_hour + 5 * HOUR
+    expected: Quantities = {}
+    for name, definition in definitions(file):
+        expected |= Reckoner(market.plan, projects, QUERIES).quantities(name, definition)
+    assert {key: quantity for key, (quantity, _) in bill.items()} == {
+        key: quantity for key, quantity in expected.items() if start <= key[1] < until
+    }
