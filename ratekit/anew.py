@@ -17,9 +17,9 @@ from ratekit.domain.period import Window
 from ratekit.domain.reports import FrameRow, Selection
 from ratekit.domain.series import RatedSeries, Series
 from ratekit.domain.task import Order, Repriced, TaskKind
-from ratekit.interfaces import Reports
 from ratekit.rater import Priced, Rater
 from ratekit.repricing import repriced
+from ratekit.storage_interface import Reports
 
 #: How much less is asked for of a back end that did not answer.
 _LESS = 8

@@ -8,7 +8,7 @@ import functools
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol, TypeVar
 
-from ratekit import errors, interfaces, metrics_file, plugins, skipping
+from ratekit import errors, interfaces, metrics_file, plugins, skipping, storage_interface
 from ratekit.anew import Anew
 from ratekit.cycle import Clock, Surroundings
 from ratekit.domain.backoff import Backoff
@@ -55,7 +55,7 @@ class Parts:
 
 def build(
     conf: Any,
-    storage: interfaces.Storage,
+    storage: storage_interface.Storage,
     around: Surroundings,
     side_by_side: SideBySide,
     share: Share | None = None,
@@ -86,7 +86,7 @@ def build(
 
 
 def build_rater(
-    conf: Any, storage: interfaces.Storage, side_by_side: SideBySide, offline: bool = False
+    conf: Any, storage: storage_interface.Storage, side_by_side: SideBySide, offline: bool = False
 ) -> Rater:
     """Return what collects and prices.
 
@@ -141,14 +141,14 @@ def build_backoff(conf: Any) -> Backoff:
     )
 
 
-def build_storage(conf: Any) -> interfaces.Storage:
+def build_storage(conf: Any) -> storage_interface.Storage:
     """Return the storage that ``conf`` names.
 
     :raises ratekit.errors.OperatorError: it is unknown, or the database is not ready
     """
     driver = plugins.load(plugins.STORAGE, conf.storage.backend)
     storage = driver.from_conf(conf)
-    if not isinstance(storage, interfaces.Storage):
+    if not isinstance(storage, storage_interface.Storage):
         raise errors.OperatorError(f"the storage plug-in returned {storage!r}")
     return storage
 

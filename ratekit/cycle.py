@@ -7,7 +7,7 @@ import datetime
 import logging
 from collections.abc import Callable, Iterable, Sequence
 
-from ratekit import errors, interfaces
+from ratekit import errors, storage_interface
 from ratekit.domain.batch import Batch, Work, next_batch
 from ratekit.domain.scope import State
 from ratekit.rater import Rater
@@ -88,7 +88,7 @@ class Cycle:
         work: Iterable[Work],
         step: datetime.timedelta,
         rater: Rater,
-        ledger: interfaces.Ledger,
+        ledger: storage_interface.Ledger,
         around: Surroundings,
     ) -> None:
         self._due = {one.state.key: one for one in work if one.state.rated_until < one.until}
@@ -278,7 +278,7 @@ class Cycle:
         self._around.report(Progress(batch, frames, len(left), sum(left)))
 
 
-def _warn_of_silence(batch: Batch, committed: interfaces.Committed) -> None:
+def _warn_of_silence(batch: Batch, committed: storage_interface.Committed) -> None:
     """Say which metrics scopes have stopped to use, a line a metric."""
     silent: dict[str, list[str]] = {}
     for scope, metric in committed.fallen_silent:

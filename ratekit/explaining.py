@@ -16,8 +16,9 @@ from ratekit.domain.reports import FrameRow, Selection
 from ratekit.domain.rule_history import ChangeRecord, earlier_books
 from ratekit.domain.series import Series
 from ratekit.domain.steps import Step
-from ratekit.interfaces import Collector, RatingModule, Reports, RuleStore
+from ratekit.interfaces import Collector, RatingModule
 from ratekit.pricing import PriceList
+from ratekit.storage_interface import Reports, RuleStore
 
 _INSTANT = datetime.timedelta(microseconds=1)
 #: How many frames are told apart in an answer.

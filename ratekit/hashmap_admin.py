@@ -13,7 +13,7 @@ from ratekit.domain.reports import Selection
 from ratekit.domain.rule_history import ChangeNote, ChangeRecord
 from ratekit.domain.rules import Rule, RuleBook
 from ratekit.domain.succession import Horizon
-from ratekit.interfaces import RuleStore, Storage
+from ratekit.storage_interface import RuleStore, Storage
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import datetime
 import logging
 from collections.abc import Callable, Collection, Sequence
 
-from ratekit import errors, interfaces
+from ratekit import errors, storage_interface
 from ratekit.cycle import Cycle, Outcome, Surroundings
 from ratekit.domain.batch import Work
 from ratekit.domain.due import Calendar
@@ -30,7 +30,7 @@ class Orchestrator:
     def __init__(
         self,
         listed: Callable[[], Collection[Scope]],
-        ledger: interfaces.Ledger,
+        ledger: storage_interface.Ledger,
         rater: Rater,
         calendar: Calendar,
         start: str,

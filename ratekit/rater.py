@@ -6,7 +6,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from ratekit import errors, interfaces
+from ratekit import errors, interfaces, storage_interface
 from ratekit.domain.backoff import Backoff
 from ratekit.domain.batch import FIRST, Batch, BatchSize
 from ratekit.domain.excluded import Excluded
@@ -68,8 +68,8 @@ class Rater:
         self,
         collector: interfaces.Collector,
         modules: Sequence[interfaces.RatingModule],
-        ledger: interfaces.Ledger,
-        rules: interfaces.RuleStore,
+        ledger: storage_interface.Ledger,
+        rules: storage_interface.RuleStore,
         settings: Settings,
         limit: int = FIRST,
     ) -> None:
@@ -119,7 +119,7 @@ class Rater:
         """Take note that ``batch`` was too much at once."""
         self._size = self._size.halved(batch.size)
 
-    def rate(self, batch: Batch) -> interfaces.Committed:
+    def rate(self, batch: Batch) -> storage_interface.Committed:
         """Collect, price and commit.
 
         :raises ratekit.errors.RatekitError: as collectors and ledgers do; nothing was written
@@ -130,7 +130,7 @@ class Rater:
         points = sum(len(one.prices) for one in priced.rated)
         self._size = self._size.after(batch.size, priced.seconds, points)
         committed = self._ledger.commit(
-            interfaces.RatedBatch(
+            storage_interface.RatedBatch(
                 batch.window,
                 batch.states,
                 priced.kept,

@@ -13,8 +13,8 @@ from ratekit.anew import Anew
 from ratekit.cycle import Surroundings
 from ratekit.domain.share import Share
 from ratekit.domain.task import Account, Outcome, Task, TaskKind
-from ratekit.interfaces import TaskLedger
 from ratekit.rater import Rater
+from ratekit.storage_interface import TaskLedger
 from ratekit.trying import tried
 
 LOG = logging.getLogger(__name__)

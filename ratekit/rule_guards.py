@@ -10,10 +10,10 @@ from ratekit import errors, rule_warnings
 from ratekit.domain import succession
 from ratekit.domain.reports import Selection
 from ratekit.domain.rules import Rule, RuleBook
-from ratekit.interfaces import Reports
 from ratekit.rule_changes import RuleChange, applied, utc_text
 from ratekit.rule_warnings import Labels
 from ratekit.rules_file import PlacedRule
+from ratekit.storage_interface import Reports
 
 _Stretch = tuple[datetime.datetime, datetime.datetime]
 

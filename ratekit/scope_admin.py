@@ -13,7 +13,7 @@ from ratekit.domain import coverage, period
 from ratekit.domain.due import Calendar
 from ratekit.domain.exact import ZERO
 from ratekit.domain.reports import Rewind, Selection, StateRow
-from ratekit.interfaces import Reports, ScopeAdmin
+from ratekit.storage_interface import Reports, ScopeAdmin
 
 _SECOND = datetime.timedelta(seconds=1)
 

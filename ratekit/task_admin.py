@@ -16,7 +16,7 @@ from ratekit.domain.period import Window
 from ratekit.domain.reports import Selection, StateRow
 from ratekit.domain.scope import Scope
 from ratekit.domain.task import Account, Order, Rated, Repriced, Task, TaskKind
-from ratekit.interfaces import Reports, Tasks
+from ratekit.storage_interface import Reports, Tasks
 
 _SECOND = datetime.timedelta(seconds=1)
 

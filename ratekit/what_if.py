@@ -12,8 +12,8 @@ from ratekit.domain.exact import EXACT, ZERO
 from ratekit.domain.reports import Selection
 from ratekit.domain.rules import Rule, RuleBook
 from ratekit.domain.succession import Horizon
-from ratekit.interfaces import Reports
 from ratekit.pricing import PriceList
+from ratekit.storage_interface import Reports
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

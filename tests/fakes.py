@@ -18,17 +18,8 @@ from ratekit.domain.rule_history import ChangeNote, ChangeRecord
 from ratekit.domain.rules import Rule, RuleBook
 from ratekit.domain.scope import Scope, State
 from ratekit.domain.series import Series
-from ratekit.interfaces import (
-    Collector,
-    Committed,
-    Fetcher,
-    Ledger,
-    Observation,
-    Pricer,
-    RatedBatch,
-    RatingModule,
-    RuleStore,
-)
+from ratekit.interfaces import Collector, Fetcher, Pricer, RatingModule
+from ratekit.storage_interface import Committed, Ledger, Observation, RatedBatch, RuleStore
 
 Instant = datetime.datetime
 

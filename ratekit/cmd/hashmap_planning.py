@@ -13,7 +13,7 @@ from ratekit import errors, hashmap_admin
 from ratekit.cmd import arguments, base, formatting, rule_lines
 from ratekit.domain.due import Calendar
 from ratekit.domain.rules import Rule
-from ratekit.interfaces import Storage
+from ratekit.storage_interface import Storage
 
 if TYPE_CHECKING:
     from ratekit.rules_file import PlacedRule

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ratekit import interfaces
+    from ratekit import storage_interface
     from ratekit.board import Board
     from ratekit.composition import Parts
     from ratekit.cycle import Progress
@@ -156,7 +156,7 @@ def _forever(conf: Any, argv: Sequence[str] | None) -> int:
     return board.exit_code
 
 
-def _workers(conf: Any, storage: interfaces.Storage) -> int:
+def _workers(conf: Any, storage: storage_interface.Storage) -> int:
     wanted: int = conf.orchestrator.max_workers
     if storage.processes is None or wanted <= storage.processes:
         return wanted
@@ -172,7 +172,7 @@ def _workers(conf: Any, storage: interfaces.Storage) -> int:
 def _processor(
     conf: Any,
     argv: Sequence[str] | None,
-    storage: interfaces.Storage,
+    storage: storage_interface.Storage,
     board: Board,
     index: int,
     report: Callable[[Progress], None],

@@ -9,7 +9,7 @@ from typing import Any
 from ratekit import errors, quoting
 from ratekit.cmd import arguments, base, breakdown, formatting
 from ratekit.domain.rules import RuleBook
-from ratekit.interfaces import Storage
+from ratekit.storage_interface import Storage
 
 
 class Quote(base.Showing):

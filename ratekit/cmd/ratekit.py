@@ -16,7 +16,7 @@ from typing import Any, TextIO
 
 from cliff import app, commandmanager
 
-from ratekit import errors, interfaces, redact
+from ratekit import errors, redact, storage_interface
 from ratekit.cmd import common
 
 PROG = "ratekit"
@@ -147,7 +147,7 @@ class Ratekit(app.App):
 
         return any(lines.given(self._files(), self.NAME))
 
-    def open_storage(self, conf: Any) -> interfaces.Storage:
+    def open_storage(self, conf: Any) -> storage_interface.Storage:
         """Return the storage that ``conf`` names.
 
         :raises ratekit.errors.OperatorError: it cannot be used

@@ -12,7 +12,7 @@ from ratekit.cmd import arguments, base, common, formatting
 from ratekit.domain.exact import EXACT, ZERO
 from ratekit.domain.reports import StateRow
 from ratekit.domain.task import Order, TaskKind, TaskNote
-from ratekit.interfaces import Storage
+from ratekit.storage_interface import Storage
 
 A = TypeVar("A")
 R = TypeVar("R")

@@ -11,7 +11,7 @@ from ratekit import errors, scope_admin
 from ratekit.cmd import base, common, formatting, timeline
 from ratekit.domain.due import Calendar, parse_instant
 from ratekit.domain.reports import Rewind, StateRow
-from ratekit.interfaces import Storage
+from ratekit.storage_interface import Storage
 
 #: More than a year of hours is a report's business.
 _MOST_PERIODS = 10_000

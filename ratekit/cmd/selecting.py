@@ -11,7 +11,7 @@ from typing import Any
 from ratekit import errors, scope_admin
 from ratekit.cmd import formatting
 from ratekit.domain.reports import Selection
-from ratekit.interfaces import Reports
+from ratekit.storage_interface import Reports
 
 #: Keys of ``--groupby`` that are no labels.
 KEYS = ("scope", "metric", "hour", "day", "month")

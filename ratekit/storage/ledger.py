@@ -8,13 +8,13 @@ from collections.abc import Collection, Iterable, Sequence
 
 from ratekit import errors
 from ratekit.domain.scope import Scope, State
-from ratekit.interfaces import Committed, Ledger, Observation, RatedBatch
 from ratekit.storage import exclusions, frames, metric_sets, silence, versions
 from ratekit.storage import states as scope_states
 from ratekit.storage.descriptors import Descriptors
 from ratekit.storage.engine import Database
 from ratekit.storage.failures import Unknown
 from ratekit.storage.types import fits_word
+from ratekit.storage_interface import Committed, Ledger, Observation, RatedBatch
 
 LOG = logging.getLogger(__name__)
 

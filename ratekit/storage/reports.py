@@ -9,12 +9,12 @@ import sqlalchemy as sa
 
 from ratekit.domain.coverage import CoverageFacts
 from ratekit.domain.reports import FrameRow, Selection, StateRow, SummaryRow
-from ratekit.interfaces import Reports
 from ratekit.storage import coverage, selecting
 from ratekit.storage.descriptors import labels
 from ratekit.storage.engine import Database
 from ratekit.storage.schema import DESCRIPTORS, FRAMES, SCOPES
 from ratekit.storage.summary import summarize
+from ratekit.storage_interface import Reports
 
 
 class SqlReports(Reports):

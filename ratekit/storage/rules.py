@@ -12,11 +12,11 @@ from ratekit import errors
 from ratekit.domain.rule_history import ChangeNote, ChangeRecord
 from ratekit.domain.rules import Mapping as MappingRule
 from ratekit.domain.rules import Rule, RuleBook
-from ratekit.interfaces import RuleStore
 from ratekit.storage import rule_records, rule_rows, versions
 from ratekit.storage.dialects import insert_new
 from ratekit.storage.engine import Database
 from ratekit.storage.schema import FIELDS, GROUPS, SCOPES, SERVICES
+from ratekit.storage_interface import RuleStore
 
 
 class SqlRules(RuleStore):

@@ -9,12 +9,12 @@ import sqlalchemy as sa
 from ratekit import errors
 from ratekit.domain.exact import ZERO
 from ratekit.domain.reports import Rewind
-from ratekit.interfaces import ScopeAdmin
 from ratekit.storage import exclusions, metric_sets
 from ratekit.storage import gaps as gap_rows
 from ratekit.storage.dialects import exact_sum
 from ratekit.storage.engine import Database
 from ratekit.storage.schema import FRAMES, SCOPES, TOTALS
+from ratekit.storage_interface import ScopeAdmin
 
 
 class SqlScopeAdmin(ScopeAdmin):

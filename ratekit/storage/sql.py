@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ratekit.interfaces import Storage
 from ratekit.storage import migrate
 from ratekit.storage.engine import Database
 from ratekit.storage.ledger import SqlLedger
@@ -14,6 +13,7 @@ from ratekit.storage.scope_admin import SqlScopeAdmin
 from ratekit.storage.states import Origin
 from ratekit.storage.swaps import SqlTaskLedger
 from ratekit.storage.tasks import SqlTasks
+from ratekit.storage_interface import Storage
 
 
 class SqlStorage:

@@ -10,13 +10,13 @@ import sqlalchemy as sa
 
 from ratekit.domain.period import Window
 from ratekit.domain.scope import Scope, State
-from ratekit.interfaces import Observation
 from ratekit.storage import metric_sets
 from ratekit.storage.dialects import insert_new
 from ratekit.storage.engine import slices
 from ratekit.storage.gaps import Gaps
 from ratekit.storage.schema import SCOPES
 from ratekit.storage.types import Instant, require_word, storable
+from ratekit.storage_interface import Observation
 
 _STATE = (
     SCOPES.c.id,
@@ -52,7 +52,7 @@ def observe(
     start: datetime.datetime,
     resume: datetime.datetime,
 ) -> Observation:
-    """Note which scopes are listed at ``now``; see :meth:`ratekit.interfaces.Ledger.observe`.
+    """Note which scopes are listed at ``now``; see ``Ledger.observe``.
 
     All known scopes are locked first, in the order in which commits lock theirs: what is
     decided here stays true until it is written, and nobody waits in a circle. Two processors

@@ -54,7 +54,7 @@ def summarize(
     groupby: Sequence[str],
     zone: datetime.tzinfo,
 ) -> list[SummaryRow]:
-    """Return sums as :meth:`ratekit.interfaces.Reports.summary` does."""
+    """Return sums as :meth:`ratekit.storage_interface.Reports.summary` does."""
     query = _of_totals if _PLAIN.issuperset(groupby) else _of_frames
     readers = [_reader(key, zone) for key in groupby]
     sums: dict[tuple[_Value, ...], _Sums] = {}

@@ -15,7 +15,6 @@ from ratekit.domain import period
 from ratekit.domain.exact import EXACT, ZERO
 from ratekit.domain.period import Window
 from ratekit.domain.task import Account, Charge, Outcome, Repriced, Task, TaskState
-from ratekit.interfaces import TaskLedger
 from ratekit.storage import exclusions, frames, metric_sets, task_rows, versions
 from ratekit.storage.descriptors import Descriptors
 from ratekit.storage.engine import Database
@@ -23,6 +22,7 @@ from ratekit.storage.failures import Unknown
 from ratekit.storage.schema import SCOPES, TASK_PERIODS, TASKS, TOTALS
 from ratekit.storage.task_rows import OPEN
 from ratekit.storage.types import storable
+from ratekit.storage_interface import TaskLedger
 
 LOG = logging.getLogger(__name__)
 

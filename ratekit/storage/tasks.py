@@ -20,12 +20,12 @@ from ratekit.domain.task import (
     TaskNote,
     TaskState,
 )
-from ratekit.interfaces import Tasks
 from ratekit.storage import task_rows
 from ratekit.storage.engine import Database, slices
 from ratekit.storage.schema import SCOPES, TASK_PERIODS, TASKS, TOTALS
 from ratekit.storage.task_rows import OPEN
 from ratekit.storage.types import storable
+from ratekit.storage_interface import Tasks
 
 
 class _Scope(NamedTuple):

@@ -18,7 +18,7 @@ from ratekit.domain.reports import Selection
 from ratekit.domain.rule_history import ChangeNote
 from ratekit.domain.scope import Scope, State
 from ratekit.domain.series import RatedSeries, Series
-from ratekit.interfaces import RatedBatch, Storage
+from ratekit.storage_interface import RatedBatch, Storage
 
 HOUR = datetime.timedelta(hours=1)
 #: Where all scopes start.

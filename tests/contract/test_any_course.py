@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ratekit.domain.due import Calendar
 from ratekit.domain.scope import Scope
-from ratekit.interfaces import Observation, Storage
+from ratekit.storage_interface import Observation, Storage
 from tests.contract.given import HOUR, START, batch, hour, rated, stored, window
 
 CALENDAR = Calendar(HOUR, 2)

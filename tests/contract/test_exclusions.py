@@ -6,7 +6,7 @@ import dataclasses
 
 from ratekit.domain.excluded import Excluded
 from ratekit.domain.scope import Scope
-from ratekit.interfaces import Storage
+from ratekit.storage_interface import Storage
 from tests.contract.given import batch, hour, listed, statements, total, window
 
 DISK = Excluded("a", "volume.size", "d1", "its archive policy is 'low'", "delete it")

@@ -21,9 +21,9 @@ from ratekit.domain.reports import FrameRow, Selection
 from ratekit.domain.rule_history import ChangeNote
 from ratekit.domain.rules import CostType, Mapping, Parent, Rule, Terms, Threshold
 from ratekit.domain.series import RatedSeries, Series
-from ratekit.interfaces import Storage
 from ratekit.rater import Rater, Settings
 from ratekit.rating.hashmap import Hashmap
+from ratekit.storage_interface import Storage
 from tests.contract import given
 from tests.contract.given import HOUR, hour
 from tests.fakes import FakeCollector, FakeModule

@@ -15,8 +15,8 @@ from ratekit import errors
 from ratekit.domain import rule_history
 from ratekit.domain.rule_history import ChangeNote, ChangeRecord, Closing
 from ratekit.domain.rules import CostType, Mapping, Parent, Rule, RuleBook, Terms, Threshold
-from ratekit.interfaces import Storage
 from ratekit.storage.sql import open_storage
+from ratekit.storage_interface import Storage
 from tests.contract.conftest import Open
 from tests.contract.given import START, hour, note, statements
 

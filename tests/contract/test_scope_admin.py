@@ -14,8 +14,8 @@ from ratekit import errors
 from ratekit.domain.reports import Rewind, StateRow
 from ratekit.domain.scope import Scope, State
 from ratekit.domain.series import RatedSeries, Series
-from ratekit.interfaces import Committed, RatedBatch, Storage
 from ratekit.storage.sql import open_storage
+from ratekit.storage_interface import Committed, RatedBatch, Storage
 from tests.contract.conftest import Open
 from tests.contract.given import (
     START,

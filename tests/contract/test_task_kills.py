@@ -16,7 +16,7 @@ import pytest
 
 from ratekit.domain.reports import Selection
 from ratekit.domain.task import TaskKind, TaskState
-from ratekit.interfaces import Storage
+from ratekit.storage_interface import Storage
 from tests.contract.conftest import Open
 from tests.contract.given import hour, stored
 from tests.task_office import Office

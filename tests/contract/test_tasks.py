@@ -31,10 +31,10 @@ from ratekit.domain.task import (
     TaskNote,
     TaskState,
 )
-from ratekit.interfaces import Storage
 from ratekit.storage.engine import parse
 from ratekit.storage.schema import METRIC_SET_CHANGES, SCOPES
 from ratekit.storage.sql import open_storage
+from ratekit.storage_interface import Storage
 from tests.contract.conftest import Open
 from tests.contract.given import (
     HOUR,

@@ -19,9 +19,9 @@ from ratekit.domain.due import Calendar
 from ratekit.domain.period import EPOCH
 from ratekit.domain.rules import CostType, Mapping, Parent, Rule, RuleBook, Terms
 from ratekit.domain.succession import Horizon
-from ratekit.interfaces import Storage
 from ratekit.storage import migrate
 from ratekit.storage.sql import open_storage
+from ratekit.storage_interface import Storage
 from tests.contract import given
 
 CALENDAR = Calendar(given.HOUR, wait_periods=2)

@@ -83,11 +83,17 @@ def test_the_domain_knows_the_standard_library_and_itself() -> None:
 
 def test_errors_know_nobody_and_interfaces_know_the_domain_only() -> None:
     assert own("ratekit.errors") == set()
-    assert strangers("ratekit.interfaces", "ratekit.domain") == set()
+    for name in ("ratekit.interfaces", "ratekit.storage_interface"):
+        assert strangers(name, "ratekit.domain") == set(), name
 
 
 def test_the_orchestrator_knows_interfaces_domain_and_errors() -> None:
-    allowed = ("ratekit.interfaces", "ratekit.domain", "ratekit.errors")
+    allowed = (
+        "ratekit.interfaces",
+        "ratekit.storage_interface",
+        "ratekit.domain",
+        "ratekit.errors",
+    )
     order = (
         "ratekit.trying",
         "ratekit.pricing",
@@ -106,7 +112,12 @@ def test_the_orchestrator_knows_interfaces_domain_and_errors() -> None:
 def test_a_driver_knows_the_interfaces_and_never_another_driver() -> None:
     for name in modules(*DRIVERS):
         parts = name.split(".")
-        allowed = ["ratekit.interfaces", "ratekit.domain", "ratekit.errors"]
+        allowed = [
+            "ratekit.interfaces",
+            "ratekit.storage_interface",
+            "ratekit.domain",
+            "ratekit.errors",
+        ]
         if parts[1] in ("fetchers", "collectors"):
             # Two fetchers are two drivers, though they share a folder.
             allowed += ["ratekit.keystone", ".".join(parts[:3])]

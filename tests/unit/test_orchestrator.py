@@ -20,9 +20,10 @@ from ratekit.domain.rules import RuleBook
 from ratekit.domain.scope import Scope
 from ratekit.domain.series import Series
 from ratekit.domain.share import Share
-from ratekit.interfaces import Committed, RatedBatch, RatingModule
+from ratekit.interfaces import RatingModule
 from ratekit.orchestrator import Orchestrator
 from ratekit.rater import Rater, Settings
+from ratekit.storage_interface import Committed, RatedBatch
 from tests.fakes import Asked, FakeCollector, FakeFetcher, FakeLedger, FakeModule, FakeRules
 
 HOUR = datetime.timedelta(hours=1)

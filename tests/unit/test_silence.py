@@ -9,7 +9,7 @@ import logging
 import pytest
 
 from ratekit.domain.scope import Scope
-from ratekit.interfaces import Committed, RatedBatch
+from ratekit.storage_interface import Committed, RatedBatch
 from tests.fakes import FakeLedger
 from tests.unit.test_orchestrator import HOUR, MONTH, Office
 

@@ -18,11 +18,11 @@ from ratekit.domain.reports import FrameRow, Selection
 from ratekit.domain.rules import CostType, Parent, Rule, RuleBook, Terms, Threshold
 from ratekit.domain.rules import Mapping as MappingRule
 from ratekit.domain.series import RatedSeries, Series
-from ratekit.interfaces import Storage
 from ratekit.pricing import PriceList
 from ratekit.rating.hashmap import Hashmap
 from ratekit.storage import migrate
 from ratekit.storage.sql import open_storage
+from ratekit.storage_interface import Storage
 from tests.contract import given
 
 MODULES = [Hashmap()]

@@ -10,7 +10,7 @@ import pytest
 
 from ratekit.domain.rule_history import ChangeNote
 from ratekit.domain.rules import CostType, Mapping, Parent, Terms
-from ratekit.interfaces import Storage
+from ratekit.storage_interface import Storage
 from tests.contract import given
 from tests.unit.cmd.conftest import Shell
 

@@ -9,7 +9,7 @@ import pytest
 
 from ratekit.domain.rules import CostType, Mapping, Parent, Terms
 from ratekit.domain.task import Repriced, TaskKind, TaskState
-from ratekit.interfaces import Storage
+from ratekit.storage_interface import Storage
 from tests.contract import given
 from tests.unit.cmd.conftest import Shell
 

@@ -10,7 +10,7 @@ import pytest
 from ratekit.domain.excluded import Excluded
 from ratekit.domain.period import Window
 from ratekit.domain.scope import Scope
-from ratekit.interfaces import RatedBatch, Storage
+from ratekit.storage_interface import RatedBatch, Storage
 from tests.contract import given
 from tests.unit.cmd.conftest import Shell, Terminal
 
