@@ -8,7 +8,7 @@ import functools
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol, TypeVar
 
-from ratekit import errors, interfaces, metrics_file, plugins, skipping, storage_interface
+from ratekit import errors, interfaces, plugins, storage_interface
 from ratekit.anew import Anew
 from ratekit.cycle import Clock, Surroundings
 from ratekit.domain.backoff import Backoff
@@ -16,6 +16,7 @@ from ratekit.domain.due import Calendar
 from ratekit.domain.metric import Metric
 from ratekit.domain.scope import Scope
 from ratekit.domain.share import Share
+from ratekit.files import metrics_file, skipping
 from ratekit.orchestrator import Orchestrator
 from ratekit.rater import Rater, Settings
 from ratekit.reprocessing import Reprocessor

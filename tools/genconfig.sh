@@ -17,7 +17,7 @@ oslo-config-generator --namespace ratekit --namespace oslo.log --namespace oslo.
     --output-file "$fresh/sample"
 python -c '
 import json, sys
-from ratekit import metrics_schema, rules_schema
+from ratekit.files import metrics_schema, rules_schema
 from ratekit.collectors.gnocchi.args import GnocchiArgs
 schemas = {"metrics": metrics_schema.json_schema(GnocchiArgs), "hashmap": rules_schema.json_schema()}
 for name, schema in schemas.items():

@@ -163,7 +163,7 @@ def operator() -> str:
 
 def _wrong_expression(conf: Any, content: Any) -> list[errors.Mistake]:
     """Return what is wrong with the expression that all metrics go by."""
-    from ratekit import skipping
+    from ratekit.files import skipping
 
     group, name = "orchestrator", "skip_datapoints_expression"
     try:

@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ratekit import errors, explaining, scope_admin
+from ratekit import errors
+from ratekit.admin import explaining, scope_admin
 from ratekit.cmd import arguments, base, breakdown, formatting, reduction, selecting
 from ratekit.domain import exact
 from ratekit.domain.metric import Metric
@@ -96,7 +97,8 @@ class Explain(base.Showing):
 
 
 def _reduction(conf: Any, row: FrameRow, offline: bool) -> formatting.Cell:
-    from ratekit import composition, metrics_file
+    from ratekit import composition
+    from ratekit.files import metrics_file
 
     if offline:
         return formatting.optional(None)

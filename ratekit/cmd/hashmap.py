@@ -9,12 +9,12 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ratekit import hashmap_admin, scope_admin
+from ratekit.admin import hashmap_admin, scope_admin
 from ratekit.cmd import base, common, formatting, hashmap_planning, rule_lines
 from ratekit.domain.exact import EXACT, ZERO
 
 if TYPE_CHECKING:
-    from ratekit.what_if import Difference
+    from ratekit.admin.what_if import Difference
 
 #: Exit code of ``plan --exit-code`` where there are changes: no other outcome has it.
 _CHANGES = 3
@@ -51,7 +51,7 @@ class HashmapPlan(base.Action):
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         """Plan and show."""
-        from ratekit import what_if
+        from ratekit.admin import what_if
 
         since = hashmap_planning.instant("--since", parsed_args.since)
         prepared = hashmap_planning.prepare(self, parsed_args)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from ratekit import errors, hashmap_admin
+from ratekit import errors
+from ratekit.admin import hashmap_admin
 from ratekit.cmd import base, common, rule_lines
 
 
@@ -34,7 +35,7 @@ class HashmapCheck(base.Action):
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         """Read the file and tell what is wrong with it."""
-        from ratekit import metrics_file, rule_warnings, rules_file
+        from ratekit.files import metrics_file, rule_warnings, rules_file
         from ratekit.rating import calendar_fields
 
         placed = rules_file.read_placed(parsed_args.file)
@@ -81,7 +82,7 @@ class HashmapExport(base.Action):
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         """Write the rules."""
-        from ratekit import rules_file
+        from ratekit.files import rules_file
 
         store = self.app.open_storage(self.app.load_conf()).rules
         text = rules_file.render(hashmap_admin.export(store, self.app.clock()))

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ratekit import hashmap_admin
+from ratekit.admin import hashmap_admin
 from ratekit.cmd import base, formatting, rule_lines
 from ratekit.domain.rule_history import ChangeRecord
 

@@ -9,14 +9,15 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ratekit import errors, hashmap_admin
+from ratekit import errors
+from ratekit.admin import hashmap_admin
 from ratekit.cmd import arguments, base, formatting, rule_lines
 from ratekit.domain.due import Calendar
 from ratekit.domain.rules import Rule
 from ratekit.storage_interface import Storage
 
 if TYPE_CHECKING:
-    from ratekit.rules_file import PlacedRule
+    from ratekit.files.rules_file import PlacedRule
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -67,7 +68,8 @@ def prepare(command: base.Action, parsed_args: argparse.Namespace) -> Prepared:
 
     :raises ratekit.errors.OperatorError: it is not to be made
     """
-    from ratekit import composition, rules_file
+    from ratekit import composition
+    from ratekit.files import rules_file
 
     placed = rules_file.read_placed(parsed_args.file)
     at = instant("--at", parsed_args.at)
@@ -131,7 +133,8 @@ def _guarded(
     plan: hashmap_admin.Plan,
 ) -> Sequence[errors.Mistake]:
     """Refuse what would leave usage free of charge; return what is only suspicious."""
-    from ratekit import metrics_file, rule_guards, rule_warnings
+    from ratekit.admin import rule_guards
+    from ratekit.files import metrics_file, rule_warnings
     from ratekit.rating import calendar_fields
 
     path, metrics = parsed_args.file, section.metrics_conf

@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from ratekit import errors, metric_admin
+from ratekit import errors
+from ratekit.admin import metric_admin
 from ratekit.cmd import base, common, formatting
 from ratekit.domain import exact
 from ratekit.domain.due import parse_instant
@@ -195,7 +196,8 @@ def _with_file(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
 def _loaded(
     conf: Any, path: str | None, offline: bool = False
 ) -> tuple[Sequence[Metric], Collector]:
-    from ratekit import composition, metrics_file
+    from ratekit import composition
+    from ratekit.files import metrics_file
 
     collector = composition.build_collector(conf, offline)
     return metrics_file.load(path or conf.collect.metrics_conf, collector), collector

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ratekit import storage_interface
-    from ratekit.board import Board
     from ratekit.composition import Parts
     from ratekit.cycle import Progress
+    from ratekit.daemon.board import Board
+    from ratekit.daemon.service import Processor
     from ratekit.rater import Settings
-    from ratekit.service import Processor
 
 PROG = "ratekit-processor"
 LOG = logging.getLogger(__name__)
@@ -138,10 +138,11 @@ def _forever(conf: Any, argv: Sequence[str] | None) -> int:
     from oslo_service import backend
 
     backend.init_backend(backend.BackendType.EVENTLET)
-    from ratekit import composition, supervisor
-    from ratekit.board import Board
+    from ratekit import composition
     from ratekit.cmd import progress
-    from ratekit.systemd import Notifier
+    from ratekit.daemon import supervisor
+    from ratekit.daemon.board import Board
+    from ratekit.daemon.systemd import Notifier
 
     storage = composition.build_storage(conf)
     board = Board(_workers(conf, storage))
@@ -178,9 +179,10 @@ def _processor(
     report: Callable[[Progress], None],
     collects: bool,
 ) -> Processor:
-    from ratekit import composition, concurrency, service, worker
+    from ratekit import composition, concurrency
     from ratekit.cmd import common
     from ratekit.cycle import Surroundings
+    from ratekit.daemon import service, worker
     from ratekit.domain.share import Share
 
     stop = concurrency.StopEvent()
@@ -198,14 +200,8 @@ def _processor(
         conf.mutate_config_files()
         return composition.read_settings(conf, concurrency.side_by_side)
 
-    parts = composition.build(
-        conf,
-        storage,
-        around,
-        concurrency.side_by_side,
-        Share(index, len(board.slots)),
-        collects=collects,
-    )
+    share = Share(index, len(board.slots))
+    parts = composition.build(conf, storage, around, concurrency.side_by_side, share, collects)
     rating = worker.Worker(
         parts.orchestrator,
         parts.tasks,

@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ratekit import errors, quoting
+from ratekit import errors
+from ratekit.admin import quoting
 from ratekit.cmd import arguments, base, breakdown, formatting
 from ratekit.domain.rules import RuleBook
 from ratekit.storage_interface import Storage
@@ -55,7 +56,8 @@ class Quote(base.Showing):
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         """Return the prices."""
-        from ratekit import composition, metrics_file
+        from ratekit import composition
+        from ratekit.files import metrics_file
         from ratekit.pricing import PriceList
         from ratekit.rating import calendar_fields
 

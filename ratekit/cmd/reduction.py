@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from ratekit import errors, explaining, metric_admin, redact
+from ratekit import errors, redact
+from ratekit.admin import explaining, metric_admin
 from ratekit.cmd import formatting
 from ratekit.cmd.metric import ratio_text
 from ratekit.domain.due import Calendar

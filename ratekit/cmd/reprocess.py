@@ -7,7 +7,8 @@ import functools
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeVar
 
-from ratekit import errors, scope_admin, task_admin
+from ratekit import errors
+from ratekit.admin import scope_admin, task_admin
 from ratekit.cmd import arguments, base, common, formatting
 from ratekit.domain.exact import EXACT, ZERO
 from ratekit.domain.reports import StateRow

@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ratekit import task_admin
+from ratekit.admin import task_admin
 from ratekit.cmd import base, formatting
 from ratekit.domain.exact import EXACT
 from ratekit.domain.task import Account, Outcome, PeriodRecord, Task, TaskState

@@ -6,7 +6,8 @@ import dataclasses
 import datetime
 from collections.abc import Collection, Iterable, Iterator
 
-from ratekit import hashmap_admin, rule_changes
+from ratekit import rule_changes
+from ratekit.admin import hashmap_admin
 from ratekit.cmd import formatting
 from ratekit.domain import period
 from ratekit.domain.rules import Rule

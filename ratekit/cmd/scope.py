@@ -7,7 +7,8 @@ import datetime
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ratekit import errors, scope_admin
+from ratekit import errors
+from ratekit.admin import scope_admin
 from ratekit.cmd import base, common, formatting, timeline
 from ratekit.domain.due import Calendar, parse_instant
 from ratekit.domain.reports import Rewind, StateRow

@@ -8,7 +8,8 @@ import zoneinfo
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from ratekit import errors, scope_admin
+from ratekit import errors
+from ratekit.admin import scope_admin
 from ratekit.cmd import formatting
 from ratekit.domain.reports import Selection
 from ratekit.storage_interface import Reports
@@ -98,7 +99,7 @@ def require_known(
     :param labels: what ``--groupby`` names beside its own keys
     :raises ratekit.errors.OperatorError: with a line for each that is unknown
     """
-    from ratekit import metrics_file
+    from ratekit.files import metrics_file
 
     known = {
         name: set(own)

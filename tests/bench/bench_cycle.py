@@ -20,9 +20,10 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from ratekit import metrics_file, plugins
+from ratekit import plugins
 from ratekit.cmd import common
 from ratekit.domain.metric import Metric
+from ratekit.files import metrics_file
 from tests import stack
 from tests.functional.conftest import Office, postgresql_url
 

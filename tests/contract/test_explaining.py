@@ -11,7 +11,8 @@ from random import Random
 
 import pytest
 
-from ratekit import errors, explaining
+from ratekit import errors
+from ratekit.admin import explaining
 from ratekit.domain.backoff import Backoff
 from ratekit.domain.batch import Batch
 from ratekit.domain.explanation import Explanation

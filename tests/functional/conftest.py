@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ratekit import composition, concurrency, hashmap_admin, rules_file
+from ratekit import composition, concurrency
+from ratekit.admin import hashmap_admin
 from ratekit.cmd import common
 from ratekit.cycle import Outcome, Surroundings
 from ratekit.domain.reports import FrameRow, Selection
+from ratekit.files import rules_file
 from ratekit.reprocessing import Finished
 from ratekit.storage import migrate
 from tests import stack

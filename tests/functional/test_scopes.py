@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import pytest
 
-from ratekit import composition, errors, scope_admin
+from ratekit import composition, errors
+from ratekit.admin import scope_admin
 from ratekit.domain.reports import FrameRow, Selection, StateRow, SummaryRow
 from tests.functional.conftest import Office
 

@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 import yaml
 
-from ratekit import metrics_file
 from ratekit.cmd import common
 from ratekit.collectors.gnocchi.collector import GnocchiCollector
 from ratekit.domain.metric import Metric
 from ratekit.domain.period import Window
+from ratekit.files import metrics_file
 from tests import stack
 from tests.functional.conftest import REPO, Office, sqlite_url
 from tests.functional.quantities import Quantities, Query, Reckoner

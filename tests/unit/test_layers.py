@@ -155,8 +155,8 @@ def test_only_the_composition_knows_the_drivers_and_only_by_name() -> None:
     [
         ("eventlet", {"ratekit.concurrency", "ratekit.cmd.processor"}),
         ("stevedore", {"ratekit.plugins"}),
-        ("simpleeval", {"ratekit.skipping"}),
-        ("yaml", {"ratekit.yaml_file"}),
+        ("simpleeval", {"ratekit.files.skipping"}),
+        ("yaml", {"ratekit.files.yaml_file"}),
         ("gnocchiclient", {name for name in MODULES if ".collectors.gnocchi" in name}),
         ("sqlalchemy", {name for name in MODULES if within(name, "ratekit.storage")}),
         ("alembic", {name for name in MODULES if within(name, "ratekit.storage")}),

@@ -13,7 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ratekit import errors, task_admin
+from ratekit import errors
+from ratekit.admin import task_admin
+from ratekit.admin.what_if import differences
 from ratekit.domain.reports import Selection
 from ratekit.domain.rules import CostType, Mapping, Parent, Rule, RuleBook, Terms, Threshold
 from ratekit.domain.scope import Scope
@@ -25,7 +27,6 @@ from ratekit.rating.hashmap import Hashmap
 from ratekit.repricing import repriced
 from ratekit.reprocessing import Finished
 from ratekit.storage import migrate
-from ratekit.what_if import differences
 from tests.contract.given import HOUR, batch, hour, listed, note, stored, total, window
 from tests.task_office import MINUTE, Office, metric
 

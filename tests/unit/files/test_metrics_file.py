@@ -8,17 +8,18 @@ from fractions import Fraction
 
 import pytest
 
-from ratekit import errors, metrics_file
+from ratekit import errors
 from ratekit.collectors.gnocchi.args import GnocchiArgs
 from ratekit.collectors.gnocchi.client import Client
 from ratekit.collectors.gnocchi.collector import GnocchiCollector
 from ratekit.domain.metric import Metric, Mutate
 from ratekit.domain.period import EPOCH
 from ratekit.domain.series import Series
+from ratekit.files import metrics_file
 
 HOUR = datetime.timedelta(hours=1)
-DATA = pathlib.Path(__file__).parents[1] / "data"
-REPO = pathlib.Path(__file__).parents[2]
+DATA = pathlib.Path(__file__).parents[2] / "data"
+REPO = pathlib.Path(__file__).parents[3]
 # Reading a file asks nobody, so the client needs no session.
 COLLECTOR = GnocchiCollector(Client(None), "project_id", HOUR, 2 * HOUR)
 

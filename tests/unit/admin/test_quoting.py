@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratekit import errors, quoting
+from ratekit import errors
+from ratekit.admin import quoting
 from ratekit.domain import exact
 from ratekit.domain.due import Calendar
 from ratekit.domain.explanation import Explanation

@@ -7,7 +7,8 @@ import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
-from ratekit import errors, metric_admin
+from ratekit import errors
+from ratekit.admin import metric_admin
 from ratekit.domain import exact
 from ratekit.domain.explanation import Explanation
 from ratekit.domain.metric import Metric

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from oslo_service import service
 
 from ratekit import concurrency, errors
-from ratekit.board import Slot
+from ratekit.daemon.board import Slot
+from ratekit.daemon.worker import Worker
 from ratekit.rater import Settings
-from ratekit.worker import Worker
 
 LOG = logging.getLogger(__name__)
 

@@ -8,7 +8,8 @@ import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from ratekit import errors, scope_admin
+from ratekit import errors
+from ratekit.admin import scope_admin
 from ratekit.anew import Anew
 from ratekit.domain import period
 from ratekit.domain.exact import EXACT, ZERO

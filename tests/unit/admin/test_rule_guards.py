@@ -7,7 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from ratekit import rule_changes, rule_guards
+from ratekit import rule_changes
+from ratekit.admin import rule_guards
 from ratekit.domain.rules import CostType, Mapping, Parent, Rule, RuleBook, Terms
 from ratekit.domain.succession import Horizon
 from tests.contract.given import hour

@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 
 import pydantic
 
-from ratekit import errors, rule_changes, rules_schema, yaml_file
+from ratekit import errors, rule_changes
 from ratekit.domain import rules
 from ratekit.domain.rules import Parent, Rule
+from ratekit.files import rules_schema, yaml_file
 
 E = TypeVar("E", bound=rules_schema.Entry)
 

@@ -8,9 +8,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from ratekit import errors, rules_file, rules_schema, yaml_file
+from ratekit import errors
+from ratekit.files import rules_file, rules_schema, yaml_file
 
-REPO = pathlib.Path(__file__).parents[2]
+REPO = pathlib.Path(__file__).parents[3]
 WRITTEN = REPO / "etc/ratekit/hashmap.schema.json"
 FILES = [REPO / "etc/ratekit/hashmap.yml", REPO / "tests/functional/rules.yml"]
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from ratekit import errors
 from ratekit.domain import rules
 from ratekit.domain.rules import CostType
-from ratekit.rules_file import PlacedRule
+from ratekit.files.rules_file import PlacedRule
 
 #: Public names of metrics, with the labels of each.
 Labels = Mapping[str, Collection[str]]

@@ -8,8 +8,9 @@ from typing import Any
 import pydantic
 import pytest
 
-from ratekit import errors, yaml_file
-from ratekit.yaml_file import Document
+from ratekit import errors
+from ratekit.files import yaml_file
+from ratekit.files.yaml_file import Document
 
 Write = Callable[[str], str]
 

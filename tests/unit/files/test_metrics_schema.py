@@ -8,10 +8,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from ratekit import metrics_schema, yaml_file
 from ratekit.collectors.gnocchi.args import GnocchiArgs
+from ratekit.files import metrics_schema, yaml_file
 
-REPO = pathlib.Path(__file__).parents[2]
+REPO = pathlib.Path(__file__).parents[3]
 WRITTEN = REPO / "etc/ratekit/metrics.schema.json"
 FILES = [
     REPO / "etc/ratekit/metrics.yml",

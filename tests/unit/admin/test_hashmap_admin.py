@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given as given_that
 from hypothesis import strategies as st
 
-from ratekit import errors, hashmap_admin, rule_changes
+from ratekit import errors, rule_changes
+from ratekit.admin import hashmap_admin
 from ratekit.domain import rule_history
 from ratekit.domain.due import Calendar
 from ratekit.domain.period import EPOCH

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 
 from ratekit import concurrency, errors
-from ratekit.board import Slot
 from ratekit.cycle import Clock, Outcome, Progress
+from ratekit.daemon.board import Slot
 from ratekit.domain.backoff import Backoff
 from ratekit.domain.due import Calendar
 from ratekit.orchestrator import Orchestrator

@@ -6,7 +6,8 @@ import dataclasses
 import datetime
 from collections.abc import Collection, Iterator, Sequence
 
-from ratekit import errors, rule_changes, scope_admin
+from ratekit import errors, rule_changes
+from ratekit.admin import scope_admin
 from ratekit.domain import period, succession
 from ratekit.domain.due import Calendar
 from ratekit.domain.reports import Selection

@@ -6,13 +6,14 @@ import dataclasses
 import datetime
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from ratekit import errors, rule_warnings
+from ratekit import errors
 from ratekit.domain import succession
 from ratekit.domain.reports import Selection
 from ratekit.domain.rules import Rule, RuleBook
+from ratekit.files import rule_warnings
+from ratekit.files.rule_warnings import Labels
+from ratekit.files.rules_file import PlacedRule
 from ratekit.rule_changes import RuleChange, applied, utc_text
-from ratekit.rule_warnings import Labels
-from ratekit.rules_file import PlacedRule
 from ratekit.storage_interface import Reports
 
 _Stretch = tuple[datetime.datetime, datetime.datetime]

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from ratekit import errors, metric_admin
+from ratekit import errors
+from ratekit.admin import metric_admin
 from ratekit.collectors.gnocchi.collector import GnocchiCollector
 from ratekit.domain.due import Calendar
 from ratekit.domain.findings import Finding, Verdict

@@ -11,7 +11,8 @@ from hypothesis import given as given_that
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from ratekit import errors, hashmap_admin, repricing, what_if
+from ratekit import errors, repricing
+from ratekit.admin import hashmap_admin, what_if
 from ratekit.domain.due import Calendar
 from ratekit.domain.exact import EXACT, ZERO
 from ratekit.domain.reports import FrameRow, Selection

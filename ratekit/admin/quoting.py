@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
-from ratekit import errors, scope_admin
+from ratekit import errors
+from ratekit.admin import scope_admin
 from ratekit.domain import exact
 from ratekit.domain.due import Calendar
 from ratekit.domain.explanation import Explanation

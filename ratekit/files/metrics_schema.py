@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 import pydantic
 
-from ratekit import errors, skipping, yaml_file
+from ratekit import errors
 from ratekit.domain import mutation, number
 from ratekit.domain.mutation import Mutate
+from ratekit.files import skipping, yaml_file
 
 #: Gnocchi takes a name with one of these for a pattern, and would rate what matches as one.
 _WILDCARDS = "*?[]"

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 import pydantic
 
-from ratekit import errors, metrics_schema, skipping, yaml_file
+from ratekit import errors
 from ratekit.domain.metric import Metric
+from ratekit.files import metrics_schema, skipping, yaml_file
+from ratekit.files.metrics_schema import Entry
 from ratekit.interfaces import Collector
-from ratekit.metrics_schema import Entry
 
 
 class _Definition(NamedTuple):

@@ -5,10 +5,11 @@ from fractions import Fraction
 
 import pytest
 
-from ratekit import errors, skipping
+from ratekit import errors
 from ratekit.domain.metric import Metric, Mutate
 from ratekit.domain.period import EPOCH
 from ratekit.domain.series import Series
+from ratekit.files import skipping
 
 #: More digits than a binary number has, or Python's decimals keep when they are negated.
 LONG = "12345678901234567890.100000000000000001"

@@ -12,9 +12,9 @@ from typing import Any
 from oslo_service import service
 
 from ratekit import concurrency
-from ratekit.board import Board, Report
-from ratekit.service import Processor
-from ratekit.systemd import Notifier
+from ratekit.daemon.board import Board, Report
+from ratekit.daemon.service import Processor
+from ratekit.daemon.systemd import Notifier
 
 LOG = logging.getLogger(__name__)
 

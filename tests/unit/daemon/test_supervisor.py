@@ -11,11 +11,11 @@ from collections.abc import Iterator
 import pytest
 from oslo_service import backend
 
-from ratekit.board import Board
+from ratekit.daemon.board import Board
 
 backend.init_backend(backend.BackendType.EVENTLET)
-from ratekit.supervisor import Supervisor, describe  # noqa: E402 - oslo.service wants this order
-from ratekit.systemd import Notifier  # noqa: E402
+from ratekit.daemon.supervisor import Supervisor, describe  # noqa: E402 - oslo.service wants this order
+from ratekit.daemon.systemd import Notifier  # noqa: E402
 
 
 class Systemd:

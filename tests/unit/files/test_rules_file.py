@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ratekit import errors, rules_file
+from ratekit import errors
 from ratekit.domain.rules import CostType, Mapping, Parent, Rule, Terms, Threshold
+from ratekit.files import rules_file
 
 NEWYEAR = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
-EXAMPLE = pathlib.Path(__file__).parents[2] / "etc" / "ratekit" / "hashmap.yml"
+EXAMPLE = pathlib.Path(__file__).parents[3] / "etc" / "ratekit" / "hashmap.yml"
 
 
 def read(text: str) -> list[Rule]:

@@ -1,0 +1,1 @@
+"""What operators do, as plain functions over storage and domain: commands are thin."""

@@ -1,0 +1,1 @@
+"""The long-running processor: parent, workers, and what they tell systemd."""

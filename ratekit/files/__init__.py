@@ -1,0 +1,1 @@
+"""metrics.yml and rule files: read, checked with the line of every mistake, and written."""
