@@ -206,6 +206,7 @@ class TestReset:
             step=datetime.timedelta(hours=1),
             frames=2,
             price=Decimal("0.6"),
+            rated_since=hour(0),
         )
         assert total(storage, "a") == (3, Decimal("0.7"))
         nothing = storage.scopes.rewind("a", hour(3))

@@ -228,7 +228,7 @@ class Severing(Breaking):
 class TestRefusals:
     def test_reports_cannot_write(self, server: Database) -> None:
         with (
-            pytest.raises(errors.OperatorError, match=r"(?i)read.only"),
+            pytest.raises(errors.RatekitError, match=r"(?i)read.only"),
             server.reading() as connection,
         ):
             connection.exec_driver_sql("INSERT INTO places VALUES (3, 0)")
