@@ -47,7 +47,8 @@ class Charged:
     :ivar begin: begin of the first period, UTC
     :ivar end: end of the last, UTC
     :ivar scope: id of the one scope that it is; None: several
-    :ivar frames: number of frames of what the rules are for, at least one
+    :ivar frames: number of frames of the services that the rules are for, at least one; the
+        rules need not match all
     :ivar scopes: number of scopes that have any
     """
 
@@ -93,24 +94,36 @@ def plan(
     elif fence is not None and horizon.at < fence:
         text = rule_changes.utc_text
         raise errors.OperatorError(
-            f"{text(horizon.at)}: what begins before {text(fence)} may have been charged: choose "
-            "that time or a later one, or say --retroactive"
+            f"{text(horizon.at)} has begun, so that a change from then on needs --retroactive: "
+            f"choose {text(fence)} or a later time, or say so"
         )
     return Plan(book, horizon.at, fence, rule_changes.plan(book, desired, horizon))
 
 
 def charged(storage: Storage, made: Plan, calendar: Calendar) -> Charged | None:
-    """Return what a planned change makes the prices of wrong; None: nothing that was rated.
+    """Return what a change makes the prices of wrong; None: nothing that was rated.
 
+    What is rated until the change has been made is charged by the rules before as well: ask
+    again once it has.
+
+    :param made: the change, planned or made
     :raises ratekit.errors.TryLater: the storage did not answer
     """
     if not made.retroactive or made.fence is None:
         return None
     frames: dict[str, int] = {}
-    touched = _touched(made.change, made.fence)
-    for (service, scope), (since, until) in touched.items():
-        chosen = () if scope is None else (scope,)
-        selection = Selection(since, until, scopes=chosen, metrics=(service,))
+    # A processor whose clock is ahead of ours rates more than we expected.
+    until = storage.rules.rated_until() or made.fence
+    touched = _touched(made.change, max(made.fence, period.ceiling(until, calendar.step)))
+    for service in dict.fromkeys(service for service, _ in touched):
+        own = {scope: stretch for (name, scope), stretch in touched.items() if name == service}
+        selection = Selection(
+            min(since for since, _ in own.values()),
+            max(until for _, until in own.values()),
+            # A general rule touches those as well that have rules of their own: counted once.
+            scopes=() if None in own else tuple(scope for scope in own if scope is not None),
+            metrics=(service,),
+        )
         for row in storage.reports.summary(selection, ("scope",), datetime.UTC):
             name = str(row.group["scope"])
             frames[name] = frames.get(name, 0) + row.points

@@ -7,14 +7,17 @@ import datetime
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from ratekit import errors
+from ratekit.admin import free_usage
+from ratekit.admin.free_usage import FreeUsage
 from ratekit.domain import succession
 from ratekit.domain.reports import Selection
 from ratekit.domain.rules import Rule, RuleBook
 from ratekit.files import rule_warnings
 from ratekit.files.rule_warnings import Labels
 from ratekit.files.rules_file import PlacedRule
-from ratekit.rule_changes import RuleChange, applied, utc_text
-from ratekit.storage_interface import Reports
+from ratekit.interfaces import RatingModule
+from ratekit.rule_changes import RuleChange, applied, identity, utc_text
+from ratekit.storage_interface import Reports, Storage
 
 _Stretch = tuple[datetime.datetime, datetime.datetime]
 
@@ -47,7 +50,25 @@ def require_known(
     known = {name: set(own) for name, own in labels.items()}
     for name, own in reports.labels().items():
         known.setdefault(name, set()).update(own)
-    found = rule_warnings.strangers(path, placed, metrics_path, known)
+    _refuse_unknown(rule_warnings.strangers(path, placed, metrics_path, known))
+
+
+def require_scopes(
+    path: str, placed: Iterable[PlacedRule], change: RuleChange, names: Mapping[str, str]
+) -> None:
+    """Refuse new rules for scopes that nobody knows: such a rule never matches.
+
+    :param path: of the rule file, as the operator gave it
+    :param placed: the rules of the file
+    :param names: of all scopes, by id; nothing where none is known, and nothing can be told by
+    :raises ratekit.errors.BadInput: with a line for each scope
+    """
+    added = {identity(rule) for rule in change.add}
+    new = [one for one in placed if identity(one.rule) in added]
+    _refuse_unknown(rule_warnings.stray_scopes(path, new, names))
+
+
+def _refuse_unknown(found: Collection[errors.Mistake]) -> None:
     if found:
         raise errors.BadInput(
             dataclasses.replace(one, expected=f"{one.expected}; --allow-unknown takes them")
@@ -55,19 +76,39 @@ def require_known(
         )
 
 
-def require_priced(book: RuleBook, change: RuleChange, reports: Reports) -> None:
-    """Refuse to leave a service that has been rated without any rule.
+def require_priced(
+    book: RuleBook,
+    change: RuleChange,
+    storage: Storage,
+    modules: Sequence[RatingModule],
+    step: datetime.timedelta,
+) -> None:
+    """Refuse to leave usage free of charge that has been rated, and had a price.
 
-    :raises ratekit.errors.OperatorError: with a line for each
+    :param modules: highest priority first
+    :param step: length of a period
+    :raises ratekit.errors.OperatorError: with a line for each service
     """
-    lines = [
-        f"{service} would cost nothing {when}, and it has been rated: keep a rule for it, or say "
-        "--allow-free"
+    lines = {
+        service: f"{service} would cost nothing {when}, and it has been rated: keep a rule for "
+        "it, or say --allow-free"
         for service, when in left_free(book, change).items()
-        if reports.summary(Selection(metrics=(service,)), ("metric",), datetime.UTC)
-    ]
+        if storage.reports.summary(Selection(metrics=(service,)), ("metric",), datetime.UTC)
+    }
+    for service, found in free_usage.newly_free(storage, book, change, modules, step).items():
+        lines.setdefault(service, _free_line(service, found))
     if lines:
-        raise errors.OperatorError("\n".join(lines))
+        raise errors.OperatorError("\n".join(lines.values()))
+
+
+def _free_line(service: str, found: FreeUsage) -> str:
+    usages = f"{found.usages:,} usage{'' if found.usages == 1 else 's'}"
+    labels = "".join(f"{name}={text!r} " for name, text in found.labels.items())
+    return (
+        f"{service}: {usages} of the newest rated period, such as {labels}of scope {found.scope}, "
+        f"would cost nothing from {utc_text(found.since)} on, where the rules before have a "
+        "price: keep a rule for them, or say --allow-free"
+    )
 
 
 def left_free(book: RuleBook, change: RuleChange) -> Mapping[str, str]:

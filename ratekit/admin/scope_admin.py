@@ -13,7 +13,8 @@ from ratekit.domain import coverage, period
 from ratekit.domain.due import Calendar
 from ratekit.domain.exact import ZERO
 from ratekit.domain.reports import Rewind, Selection, StateRow
-from ratekit.storage_interface import Reports, ScopeAdmin
+from ratekit.domain.task import Task
+from ratekit.storage_interface import Reports, ScopeAdmin, Tasks
 
 _SECOND = datetime.timedelta(seconds=1)
 
@@ -150,12 +151,27 @@ def plan_reset(
     return plan
 
 
+def reaching(tasks: Tasks, row: StateRow, since: datetime.datetime) -> Sequence[Task]:
+    """Return the open tasks of a scope that still have to do with what is at ``since`` or later.
+
+    :raises ratekit.errors.TryLater: the storage did not answer
+    """
+    return [
+        task
+        for task, _ in tasks.tasks()
+        if task.order.scope.id == row.id and task.order.end > since
+    ]
+
+
 def require_begin(instant: datetime.datetime, step: datetime.timedelta) -> None:
     """Refuse an instant at which no period begins.
 
     :raises ratekit.errors.OperatorError: it is one
     """
-    before, after = period.floor(instant, step), period.ceiling(instant, step)
+    try:
+        before, after = period.floor(instant, step), period.ceiling(instant, step)
+    except OverflowError:
+        raise errors.OperatorError(f"{_text(instant)} is too far back or ahead") from None
     if before != after:
         raise errors.OperatorError(
             f"no period of {step} begins at {_text(instant)}: the nearest that do begin at "

@@ -24,10 +24,14 @@ def instant(option: str, text: str) -> datetime.datetime:
         found = parse_instant(text)
         # What is asked about it is asked about its day.
         _ = found + _DAY
-    except (ValueError, OverflowError):
+    except ValueError:
         raise errors.OperatorError(
             f"{option}: expected a date or time such as 2026-01-31T12:00, not {text!r}"
         ) from None
+    except OverflowError:
+        # Only the first and the last day there are can be on the other side of an edge.
+        way = "back" if text.startswith("0") else "ahead"
+        raise errors.OperatorError(f"{option}: {text!r} is too far {way}") from None
     return found
 
 

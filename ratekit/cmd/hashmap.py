@@ -127,7 +127,7 @@ class HashmapApply(base.Action):
         prepared = hashmap_planning.prepare(self, parsed_args)
         for warning in prepared.warnings:
             self.app.note(f"warning: {warning}")
-        for line in hashmap_planning.lines(prepared):
+        for line in hashmap_planning.lines(prepared, remedy=False):
             self.say(line)
         plan = prepared.plan
         if plan.change.empty:
@@ -139,6 +139,9 @@ class HashmapApply(base.Action):
         version = hashmap_admin.carry_out(store, plan, now, common.operator(), parsed_args.comment)
         added, closed = len(plan.change.add), len(plan.change.close)
         self.say(f"done: {added} added, {closed} closed; the rules are at version {version}")
+        # Only now, since more was rated by the rules before while we waited for an answer.
+        for line in hashmap_planning.charged_lines(prepared):
+            self.say(line)
         return 0
 
 

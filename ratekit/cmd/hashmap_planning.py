@@ -54,12 +54,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-unknown",
         action="store_true",
-        help="take rules for services and fields that neither metrics.yml nor any usage has",
+        help="take rules for services and fields that neither metrics.yml nor any usage has, "
+        "and for scopes that are not known",
     )
     parser.add_argument(
         "--allow-free",
         action="store_true",
-        help="let services that have been rated be left without any rule",
+        help="let services that have been rated be left without any rule, and usage that costs "
+        "something now cost nothing",
     )
 
 
@@ -80,8 +82,11 @@ def prepare(command: base.Action, parsed_args: argparse.Namespace) -> Prepared:
     plan = hashmap_admin.plan(
         storage.rules, desired, calendar, command.app.clock(), at, parsed_args.retroactive
     )
-    warnings = _guarded(parsed_args, placed, conf.collect, storage, plan)
-    return Prepared(conf, storage, calendar, desired, plan, warnings)
+    prepared = Prepared(conf, storage, calendar, desired, plan, ())
+    warnings = _warnings(parsed_args, placed, prepared)
+    if not parsed_args.allow_free and not plan.change.empty:
+        _require_priced(prepared)
+    return dataclasses.replace(prepared, warnings=warnings)
 
 
 def instant(option: str, text: str | None) -> datetime.datetime | None:
@@ -92,10 +97,11 @@ def instant(option: str, text: str | None) -> datetime.datetime | None:
     return None if text is None else arguments.instant(option, text)
 
 
-def lines(prepared: Prepared, kept: bool = False) -> Iterator[str]:
+def lines(prepared: Prepared, kept: bool = False, remedy: bool = True) -> Iterator[str]:
     """Yield what the plan does, like a diff.
 
     :param kept: name the rules that are kept as well
+    :param remedy: say how to have done anew what the rules before have charged
     """
     change = prepared.plan.change
     if change.empty:
@@ -108,16 +114,23 @@ def lines(prepared: Prepared, kept: bool = False) -> Iterator[str]:
     if kept:
         for rule in change.keep:
             yield f"  {rule_lines.described(rule)}"
+    yield from charged_lines(prepared, remedy)
+
+
+def charged_lines(prepared: Prepared, remedy: bool = True) -> Iterator[str]:
+    """Yield what the rules before have charged until now, if the change is retroactive.
+
+    :param remedy: say how to have it done anew
+    """
     charged = hashmap_admin.charged(prepared.storage, prepared.plan, prepared.calendar)
-    if charged is not None:
-        yield from _charged(charged)
-
-
-def _charged(charged: hashmap_admin.Charged) -> Iterator[str]:
+    if charged is None:
+        return
     begin, end = map(formatting.instant_text, (charged.begin, charged.end))
     frames = f"{charged.frames:,} frame{'' if charged.frames == 1 else 's'}"
     scopes = f"{charged.scopes:,} scope{'' if charged.scopes == 1 else 's'}"
-    yield f"{begin} to {end}: {frames} of {scopes} were charged by the rules before"
+    yield f"{begin} to {end}: up to {frames} of {scopes} were charged by the rules before"
+    if not remedy:
+        return
     whom = "--all-scopes" if charged.scope is None else f"--scope {shlex.quote(charged.scope)}"
     yield (
         f"they keep their prices until: ratekit reprocess --rates-only {whom} "
@@ -125,26 +138,40 @@ def _charged(charged: hashmap_admin.Charged) -> Iterator[str]:
     )
 
 
-def _guarded(
-    parsed_args: argparse.Namespace,
-    placed: Sequence[PlacedRule],
-    section: Any,
-    storage: Storage,
-    plan: hashmap_admin.Plan,
+def _require_priced(prepared: Prepared) -> None:
+    """Refuse what would leave usage free of charge."""
+    from ratekit import composition
+    from ratekit.admin import rule_guards
+
+    plan, modules = prepared.plan, composition.build_modules(prepared.conf)
+    rule_guards.require_priced(
+        plan.book, plan.change, prepared.storage, modules, prepared.calendar.step
+    )
+
+
+def _warnings(
+    parsed_args: argparse.Namespace, placed: Sequence[PlacedRule], prepared: Prepared
 ) -> Sequence[errors.Mistake]:
-    """Refuse what would leave usage free of charge; return what is only suspicious."""
+    """Return what is only suspicious; refuse new rules that never match."""
     from ratekit.admin import rule_guards
     from ratekit.files import metrics_file, rule_warnings
     from ratekit.rating import calendar_fields
 
-    path, metrics = parsed_args.file, section.metrics_conf
-    labels = {
-        name: own | calendar_fields.NAMES
-        for name, own in metrics_file.labels(metrics, section.scope_key).items()
-    }
+    path, metrics = parsed_args.file, prepared.conf.collect.metrics_conf
+    change, reports = prepared.plan.change, prepared.storage.reports
+    own_labels = metrics_file.labels(metrics, prepared.conf.collect.scope_key)
+    labels = {name: own | calendar_fields.NAMES for name, own in own_labels.items()}
+    for_one = any(one.rule.terms.scope is not None for one in placed)
+    names = {row.id: row.name for row in reports.scopes()} if for_one else {}
     if not parsed_args.allow_unknown:
-        new = rule_guards.newly_priced(placed, plan.change)
-        rule_guards.require_known(path, new, metrics, labels, storage.reports)
-    if not parsed_args.allow_free:
-        rule_guards.require_priced(plan.book, plan.change, storage.reports)
-    return rule_warnings.warnings(path, placed, metrics, labels)
+        new = rule_guards.newly_priced(placed, change)
+        rule_guards.require_known(path, new, metrics, labels, reports)
+        rule_guards.require_scopes(path, placed, change, names)
+    found = [
+        *rule_warnings.warnings(path, placed, metrics, labels),
+        *rule_warnings.stray_scopes(path, placed, names),
+        *rule_warnings.off_grid(path, placed, prepared.calendar.step),
+    ]
+    # In the order of the file, whatever each is about.
+    found.sort(key=lambda one: one.line or 0)
+    return [*found, *rule_warnings.unpriced(metrics, placed, labels)]

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from ratekit import errors
-from ratekit.domain import rules
+from ratekit import errors, rule_changes
+from ratekit.domain import period, rules
 from ratekit.domain.rules import CostType
+from ratekit.files import never_matching
 from ratekit.files.rules_file import PlacedRule
 
 #: Public names of metrics, with the labels of each.
 Labels = Mapping[str, Collection[str]]
+
+#: So many strangers are told what may be meant; to look for it takes long among many scopes.
+_HINTS = 10
+#: From then on a time stands for "for ever", and may have no period after it.
+_FAR = datetime.datetime(9999, 1, 1, tzinfo=datetime.UTC)
 
 
 def warnings(
@@ -27,8 +34,83 @@ def warnings(
         *_strangers(members, metrics_path, labels),
         *_negative(members),
         *_rates_alone(members),
+        *_off_the_calendar(members),
     ]
     return _mistakes(path, found)
+
+
+def off_grid(
+    path: str, placed: Iterable[PlacedRule], step: datetime.timedelta
+) -> list[errors.Mistake]:
+    """Return the rules that start or end inside a period, which is priced by its begin.
+
+    :param path: of the rule file, as the operator gave it
+    :param step: length of a period
+    """
+    found = []
+    for one in placed:
+        terms = one.rule.terms
+        for key, instant in (("start", terms.start), ("end", terms.end)):
+            if instant is None or instant >= _FAR:
+                continue
+            begin = period.ceiling(instant, step)
+            if begin == instant:
+                continue
+            text = (
+                f"no period of {step} begins at {rule_changes.utc_text(instant)}: the rule counts"
+            )
+            when = rule_changes.utc_text(begin)
+            text += f" from {when} on" if key == "start" else f" until {when}"
+            found.append((one.line, f"{one.key}.{key}", text))
+    return _mistakes(path, found)
+
+
+def stray_scopes(
+    path: str, placed: Iterable[PlacedRule], names: Mapping[str, str]
+) -> list[errors.Mistake]:
+    """Return the scopes of rules that nobody knows, each once, in the file's order.
+
+    :param path: of the rule file, as the operator gave it
+    :param names: of all scopes, by id; nothing where none is known, and nothing can be told by
+    """
+    strays: dict[str, PlacedRule] = {}
+    for one in placed if names else ():
+        scope = one.rule.terms.scope
+        if scope is not None and scope not in names:
+            strays.setdefault(scope, one)
+    ids: dict[str, list[str]] = {}
+    for scope, name in names.items():
+        ids.setdefault(name, []).append(scope)
+    found = []
+    for number, (scope, one) in enumerate(strays.items()):
+        if scope in ids:
+            text = f"{scope!r} is the name of {_any_of(ids[scope])}: write the id"
+        else:
+            hint = errors.nearest(scope, [*names, *ids]) if number < _HINTS else ""
+            text = f"no scope has the id {scope!r}{hint}"
+        found.append((one.line, f"{one.key}.scope", f"{text}: such rules never match"))
+    return _mistakes(path, found)
+
+
+def unpriced(
+    metrics_path: str, placed: Iterable[PlacedRule], labels: Labels
+) -> list[errors.Mistake]:
+    """Return the metrics that no rule is for, all in one line, if there are any.
+
+    :param metrics_path: of the metrics.yml that ``labels`` are from
+    :param labels: nothing where that could not be read
+    """
+    priced = {one.rule.parent.service for one in placed}
+    names = ", ".join(name for name in labels if name not in priced)
+    if not names:
+        return []
+    text = f"nothing prices: {names}: they cost nothing"
+    return [errors.Mistake(metrics_path, None, "", text)]
+
+
+def _any_of(ids: Collection[str]) -> str:
+    first, *rest = sorted(ids)
+    return f"scope {first}" if not rest else f"scope {first} and of {len(rest):,} more"
 
 
 def strangers(
@@ -95,3 +177,10 @@ def _rates_alone(placed: Iterable[PlacedRule]) -> Iterator[_Found]:
         which = f"group {name}" if name is not None else "the rules without a group"
         text = f"{which} of {service}: rates only, and nothing flat to multiply: charges nothing"
         yield members[0].line, members[0].key, text
+
+
+def _off_the_calendar(placed: Iterable[PlacedRule]) -> Iterator[_Found]:
+    for one in placed:
+        text = never_matching.complaint(one.rule)
+        if text is not None:
+            yield one.line, one.key, text

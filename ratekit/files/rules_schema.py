@@ -47,9 +47,13 @@ def _level(value: Any) -> Decimal:
 
 
 def _text(value: Any) -> str:
-    """Take YAML's numbers and booleans for the text that a label would have."""
+    """Take YAML's numbers for the text that a label would have."""
     if isinstance(value, Decimal):
         return f"{value:f}"
+    if isinstance(value, bool):
+        # Of yes, on and true, which are one to YAML, nobody knows what the label says.
+        word = str(value).lower()
+        raise ValueError(f"expected a text: put it in quotes, since YAML reads it as {word}")
     if not isinstance(value, str | int):
         raise ValueError(f"expected a text, not {_shown(value)}")
     text = str(value)
@@ -91,7 +95,7 @@ def _shown(value: Any) -> str:
 
 #: The same limits for editors; what they cannot tell is left to the reader.
 _DECIMAL = r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?"
-_WORD = {"type": ["string", "number", "boolean"], "maxLength": _LONGEST}
+_WORD = {"type": ["string", "number"], "maxLength": _LONGEST}
 
 
 def _decimal(pattern: str, example: str, **limits: int) -> pydantic.WithJsonSchema:

@@ -256,6 +256,23 @@ class TestTimes:
             given.START,
         )
 
+    def test_what_a_processor_ahead_of_our_clock_rated_was_charged_as_well(
+        self, storage: Storage
+    ) -> None:
+        self.started(storage)
+        plan = hashmap_admin.plan(
+            storage.rules, self.changed(), CALENDAR, NOW, given.hour(36), retroactive=True
+        )
+        begin = given.hour(40)
+        states = given.listed(storage, "b2", start=begin)
+        usage = given.rated("b2", [("1", "1")], begin=begin)
+        periods = given.window(begin=begin)
+        storage.ledger.commit(given.batch(states, usage, periods=periods, rules=1))
+        hashmap_admin.carry_out(storage.rules, plan, NOW, ANN)
+        found = hashmap_admin.charged(storage, plan, CALENDAR)
+        assert found is not None
+        assert (found.begin, found.end, found.frames) == (begin, given.hour(41), 1)
+
     def test_a_retroactive_plan_goes_stale_all_the_same(self, storage: Storage) -> None:
         self.started(storage)
         plan = hashmap_admin.plan(

@@ -96,3 +96,21 @@ def test_a_configuration_names_the_metrics(ratekit: Shell, file: pathlib.Path) -
     metrics.write_text(METRICS)
     answer = ratekit("hashmap", "check", "--strict", str(file))
     assert (answer.code, answer.out) == (1, f"1 rule, 1 suspicious, against {metrics}\n")
+
+
+def test_a_value_that_the_calendar_never_has_is_suspicious(
+    alone: Shell, file: pathlib.Path
+) -> None:
+    file.write_text(
+        "services:\n  cpu:\n    fields:\n      month:\n"
+        "        mappings: [{value: 03, cost: 1, type: flat}, {value: 3, cost: 1, type: flat}]\n"
+        "        thresholds: [{level: 13, cost: 1, type: flat}]\n"
+    )
+    answer = alone("hashmap", "check", "--strict", str(file))
+    assert (answer.code, answer.out) == (1, "3 rules, 2 suspicious, against no metrics.yml\n")
+    place = f"ratekit: warning: {file}"
+    assert answer.err.splitlines() == [
+        f"{place}:5: services.cpu.fields.month.mappings[0]: '03' never matches: months are 1 to "
+        "12, without a leading zero",
+        f"{place}:6: services.cpu.fields.month.thresholds[0]: never reached: month is at most 12",
+    ]

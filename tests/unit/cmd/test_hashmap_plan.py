@@ -9,7 +9,7 @@ import pytest
 
 from ratekit.storage_interface import Storage
 from tests.contract import given
-from tests.unit.cmd.conftest import Shell
+from tests.unit.cmd.conftest import Shell, Terminal
 
 
 def rules(small: str = "0.02", *more: str) -> str:
@@ -107,9 +107,10 @@ class TestTimes:
             ),
             (
                 ["--at", "2026-03-02T12:00"],
-                "2026-03-02T12:00:00Z: what begins before 2026-03-02T13:00:00Z may have been "
-                "charged: choose that time or a later one, or say --retroactive",
+                "2026-03-02T12:00:00Z has begun, so that a change from then on needs "
+                "--retroactive: choose 2026-03-02T13:00:00Z or a later time, or say so",
             ),
+            (["--at", "9999-12-31"], "--at: '9999-12-31' is too far ahead"),
             (
                 ["--at", "soon"],
                 "--at: expected a date or time such as 2026-01-31T12:00, not 'soon'",
@@ -140,13 +141,18 @@ class TestTimes:
             "- instance.flavor_name=m1.small flat 0.02 until 2026-03-01T01:00:00Z",
             "+ instance.flavor_name=m1.small flat 0.03 from 2026-03-01T01:00:00Z",
             "  1 rule kept",
-            "2026-03-01T01:00:00Z to 2026-03-01T03:00:00Z: 4 frames of 2 scopes were charged by "
-            "the rules before",
+            "2026-03-01T01:00:00Z to 2026-03-01T03:00:00Z: up to 4 frames of 2 scopes were charged "
+            "by the rules before",
             "they keep their prices until: ratekit reprocess --rates-only --all-scopes "
             "--begin 2026-03-01T01:00:00Z --end 2026-03-01T03:00:00Z --reason WHY",
         ]
         answer = ratekit("hashmap", "apply", "--yes", *argv)
         assert (answer.code, answer.err) == (0, "")
+        assert answer.out.splitlines() == [
+            *planned.out.splitlines()[:-1],
+            "done: 1 added, 1 closed; the rules are at version 2",
+            *planned.out.splitlines()[-2:],
+        ]
         assert storage.rules.records()[0].retroactive
         copy = file.with_name("copy.yml")
         assert ratekit("hashmap", "export", str(copy)).code == 0
@@ -158,13 +164,56 @@ class TestTimes:
     ) -> None:
         own = "{value: m1.small, cost: 0, type: flat, scope: a1, start: 2026-03-01, end: %s}"
         file.write_text(rules("0.02", own % "2026-03-01T02:00"))
-        answer = ratekit("hashmap", "plan", "--retroactive", str(file))
+        answer = ratekit("hashmap", "plan", "--retroactive", "--allow-free", str(file))
         assert answer.out.splitlines()[-2:] == [
-            "2026-03-01T00:00:00Z to 2026-03-01T02:00:00Z: 2 frames of 1 scope were charged by "
-            "the rules before",
+            "2026-03-01T00:00:00Z to 2026-03-01T02:00:00Z: up to 2 frames of 1 scope were charged "
+            "by the rules before",
             "they keep their prices until: ratekit reprocess --rates-only --scope a1 "
             "--begin 2026-03-01T00:00:00Z --end 2026-03-01T02:00:00Z --reason WHY",
         ]
+
+    def test_what_is_rated_before_the_answer_is_to_be_reprocessed_as_well(
+        self, ratekit: Shell, file: pathlib.Path, storage: Storage, applied: None
+    ) -> None:
+        class Slow(Terminal):
+            """Somebody who answers after a processor has rated two more hours."""
+
+            def isatty(self) -> bool:
+                """Say so, when the plan has been shown."""
+                begin = given.hour(3)
+                small = {"flavor_name": "m1.small"}
+                more = given.rated("a1", [("1", "0.02")] * 2, begin=begin, metadata=small)
+                periods = given.window(2, begin)
+                (state,) = given.listed(storage, "a1")
+                storage.ledger.commit(given.batch([state], more, periods=periods, rules=1))
+                return True
+
+        file.write_text(rules("0.03"))
+        argv = ["--retroactive", "--at", "2026-03-01T01:00", str(file)]
+        answer = ratekit("hashmap", "apply", *argv, stdin=Slow("y\n"))
+        assert (answer.code, answer.err) == (0, "")
+        before, _, after = answer.out.partition("done: ")
+        assert "to 2026-03-01T03:00:00Z: up to 4 frames" in before
+        assert "ratekit reprocess" not in before
+        assert "2026-03-01T01:00:00Z to 2026-03-01T05:00:00Z: up to 6 frames of 2 scopes" in after
+        assert "--begin 2026-03-01T01:00:00Z --end 2026-03-01T05:00:00Z --reason WHY" in after
+
+    def test_a_time_inside_a_period_is_warned_of(
+        self, ratekit: Shell, file: pathlib.Path, applied: None
+    ) -> None:
+        own = "{value: x, cost: 5, type: flat, start: 2026-04-01T10:40, end: 2026-04-02T00:00:01}"
+        forever = "{value: y, cost: 5, type: flat, start: 2026-04-01, end: 9999-12-31T23:59:59Z}"
+        file.write_text(rules("0.02", own, forever))
+        place = f"ratekit: warning: {file}:8: services.instance.fields.flavor_name.mappings[1]"
+        for command in (["plan"], ["apply", "--yes"]):
+            answer = ratekit("hashmap", *command, str(file))
+            assert answer.code == 0
+            assert answer.err.splitlines() == [
+                f"{place}.start: no period of 1:00:00 begins at 2026-04-01T10:40:00Z: the rule "
+                "counts from 2026-04-01T11:00:00Z on",
+                f"{place}.end: no period of 1:00:00 begins at 2026-04-02T00:00:01Z: the rule "
+                "counts until 2026-04-02T01:00:00Z",
+            ]
 
     def test_what_need_not_be_retroactive_is_not(
         self, ratekit: Shell, file: pathlib.Path, storage: Storage, applied: None
@@ -296,3 +345,21 @@ class TestSince:
     ) -> None:
         answer = ratekit("hashmap", "plan", "--since", since, str(file))
         assert (answer.code, answer.out, answer.err) == (2, "", f"ratekit: {line}\n")
+
+
+def test_frames_are_counted_once_however_many_rules_change(
+    ratekit: Shell, file: pathlib.Path, applied: None
+) -> None:
+    file.write_text(rules("0.03", "{value: m1.small, cost: 0.01, type: flat, scope: a1}"))
+    answer = ratekit("hashmap", "plan", "--retroactive", "--at", "2026-03-01", str(file))
+    assert ": up to 6 frames of 2 scopes were charged" in answer.out
+
+
+@pytest.mark.parametrize("option", ["--at", "--since"])
+def test_a_time_before_all_periods_is_one_line(
+    option: str, ratekit: Shell, file: pathlib.Path, applied: None
+) -> None:
+    ratekit.config.write_text(ratekit.config.read_text() + "period = 604800\n")
+    answer = ratekit("hashmap", "plan", option, "0001-01-01", str(file))
+    assert answer.code == 2
+    assert "0001-01-01T00:00:00Z is too far back or ahead" in answer.err

@@ -85,7 +85,6 @@ def test_a_cost_is_exact_however_it_is_written(cost: str) -> None:
         ("4", "4"),
         ("1.50", "1.50"),
         ("0.0000001", "0.0000001"),
-        ("true", "True"),
         ("010", "010"),
         ('"4"', "4"),
         ('""', ""),
@@ -144,6 +143,14 @@ def test_instants_are_utc_unless_they_say_otherwise(written: str) -> None:
         ("{cost: 1, type: flat, level: 1}", "level: only a threshold has a level"),
         ("{cost: 1, typ: flat, type: flat}", "typ: unknown key (did you mean 'type'?)"),
         ("{cost: 1, type: flat, group: }", None),
+        (
+            "{cost: 1, type: flat, group: NO}",
+            "group: expected a text: put it in quotes, since YAML ",
+        ),
+        (
+            "{cost: 1, type: flat, scope: on}",
+            "scope: expected a text: put it in quotes, since YAML ",
+        ),
         ('{cost: 1, type: flat, group: ""}', "group: must not be empty"),
         ("{cost: 1, type: flat, scope: [a]}", "scope: expected a text, not ['a']"),
         (f"{{cost: 1, type: flat, scope: {'a' * 256}}}", "scope: expected at most 255 characters"),

@@ -68,6 +68,8 @@ def test_rules_that_are_right_pass(rule: str, tmp_path: pathlib.Path) -> None:
         "{value: m1, level: 1, cost: 1, type: flat}",
         "{value: m1, cost: 1, type: flat, gruop: g}",
         "{value: m1, cost: 1, type: flat, group: ''}",
+        "{value: yes, cost: 1, type: flat}",
+        "{value: m1, cost: 1, type: flat, scope: off}",
         f"{{value: {'x' * 256}, cost: 1, type: flat}}",
         "{value: m1, cost: 1, type: flat, start: tomorrow}",
         "[value, m1]",
