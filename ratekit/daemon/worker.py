@@ -117,6 +117,8 @@ class Worker:
                 begun = time.monotonic()
                 if self._advance():
                     waited += time.monotonic() - begun
+                    # SQLite never waits in the hub, where signals are heard.
+                    concurrency.sleep(0)
                     continue
                 look = waited + _LOOK
             if not self._stop.is_set():

@@ -65,7 +65,7 @@ class Rewind:
     :ivar rated_since: begin of its first period until now, UTC; None: not known
     :ivar rated_until: how far it is rated now, UTC
     :ivar resets: how often it has been reset before
-    :ivar step: length of the periods that were rated last; None: none was, or long ago
+    :ivar step: length of the periods that were rated from there on; None: not known
     :ivar frames: number of frames that would go
     :ivar price: their exact sum
     """

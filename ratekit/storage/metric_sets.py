@@ -10,8 +10,10 @@ from typing import Any, NamedTuple, Self
 
 import sqlalchemy as sa
 
+from ratekit import errors
 from ratekit.domain.period import Window
 from ratekit.storage.dialects import insert_new
+from ratekit.storage.engine import slices
 from ratekit.storage.schema import METRIC_SET_CHANGES, METRIC_SETS, SCOPES
 from ratekit.storage.types import require_word
 
@@ -53,13 +55,72 @@ def members(names: str) -> frozenset[str]:
 
 
 def change(
-    connection: sa.Connection, metrics: MetricSet, keys: Sequence[int], begin: datetime.datetime
+    connection: sa.Connection, metrics: MetricSet, keys: Sequence[int], window: Window
 ) -> int:
-    """Note that scopes, locked, are rated by ``metrics`` from ``begin`` on; return its id."""
+    """Note that scopes, locked, are rated by ``metrics`` as in ``window`` from its begin on.
+
+    :returns: the set's id
+    """
     number = _number(connection, metrics)
-    rows = [{"scope_id": key, "begin": begin, "metric_set_id": number} for key in keys]
+    common = {"begin": window.begin, "metric_set_id": number, "period_seconds": seconds(window)}
+    rows = [{"scope_id": key, **common} for key in keys]
     connection.execute(METRIC_SET_CHANGES.insert(), rows)
     return number
+
+
+def seconds(window: Window) -> int:
+    """Return the length of its periods, as databases keep it."""
+    return int(window.step.total_seconds())
+
+
+def lengths(
+    connection: sa.Connection, key: int, begin: datetime.datetime, end: datetime.datetime
+) -> frozenset[datetime.timedelta]:
+    """Return how long the periods were in which a scope was rated over a stretch of its past.
+
+    Where it was not noted, they are taken to have been as long as the last ones.
+    """
+    table, mine = METRIC_SET_CHANGES, METRIC_SET_CHANGES.c.scope_id == key
+    first = _newest(connection, mine & (table.c.begin <= begin))
+    later = mine & (table.c.begin > begin) & (table.c.begin < end)
+    found = set(connection.execute(sa.select(table.c.period_seconds).where(later)).scalars())
+    found.add(None if first is None else first.period_seconds)
+    if None in found:
+        last = sa.select(SCOPES.c.period_seconds).where(SCOPES.c.id == key)
+        found.add(connection.execute(last).scalar())
+    return frozenset(datetime.timedelta(seconds=one) for one in found if one is not None)
+
+
+def ever_otherwise(connection: sa.Connection, keys: Sequence[int], length: int) -> frozenset[int]:
+    """Return those scopes that were ever rated in periods of another length than this.
+
+    :param length: in seconds
+    """
+    found: set[int] = set()
+    other = METRIC_SET_CHANGES.c.period_seconds != length
+    noted = sa.select(METRIC_SET_CHANGES.c.scope_id).where(other)
+    for some in slices(keys):
+        mine = sa.select(SCOPES.c.id).where(SCOPES.c.id.in_(some))
+        query = mine.where((SCOPES.c.period_seconds != length) | SCOPES.c.id.in_(noted))
+        found.update(connection.execute(query).scalars())
+    return frozenset(found)
+
+
+def require_length(connection: sa.Connection, key: int, stretch: Window) -> None:
+    """Refuse to collect anew what was rated in periods of another length.
+
+    A longer one would be charged beside shorter ones that it is made of. Those that make up
+    one of the new length are replaced as a whole.
+
+    :raises ratekit.errors.OperatorError: it was
+    """
+    known = lengths(connection, key, stretch.begin, stretch.end)
+    others = {one for one in known if stretch.step % one}
+    if others:
+        raise errors.OperatorError(
+            f"{stretch} was rated in periods of {' and '.join(map(str, sorted(others)))}, not of "
+            f"{stretch.step}: --rates-only prices them anew, scope reset rates them again"
+        )
 
 
 def splice(
@@ -84,25 +145,31 @@ def splice(
     before = _newest(connection, mine & (table.c.begin < stretch.begin))
     rows = []
     if before is None or before.metric_set_id != number:
-        rows.append({"scope_id": key, "begin": stretch.begin, "metric_set_id": number})
+        own = {"begin": stretch.begin, "metric_set_id": number}
+        rows.append({"scope_id": key, **own, "period_seconds": seconds(stretch)})
     if stretch.end == rated_until:
         # Here a commit notes its own, if that is another.
         in_force = SCOPES.update().where(SCOPES.c.id == key)
         connection.execute(in_force.values(metric_set_id=number))
     elif after.begin < stretch.end and after.metric_set_id != number:
         old = {"begin": stretch.end, "metric_set_id": after.metric_set_id}
-        rows.append({"scope_id": key, **old})
+        rows.append({"scope_id": key, **old, "period_seconds": after.period_seconds})
     if rows:
         connection.execute(table.insert(), rows)
 
 
-def forget(connection: sa.Connection, key: int, since: datetime.datetime) -> int | None:
-    """Remove a scope's changes since an instant; return the id of the set in force there."""
+def forget(
+    connection: sa.Connection, key: int, since: datetime.datetime
+) -> tuple[int | None, int | None]:
+    """Remove a scope's changes since an instant.
+
+    :returns: id of the set in force there and length of the periods in seconds, if known
+    """
     mine = METRIC_SET_CHANGES.c.scope_id == key
     later = mine & (METRIC_SET_CHANGES.c.begin >= since)
     connection.execute(METRIC_SET_CHANGES.delete().where(later))
     newest = _newest(connection, mine)
-    return None if newest is None else int(newest.metric_set_id)
+    return (None, None) if newest is None else (newest.metric_set_id, newest.period_seconds)
 
 
 def _newest(connection: sa.Connection, which: sa.ColumnElement[bool]) -> sa.Row[Any] | None:

@@ -62,8 +62,9 @@ METRIC_SETS = sa.Table(
     **TABLE,
 )
 
-#: From ``begin`` on a scope is rated by this set, until its next change: what has no row in
-#: totals then was silent, if it is in the set. The set is not declared as a foreign key, here
+#: From ``begin`` on a scope is rated by this set, in periods of this length, until its next
+#: change: what has no row in totals then was silent, if it is in the set. The length is NULL
+#: where it was not noted yet. The set is not declared as a foreign key, here
 #: and in scopes: sets lose no rows, and every processor would lock the one that is in force.
 METRIC_SET_CHANGES = sa.Table(
     "metric_set_changes",
@@ -71,6 +72,7 @@ METRIC_SET_CHANGES = sa.Table(
     sa.Column("scope_id", key(), sa.ForeignKey("scopes.id"), primary_key=True, autoincrement=False),
     sa.Column("begin", Instant, primary_key=True),
     sa.Column("metric_set_id", key(), nullable=False),
+    sa.Column("period_seconds", sa.Integer),
     sqlite_with_rowid=False,
     **TABLE,
 )

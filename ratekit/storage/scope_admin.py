@@ -68,13 +68,14 @@ class SqlScopeAdmin(ScopeAdmin):
             points = sa.func.sum(TOTALS.c.points)
             query = sa.select(points, exact_sum(TOTALS.c.price)).where(removed)
             frames, price = connection.execute(query).one()
-        seconds = row["period_seconds"]
+            # Exactly one: a stretch so short has one length.
+            (step,) = metric_sets.lengths(connection, row["id"], since, since) or (None,)
         return Rewind(
             scope=scope_id,
             since=since,
             rated_until=row["rated_until"],
             resets=row["resets"],
-            step=None if seconds is None else datetime.timedelta(seconds=seconds),
+            step=step,
             frames=int(frames or 0),
             price=ZERO if price is None else price,
             rated_since=row["rated_since"],
@@ -101,12 +102,14 @@ class SqlScopeAdmin(ScopeAdmin):
             if gaps:
                 gap_rows.forget(connection, row["id"], rewind.since)
             exclusions.forget(connection, row["id"], rewind.since)
+            metrics, seconds = metric_sets.forget(connection, row["id"], rewind.since)
             _change(
                 connection,
                 row,
                 rated_until=rewind.since,
                 rated_since=row["rated_since"] and min(row["rated_since"], rewind.since),
-                metric_set_id=metric_sets.forget(connection, row["id"], rewind.since),
+                metric_set_id=metrics,
+                period_seconds=seconds or row["period_seconds"],
                 resets=row["resets"] + 1,
                 # One that is not listed any more is to be rated to its end once more.
                 active=row["active"] or rewind.since <= row["last_seen"],

@@ -93,7 +93,7 @@ def swap(
 
     They stay locked until the transaction ends, so nobody else can advance them. Those that
     were deactivated or reset since they were observed are left out. Of those that were rated
-    by other metrics before, the change is noted.
+    by other metrics before, or in periods of another length, the change is noted.
     """
     won: set[int] = set()
     changed: list[int] = []
@@ -102,16 +102,17 @@ def swap(
     # Everybody locks in this order.
     for keys in slices(sorted(resets)):
         mine = SCOPES.c.id.in_(keys) & (SCOPES.c.rated_until == window.begin) & rated
-        columns = SCOPES.c.id, SCOPES.c.resets, metric_sets.IN_FORCE
+        columns = SCOPES.c.id, SCOPES.c.resets, SCOPES.c.period_seconds, metric_sets.IN_FORCE
         query = sa.select(*columns).where(mine).order_by(SCOPES.c.id)
-        for key, count, digest in connection.execute(query.with_for_update(key_share=True)):
+        rows = connection.execute(query.with_for_update(key_share=True))
+        for key, count, length, digest in rows:
             if count == resets[key]:
                 won.add(key)
-                if digest != metrics.digest:
+                if (length, digest) != (metric_sets.seconds(window), metrics.digest):
                     changed.append(key)
     values = _rated(window)
     if changed:
-        number = metric_sets.change(connection, metrics, changed, window.begin)
+        number = metric_sets.change(connection, metrics, changed, window)
         values["metric_set_id"] = number
     for keys in slices(sorted(won)):
         connection.execute(
@@ -129,7 +130,7 @@ def _rated(window: Window) -> dict[str, Any]:
         "rated_until": end,
         # After a reset, periods are rated that had been before.
         "last_rated": sa.case((SCOPES.c.last_rated > end, SCOPES.c.last_rated), else_=end),
-        "period_seconds": int(window.step.total_seconds()),
+        "period_seconds": metric_sets.seconds(window),
         "failures": 0,
         "last_error": None,
         "retry_at": None,

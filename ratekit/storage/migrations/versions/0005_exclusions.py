@@ -1,4 +1,4 @@
-"""Which resources were left out, and where each scope began.
+"""Which resources were left out, where each scope began, and how long its periods were.
 
 Revision ID: 0005
 Revises: 0004
@@ -38,7 +38,7 @@ _BEGINNINGS = (
 
 
 def upgrade() -> None:
-    """Add a table and a column, and fill the column as far as that can be known."""
+    """Add a table and two columns; where each scope began is filled in as far as it is known."""
     word = (
         sa.String(255)
         .with_variant(sa.String(255, collation="C"), "postgresql")
@@ -61,11 +61,13 @@ def upgrade() -> None:
     )
     steps.create_index("ix_exclusions_scope_id", "exclusions", ["scope_id"])
     steps.add_column("scopes", sa.Column("rated_since", _INSTANT))
+    steps.add_column("metric_set_changes", sa.Column("period_seconds", sa.Integer()))
     for statement in _BEGINNINGS:
         op.execute(statement)
 
 
 def downgrade() -> None:
     """Drop them."""
+    op.drop_column("metric_set_changes", "period_seconds")
     op.drop_column("scopes", "rated_since")
     op.drop_table("exclusions")

@@ -1,0 +1,86 @@
+"""What was rated before [collect] period was changed is charged once, on every database."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+
+from ratekit import errors
+from ratekit.domain.period import Window
+from ratekit.domain.scope import Scope
+from ratekit.domain.task import Order, Repriced, TaskKind, TaskNote
+from ratekit.storage_interface import Storage
+from tests.contract.given import HOUR, batch, hour, listed, rated, stored
+
+DAY = 24 * HOUR
+NOTE = TaskNote("prices were wrong", "ann@example", hour(99))
+
+
+def rate(storage: Storage, begin: int, step: datetime.timedelta, count: int) -> None:
+    """Rate periods of a length from an hour on."""
+    window = Window(hour(begin), step, count)
+    series = [rated("a", [("1", "0.5")], begin=one) for one in window.begins()]
+    storage.ledger.commit(batch(listed(storage, "a"), *series, periods=window))
+
+
+def order(begin: int, end: int, kind: TaskKind = TaskKind.COLLECT) -> Order:
+    return Order(Scope("a"), hour(begin), hour(end), HOUR, kind)
+
+
+@pytest.fixture
+def changed(storage: Storage) -> Storage:
+    """Two days were rated as days, then a day by the hour."""
+    rate(storage, 0, DAY, 2)
+    rate(storage, 48, HOUR, 24)
+    return storage
+
+
+@pytest.mark.parametrize(("begin", "end"), [(10, 12), (24, 48), (47, 49), (0, 72)])
+def test_a_longer_period_is_not_collected_anew_by_shorter_ones(
+    changed: Storage, begin: int, end: int
+) -> None:
+    with pytest.raises(errors.OperatorError, match="was rated in periods of 1 day, 0:00:00, not"):
+        changed.tasks.add([order(begin, end)], NOTE)
+    assert changed.tasks.tasks() == []
+    changed.tasks.add([order(begin, end, TaskKind.RATES)], NOTE)
+
+
+def test_what_was_rated_in_periods_of_this_length_is_collected_anew(changed: Storage) -> None:
+    assert len(changed.tasks.add([order(48, 72)], NOTE)) == 1
+
+
+def test_before_an_hour_was_rated_the_last_length_counts(storage: Storage) -> None:
+    rate(storage, 0, DAY, 2)
+    with pytest.raises(errors.OperatorError, match="periods of 1 day"):
+        storage.tasks.add([order(0, 48)], NOTE)
+
+
+def test_a_processor_looks_as_well(changed: Storage) -> None:
+    """The scope may have been reset, and rated otherwise, since the task was queued."""
+    (id_,) = changed.tasks.add([order(0, 48, TaskKind.RATES)], NOTE)
+    task = changed.task_ledger.read(id_)
+    assert task is not None
+    before = stored(changed)
+    anew = Repriced(Window(hour(0), HOUR, 24), {}, [], 0, ("instance",))
+    with pytest.raises(errors.OperatorError, match="periods of 1 day"):
+        changed.task_ledger.swap(task, anew, hour(99))
+    assert stored(changed) == before
+
+
+def test_a_reset_knows_the_length_of_then(changed: Storage) -> None:
+    assert changed.scopes.rewind("a", hour(30)).step == DAY
+    assert changed.scopes.rewind("a", hour(48)).step == HOUR
+    assert changed.scopes.rewind("a", hour(60)).step == HOUR
+
+
+def test_what_is_rated_again_after_a_reset_has_the_length_of_now(changed: Storage) -> None:
+    changed.scopes.reset(changed.scopes.rewind("a", hour(24)))
+    assert changed.scopes.rewind("a", hour(24)).step == DAY
+    rate(changed, 24, HOUR, 24)
+    assert changed.scopes.rewind("a", hour(23)).step == DAY
+    assert changed.scopes.rewind("a", hour(30)).step == HOUR
+    assert changed.scopes.rewind("a", hour(24)).frames == 24
+    with pytest.raises(errors.OperatorError, match="periods of 1 day"):
+        changed.tasks.add([order(23, 25)], NOTE)
+    assert len(changed.tasks.add([order(24, 48)], NOTE)) == 1
