@@ -6,10 +6,12 @@ import dataclasses
 import datetime
 import itertools
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 
 from ratekit import errors
+from ratekit.domain import period
 from ratekit.domain.batch import FIRST, BatchSize
 from ratekit.domain.coverage import CoverageFacts
 from ratekit.domain.lost import lost
@@ -21,7 +23,7 @@ from ratekit.rater import Priced, Rater
 from ratekit.repricing import repriced
 from ratekit.storage_interface import Reports
 
-#: How much less is asked for of a back end that did not answer.
+#: How many times less is priced at once of an order that failed.
 _LESS = 8
 
 _Labels = tuple[tuple[str, str | None], ...]
@@ -37,6 +39,8 @@ class Anew:
         self._rater = rater
         self._reports = reports
         self._sizes: dict[TaskKind, BatchSize] = {}
+        #: Of orders that failed: what they teach is about themselves, and so they learn alone.
+        self._own: dict[Order, BatchSize] = {}
         #: Scopes whose last period was kept since its data is gone: that of the next may be.
         self._expired: set[str] = set()
 
@@ -45,7 +49,8 @@ class Anew:
 
         Periods in which the scope was not to be rated are kept, and so are those whose data is
         gone: which the back end says, or which shows in usage that was charged for and is not
-        there any more, unless the order accepts silence.
+        there any more, or costs nothing without a label that it had, unless the order accepts
+        silence.
 
         :param begin: of the first of them; the order's begin, or the end of the last window
         :raises ratekit.errors.TryLater: a back end did not answer
@@ -57,36 +62,54 @@ class Anew:
         window, why = _alike(window, facts)
         if why is not None:
             return Repriced(window, dict.fromkeys(window.begins(), why))
+        window = _bounded(window, facts, self._rater.settings.batch_frames)
         if order.kind is TaskKind.RATES:
             return self._by_rates(order, window)
         return self._collected(order, window)
 
-    def ask_less(self, kind: TaskKind) -> bool:
-        """Price fewer periods next time; False: it was one at a time already."""
-        size = self._size(kind)
-        self._sizes[kind] = dataclasses.replace(size, limit=max(size.limit // _LESS, 1))
-        return size.limit > 1
+    def ask_less(self, order: Order, begin: datetime.datetime) -> bool:
+        """Price less of an order next time; False: it was one period already.
+
+        :param begin: of the first period, at which pricing failed
+        """
+        size = self._size(order)
+        tried = order.window(begin, self._limit(order)).count
+        self._own[order] = dataclasses.replace(size, limit=max(tried // _LESS, 1))
+        return tried > 1
+
+    def remember(self, orders: Collection[Order]) -> None:
+        """Forget what all others taught."""
+        self._own = {order: size for order, size in self._own.items() if order in orders}
 
     def _limit(self, order: Order) -> int:
-        return 1 if order.scope.id in self._expired else self._size(order.kind).limit
+        return 1 if order.scope.id in self._expired else self._size(order).limit
 
-    def _size(self, kind: TaskKind) -> BatchSize:
+    def _size(self, order: Order) -> BatchSize:
         settings = self._rater.settings
-        known = self._sizes.get(kind, BatchSize(0, 0, min(FIRST, settings.batch_frames)))
+        first = BatchSize(0, 0, min(FIRST, settings.batch_frames))
+        known = self._own.get(order) or self._sizes.get(order.kind, first)
         return dataclasses.replace(
             known, seconds=settings.batch_seconds, frames=settings.batch_frames
         )
 
-    def _learn(self, kind: TaskKind, window: Window, seconds: float, points: int) -> None:
-        self._sizes[kind] = self._size(kind).after(window.count, seconds, points)
+    def _learn(self, order: Order, window: Window, seconds: float, points: int) -> None:
+        size = self._size(order).after(window.count, seconds, points)
+        if order in self._own:
+            self._own[order] = size
+        else:
+            self._sizes[order.kind] = size
 
     def _by_rates(self, order: Order, window: Window) -> Repriced:
-        """Price what is stored: only prices change."""
+        """Price what is stored: only prices change.
+
+        What the metric's ``skip`` would leave out at the new price stays: the task charges
+        to the digit what was foretold from stored usage, and no usage is forgotten.
+        """
         price_list = self._rater.price_list()
         begun = time.monotonic()
         series = _series(repriced(self._stored(order, window), price_list))
         points = sum(len(one.prices) for one in series)
-        self._learn(order.kind, window, time.monotonic() - begun, points)
+        self._learn(order, window, time.monotonic() - begun, points)
         return Repriced(window, {}, series, price_list.book.version)
 
     def _collected(self, order: Order, window: Window) -> Repriced:
@@ -98,7 +121,7 @@ class Anew:
         if expired is None:
             self._expired.discard(order.scope.id)
             points = sum(len(one.prices) for one in priced.rated)
-            self._learn(order.kind, window, priced.seconds, points)
+            self._learn(order, window, priced.seconds, points)
             return self._swappable(order, window, priced)
         if window.count > 1:
             half = dataclasses.replace(window, count=window.count // 2)
@@ -128,6 +151,16 @@ def _alike(window: Window, facts: CoverageFacts) -> tuple[Window, str | None]:
     reasons = [_left_alone(begin, window.step, facts) for begin in window.begins()]
     count = len(list(itertools.takewhile(lambda one: one == reasons[0], reasons)))
     return dataclasses.replace(window, count=count), reasons[0]
+
+
+def _bounded(window: Window, facts: CoverageFacts, frames: int) -> Window:
+    """Return the first periods that hold no more frames together; one at least."""
+    stored: Counter[datetime.datetime] = Counter()
+    for (begin, _), points in facts.points.items():
+        stored[period.floor(begin, window.step)] += points
+    sums = itertools.accumulate(stored[begin] for begin in window.begins())
+    count = len(list(itertools.takewhile(lambda held: held <= frames, sums)))
+    return dataclasses.replace(window, count=max(count, 1))
 
 
 def _left_alone(

@@ -19,7 +19,16 @@ from ratekit.domain.rule_history import ChangeNote, ChangeRecord
 from ratekit.domain.rules import Rule, RuleBook
 from ratekit.domain.scope import Scope, State
 from ratekit.domain.series import RatedSeries
-from ratekit.domain.task import Account, Order, PeriodRecord, Rated, Repriced, Task, TaskNote
+from ratekit.domain.task import (
+    Account,
+    Order,
+    PeriodRecord,
+    Rated,
+    Repriced,
+    Swap,
+    Task,
+    TaskNote,
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -276,6 +285,13 @@ class Tasks(abc.ABC):
     @abc.abstractmethod
     def periods(self, task_id: int) -> Sequence[PeriodRecord]:
         """Return what a task has done to each period so far, in order.
+
+        :raises ratekit.errors.TryLater: the database did not answer
+        """
+
+    @abc.abstractmethod
+    def swapped(self, scope_id: str, instant: datetime.datetime) -> Swap | None:
+        """Return what last gave the period that ``instant`` is in other totals; None: no task.
 
         :raises ratekit.errors.TryLater: the database did not answer
         """

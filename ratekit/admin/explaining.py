@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from ratekit import errors
-from ratekit.admin import metric_admin
+from ratekit.admin import metric_admin, quoting
 from ratekit.domain import exact
+from ratekit.domain.due import Calendar
 from ratekit.domain.explanation import Explanation
 from ratekit.domain.metric import Metric
 from ratekit.domain.period import Window
@@ -34,7 +35,7 @@ class Wanted:
 
     :ivar scope: its id
     :ivar metric: public name
-    :ivar begin: of its period, UTC
+    :ivar begin: of its period, or a time in it; UTC
     :ivar labels: each has this value; an empty one also where it is absent
     :ivar resource: value of one of the labels that tell usages apart
     """
@@ -66,14 +67,19 @@ class Origin:
     newest: Explanation
 
 
-def find(reports: Reports, wanted: Wanted) -> FrameRow:
+def find(reports: Reports, wanted: Wanted, calendar: Calendar) -> FrameRow:
     """Return the one frame that is meant.
+
+    Where none begins then, it is one of the period that this is a time in.
 
     :raises ratekit.errors.OperatorError: there is none, or there are several
     :raises ratekit.errors.TryLater: the storage did not answer
     """
-    begin, end = wanted.begin, wanted.begin + _INSTANT
-    rows = list(reports.frames(Selection(begin, end, (wanted.scope,), (wanted.metric,))))
+    rows = _frames(reports, wanted)
+    if not rows:
+        begin = quoting.period_of(calendar, wanted.begin).begin
+        wanted = dataclasses.replace(wanted, begin=begin)
+        rows = _frames(reports, wanted)
     found = [row for row in rows if _matches(row, wanted)]
     if len(found) == 1:
         return found[0]
@@ -86,6 +92,11 @@ def find(reports: Reports, wanted: Wanted) -> FrameRow:
     raise errors.OperatorError(
         f"there is no frame of {wanted}; see ratekit frame list, and ratekit scope show for why"
     )
+
+
+def _frames(reports: Reports, wanted: Wanted) -> Sequence[FrameRow]:
+    begin, end = wanted.begin, wanted.begin + _INSTANT
+    return list(reports.frames(Selection(begin, end, (wanted.scope,), (wanted.metric,))))
 
 
 class PastRules:

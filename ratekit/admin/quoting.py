@@ -15,7 +15,7 @@ from ratekit.domain.due import Calendar
 from ratekit.domain.explanation import Explanation
 from ratekit.domain.period import Period
 from ratekit.domain.reports import StateRow
-from ratekit.domain.rules import RuleBook
+from ratekit.domain.rules import Rule, RuleBook, Threshold
 from ratekit.domain.series import Series
 from ratekit.pricing import PriceList
 
@@ -107,11 +107,12 @@ def require_service(service: str, book: RuleBook, known: Names) -> None:
 def scope_id(word: str, book: RuleBook, rows: Sequence[StateRow]) -> str:
     """Return the id of a scope that is given by id or name.
 
-    It need not have been rated yet if there are rules for it.
+    It need not be known yet if there are rules for its id.
 
     :raises ratekit.errors.OperatorError: there is none, or there are several of this name
     """
-    if any(rule.terms.scope == word for rule in book.rules):
+    known = any(word in (row.id, row.name) for row in rows)
+    if not known and any(rule.terms.scope == word for rule in book.rules):
         return word
     return scope_admin.find(rows, word).id
 
@@ -119,32 +120,47 @@ def scope_id(word: str, book: RuleBook, rows: Sequence[StateRow]) -> str:
 def hints(
     quoted: Quote, labels: Mapping[str, str], book: RuleBook, known: Labels, calendar: Names
 ) -> Iterator[str]:
-    """Yield what is odd about the labels that a usage was described by.
+    """Yield what is odd about a service and the labels that a usage was described by.
 
     :param labels: those that were given
     :param known: metrics and their labels, as far as they are known
     :param calendar: names of fields that come from the period
     """
     service = quoted.series.metric
-    looked_at = set(_fields(quoted, book))
+    if known and service not in known:
+        yield f"no metric of metrics.yml is called {service!r}{errors.nearest(service, known)}"
+    rules = list(_concerned(quoted, book))
+    looked_at = {rule.parent.field for rule in rules if rule.parent.field is not None}
     own = {*known.get(service, ()), *looked_at}
-    for name in labels:
+    for name, value in labels.items():
         if name in calendar:
             yield f"{name} comes from the period: the label is not looked at"
         elif name not in own and service in known:
             yield f"{service} has no label {name!r}{errors.nearest(name, own)}"
         elif name not in looked_at:
             yield f"no rule of {service} looks at {name!r}{errors.nearest(name, looked_at)}"
+        else:
+            yield from _unknown(name, value, rules)
     missing = sorted(looked_at - quoted.series.groupby.keys() - set(calendar))
     if missing:
         yield f"rules of {service} also look at labels that were not given: {', '.join(missing)}"
 
 
-def _fields(quoted: Quote, book: RuleBook) -> Iterator[str]:
-    """Yield the fields that the rules look at which are in force for a usage."""
+def _concerned(quoted: Quote, book: RuleBook) -> Iterator[Rule]:
+    """Yield the rules that are in force for a usage, whatever its labels are."""
     for rule in book.rules:
-        field, terms = rule.parent.field, rule.terms
+        terms = rule.terms
         concerned = rule.parent.service == quoted.series.metric
         concerned &= terms.scope in (None, quoted.series.scope)
-        if concerned and field is not None and terms.in_force(quoted.period.begin):
-            yield field
+        if concerned and terms.in_force(quoted.period.begin):
+            yield rule
+
+
+def _unknown(name: str, value: str, rules: Sequence[Rule]) -> Iterator[str]:
+    """Say so where all rules that look at a label look for other values of it."""
+    own = [rule for rule in rules if rule.parent.field == name]
+    values = {
+        rule.value for rule in own if not isinstance(rule, Threshold) and rule.value is not None
+    }
+    if value not in values and not any(isinstance(rule, Threshold) for rule in own):
+        yield f"no rule looks for {name}={value}{errors.nearest(value, values)}"

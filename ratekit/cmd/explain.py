@@ -12,6 +12,7 @@ from ratekit.cmd import arguments, base, breakdown, formatting, reduction, selec
 from ratekit.domain import exact
 from ratekit.domain.metric import Metric
 from ratekit.domain.reports import FrameRow
+from ratekit.domain.task import Swap
 from ratekit.interfaces import Collector
 
 
@@ -23,7 +24,7 @@ class Explain(base.Showing):
     charge another price for the same quantity, it is shown as well.
     """
 
-    arguments = " --scope SCOPE --metric NAME --period BEGIN"
+    arguments = " --scope SCOPE --metric NAME --period TIME"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Return the command's options."""
@@ -37,8 +38,9 @@ class Explain(base.Showing):
         parser.add_argument(
             "--period",
             required=True,
-            metavar="BEGIN",
-            help="begin of the period, ISO 8601, in UTC unless it says another zone",
+            metavar="TIME",
+            help="begin of the period or a time in it, ISO 8601, in UTC unless it says another "
+            "zone",
         )
         parser.add_argument(
             "--resource",
@@ -76,7 +78,7 @@ class Explain(base.Showing):
         wanted = explaining.Wanted(
             scope.id, parsed_args.metric, begin, labels, parsed_args.resource
         )
-        row = explaining.find(storage.reports, wanted)
+        row = explaining.find(storage.reports, wanted, composition.build_calendar(conf))
         rules = explaining.PastRules(storage.rules, composition.build_modules(conf))
         origin = rules.origin(row)
         fields = {
@@ -92,6 +94,7 @@ class Explain(base.Showing):
             "Price": formatting.amount(row.price),
             "Rules": _rules(origin),
             "Today": _today(row, origin),
+            "Reprocessed": _reprocessed(storage.tasks.swapped(row.scope, row.begin)),
         }
         return tuple(fields), tuple(fields.values())
 
@@ -129,6 +132,16 @@ def _rules(origin: explaining.Origin) -> formatting.Cell:
     return formatting.Cell(version, formatting.printable(text), machine)
 
 
+def _reprocessed(swap: Swap | None) -> formatting.Cell:
+    """Tell which task last swapped the frame's period."""
+    if swap is None:
+        return formatting.optional(None)
+    note, at = swap.task.note, formatting.instant_text(swap.record.at.replace(microsecond=0))
+    text = f"by task {swap.task.id} of {note.made_by} at {at}: {note.reason}"
+    machine = {"task": swap.task.id, "at": at, "by": note.made_by, "reason": note.reason}
+    return formatting.Cell(swap.task.id, formatting.printable(text), machine)
+
+
 def _today(row: FrameRow, origin: explaining.Origin) -> formatting.Cell:
     """Tell what the newest rules charge for the stored quantity."""
     newest = origin.newest
@@ -137,6 +150,8 @@ def _today(row: FrameRow, origin: explaining.Origin) -> formatting.Cell:
     difference = formatting.decimal_text(more)
     text = "the same price"
     if more:
-        text = f"{price}, a difference of {difference}; ratekit reprocess would charge it"
+        text = (
+            f"{price}, a difference of {difference}; ratekit reprocess --rates-only would charge it"
+        )
     machine = {"version": newest.version, "price": price, "difference": difference}
     return formatting.Cell(newest.price, text, machine)

@@ -122,7 +122,9 @@ def _reprocessed(parts: Parts) -> int:
     if finished.done or finished.failed:
         failed = f"; not done: {finished.failed:,}, see the log" if finished.failed else ""
         done = f"{finished.done:,} task{'' if finished.done == 1 else 's'} done"
-        print(f"{PROG}: {done}{failed}", file=sys.stderr)
+        periods = f"{finished.kept:,} period{'' if finished.kept == 1 else 's'}"
+        kept = f"; kept as they were: {periods}, see the log" if finished.kept else ""
+        print(f"{PROG}: {done}{kept}{failed}", file=sys.stderr)
     return common.FAILED if finished.failed else 0
 
 

@@ -73,7 +73,7 @@ class Quote(base.Showing):
         section = conf.collect
         known = metrics_file.labels(section.metrics_conf, section.scope_key)
         quoting.require_service(parsed_args.service, book, known)
-        scope = _scope(parsed_args.scope, book, storage)
+        scope = self._scope(parsed_args.scope, book, storage)
         own = {section.scope_key: scope} if scope != quoting.NOBODY else {}
         price_list = PriceList(composition.build_modules(conf), book)
         quoted = quoting.quote(
@@ -84,14 +84,19 @@ class Quote(base.Showing):
         fields = _fields(quoted)
         return tuple(fields), tuple(fields.values())
 
-
-def _scope(word: str | None, book: RuleBook, storage: Storage) -> str:
-    if word is None:
-        return quoting.NOBODY
-    try:
-        return quoting.scope_id(word, book, storage.reports.scopes())
-    except errors.OperatorError as error:
-        raise errors.OperatorError(f"--scope: {error}") from None
+    def _scope(self, word: str | None, book: RuleBook, storage: Storage) -> str:
+        """Return the id of the scope that is meant; say so where only rules know it."""
+        if word is None:
+            return quoting.NOBODY
+        rows = storage.reports.scopes()
+        try:
+            scope = quoting.scope_id(word, book, rows)
+        except errors.OperatorError as error:
+            raise errors.OperatorError(f"--scope: {error}") from None
+        if all(row.id != scope for row in rows):
+            called = formatting.printable(scope)
+            self.app.note(f"no scope {called!r} is known; it is taken as the id that rules have")
+        return scope
 
 
 def _fields(quoted: quoting.Quote) -> Mapping[str, Any]:

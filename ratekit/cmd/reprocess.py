@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import functools
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from ratekit import errors
@@ -17,6 +18,9 @@ from ratekit.storage_interface import Storage
 
 A = TypeVar("A")
 R = TypeVar("R")
+
+#: How many scopes of the same fate are named.
+_NAMED = 5
 
 _Table = tuple[Sequence[str], Iterable[Sequence[Any]]]
 
@@ -61,7 +65,8 @@ class Reprocess(base.Listing):
         parser.add_argument(
             "--accept-silence",
             action="store_true",
-            help="swap also periods that lack usage now which was charged for",
+            help="swap also periods that lack usage now which was charged for, or a label "
+            "without which it costs nothing",
         )
         parser.add_argument(
             "--dry-run", action="store_true", help="show what would change, and queue nothing"
@@ -90,6 +95,8 @@ class Reprocess(base.Listing):
         )
         if not orders:
             raise errors.OperatorError("no scope was rated then: there is nothing to price anew")
+        for line in _clipped(orders, begin, end):
+            self.app.note(line)
         if parsed_args.dry_run:
             return self._previewed(conf, storage, orders)
         if not parsed_args.yes and not self.confirmed(_question(orders)):
@@ -140,6 +147,23 @@ def _chosen(rows: Sequence[StateRow], words: Sequence[str]) -> Sequence[StateRow
         return rows
     found = {row.id: row for row in (scope_admin.find(rows, word) for word in words)}
     return list(found.values())
+
+
+def _clipped(
+    orders: Sequence[Order], begin: datetime.datetime, end: datetime.datetime
+) -> Iterator[str]:
+    """Yield a line for each shorter stretch that is all that some scopes were rated of."""
+    stretches: dict[tuple[str, str], list[str]] = {}
+    for one in orders:
+        if (one.begin, one.end) != (begin, end):
+            scope = formatting.printable(one.scope.id)
+            stretches.setdefault(_stretch(one), []).append(scope)
+    for (first, last), scopes in stretches.items():
+        who = f"scope {scopes[0]} was"
+        if len(scopes) > 1:
+            more = ", …" if len(scopes) > _NAMED else ""
+            who = f"{len(scopes):,} scopes ({', '.join(scopes[:_NAMED])}{more}) were"
+        yield f"{who} rated from {first} to {last} only: the rest is left out"
 
 
 def _question(orders: Sequence[Order]) -> str:

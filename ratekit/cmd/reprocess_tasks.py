@@ -29,7 +29,7 @@ class ReprocessList(base.Listing):
         tasks = self.app.open_storage(self.app.load_conf()).tasks.tasks(parsed_args.all)
         return (
             "Task", "Scope", "Name", "Begin", "End", "Kind", "State", "Periods", "Done",
-            "Difference", "Reason",
+            "Kept", "Difference", "Reason",
         ), [
             (
                 task.id,
@@ -41,6 +41,7 @@ class ReprocessList(base.Listing):
                 formatting.optional(_state(task)),
                 _periods(task),
                 sum(account.periods.values()),
+                account.periods.get(Outcome.KEPT, 0),
                 _difference(account),
                 formatting.optional(task.note.reason),
             )

@@ -12,6 +12,7 @@ from ratekit.admin import scope_admin
 from ratekit.cmd import base, common, formatting, timeline
 from ratekit.domain.due import Calendar, parse_instant
 from ratekit.domain.reports import Rewind, StateRow
+from ratekit.domain.task import Task
 from ratekit.storage_interface import Storage
 
 #: More than a year of hours is a report's business.
@@ -206,13 +207,17 @@ class ScopeReset(base.Action):
         if plan.rated_since is not None and since < plan.rated_since:
             first = formatting.instant_text(plan.rated_since)
             self.say(f"its first period begins at {first}: what is before that is charged anew")
+        for task in scope_admin.reaching(storage.tasks, row, since):
+            self.say(_left(task, since))
         if not parsed_args.yes and not self.confirmed("Remove them, to be rated again?"):
             self.say("nothing was changed")
             return common.FAILED
         storage.scopes.reset(plan, gaps=parsed_args.gaps)
-        begin = formatting.instant_text(since)
-        self.say(f"done: it is rated again from {begin} on, in the processor's next cycle")
-        if row.deactivated_at is not None:
+        done = f"done: it is rated again from {formatting.instant_text(since)} on"
+        if row.deactivated_at is None:
+            self.say(f"{done}, in the processor's next cycle")
+        else:
+            self.say(done)
             self.app.note("it is deactivated, so it is rated when it is activated")
         return 0
 
@@ -262,6 +267,17 @@ def _removed(plan: Rewind) -> str:
     begin, end = map(formatting.instant_text, (plan.since, plan.rated_until))
     frames = f"{plan.frames:,} frame{'' if plan.frames == 1 else 's'}"
     return f"{frames} of {begin} to {end}, price {formatting.decimal_text(plan.price)}"
+
+
+def _left(task: Task, since: datetime.datetime) -> str:
+    """Tell what becomes of an open task when its scope is reset."""
+    order = task.order
+    begin, end = map(formatting.instant_text, (order.begin, order.end))
+    rest = formatting.instant_text(max(since, task.next_begin))
+    return (
+        f"task {task.id} is open over {begin} to {end}: what it still has to do from {rest} on is "
+        "left to rating"
+    )
 
 
 def _instant(instant: datetime.datetime | None) -> formatting.Cell:

@@ -46,7 +46,8 @@ class Order:
     :ivar begin: begin of its first period, UTC
     :ivar end: end of its last, UTC
     :ivar step: length of a period; both are on its grid
-    :ivar accept_silence: a metric that had usage in a period and has none now is believed
+    :ivar accept_silence: usage that was charged for and is gone now is believed to be gone, and
+        so are labels that its price hung on
     """
 
     scope: Scope
@@ -140,17 +141,32 @@ class PeriodRecord:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Swap:
+    """A period that a task swapped."""
+
+    task: Task
+    record: PeriodRecord
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Account:
     """What a task has done so far.
 
     :ivar periods: how many came to each outcome
     :ivar old: what was charged for them before
     :ivar new: what is charged since
+    :ivar first_kept: why the first of those that were kept was, or None
     """
 
     periods: Mapping[Outcome, int]
     old: Charge = Charge()
     new: Charge = Charge()
+    first_kept: str | None = None
+
+    @property
+    def kept(self) -> int:
+        """How many periods were left as they were."""
+        return self.periods.get(Outcome.KEPT, 0)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

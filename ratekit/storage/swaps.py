@@ -139,6 +139,7 @@ def _hold(connection: sa.Connection, task: Task, repriced: Repriced) -> datetime
     """Lock the scope as commits do; return how far it is rated.
 
     :raises ratekit.errors.Conflict: it was reset since the task was read
+    :raises ratekit.errors.OperatorError: it was rated in periods of another length then
     """
     query = sa.select(SCOPES.c.resets, SCOPES.c.rated_until).where(SCOPES.c.id == task.key)
     row = connection.execute(query.with_for_update(key_share=True)).one()
@@ -146,6 +147,8 @@ def _hold(connection: sa.Connection, task: Task, repriced: Repriced) -> datetime
     beyond = bool(stretches) and stretches[-1].end > row.rated_until
     if row.resets != task.resets or beyond:
         raise errors.Conflict(f"scope {task.order.scope.id} was reset meanwhile")
+    if repriced.metrics is not None and stretches:
+        metric_sets.require_length(connection, task.key, repriced.window)
     until: datetime.datetime = row.rated_until
     return until
 

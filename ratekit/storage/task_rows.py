@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +11,17 @@ import sqlalchemy as sa
 
 from ratekit.domain.exact import EXACT, ZERO
 from ratekit.domain.scope import Scope
-from ratekit.domain.task import Account, Charge, Order, Outcome, Task, TaskKind, TaskNote, TaskState
+from ratekit.domain.task import (
+    Account,
+    Charge,
+    Order,
+    Outcome,
+    PeriodRecord,
+    Task,
+    TaskKind,
+    TaskNote,
+    TaskState,
+)
 from ratekit.storage.dialects import exact_sum
 from ratekit.storage.schema import SCOPES, TASK_PERIODS, TASKS
 from ratekit.storage.types import tidy
@@ -51,6 +62,18 @@ def task(row: sa.RowMapping) -> Task:
     )
 
 
+def record(row: sa.Row[Any]) -> PeriodRecord:
+    """Return what a row of ``task_periods`` says."""
+    return PeriodRecord(
+        begin=row.begin,
+        outcome=Outcome(row.outcome),
+        note=row.note,
+        old=Charge(row.old_points, row.old_price),
+        new=Charge(row.new_points, row.new_price),
+        at=row.at,
+    )
+
+
 def accounts(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Mapping[int, Account]:
     """Return what tasks have done, by their ids; those that have done nothing are absent.
 
@@ -79,7 +102,24 @@ def accounts(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Mappin
             _plus(before.old, *sums[:2]),
             _plus(before.new, *sums[2:]),
         )
+    if any(one.kept for one in found.values()):
+        for id_, note in connection.execute(_first_kept(which)):
+            found[id_] = dataclasses.replace(found[id_], first_kept=note)
     return found
+
+
+def _first_kept(which: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Return a query for why the first period that a task kept was kept, by the task's id."""
+    table = TASK_PERIODS.c
+    first = (
+        sa.select(table.task_id, sa.func.min(table.begin, type_=table.begin.type).label("begin"))
+        .join(TASKS, TASKS.c.id == table.task_id)
+        .where(which & (table.outcome == Outcome.KEPT.value))
+        .group_by(table.task_id)
+        .subquery()
+    )
+    same = (first.c.task_id == table.task_id) & (first.c.begin == table.begin)
+    return sa.select(table.task_id, table.note).join(first, same)
 
 
 def _plus(charge: Charge, points: Any, price: Any) -> Charge:

@@ -9,18 +9,20 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from ratekit import errors
+from ratekit.domain import period
 from ratekit.domain.task import (
     Account,
-    Charge,
     Order,
     Outcome,
     PeriodRecord,
     Rated,
+    Swap,
     Task,
+    TaskKind,
     TaskNote,
     TaskState,
 )
-from ratekit.storage import task_rows
+from ratekit.storage import metric_sets, task_rows
 from ratekit.storage.engine import Database, slices
 from ratekit.storage.schema import SCOPES, TASK_PERIODS, TASKS, TOTALS
 from ratekit.storage.task_rows import OPEN
@@ -67,6 +69,7 @@ class SqlTasks(Tasks):
             scopes = self._locked(connection, orders)
             _require_rated(orders, scopes)
             _require_alone(connection, orders, scopes)
+            _require_length(connection, orders, scopes)
             connection.execute(
                 TASKS.insert(), [_row(one, scopes[one.scope.id].key, note) for one in orders]
             )
@@ -79,7 +82,7 @@ class SqlTasks(Tasks):
         return [ids[scopes[one.scope.id].key, one.begin] for one in orders]
 
     def tasks(self, ended: bool = False) -> Sequence[tuple[Task, Account]]:
-        """Return tasks and what they have done, by two statements of one snapshot."""
+        """Return tasks and what they have done, all of one snapshot."""
         which = sa.true() if ended else OPEN
         with self._database.reading() as connection:
             query = task_rows.select(self._scope_key).where(which)
@@ -92,17 +95,20 @@ class SqlTasks(Tasks):
         query = sa.select(TASK_PERIODS).where(TASK_PERIODS.c.task_id == task_id)
         with self._database.reading() as connection:
             rows = connection.execute(query.order_by(TASK_PERIODS.c.begin)).all()
-        return [
-            PeriodRecord(
-                begin=row.begin,
-                outcome=Outcome(row.outcome),
-                note=row.note,
-                old=Charge(row.old_points, row.old_price),
-                new=Charge(row.new_points, row.new_price),
-                at=row.at,
-            )
-            for row in rows
-        ]
+        return [task_rows.record(row) for row in rows]
+
+    def swapped(self, scope_id: str, instant: datetime.datetime) -> Swap | None:
+        """Return the last swap, found among the tasks of the scope that hold the instant."""
+        holds = (TASKS.c.begin <= instant) & (instant < TASKS.c.end)
+        mine = task_rows.select(self._scope_key).where((SCOPES.c.scope_id == scope_id) & holds)
+        with self._database.reading() as connection:
+            tasks = {row["id"]: task_rows.task(row) for row in connection.execute(mine).mappings()}
+            swaps = [
+                Swap(tasks[row.task_id], task_rows.record(row))
+                for ids in slices(list(tasks))
+                for row in connection.execute(_swaps(ids, tasks, instant))
+            ]
+        return max(swaps, key=lambda one: (one.record.at, one.task.id), default=None)
 
     def cancel(self, task_id: int, now: datetime.datetime) -> bool:
         """End an open task; a processor's batch of it comes before, or is not written."""
@@ -147,20 +153,54 @@ def _require_rated(orders: Sequence[Order], scopes: Mapping[str, _Scope]) -> Non
             )
 
 
+def _require_length(
+    connection: sa.Connection, orders: Sequence[Order], scopes: Mapping[str, _Scope]
+) -> None:
+    """Refuse to collect anew what was rated in periods of another length."""
+    collected = [
+        (scopes[one.scope.id].key, one.window(one.begin, (one.end - one.begin) // one.step))
+        for one in orders
+        if one.kind is TaskKind.COLLECT
+    ]
+    for length in {stretch.step for _, stretch in collected}:
+        alike = [key for key, stretch in collected if stretch.step == length]
+        seconds = int(length.total_seconds())
+        # Few are: of these alone it is asked when.
+        doubtful = metric_sets.ever_otherwise(connection, alike, seconds)
+        for key, stretch in collected:
+            if key in doubtful and stretch.step == length:
+                metric_sets.require_length(connection, key, stretch)
+
+
 def _require_alone(
     connection: sa.Connection, orders: Sequence[Order], scopes: Mapping[str, _Scope]
 ) -> None:
-    """:raises ratekit.errors.OperatorError: an open task of one of the scopes overlaps."""
+    """:raises ratekit.errors.OperatorError: open tasks of some scopes overlap, a line each."""
     wanted = {scopes[one.scope.id].key: one for one in orders}
+    conflicts = []
     for keys in slices(sorted(wanted)):
         for row in connection.execute(_open_of(keys)):
             one = wanted[row.scope_id]
             if row.begin < one.end and one.begin < row.end:
-                raise errors.OperatorError(
+                conflicts.append(
                     f"task {row.id} is open for scope {one.scope.id} from "
                     f"{row.begin:%Y-%m-%dT%H:%M:%SZ} to {row.end:%Y-%m-%dT%H:%M:%SZ}: nothing "
                     f"was queued; wait for it, or see ratekit reprocess cancel {row.id}"
                 )
+    if conflicts:
+        raise errors.OperatorError("\n".join(conflicts))
+
+
+def _swaps(
+    ids: Sequence[int], tasks: Mapping[int, Task], instant: datetime.datetime
+) -> sa.Select[Any]:
+    """Return a query for the periods that tasks swapped and that ``instant`` is in."""
+    table = TASK_PERIODS.c
+    by_begin: dict[datetime.datetime, list[int]] = {}
+    for id_ in ids:
+        by_begin.setdefault(period.floor(instant, tasks[id_].order.step), []).append(id_)
+    places = [(table.begin == at) & table.task_id.in_(own) for at, own in by_begin.items()]
+    return sa.select(TASK_PERIODS).where(sa.or_(*places) & (table.outcome == Outcome.SWAPPED.value))
 
 
 def _open_of(keys: Sequence[int]) -> sa.Select[Any]:

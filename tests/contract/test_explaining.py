@@ -15,6 +15,7 @@ from ratekit import errors
 from ratekit.admin import explaining
 from ratekit.domain.backoff import Backoff
 from ratekit.domain.batch import Batch
+from ratekit.domain.due import Calendar
 from ratekit.domain.explanation import Explanation
 from ratekit.domain.metric import Metric, Mutate
 from ratekit.domain.period import Window
@@ -254,7 +255,7 @@ def found(
     storage: Storage, labels: dict[str, str], resource: str | None = None, begin: int = 0
 ) -> int:
     wanted = explaining.Wanted("p1", "instance", hour(begin), labels, resource)
-    return int(explaining.find(storage.reports, wanted).price)
+    return int(explaining.find(storage.reports, wanted, Calendar(HOUR, 2)).price)
 
 
 @pytest.mark.usefixtures("several")
@@ -263,6 +264,15 @@ def test_a_frame_is_found_by_its_resource_or_labels(storage: Storage) -> None:
     assert found(storage, {"id": "r1"}) == 1
     assert found(storage, {"flavor": ""}) == 3
     assert found(storage, {"flavor": "m1"}, resource="r1") == 1
+
+
+@pytest.mark.usefixtures("several")
+def test_a_time_within_a_period_finds_what_was_charged_for_it(storage: Storage) -> None:
+    wanted = explaining.Wanted("p1", "instance", hour(0.75), {"id": "r1"})
+    assert explaining.find(storage.reports, wanted, Calendar(HOUR, 2)).begin == hour(0)
+    # What begins then comes first, whatever the periods are now.
+    wanted = dataclasses.replace(wanted, begin=hour(0))
+    assert explaining.find(storage.reports, wanted, Calendar(7 * HOUR, 2)).begin == hour(0)
 
 
 @pytest.mark.usefixtures("several")

@@ -136,6 +136,22 @@ class TestQueue:
         storage.tasks.cancel(first, NOW)
         storage.tasks.add([order(begin=1, end=3)], NOTE)
 
+    def test_all_open_tasks_that_overlap_are_named(self, storage: Storage) -> None:
+        rate_hours(storage, "a", "b")
+        first, second, third = (
+            storage.tasks.add([one], NOTE)[0]
+            for one in (order("b", end=1), order(begin=1, end=3), order(begin=4, end=5))
+        )
+        with pytest.raises(errors.OperatorError) as caught:
+            storage.tasks.add([order(end=6), order("b")], NOTE)
+        lines = str(caught.value).splitlines()
+        assert [line.partition(" from ")[0] for line in lines] == [
+            f"task {first} is open for scope b",
+            f"task {second} is open for scope a",
+            f"task {third} is open for scope a",
+        ]
+        assert len(storage.tasks.tasks()) == 3
+
     def test_what_is_not_rated_yet_is_refused(self, storage: Storage) -> None:
         rate_hours(storage, "a", "b")
         with pytest.raises(errors.OperatorError, match="rated until 2026-03-01T06:00:00Z only"):
@@ -204,6 +220,7 @@ class TestSwap:
             {Outcome.SWAPPED: 2, Outcome.SAME: 1, Outcome.KEPT: 1},
             Charge(4, Decimal("0.4")),
             Charge(4, Decimal("1.6")),
+            first_kept="no data",
         )
         assert storage.task_ledger.read(task.id) is None
         assert storage.tasks.tasks() == []
@@ -216,6 +233,39 @@ class TestSwap:
             PeriodRecord(hour(2), Outcome.SWAPPED, None, old, new, NOW),
             PeriodRecord(hour(3), Outcome.KEPT, "no data", old, old, NOW),
         ]
+
+    def test_why_the_first_period_was_kept_is_told_of_each_task(self, storage: Storage) -> None:
+        rate_hours(storage, "a", "b", "c")
+        for scope, kept in (("a", {1: "late", 0: "early"}), ("b", {}), ("c", {2: "other"})):
+            task = queued(storage, order(scope))
+            repriced = anew(task, 4, kept=list(kept))
+            notes = {hour(number): why for number, why in kept.items()}
+            storage.task_ledger.swap(task, dataclasses.replace(repriced, kept=notes), NOW)
+        accounts = [account for _, account in storage.tasks.tasks(ended=True)]
+        assert [(one.kept, one.first_kept) for one in accounts] == [
+            (2, "early"),
+            (0, None),
+            (1, "other"),
+        ]
+
+    def test_it_is_told_which_task_last_swapped_a_period(self, storage: Storage) -> None:
+        rate_hours(storage, "a", "b")
+        for pair, kept in ((NEW, ()), (("3", "3"), (1,)), (NEW, ())):
+            task = queued(storage)
+            storage.task_ledger.swap(
+                task, anew(task, 4, [pair] * 4, kept=kept), NOW + task.id * HOUR
+            )
+        ids = [task.id for task, _ in storage.tasks.tasks(ended=True)]
+
+        def by(instant: datetime.datetime, scope: str = "a") -> int | None:
+            swap = storage.tasks.swapped(scope, instant)
+            assert swap is None or swap.record.at == NOW + swap.task.id * HOUR
+            return None if swap is None else swap.task.id
+
+        assert by(hour(0)) == by(hour(0) + HOUR / 2) == ids[2]
+        # Kept by the second, and the same to the third.
+        assert by(hour(1)) == ids[0]
+        assert (by(hour(4)), by(hour(0), "b"), by(hour(0), "z")) == (None, None, None)
 
     def test_each_batch_is_swapped_once_whoever_tries(
         self, storage: Storage, open_another: Open

@@ -21,13 +21,14 @@ from ratekit.domain.rules import CostType, Mapping, Parent, Rule, RuleBook, Term
 from ratekit.domain.scope import Scope
 from ratekit.domain.series import RatedSeries, Series
 from ratekit.domain.share import Share
-from ratekit.domain.task import Account, Order, Outcome, TaskKind
+from ratekit.domain.task import Account, Order, Outcome, Repriced, Task, TaskKind
 from ratekit.pricing import PriceList
 from ratekit.rating.hashmap import Hashmap
 from ratekit.repricing import repriced
 from ratekit.reprocessing import Finished
 from ratekit.storage import migrate
 from tests.contract.given import HOUR, batch, hour, listed, note, stored, total, window
+from tests.fakes import Asked, FakeModule
 from tests.task_office import MINUTE, Office, metric
 
 NewOffice = Callable[[], Office]
@@ -133,6 +134,32 @@ class TestKept:
         office.work()
         assert office.notes(task) == ["not there any more: disk (it is not in metrics.yml)"]
 
+    @pytest.mark.parametrize("accepted", [False, True])
+    def test_a_label_that_prices_hang_on_is_not_dropped_unsaid(
+        self, accepted: bool, office: Office, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        office.rate("a")
+        office.collector.label = "uuid"
+        terms = Terms(Decimal("0.5"), CostType.FLAT)
+        book = RuleBook(0, (Mapping(Parent("cpu", "id"), "r1", terms),))
+        office.storage.rules.change(0, [], book.rules, note())
+        (task,) = office.queue("a", begin=0, end=2, accept_silence=accepted)
+        finished = office.another([Hashmap()]).finish()
+        if accepted:
+            assert finished == Finished(done=1)
+            assert total(office.storage) == (24, Decimal(16))
+            return
+        why = (
+            "not there any more: label id of cpu, without which it costs nothing, "
+            "label id of disk, without which it costs nothing"
+        )
+        assert office.notes(task) == [why] * 2
+        assert total(office.storage) == (24, Decimal(24))
+        # To its owner it must not look like success.
+        assert finished == Finished(done=1, kept=2)
+        (warning,) = [one for one in caplog.records if one.levelno == logging.WARNING]
+        assert f"left 2 of its periods as they were; the first: {why}" in warning.getMessage()
+
     def test_labels_that_have_other_names_now_are_no_loss(self, office: Office) -> None:
         office.rate("a")
         office.collector.resources, office.collector.label = ("r9",), "uuid"
@@ -216,6 +243,135 @@ class TestFailures:
         assert sum(task.failures for task, _ in office.storage.tasks.tasks()) == 6
         assert office.reprocessor.finish() == Finished(failed=8)
 
+    def test_an_answer_shows_that_a_back_end_is_not_down(self, office: Office) -> None:
+        office.rate(*"abcde")
+        office.collector.failures.append(
+            lambda asked: None if asked.scopes[0] in "ce" else errors.TryLater("504", after=60)
+        )
+        office.queue(*"abcde")
+        assert office.another().finish() == Finished(done=2, failed=3)
+
+    def test_prices_alone_say_nothing_about_a_back_end(self, office: Office) -> None:
+        office.settings = dataclasses.replace(office.settings, batch_frames=4)
+        office.reprocessor = office.another()
+        names = [f"s{number}" for number in range(8)]
+        office.rate("t", *names)
+        office.collector.failures.append(lambda asked: errors.TryLater("refused", after=60))
+        (rates,) = office.queue("t", kind=TaskKind.RATES)
+        office.queue(*names)
+        assert office.reprocessor.finish() == Finished(done=1, failed=8)
+        assert office.outcomes(rates) == "sw" * 6
+        assert len(office.collector.asked) == 3
+
+    def test_a_scope_that_always_times_out_comes_to_rest_however_well_others_do(
+        self, office: Office
+    ) -> None:
+        count = 600
+        office.now = hour(2000)
+        office.collector.resources = ["r1"]
+        office.rate("a", "b", count=count)
+        asked_of_a: list[int] = []
+
+        def slow(asked: Asked) -> Exception | None:
+            if asked.scopes != ("a",):
+                return None
+            asked_of_a.append(asked.window.count)
+            return errors.TryLater("timed out")
+
+        office.collector.failures.append(slow)
+        first, second = office.queue("a", "b", end=count)
+        office.work()
+        assert asked_of_a == [96, 12, 1]
+        ((task, _),) = office.storage.tasks.tasks()
+        assert (task.id, task.failures, task.last_error) == (first, 1, "timed out")
+        assert len(office.storage.tasks.periods(second)) == count
+        # The failures of one made nothing smaller for the other.
+        assert {one.window.count for one in office.collector.asked if one.scopes == ("b",)} == {
+            96, 384, 120,
+        }  # fmt: skip
+        # One request a rest is enough to see that nothing has changed.
+        office.now += HOUR
+        office.work()
+        assert asked_of_a == [96, 12, 1, 1]
+
+    def test_a_large_one_rests_after_three_failures_whatever_is_left_to_ask_for(
+        self, office: Office
+    ) -> None:
+        count = 480
+        office.now = hour(2000)
+        office.collector.resources = ["r1"]
+        office.rate("a", "b", count=count)
+        office.queue("b", end=count)
+        office.work()
+        office.collector.asked.clear()
+        office.collector.failures.append(lambda asked: errors.TryLater("timed out"))
+        office.queue("a", end=count)
+        office.work()
+        assert [one.window.count for one in office.collector.asked] == [480, 60, 7]
+        ((task, _),) = office.storage.tasks.tasks()
+        assert task.failures == 1
+
+    def test_one_that_failed_once_is_soon_asked_for_as_much_as_others(self, office: Office) -> None:
+        office.now = hour(2000)
+        office.collector.resources = ["r1"]
+        office.rate("a", count=96)
+        errors_left = [errors.TryLater("restarting")]
+        office.collector.failures.append(lambda asked: errors_left.pop() if errors_left else None)
+        office.queue("a", end=96)
+        office.work()
+        sizes = [one.window.count for one in office.collector.asked if one.metric == "cpu"]
+        assert sizes == [96, 12, 48, 36]
+
+    def test_what_was_cancelled_leaves_nothing_behind(self, office: Office) -> None:
+        office.rate("a")
+        office.collector.failures.append(lambda asked: errors.TryLater("timed out"))
+        (first,) = office.queue("a")
+        office.work()
+        office.storage.tasks.cancel(first, office.now)
+        office.work()
+        office.collector.asked.clear()
+        office.queue("a")
+        office.work()
+        # As if there had been none before: it is not taken for one that fails all the time.
+        assert [one.window.count for one in office.collector.asked] == [6, 1]
+
+    def test_somebody_who_is_in_the_way_for_long_is_waited_for(
+        self, office: Office, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        office.rate("a", "b")
+        (first, _) = office.queue("a", "b")
+        swap = office.storage.task_ledger.swap
+
+        def blocked(task: Task, repriced: Repriced, now: datetime.datetime) -> Account | None:
+            if task.id == first:
+                raise errors.Conflict("lock timeout")
+            return swap(task, repriced, now)
+
+        monkeypatch.setattr(type(office.storage.task_ledger), "swap", staticmethod(blocked))
+        assert office.reprocessor.finish() == Finished(done=1, failed=1)
+        ((task, _),) = office.storage.tasks.tasks()
+        assert (task.failures, task.last_error) == (1, "lock timeout")
+        assert len([one for one in office.collector.asked if one.scopes == ("a",)]) == 2 * 3
+
+    def test_a_database_that_does_not_store_makes_no_request_smaller(
+        self, office: Office, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        office.rate("a")
+        (task,) = office.queue("a")
+        with monkeypatch.context() as patched:
+
+            def busy(*_: object) -> None:
+                raise errors.TryLater("busy")
+
+            patched.setattr(type(office.storage.task_ledger), "swap", busy)
+            office.work()
+            ((waiting, _),) = office.storage.tasks.tasks()
+            assert (waiting.failures, waiting.last_error) == (1, "busy")
+        office.now += HOUR
+        office.work()
+        assert {one.window.count for one in office.collector.asked} == {6}
+        assert office.outcomes(task) == "sw" * 6
+
     def test_a_bug_in_one_task_holds_up_no_other(
         self, office: Office, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -239,11 +395,11 @@ class TestFailures:
 
     def test_a_task_of_other_periods_says_so(self, office: Office) -> None:
         office.rate("a")
-        office.queue("a", step=HOUR / 2)
+        office.queue("a", step=2 * HOUR)
         office.work()
         ((task, _),) = office.storage.tasks.tasks()
         assert task.last_error is not None
-        assert "queued for periods of 0:30:00" in task.last_error
+        assert "queued for periods of 2:00:00" in task.last_error
         assert office.collector.asked == []
 
     def test_all_at_once_counts_what_could_not_be_finished(self, office: Office) -> None:
@@ -258,13 +414,64 @@ class TestFailures:
         office.collector.waits = "metricd has a backlog"
         assert office.reprocessor.finish() == Finished(done=0, failed=1)
 
-    def test_one_that_may_not_collect_leaves_such_tasks_waiting(self, office: Office) -> None:
+    def test_one_that_may_not_collect_leaves_such_tasks_waiting_and_counts_them(
+        self, office: Office
+    ) -> None:
         office.rate("a", "b")
         office.queue("a")
         office.queue("b", kind=TaskKind.RATES)
-        assert office.another(collects=False).finish() == Finished(done=1, failed=0)
+        assert office.another(collects=False).finish() == Finished(done=1, failed=1)
         ((task, _),) = office.storage.tasks.tasks()
         assert task.order.kind is TaskKind.COLLECT
+
+
+@pytest.mark.parametrize("kind", TaskKind)
+def test_a_batch_holds_no_more_frames_than_it_may_although_the_last_scope_had_few(
+    office: Office, kind: TaskKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.settings = dataclasses.replace(office.settings, batch_frames=50)
+    office.reprocessor = office.another()
+    office.now = hour(2000)
+    office.collector.resources = ["r1"]
+    office.rate("a", count=90)
+    office.queue("a", end=90, kind=kind)
+    office.work()
+    office.collector.resources = [f"r{number}" for number in range(10)]
+    office.rate("b", count=7)
+    swap = office.storage.task_ledger.swap
+    sizes = []
+
+    def measured(task: Task, repriced: Repriced, now: datetime.datetime) -> Account | None:
+        frames = sum(len(one.prices) for one in repriced.series)
+        sizes.append((repriced.window.count, frames))
+        return swap(task, repriced, now)
+
+    monkeypatch.setattr(type(office.storage.task_ledger), "swap", staticmethod(measured))
+    office.queue("b", end=7, kind=kind)
+    office.work()
+    # Of two metrics.
+    assert sizes == [(2, 40), (2, 40), (2, 40), (1, 20)]
+
+
+def test_a_period_is_never_cut(office: Office) -> None:
+    office.settings = dataclasses.replace(office.settings, batch_frames=3)
+    office.reprocessor = office.another()
+    office.rate("a")
+    (task,) = office.queue("a")
+    assert office.work() == 6
+    assert office.outcomes(task) == "sw" * 6
+
+
+@pytest.mark.parametrize("kind", TaskKind)
+def test_what_metrics_yml_skips_is_not_charged_and_no_loss(office: Office, kind: TaskKind) -> None:
+    """Prices alone leave what is stored, which is what a plan foretold."""
+    skipping = dataclasses.replace(metric("cpu"), skip=lambda series, quantity, price: not price)
+    office.settings = dataclasses.replace(office.settings, metrics=[skipping, metric("disk")])
+    office.rate("a")
+    (task,) = office.queue("a", kind=kind)
+    assert office.another([FakeModule(0)]).finish() == Finished(done=1)
+    assert office.outcomes(task) == "sw" * 6
+    assert total(office.storage) == (12 if kind is TaskKind.COLLECT else 24, Decimal(0))
 
 
 class TestRatesOnly:

@@ -17,6 +17,7 @@ from ratekit.domain import exact
 from ratekit.domain.due import Calendar
 from ratekit.domain.explanation import Explanation
 from ratekit.domain.period import Period
+from ratekit.domain.reports import StateRow
 from ratekit.domain.rules import CostType, Mapping, Parent, RuleBook, Terms, Threshold
 from ratekit.pricing import PriceList
 from ratekit.rating.hashmap import Hashmap
@@ -125,6 +126,22 @@ def test_labels_that_nothing_looks_at_are_told_with_the_nearest() -> None:
     assert hints(known, flavor="m1") == []
 
 
+def test_a_value_that_no_rule_looks_for_is_told_with_the_nearest() -> None:
+    known = {"vm": {"flavor"}}
+    assert hints(known, flavor="m") == ["no rule looks for flavor=m (did you mean 'm1'?)"]
+    assert hints(known, flavor="huge") == ["no rule looks for flavor=huge"]
+    level = Threshold(FLAVOR, Decimal(1), Terms(Decimal(1), CostType.FLAT))
+    one = quoted_for(quoting.NOBODY, {"flavor": "8"})
+    both = RuleBook(1, (*BOOK.rules, level))
+    assert list(quoting.hints(one, {"flavor": "8"}, both, known, {"month"})) == []
+
+
+def test_a_service_that_has_rules_and_is_no_metric_is_told() -> None:
+    assert hints({"vms": set()}, flavor="m1") == [
+        "no metric of metrics.yml is called 'vm' (did you mean 'vms'?)"
+    ]
+
+
 def test_what_only_the_scope_s_own_rules_look_at_is_asked_of_it_alone() -> None:
     assert hints({}, "p2", flavor="m1") == [
         "rules of vm also look at labels that were not given: rack"
@@ -144,6 +161,17 @@ def test_a_scope_may_have_rules_before_it_is_rated() -> None:
     assert quoting.scope_id("p1", BOOK, ()) == "p1"
     with pytest.raises(errors.OperatorError, match="no scope 'p9'"):
         quoting.scope_id("p9", BOOK, ())
+
+
+def test_a_scope_that_is_known_comes_before_a_word_of_a_rule() -> None:
+    assert quoting.scope_id("p1", BOOK, [state("a1", "p1")]) == "a1"
+    assert quoting.scope_id("p1", BOOK, [state("a1", "p1"), state("p1", "x")]) == "p1"
+    with pytest.raises(errors.OperatorError, match="2 scopes are named 'p1'"):
+        quoting.scope_id("p1", BOOK, [state("a1", "p1"), state("a2", "p1")])
+
+
+def state(id_: str, name: str) -> StateRow:
+    return StateRow(id_, name, NOON, True, 0, None, None, NOON, "static", "gnocchi")
 
 
 @pytest.mark.parametrize("year", [1, 9999])

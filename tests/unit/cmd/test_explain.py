@@ -10,6 +10,8 @@ import pytest
 
 from ratekit.domain.rule_history import ChangeNote
 from ratekit.domain.rules import CostType, Mapping, Parent, Terms
+from ratekit.domain.scope import Scope
+from ratekit.domain.task import Order, Repriced, TaskKind, TaskNote
 from ratekit.storage_interface import Storage
 from tests.contract import given
 from tests.unit.cmd.conftest import Shell
@@ -62,6 +64,7 @@ def test_it_shows_the_frame_its_rules_and_that_nothing_has_changed(ratekit: Shel
         "Price": "0.3",
         "Rules": {"version": 1, "changed": None},
         "Today": {"version": 1, "price": "0.3", "difference": "0"},
+        "Reprocessed": None,
     }
     [group] = module["groups"]
     assert (group["arithmetic"], group["price"]) == ("flat 0.1 * quantity 3 = 0.3", "0.3")
@@ -80,7 +83,28 @@ def test_after_a_change_of_the_past_it_shows_both_prices_and_who_made_it(
     assert fields["Breakdown"][0]["price"] == fields["Price"] == "0.3"
     text = ratekit(*FRAME, "--resource", "r1", "--offline").out
     assert "version 1, before bob@host changed them at 2026-03-01T05:00:00Z: typo" in text
-    assert "0.45, a difference of 0.15; ratekit reprocess would charge it" in text
+    assert "0.45, a difference of 0.15; ratekit reprocess --rates-only would charge it" in text
+
+
+def test_it_names_the_task_that_swapped_the_period(ratekit: Shell, storage: Storage) -> None:
+    dearer(storage, "0.15")
+    order = Order(Scope("a1"), given.hour(0), given.hour(1), given.HOUR, TaskKind.RATES)
+    storage.tasks.add([order], TaskNote("typo", "bob@host", given.hour(6)))
+    (task,) = storage.task_ledger.waiting(None)
+    (new,) = [
+        given.rated("a1", [("3", "0.45")], labels={"id": "r1"}, metadata={"flavor_name": "m1"})
+    ]
+    storage.task_ledger.swap(task, Repriced(given.window(), {}, [new], 2), given.hour(7))
+    assert explained(ratekit, "--offline")["Reprocessed"] == {
+        "task": task.id, "at": "2026-03-01T07:00:00Z", "by": "bob@host", "reason": "typo",
+    }  # fmt: skip
+    text = ratekit(*FRAME, "--offline").out
+    assert f"by task {task.id} of bob@host at 2026-03-01T07:00:00Z: typo" in text
+
+
+def test_a_time_within_the_period_is_enough(ratekit: Shell) -> None:
+    answer = ratekit(*FRAME[:-1], "2026-03-01T00:59", "--resource", "r1", "--offline", "-f", "json")
+    assert (answer.code, answer.json()["Period"]) == (0, "2026-03-01T00:00:00Z")
 
 
 def test_a_price_that_no_rules_give_is_told_plainly(ratekit: Shell) -> None:

@@ -81,6 +81,24 @@ def test_people_read_it_line_by_line(ratekit: Shell) -> None:
     assert cells[begin + 8] == "sum: 0.003 + 0.0225 = 0.0255"
 
 
+def test_a_scope_that_only_rules_know_is_told(
+    ratekit: Shell, tmp_path: pathlib.Path, storage: Storage
+) -> None:
+    path = tmp_path / "hashmap.yml"
+    apply = ("hashmap", "apply", str(path), "--yes", "--allow-unknown")
+    path.write_text(RULES.replace("scope: a1", "scope: name of a1"))
+    assert ratekit(*apply).code == 0
+    # The name of a scope that is known means that scope.
+    small = (*SMALL, "--label", "project_id=a1", "-f", "json", "--scope")
+    answer = ratekit(*small, "name of a1")
+    assert (answer.err, answer.json()["Scope"]) == ("", "a1")
+    path.write_text(RULES.replace("scope: a1", "scope: b2"))
+    assert ratekit(*apply).code == 0
+    answer = ratekit(*small, "b2")
+    assert answer.json()["Scope"] == "b2"
+    assert answer.err == "ratekit: no scope 'b2' is known; it is taken as the id that rules have\n"
+
+
 def test_the_time_is_now_unless_one_is_given(ratekit: Shell) -> None:
     assert ratekit(*SMALL, "-f", "value", "-c", "Period begin").out == "2026-03-02T12:00:00Z\n"
 
@@ -109,7 +127,7 @@ def test_what_is_odd_about_labels_is_said_beside(ratekit: Shell) -> None:
         ((*BARE, "--label", "=m1"), "--label: expected NAME=VALUE"),
         ((*BARE, "--label", "a=1", "--label", "a=1"), "--label: 'a' is given twice"),
         ((*BARE, "--at", "noon"), "--at: expected a date or time"),
-        ((*BARE, "--at", "9999-12-31T23:59:59"), "--at: expected a date or time"),
+        ((*BARE, "--at", "9999-12-31T23:59:59"), "--at: '9999-12-31T23:59:59' is too far ahead"),
         ((*BARE, "--scope", "name of a2"), "--scope: no scope 'name of a2' (did you"),
     ],
 )

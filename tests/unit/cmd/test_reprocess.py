@@ -74,6 +74,22 @@ def test_all_scopes_are_queued_as_far_as_they_have_been_rated(
         ("a1", given.hour(0), given.hour(2)),
         ("b2", given.hour(0), given.hour(2)),
     ]
+    assert answer.err == (
+        "ratekit: 2 scopes (a1, b2) were rated from 2026-03-01T00:00:00Z to "
+        "2026-03-01T02:00:00Z only: the rest is left out\n"
+    )
+
+
+def test_all_open_tasks_in_the_way_are_named_a_line_each(
+    ratekit: Shell, storage: Storage, usage: None
+) -> None:
+    assert ratekit("reprocess", "--all-scopes", *STRETCH, *WHY).err == ""
+    answer = ratekit("reprocess", "--all-scopes", *STRETCH, *WHY)
+    assert answer.code == 2
+    assert [line.partition(" from ")[0] for line in answer.err.splitlines()] == [
+        "ratekit: task 1 is open for scope a1",
+        "ratekit: task 2 is open for scope b2",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -168,7 +184,7 @@ def test_tasks_are_listed_shown_and_cancelled(
     )
     (listed,) = ratekit("reprocess", "list", "-f", "json").json()
     assert (listed["Task"], listed["Periods"], listed["Done"]) == (task.id, 2, 1)
-    assert listed["Difference"] == "6.8999999999999999999999999999"
+    assert (listed["Kept"], listed["Difference"]) == (0, "6.8999999999999999999999999999")
     number = str(task.id)
     shown = ratekit("reprocess", "show", number, "-f", "json").json()
     assert (shown["Periods swapped"], shown["Price now"]) == (1, "7")
@@ -195,6 +211,17 @@ def test_tasks_are_listed_shown_and_cancelled(
     assert ratekit("reprocess", "list", "-f", "json").json() == []
     (ended,) = ratekit("reprocess", "list", "--all", "-f", "json").json()
     assert ended["State"] == TaskState.CANCELLED.value
+
+
+def test_periods_that_a_task_kept_are_counted(
+    ratekit: Shell, storage: Storage, usage: None
+) -> None:
+    ratekit("reprocess", "--scope", "a1", *STRETCH, *WHY)
+    (task,) = storage.task_ledger.waiting(None)
+    kept = {given.hour(0): "it is gone", given.hour(1): "this as well"}
+    storage.task_ledger.swap(task, Repriced(given.window(2), kept), given.hour(36))
+    (listed,) = ratekit("reprocess", "list", "--all", "-f", "json").json()
+    assert (listed["State"], listed["Done"], listed["Kept"]) == ("done", 2, 2)
 
 
 def test_a_failing_task_says_why(ratekit: Shell, storage: Storage, usage: None) -> None:

@@ -441,4 +441,21 @@ def test_a_deactivated_scope_that_is_reset_stays_deactivated(ratekit: Shell, usa
     ratekit("scope", "deactivate", "a1")
     answer = ratekit(*RESET, "--yes")
     assert answer.code == 0
+    assert answer.out.endswith("done: it is rated again from 2026-03-01T01:00:00Z on\n")
     assert answer.err == "ratekit: it is deactivated, so it is rated when it is activated\n"
+
+
+def test_a_reset_names_the_tasks_that_it_takes_work_from(
+    ratekit: Shell, storage: Storage, usage: None
+) -> None:
+    for scope, begin, end in (("a1", "00", "01"), ("a1", "01", "02"), ("b2", "00", "02")):
+        times = ("--begin", f"2026-03-01T{begin}:00", "--end", f"2026-03-01T{end}:00")
+        queued = ratekit("reprocess", "--scope", scope, *times, "--reason", "x", "--yes")
+        assert queued.code == 0
+    _, second, _ = (task.id for task, _ in storage.tasks.tasks())
+    answer = ratekit(*RESET, typed="n\n")
+    assert answer.out == (
+        f"{QUESTION}task {second} is open over 2026-03-01T01:00:00Z to 2026-03-01T02:00:00Z: what "
+        "it still has to do from 2026-03-01T01:00:00Z on is left to rating\n"
+        "Remove them, to be rated again? [y/N] nothing was changed\n"
+    )

@@ -1,0 +1,82 @@
+"""ratekit-processor --once: what it says about tasks, and how it ends."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from ratekit.domain.scope import Scope
+from ratekit.domain.task import Order, TaskKind, TaskNote
+from ratekit.storage_interface import Storage
+from tests.contract import given
+
+NOTE = TaskNote("prices were wrong", "ann@example", given.hour(30))
+#: Nothing is due, and nobody answers.
+CONF = """\
+start = now
+[fetcher]
+backend = static
+[fetcher_static]
+scopes = new
+[collector_gnocchi]
+gnocchi_auth_type = basic
+gnocchi_user = admin
+gnocchi_endpoint = http://127.0.0.1:1
+"""
+METRICS = "metrics: {instance: {unit: u, extra_args: {resource_type: i}}}\n"
+
+
+@pytest.fixture
+def ready(config: pathlib.Path, storage: Storage, usage: None) -> pathlib.Path:
+    """A configuration; scopes that are not rated any more, one of them with a gap."""
+    config.write_text(config.read_text() + CONF)
+    config.with_name("metrics.yml").write_text(METRICS)
+    storage.scopes.deactivate("a1", given.hour(2))
+    storage.scopes.activate("a1", given.hour(4))
+    states = given.listed(storage, "a1", now=given.hour(9))
+    (state,) = [one for one in states if one.scope.id == "a1"]
+    storage.ledger.commit(given.batch([state], periods=given.window(1, given.hour(4))))
+    for scope in ("a1", "b2"):
+        storage.scopes.deactivate(scope, given.hour(5))
+    return config
+
+
+def once(config: pathlib.Path, *options: str) -> tuple[int, str]:
+    """Run all there is to do; return the exit code and the last line."""
+    program = pathlib.Path(sys.executable).with_name("ratekit-processor")
+    done = subprocess.run(
+        [program, "--once", *options, "--config-file", config],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stderr.splitlines()[-1]
+
+
+def queue(storage: Storage, kind: TaskKind, end: int = 5) -> None:
+    order = Order(Scope("a1"), given.hour(0), given.hour(end), given.HOUR, kind)
+    storage.tasks.add([order], NOTE)
+
+
+def test_periods_that_were_kept_are_counted_in_the_last_line(
+    ready: pathlib.Path, storage: Storage
+) -> None:
+    queue(storage, TaskKind.RATES)
+    assert once(ready) == (
+        0,
+        "ratekit-processor: 1 task done; kept as they were: 2 periods, see the log",
+    )
+
+
+def test_a_task_that_has_to_wait_for_another_processor_is_not_done(
+    ready: pathlib.Path, storage: Storage
+) -> None:
+    queue(storage, TaskKind.COLLECT, end=2)
+    assert once(ready, "--allow-expired") == (
+        1,
+        "ratekit-processor: 0 tasks done; not done: 1, see the log",
+    )
