@@ -41,7 +41,7 @@ def connect(url: sa.URL) -> Engines:
         # The driver would begin transactions by its own ideas.
         connect_args={"isolation_level": None, "timeout": min(_BLOCKED, patience)},
     )
-    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "connect", functools.partial(_prepare, patience=patience))
     event.listen(engine, "begin", functools.partial(_begin, patience=patience))
     return Engines(reader=engine, writer=engine.execution_options(writes=True))
 
@@ -63,7 +63,7 @@ def is_there(url: sa.URL) -> bool:
     return False
 
 
-def _prepare(connection: Any, _record: object) -> None:
+def _prepare(connection: Any, _record: object, *, patience: float) -> None:
     connection.create_aggregate("exact_sum", 1, TextSum)
     for pragma in (
         "foreign_keys=ON",
@@ -73,7 +73,8 @@ def _prepare(connection: Any, _record: object) -> None:
         "synchronous=NORMAL",
         f"cache_size=-{CACHE_KIB}",
     ):
-        connection.execute(f"PRAGMA {pragma}").close()
+        # Who makes a new file one with WAL has it alone for a moment.
+        _patiently(connection, f"PRAGMA {pragma}", time.monotonic() + patience)
 
 
 def _begin(connection: sa.Connection, patience: float) -> None:
@@ -84,19 +85,20 @@ def _begin(connection: sa.Connection, patience: float) -> None:
     (usual,) = driver.execute("PRAGMA busy_timeout").fetchone()
     driver.execute("PRAGMA busy_timeout=0").close()
     try:
-        _take_turn(driver, time.monotonic() + patience)
+        # A writer that began as a reader could not wait for another.
+        _patiently(driver, "BEGIN IMMEDIATE", time.monotonic() + patience)
     finally:
         driver.execute(f"PRAGMA busy_timeout={usual}").close()
 
 
-def _take_turn(driver: Any, deadline: float) -> None:
-    """Become the only writer; a writer that began as a reader could not wait for another.
+def _patiently(driver: Any, statement: str, deadline: float) -> None:
+    """Execute a statement that has to wait for others, in a way that lets green threads run.
 
-    :raises sqlite3.OperationalError: somebody else still is at ``deadline``
+    :raises sqlite3.OperationalError: somebody is in the way at ``deadline`` still
     """
     while True:
         try:
-            driver.execute("BEGIN IMMEDIATE").close()
+            driver.execute(statement).close()
             return
         except sqlite3.OperationalError as error:
             busy = error.sqlite_errorname.startswith("SQLITE_BUSY")
