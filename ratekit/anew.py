@@ -8,7 +8,6 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from decimal import Decimal
 
 from ratekit import errors
 from ratekit.domain import period
@@ -17,7 +16,7 @@ from ratekit.domain.coverage import CoverageFacts
 from ratekit.domain.lost import lost
 from ratekit.domain.period import Window
 from ratekit.domain.reports import FrameRow, Selection
-from ratekit.domain.series import RatedSeries, Series
+from ratekit.domain.series import RatedSeries
 from ratekit.domain.task import Order, Repriced, TaskKind
 from ratekit.rater import Priced, Rater
 from ratekit.repricing import repriced
@@ -25,8 +24,6 @@ from ratekit.storage_interface import Reports
 
 #: How many times less is priced at once of an order that failed.
 _LESS = 8
-
-_Labels = tuple[tuple[str, str | None], ...]
 
 
 class Anew:
@@ -107,7 +104,7 @@ class Anew:
         """
         price_list = self._rater.price_list()
         begun = time.monotonic()
-        series = _series(repriced(self._stored(order, window), price_list))
+        series = [one for _, one in repriced(self._stored(order, window), price_list)]
         points = sum(len(one.prices) for one in series)
         self._learn(order, window, time.monotonic() - begun, points)
         return Repriced(window, {}, series, price_list.book.version)
@@ -190,25 +187,3 @@ def _without(
             series = dataclasses.replace(one.series, points=[point for point, _ in left])
             found.append(RatedSeries(series, [price for _, price in left]))
     return found
-
-
-def _series(priced: Iterable[tuple[FrameRow, Decimal]]) -> list[RatedSeries]:
-    """Return frames as series again."""
-    found: dict[tuple[str, str, _Labels, _Labels], list[tuple[FrameRow, Decimal]]] = {}
-    for row, price in priced:
-        labels = tuple(row.groupby.items()), tuple(row.metadata.items())
-        found.setdefault((row.metric, row.unit, *labels), []).append((row, price))
-    return [
-        RatedSeries(
-            Series(
-                scope=own[0][0].scope,
-                metric=own[0][0].metric,
-                unit=own[0][0].unit,
-                groupby=own[0][0].groupby,
-                metadata=own[0][0].metadata,
-                points=[(row.begin, row.quantity) for row, _ in own],
-            ),
-            [price for _, price in own],
-        )
-        for own in found.values()
-    ]

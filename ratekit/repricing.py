@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from decimal import Decimal
 
 from ratekit.domain.reports import FrameRow
-from ratekit.domain.series import Series
+from ratekit.domain.series import RatedSeries, Series
 from ratekit.pricing import PriceList
 
 #: How many frames are priced together. More would find few more that share their labels:
@@ -18,16 +17,19 @@ _Labels = tuple[tuple[str, str | None], ...]
 _Key = tuple[str, str, str, _Labels, _Labels]
 
 
-def repriced(rows: Iterable[FrameRow], price_list: PriceList) -> Iterator[tuple[FrameRow, Decimal]]:
-    """Yield each row with what it costs by ``price_list``; chunk by chunk, in any order.
+def repriced(
+    rows: Iterable[FrameRow], price_list: PriceList
+) -> Iterator[tuple[Sequence[FrameRow], RatedSeries]]:
+    """Yield rows that share their labels, and the series that they are, priced anew.
 
-    This is the pricing that rates: frames that share their labels are one series again.
+    The series has a point and a price for each row, in the same order. This is the pricing
+    that rates. Chunk by chunk: the same labels may come again.
     """
     rest = iter(rows)
     while chunk := list(itertools.islice(rest, CHUNK)):
         for own in _grouped(chunk):
-            prices = price_list.prices(_series(own))
-            yield from zip(own, prices, strict=True)
+            series = _series(own)
+            yield own, RatedSeries(series, price_list.prices(series))
 
 
 def _grouped(chunk: Iterable[FrameRow]) -> Iterable[Sequence[FrameRow]]:

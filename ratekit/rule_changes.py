@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from ratekit import errors
-from ratekit.domain import rules, succession
+from ratekit.domain import period, rules, succession
 from ratekit.domain.rules import Rule, RuleBook
 from ratekit.domain.succession import Horizon, Settled
 
@@ -39,7 +39,7 @@ class RuleChange:
     def since(self) -> datetime.datetime:
         """First instant whose prices change; the end of all time where none does."""
         moments = [end for _, end in self.close] + [succession.start(rule) for rule in self.add]
-        return min(moments, default=succession.FOREVER)
+        return min(moments, default=period.FOREVER)
 
 
 def identity(rule: Rule) -> Identity:

@@ -283,6 +283,14 @@ class Tasks(abc.ABC):
         """
 
     @abc.abstractmethod
+    def task(self, task_id: int) -> tuple[Task, Account]:
+        """Return a task and what it has done.
+
+        :raises ratekit.errors.OperatorError: there is no such task
+        :raises ratekit.errors.TryLater: the database did not answer
+        """
+
+    @abc.abstractmethod
     def periods(self, task_id: int) -> Sequence[PeriodRecord]:
         """Return what a task has done to each period so far, in order.
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from ratekit import errors
 from ratekit.admin import free_usage
 from ratekit.admin.free_usage import FreeUsage
-from ratekit.domain import succession
+from ratekit.domain import period, succession
 from ratekit.domain.reports import Selection
 from ratekit.domain.rules import Rule, RuleBook
 from ratekit.files import rule_warnings
@@ -123,7 +123,7 @@ def left_free(book: RuleBook, change: RuleChange) -> Mapping[str, str]:
         free = _without(_covered(before[service]), _covered(after[service]))
         if free:
             begin, end = free[0]
-            until = "on" if end == succession.FOREVER else f"until {utc_text(end)}"
+            until = "on" if end == period.FOREVER else f"until {utc_text(end)}"
             found[service] = f"from {utc_text(begin)} {until}"
     return found
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Collection, Sequence
+import functools
+from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 
 from ratekit import repricing, rule_changes
@@ -59,14 +60,17 @@ def differences(
     :raises ratekit.errors.TryLater: the storage did not answer
     """
     found: dict[tuple[str, str], Difference] = {}
-    for row, price in repricing.repriced(reports.frames(Selection(begin=since)), price_list):
-        key = (row.scope, row.metric)
-        own = found.get(key) or Difference(row.scope, row.metric, 0, ZERO, ZERO)
-        found[key] = Difference(
-            own.scope,
-            own.metric,
-            own.frames + 1,
-            EXACT.add(own.stored, row.price),
-            EXACT.add(own.new, price),
+    for rows, rated in repricing.repriced(reports.frames(Selection(begin=since)), price_list):
+        key = (rated.series.scope, rated.series.metric)
+        own = found.get(key) or Difference(*key, 0, ZERO, ZERO)
+        found[key] = dataclasses.replace(
+            own,
+            frames=own.frames + len(rows),
+            stored=_sum(own.stored, (row.price for row in rows)),
+            new=_sum(own.new, rated.prices),
         )
     return [found[key] for key in sorted(found)]
+
+
+def _sum(begin: Decimal, prices: Iterable[Decimal]) -> Decimal:
+    return functools.reduce(EXACT.add, prices, begin)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from ratekit import errors
-from ratekit.admin import scope_admin, task_admin
+from ratekit.admin import scope_admin, task_admin, task_preview
 from ratekit.cmd import arguments, base, common, formatting
 from ratekit.domain.exact import EXACT, ZERO
 from ratekit.domain.reports import StateRow
@@ -127,7 +127,7 @@ class Reprocess(base.Listing):
         offline = all(one.kind is TaskKind.RATES for one in orders)
         rater = composition.build_rater(conf, storage, _one_by_one, offline)
         anew = Anew(rater, storage.reports)
-        previews = [task_admin.preview(anew, storage.reports, one) for one in orders]
+        previews = [task_preview.preview(anew, storage.reports, one) for one in orders]
         for one in previews:
             for kept in one.kept:
                 scope = formatting.printable(one.order.scope.id)
@@ -180,7 +180,7 @@ def _stretch(order: Order) -> tuple[str, str]:
     return formatting.instant_text(order.begin), formatting.instant_text(order.end)
 
 
-def _difference(order: Order, metric: str, change: task_admin.Change) -> Sequence[Any]:
+def _difference(order: Order, metric: str, change: task_preview.Change) -> Sequence[Any]:
     (unit,) = change.units if len(change.units) == 1 else (None,)
     return (
         order.scope.id,
@@ -197,7 +197,7 @@ def _difference(order: Order, metric: str, change: task_admin.Change) -> Sequenc
     )
 
 
-def _total(changes: Sequence[task_admin.Change]) -> str:
+def _total(changes: Sequence[task_preview.Change]) -> str:
     old = functools.reduce(EXACT.add, (one.old.price for one in changes), ZERO)
     new = functools.reduce(EXACT.add, (one.new.price for one in changes), ZERO)
     more = formatting.decimal_text(EXACT.subtract(new, old))

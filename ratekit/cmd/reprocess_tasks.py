@@ -7,7 +7,6 @@ import datetime
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ratekit.admin import task_admin
 from ratekit.cmd import base, formatting
 from ratekit.domain.exact import EXACT
 from ratekit.domain.task import Account, Outcome, PeriodRecord, Task, TaskState
@@ -64,7 +63,7 @@ class ReprocessShow(base.Showing):
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         """Return the fields."""
         tasks = self.app.open_storage(self.app.load_conf()).tasks
-        task, account = task_admin.find(tasks, parsed_args.task)
+        task, account = tasks.task(parsed_args.task)
         order, note = task.order, task.note
         fields = {
             "Task": task.id,
@@ -109,7 +108,7 @@ class ReprocessCancel(base.Action):
         if not tasks.cancel(parsed_args.task, self.app.clock()):
             self.say(f"nothing to do: task {parsed_args.task} has ended")
             return 0
-        task, account = task_admin.find(tasks, parsed_args.task)
+        task, account = tasks.task(parsed_args.task)
         done = f"{sum(account.periods.values()):,} of {_periods(task):,} periods were dealt with"
         self.say(f"task {task.id} is cancelled; {done}")
         return 0

@@ -8,6 +8,10 @@ from collections.abc import Iterator
 
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
+#: Stand-ins for "for ever", so that one comparison answers whether an instant is inside.
+BEGINNING = datetime.datetime.min.replace(tzinfo=datetime.UTC)
+FOREVER = datetime.datetime.max.replace(tzinfo=datetime.UTC)
+
 
 def require_utc(instant: datetime.datetime) -> None:
     """Refuse an instant that is naive or in another zone than UTC.

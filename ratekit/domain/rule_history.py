@@ -72,8 +72,8 @@ class ChangeRecord:
         moments += [
             min(one.end, succession.end(one.rule)) for one in self.closed if _lasts(one.rule)
         ]
-        earliest = min(moments, default=succession.BEGINNING)
-        return None if earliest == succession.BEGINNING else earliest
+        earliest = min(moments, default=period.BEGINNING)
+        return None if earliest == period.BEGINNING else earliest
 
 
 def earlier_books(book: RuleBook, records: Sequence[ChangeRecord]) -> Iterator[RuleBook]:

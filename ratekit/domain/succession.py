@@ -9,10 +9,8 @@ import dataclasses
 import datetime
 from collections.abc import Iterable, Sequence
 
+from ratekit.domain.period import BEGINNING, FOREVER
 from ratekit.domain.rules import Rule
-
-BEGINNING = datetime.datetime.min.replace(tzinfo=datetime.UTC)
-FOREVER = datetime.datetime.max.replace(tzinfo=datetime.UTC)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

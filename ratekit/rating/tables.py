@@ -9,14 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from ratekit.domain import rules
+from ratekit.domain.period import BEGINNING, FOREVER
 from ratekit.rating import calendar_fields
 
 #: Name of a group; rules without a group form the group None.
 Group = str | None
-
-#: Stand-ins for "for ever", so that one comparison answers whether an instant is inside.
-BEGINNING = datetime.datetime.min.replace(tzinfo=datetime.UTC)
-FOREVER = datetime.datetime.max.replace(tzinfo=datetime.UTC)
 
 _KEPT_TABLES = 64
 

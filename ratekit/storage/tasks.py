@@ -83,7 +83,15 @@ class SqlTasks(Tasks):
 
     def tasks(self, ended: bool = False) -> Sequence[tuple[Task, Account]]:
         """Return tasks and what they have done, all of one snapshot."""
-        which = sa.true() if ended else OPEN
+        return self._accounted(sa.true() if ended else OPEN)
+
+    def task(self, task_id: int) -> tuple[Task, Account]:
+        """Return a task and what it has done, of one snapshot."""
+        for found in self._accounted(TASKS.c.id == task_id):
+            return found
+        raise _no_task(task_id)
+
+    def _accounted(self, which: sa.ColumnElement[bool]) -> Sequence[tuple[Task, Account]]:
         with self._database.reading() as connection:
             query = task_rows.select(self._scope_key).where(which)
             tasks = [task_rows.task(row) for row in connection.execute(query).mappings()]
@@ -116,7 +124,7 @@ class SqlTasks(Tasks):
         cancelled = {"state": TaskState.CANCELLED.value, "ended_at": now, "retry_at": None}
         with self._database.writing() as connection:
             if connection.execute(mine).first() is None:
-                raise errors.OperatorError(f"no task {task_id}; see ratekit reprocess list --all")
+                raise _no_task(task_id)
             statement = TASKS.update().where((TASKS.c.id == task_id) & OPEN)
             return connection.execute(statement.values(cancelled)).rowcount == 1
 
@@ -141,6 +149,10 @@ class SqlTasks(Tasks):
             for id_, key, until in connection.execute(locking.with_for_update(key_share=True)):
                 found[id_] = _Scope(key, until)
         return found
+
+
+def _no_task(task_id: int) -> errors.OperatorError:
+    return errors.OperatorError(f"no task {task_id}; see ratekit reprocess list --all")
 
 
 def _require_rated(orders: Sequence[Order], scopes: Mapping[str, _Scope]) -> None:

@@ -8,13 +8,14 @@ import logging
 import shutil
 from collections.abc import Callable
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ratekit import errors
-from ratekit.admin import task_admin
+from ratekit.admin import task_preview
 from ratekit.admin.what_if import differences
 from ratekit.domain.reports import Selection
 from ratekit.domain.rules import CostType, Mapping, Parent, Rule, RuleBook, Terms, Threshold
@@ -505,13 +506,13 @@ class TestPreview:
         office.collector.gone.add((None, "disk", 4))
         before = stored(office.storage)
         order = Order(Scope("a"), hour(0), hour(6), HOUR, TaskKind.COLLECT)
-        found = task_admin.preview(office.anew(), office.storage.reports, order)
+        found = task_preview.preview(office.anew(), office.storage.reports, order)
         # Two resources in each of the hours 2, 3 and 5.
         assert found.changes == {
-            name: task_admin.Change(
+            name: task_preview.Change(
                 {"u"},
-                task_admin.Sums(6, Decimal(12), Decimal(6)),
-                task_admin.Sums(6, Decimal(12), Decimal(30)),
+                task_preview.Sums(6, Decimal(12), Decimal(6)),
+                task_preview.Sums(6, Decimal(12), Decimal(30)),
             )
             for name in ("cpu", "disk")
         }
@@ -602,9 +603,10 @@ def test_prices_alone_become_to_the_digit_what_was_foretold(
         (row.group["scope"], row.group["metric"], row.price) for row in rows
     ]
     accounts = [account for _, account in storage.tasks.tasks(ended=True)]
-    assert sum(one.new.price - one.old.price for one in accounts) == sum(
-        one.difference for one in foretold
+    assert sum(Fraction(one.new.price) - Fraction(one.old.price) for one in accounts) == sum(
+        Fraction(one.difference) for one in foretold
     )
-    again = list(repriced(storage.reports.frames(Selection(begin=hour(since))), price_list))
-    assert all(row.price == price for row, price in again)
+    frames = storage.reports.frames(Selection(begin=hour(since)))
+    for own_frames, rated in repriced(frames, price_list):
+        assert [row.price for row in own_frames] == rated.prices
     assert isinstance(price_list.book, RuleBook)

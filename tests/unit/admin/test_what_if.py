@@ -66,7 +66,8 @@ def prices(rows: Sequence[FrameRow], book: RuleBook) -> Mapping[object, Decimal]
     """Return new prices by what tells rows apart."""
     return {
         (row.begin, row.scope, row.metric, str(row.metadata)): price
-        for row, price in repricing.repriced(rows, PriceList(MODULES, book))
+        for own, rated in repricing.repriced(rows, PriceList(MODULES, book))
+        for row, price in zip(own, rated.prices, strict=True)
     }
 
 
@@ -159,10 +160,11 @@ def test_what_a_change_would_have_cost_is_what_repricing_after_it_gives(
     stored: dict[tuple[str, str], Decimal] = {}
     rows = list(storage.reports.frames(Selection(begin)))
     price_list = PriceList(MODULES, storage.rules.read())
-    for row, price in repricing.repriced(rows, price_list):
-        key = (row.scope, row.metric)
-        sums[key] = EXACT.add(sums.get(key, ZERO), price)
-        stored[key] = EXACT.add(stored.get(key, ZERO), row.price)
+    for own, rated in repricing.repriced(rows, price_list):
+        for row, price in zip(own, rated.prices, strict=True):
+            key = (row.scope, row.metric)
+            sums[key] = EXACT.add(sums.get(key, ZERO), price)
+            stored[key] = EXACT.add(stored.get(key, ZERO), row.price)
     assert {(one.scope, one.metric): one.new for one in found} == sums
     assert {(one.scope, one.metric): one.stored for one in found} == stored
     assert sum(one.frames for one in found) == len(rows)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -84,3 +86,43 @@ def test_what_others_cost_is_no_excuse() -> None:
 def test_of_labels_that_have_other_names_those_that_stayed_tell_what_is_gone() -> None:
     stored = [frame("1", id="r1", flavor="m1"), frame("1", id="r2", flavor="m1")]
     assert told(stored, [usage("1", id="r1")]) == "vm of flavor=m1 id=r2"
+
+
+def test_without_a_label_in_common_only_the_metric_tells() -> None:
+    assert told([frame("1", id="r1")], [usage("1", uuid="x")]) is None
+    assert told([frame("1", id="r1")], []) == "vm"
+
+
+R1: dict[str, Any] = {"id": "r1", "project_id": "p"}
+R2: dict[str, Any] = {"id": "r2", "project_id": "p"}
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        pytest.param({"id": "r1", "project_id": "p", "user": "u"}, id="one more"),
+        pytest.param({"id": "r1"}, id="one less"),
+        pytest.param({"id": "r1", "user": "u"}, id="another"),
+    ],
+)
+def test_a_lost_resource_is_noticed_although_labels_have_changed(now: dict[str, Any]) -> None:
+    stored = [frame("1", **R1), frame("1", **R2)]
+    assert told(stored, [usage("1", **now)]) == "vm of id=r2 project_id=p"
+
+
+def test_usage_that_has_fewer_labels_does_not_stand_for_a_resource() -> None:
+    """Two metrics of the same public name."""
+    now = [usage("1", user="u", **R1), usage("1", project_id="p")]
+    assert told([frame("1", **R2)], now) == "vm of id=r2 project_id=p"
+
+
+def test_frames_of_shorter_periods_are_found_in_the_period_that_they_are_in() -> None:
+    stored = [
+        dataclasses.replace(frame("1", **R1), begin=BEGIN + HOUR / 2),
+        dataclasses.replace(frame("1", **R2), begin=BEGIN + 3 * HOUR / 2),
+    ]
+    points = [(BEGIN, Decimal(1)), (BEGIN + HOUR, Decimal(1))]
+    now = RatedSeries(Series("p", "vm", "u", R1, {}, points), [Decimal(1)] * 2)
+    assert lost(stored, [now], HOUR, ["vm"]) == {
+        BEGIN + HOUR: "not there any more: vm of id=r2 project_id=p"
+    }
