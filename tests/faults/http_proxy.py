@@ -185,12 +185,17 @@ class Proxy:
         return None
 
     def _broken(self, planned: _Planned, exchange: Exchange) -> bool:
-        if planned.fault(exchange):
-            self.injected_at.append(time.monotonic())
-            return True
-        with self._lock:
-            planned.injected -= 1
-        return False
+        done = False
+        try:
+            done = planned.fault(exchange)
+        finally:
+            if done:
+                self.injected_at.append(time.monotonic())
+            else:
+                # Nothing to break, or a caller who had given up before: the next one gets it.
+                with self._lock:
+                    planned.injected -= 1
+        return done
 
     def _moved(self, answer: Answer) -> Answer:
         body = answer.body
