@@ -30,7 +30,8 @@ Clock = Callable[[], datetime.datetime]
 class Progress:
     """How far a cycle has come; told after each batch.
 
-    :ivar batch: the one that was dealt with
+    :ivar batch: what was rated of the one that was dealt with; no states: nothing, since others
+        had rated all of it
     :ivar frames: that it wrote
     :ivar scopes_left: scopes that still have due periods
     :ivar periods_left: scopes times periods still due
@@ -155,15 +156,16 @@ class Cycle:
         self._in_vain = self._alone = 0
         _warn_of_silence(batch, committed)
         lost = {scope.id for scope in committed.lost}
+        mine = [state for state in batch.states if state.scope.id not in lost]
         self._outcome = dataclasses.replace(
             self._outcome,
             frames=self._outcome.frames + committed.frames,
-            periods=self._outcome.periods + (len(batch.states) - len(lost)) * batch.window.count,
+            periods=self._outcome.periods + len(mine) * batch.window.count,
             lost=self._outcome.lost + len(lost),
         )
         for state in batch.states:
             self._advance(state, batch, state.scope.id in lost)
-        self._tell(batch, committed.frames)
+        self._tell(dataclasses.replace(batch, states=mine), committed.frames)
         return None
 
     def _explain(self, batch: Batch, failure: Exception) -> None:

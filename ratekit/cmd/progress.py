@@ -41,7 +41,9 @@ def _drawable() -> bool:
 
 
 def log_line(progress: Progress) -> None:
-    """Log what one batch did and what is left."""
+    """Log what one batch did and what is left; not that others had done it all."""
+    if not progress.batch.states:
+        return
     LOG.info(
         "%s rated: %d frames; left: %d scopes, %d periods",
         progress.batch,

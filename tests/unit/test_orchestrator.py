@@ -11,6 +11,7 @@ from fractions import Fraction
 import pytest
 
 from ratekit import errors
+from ratekit.cmd.progress import log_line
 from ratekit.cycle import Outcome, Progress, Surroundings
 from ratekit.domain.backoff import Backoff
 from ratekit.domain.due import Calendar
@@ -500,6 +501,20 @@ def test_a_scope_that_another_processor_has_rated_is_left_out_and_the_others_go_
     assert office.rate() == Outcome(frames=2 * DUE * 2, periods=2 * DUE, lost=1)
     assert {scope for scope, _, _ in office.ledger.frames} == {"a", "c"}
     assert len(office.ledger.commits) == 1
+    assert [str(one.batch).partition(" over ")[0] for one in office.told] == ["2 scopes"]
+
+
+def test_a_batch_that_another_processor_has_rated_is_no_line_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    office = Office("b", limit=DUE // 2, ledger=Raced)
+    office.rate()
+    office.rate()
+    with caplog.at_level(logging.INFO, "ratekit.cmd.progress"):
+        for progress in office.told:
+            log_line(progress)
+    assert len(office.told) == len(caplog.messages) + 1
+    assert all(" rated: " in line and " rated: 0 frames" not in line for line in caplog.messages)
 
 
 def test_a_lost_scope_is_taken_up_again_from_where_the_other_left_it() -> None:
