@@ -135,7 +135,7 @@ class TestCommit:
         states = listed(storage, "a", "b")
         process = multiprocessing.get_context("spawn").Process(target=commit_and_die, args=(url,))
         process.start()
-        process.join(30)
+        process.join(120)
         assert process.exitcode == -signal.SIGKILL
         assert stored(storage) == []
         work = batch(states, rated("a", ONE), rated("b", ONE))

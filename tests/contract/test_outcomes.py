@@ -160,7 +160,7 @@ def test_the_outcome_is_read_when_whoever_holds_the_scopes_is_done(
 
     def start(_: Relay) -> None:
         beside.start()
-        time.sleep(0.3)
+        time.sleep(1.5)
 
     relay.plan(Doing.COMMIT, Moment.BEFORE, act=start)
     assert storage.ledger.commit(batch(states, whole)).lost == ()

@@ -178,7 +178,7 @@ class TestQueue:
         for one in threads:
             one.start()
         for one in threads:
-            one.join(30)
+            one.join(120)
         refused = [one for one in done if isinstance(one, str)]
         assert len(refused) == len(done) - 1 == 1
         assert len(storage.tasks.tasks()) == 1

@@ -41,7 +41,7 @@ IMPATIENT: Mapping[str, Mapping[str, object]] = {
 #: Seconds for a whole batch, where some answers never end.
 QUICK_TO_GIVE_UP: Mapping[str, Mapping[str, object]] = {
     **IMPATIENT,
-    "orchestrator": {**SMALL_BATCHES["orchestrator"], "batch_timeout": 1},
+    "orchestrator": {**SMALL_BATCHES["orchestrator"], "batch_timeout": 5},
 }
 
 Options = Mapping[str, Mapping[str, object]]

@@ -6,6 +6,7 @@ import configparser
 import contextlib
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -56,7 +57,7 @@ class Daemon:
 
     def configure(self, section: str, **options: str) -> None:
         """Write the configuration anew."""
-        if not self._parser.has_section(section):
+        if section != "DEFAULT" and not self._parser.has_section(section):
             self._parser.add_section(section)
         for name, value in options.items():
             self._parser.set(section, name, value)
@@ -157,12 +158,24 @@ def deaf_server() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
+def awaits(process: int, number: signal.Signals) -> bool:
+    """Tell whether a signal has been sent to a process that is stopped."""
+    status = pathlib.Path(f"/proc/{process}/status").read_text(encoding="ascii")
+    (pending,) = re.findall(r"^ShdPnd:\s*(\w+)$", status, re.MULTILINE)
+    return bool(int(pending, 16) & 1 << number - 1)
+
+
 def test_it_says_that_it_is_ready_how_it_is_and_that_it_stops(daemon: Daemon) -> None:
     daemon.start()
     assert daemon.hears("READY=1")
-    status = daemon.hears("STATUS=next cycle")
+
+    def agree() -> bool:
+        status = daemon.hears("STATUS=next cycle")
+        return f"{daemon.frames():,} frames since the start" in status
+
+    # Another hour may become due between the status and the count: then there is another.
+    until(agree, daemon.process)
     assert "WATCHDOG=1" in daemon.hears("WATCHDOG")
-    assert f"{daemon.frames():,} frames since the start" in status
     assert daemon.value("SELECT count(*) FROM scopes") == len(RATED)
     daemon.signal(signal.SIGTERM)
     assert daemon.hears("STOPPING=1")
@@ -188,9 +201,9 @@ def test_ctrl_c_ends_it_at_once_with_one_line(daemon: Daemon) -> None:
     daemon.hears("STATUS=next cycle")
     os.killpg(process.pid, signal.SIGINT)
     assert daemon.ended() == 130
-    assert daemon.log().splitlines()[-1] == (
-        "ratekit-processor: interrupted; what was rated is stored"
-    )
+    told = [line for line in daemon.log().splitlines() if "interrupted" in line]
+    assert told == ["ratekit-processor: interrupted; what was rated is stored"]
+    assert "Traceback" not in daemon.log()
 
 
 def test_a_worker_that_is_killed_is_replaced(daemon: Daemon) -> None:
@@ -243,7 +256,8 @@ def test_a_worker_that_is_replaced_after_a_reload_works_by_what_was_reloaded(
     daemon.metrics.write_text(good, encoding="utf-8")
     daemon.signal(signal.SIGHUP)
     daemon.hears("RELOADING=1")
-    time.sleep(3)
+    # The parent tells its workers once it has read the files; this one cannot listen.
+    until(lambda: awaits(worker, signal.SIGHUP), process)
     daemon.metrics.write_text("broken since", encoding="utf-8")
     os.kill(worker, signal.SIGKILL)
     until(lambda: daemon.frames() > 0, process)
@@ -313,6 +327,7 @@ def test_sqlite_gets_one_worker_whatever_is_asked_for(daemon: Daemon) -> None:
 def test_workers_share_the_scopes(daemon_on_postgresql: Daemon) -> None:
     daemon = daemon_on_postgresql
     daemon.configure("orchestrator", max_workers="2")
+    daemon.configure("DEFAULT", debug="true")
     process = daemon.start()
     rest = "SELECT count(*) FROM scopes WHERE last_rated IS NULL OR failures > 0"
     daemon.logs("worker 2 of 2 started")

@@ -52,7 +52,7 @@ def test_a_processor_stops_and_the_next_upgrade_ends_what_a_killed_one_began(mar
         # Who reads a table keeps it from being changed.
         connection.exec_driver_sql("SELECT count(*) FROM scopes").scalar()
         process.start()
-        until = time.monotonic() + 30
+        until = time.monotonic() + 120
         while migrate.current(mariadb) != f"{BEFORE}>{CHANGING}" and time.monotonic() < until:
             time.sleep(0.05)
         process.kill()
