@@ -161,8 +161,9 @@ class Database:
 
     def _rolled_back(self, connection: sa.Connection, error: BaseException) -> bool:
         """Roll back after ``error``, if the connection is still good for that."""
-        # What ends a green thread may have come in the middle of an answer.
-        if not isinstance(error, Exception | GeneratorExit):
+        # What ends a green thread may have come in the middle of an answer; and where none came
+        # to COMMIT there is nothing left to say on this connection.
+        if not isinstance(error, Exception | GeneratorExit) or isinstance(error, Unknown):
             return False
         try:
             connection.rollback()
