@@ -124,17 +124,10 @@ def sound(storage: Storage, database: Database) -> str:
     return "yes" if done.frames == 1 and len(stored(storage)) == MANY + 1 else "frames are missing"
 
 
-def not_a_kill(record: logging.LogRecord) -> bool:
-    """Tell whether a line says more than that a kill met the pool in its ROLLBACK.
-
-    The pool logs that with a traceback, gives the connection up and lets the kill go on: as it
-    should.
-    """
-    return not (record.exc_info and record.exc_info[0] is greenlet.GreenletExit)
-
-
 if __name__ == "__main__":
-    logging.lastResort.addFilter(not_a_kill)  # type: ignore[union-attr]
+    # They log what a kill has interrupted, and give the connection up: as they should.
+    for library in ("sqlalchemy.pool", "psycopg"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     questions = (others_run_while_one_waits, a_killed_one_leaves_nothing)
     ask = {question.__name__: question for question in questions}[sys.argv[1]]
     print(ask(sys.argv[2]))
