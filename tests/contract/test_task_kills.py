@@ -11,7 +11,6 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from multiprocessing.synchronize import Event
 
 import pytest
 
@@ -44,14 +43,13 @@ def small_batches(url: str) -> Office:
     return office
 
 
-def finish(url: str, begun: Event, moment: float = 0.0) -> None:
+def finish(url: str, moment: float = 0.0) -> None:
     """Carry out all that is open, as a process of its own.
 
     :param moment: seconds after which the kernel kills it, by this process's own clock: whoever
         would do it from outside may come too late; 0: never
     """
     office = small_batches(url)
-    begun.set()
     signal.setitimer(signal.ITIMER_REAL, moment)
     office.reprocessor.finish()
 
@@ -76,11 +74,10 @@ def test_tasks_that_are_killed_again_and_again_end_where_they_should(
     killed, code = 0, None
     with reading(open_another, len(expected)) as wrong:
         while code != 0:
-            begun = FORKS.Event()
             # The first never comes to the end.
             latest = 0.2 if killed else 0.05
             moment = moments.uniform(0.001, latest) if killed < KILLS else 0.0
-            process = FORKS.Process(target=finish, args=(url, begun, moment))
+            process = FORKS.Process(target=finish, args=(url, moment))
             process.start()
             process.join(120)
             code = process.exitcode
@@ -103,8 +100,7 @@ def test_processors_side_by_side_swap_each_period_once(
     office.queue(*SCOPES, begin=1, end=HOURS - 1)
     expected = foretold(office, storage)
     with reading(open_another, len(expected)) as wrong:
-        begun = FORKS.Event()
-        processes = [FORKS.Process(target=finish, args=(url, begun)) for _ in range(3)]
+        processes = [FORKS.Process(target=finish, args=(url,)) for _ in range(3)]
         for one in processes:
             one.start()
         for one in processes:
