@@ -8,18 +8,18 @@ import functools
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol, TypeVar
 
-from ratekit import errors, interfaces, plugins, storage_interface
-from ratekit.anew import Anew
-from ratekit.cycle import Clock, Surroundings
-from ratekit.domain.backoff import Backoff
-from ratekit.domain.due import Calendar
-from ratekit.domain.metric import Metric
+from ratekit import errors, interfaces, plugins
+from ratekit.domain.schedule.backoff import Backoff
+from ratekit.domain.schedule.calendar import Calendar
+from ratekit.domain.schedule.share import Share
 from ratekit.domain.scope import Scope
-from ratekit.domain.share import Share
-from ratekit.files import metrics_file, skipping
-from ratekit.orchestrator import Orchestrator
-from ratekit.rater import Rater, Settings
-from ratekit.reprocessing import Reprocessor
+from ratekit.domain.usage.metric import Metric
+from ratekit.files import metrics_file, skip_expression
+from ratekit.processing.cycle import Clock, Surroundings
+from ratekit.processing.orchestrator import Orchestrator
+from ratekit.processing.rater import Rater, Settings
+from ratekit.processing.repricer import Anew
+from ratekit.processing.reprocessor import Reprocessor
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -56,7 +56,7 @@ class Parts:
 
 def build(
     conf: Any,
-    storage: storage_interface.Storage,
+    storage: interfaces.Storage,
     around: Surroundings,
     side_by_side: SideBySide,
     share: Share | None = None,
@@ -87,7 +87,7 @@ def build(
 
 
 def build_rater(
-    conf: Any, storage: storage_interface.Storage, side_by_side: SideBySide, offline: bool = False
+    conf: Any, storage: interfaces.Storage, side_by_side: SideBySide, offline: bool = False
 ) -> Rater:
     """Return what collects and prices.
 
@@ -127,7 +127,7 @@ def read_settings(conf: Any, side_by_side: SideBySide, offline: bool = False) ->
 def _metrics(conf: Any, offline: bool) -> Sequence[Metric]:
     metrics = metrics_file.load(conf.collect.metrics_conf, build_collector(conf, offline))
     try:
-        return skipping.by_default(metrics, conf.orchestrator.skip_datapoints_expression)
+        return skip_expression.by_default(metrics, conf.orchestrator.skip_datapoints_expression)
     except ValueError as error:
         raise errors.OperatorError(f"[orchestrator] skip_datapoints_expression: {error}") from None
 
@@ -142,14 +142,14 @@ def build_backoff(conf: Any) -> Backoff:
     )
 
 
-def build_storage(conf: Any) -> storage_interface.Storage:
+def build_storage(conf: Any) -> interfaces.Storage:
     """Return the storage that ``conf`` names.
 
     :raises ratekit.errors.OperatorError: it is unknown, or the database is not ready
     """
     driver = plugins.load(plugins.STORAGE, conf.storage.backend)
     storage = driver.from_conf(conf)
-    if not isinstance(storage, storage_interface.Storage):
+    if not isinstance(storage, interfaces.Storage):
         raise errors.OperatorError(f"the storage plug-in returned {storage!r}")
     return storage
 

@@ -10,16 +10,25 @@ from decimal import Decimal
 from typing import Any, Self
 
 from ratekit import errors
-from ratekit.collectors.gnocchi.question import Question
-from ratekit.domain.lifetime import End
-from ratekit.domain.metric import Metric
+from ratekit.collectors.gnocchi.api.aggregate_query import Question
 from ratekit.domain.period import Window
-from ratekit.domain.rule_history import ChangeNote, ChangeRecord
-from ratekit.domain.rules import Rule, RuleBook
+from ratekit.domain.rules.history import ChangeNote, ChangeRecord
+from ratekit.domain.rules.rule import Rule, RuleBook
 from ratekit.domain.scope import Scope, State
 from ratekit.domain.series import Series
-from ratekit.interfaces import Collector, Fetcher, Pricer, RatingModule
-from ratekit.storage_interface import Committed, Ledger, Observation, RatedBatch, RuleStore
+from ratekit.domain.usage.lifetime import End
+from ratekit.domain.usage.metric import Metric
+from ratekit.interfaces import (
+    Collector,
+    Committed,
+    Fetcher,
+    Ledger,
+    Observation,
+    Pricer,
+    RatedBatch,
+    RatingModule,
+    RuleStore,
+)
 
 Instant = datetime.datetime
 

@@ -9,18 +9,18 @@ from decimal import Decimal
 from fractions import Fraction
 
 from ratekit import errors
-from ratekit.anew import Anew
-from ratekit.cycle import Surroundings
-from ratekit.domain.backoff import Backoff
-from ratekit.domain.metric import Metric, Mutate
 from ratekit.domain.period import Window
+from ratekit.domain.reprocessing.task import Order, TaskKind, TaskNote
+from ratekit.domain.schedule.backoff import Backoff
+from ratekit.domain.schedule.share import Share
 from ratekit.domain.scope import Scope
 from ratekit.domain.series import RatedSeries, Series
-from ratekit.domain.share import Share
-from ratekit.domain.task import Order, TaskKind, TaskNote
+from ratekit.domain.usage.metric import Metric, Mutate
 from ratekit.interfaces import RatingModule
-from ratekit.rater import Rater, Settings
-from ratekit.reprocessing import Reprocessor
+from ratekit.processing.cycle import Surroundings
+from ratekit.processing.rater import Rater, Settings
+from ratekit.processing.repricer import Anew
+from ratekit.processing.reprocessor import Reprocessor
 from ratekit.storage.sql import open_storage
 from tests.contract.given import HOUR, batch, hour, listed, window
 from tests.fakes import Asked, FakeCollector, FakeModule

@@ -6,15 +6,14 @@ import dataclasses
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
 
-from ratekit import rule_changes
 from ratekit.domain import period
-from ratekit.domain.reports import FrameRow, Selection
-from ratekit.domain.rules import Rule, RuleBook
+from ratekit.domain.reporting.reports import FrameRow, Selection
+from ratekit.domain.rules.rule import Rule, RuleBook
 from ratekit.domain.series import Series
-from ratekit.interfaces import RatingModule
-from ratekit.pricing import PriceList
-from ratekit.rule_changes import RuleChange
-from ratekit.storage_interface import Storage
+from ratekit.interfaces import RatingModule, Storage
+from ratekit.pricing import rule_change
+from ratekit.pricing.price_list import PriceList
+from ratekit.pricing.rule_change import RuleChange
 
 #: What is written instead of "for ever" is no time to look at, and has no period after it.
 _FAR = datetime.datetime(9999, 1, 1, tzinfo=datetime.UTC)
@@ -55,7 +54,7 @@ def newly_free(
     rated = storage.rules.rated_until()
     if rated is None or not moments:
         return {}
-    new = rule_changes.applied(book, change)
+    new = rule_change.applied(book, change)
     before, after = PriceList(modules, book), PriceList(modules, new)
     fields = _fields((*book.rules, *new.rules))
     found: dict[str, FreeUsage] = {}

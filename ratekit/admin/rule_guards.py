@@ -9,15 +9,16 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from ratekit import errors
 from ratekit.admin import free_usage
 from ratekit.admin.free_usage import FreeUsage
-from ratekit.domain import period, succession
-from ratekit.domain.reports import Selection
-from ratekit.domain.rules import Rule, RuleBook
+from ratekit.domain import period
+from ratekit.domain.reporting.reports import Selection
+from ratekit.domain.rules import succession
+from ratekit.domain.rules.rule import Rule, RuleBook
 from ratekit.files import rule_warnings
 from ratekit.files.rule_warnings import Labels
 from ratekit.files.rules_file import PlacedRule
-from ratekit.interfaces import RatingModule
-from ratekit.rule_changes import RuleChange, applied, identity, utc_text
-from ratekit.storage_interface import Reports, Storage
+from ratekit.interfaces import RatingModule, Reports, Storage
+from ratekit.pricing.rule_change import RuleChange, applied, identity
+from ratekit.text import utc_text
 
 _Stretch = tuple[datetime.datetime, datetime.datetime]
 

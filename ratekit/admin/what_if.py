@@ -8,13 +8,13 @@ import functools
 from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 
-from ratekit import repricing, rule_changes
 from ratekit.domain.exact import EXACT, ZERO
-from ratekit.domain.reports import Selection
-from ratekit.domain.rules import Rule, RuleBook
-from ratekit.domain.succession import Horizon
-from ratekit.pricing import PriceList
-from ratekit.storage_interface import Reports
+from ratekit.domain.reporting.reports import Selection
+from ratekit.domain.rules.rule import Rule, RuleBook
+from ratekit.domain.rules.succession import Horizon
+from ratekit.interfaces import Reports
+from ratekit.pricing import rule_change, stored_usage
+from ratekit.pricing.price_list import PriceList
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,8 +45,8 @@ def supposed(book: RuleBook, desired: Collection[Rule], since: datetime.datetime
 
     :raises ratekit.errors.OperatorError: ``desired`` cannot be put in force
     """
-    change = rule_changes.plan(book, desired, Horizon(since))
-    return rule_changes.applied(book, change)
+    change = rule_change.plan(book, desired, Horizon(since))
+    return rule_change.applied(book, change)
 
 
 def differences(
@@ -60,7 +60,7 @@ def differences(
     :raises ratekit.errors.TryLater: the storage did not answer
     """
     found: dict[tuple[str, str], Difference] = {}
-    for rows, rated in repricing.repriced(reports.frames(Selection(begin=since)), price_list):
+    for rows, rated in stored_usage.repriced(reports.frames(Selection(begin=since)), price_list):
         key = (rated.series.scope, rated.series.metric)
         own = found.get(key) or Difference(*key, 0, ZERO, ZERO)
         found[key] = dataclasses.replace(

@@ -22,15 +22,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = _parser().parse_args(argv)
     from ratekit import errors
-    from ratekit.cmd import common
+    from ratekit.cmd import startup
 
     try:
-        with common.readable():
+        with startup.readable():
             files = [f"--config-file={path}" for path in arguments.config_file]
-            url = common.load_conf(PROG, files, rates=False).database.connection
+            url = startup.load_conf(PROG, files, rates=False).database.connection
             return _upgrade(url) if arguments.action == "upgrade" else _look(url, arguments.action)
     except errors.RatekitError as error:
-        return common.complain(PROG, error)
+        return startup.complain(PROG, error)
     except KeyboardInterrupt:
         return 130
 
@@ -70,7 +70,7 @@ def _upgrade(url: str) -> int:
 
 def _look(url: str, action: str) -> int:
     from ratekit import errors
-    from ratekit.cmd import common
+    from ratekit.cmd import startup
     from ratekit.storage import migrate
 
     found, newest = migrate.current(url), migrate.head()
@@ -81,8 +81,8 @@ def _look(url: str, action: str) -> int:
         migrate.check(url)
     except errors.OperatorError as error:
         # Not a mistake in what was given, but the answer to what was asked.
-        common.complain(PROG, error)
-        return common.FAILED
+        startup.complain(PROG, error)
+        return startup.FAILED
     print(f"the database is at revision {newest}, the newest")
     return 0
 

@@ -7,16 +7,18 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ratekit import errors
-from ratekit.admin import explaining, scope_admin
-from ratekit.cmd import arguments, base, breakdown, formatting, reduction, selecting
+from ratekit.admin import explain
+from ratekit.admin import scope as scope_admin
+from ratekit.cmd import command_types, options
+from ratekit.cmd.output import cells, price_breakdown, quantity_trace
 from ratekit.domain import exact
-from ratekit.domain.metric import Metric
-from ratekit.domain.reports import FrameRow
-from ratekit.domain.task import Swap
+from ratekit.domain.reporting.reports import FrameRow
+from ratekit.domain.reprocessing.task import Swap
+from ratekit.domain.usage.metric import Metric
 from ratekit.interfaces import Collector
 
 
-class Explain(base.Showing):
+class Explain(command_types.Showing):
     """Show why a rated usage costs what it costs: its quantity, its rules, its price.
 
     Scope, metric and period are those that frame list shows. How the quantity came about is
@@ -66,32 +68,30 @@ class Explain(base.Showing):
         """Return the frame and what led to it."""
         from ratekit import composition
 
-        begin = arguments.instant("--period", parsed_args.period)
-        labels = arguments.labels(parsed_args.label)
+        begin = options.instant("--period", parsed_args.period)
+        labels = options.labels(parsed_args.label)
         conf = self.app.load_conf()
         storage = self.app.open_storage(conf)
-        selecting.require_known(storage.reports, conf.collect, [parsed_args.metric])
+        options.require_known(storage.reports, conf.collect, [parsed_args.metric])
         try:
             scope = scope_admin.find(storage.reports.scopes(), parsed_args.scope)
         except errors.OperatorError as error:
             raise errors.OperatorError(f"--scope: {error}") from None
-        wanted = explaining.Wanted(
-            scope.id, parsed_args.metric, begin, labels, parsed_args.resource
-        )
-        row = explaining.find(storage.reports, wanted, composition.build_calendar(conf))
-        rules = explaining.PastRules(storage.rules, composition.build_modules(conf))
+        wanted = explain.Wanted(scope.id, parsed_args.metric, begin, labels, parsed_args.resource)
+        row = explain.find(storage.reports, wanted, composition.build_calendar(conf))
+        rules = explain.PastRules(storage.rules, composition.build_modules(conf))
         origin = rules.origin(row)
         fields = {
             "Scope": row.scope,
-            "Name": formatting.optional(scope.name),
+            "Name": cells.optional(scope.name),
             "Metric": row.metric,
-            "Period": formatting.instant_text(row.begin),
-            "Labels": breakdown.labels({**row.metadata, **row.groupby}),
-            "Quantity": formatting.amount(row.quantity),
+            "Period": cells.instant_text(row.begin),
+            "Labels": price_breakdown.labels({**row.metadata, **row.groupby}),
+            "Quantity": cells.amount(row.quantity),
             "Unit": row.unit,
             "Reduction": _reduction(conf, row, parsed_args.offline),
-            "Breakdown": breakdown.cell(origin.explanation),
-            "Price": formatting.amount(row.price),
+            "Breakdown": price_breakdown.cell(origin.explanation),
+            "Price": cells.amount(row.price),
             "Rules": _rules(origin),
             "Today": _today(row, origin),
             "Reprocessed": _reprocessed(storage.tasks.swapped(row.scope, row.begin)),
@@ -99,21 +99,21 @@ class Explain(base.Showing):
         return tuple(fields), tuple(fields.values())
 
 
-def _reduction(conf: Any, row: FrameRow, offline: bool) -> formatting.Cell:
+def _reduction(conf: Any, row: FrameRow, offline: bool) -> cells.Cell:
     from ratekit import composition
     from ratekit.files import metrics_file
 
     if offline:
-        return formatting.optional(None)
+        return cells.optional(None)
 
     def source() -> tuple[Sequence[Metric], Collector]:
         collector = composition.build_collector(conf)
         return metrics_file.load(conf.collect.metrics_conf, collector), collector
 
-    return reduction.cell(row, source, composition.build_calendar(conf))
+    return quantity_trace.cell(row, source, composition.build_calendar(conf))
 
 
-def _rules(origin: explaining.Origin) -> formatting.Cell:
+def _rules(origin: explain.Origin) -> cells.Cell:
     """Tell by which version of the rules the stored price came about."""
     version, change = origin.explanation.version, origin.change
     text = f"version {version}, the newest"
@@ -124,34 +124,34 @@ def _rules(origin: explaining.Origin) -> formatting.Cell:
             "shown is what the newest version gives"
         )
     elif change is not None:
-        made_at = formatting.instant_text(change.made_at)
+        made_at = cells.instant_text(change.made_at)
         comment = f": {change.comment}" if change.comment else ""
         text = f"version {version}, before {change.made_by} changed them at {made_at}{comment}"
         changed = {"by": change.made_by, "at": made_at, "comment": change.comment}
     machine = {"version": version if origin.given else None, "changed": changed}
-    return formatting.Cell(version, formatting.printable(text), machine)
+    return cells.Cell(version, cells.printable(text), machine)
 
 
-def _reprocessed(swap: Swap | None) -> formatting.Cell:
+def _reprocessed(swap: Swap | None) -> cells.Cell:
     """Tell which task last swapped the frame's period."""
     if swap is None:
-        return formatting.optional(None)
-    note, at = swap.task.note, formatting.instant_text(swap.record.at.replace(microsecond=0))
+        return cells.optional(None)
+    note, at = swap.task.note, cells.instant_text(swap.record.at.replace(microsecond=0))
     text = f"by task {swap.task.id} of {note.made_by} at {at}: {note.reason}"
     machine = {"task": swap.task.id, "at": at, "by": note.made_by, "reason": note.reason}
-    return formatting.Cell(swap.task.id, formatting.printable(text), machine)
+    return cells.Cell(swap.task.id, cells.printable(text), machine)
 
 
-def _today(row: FrameRow, origin: explaining.Origin) -> formatting.Cell:
+def _today(row: FrameRow, origin: explain.Origin) -> cells.Cell:
     """Tell what the newest rules charge for the stored quantity."""
     newest = origin.newest
-    price = formatting.decimal_text(newest.price)
+    price = cells.decimal_text(newest.price)
     more = exact.EXACT.subtract(newest.price, row.price)
-    difference = formatting.decimal_text(more)
+    difference = cells.decimal_text(more)
     text = "the same price"
     if more:
         text = (
             f"{price}, a difference of {difference}; ratekit reprocess --rates-only would charge it"
         )
     machine = {"version": newest.version, "price": price, "difference": difference}
-    return formatting.Cell(newest.price, text, machine)
+    return cells.Cell(newest.price, text, machine)

@@ -8,8 +8,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ratekit.cmd import base, formatting, selecting
-from ratekit.domain.reports import FrameRow
+from ratekit.cmd import command_types, options
+from ratekit.cmd.output import cells
+from ratekit.domain.reporting.reports import FrameRow
 
 if TYPE_CHECKING:
     from ratekit.cmd.ratekit import Ratekit
@@ -19,13 +20,13 @@ _DIGITS = 18
 _COLUMNS = ("Begin", "Scope", "Metric", "Quantity", "Unit", "Price", "Labels")
 
 
-class FrameList(base.Listing):
+class FrameList(command_types.Listing):
     """List rated usages by begin, scope, metric and labels."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Return the command's options."""
         parser = super().get_parser(prog_name)
-        selecting.add_options(parser)
+        options.add_options(parser)
         parser.add_argument(
             "--limit",
             type=_limit,
@@ -39,11 +40,11 @@ class FrameList(base.Listing):
         self, parsed_args: argparse.Namespace
     ) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
         """Return the frames; all of them may be many, so they are read as they are printed."""
-        zone = selecting.zone(parsed_args.timezone)
+        zone = options.zone(parsed_args.timezone)
         conf = self.app.load_conf()
         reports = self.app.open_storage(conf).reports
-        selecting.require_known(reports, conf.collect, parsed_args.metric)
-        chosen = selecting.selection(parsed_args, reports, zone, self.app.clock())
+        options.require_known(reports, conf.collect, parsed_args.metric)
+        chosen = options.selection(parsed_args, reports, zone, self.app.clock())
         limit = parsed_args.limit
         # One more than asked for tells whether there are more.
         frames = reports.frames(chosen, limit + 1 if limit else None)
@@ -67,12 +68,12 @@ def _first(frames: Iterable[FrameRow], limit: int, app: Ratekit) -> Iterator[Fra
 
 def _shown(row: FrameRow, zone: datetime.tzinfo, formatter: str) -> Sequence[Any]:
     return (
-        formatting.instant_text(row.begin, zone),
+        cells.instant_text(row.begin, zone),
         row.scope,
         row.metric,
-        formatting.amount(row.quantity),
+        cells.amount(row.quantity),
         row.unit,
-        formatting.amount(row.price),
+        cells.amount(row.price),
         _labels({**row.metadata, **row.groupby}, formatter),
     )
 
@@ -84,4 +85,4 @@ def _labels(labels: Mapping[str, str | None], formatter: str) -> Any:
     if formatter == "csv":
         return json.dumps(labels)
     pairs = (f"{key}={value}" for key, value in labels.items() if value is not None)
-    return formatting.printable(", ".join(pairs))
+    return cells.printable(", ".join(pairs))

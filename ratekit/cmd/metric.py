@@ -5,24 +5,23 @@ from __future__ import annotations
 import argparse
 import datetime
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from fractions import Fraction
 from typing import Any
 
 from ratekit import errors
-from ratekit.admin import metric_admin
-from ratekit.cmd import base, common, formatting
-from ratekit.domain import exact
-from ratekit.domain.due import parse_instant
-from ratekit.domain.findings import Verdict
-from ratekit.domain.metric import Metric
-from ratekit.domain.steps import Step
+from ratekit.admin import metric as metric_admin
+from ratekit.cmd import command_types, startup
+from ratekit.cmd.output import cells
+from ratekit.domain.reporting.findings import Verdict
+from ratekit.domain.schedule.calendar import parse_instant
+from ratekit.domain.usage.metric import Metric
+from ratekit.domain.usage.trace import Step
 from ratekit.interfaces import Collector
 
 #: Values that people are shown one by one; of more they are told the number.
 _INLINE = 4
 
 
-class MetricList(base.Listing):
+class MetricList(command_types.Listing):
     """List what is rated: a line for each definition in metrics.yml.
 
     Asks nobody: names are not compared with what there is; metric check does that.
@@ -48,14 +47,14 @@ class MetricList(base.Listing):
                     _pairs(collector.reads(metric), parsed_args.formatter),
                     metric_admin.conversion(metric),
                     ", ".join((*metric.groupby, *metric.metadata)),
-                    formatting.optional(metric.description),
+                    cells.optional(metric.description),
                 )
                 for metric in metrics
             ],
         )
 
 
-class MetricCheck(base.Listing):
+class MetricCheck(command_types.Listing):
     """Look for mistakes in metrics.yml, and hold each metric against the back end.
 
     Ends with 0 when nothing would be left unrated, with 1 when something would, and with 2
@@ -91,13 +90,13 @@ class MetricCheck(base.Listing):
             return columns, ()
         found = metric_admin.check(metrics, collector)
         if any(one.finding.verdict is Verdict.ERROR for one in found):
-            self._code = common.FAILED
+            self._code = startup.FAILED
         return columns, [
             (
-                formatting.optional(one.metric),
+                cells.optional(one.metric),
                 one.finding.what,
                 one.finding.verdict.value,
-                formatting.printable(one.finding.detail),
+                cells.printable(one.finding.detail),
                 one.finding.remedy,
             )
             for one in found
@@ -117,7 +116,7 @@ class MetricCheck(base.Listing):
         return super().produce_output(parsed_args, column_names, data)
 
 
-class MetricSample(base.Listing):
+class MetricSample(command_types.Listing):
     """Show what one period of a metric would yield, and how. Rates and writes nothing.
 
     A line for each resource and set of labels: Values, reduced to Value by Reducer, then
@@ -169,20 +168,14 @@ class MetricSample(base.Listing):
                 _pairs({**step.metadata, **step.groupby}, parsed_args.formatter),
                 _values(step, parsed_args.formatter),
                 reads.get("re_aggregation_method", ""),
-                ratio_text(step.trace.value),
+                cells.ratio_text(step.trace.value),
                 metric_admin.conversion(metric),
-                ratio_text(step.trace.share),
-                formatting.amount(step.trace.quantity),
+                cells.ratio_text(step.trace.share),
+                cells.amount(step.trace.quantity),
                 metric.unit,
             )
             for step in steps
         ]  # fmt: skip
-
-
-def ratio_text(value: Fraction) -> str:
-    """Write a number exactly: as a decimal where it ends, else as a fraction."""
-    ended = exact.ended(value)
-    return str(value) if ended is None else formatting.decimal_text(ended)
 
 
 def _with_file(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
@@ -215,7 +208,7 @@ def _instant(text: str | None) -> datetime.datetime | None:
 def _told(
     metric: Metric, begin: datetime.datetime, scopes: Collection[str], steps: Sequence[Step]
 ) -> str:
-    what = f"{metric.public_name}, the period from {formatting.instant_text(begin)} on"
+    what = f"{metric.public_name}, the period from {cells.instant_text(begin)} on"
     if steps:
         return f"{what}; nothing is stored"
     return f"{what}: {len(scopes)} scope{'' if len(scopes) == 1 else 's'} used nothing"
@@ -226,12 +219,12 @@ def _pairs(labels: Mapping[str, str | None], formatter: str) -> Any:
     if formatter in ("json", "yaml"):
         return dict(labels)
     pairs = (f"{key}={value}" for key, value in labels.items() if value is not None)
-    return formatting.printable(", ".join(pairs))
+    return cells.printable(", ".join(pairs))
 
 
 def _values(step: Step, formatter: str) -> Any:
     """All values to machines; to people their number where they are many."""
-    texts = [formatting.decimal_text(value) for value in step.trace.values]
+    texts = [cells.decimal_text(value) for value in step.trace.values]
     if formatter in ("json", "yaml"):
         return texts
     if formatter == "table" and len(texts) > _INLINE:

@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ratekit import storage_interface
+    from ratekit import interfaces
     from ratekit.composition import Parts
-    from ratekit.cycle import Progress
-    from ratekit.daemon.board import Board
     from ratekit.daemon.service import Processor
-    from ratekit.rater import Settings
+    from ratekit.daemon.status_board import Board
+    from ratekit.processing.cycle import Progress
+    from ratekit.processing.rater import Settings
 
 PROG = "ratekit-processor"
 LOG = logging.getLogger(__name__)
@@ -38,15 +38,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         eventlet.monkey_patch()
 
     from ratekit import errors
-    from ratekit.cmd import common
+    from ratekit.cmd import startup
 
     try:
-        with common.readable():
+        with startup.readable():
             conf = _load(argv, logs=True)
-            common.spare_garbage_collection()
+            startup.spare_garbage_collection()
             return _once(conf) if conf.once else _forever(conf, argv)
     except errors.RatekitError as error:
-        return common.complain(PROG, error)
+        return startup.complain(PROG, error)
     except KeyboardInterrupt:
         _say_farewell()
         return 130
@@ -56,7 +56,7 @@ def _load(argv: Sequence[str] | None, logs: bool) -> Any:
     from oslo_config import cfg
 
     from ratekit import errors
-    from ratekit.cmd import common
+    from ratekit.cmd import startup
 
     once = cfg.BoolOpt(
         "once", default=False, help="Rate all that is due, carry out all tasks, then exit."
@@ -66,7 +66,7 @@ def _load(argv: Sequence[str] | None, logs: bool) -> Any:
         default=False,
         help="With --once: rate what is there of data older than Gnocchi keeps in full.",
     )
-    conf = common.load_conf(PROG, argv, [once, expired], logs=logs)
+    conf = startup.load_conf(PROG, argv, [once, expired], logs=logs)
     if conf.allow_expired:
         if not conf.once:
             raise errors.OperatorError("--allow-expired is for one run: give --once as well")
@@ -80,12 +80,13 @@ def _say_farewell() -> None:
 
 def _once(conf: Any) -> int:
     from ratekit import composition, concurrency, errors
-    from ratekit.cmd import common, progress
-    from ratekit.cycle import Surroundings
+    from ratekit.cmd import startup
+    from ratekit.cmd.output import progress
+    from ratekit.processing.cycle import Surroundings
 
     storage = composition.build_storage(conf)
     with progress.shown() as report:
-        around = Surroundings(common.now, report, going_on=lambda: True, chance=random.random)
+        around = Surroundings(startup.now, report, going_on=lambda: True, chance=random.random)
         parts = composition.build(
             conf, storage, around, concurrency.side_by_side, collects=_collects(conf)
         )
@@ -95,14 +96,14 @@ def _once(conf: Any) -> int:
                 codes.append(work(parts))
             except errors.RatekitError as error:
                 # The configuration could be used; what failed then may go well next time.
-                common.complain(PROG, error)
-                codes.append(common.FAILED)
+                startup.complain(PROG, error)
+                codes.append(startup.FAILED)
     return max(codes)
 
 
 def _rated(parts: Parts) -> int:
     """Rate all that is due; return the exit code."""
-    from ratekit.cmd import common
+    from ratekit.cmd import startup
 
     outcome = parts.orchestrator.run_cycle(patient=False)
     scopes = "1 scope" if outcome.failed == 1 else f"{outcome.failed:,} scopes"
@@ -111,12 +112,12 @@ def _rated(parts: Parts) -> int:
         f"{PROG}: {outcome.frames:,} frames in {outcome.periods:,} scope periods{failed}",
         file=sys.stderr,
     )
-    return common.FAILED if outcome.failed else 0
+    return startup.FAILED if outcome.failed else 0
 
 
 def _reprocessed(parts: Parts) -> int:
     """Carry out all tasks; return the exit code."""
-    from ratekit.cmd import common
+    from ratekit.cmd import startup
 
     finished = parts.tasks.finish()
     if finished.done or finished.failed:
@@ -125,7 +126,7 @@ def _reprocessed(parts: Parts) -> int:
         periods = f"{finished.kept:,} period{'' if finished.kept == 1 else 's'}"
         kept = f"; kept as they were: {periods}, see the log" if finished.kept else ""
         print(f"{PROG}: {done}{kept}{failed}", file=sys.stderr)
-    return common.FAILED if finished.failed else 0
+    return startup.FAILED if finished.failed else 0
 
 
 def _collects(conf: Any) -> bool:
@@ -141,9 +142,9 @@ def _forever(conf: Any, argv: Sequence[str] | None) -> int:
 
     backend.init_backend(backend.BackendType.EVENTLET)
     from ratekit import composition
-    from ratekit.cmd import progress
+    from ratekit.cmd.output import progress
     from ratekit.daemon import supervisor
-    from ratekit.daemon.board import Board
+    from ratekit.daemon.status_board import Board
     from ratekit.daemon.systemd import Notifier
 
     storage = composition.build_storage(conf)
@@ -159,7 +160,7 @@ def _forever(conf: Any, argv: Sequence[str] | None) -> int:
     return board.exit_code
 
 
-def _workers(conf: Any, storage: storage_interface.Storage) -> int:
+def _workers(conf: Any, storage: interfaces.Storage) -> int:
     wanted: int = conf.orchestrator.max_workers
     if storage.processes is None or wanted <= storage.processes:
         return wanted
@@ -175,22 +176,22 @@ def _workers(conf: Any, storage: storage_interface.Storage) -> int:
 def _processor(
     conf: Any,
     argv: Sequence[str] | None,
-    storage: storage_interface.Storage,
+    storage: interfaces.Storage,
     board: Board,
     index: int,
     report: Callable[[Progress], None],
     collects: bool,
 ) -> Processor:
     from ratekit import composition, concurrency
-    from ratekit.cmd import common
-    from ratekit.cycle import Surroundings
+    from ratekit.cmd import startup
     from ratekit.daemon import service, worker
-    from ratekit.domain.share import Share
+    from ratekit.domain.schedule.share import Share
+    from ratekit.processing.cycle import Surroundings
 
     stop = concurrency.StopEvent()
     slot = board.slots[index]
     pulse = worker.Pulse(slot, stop, report)
-    around = Surroundings(common.now, pulse.report, pulse.going_on, random.random)
+    around = Surroundings(startup.now, pulse.report, pulse.going_on, random.random)
 
     def give_up(code: int) -> None:
         board.exit_code = code
@@ -212,7 +213,7 @@ def _processor(
         stop,
         slot,
         give_up,
-        common.now,
+        startup.now,
         random.random,
     )
     name = f"worker {index + 1} of {len(board.slots)}"

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ratekit import errors
-from ratekit.admin import quoting
-from ratekit.cmd import arguments, base, breakdown, formatting
-from ratekit.domain.rules import RuleBook
-from ratekit.storage_interface import Storage
+from ratekit.admin import quote
+from ratekit.cmd import command_types, options
+from ratekit.cmd.output import cells, price_breakdown
+from ratekit.domain.rules.rule import RuleBook
+from ratekit.interfaces import Storage
 
 
-class Quote(base.Showing):
+class Quote(command_types.Showing):
     """Show what a usage would cost, by the rules that are in force at a time.
 
     The quantity is that of one period; the prices of an hour, a day and 30 days are those of
@@ -57,60 +58,60 @@ class Quote(base.Showing):
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         """Return the prices."""
         from ratekit import composition
+        from ratekit.domain.rules import calendar_fields
         from ratekit.files import metrics_file
-        from ratekit.pricing import PriceList
-        from ratekit.rating import calendar_fields
+        from ratekit.pricing.price_list import PriceList
 
-        quantity = arguments.quantity("--qty", parsed_args.qty)
-        labels = arguments.labels(parsed_args.label)
+        quantity = options.quantity("--qty", parsed_args.qty)
+        labels = options.labels(parsed_args.label)
         at = self.app.clock()
         if parsed_args.at is not None:
-            at = arguments.instant("--at", parsed_args.at)
+            at = options.instant("--at", parsed_args.at)
         conf = self.app.load_conf()
-        period = quoting.period_of(composition.build_calendar(conf), at)
+        period = quote.period_of(composition.build_calendar(conf), at)
         storage = self.app.open_storage(conf)
         book = storage.rules.read()
         section = conf.collect
         known = metrics_file.labels(section.metrics_conf, section.scope_key)
-        quoting.require_service(parsed_args.service, book, known)
+        quote.require_service(parsed_args.service, book, known)
         scope = self._scope(parsed_args.scope, book, storage)
-        own = {section.scope_key: scope} if scope != quoting.NOBODY else {}
+        own = {section.scope_key: scope} if scope != quote.NOBODY else {}
         price_list = PriceList(composition.build_modules(conf), book)
-        quoted = quoting.quote(
+        quoted = quote.quote(
             price_list, period, parsed_args.service, quantity, {**own, **labels}, scope
         )
-        for hint in quoting.hints(quoted, labels, book, known, calendar_fields.NAMES):
-            self.app.note(formatting.printable(hint))
+        for hint in quote.hints(quoted, labels, book, known, calendar_fields.NAMES):
+            self.app.note(cells.printable(hint))
         fields = _fields(quoted)
         return tuple(fields), tuple(fields.values())
 
     def _scope(self, word: str | None, book: RuleBook, storage: Storage) -> str:
         """Return the id of the scope that is meant; say so where only rules know it."""
         if word is None:
-            return quoting.NOBODY
+            return quote.NOBODY
         rows = storage.reports.scopes()
         try:
-            scope = quoting.scope_id(word, book, rows)
+            scope = quote.scope_id(word, book, rows)
         except errors.OperatorError as error:
             raise errors.OperatorError(f"--scope: {error}") from None
         if all(row.id != scope for row in rows):
-            called = formatting.printable(scope)
+            called = cells.printable(scope)
             self.app.note(f"no scope {called!r} is known; it is taken as the id that rules have")
         return scope
 
 
-def _fields(quoted: quoting.Quote) -> Mapping[str, Any]:
+def _fields(quoted: quote.Quote) -> Mapping[str, Any]:
     series, period = quoted.series, quoted.period
     return {
-        "Service": formatting.printable(series.metric),
-        "Quantity": formatting.amount(series.points[0][1]),
-        "Labels": breakdown.labels(series.groupby),
-        "Scope": formatting.optional(series.scope or None),
-        "Period begin": formatting.instant_text(period.begin),
-        "Period end": formatting.instant_text(period.end),
-        "Breakdown": breakdown.cell(quoted.explanation),
-        "Price of the period": formatting.amount(quoted.explanation.price),
-        "Price of an hour": formatting.amount(quoted.over(quoting.HOUR)),
-        "Price of a day": formatting.amount(quoted.over(quoting.DAY)),
-        "Price of 30 days": formatting.amount(quoted.over(quoting.MONTH)),
+        "Service": cells.printable(series.metric),
+        "Quantity": cells.amount(series.points[0][1]),
+        "Labels": price_breakdown.labels(series.groupby),
+        "Scope": cells.optional(series.scope or None),
+        "Period begin": cells.instant_text(period.begin),
+        "Period end": cells.instant_text(period.end),
+        "Breakdown": price_breakdown.cell(quoted.explanation),
+        "Price of the period": cells.amount(quoted.explanation.price),
+        "Price of an hour": cells.amount(quoted.over(quote.HOUR)),
+        "Price of a day": cells.amount(quoted.over(quote.DAY)),
+        "Price of 30 days": cells.amount(quoted.over(quote.MONTH)),
     }

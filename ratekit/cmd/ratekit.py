@@ -16,8 +16,8 @@ from typing import Any, TextIO
 
 from cliff import app, commandmanager
 
-from ratekit import errors, redact, storage_interface
-from ratekit.cmd import common
+from ratekit import errors, interfaces, redact
+from ratekit.cmd import startup
 
 PROG = "ratekit"
 #: What a shell shows for a program that wrote to a closed pipe, or was sent Ctrl-C.
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None, tool: Ratekit | None = None) -> int:
         if error.errno not in _UNWRITABLE:
             raise
         print(f"{PROG}: the answer cannot be written: {error.strerror}", file=sys.stderr)
-        code = common.FAILED
+        code = startup.FAILED
     else:
         return code
     # The interpreter flushes once more when it ends, and would complain.
@@ -83,11 +83,11 @@ class Ratekit(app.App):
     NAME = PROG
 
     def __init__(
-        self, clock: Callable[[], datetime.datetime] = common.now, stdin: TextIO | None = None
+        self, clock: Callable[[], datetime.datetime] = startup.now, stdin: TextIO | None = None
     ) -> None:
         super().__init__(
             "Asks the rating daemon's database for states and costs, and changes price rules.",
-            common.version(),
+            startup.version(),
             commandmanager.CommandManager("ratekit.cli"),
             stdin=stdin,
             deferred_help=True,
@@ -139,15 +139,15 @@ class Ratekit(app.App):
 
         :raises ratekit.errors.OperatorError: it cannot be used
         """
-        return common.load_conf(self.NAME, self._files(), rates=False)
+        return startup.load_conf(self.NAME, self._files(), rates=False)
 
     def has_conf(self) -> bool:
         """Tell whether there is any configuration file, readable or not."""
-        from ratekit.conf import lines
+        from ratekit.conf.checking import source
 
-        return any(lines.given(self._files(), self.NAME))
+        return any(source.given(self._files(), self.NAME))
 
-    def open_storage(self, conf: Any) -> storage_interface.Storage:
+    def open_storage(self, conf: Any) -> interfaces.Storage:
         """Return the storage that ``conf`` names.
 
         :raises ratekit.errors.OperatorError: it cannot be used
@@ -170,12 +170,12 @@ class Ratekit(app.App):
     def run_subcommand(self, argv: list[str]) -> int:
         """Run a command; errors become one line a mistake and an exit code."""
         try:
-            with common.readable():
+            with startup.readable():
                 return self._run_command(argv)
         except errors.RatekitError as error:
             if self.options.debug:
                 self.stderr.write(redact.redacted(traceback.format_exc()))
-            return common.complain(self.NAME, error)
+            return startup.complain(self.NAME, error)
 
     def _run_command(self, argv: list[str]) -> int:
         try:

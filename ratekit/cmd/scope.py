@@ -8,18 +8,19 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ratekit import errors
-from ratekit.admin import scope_admin
-from ratekit.cmd import base, common, formatting, timeline
-from ratekit.domain.due import Calendar, parse_instant
-from ratekit.domain.reports import Rewind, StateRow
-from ratekit.domain.task import Task
-from ratekit.storage_interface import Storage
+from ratekit.admin import scope
+from ratekit.cmd import command_types, startup
+from ratekit.cmd.output import cells, timeline
+from ratekit.domain.reporting.reports import Rewind, StateRow
+from ratekit.domain.reprocessing.task import Task
+from ratekit.domain.schedule.calendar import Calendar, parse_instant
+from ratekit.interfaces import Storage
 
 #: More than a year of hours is a report's business.
 _MOST_PERIODS = 10_000
 
 
-class ScopeList(base.Listing):
+class ScopeList(command_types.Listing):
     """List scopes and how far they have been rated.
 
     Lag is how long the newest period that is due has been waiting to be rated, 0 when none
@@ -49,10 +50,10 @@ class ScopeList(base.Listing):
             [
                 (
                     row.id,
-                    formatting.optional(row.name),
-                    formatting.instant_text(row.rated_until),
-                    formatting.duration(scope_admin.lag(row, calendar, now)),
-                    formatting.optional(_state(row)),
+                    cells.optional(row.name),
+                    cells.instant_text(row.rated_until),
+                    cells.duration(scope.lag(row, calendar, now)),
+                    cells.optional(_state(row)),
                 )
                 for row in rows
                 if row.active or row.deactivated_at is not None or parsed_args.all
@@ -60,7 +61,7 @@ class ScopeList(base.Listing):
         )
 
 
-class ScopeShow(base.Showing):
+class ScopeShow(command_types.Showing):
     """Show all that is known of a scope, and what it was charged this month (UTC).
 
     Its last periods show, a line a metric, how many usages were rated in each, or why none.
@@ -85,24 +86,24 @@ class ScopeShow(base.Showing):
         storage, row, calendar = _chosen(self, parsed_args)
         now = self.app.clock()
         month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-        charged = scope_admin.charged(storage.reports, row, month)
-        window = scope_admin.recent(row, calendar, now, parsed_args.periods)
-        covered = scope_admin.covered(storage.reports, row, window)
+        charged = scope.charged(storage.reports, row, month)
+        window = scope.recent(row, calendar, now, parsed_args.periods)
+        covered = scope.covered(storage.reports, row, window)
         fields = {
             "Scope": row.id,
-            "Name": formatting.optional(row.name),
-            "State": formatting.optional(_kind(row)),
-            "Rated until": formatting.instant_text(row.rated_until),
-            "Lag": formatting.duration(scope_admin.lag(row, calendar, now)),
+            "Name": cells.optional(row.name),
+            "State": cells.optional(_kind(row)),
+            "Rated until": cells.instant_text(row.rated_until),
+            "Lag": cells.duration(scope.lag(row, calendar, now)),
             "Failures": row.failures,
-            "Last error": formatting.optional(row.last_error),
+            "Last error": cells.optional(row.last_error),
             "Retry at": _instant(row.retry_at),
             "Deactivated since": _instant(row.deactivated_at),
             "Last seen": _instant(row.last_seen),
             "Fetcher": row.fetcher,
             "Collector": row.collector,
             "Frames this month": charged.frames,
-            "Price this month": formatting.amount(charged.price),
+            "Price this month": cells.amount(charged.price),
             "Last periods": timeline.timeline(window, covered.cells),
             "Gaps in them": timeline.gaps(covered.gaps, window.step),
             "Left out of them": timeline.left_out(covered.exclusions),
@@ -110,7 +111,7 @@ class ScopeShow(base.Showing):
         return tuple(fields), tuple(fields.values())
 
 
-class ScopeDeactivate(base.Action):
+class ScopeDeactivate(command_types.Action):
     """Rate a scope no more, whatever the fetcher lists, until it is activated.
 
     What processors are rating of it at this moment is not written.
@@ -134,7 +135,7 @@ class ScopeDeactivate(base.Action):
         return 0
 
 
-class ScopeActivate(base.Action):
+class ScopeActivate(command_types.Action):
     """Rate a scope again that was deactivated.
 
     From where it stopped, so that nothing is missing, or from a later time on; then what
@@ -159,18 +160,18 @@ class ScopeActivate(base.Action):
         """Make the change."""
         start = _parsed("--from", parsed_args.start) if parsed_args.start is not None else None
         storage, row, calendar = _chosen(self, parsed_args)
-        changed = scope_admin.activate(storage.scopes, row, calendar, start, self.app.clock())
+        changed = scope.activate(storage.scopes, row, calendar, start, self.app.clock())
         if not changed:
             self.say(f"nothing to do: {_called(row)} is not deactivated")
             return 0
-        resumed = formatting.instant_text(start or row.rated_until)
+        resumed = cells.instant_text(start or row.rated_until)
         self.say(f"{_called(row)} is rated again, from {resumed} on")
         if not row.active:
             self.app.note("the fetcher does not list it, so it is rated when it does")
         return 0
 
 
-class ScopeReset(base.Action):
+class ScopeReset(command_types.Action):
     """Remove what a scope was charged since a time, to be rated again from there.
 
     With the price rules that were in force. What was not rated since the scope was not
@@ -199,21 +200,21 @@ class ScopeReset(base.Action):
         """Plan, show, ask, and make the change."""
         since = _parsed("--to", parsed_args.to)
         storage, row, calendar = _chosen(self, parsed_args)
-        plan = scope_admin.plan_reset(storage.scopes, row, calendar, since)
+        plan = scope.plan_reset(storage.scopes, row, calendar, since)
         if plan.since == plan.rated_until and not parsed_args.gaps:
             self.say(f"nothing to do: {_called(row)} is rated until then")
             return 0
         self.say(f"{_called(row)}: {_removed(plan)}")
         if plan.rated_since is not None and since < plan.rated_since:
-            first = formatting.instant_text(plan.rated_since)
+            first = cells.instant_text(plan.rated_since)
             self.say(f"its first period begins at {first}: what is before that is charged anew")
-        for task in scope_admin.reaching(storage.tasks, row, since):
+        for task in scope.reaching(storage.tasks, row, since):
             self.say(_left(task, since))
         if not parsed_args.yes and not self.confirmed("Remove them, to be rated again?"):
             self.say("nothing was changed")
-            return common.FAILED
+            return startup.FAILED
         storage.scopes.reset(plan, gaps=parsed_args.gaps)
-        done = f"done: it is rated again from {formatting.instant_text(since)} on"
+        done = f"done: it is rated again from {cells.instant_text(since)} on"
         if row.deactivated_at is None:
             self.say(f"{done}, in the processor's next cycle")
         else:
@@ -237,14 +238,14 @@ def _with_scope(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 
 def _chosen(
-    command: base.Action | base.Showing, parsed_args: argparse.Namespace
+    command: command_types.Action | command_types.Showing, parsed_args: argparse.Namespace
 ) -> tuple[Storage, StateRow, Calendar]:
     """Return the storage, the scope that was named, and the grid of periods."""
     from ratekit import composition
 
     conf = command.app.load_conf()
     storage = command.app.open_storage(conf)
-    row = scope_admin.find(storage.reports.scopes(), parsed_args.scope)
+    row = scope.find(storage.reports.scopes(), parsed_args.scope)
     return storage, row, composition.build_calendar(conf)
 
 
@@ -259,33 +260,33 @@ def _parsed(option: str, text: str) -> datetime.datetime:
 
 
 def _called(row: StateRow) -> str:
-    name = f" ({formatting.printable(row.name)})" if row.name else ""
-    return f"scope {formatting.printable(row.id)}{name}"
+    name = f" ({cells.printable(row.name)})" if row.name else ""
+    return f"scope {cells.printable(row.id)}{name}"
 
 
 def _removed(plan: Rewind) -> str:
-    begin, end = map(formatting.instant_text, (plan.since, plan.rated_until))
+    begin, end = map(cells.instant_text, (plan.since, plan.rated_until))
     frames = f"{plan.frames:,} frame{'' if plan.frames == 1 else 's'}"
-    return f"{frames} of {begin} to {end}, price {formatting.decimal_text(plan.price)}"
+    return f"{frames} of {begin} to {end}, price {cells.decimal_text(plan.price)}"
 
 
 def _left(task: Task, since: datetime.datetime) -> str:
     """Tell what becomes of an open task when its scope is reset."""
     order = task.order
-    begin, end = map(formatting.instant_text, (order.begin, order.end))
-    rest = formatting.instant_text(max(since, task.next_begin))
+    begin, end = map(cells.instant_text, (order.begin, order.end))
+    rest = cells.instant_text(max(since, task.next_begin))
     return (
         f"task {task.id} is open over {begin} to {end}: what it still has to do from {rest} on is "
         "left to rating"
     )
 
 
-def _instant(instant: datetime.datetime | None) -> formatting.Cell:
-    return formatting.optional(None if instant is None else _text(instant))
+def _instant(instant: datetime.datetime | None) -> cells.Cell:
+    return cells.optional(None if instant is None else _text(instant))
 
 
 def _text(instant: datetime.datetime) -> str:
-    return formatting.instant_text(instant.replace(microsecond=0))
+    return cells.instant_text(instant.replace(microsecond=0))
 
 
 def _kind(row: StateRow) -> str:

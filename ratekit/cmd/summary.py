@@ -8,9 +8,10 @@ import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ratekit.cmd import base, formatting, selecting
+from ratekit.cmd import command_types, options
+from ratekit.cmd.output import cells as formatting
 from ratekit.domain.exact import EXACT, PRICE_PLACES, ZERO
-from ratekit.domain.reports import Selection, SummaryRow
+from ratekit.domain.reporting.reports import Selection, SummaryRow
 
 #: Keys that are no labels, with their columns.
 _KEYS = {"scope": "Scope", "metric": "Metric", "hour": "Hour", "day": "Day", "month": "Month"}
@@ -19,7 +20,7 @@ _SUMS = ("Frames", "Quantity", "Unit", "Price")
 _LENGTHS = {"day": 10, "month": 7}
 
 
-class Summary(base.Listing):
+class Summary(command_types.Listing):
     """Add up frames, quantities and prices.
 
     Prices are exact. Tables end with a total; other formats have rows of groups only.
@@ -30,7 +31,7 @@ class Summary(base.Listing):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Return the command's options."""
         parser = super().get_parser(prog_name)
-        selecting.add_options(parser)
+        options.add_options(parser)
         parser.add_argument(
             "--groupby",
             action="append",
@@ -50,14 +51,14 @@ class Summary(base.Listing):
         self, parsed_args: argparse.Namespace
     ) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
         """Return the groups in their order."""
-        zone = selecting.zone(parsed_args.timezone)
+        zone = options.zone(parsed_args.timezone)
         keys = _groupby(parsed_args.groupby)
         conf = self.app.load_conf()
         reports = self.app.open_storage(conf).reports
-        selecting.require_known(
+        options.require_known(
             reports, conf.collect, parsed_args.metric, [key for key in keys if key not in _KEYS]
         )
-        chosen = selecting.selection(parsed_args, reports, zone, self.app.clock())
+        chosen = options.selection(parsed_args, reports, zone, self.app.clock())
         rows = reports.summary(chosen, keys, zone)
         names = {row.id: row.name for row in reports.scopes()} if "scope" in keys else {}
         self._warn_of_strangers(rows, keys)

@@ -7,7 +7,7 @@ from typing import Any
 
 from oslo_config import cfg
 
-from ratekit.conf import credentials, keystone_auth
+from ratekit.conf import keystone_auth
 
 GROUP = "collector_gnocchi"
 
@@ -90,7 +90,7 @@ def refusals(conf: Any) -> Iterator[tuple[str, str, str]]:
         for name in ("gnocchi_endpoint", "gnocchi_user"):
             if not section[name]:
                 yield GROUP, name, "is required by gnocchi_auth_type = basic"
-    if section.gnocchi_endpoint and not credentials.is_web(section.gnocchi_endpoint):
+    if section.gnocchi_endpoint and not keystone_auth.is_web(section.gnocchi_endpoint):
         yield GROUP, "gnocchi_endpoint", "expected a URL such as http://gnocchi.example:8041"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.parse
 from typing import Any
 
 from keystoneauth1 import loading
@@ -39,3 +40,12 @@ def list_opts() -> list[Any]:
 
 def _session_opts() -> list[Any]:
     return [opt for opt in loading.get_session_conf_options() if opt.name in _SESSION]
+
+
+def is_web(url: str) -> bool:
+    """Tell whether ``url`` is one that HTTP clients can use."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

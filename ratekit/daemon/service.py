@@ -10,9 +10,9 @@ from collections.abc import Callable
 from oslo_service import service
 
 from ratekit import concurrency, errors
-from ratekit.daemon.board import Slot
+from ratekit.daemon.status_board import Slot
 from ratekit.daemon.worker import Worker
-from ratekit.rater import Settings
+from ratekit.processing.rater import Settings
 
 LOG = logging.getLogger(__name__)
 

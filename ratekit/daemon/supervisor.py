@@ -12,8 +12,8 @@ from typing import Any
 from oslo_service import service
 
 from ratekit import concurrency
-from ratekit.daemon.board import Board, Report
 from ratekit.daemon.service import Processor
+from ratekit.daemon.status_board import Board, Report
 from ratekit.daemon.systemd import Notifier
 
 LOG = logging.getLogger(__name__)

@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable
 
 from ratekit import concurrency, errors
-from ratekit.cycle import Clock, Outcome, Progress
-from ratekit.daemon.board import Slot
-from ratekit.domain.backoff import Backoff
-from ratekit.domain.due import Calendar
-from ratekit.orchestrator import Orchestrator
-from ratekit.rater import Settings
-from ratekit.reprocessing import Reprocessor
-from ratekit.trying import tried
+from ratekit.daemon.status_board import Slot
+from ratekit.domain.schedule.backoff import Backoff
+from ratekit.domain.schedule.calendar import Calendar
+from ratekit.processing.cycle import Clock, Outcome, Progress
+from ratekit.processing.failures import tried
+from ratekit.processing.orchestrator import Orchestrator
+from ratekit.processing.rater import Settings
+from ratekit.processing.reprocessor import Reprocessor
 
 LOG = logging.getLogger(__name__)
 

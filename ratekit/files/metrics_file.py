@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import pydantic
 
 from ratekit import errors
-from ratekit.domain.metric import Metric
-from ratekit.files import metrics_schema, skipping, yaml_file
+from ratekit.domain.usage.metric import Metric
+from ratekit.files import metrics_schema, skip_expression, yaml_file
 from ratekit.files.metrics_schema import Entry
 from ratekit.interfaces import Collector
 
@@ -133,7 +133,7 @@ def _metric(name: str, entry: Entry) -> Metric:
         mutate_map=entry.mutate_map or {},
         prorate=entry.prorate,
         skip_zero=entry.skip_zero,
-        skip=None if expression is None else skipping.compile_skip(public_name, expression),
+        skip=None if expression is None else skip_expression.compile_skip(public_name, expression),
     )
 
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import pydantic
 
 from ratekit import errors
-from ratekit.domain import mutation, number
-from ratekit.domain.mutation import Mutate
-from ratekit.files import skipping, yaml_file
+from ratekit.domain.usage import mutation, number
+from ratekit.domain.usage.mutation import Mutate
+from ratekit.files import skip_expression, yaml_file
 
 #: Gnocchi takes a name with one of these for a pattern, and would rate what matches as one.
 _WILDCARDS = "*?[]"
@@ -39,7 +39,7 @@ def _map(value: Any) -> Mapping[Fraction, Fraction]:
 
 
 def _skip(value: str) -> str:
-    skipping.compile_skip("metric", value)
+    skip_expression.compile_skip("metric", value)
     return value
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from ratekit import errors, rule_changes
-from ratekit.domain import period, rules
-from ratekit.domain.rules import CostType
-from ratekit.files import never_matching
+from ratekit import errors
+from ratekit.domain import period
+from ratekit.domain.rules import calendar_fields, rule
+from ratekit.domain.rules.rule import CostType
 from ratekit.files.rules_file import PlacedRule
+from ratekit.text import utc_text
 
 #: Public names of metrics, with the labels of each.
 Labels = Mapping[str, Collection[str]]
@@ -56,10 +57,8 @@ def off_grid(
             begin = period.ceiling(instant, step)
             if begin == instant:
                 continue
-            text = (
-                f"no period of {step} begins at {rule_changes.utc_text(instant)}: the rule counts"
-            )
-            when = rule_changes.utc_text(begin)
+            text = f"no period of {step} begins at {utc_text(instant)}: the rule counts"
+            when = utc_text(begin)
             text += f" from {when} on" if key == "start" else f" until {when}"
             found.append((one.line, f"{one.key}.{key}", text))
     return _mistakes(path, found)
@@ -160,7 +159,7 @@ def _negative(placed: Iterable[PlacedRule]) -> Iterator[_Found]:
             continue
         if terms.type is CostType.RATE:
             yield one.line, one.key, "a negative rate turns the price into a credit"
-        elif isinstance(one.rule, rules.Mapping):
+        elif isinstance(one.rule, rule.Mapping):
             text = "a negative flat cost never counts: the largest one of a group does, at least 0"
             yield one.line, one.key, text
 
@@ -181,6 +180,6 @@ def _rates_alone(placed: Iterable[PlacedRule]) -> Iterator[_Found]:
 
 def _off_the_calendar(placed: Iterable[PlacedRule]) -> Iterator[_Found]:
     for one in placed:
-        text = never_matching.complaint(one.rule)
+        text = calendar_fields.complaint(one.rule)
         if text is not None:
             yield one.line, one.key, text

@@ -10,10 +10,12 @@ from typing import Any, TypeVar
 
 import pydantic
 
-from ratekit import errors, rule_changes
-from ratekit.domain import rules
-from ratekit.domain.rules import Parent, Rule
+from ratekit import errors
+from ratekit.domain.rules import rule as rules
+from ratekit.domain.rules.rule import Parent, Rule
 from ratekit.files import rules_schema, yaml_file
+from ratekit.pricing import rule_change
+from ratekit.text import number_text, utc_text
 
 E = TypeVar("E", bound=rules_schema.Entry)
 
@@ -95,7 +97,7 @@ def _mapping(data: Any) -> dict[str, Any]:
 def _overlaps(path: str, placed: Iterable[PlacedRule]) -> Iterator[errors.Mistake]:
     # Equal rules are equal values, so only the object tells which line is meant.
     places = {id(one.rule): one for one in placed}
-    for pair in rule_changes.overlapping(one.rule for one in places.values()):
+    for pair in rule_change.overlapping(one.rule for one in places.values()):
         first, second = sorted((places[id(rule)] for rule in pair), key=lambda one: one.line or 0)
         text = f"is in force together with the rule for the same on line {first.line}"
         yield errors.Mistake(path, second.line, second.key, text)
@@ -145,17 +147,17 @@ def _block(kinds: Mapping[str, Iterable[Rule]], indent: str) -> Iterator[str]:
 def _entry(rule: Rule) -> Iterator[tuple[str, str]]:
     terms = rule.terms
     if isinstance(rule, rules.Threshold):
-        yield "level", f'"{rule_changes.plain(rule.level)}"'
+        yield "level", f'"{number_text(rule.level)}"'
     elif rule.value is not None:
         yield "value", _scalar(rule.value)
-    yield "cost", f'"{rule_changes.plain(terms.cost)}"'
+    yield "cost", f'"{number_text(terms.cost)}"'
     yield "type", terms.type.value
     for key, text in (("group", terms.group), ("scope", terms.scope)):
         if text is not None:
             yield key, _scalar(text)
     for key, instant in (("start", terms.start), ("end", terms.end)):
         if instant is not None:
-            yield key, rule_changes.utc_text(instant)
+            yield key, utc_text(instant)
 
 
 def _scalar(text: str) -> str:

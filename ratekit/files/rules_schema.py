@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self
 import pydantic
 
 from ratekit.domain import exact
-from ratekit.domain.rules import CostType, Terms
+from ratekit.domain.rules.rule import CostType, Terms
 
 #: Longest name, value or scope id that the storages hold.
 _LONGEST = 255

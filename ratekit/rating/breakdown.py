@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from ratekit.domain import exact
-from ratekit.domain.explanation import GroupExplanation, Matched, Verdict
-from ratekit.domain.rules import CostType, Threshold
+from ratekit.domain.rules.explanation import GroupExplanation, Matched, Verdict
+from ratekit.domain.rules.rule import CostType, Threshold
 from ratekit.rating.formula import Formula, Step, Sum
 
 

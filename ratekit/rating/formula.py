@@ -11,8 +11,9 @@ import datetime
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from ratekit.domain import exact, rules
-from ratekit.domain.rules import CostType, Threshold
+from ratekit.domain import exact
+from ratekit.domain.rules import rule
+from ratekit.domain.rules.rule import CostType, Threshold
 from ratekit.rating.tables import Group, Ladder, Node, Table
 
 Labels = Mapping[str, str | None]
@@ -44,11 +45,11 @@ class Sum:
         self.rate = _ONE
         self.level = _NO_LEVEL
         self.threshold: Threshold | None = None
-        self.mappings: tuple[rules.Mapping, ...] = ()
-        self.replaced: tuple[rules.Mapping, ...] = ()
+        self.mappings: tuple[rule.Mapping, ...] = ()
+        self.replaced: tuple[rule.Mapping, ...] = ()
         self.reached: tuple[tuple[Ladder, Decimal], ...] = ()
 
-    def map(self, mapping: rules.Mapping) -> None:
+    def map(self, mapping: rule.Mapping) -> None:
         """Count a mapping in."""
         self.mappings += (mapping,)
         terms = mapping.terms

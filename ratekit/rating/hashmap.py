@@ -8,11 +8,12 @@ from decimal import Decimal
 from typing import Any, Self
 
 from ratekit.domain import exact
-from ratekit.domain.explanation import ModuleExplanation
-from ratekit.domain.rules import Rule, RuleBook
+from ratekit.domain.rules import calendar_fields
+from ratekit.domain.rules.explanation import ModuleExplanation
+from ratekit.domain.rules.rule import Rule, RuleBook
 from ratekit.domain.series import Series
 from ratekit.interfaces import Pricer, RatingModule
-from ratekit.rating import breakdown, calendar_fields, tables
+from ratekit.rating import breakdown, tables
 from ratekit.rating.formula import Formula, build
 from ratekit.rating.tables import Layer
 

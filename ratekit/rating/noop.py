@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Self
 
-from ratekit.domain.explanation import ModuleExplanation
-from ratekit.domain.rules import RuleBook
+from ratekit.domain.rules.explanation import ModuleExplanation
+from ratekit.domain.rules.rule import RuleBook
 from ratekit.domain.series import Series
 from ratekit.interfaces import Pricer, RatingModule
 

@@ -8,9 +8,9 @@ import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from ratekit.domain import rules
 from ratekit.domain.period import BEGINNING, FOREVER
-from ratekit.rating import calendar_fields
+from ratekit.domain.rules import calendar_fields
+from ratekit.domain.rules import rule as rules
 
 #: Name of a group; rules without a group form the group None.
 Group = str | None

@@ -12,8 +12,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 
 from ratekit import errors
-from ratekit.storage import revision, sqlite
-from ratekit.storage.engine import Database
+from ratekit.storage.db import alembic_version, sqlite
+from ratekit.storage.db.engine import Database
 from ratekit.storage.migrations import steps
 
 # Any number, as long as all processes that migrate use the same.
@@ -38,7 +38,7 @@ def upgrade(url: str) -> None:
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
             elif connection.dialect.name == "mysql":
                 connection.exec_driver_sql(_GET_LOCK)
-            _require_known(revision.read(connection), database.place)
+            _require_known(alembic_version.read(connection), database.place)
             move(connection, head())
     finally:
         database.close()
@@ -49,7 +49,8 @@ def move(connection: sa.Connection, target: str | None) -> None:
 
     Each migration begins by writing into ``alembic_version`` that it is under way. That waits
     for all transactions that were promised the old revision, and keeps new ones out: see
-    :func:`ratekit.storage.revision.require`. On PostgreSQL and SQLite all is one transaction.
+    :func:`ratekit.storage.db.alembic_version.require`. On PostgreSQL and SQLite all is one
+    transaction.
     On MariaDB and MySQL, where each change of a table commits, that first write is committed
     by the first change: if this process dies half-way, the row goes on saying so, processors
     go on refusing, and the next call runs that migration again from its begin.
@@ -59,15 +60,15 @@ def move(connection: sa.Connection, target: str | None) -> None:
 
     :raises ValueError: there is no such revision
     """
-    found = revision.read(connection)
-    begun, _, aim = (found or "").partition(revision.ARROW)
+    found = alembic_version.read(connection)
+    begun, _, aim = (found or "").partition(alembic_version.ARROW)
     context = MigrationContext.configure(connection, opts={steps.RESUMED: bool(aim)})
     for step in _path(begun or None, target):
-        mark = f"{step.before or ''}{revision.ARROW}{step.after or ''}"
-        revision.write(connection, found, mark)
+        mark = f"{step.before or ''}{alembic_version.ARROW}{step.after or ''}"
+        alembic_version.write(connection, found, mark)
         with Operations.context(context):
             step.run()
-        revision.write(connection, mark, step.after)
+        alembic_version.write(connection, mark, step.after)
         found = step.after
         context.opts[steps.RESUMED] = False
 
@@ -115,7 +116,7 @@ def require_head(database: Database) -> None:
         raise errors.OperatorError(
             f"{database.place} has no tables yet: run ratekit-dbsync upgrade"
         )
-    if revision.ARROW in found:
+    if alembic_version.ARROW in found:
         raise errors.OperatorError(
             f"{database.place} is in the middle of a migration ({found}): wait for its end, or, "
             "if nobody is at it any more, run ratekit-dbsync upgrade again"
@@ -169,7 +170,7 @@ def _current(database: Database) -> str | None:
         return None
     try:
         with database.reading() as connection:
-            return revision.read(connection)
+            return alembic_version.read(connection)
     finally:
         database.close()
 
@@ -177,7 +178,7 @@ def _current(database: Database) -> str | None:
 def _require_known(found: str | None, place: str) -> None:
     """Refuse a database that a newer ratekit has migrated, or begun to."""
     known = revisions()
-    for one in (found or "").split(revision.ARROW):
+    for one in (found or "").split(alembic_version.ARROW):
         if one and one not in known:
             raise errors.OperatorError(
                 f"{place} is at revision {found}, which is newer than this ratekit "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from ratekit.domain.exact import PRICE_PLACES, QUANTITY_PLACES
-from ratekit.storage.types import TABLE, Exact, Instant, Word, digest, json_text, key
+from ratekit.storage.db.types import TABLE, Exact, Instant, Word, digest, json_text, key
 
 METADATA = sa.MetaData(
     naming_convention={

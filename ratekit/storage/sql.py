@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from ratekit.interfaces import Storage
 from ratekit.storage import migrate
-from ratekit.storage.engine import Database
-from ratekit.storage.ledger import SqlLedger
-from ratekit.storage.reports import SqlReports
-from ratekit.storage.rules import SqlRules
-from ratekit.storage.scope_admin import SqlScopeAdmin
-from ratekit.storage.states import Origin
-from ratekit.storage.swaps import SqlTaskLedger
-from ratekit.storage.tasks import SqlTasks
-from ratekit.storage_interface import Storage
+from ratekit.storage.db.engine import Database
+from ratekit.storage.ledger.ledger import SqlLedger
+from ratekit.storage.ledger.scope_admin import SqlScopeAdmin
+from ratekit.storage.ledger.scopes import Origin
+from ratekit.storage.reports.reports import SqlReports
+from ratekit.storage.rules.store import SqlRules
+from ratekit.storage.tasks.queue import SqlTasks
+from ratekit.storage.tasks.swap import SqlTaskLedger
 
 
 class SqlStorage:

@@ -21,8 +21,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ratekit import plugins
-from ratekit.cmd import common
-from ratekit.domain.metric import Metric
+from ratekit.cmd import startup
+from ratekit.domain.usage.metric import Metric
 from ratekit.files import metrics_file
 from tests import stack
 from tests.functional.conftest import Office, postgresql_url
@@ -119,7 +119,7 @@ def measure(running: stack.Stack, folder: pathlib.Path, rounds: int) -> None:
         office.apply(RULES)
         return office
 
-    common.spare_garbage_collection()
+    startup.spare_garbage_collection()
     office = new_office()
     metrics_path = _three_metrics(office, folder)
     collector = plugins.load(plugins.COLLECTORS, "gnocchi").from_conf(office.conf)

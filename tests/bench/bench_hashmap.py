@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import partial
 
-from ratekit.cmd import common
-from ratekit.domain.rules import CostType, Mapping, Parent, Rule, RuleBook, Terms, Threshold
+from ratekit.cmd import startup
+from ratekit.domain.rules.rule import CostType, Mapping, Parent, Rule, RuleBook, Terms, Threshold
 from ratekit.domain.series import Series
 from ratekit.interfaces import Pricer
 from ratekit.rating.hashmap import Hashmap
@@ -106,7 +106,7 @@ def each(pricer: Pricer, series: Series) -> float:
 
 
 def main() -> None:
-    common.spare_garbage_collection()
+    startup.spare_garbage_collection()
     print("compile: sort all rules and make the tables of all services and scopes")
     print("µs for each usage; labels are looked at once for the usages of one series")
     print("  mappings      compile  24 a series   1 a series   unpriced")

@@ -19,13 +19,13 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 from ratekit.domain.period import Window
-from ratekit.domain.reports import Selection
+from ratekit.domain.reporting.reports import Selection
 from ratekit.domain.scope import Scope, State
 from ratekit.domain.series import RatedSeries, Series
+from ratekit.interfaces import RatedBatch, Storage
 from ratekit.storage import migrate
-from ratekit.storage.engine import parse
+from ratekit.storage.db.engine import parse
 from ratekit.storage.sql import open_storage
-from ratekit.storage_interface import RatedBatch, Storage
 from tests.databases import BACKENDS, new_database
 
 BEGIN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 import pytest
 import sqlalchemy as sa
 
+from ratekit.interfaces import Storage
 from ratekit.storage import migrate
-from ratekit.storage.engine import parse
+from ratekit.storage.db.engine import parse
 from ratekit.storage.schema import METADATA, VERSIONS
 from ratekit.storage.sql import open_storage
-from ratekit.storage_interface import Storage
 from tests.databases import BACKENDS, new_database
 
 Open = Callable[[], Storage]

@@ -12,13 +12,13 @@ from decimal import Decimal
 
 import sqlalchemy as sa
 
-from ratekit.domain.excluded import Excluded
 from ratekit.domain.period import Window
-from ratekit.domain.reports import Selection
-from ratekit.domain.rule_history import ChangeNote
+from ratekit.domain.reporting.excluded import Excluded
+from ratekit.domain.reporting.reports import Selection
+from ratekit.domain.rules.history import ChangeNote
 from ratekit.domain.scope import Scope, State
 from ratekit.domain.series import RatedSeries, Series
-from ratekit.storage_interface import RatedBatch, Storage
+from ratekit.interfaces import RatedBatch, Storage
 
 HOUR = datetime.timedelta(hours=1)
 #: Where all scopes start.

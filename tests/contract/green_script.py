@@ -20,9 +20,9 @@ from collections.abc import Callable
 
 from eventlet.support import greenlets as greenlet
 
-from ratekit.storage.engine import Database
+from ratekit.interfaces import Storage
+from ratekit.storage.db.engine import Database
 from ratekit.storage.sql import open_storage
-from ratekit.storage_interface import Storage
 from tests.contract.given import Breaking, batch, interrupted, listed, rated, stored
 
 SLEEP = {"postgresql": "SELECT pg_sleep(1)", "mysql": "SELECT SLEEP(1)"}

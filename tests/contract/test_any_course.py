@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ratekit.domain.due import Calendar
+from ratekit.domain.schedule.calendar import Calendar
 from ratekit.domain.scope import Scope
-from ratekit.storage_interface import Observation, Storage
+from ratekit.interfaces import Observation, Storage
 from tests.contract.given import HOUR, START, batch, hour, rated, stored, window
 
 CALENDAR = Calendar(HOUR, 2)

@@ -9,10 +9,10 @@ from concurrent import futures
 import pytest
 
 from ratekit import errors
-from ratekit.domain.coverage import Kind, cells
+from ratekit.domain.reporting.coverage import Kind, cells
 from ratekit.domain.scope import Scope
 from ratekit.domain.series import RatedSeries
-from ratekit.storage_interface import Committed, Ledger, RatedBatch, Storage
+from ratekit.interfaces import Committed, Ledger, RatedBatch, Storage
 from tests.contract.conftest import Open
 from tests.contract.given import batch, hour, listed, rated, statements, window
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from ratekit.domain.excluded import Excluded
+from ratekit.domain.reporting.excluded import Excluded
 from ratekit.domain.scope import Scope
-from ratekit.storage_interface import Storage
+from ratekit.interfaces import Storage
 from tests.contract.given import batch, hour, listed, statements, total, window
 
 DISK = Excluded("a", "volume.size", "d1", "its archive policy is 'low'", "delete it")

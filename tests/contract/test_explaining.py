@@ -12,24 +12,24 @@ from random import Random
 import pytest
 
 from ratekit import errors
-from ratekit.admin import explaining
-from ratekit.domain.backoff import Backoff
-from ratekit.domain.batch import Batch
-from ratekit.domain.due import Calendar
-from ratekit.domain.explanation import Explanation
-from ratekit.domain.metric import Metric, Mutate
+from ratekit.admin import explain
 from ratekit.domain.period import Window
-from ratekit.domain.reports import FrameRow, Selection
-from ratekit.domain.rule_history import ChangeNote
-from ratekit.domain.rules import CostType, Mapping, Parent, Rule, Terms, Threshold
+from ratekit.domain.reporting.reports import FrameRow, Selection
+from ratekit.domain.rules.explanation import Explanation
+from ratekit.domain.rules.history import ChangeNote
+from ratekit.domain.rules.rule import CostType, Mapping, Parent, Rule, Terms, Threshold
+from ratekit.domain.schedule.backoff import Backoff
+from ratekit.domain.schedule.batch import Batch
+from ratekit.domain.schedule.calendar import Calendar
 from ratekit.domain.series import RatedSeries, Series
-from ratekit.rater import Rater, Settings
+from ratekit.domain.usage.metric import Metric, Mutate
+from ratekit.interfaces import Storage
+from ratekit.processing.rater import Rater, Settings
 from ratekit.rating.hashmap import Hashmap
-from ratekit.storage_interface import Storage
 from tests.contract import given
 from tests.contract.given import HOUR, hour
 from tests.fakes import FakeCollector, FakeModule
-from tests.unit.collectors import test_gnocchi_answer as gnocchi
+from tests.unit.collectors.gnocchi import test_response as gnocchi
 
 SCOPES = ("p1", "p2", "p3", "p4")
 SERVICES = ("instance", "volume", "traffic")
@@ -145,7 +145,7 @@ def test_a_thousand_frames_are_explained_to_the_digit_after_any_change(storage: 
     rows = frames(storage)
     assert len(rows) == HOURS * len(SCOPES) * len(SERVICES) * 4
     undone = 0
-    rules = explaining.PastRules(storage.rules, [Hashmap()])
+    rules = explain.PastRules(storage.rules, [Hashmap()])
     for row in random.sample(rows, FRAMES):
         origin = rules.origin(row)
         assert origin.given
@@ -181,7 +181,7 @@ def test_a_change_from_now_on_leaves_the_newest_rules_responsible(
     storage: Storage, charged: FrameRow
 ) -> None:
     replaced(storage, hour(1), 3, "dearer")
-    origin = explaining.PastRules(storage.rules, [Hashmap()]).origin(charged)
+    origin = explain.PastRules(storage.rules, [Hashmap()]).origin(charged)
     assert (origin.given, origin.change, origin.explanation.version) == (True, None, 2)
 
 
@@ -191,7 +191,7 @@ def test_the_change_that_took_the_price_away_is_named_not_later_ones(
     replaced(storage, given.START, 3, "dearer")
     replaced(storage, given.START + 5 * HOUR, 4, "later")
     replaced(storage, given.START + 6 * HOUR, 5, "latest")
-    origin = explaining.PastRules(storage.rules, [Hashmap()]).origin(charged)
+    origin = explain.PastRules(storage.rules, [Hashmap()]).origin(charged)
     assert origin.given
     assert origin.change is not None
     assert (origin.change.comment, origin.explanation.version) == ("dearer", 1)
@@ -206,12 +206,12 @@ def test_rules_that_were_changed_before_the_period_began_never_rated_it(
 ) -> None:
     replaced(storage, given.START, 3, "dearer")
     later = dataclasses.replace(charged, begin=hour(4))
-    assert not explaining.PastRules(storage.rules, [Hashmap()]).origin(later).given
+    assert not explain.PastRules(storage.rules, [Hashmap()]).origin(later).given
 
 
 def test_a_price_that_no_rules_give_is_said_to_be_none(storage: Storage, charged: FrameRow) -> None:
     for modules in ([Hashmap(), FakeModule(5)], [FakeModule(1)]):
-        origin = explaining.PastRules(storage.rules, modules).origin(charged)
+        origin = explain.PastRules(storage.rules, modules).origin(charged)
         assert not origin.given
         assert origin.change is None
         assert origin.explanation is origin.newest
@@ -233,8 +233,8 @@ def test_every_quantity_is_told_from_the_same_history_that_it_was_collected_from
     rows = frames(storage)
     assert len(rows) == 6
     for row in rows:
-        steps = explaining.reduction(row, of, cloud, Window(row.begin, HOUR, 1))
-        assert explaining.quantity(steps) == row.quantity
+        steps = explain.reduction(row, of, cloud, Window(row.begin, HOUR, 1))
+        assert explain.quantity(steps) == row.quantity
 
 
 # Which frame --------------------------------------------------------------------------------
@@ -254,8 +254,8 @@ def several(storage: Storage) -> None:
 def found(
     storage: Storage, labels: dict[str, str], resource: str | None = None, begin: int = 0
 ) -> int:
-    wanted = explaining.Wanted("p1", "instance", hour(begin), labels, resource)
-    return int(explaining.find(storage.reports, wanted, Calendar(HOUR, 2)).price)
+    wanted = explain.Wanted("p1", "instance", hour(begin), labels, resource)
+    return int(explain.find(storage.reports, wanted, Calendar(HOUR, 2)).price)
 
 
 @pytest.mark.usefixtures("several")
@@ -268,11 +268,11 @@ def test_a_frame_is_found_by_its_resource_or_labels(storage: Storage) -> None:
 
 @pytest.mark.usefixtures("several")
 def test_a_time_within_a_period_finds_what_was_charged_for_it(storage: Storage) -> None:
-    wanted = explaining.Wanted("p1", "instance", hour(0.75), {"id": "r1"})
-    assert explaining.find(storage.reports, wanted, Calendar(HOUR, 2)).begin == hour(0)
+    wanted = explain.Wanted("p1", "instance", hour(0.75), {"id": "r1"})
+    assert explain.find(storage.reports, wanted, Calendar(HOUR, 2)).begin == hour(0)
     # What begins then comes first, whatever the periods are now.
     wanted = dataclasses.replace(wanted, begin=hour(0))
-    assert explaining.find(storage.reports, wanted, Calendar(7 * HOUR, 2)).begin == hour(0)
+    assert explain.find(storage.reports, wanted, Calendar(7 * HOUR, 2)).begin == hour(0)
 
 
 @pytest.mark.usefixtures("several")

@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ratekit import errors
-from ratekit.domain.reports import Selection
+from ratekit.domain.reporting.reports import Selection
 from ratekit.domain.scope import Scope
+from ratekit.interfaces import Committed, Storage
 from ratekit.storage.sql import open_storage
-from ratekit.storage_interface import Committed, Storage
 from tests.contract.conftest import Open
 from tests.contract.given import (
     START,

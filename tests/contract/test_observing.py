@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
-from ratekit.domain.due import Calendar
+from ratekit.domain.schedule.calendar import Calendar
 from ratekit.domain.scope import Scope, State
-from ratekit.storage_interface import Observation, Storage
+from ratekit.interfaces import Observation, Storage
 from tests.contract.conftest import Open
 from tests.contract.given import HOUR, START, batch, hour, listed, rated, statements, window
 

@@ -12,12 +12,12 @@ from decimal import Decimal
 import pytest
 
 from ratekit import errors
-from ratekit.domain.reports import Selection
+from ratekit.domain.reporting.reports import Selection
+from ratekit.domain.reprocessing.task import Order, Repriced, TaskKind, TaskNote
 from ratekit.domain.scope import Scope
-from ratekit.domain.task import Order, Repriced, TaskKind, TaskNote
+from ratekit.interfaces import Storage
 from ratekit.storage import migrate
 from ratekit.storage.sql import open_storage
-from ratekit.storage_interface import Storage
 from tests.contract.given import (
     HOUR,
     Breaking,

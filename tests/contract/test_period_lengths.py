@@ -8,9 +8,9 @@ import pytest
 
 from ratekit import errors
 from ratekit.domain.period import Window
+from ratekit.domain.reprocessing.task import Order, Repriced, TaskKind, TaskNote
 from ratekit.domain.scope import Scope
-from ratekit.domain.task import Order, Repriced, TaskKind, TaskNote
-from ratekit.storage_interface import Storage
+from ratekit.interfaces import Storage
 from tests.contract.given import HOUR, batch, hour, listed, rated, stored
 
 DAY = 24 * HOUR

@@ -10,9 +10,9 @@ from decimal import Decimal
 
 import pytest
 
-from ratekit.domain.reports import FrameRow, Selection, StateRow, SummaryRow
+from ratekit.domain.reporting.reports import FrameRow, Selection, StateRow, SummaryRow
+from ratekit.interfaces import Storage
 from ratekit.storage.sql import open_storage
-from ratekit.storage_interface import Storage
 from tests.contract.given import HOUR, START, batch, hour, listed, rated, statements, window
 
 UTC = datetime.UTC

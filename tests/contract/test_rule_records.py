@@ -12,11 +12,11 @@ import pytest
 import sqlalchemy as sa
 
 from ratekit import errors
-from ratekit.domain import rule_history
-from ratekit.domain.rule_history import ChangeNote, ChangeRecord, Closing
-from ratekit.domain.rules import CostType, Mapping, Parent, Rule, RuleBook, Terms, Threshold
+from ratekit.domain.rules import history
+from ratekit.domain.rules.history import ChangeNote, ChangeRecord, Closing
+from ratekit.domain.rules.rule import CostType, Mapping, Parent, Rule, RuleBook, Terms, Threshold
+from ratekit.interfaces import Storage
 from ratekit.storage.sql import open_storage
-from ratekit.storage_interface import Storage
 from tests.contract.conftest import Open
 from tests.contract.given import START, hour, note, statements
 
@@ -121,12 +121,12 @@ def test_earlier_books_are_those_that_were_stored(storage: Storage) -> None:
         books.append(storage.rules.read())
     records = storage.rules.records()
     *earlier, newest = books
-    found = list(rule_history.earlier_books(newest, records))
+    found = list(history.earlier_books(newest, records))
     assert found == earlier[::-1]
     ids = [[(type(rule), rule.id) for rule in book.rules] for book in found]
     assert ids == [[(type(rule), rule.id) for rule in book.rules] for book in earlier[::-1]]
-    assert list(rule_history.earlier_books(books[2], records)) == books[1::-1]
-    assert list(rule_history.earlier_books(newest, records[1:])) == []
+    assert list(history.earlier_books(books[2], records)) == books[1::-1]
+    assert list(history.earlier_books(newest, records[1:])) == []
 
 
 def test_of_two_changes_at_once_one_is_recorded(storage: Storage, open_another: Open) -> None:
@@ -180,7 +180,7 @@ def test_a_process_killed_in_a_change_leaves_the_old_rules_or_the_new_whole(
     if step == "COMMIT":
         assert after == RuleBook(2, (small("1", end=hour(3)), small("2", start=hour(3))))
         assert [one.version for one in records] == [2, 1]
-        assert next(rule_history.earlier_books(after, records)) == before
+        assert next(history.earlier_books(after, records)) == before
     else:
         assert after == before
         assert [one.version for one in records] == [1]

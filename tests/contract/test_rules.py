@@ -9,8 +9,8 @@ from decimal import Decimal
 import pytest
 
 from ratekit import errors
-from ratekit.domain.rules import CostType, Mapping, Parent, Rule, RuleBook, Terms, Threshold
-from ratekit.storage_interface import Storage
+from ratekit.domain.rules.rule import CostType, Mapping, Parent, Rule, RuleBook, Terms, Threshold
+from ratekit.interfaces import Storage
 from tests.contract.conftest import Open
 from tests.contract.given import START, batch, hour, listed, note, statements
 

@@ -11,11 +11,11 @@ from decimal import Decimal
 import pytest
 
 from ratekit import errors
-from ratekit.domain.reports import Rewind, StateRow
+from ratekit.domain.reporting.reports import Rewind, StateRow
 from ratekit.domain.scope import Scope, State
 from ratekit.domain.series import RatedSeries, Series
+from ratekit.interfaces import Committed, RatedBatch, Storage
 from ratekit.storage.sql import open_storage
-from ratekit.storage_interface import Committed, RatedBatch, Storage
 from tests.contract.conftest import Open
 from tests.contract.given import (
     START,

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ratekit import errors
 from ratekit.storage import migrate
-from ratekit.storage.engine import Database
+from ratekit.storage.db.engine import Database
 from ratekit.storage.sql import open_storage
 from tests.contract.given import Breaking, batch, interrupted, listed, rated, stored
 from tests.databases import SERVERS, new_database, shared_server

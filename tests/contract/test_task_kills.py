@@ -14,9 +14,9 @@ from decimal import Decimal
 
 import pytest
 
-from ratekit.domain.reports import Selection
-from ratekit.domain.task import TaskKind, TaskState
-from ratekit.storage_interface import Storage
+from ratekit.domain.reporting.reports import Selection
+from ratekit.domain.reprocessing.task import TaskKind, TaskState
+from ratekit.interfaces import Storage
 from tests.contract.conftest import Open
 from tests.contract.given import hour, stored
 from tests.task_office import Office

@@ -13,12 +13,10 @@ import pytest
 import sqlalchemy as sa
 
 from ratekit import errors
-from ratekit.domain.coverage import Exclusion
-from ratekit.domain.excluded import Excluded
-from ratekit.domain.reports import Selection
-from ratekit.domain.scope import Scope
-from ratekit.domain.series import RatedSeries
-from ratekit.domain.task import (
+from ratekit.domain.reporting.coverage import Exclusion
+from ratekit.domain.reporting.excluded import Excluded
+from ratekit.domain.reporting.reports import Selection
+from ratekit.domain.reprocessing.task import (
     Account,
     Charge,
     Order,
@@ -31,10 +29,12 @@ from ratekit.domain.task import (
     TaskNote,
     TaskState,
 )
-from ratekit.storage.engine import parse
+from ratekit.domain.scope import Scope
+from ratekit.domain.series import RatedSeries
+from ratekit.interfaces import Storage
+from ratekit.storage.db.engine import parse
 from ratekit.storage.schema import METRIC_SET_CHANGES, SCOPES
 from ratekit.storage.sql import open_storage
-from ratekit.storage_interface import Storage
 from tests.contract.conftest import Open
 from tests.contract.given import (
     HOUR,

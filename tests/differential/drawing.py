@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
-from ratekit.domain.rules import CostType, Mapping, Parent, Rule, Terms, Threshold
+from ratekit.domain.rules.rule import CostType, Mapping, Parent, Rule, Terms, Threshold
 from ratekit.domain.series import Series
 
 HOUR = datetime.timedelta(hours=1)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from ratekit.domain.rules import CostType, Mapping, Rule, Threshold
+from ratekit.domain.rules import calendar_fields
+from ratekit.domain.rules.rule import CostType, Mapping, Rule, Threshold
 from ratekit.domain.series import Series
-from ratekit.rating import calendar_fields
 from tests.differential.drawing import CALENDAR, same
 from tests.differential.intended import question
 

@@ -11,8 +11,8 @@ import dataclasses
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from ratekit.domain import rules
-from ratekit.domain.rules import Rule, Threshold
+from ratekit.domain.rules import rule as rules
+from ratekit.domain.rules.rule import Rule, Threshold
 from ratekit.domain.series import Series
 from tests.differential.drawing import CALENDAR
 

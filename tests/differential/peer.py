@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import pytest
 
-from ratekit.domain.rules import Rule, Threshold
+from ratekit.domain.rules.rule import Rule, Threshold
 from ratekit.domain.series import Series
 
 ROOT = pathlib.Path(__file__).parents[2]

@@ -11,7 +11,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from ratekit.domain.rules import CostType, Mapping, Parent, Rule, RuleBook, Terms, Threshold
+from ratekit.domain.rules.rule import CostType, Mapping, Parent, Rule, RuleBook, Terms, Threshold
 from ratekit.domain.series import Series
 from ratekit.rating.hashmap import Hashmap
 from tests.differential import drawing, features, intended

@@ -8,13 +8,13 @@ import sys
 import time
 from decimal import Decimal
 
-from ratekit.domain.rules import CostType, Mapping, Parent, Terms
+from ratekit.domain.reprocessing.task import Order, TaskKind, TaskNote
+from ratekit.domain.rules.rule import CostType, Mapping, Parent, Terms
 from ratekit.domain.scope import Scope
 from ratekit.domain.series import RatedSeries, Series
-from ratekit.domain.task import Order, TaskKind, TaskNote
+from ratekit.interfaces import Storage
 from ratekit.storage import migrate
 from ratekit.storage.sql import open_storage
-from ratekit.storage_interface import Storage
 from tests.contract.given import HOUR, batch, hour, listed, note, window
 
 HOURS = 1500

@@ -12,12 +12,12 @@ import pytest
 import sqlalchemy as sa
 
 from ratekit import composition, concurrency
-from ratekit.admin import hashmap_admin
-from ratekit.cmd import common
-from ratekit.cycle import Outcome, Surroundings
-from ratekit.domain.reports import FrameRow, Selection
+from ratekit.admin import hashmap
+from ratekit.cmd import startup
+from ratekit.domain.reporting.reports import FrameRow, Selection
 from ratekit.files import rules_file
-from ratekit.reprocessing import Finished
+from ratekit.processing.cycle import Outcome, Surroundings
+from ratekit.processing.reprocessor import Finished
 from ratekit.storage import migrate
 from tests import stack
 
@@ -37,7 +37,7 @@ class Office:
     def __init__(self, cloud: stack.Stack, url: str) -> None:
         self.cloud = cloud
         self.plan = cloud.plan()
-        self.conf: Any = common.load_conf("functional", ["--config-file", str(cloud.conf_path)])
+        self.conf: Any = startup.load_conf("functional", ["--config-file", str(cloud.conf_path)])
         self.configure("database", connection=url)
         self.storage = composition.build_storage(self.conf)
         self._now = self.plan.end
@@ -47,8 +47,8 @@ class Office:
         """Put a rule file in force."""
         calendar = composition.build_calendar(self.conf)
         desired = rules_file.read(str(rules))
-        plan = hashmap_admin.plan(self.storage.rules, desired, calendar, common.now())
-        hashmap_admin.carry_out(self.storage.rules, plan, common.now(), "operator")
+        plan = hashmap.plan(self.storage.rules, desired, calendar, startup.now())
+        hashmap.carry_out(self.storage.rules, plan, startup.now(), "operator")
 
     def rate(self, at: datetime.datetime | None = None) -> Outcome:
         """Run one cycle as if it were ``at``; by default long after the last measure.

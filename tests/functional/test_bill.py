@@ -9,9 +9,9 @@ from fractions import Fraction
 
 import pytest
 
-from ratekit.collectors.gnocchi.opening import open_client
-from ratekit.collectors.gnocchi.question import Question
-from ratekit.domain.reports import FrameRow, Selection
+from ratekit.collectors.gnocchi.api.aggregate_query import Question
+from ratekit.collectors.gnocchi.api.connect import open_client
+from ratekit.domain.reporting.reports import FrameRow, Selection
 from tests.functional.conftest import METRICS, RATED, RULES, Office
 from tests.functional.oracle import Bill, Oracle
 

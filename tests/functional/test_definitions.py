@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from ratekit.cmd import common
+from ratekit.cmd import startup
+from ratekit.collectors.gnocchi import custom_query
 from ratekit.collectors.gnocchi.args import GnocchiArgs
 from ratekit.collectors.gnocchi.collector import GnocchiCollector
-from ratekit.domain import query
-from ratekit.domain.metric import Metric, Mutate
 from ratekit.domain.period import Window
+from ratekit.domain.usage.metric import Metric, Mutate
 from tests import stack
 from tests.stack.plan import Resource
 
@@ -30,7 +30,7 @@ class Market:
         self.cloud = cloud
         self.plan = cloud.plan()
         self.hours = (self.plan.end - self.plan.begin) // HOUR
-        conf: Any = common.load_conf("functional", ["--config-file", str(cloud.conf_path)])
+        conf: Any = startup.load_conf("functional", ["--config-file", str(cloud.conf_path)])
         self._collector = GnocchiCollector.from_conf(conf)
 
     def instances(self) -> list[Resource]:
@@ -138,7 +138,7 @@ def test_a_query_yields_what_gnocchi_yields_on_whole_buckets(market: Market, tem
     project = market.cloud.project_ids[instance.project]
     theirs = gnocchis(market.cloud, project, text)
     values = gnocchis(market.cloud, project, "(aggregate mean (metric cpu mean))")
-    convert = query.read(text).convert
+    convert = custom_query.read(text).convert
     assert convert is not None
     assert theirs.keys() == values.keys()
     assert len(theirs) > 100

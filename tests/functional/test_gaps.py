@@ -9,8 +9,8 @@ from collections import Counter
 import pytest
 
 from ratekit import composition, concurrency
-from ratekit.domain.coverage import Kind, cells
 from ratekit.domain.period import Window
+from ratekit.domain.reporting.coverage import Kind, cells
 from tests import stack
 from tests.functional.conftest import Office, sqlite_url
 

@@ -15,14 +15,14 @@ from fractions import Fraction
 import pytest
 
 from ratekit import errors
-from ratekit.cmd import common
+from ratekit.cmd import startup
+from ratekit.collectors.gnocchi.api.connect import open_client
 from ratekit.collectors.gnocchi.args import GnocchiArgs
 from ratekit.collectors.gnocchi.collector import GnocchiCollector
-from ratekit.collectors.gnocchi.opening import open_client
-from ratekit.domain.excluded import Excluded
-from ratekit.domain.findings import Verdict
-from ratekit.domain.metric import Metric, Mutate
 from ratekit.domain.period import Window
+from ratekit.domain.reporting.excluded import Excluded
+from ratekit.domain.reporting.findings import Verdict
+from ratekit.domain.usage.metric import Metric, Mutate
 from tests import stack
 
 HOUR = datetime.timedelta(hours=1)
@@ -62,7 +62,7 @@ class Bench:
         self.collector = self.make()
 
     def make(self, allow_expired: bool = False) -> GnocchiCollector:
-        conf = common.load_conf("functional", ["--config-file", str(self.cloud.conf_path)])
+        conf = startup.load_conf("functional", ["--config-file", str(self.cloud.conf_path)])
         client = open_client(conf)
         return GnocchiCollector(client, "project_id", HOUR, 2 * HOUR, allow_expired=allow_expired)
 
@@ -226,6 +226,6 @@ def test_an_inspection_finds_what_rating_would_stumble_over(bench: Bench) -> Non
 
 
 def test_nothing_waits_for_metricd_here(bench: Bench) -> None:
-    conf = common.load_conf("functional", ["--config-file", str(bench.cloud.conf_path)])
+    conf = startup.load_conf("functional", ["--config-file", str(bench.cloud.conf_path)])
     collector = GnocchiCollector(open_client(conf), "project_id", HOUR, 2 * HOUR, max_backlog=0)
     assert collector.hold() is None

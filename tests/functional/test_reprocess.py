@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
-from ratekit.domain.rule_history import ChangeNote
-from ratekit.domain.rules import CostType, Mapping, Parent, Terms
+from ratekit.domain.reprocessing.task import Order, Outcome, TaskKind, TaskNote
+from ratekit.domain.rules.history import ChangeNote
+from ratekit.domain.rules.rule import CostType, Mapping, Parent, Terms
 from ratekit.domain.scope import Scope
-from ratekit.domain.task import Order, Outcome, TaskKind, TaskNote
-from ratekit.reprocessing import Finished
+from ratekit.processing.reprocessor import Finished
 from tests.functional.conftest import Office
 from tests.functional.test_scopes import HOUR, natural
 

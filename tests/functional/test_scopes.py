@@ -10,8 +10,8 @@ from typing import NamedTuple
 import pytest
 
 from ratekit import composition, errors
-from ratekit.admin import scope_admin
-from ratekit.domain.reports import FrameRow, Selection, StateRow, SummaryRow
+from ratekit.admin import scope as scope_admin
+from ratekit.domain.reporting.reports import FrameRow, Selection, StateRow, SummaryRow
 from tests.functional.conftest import Office
 
 HOUR = datetime.timedelta(hours=1)

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 import yaml
 
-from ratekit.cmd import common
+from ratekit.cmd import startup
 from ratekit.collectors.gnocchi.collector import GnocchiCollector
-from ratekit.domain.metric import Metric
 from ratekit.domain.period import Window
+from ratekit.domain.usage.metric import Metric
 from ratekit.files import metrics_file
 from tests import stack
 from tests.functional.conftest import REPO, Office, sqlite_url
@@ -72,7 +72,7 @@ class Market:
             {one.name: cloud.project_ids[one.name] for one in self.plan.projects},
             QUERIES,
         )
-        conf: Any = common.load_conf("functional", ["--config-file", str(cloud.conf_path)])
+        conf: Any = startup.load_conf("functional", ["--config-file", str(cloud.conf_path)])
         self._collector = GnocchiCollector.from_conf(conf)
         self._turning: dict[Metric, Quantities] = {}
 

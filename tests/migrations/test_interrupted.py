@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from ratekit import errors
 from ratekit.storage import migrate
-from ratekit.storage.engine import Database
+from ratekit.storage.db.engine import Database
 from ratekit.storage.sql import open_storage
 from tests.contract.given import START, batch, listed
 from tests.databases import new_database

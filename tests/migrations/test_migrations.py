@@ -11,11 +11,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from ratekit import errors
+from ratekit.interfaces import Storage
 from ratekit.storage import migrate
-from ratekit.storage.engine import Database
+from ratekit.storage.db.engine import Database
 from ratekit.storage.schema import METADATA
 from ratekit.storage.sql import open_storage
-from ratekit.storage_interface import Storage
 from tests.databases import new_database
 
 #: Rows that a database may hold at each revision, as SQL of that time.

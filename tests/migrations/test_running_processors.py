@@ -9,10 +9,10 @@ import pytest
 
 from ratekit import errors
 from ratekit.domain.scope import State
+from ratekit.interfaces import Storage
 from ratekit.storage import migrate
-from ratekit.storage.engine import Database
+from ratekit.storage.db.engine import Database
 from ratekit.storage.sql import open_storage
-from ratekit.storage_interface import Storage
 from tests.contract.given import START, batch, listed, note, rated, stored
 
 #: A revision that is not this code's.

@@ -9,7 +9,7 @@ import pytest
 import requests
 from keystoneauth1 import exceptions
 
-from ratekit import errors, keystone
+from ratekit import errors, http_errors, keystone
 
 
 def response(status: int, **headers: str) -> requests.Response:
@@ -28,26 +28,26 @@ def http_date(seconds: float) -> str:
     ("text", "seconds"),
     [
         ("0", 0), ("7", 7), (" 7 ", 7), ("7.5", 7.5), ("-7", 0), ("-0", 0),
-        ("999999999", keystone.LONGEST_REST), (http_date(30), 30), (http_date(-30), 0),
-        (http_date(10**9), keystone.LONGEST_REST),
+        ("999999999", http_errors.LONGEST_REST), (http_date(30), 30), (http_date(-30), 0),
+        (http_date(10**9), http_errors.LONGEST_REST),
         ("Sun, 01 Mar 2026 00:00:05 -0000", 5), ("Sun, 01 Mar 2026 01:00:05 +0100", 5),
     ],
 )  # fmt: skip
 def test_a_rest_is_seconds_or_a_date_within_reason(text: str, seconds: float) -> None:
-    assert keystone.retry_after({"Retry-After": text, "Date": http_date(0)}) == seconds
-    assert keystone.retry_after({"retry-after": text, "DATE": http_date(0)}) == seconds
+    assert http_errors.retry_after({"Retry-After": text, "Date": http_date(0)}) == seconds
+    assert http_errors.retry_after({"retry-after": text, "DATE": http_date(0)}) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "soon", "1e3", "nan", "٣", "9" * 30, "Sun, 99 Mar 2026"])
 def test_a_rest_that_cannot_be_understood_is_none(text: str) -> None:
-    assert keystone.retry_after({"Retry-After": text}) is None
-    assert keystone.retry_after({}) is None
+    assert http_errors.retry_after({"Retry-After": text}) is None
+    assert http_errors.retry_after({}) is None
 
 
 def test_a_date_without_the_answers_own_is_taken_against_the_clock() -> None:
     later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=2)
-    assert keystone.retry_after({"Retry-After": email.utils.format_datetime(later)}) == 3600
-    assert keystone.retry_after({"Retry-After": http_date(-(10**9))}) == 0
+    assert http_errors.retry_after({"Retry-After": email.utils.format_datetime(later)}) == 3600
+    assert http_errors.retry_after({"Retry-After": http_date(-(10**9))}) == 0
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 503])

@@ -9,9 +9,9 @@ from typing import Annotated, ClassVar
 
 import pydantic
 
-from ratekit.domain import query
-from ratekit.domain.query import Query
-from ratekit.domain.reducers import RATE, RATES, REDUCERS, fitting
+from ratekit.collectors.gnocchi import custom_query as query
+from ratekit.collectors.gnocchi.custom_query import Query
+from ratekit.domain.usage.reducers import RATE, RATES, REDUCERS, fitting
 from ratekit.errors import nearest
 
 _METHODS = (

@@ -8,29 +8,28 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 from ratekit import errors, interfaces
-from ratekit.collectors.gnocchi import believed
-from ratekit.collectors.gnocchi.answer import Answer
+from ratekit.collectors.gnocchi import ttl_cache
+from ratekit.collectors.gnocchi.api.aggregate_query import Question
+from ratekit.collectors.gnocchi.api.client import Client
+from ratekit.collectors.gnocchi.api.connect import GROUP, closed_client, open_client
 from ratekit.collectors.gnocchi.args import GnocchiArgs, contradictions
-from ratekit.collectors.gnocchi.attributes import Attributes
-from ratekit.collectors.gnocchi.backlog import Backlog
-from ratekit.collectors.gnocchi.census import Wanted
-from ratekit.collectors.gnocchi.checks import findings
-from ratekit.collectors.gnocchi.client import Client
-from ratekit.collectors.gnocchi.inquiry import Inquiry, merged
-from ratekit.collectors.gnocchi.inspection import Inspection
-from ratekit.collectors.gnocchi.isolation import Isolation, Policies
-from ratekit.collectors.gnocchi.once import Once
-from ratekit.collectors.gnocchi.opening import GROUP, closed_client, open_client
-from ratekit.collectors.gnocchi.question import Question
+from ratekit.collectors.gnocchi.completeness.backlog import Backlog
+from ratekit.collectors.gnocchi.completeness.exclusions import Isolation, Policies
+from ratekit.collectors.gnocchi.completeness.retention import Retention
+from ratekit.collectors.gnocchi.completeness.routing import Wanted
+from ratekit.collectors.gnocchi.diagnostics import Inspection, findings
+from ratekit.collectors.gnocchi.query_runner import Inquiry, merged
 from ratekit.collectors.gnocchi.reduction import first_bucket, reduction
-from ratekit.collectors.gnocchi.retention import Retention
-from ratekit.domain.excluded import Excluded
-from ratekit.domain.findings import Finding
-from ratekit.domain.metric import Metric
+from ratekit.collectors.gnocchi.resource_types import Attributes
+from ratekit.collectors.gnocchi.response import Answer
+from ratekit.collectors.gnocchi.warn_once import Once
 from ratekit.domain.period import Window
+from ratekit.domain.reporting.excluded import Excluded
+from ratekit.domain.reporting.findings import Finding
 from ratekit.domain.series import Series
-from ratekit.domain.steps import Step
-from ratekit.domain.usage import Reduction
+from ratekit.domain.usage.metric import Metric
+from ratekit.domain.usage.quantities import Reduction
+from ratekit.domain.usage.trace import Step
 
 LOG = logging.getLogger(__name__)
 
@@ -55,7 +54,7 @@ class GnocchiCollector(interfaces.Collector):
         allow_expired: bool = False,
         max_backlog: int | None = None,
         max_backlog_wait: datetime.timedelta = datetime.timedelta(hours=1),
-        clock: believed.Clock = believed.now,
+        clock: ttl_cache.Clock = ttl_cache.now,
     ) -> None:
         self._client = client
         self._scope_key = scope_key

@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime
 
 from ratekit.collectors.gnocchi.args import GnocchiArgs
-from ratekit.domain.metric import Metric
+from ratekit.collectors.gnocchi.custom_query import Query
 from ratekit.domain.period import Window
-from ratekit.domain.query import Query
-from ratekit.domain.reducers import RATE, REDUCERS, converting
-from ratekit.domain.usage import Reduction
+from ratekit.domain.usage.metric import Metric
+from ratekit.domain.usage.quantities import Reduction
+from ratekit.domain.usage.reducers import RATE, REDUCERS, converting
 
 
 def first_bucket(query: Query, window: Window) -> datetime.datetime:

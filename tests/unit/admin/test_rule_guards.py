@@ -7,10 +7,10 @@ from decimal import Decimal
 
 import pytest
 
-from ratekit import rule_changes
 from ratekit.admin import rule_guards
-from ratekit.domain.rules import CostType, Mapping, Parent, Rule, RuleBook, Terms
-from ratekit.domain.succession import Horizon
+from ratekit.domain.rules.rule import CostType, Mapping, Parent, Rule, RuleBook, Terms
+from ratekit.domain.rules.succession import Horizon
+from ratekit.pricing import rule_change
 from tests.contract.given import hour
 
 AT = hour(10)
@@ -33,7 +33,7 @@ def left_free(
 ) -> dict[str, str]:
     """Return what a retroactive change leaves without a rule."""
     book = RuleBook(1, tuple(stored))
-    change = rule_changes.plan(book, desired, Horizon(at))
+    change = rule_change.plan(book, desired, Horizon(at))
     return dict(rule_guards.left_free(book, change))
 
 

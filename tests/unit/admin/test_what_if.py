@@ -11,19 +11,20 @@ from hypothesis import given as given_that
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from ratekit import errors, repricing
-from ratekit.admin import hashmap_admin, what_if
-from ratekit.domain.due import Calendar
+from ratekit import errors
+from ratekit.admin import hashmap, what_if
 from ratekit.domain.exact import EXACT, ZERO
-from ratekit.domain.reports import FrameRow, Selection
-from ratekit.domain.rules import CostType, Parent, Rule, RuleBook, Terms, Threshold
-from ratekit.domain.rules import Mapping as MappingRule
+from ratekit.domain.reporting.reports import FrameRow, Selection
+from ratekit.domain.rules.rule import CostType, Parent, Rule, RuleBook, Terms, Threshold
+from ratekit.domain.rules.rule import Mapping as MappingRule
+from ratekit.domain.schedule.calendar import Calendar
 from ratekit.domain.series import RatedSeries, Series
-from ratekit.pricing import PriceList
+from ratekit.interfaces import Storage
+from ratekit.pricing import stored_usage
+from ratekit.pricing.price_list import PriceList
 from ratekit.rating.hashmap import Hashmap
 from ratekit.storage import migrate
 from ratekit.storage.sql import open_storage
-from ratekit.storage_interface import Storage
 from tests.contract import given
 
 MODULES = [Hashmap()]
@@ -66,7 +67,7 @@ def prices(rows: Sequence[FrameRow], book: RuleBook) -> Mapping[object, Decimal]
     """Return new prices by what tells rows apart."""
     return {
         (row.begin, row.scope, row.metric, str(row.metadata)): price
-        for own, rated in repricing.repriced(rows, PriceList(MODULES, book))
+        for own, rated in stored_usage.repriced(rows, PriceList(MODULES, book))
         for row, price in zip(own, rated.prices, strict=True)
     }
 
@@ -95,7 +96,7 @@ def test_usage_is_priced_as_when_it_was_rated(
         key=lambda row: row.begin,
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(repricing, "CHUNK", chunk)
+        patch.setattr(stored_usage, "CHUNK", chunk)
         assert prices(rows, book) == expected
 
 
@@ -118,10 +119,10 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> Storage:
     migrate.upgrade(url)
     opened = open_storage(url, scope_key="project_id", fetcher="static", collector="gnocchi")
     first = Terms(Decimal("0.1"), CostType.FLAT)
-    plan = hashmap_admin.plan(
+    plan = hashmap.plan(
         opened.rules, [MappingRule(Parent("instance"), None, first)], CALENDAR, given.START
     )
-    version = hashmap_admin.carry_out(opened.rules, plan, given.START, "ann")
+    version = hashmap.carry_out(opened.rules, plan, given.START, "ann")
     price_list = PriceList(MODULES, opened.rules.read())
     usage = [
         Series(
@@ -153,14 +154,14 @@ def test_what_a_change_would_have_cost_is_what_repricing_after_it_gives(
     except errors.OperatorError:
         return
     found = what_if.differences(storage.reports, PriceList(MODULES, supposed), begin)
-    plan = hashmap_admin.plan(storage.rules, desired, CALENDAR, now, begin, retroactive=True)
-    version = hashmap_admin.carry_out(storage.rules, plan, now, "ann")
+    plan = hashmap.plan(storage.rules, desired, CALENDAR, now, begin, retroactive=True)
+    version = hashmap.carry_out(storage.rules, plan, now, "ann")
     assert set(storage.rules.read().rules) == set(supposed.rules)
     sums: dict[tuple[str, str], Decimal] = {}
     stored: dict[tuple[str, str], Decimal] = {}
     rows = list(storage.reports.frames(Selection(begin)))
     price_list = PriceList(MODULES, storage.rules.read())
-    for own, rated in repricing.repriced(rows, price_list):
+    for own, rated in stored_usage.repriced(rows, price_list):
         for row, price in zip(own, rated.prices, strict=True):
             key = (row.scope, row.metric)
             sums[key] = EXACT.add(sums.get(key, ZERO), price)

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from ratekit.cmd import ratekit as command
+from ratekit.interfaces import Storage
 from ratekit.storage import migrate
 from ratekit.storage.sql import open_storage
-from ratekit.storage_interface import Storage
 from tests.contract import given
 
 #: A day and a half after everybody started.

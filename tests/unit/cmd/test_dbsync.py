@@ -8,7 +8,7 @@ import pytest
 
 from ratekit.cmd import dbsync
 from ratekit.storage import migrate
-from ratekit.storage.engine import Database
+from ratekit.storage.db.engine import Database
 
 
 @pytest.fixture

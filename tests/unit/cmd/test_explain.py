@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from ratekit.domain.rule_history import ChangeNote
-from ratekit.domain.rules import CostType, Mapping, Parent, Terms
+from ratekit.domain.reprocessing.task import Order, Repriced, TaskKind, TaskNote
+from ratekit.domain.rules.history import ChangeNote
+from ratekit.domain.rules.rule import CostType, Mapping, Parent, Terms
 from ratekit.domain.scope import Scope
-from ratekit.domain.task import Order, Repriced, TaskKind, TaskNote
-from ratekit.storage_interface import Storage
+from ratekit.interfaces import Storage
 from tests.contract import given
 from tests.unit.cmd.conftest import Shell
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import pytest
 
-from ratekit.cmd import metric as commands
+from ratekit.cmd.output import cells
 from tests.unit.cmd.conftest import Shell
 
 REPO = pathlib.Path(__file__).parents[3]
@@ -142,7 +142,7 @@ def test_what_cannot_be_sampled_is_a_line_and_2(
     ],
 )  # fmt: skip
 def test_numbers_are_written_exactly(value: Fraction, text: str) -> None:
-    assert commands.ratio_text(value) == text
+    assert cells.ratio_text(value) == text
 
 
 def test_the_file_that_operators_copy_has_no_mistake(ratekit: Shell) -> None:

@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
+from ratekit.domain.reprocessing.task import Order, TaskKind, TaskNote
 from ratekit.domain.scope import Scope
-from ratekit.domain.task import Order, TaskKind, TaskNote
-from ratekit.storage_interface import Storage
+from ratekit.interfaces import Storage
 from tests.contract import given
 
 NOTE = TaskNote("prices were wrong", "ann@example", given.hour(30))

@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from ratekit.storage_interface import Storage
+from ratekit.interfaces import Storage
 from tests.contract import given
 from tests.unit.cmd.conftest import Shell
 

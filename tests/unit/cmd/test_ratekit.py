@@ -10,7 +10,7 @@ from typing import NoReturn
 import pytest
 
 from ratekit.cmd import ratekit as command
-from ratekit.storage_interface import Storage
+from ratekit.interfaces import Storage
 from tests.contract import given
 from tests.unit.cmd.conftest import Shell
 

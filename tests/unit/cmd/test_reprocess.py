@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from ratekit.domain.rules import CostType, Mapping, Parent, Terms
-from ratekit.domain.task import Repriced, TaskKind, TaskState
-from ratekit.storage_interface import Storage
+from ratekit.domain.reprocessing.task import Repriced, TaskKind, TaskState
+from ratekit.domain.rules.rule import CostType, Mapping, Parent, Terms
+from ratekit.interfaces import Storage
 from tests.contract import given
 from tests.unit.cmd.conftest import Shell
 

@@ -7,10 +7,10 @@ import datetime
 
 import pytest
 
-from ratekit.domain.excluded import Excluded
 from ratekit.domain.period import Window
+from ratekit.domain.reporting.excluded import Excluded
 from ratekit.domain.scope import Scope
-from ratekit.storage_interface import RatedBatch, Storage
+from ratekit.interfaces import RatedBatch, Storage
 from tests.contract import given
 from tests.unit.cmd.conftest import Shell, Terminal
 

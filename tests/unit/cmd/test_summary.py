@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 import yaml
 
-from ratekit.storage_interface import Storage
+from ratekit.interfaces import Storage
 from tests.contract import given
 from tests.unit.cmd.conftest import Shell
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from oslo_service import backend
 
-from ratekit.daemon.board import Board
+from ratekit.daemon.status_board import Board
 
 backend.init_backend(backend.BackendType.EVENTLET)
 from ratekit.daemon.supervisor import Supervisor, describe  # noqa: E402 - oslo.service wants this order

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import pytest
 
 from ratekit import errors
-from ratekit.cycle import Outcome
-from ratekit.daemon.board import Board
+from ratekit.daemon.status_board import Board
 from ratekit.daemon.worker import Worker
-from ratekit.domain.backoff import Backoff
-from ratekit.domain.due import Calendar
+from ratekit.domain.schedule.backoff import Backoff
+from ratekit.domain.schedule.calendar import Calendar
+from ratekit.processing.cycle import Outcome
 
 SECOND = datetime.timedelta(seconds=1)
 MINUTE = datetime.timedelta(minutes=1)

@@ -8,12 +8,12 @@ from fractions import Fraction
 
 from hypothesis import strategies as st
 
-from ratekit.collectors.gnocchi.question import Question
-from ratekit.domain.metric import Metric, Mutate
+from ratekit.collectors.gnocchi.api.aggregate_query import Question
 from ratekit.domain.period import Window
-from ratekit.domain.reducers import REDUCERS
-from ratekit.domain.revision import Revision
-from ratekit.domain.usage import Reduction, usages
+from ratekit.domain.usage.metric import Metric, Mutate
+from ratekit.domain.usage.quantities import Reduction, usages
+from ratekit.domain.usage.reducers import REDUCERS
+from ratekit.domain.usage.revision import Revision
 from tests.fakes import History, Phase, Resource
 
 HOUR = datetime.timedelta(hours=1)

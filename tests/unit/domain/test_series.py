@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ratekit.domain.reports import Selection
+from ratekit.domain.reporting.reports import Selection
 from ratekit.domain.scope import Scope, State
 from ratekit.domain.series import RatedSeries, Series
 

@@ -9,12 +9,12 @@ from fractions import Fraction
 import pytest
 
 from ratekit import errors
+from ratekit.collectors.gnocchi.api.client import Client
 from ratekit.collectors.gnocchi.args import GnocchiArgs
-from ratekit.collectors.gnocchi.client import Client
 from ratekit.collectors.gnocchi.collector import GnocchiCollector
-from ratekit.domain.metric import Metric, Mutate
 from ratekit.domain.period import EPOCH
 from ratekit.domain.series import Series
+from ratekit.domain.usage.metric import Metric, Mutate
 from ratekit.files import metrics_file
 
 HOUR = datetime.timedelta(hours=1)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ratekit import errors
-from ratekit.domain.rules import CostType, Mapping, Parent, Rule, Terms, Threshold
+from ratekit.domain.rules.rule import CostType, Mapping, Parent, Rule, Terms, Threshold
 from ratekit.files import rules_file
 
 NEWYEAR = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)

@@ -10,11 +10,11 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings
 
-from ratekit.cmd import breakdown
-from ratekit.domain.explanation import GroupExplanation, ModuleExplanation, Verdict
-from ratekit.domain.rules import CostType, Mapping, Parent, Rule, RuleBook, Terms, Threshold
+from ratekit.cmd.output import price_breakdown
+from ratekit.domain.rules.explanation import GroupExplanation, ModuleExplanation, Verdict
+from ratekit.domain.rules.rule import CostType, Mapping, Parent, Rule, RuleBook, Terms, Threshold
 from ratekit.domain.series import Series
-from ratekit.pricing import PriceList
+from ratekit.pricing.price_list import PriceList
 from ratekit.rating.hashmap import Hashmap
 from ratekit.rating.noop import Noop
 from tests.fakes import FakeModule
@@ -76,7 +76,7 @@ def test_each_line_of_arithmetic_is_true(rules: list[Rule], series: Series) -> N
     book = RuleBook(1, tuple(rules))
     for single in singles(series):
         explanation = PriceList([Hashmap()], book).explain(single)
-        for line in breakdown.cell(explanation).text.splitlines():
+        for line in price_breakdown.cell(explanation).text.splitlines():
             if "=" in line and ": " not in line.removeprefix("sum: "):
                 left, right = re.sub("[a-z:]", "", line).split("=")
                 assert evaluated(left) == Fraction(right.strip()), line

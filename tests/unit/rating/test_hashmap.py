@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from ratekit.domain.rules import CostType, Mapping, Parent, Rule, RuleBook, Terms, Threshold
+from ratekit.domain.rules.rule import CostType, Mapping, Parent, Rule, RuleBook, Terms, Threshold
 from ratekit.domain.series import Series
 from ratekit.rating.hashmap import Hashmap
 

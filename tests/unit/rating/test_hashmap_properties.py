@@ -14,7 +14,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ratekit.domain.rules import CostType, Mapping, Parent, Rule, RuleBook, Terms, Threshold
+from ratekit.domain.rules.rule import CostType, Mapping, Parent, Rule, RuleBook, Terms, Threshold
 from ratekit.domain.series import Series
 from ratekit.rating.hashmap import Hashmap
 

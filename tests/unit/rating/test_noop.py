@@ -1,7 +1,7 @@
 import datetime
 from decimal import Decimal
 
-from ratekit.domain.rules import CostType, Mapping, Parent, RuleBook, Terms
+from ratekit.domain.rules.rule import CostType, Mapping, Parent, RuleBook, Terms
 from ratekit.domain.series import Series
 from ratekit.rating.noop import Noop
 

@@ -8,7 +8,7 @@ import pytest
 from oslo_config import cfg
 
 from ratekit import conf as options
-from ratekit import errors, storage_interface
+from ratekit import errors, interfaces
 from ratekit.storage import migrate
 from ratekit.storage.sql import SqlStorage
 
@@ -26,7 +26,7 @@ def test_a_migrated_database_opens(tmp_path: pathlib.Path) -> None:
     conf = loaded(tmp_path / "ratekit.sqlite")
     migrate.upgrade(conf.database.connection)
     storage = SqlStorage.from_conf(conf)
-    assert isinstance(storage, storage_interface.Storage)
+    assert isinstance(storage, interfaces.Storage)
     assert storage.reports.scopes() == []
     assert storage.processes == 1
 

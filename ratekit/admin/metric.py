@@ -1,0 +1,127 @@
+"""What operators ask about metrics: what they mean, whether they work, what they would yield."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Collection, Iterator, Sequence
+
+from ratekit import errors
+from ratekit.domain import period
+from ratekit.domain.period import Window
+from ratekit.domain.reporting.findings import Finding, Verdict
+from ratekit.domain.schedule.calendar import Calendar
+from ratekit.domain.usage.metric import Metric, Mutate
+from ratekit.domain.usage.trace import Step
+from ratekit.interfaces import Collector
+
+#: Scopes that are asked for together.
+_TOGETHER = 50
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Checked:
+    """A finding, and of which metric.
+
+    :ivar metric: public name; None where it is about the back end as a whole
+    """
+
+    metric: str | None
+    finding: Finding
+
+
+def conversion(metric: Metric) -> str:
+    """Write what is done to a collected value, step by step; empty: nothing."""
+    words = []
+    if metric.factor != 1:
+        words.append(f"* {metric.factor}")
+    if metric.offset:
+        words.append(f"{'+' if metric.offset > 0 else '-'} {abs(metric.offset)}")
+    if metric.mutate is Mutate.MAP:
+        pairs = (f"{key}: {value}" for key, value in metric.mutate_map.items())
+        words.append(f"MAP {{{', '.join(pairs)}}}")
+    elif metric.mutate is not Mutate.NONE:
+        words.append(metric.mutate.name)
+    if metric.prorate:
+        words.append("prorate")
+    return " ".join(words)
+
+
+def find(metrics: Sequence[Metric], word: str) -> Metric:
+    """Return the metric of this public name, or else the only one of this name.
+
+    :raises ratekit.errors.OperatorError: there is none, or there are several
+    """
+    found = [one for one in metrics if one.public_name == word]
+    found = found or [one for one in metrics if one.name == word]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(one.public_name for one in found)
+        raise errors.OperatorError(f"{word!r} has {len(found)} definitions; choose of {names}")
+    known = [one.public_name for one in metrics]
+    hint = errors.nearest(word, known) or f"; there are: {', '.join(known)}"
+    raise errors.OperatorError(f"no metric is called {word!r}{hint}")
+
+
+def check(metrics: Sequence[Metric], collector: Collector) -> list[Checked]:
+    """Hold metrics against the back end; what is about it as a whole comes last, once.
+
+    :raises ratekit.errors.TryLater: the back end did not answer
+    :raises ratekit.errors.Denied: it refuses ratekit itself
+    """
+    found = []
+    # Of what is asked with every metric, the newest answer counts.
+    shared: dict[str, Finding] = {}
+    for metric in metrics:
+        for finding in _inspected(metric, collector):
+            if finding.shared:
+                shared[finding.what] = finding
+            else:
+                found.append(Checked(metric.public_name, finding))
+    return found + [Checked(None, finding) for finding in shared.values()]
+
+
+def _inspected(metric: Metric, collector: Collector) -> Sequence[Finding]:
+    try:
+        return collector.inspect(metric)
+    except errors.Denied:
+        raise
+    except errors.OperatorError as error:
+        remedy = "correct what it refuses"
+        return [Finding("inspection", Verdict.ERROR, str(error), remedy)]
+
+
+def sampled_period(
+    calendar: Calendar, begin: datetime.datetime | None, now: datetime.datetime
+) -> Window:
+    """Return the period that begins at ``begin``, by default the newest that is due.
+
+    :raises ratekit.errors.OperatorError: no period begins there
+    """
+    if begin is None:
+        begin = calendar.due_until(now) - calendar.step
+    elif not calendar.on_grid(begin):
+        nearest = calendar.floor(begin), period.ceiling(begin, calendar.step)
+        before, after = (one.isoformat().replace("+00:00", "Z") for one in nearest)
+        raise errors.OperatorError(
+            f"no period of {calendar.step} begins there: the nearest that do begin at {before} "
+            f"and {after}"
+        )
+    return Window(begin, calendar.step, 1)
+
+
+def sample(
+    metric: Metric, collector: Collector, window: Window, scopes: Collection[str]
+) -> Iterator[Step]:
+    """Yield what scopes would be charged for, and why; writes nothing.
+
+    :raises ratekit.errors.TryLater: the back end did not answer
+    :raises ratekit.errors.OperatorError: it cannot answer, or the collector does not tell
+    """
+    ordered = sorted(set(scopes))
+    for index in range(0, len(ordered), _TOGETHER):
+        steps = collector.trace(metric, window, ordered[index : index + _TOGETHER])
+        if steps is None:
+            raise errors.OperatorError("the collector does not tell how it comes to quantities")
+        yield from steps

@@ -1,0 +1,1 @@
+"""ratekit hashmap: rule files checked, planned, applied and exported."""

@@ -1,0 +1,1 @@
+"""What commands print: cells, breakdowns, traces, timelines, progress."""

@@ -1,0 +1,1 @@
+"""ratekit reprocess: tasks requested, listed, shown and cancelled."""

@@ -1,0 +1,1 @@
+"""Gnocchi's HTTP API: requests, answers, formats."""

@@ -1,0 +1,1 @@
+"""Whether all usage was collected: archive policies, retention, backlog, exclusions."""

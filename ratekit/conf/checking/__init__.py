@@ -1,0 +1,1 @@
+"""The configuration checked as a whole: every mistake with file, line and key."""

@@ -1,0 +1,1 @@
+"""Values that reports and checks return."""

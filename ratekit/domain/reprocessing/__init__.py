@@ -1,0 +1,1 @@
+"""Values of reprocessing tasks, and what usage they miss."""

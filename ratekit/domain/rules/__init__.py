@@ -1,0 +1,1 @@
+"""Price rules: values, validity, history, explanation."""

@@ -1,0 +1,1 @@
+"""Which periods are due, in which batches, and who rates them."""

@@ -1,0 +1,126 @@
+"""What a metering back end knows of a resource: revisions, and what they show of its buckets.
+
+A back end keeps a history of each resource: revisions, each with its own attributes, and
+aggregates in buckets of one granularity. Asked with history, Gnocchi multiplies a bucket's
+value by the share of the bucket that the revision covers; here that is undone (design,
+section 5).
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import NamedTuple
+
+from ratekit.domain.exact import EXACT
+from ratekit.domain.usage.metric import WHOLE
+
+#: Fifteen significant digits remove what a multiplication in binary did (first rounding point).
+_UNCOVERED = decimal.Context(prec=15, rounding=decimal.ROUND_HALF_EVEN)
+_MICROSECOND = datetime.timedelta(microseconds=1)
+_EVER = datetime.datetime.min.replace(tzinfo=datetime.UTC)
+_NEVER = datetime.datetime.max.replace(tzinfo=datetime.UTC)
+
+Instant = datetime.datetime
+Labels = tuple[str | None, ...]
+#: A bucket as a revision shows it: begin; value of the whole bucket, whoever shares it; and the
+#: share of the bucket's time that is the revision's, above 0 and at most 1.
+Bucket = tuple[Instant, Decimal, Fraction]
+
+
+class Revision(NamedTuple):
+    """One stretch of a resource's life with unchanging attributes.
+
+    :ivar labels: the configured labels' values
+    :ivar start: first instant, UTC
+    :ivar end: first instant after it, UTC, or None for the current one
+    :ivar reaches_back: it is the resource's first, so older measures are its too: they may
+        be older than the resource's record
+    :ivar buckets: (begin, value) as the back end scaled it, in order of time
+    :ivar stretched: it does not reach back, but the back end scaled its buckets as if it did
+    :ivar started_at: when the resource began to exist, as this revision says; None: not known
+    :ivar ended_at: when it ceased to, as this revision says; None: it has not, or not known
+    """
+
+    labels: Labels
+    start: Instant
+    end: Instant | None
+    reaches_back: bool
+    buckets: Sequence[tuple[Instant, Decimal]]
+    stretched: bool = False
+    started_at: Instant | None = None
+    ended_at: Instant | None = None
+
+
+class View(NamedTuple):
+    """What one revision shows of one period.
+
+    :ivar buckets: in order of time, at least one
+    """
+
+    revision: Revision
+    buckets: list[Bucket]
+
+
+def views(
+    revisions: Sequence[Revision],
+    period_of: Mapping[Instant, Instant],
+    granularity: datetime.timedelta,
+) -> dict[Instant, list[View]]:
+    """Return what each revision shows of each period, in the order of ``revisions``.
+
+    :param period_of: begin of a bucket -> begin of its period; other buckets are left out,
+        and so is a bucket of which the revision covers nothing
+    """
+    seen: dict[Instant, list[View]] = {}
+    for revision in revisions:
+        first, last = _whole_from(revision), _whole_until(revision, granularity)
+        current: Instant | None = None
+        buckets: list[Bucket] = []
+        for begin, value in revision.buckets:
+            period = period_of.get(begin)
+            if period is None:
+                continue
+            cover = WHOLE
+            if begin < first or begin > last:
+                cover = _cover(revision, begin, granularity, revision.reaches_back)
+                if cover <= 0:
+                    continue
+                stretched = revision.stretched
+                scaled = _cover(revision, begin, granularity, True) if stretched else cover
+                value = _undo_cover(value, scaled)
+            if period != current:
+                current, buckets = period, []
+                seen.setdefault(period, []).append(View(revision, buckets))
+            buckets.append((begin, value, cover))
+    return seen
+
+
+def _whole_from(revision: Revision) -> Instant:
+    """Begin of the first bucket that may be the revision's as a whole."""
+    return _EVER if revision.reaches_back else revision.start
+
+
+def _whole_until(revision: Revision, granularity: datetime.timedelta) -> Instant:
+    """Begin of the last bucket that may be the revision's as a whole."""
+    return _NEVER if revision.end is None else revision.end - granularity
+
+
+def _cover(
+    revision: Revision, begin: Instant, granularity: datetime.timedelta, reaches_back: bool
+) -> Fraction:
+    """Share of the bucket that the revision covers; at most 0: none."""
+    end = begin + granularity
+    covered_from = begin if reaches_back else max(revision.start, begin)
+    covered_to = end if revision.end is None else min(revision.end, end)
+    return Fraction((covered_to - covered_from) // _MICROSECOND, granularity // _MICROSECOND)
+
+
+def _undo_cover(value: Decimal, cover: Fraction) -> Decimal:
+    if cover == WHOLE:
+        return value
+    whole = EXACT.multiply(value, Decimal(cover.denominator))
+    return _UNCOVERED.divide(whole, Decimal(cover.numerator))

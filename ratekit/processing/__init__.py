@@ -1,0 +1,1 @@
+"""The cycle: what is due is collected, priced and stored; tasks are carried out."""

@@ -1,0 +1,1 @@
+"""Engine, dialects, drivers, types and errors of databases."""

@@ -1,0 +1,130 @@
+"""MariaDB and MySQL, by PyMySQL."""
+
+from __future__ import annotations
+
+import functools
+import socket
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event, pool
+
+from ratekit.storage.db.timeouts import (
+    CONNECT_SECONDS,
+    LOCK_SECONDS,
+    STATEMENT_SECONDS,
+    VANISHED_SECONDS,
+    Engines,
+    unsaid,
+)
+
+# Seconds for a migration's locks and statements; servers take a year at most.
+_YEAR = 31_536_000
+
+# What does not fit is an error, never cut or rounded to something that does.
+_STRICT = (
+    "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ZERO_IN_DATE,"
+    "NO_ENGINE_SUBSTITUTION"
+)
+
+_KEEPALIVE = {
+    socket.TCP_KEEPIDLE: VANISHED_SECONDS // 2,
+    socket.TCP_KEEPINTVL: VANISHED_SECONDS // 6,
+    socket.TCP_KEEPCNT: 3,
+    socket.TCP_USER_TIMEOUT: VANISHED_SECONDS * 1000,
+    socket.TCP_NODELAY: 1,
+}
+
+
+def connect(url: sa.URL, patient: bool) -> Engines:
+    """Return engines for a server; no connection is opened yet.
+
+    :param patient: wait for locks and statements without end
+    :raises ModuleNotFoundError: PyMySQL is not installed
+    """
+    # The server's own limit comes first, and says more.
+    answer = _YEAR if patient else STATEMENT_SECONDS + VANISHED_SECONDS
+    limits = unsaid(
+        url,
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=answer,
+        write_timeout=VANISHED_SECONDS,
+    )
+    engine = sa.create_engine(
+        url.update_query_dict({"charset": "utf8mb4"}),
+        # Parameters stay out of messages: they are somebody's labels and prices.
+        hide_parameters=True,
+        pool_pre_ping=True,
+        poolclass=pool.NullPool if patient else pool.QueuePool,
+        connect_args=limits,
+    )
+    event.listen(engine, "do_connect", _open)
+    event.listen(engine, "connect", functools.partial(_prepare, patient=patient))
+    event.listen(engine, "begin", _begin)
+    return Engines(reader=engine, writer=engine.execution_options(writes=True))
+
+
+def is_mariadb(connection: Any) -> bool:
+    """Tell the two servers apart.
+
+    :param connection: the driver's own
+    """
+    return "mariadb" in str(connection.get_server_info()).lower()
+
+
+def _open(
+    dialect: sa.Dialect, _record: object, arguments: list[Any], options: dict[str, Any]
+) -> Any:
+    """Connect by TCP with limits that the driver does not set; None: leave it to the driver."""
+    if options.get("unix_socket"):
+        return None
+    driver: Any = dialect.dbapi
+    connection = driver.Connection(*arguments, **options, defer_connect=True)
+    limit = options["connect_timeout"]
+    try:
+        opened = socket.create_connection((connection.host, connection.port), limit)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in _KEEPALIVE.items():
+            opened.setsockopt(socket.IPPROTO_TCP, option, value)
+        # The server speaks first. The driver would wait for that as long as for a report.
+        opened.recv(1, socket.MSG_PEEK)
+    except OSError as error:
+        place = f"{connection.host}:{connection.port}"
+        raise driver.OperationalError(2003, f"cannot connect to {place}: {error}") from error
+    connection.connect(opened)
+    return connection
+
+
+def _prepare(connection: Any, _record: object, patient: bool) -> None:
+    """Make a session independent of the server's defaults."""
+    lock, statement = (_YEAR, 0) if patient else (LOCK_SECONDS, STATEMENT_SECONDS)
+    session: dict[str, str | int] = {
+        "sql_mode": f"'{_STRICT}'",
+        "time_zone": "'+00:00'",
+        "innodb_lock_wait_timeout": lock,
+        "lock_wait_timeout": lock,
+        # A process that was stopped in a transaction may not lock others out for ever.
+        "wait_timeout": _YEAR if patient else STATEMENT_SECONDS,
+        # Who reads a long report page by page may take time over a page.
+        "net_write_timeout": STATEMENT_SECONDS,
+    }
+    if is_mariadb(connection):
+        session["max_statement_time"] = statement
+    else:
+        # MySQL bounds queries only, in milliseconds.
+        session["max_execution_time"] = statement * 1000
+    with connection.cursor() as cursor:
+        cursor.execute("SET " + ", ".join(f"{key} = {value}" for key, value in session.items()))
+        cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+
+
+def _begin(connection: sa.Connection) -> None:
+    if connection.get_execution_options().get("writes", False):
+        # Of the next transaction only. The locks of REPEATABLE READ would reach beyond rows.
+        begin = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+    else:
+        # Reports and rules are read with several statements that must agree.
+        begin = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor:
+        cursor.execute(begin)

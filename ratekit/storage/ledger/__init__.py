@@ -1,0 +1,1 @@
+"""Scopes, frames and totals, written exactly once."""

@@ -1,0 +1,1 @@
+"""Reports read from totals and frames."""

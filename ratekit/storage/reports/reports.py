@@ -1,0 +1,127 @@
+"""Answers operators' questions; reads only."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+import sqlalchemy as sa
+
+from ratekit.domain.reporting.coverage import CoverageFacts
+from ratekit.domain.reporting.reports import FrameRow, Selection, StateRow, SummaryRow
+from ratekit.interfaces import Reports
+from ratekit.storage.db.engine import Database
+from ratekit.storage.ledger.descriptors import labels
+from ratekit.storage.reports import coverage
+from ratekit.storage.reports import selection as selecting
+from ratekit.storage.reports.summary import summarize
+from ratekit.storage.schema import DESCRIPTORS, FRAMES, SCOPES
+
+
+class SqlReports(Reports):
+    """Reads states, totals and frames, each report in one snapshot.
+
+    :param database: at the newest revision
+    :param scope_key: only scopes of this key are reported
+    """
+
+    def __init__(self, database: Database, scope_key: str) -> None:
+        self._database = database
+        self._scope_key = scope_key
+
+    def scopes(self) -> Sequence[StateRow]:
+        """Return all scopes, active or not, by name and id."""
+        query = sa.select(
+            SCOPES.c.scope_id,
+            SCOPES.c.name,
+            SCOPES.c.rated_until,
+            SCOPES.c.active,
+            SCOPES.c.failures,
+            SCOPES.c.last_error,
+            SCOPES.c.retry_at,
+            SCOPES.c.last_seen,
+            SCOPES.c.fetcher,
+            SCOPES.c.collector,
+            SCOPES.c.deactivated_at,
+        ).where(SCOPES.c.scope_key == self._scope_key)
+        with self._database.reading() as connection:
+            rows = [StateRow(*row) for row in connection.execute(query)]
+        # Here, since databases differ in how they order letters.
+        return sorted(rows, key=lambda row: (row.name, row.id))
+
+    def summary(
+        self, selection: Selection, groupby: Sequence[str], zone: datetime.tzinfo
+    ) -> Sequence[SummaryRow]:
+        """Return exact sums, one row a group that has frames, in the order of the groups.
+
+        From totals, unless ``groupby`` has a label; a label that a frame lacks is None and
+        comes first.
+        """
+        with self._database.reading() as connection:
+            return summarize(connection, self._scope_key, selection, groupby, zone)
+
+    def labels(self) -> Mapping[str, Collection[str]]:
+        """Return the metrics that were ever rated, by public name, and the labels they had."""
+        query = sa.select(
+            DESCRIPTORS.c.metric, DESCRIPTORS.c.groupby, DESCRIPTORS.c.metadata
+        ).distinct()
+        found: dict[str, set[str]] = {}
+        with (
+            self._database.reading() as connection,
+            connection.execute(query, execution_options=selecting.STREAMED) as rows,
+        ):
+            for row in rows:
+                own = found.setdefault(row.metric, set())
+                own.update(labels(row.groupby), labels(row.metadata))
+        return found
+
+    def frames(self, selection: Selection, limit: int | None = None) -> Iterator[FrameRow]:
+        """Yield frames by begin, scope, metric and labels, from one snapshot.
+
+        It holds a connection until it is exhausted or closed.
+        """
+        query = (
+            selecting.frames(selection, self._scope_key)
+            .join(DESCRIPTORS, DESCRIPTORS.c.id == FRAMES.c.descriptor_id)
+            .add_columns(
+                FRAMES.c.begin,
+                SCOPES.c.scope_id,
+                DESCRIPTORS.c.metric,
+                DESCRIPTORS.c.unit,
+                FRAMES.c.quantity,
+                FRAMES.c.price,
+                DESCRIPTORS.c.groupby,
+                DESCRIPTORS.c.metadata,
+            )
+            .order_by(
+                FRAMES.c.begin,
+                SCOPES.c.scope_id,
+                DESCRIPTORS.c.metric,
+                DESCRIPTORS.c.groupby,
+                DESCRIPTORS.c.metadata,
+                DESCRIPTORS.c.unit,
+            )
+            .limit(limit)
+        )
+        with (
+            self._database.reading() as connection,
+            connection.execute(query, execution_options=selecting.STREAMED) as rows,
+        ):
+            for row in rows:
+                yield FrameRow(
+                    begin=row.begin,
+                    scope=row.scope_id,
+                    metric=row.metric,
+                    unit=row.unit,
+                    quantity=row.quantity,
+                    price=row.price,
+                    groupby=labels(row.groupby),
+                    metadata=labels(row.metadata),
+                )
+
+    def coverage(
+        self, scope_id: str, begin: datetime.datetime, end: datetime.datetime
+    ) -> CoverageFacts:
+        """Return what is known of a scope's periods that begin in ``[begin, end)``."""
+        with self._database.reading() as connection:
+            return coverage.read(connection, self._scope_key, scope_id, begin, end)

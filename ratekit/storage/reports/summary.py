@@ -1,0 +1,165 @@
+"""Sums over groups: SQL adds up per period, Python per hour, day, month and label."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from ratekit.domain.exact import EXACT, ZERO
+from ratekit.domain.reporting.reports import Selection, SummaryRow
+from ratekit.storage.db.dialects import exact_sum
+from ratekit.storage.db.types import tidy
+from ratekit.storage.ledger.descriptors import labels
+from ratekit.storage.reports import selection as selecting
+from ratekit.storage.schema import DESCRIPTORS, FRAMES, SCOPES, TOTALS
+
+#: Stretches of time that a time zone has.
+BUCKETS = frozenset({"hour", "day", "month"})
+#: Keys that totals can answer; any other is a label and needs frames.
+_PLAIN = BUCKETS | {"scope", "metric"}
+
+_Value = str | datetime.datetime | None
+_Row = sa.RowMapping
+
+
+@dataclasses.dataclass(slots=True)
+class _Sums:
+    """What has been added up of one group.
+
+    :ivar measures: the metrics with their units that are in it
+    """
+
+    points: int = 0
+    quantity: Decimal = ZERO
+    price: Decimal = ZERO
+    measures: set[tuple[str, str]] = dataclasses.field(default_factory=set)
+
+    def add(self, row: _Row) -> None:
+        """Add sums of one metric and unit."""
+        self.points += int(row["points"])
+        self.quantity = EXACT.add(self.quantity, row["quantity"])
+        self.price = EXACT.add(self.price, row["price"])
+        self.measures.add((row["metric"], row["unit"]))
+
+
+def summarize(
+    connection: sa.Connection,
+    scope_key: str,
+    selection: Selection,
+    groupby: Sequence[str],
+    zone: datetime.tzinfo,
+) -> list[SummaryRow]:
+    """Return sums as :meth:`ratekit.interfaces.storage.Reports.summary` does."""
+    query = _of_totals if _PLAIN.issuperset(groupby) else _of_frames
+    readers = [_reader(key, zone) for key in groupby]
+    sums: dict[tuple[_Value, ...], _Sums] = {}
+    statement = query(scope_key, selection, groupby)
+    rows = connection.execute(statement, execution_options=selecting.STREAMED)
+    for row in rows.mappings():
+        group = tuple(reader(row) for reader in readers)
+        sums.setdefault(group, _Sums()).add(row)
+    return [_summary(groupby, group, sums[group], zone) for group in sorted(sums, key=_order)]
+
+
+def _of_totals(scope_key: str, selection: Selection, groupby: Sequence[str]) -> sa.Select[Any]:
+    groups = [TOTALS.c.metric, TOTALS.c.unit, *_axes(TOTALS, groupby)]
+    sums = (
+        sa.func.sum(TOTALS.c.points).label("points"),
+        exact_sum(TOTALS.c.quantity).label("quantity"),
+        exact_sum(TOTALS.c.price).label("price"),
+    )
+    return selecting.totals(selection, scope_key).add_columns(*groups, *sums).group_by(*groups)
+
+
+def _of_frames(scope_key: str, selection: Selection, groupby: Sequence[str]) -> sa.Select[Any]:
+    groups = [FRAMES.c.descriptor_id, *_axes(FRAMES, groupby)]
+    sums = (
+        sa.func.count().label("points"),
+        exact_sum(FRAMES.c.quantity).label("quantity"),
+        exact_sum(FRAMES.c.price).label("price"),
+    )
+    inner = selecting.frames(selection, scope_key).add_columns(*groups, *sums).group_by(*groups)
+    summed = inner.subquery()
+    described = (
+        DESCRIPTORS.c.metric,
+        DESCRIPTORS.c.unit,
+        DESCRIPTORS.c.groupby,
+        DESCRIPTORS.c.metadata,
+    )
+    return (
+        sa.select(summed, *described)
+        .join(DESCRIPTORS, DESCRIPTORS.c.id == summed.c.descriptor_id)
+        # So that the labels of a descriptor are taken apart once.
+        .order_by(summed.c.descriptor_id)
+    )
+
+
+def _axes(table: sa.Table, groupby: Sequence[str]) -> Iterator[sa.ColumnElement[Any]]:
+    """Return what SQL has to keep apart besides metrics, units and labels."""
+    if "scope" in groupby:
+        yield SCOPES.c.scope_id.label("scope")
+    if BUCKETS.intersection(groupby):
+        yield table.c.begin.label("begin")
+
+
+def _reader(key: str, zone: datetime.tzinfo) -> Callable[[_Row], _Value]:
+    """Return what reads a key's value from a row; times as instants in UTC."""
+    if key in BUCKETS:
+        # As many as there are periods; each comes once a metric or descriptor.
+        begins = functools.lru_cache(maxsize=10_000)(lambda begin: bucket(begin, key, zone))
+        return lambda row: begins(row["begin"])
+    if key in _PLAIN:
+        return lambda row: str(row[key])
+    parsed = functools.lru_cache(maxsize=1)(
+        lambda groupby, metadata: {**labels(metadata), **labels(groupby)}
+    )
+    return lambda row: parsed(row["groupby"], row["metadata"]).get(key)
+
+
+def _order(group: tuple[_Value, ...]) -> tuple[tuple[bool, Any], ...]:
+    """Sort groups by their values, absent labels first."""
+    return tuple((value is not None, value) for value in group)
+
+
+def _summary(
+    groupby: Sequence[str], group: tuple[_Value, ...], sums: _Sums, zone: datetime.tzinfo
+) -> SummaryRow:
+    shown = (
+        value.astimezone(zone) if isinstance(value, datetime.datetime) else value for value in group
+    )
+    unit = next(iter(sums.measures))[1] if len(sums.measures) == 1 else None
+    return SummaryRow(
+        group=dict(zip(groupby, shown, strict=True)),
+        points=sums.points,
+        quantity=None if unit is None else tidy(sums.quantity),
+        unit=unit,
+        price=tidy(sums.price),
+    )
+
+
+def bucket(instant: datetime.datetime, name: str, zone: datetime.tzinfo) -> datetime.datetime:
+    """Return the begin of the hour, day or month of ``zone`` that ``instant`` lies in.
+
+    The answer is in UTC, since there the two hours that share a name when clocks go back
+    are two. A day whose midnight the clocks skip begins with its first instant.
+
+    :param name: one of :data:`BUCKETS`
+    :raises KeyError: it is not
+    """
+    local = instant.astimezone(zone).replace(minute=0, second=0, microsecond=0)
+    match name:
+        case "hour":
+            begin = local
+        case "day":
+            begin = local.replace(hour=0, fold=0)
+        case "month":
+            begin = local.replace(day=1, hour=0, fold=0)
+        case _:
+            raise KeyError(name)
+    return begin.astimezone(datetime.UTC)

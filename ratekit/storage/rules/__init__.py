@@ -1,0 +1,1 @@
+"""Price rules and their history, stored."""

@@ -1,0 +1,47 @@
+"""Rows of the two tables of rules, and the rules they hold."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from ratekit.domain.rules.rule import CostType, Mapping, Parent, Rule, Terms, Threshold
+from ratekit.storage.schema import FIELDS, GROUPS, MAPPINGS, SERVICES, THRESHOLDS
+
+TABLES = (MAPPINGS, THRESHOLDS)
+
+
+def table_of(rule: Rule) -> sa.Table:
+    """Return the table that keeps ``rule``."""
+    return MAPPINGS if isinstance(rule, Mapping) else THRESHOLDS
+
+
+def query(table: sa.Table) -> sa.Select[tuple[object, ...]]:
+    """Return the query for all rules of a table with the names of what they hang on."""
+    service = sa.func.coalesce(table.c.service_id, FIELDS.c.service_id)
+    joined = (
+        table.outerjoin(FIELDS, FIELDS.c.id == table.c.field_id)
+        .outerjoin(SERVICES, SERVICES.c.id == service)
+        .outerjoin(GROUPS, GROUPS.c.id == table.c.group_id)
+    )
+    names = (
+        SERVICES.c.name.label("service"),
+        FIELDS.c.name.label("field"),
+        GROUPS.c.name.label("group"),
+    )
+    return sa.select(table, *names).select_from(joined)
+
+
+def rule(row: sa.RowMapping) -> Rule:
+    """Return the rule in a row of :func:`query`."""
+    parent = Parent(row["service"], row["field"])
+    terms = Terms(
+        cost=row["cost"],
+        type=CostType(row["type"]),
+        group=row["group"],
+        scope=row["scope"],
+        start=row["start"],
+        end=row["end"],
+    )
+    if "level" in row:
+        return Threshold(parent, row["level"], terms, row["id"])
+    return Mapping(parent, row["value"], terms, row["id"])

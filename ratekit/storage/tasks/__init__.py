@@ -1,0 +1,1 @@
+"""Reprocessing tasks, stored, and the swap of frames."""

@@ -1,0 +1,210 @@
+"""ratekit hashmap plan and apply: what needs an operator's word."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from ratekit.interfaces import Storage
+from tests.contract import given
+from tests.unit.cmd.conftest import Shell
+
+COMMANDS = [("plan",), ("apply", "--yes")]
+#: Three prices of one label, a price of another service.
+RULES = """
+services:
+  volume: {mappings: [{cost: 1, type: flat}]}
+  instance:
+    fields:
+      flavor_name:
+        mappings:
+          - {value: m1.small, cost: 2, type: flat}
+          - {value: m1.big, cost: 4, type: flat}
+"""
+SMALL = "          - {value: m1.small, cost: 2, type: flat}\n"
+BIG = "          - {value: m1.big, cost: 4, type: flat}\n"
+
+
+@pytest.fixture
+def file(tmp_path: pathlib.Path) -> pathlib.Path:
+    """A rule file."""
+    path = tmp_path / "hashmap.yml"
+    path.write_text(RULES)
+    return path
+
+
+@pytest.fixture
+def applied(ratekit: Shell, file: pathlib.Path, storage: Storage) -> None:
+    """The file was applied, and then two hours of two scopes were rated by it."""
+    assert ratekit("hashmap", "apply", "--yes", str(file)).code == 0
+    states = given.listed(storage, "a1", "b2")
+    small, big = {"flavor_name": "m1.small"}, {"flavor_name": "m1.big"}
+    storage.ledger.commit(
+        given.batch(
+            states,
+            given.rated("a1", [("1", "2"), ("1", "2")], metadata=small),
+            given.rated("b2", [("1", "2"), ("3", "6")], metadata=small),
+            # The newest period has none of it.
+            given.rated("b2", [("1", "4")], metadata=big),
+            given.rated("b2", [("1", "0"), ("1", "0")], metadata={"flavor_name": "free"}),
+            given.rated("b2", [("1", "1"), ("0", "0")], metric="volume"),
+            periods=given.window(2),
+            rules=1,
+        )
+    )
+
+
+class TestFreeUsage:
+    @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+    @pytest.mark.parametrize(
+        ("old", "new", "since"),
+        [
+            (SMALL, "", "2026-03-02T13:00:00Z"),
+            ("cost: 2", "cost: 0", "2026-03-02T13:00:00Z"),
+            ("cost: 2", "cost: -1", "2026-03-02T13:00:00Z"),
+            ("m1.small", "m1.smal", "2026-03-02T13:00:00Z"),
+            ("cost: 2", "end: 2026-04-01, cost: 2", "2026-04-01T00:00:00Z"),
+            ("cost: 2", "end: 2026-04-01T00:10, cost: 3", "2026-04-01T01:00:00Z"),
+            ("cost: 2", "start: 2026-04-01, cost: 3", "2026-03-02T13:00:00Z"),
+        ],
+    )
+    def test_what_has_a_price_now_is_not_made_free(
+        self,
+        ratekit: Shell,
+        file: pathlib.Path,
+        storage: Storage,
+        applied: None,
+        command: tuple[str, ...],
+        old: str,
+        new: str,
+        since: str,
+    ) -> None:
+        file.write_text(RULES.replace(old, new))
+        answer = ratekit("hashmap", *command, str(file))
+        assert (answer.code, answer.out) == (2, "")
+        assert answer.err == (
+            "ratekit: instance: 2 usages of the newest rated period, such as "
+            f"flavor_name='m1.small' of scope a1, would cost nothing from {since} on, where the "
+            "rules before have a price: keep a rule for them, or say --allow-free\n"
+        )
+        assert storage.rules.read().version == 1
+        assert ratekit("hashmap", *command, "--allow-free", str(file)).code == 0
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            ("cost: 2", "cost: 0.001"),
+            (BIG, ""),
+            ("value: m1.big", "value: free"),
+            (
+                SMALL,
+                SMALL.replace("cost: 2", "end: 2026-04-01, cost: 2")
+                + SMALL.replace("cost: 2", "start: 2026-04-01, end: 2026-05-01, cost: 5")
+                + SMALL.replace("cost: 2", "start: 2026-05-01, cost: 2"),
+            ),
+            ("volume: {mappings: [{cost: 1,", "volume: {mappings: [{cost: 0,"),
+        ],
+        ids=["cheaper", "not used", "dearer", "for a while", "no quantity"],
+    )
+    def test_what_keeps_a_price_or_is_not_used_is_no_matter(
+        self, ratekit: Shell, file: pathlib.Path, applied: None, old: str, new: str
+    ) -> None:
+        file.write_text(RULES.replace(old, new))
+        answer = ratekit("hashmap", "plan", str(file))
+        assert (answer.code, answer.err) == (0, "")
+
+    def test_a_discount_for_one_scope_is_told_with_that_scope(
+        self, ratekit: Shell, file: pathlib.Path, applied: None
+    ) -> None:
+        file.write_text(RULES + SMALL.replace("cost: 2", "cost: 0, scope: b2"))
+        answer = ratekit("hashmap", "plan", str(file))
+        assert answer.code == 2
+        assert "instance: 1 usage of the newest" in answer.err
+        assert "of scope b2, would cost nothing" in answer.err
+
+    def test_what_is_free_first_is_the_example(
+        self, ratekit: Shell, file: pathlib.Path, applied: None
+    ) -> None:
+        own = SMALL.replace("cost: 2", "cost: 0, scope: b2, start: 2026-04-01")
+        file.write_text(RULES.replace("cost: 2", "cost: 2, end: 2026-05-01") + own)
+        answer = ratekit("hashmap", "plan", str(file))
+        assert answer.code == 2
+        assert "instance: 2 usages of the newest" in answer.err
+        assert "of scope b2, would cost nothing from 2026-04-01T00:00:00Z on" in answer.err
+
+    def test_the_past_counts_where_it_may_change(
+        self, ratekit: Shell, file: pathlib.Path, applied: None
+    ) -> None:
+        file.write_text(RULES.replace("cost: 2", "cost: 0"))
+        argv = ("--retroactive", "--at", "2026-03-01T01:00", str(file))
+        answer = ratekit("hashmap", "plan", *argv)
+        assert answer.code == 2
+        assert "would cost nothing from 2026-03-01T01:00:00Z on" in answer.err
+
+
+class TestScopes:
+    @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+    @pytest.mark.parametrize(
+        ("scope", "words"),
+        [
+            ("name of b", "no scope has the id 'name of b' (did you mean 'name of b2'?)"),
+            ("name of b2", "'name of b2' is the name of scope b2: write the id"),
+            ("nobody", "no scope has the id 'nobody'"),
+        ],
+    )
+    def test_a_rule_for_a_scope_that_nobody_knows_is_refused(
+        self,
+        ratekit: Shell,
+        file: pathlib.Path,
+        storage: Storage,
+        applied: None,
+        command: tuple[str, ...],
+        scope: str,
+        words: str,
+    ) -> None:
+        own = SMALL.replace("cost: 2", f"cost: 1, scope: {scope}")
+        file.write_text(RULES + own + own.replace("m1.small", "m1.big"))
+        answer = ratekit("hashmap", *command, str(file))
+        line = (
+            f"{file}:10: services.instance.fields.flavor_name.mappings[2].scope: {words}: such "
+            "rules never match"
+        )
+        assert (answer.code, answer.out) == (2, "")
+        assert answer.err == f"ratekit: {line}; --allow-unknown takes them\n"
+        assert storage.rules.read().version == 1
+        answer = ratekit("hashmap", *command, "--allow-unknown", str(file))
+        assert (answer.code, answer.err) == (0, f"ratekit: warning: {line}\n")
+
+    def test_a_rule_that_is_there_already_is_only_warned_of(
+        self, ratekit: Shell, file: pathlib.Path, applied: None
+    ) -> None:
+        stray = RULES + SMALL.replace("cost: 2", "cost: 1, scope: nobody")
+        file.write_text(stray)
+        assert ratekit("hashmap", "apply", "--yes", "--allow-unknown", str(file)).code == 0
+        file.write_text(stray + SMALL.replace("cost: 2", "cost: 1, scope: a1"))
+        answer = ratekit("hashmap", "apply", "--yes", str(file))
+        assert answer.code == 0
+        assert "no scope has the id 'nobody'" in answer.err
+
+    def test_before_any_scope_is_known_nothing_is_guessed(
+        self, ratekit: Shell, file: pathlib.Path
+    ) -> None:
+        file.write_text(RULES.replace("cost: 2", "cost: 2, scope: somebody"))
+        answer = ratekit("hashmap", "apply", "--yes", str(file))
+        assert (answer.code, answer.err) == (0, "")
+
+
+def test_metrics_that_nothing_prices_are_one_line(ratekit: Shell, file: pathlib.Path) -> None:
+    metrics = file.with_name("metrics.yml")
+    names = ("vm", "instance", "cpu", "volume")
+    entries = [
+        f"  {name}: {{unit: s, metadata: [flavor_name], extra_args: {{}}}}" for name in names
+    ]
+    metrics.write_text("metrics:\n" + "\n".join(entries) + "\n")
+    for command in COMMANDS:
+        answer = ratekit("hashmap", *command, str(file))
+        assert (answer.code, answer.err) == (
+            0,
+            f"ratekit: warning: {metrics}: nothing prices: vm, cpu: they cost nothing\n",
+        )

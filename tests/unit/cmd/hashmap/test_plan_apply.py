@@ -1,0 +1,353 @@
+"""ratekit hashmap: apply and export."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from ratekit.interfaces import Storage
+from tests.contract import given
+from tests.unit.cmd.conftest import Shell, Terminal
+
+RULES = """
+services:
+  instance:
+    fields:
+      flavor_name:
+        mappings:
+          - {value: m1.small, cost: "0.020", type: flat, group: uptime}
+          - {value: m1.large, cost: "0.08", type: flat, group: uptime}
+  volume:
+    thresholds: [{level: "1000", cost: "0.9", type: flat}]
+"""
+DEARER = RULES.replace("0.020", "0.025").replace(
+    '          - {value: m1.large, cost: "0.08", type: flat, group: uptime}\n', ""
+)
+
+
+@pytest.fixture
+def file(tmp_path: pathlib.Path) -> pathlib.Path:
+    """A rule file."""
+    path = tmp_path / "hashmap.yml"
+    path.write_text(RULES)
+    return path
+
+
+def test_the_first_rules_reach_back_for_ever(ratekit: Shell, file: pathlib.Path) -> None:
+    answer = ratekit("hashmap", "apply", str(file), "--yes")
+    assert (answer.code, answer.err) == (0, "")
+    assert sorted(answer.out.splitlines()) == [
+        "  0 rules kept",
+        "+ instance.flavor_name=m1.large flat 0.08 group uptime",
+        "+ instance.flavor_name=m1.small flat 0.02 group uptime",
+        "+ volume>=1000 flat 0.9",
+        "done: 3 added, 0 closed; the rules are at version 1",
+        "prices change from the beginning on:",
+    ]
+
+
+def test_once_something_is_rated_new_prices_begin_with_the_next_period(
+    ratekit: Shell, file: pathlib.Path, usage: None
+) -> None:
+    ratekit("hashmap", "apply", str(file), "--yes")
+    file.write_text(DEARER)
+    ratekit.now = given.hour(40.5)
+    answer = ratekit("hashmap", "apply", str(file), "--yes")
+    since = "from 2026-03-02T13:00:00Z"
+    assert answer.out.splitlines() == [
+        "prices change from 2026-03-02T17:00:00Z on:",
+        f"- instance.flavor_name=m1.small flat 0.02 group uptime {since}"
+        " until 2026-03-02T17:00:00Z",
+        "+ instance.flavor_name=m1.small flat 0.025 group uptime from 2026-03-02T17:00:00Z",
+        f"- instance.flavor_name=m1.large flat 0.08 group uptime {since}"
+        " until 2026-03-02T17:00:00Z",
+        "  1 rule kept",
+        "done: 1 added, 2 closed; the rules are at version 2",
+    ]
+
+
+def test_a_rule_that_goes_before_it_begins_was_never_in_force(
+    ratekit: Shell, file: pathlib.Path
+) -> None:
+    file.write_text('services: {a: {mappings: [{cost: 1, type: flat, start: "2027-01-01"}]}}')
+    ratekit("hashmap", "apply", str(file), "--yes")
+    file.write_text("services: {}")
+    answer = ratekit("hashmap", "apply", str(file), "--yes")
+    assert answer.out.splitlines()[:2] == [
+        "prices change from 2027-01-01T00:00:00Z on:",
+        "- a flat 1 from 2027-01-01T00:00:00Z (taken back)",
+    ]
+    assert ratekit("hashmap", "export").out == "services: {}\n"
+
+
+def test_applying_what_is_in_force_does_nothing(ratekit: Shell, file: pathlib.Path) -> None:
+    ratekit("hashmap", "apply", str(file), "--yes")
+    answer = ratekit("hashmap", "apply", str(file))
+    assert (answer.code, answer.out, answer.err) == (
+        0,
+        "nothing to do: 3 rules in force already\n",
+        "",
+    )
+
+
+def test_on_a_terminal_it_asks(ratekit: Shell, file: pathlib.Path, storage: Storage) -> None:
+    for refusal in ("n\n", "\n", ""):
+        answer = ratekit("hashmap", "apply", str(file), typed=refusal)
+        assert answer.code == 1
+        assert answer.out.endswith("Make these changes? [y/N] nothing was changed\n")
+    assert storage.rules.read().version == 0
+    answer = ratekit("hashmap", "apply", str(file), typed="y\n")
+    assert answer.code == 0
+    assert storage.rules.read().version == 1
+
+
+def test_of_two_operators_at_once_the_second_is_told(
+    ratekit: Shell, file: pathlib.Path, storage: Storage
+) -> None:
+    class Slow(Terminal):
+        """Somebody who answers after another has applied a file."""
+
+        def isatty(self) -> bool:
+            """Say so, when the plan has been made."""
+            storage.rules.change(0, [], [], given.note())
+            return True
+
+    answer = ratekit("hashmap", "apply", str(file), stdin=Slow("y\n"))
+    assert (answer.code, answer.err) == (
+        2,
+        "ratekit: the price rules were changed by somebody else since version 0: nothing was "
+        "written; look at them again\n",
+    )
+    assert storage.rules.read().rules == ()
+    assert [one.version for one in storage.rules.records()] == [1]
+
+
+def test_without_a_terminal_it_refuses_to_guess(
+    ratekit: Shell, file: pathlib.Path, storage: Storage
+) -> None:
+    answer = ratekit("hashmap", "apply", str(file))
+    assert answer.code == 2
+    assert answer.err == (
+        "ratekit: nothing was changed: there is no terminal to ask on; --yes makes the change\n"
+    )
+    assert storage.rules.read().version == 0
+
+
+def test_every_mistake_in_the_file_is_a_line(ratekit: Shell, file: pathlib.Path) -> None:
+    file.write_text(RULES.replace('"0.020"', "cheap").replace("flat}", "flt}"))
+    answer = ratekit("hashmap", "apply", str(file), "--yes")
+    assert answer.code == 2
+    assert [line.split(": ")[1] for line in answer.err.splitlines()] == [
+        f"{file}:7",
+        f"{file}:10",
+    ]
+    answer = ratekit("hashmap", "apply", str(file.with_name("none.yml")))
+    assert answer.code == 2
+    assert answer.err.count("\n") == 1
+
+
+def test_history_is_refused_in_a_line(ratekit: Shell, file: pathlib.Path, usage: None) -> None:
+    file.write_text('services: {a: {mappings: [{cost: 1, type: flat, start: "2026-03-01"}]}}')
+    answer = ratekit("hashmap", "apply", str(file), "--yes")
+    assert answer.code == 2
+    assert answer.err == (
+        "ratekit: a flat 1 from 2026-03-01T00:00:00Z: would change prices from before "
+        "2026-03-02T13:00:00Z, which is history: let it start and end then or later, give it no "
+        "start, or say --retroactive\n"
+    )
+
+
+def test_rules_that_charge_nothing_are_warned_of_and_made(
+    ratekit: Shell, file: pathlib.Path, storage: Storage
+) -> None:
+    metrics = file.with_name("metrics.yml")
+    metrics.write_text(
+        "metrics:\n"
+        "  cpu: {alt_name: instance, metadata: [flavor], extra_args: {resource_key: name}}\n"
+        "  volumes: {unit: GiB}\n"
+    )
+    file.write_text(
+        "services:\n"
+        "  volume:\n"
+        "    mappings:\n"
+        "      - {cost: 1, type: flat}\n"
+        "      - {cost: 1, type: flat, group: g}\n"
+        "  volumes:\n"
+        "    mappings:\n"
+        "      - {cost: -1, type: flat, group: g}\n"
+        "      - {cost: 2, type: rate, group: h}\n"
+        "    thresholds: [{level: 1, cost: -1, type: rate, group: g}]\n"
+        "  instance:\n"
+        "    fields:\n"
+        "      flavour:\n"
+        "        mappings: [{value: a, cost: 1, type: flat}, {value: b, cost: 1, type: flat}]\n"
+        "      flavor:\n"
+        "        mappings: [{value: a, cost: 1, type: flat}]\n"
+        "      project_id:\n"
+        "        mappings: [{value: a, cost: 1, type: flat}]\n"
+        "      name:\n"
+        "        mappings: [{value: a, cost: 1, type: flat}]\n"
+        "      month:\n"
+        "        thresholds: [{level: 6, cost: 1, type: flat}]\n"
+    )
+    answer = ratekit("hashmap", "apply", str(file), "--yes", "--allow-unknown")
+    assert answer.code == 0
+    prefix = f"ratekit: warning: {file}:"
+    assert [line.removeprefix(prefix) for line in answer.err.splitlines()] == [
+        f"4: services.volume.mappings[0]: no metric of {metrics} is called 'volume' (did you mean "
+        "'volumes'?): such rules never match",
+        "8: services.volumes.mappings[0]: a negative flat cost never counts: the largest one of "
+        "a group does, at least 0",
+        "9: services.volumes.mappings[1]: group h of volumes: rates only, and nothing flat to "
+        "multiply: charges nothing",
+        "10: services.volumes.thresholds[0]: a negative rate turns the price into a credit",
+        f"14: services.instance.fields.flavour.mappings[0]: instance has no label 'flavour' in "
+        f"{metrics} (did you mean 'flavor'?): such rules never match",
+    ]
+    assert storage.rules.read().version == 1
+
+
+METRICS = """
+metrics:
+  cpu: {alt_name: instance, unit: instance, metadata: [flavor_name], extra_args: {}}
+  volume: {unit: GiB, extra_args: {}}
+"""
+TYPING_MISTAKES = """
+services:
+  instnce:
+    mappings: [{cost: 1, type: flat}, {cost: 1, type: flat, group: g}]
+  instance:
+    fields:
+      flavour_name: {mappings: [{value: a, cost: 1, type: flat}]}
+      day_of_the_year: {mappings: [{value: 1, cost: 1, type: flat}]}
+      flavor_name: {mappings: [{value: a, cost: 1, type: flat}]}
+"""
+
+
+@pytest.mark.parametrize("command", [("plan",), ("apply", "--yes")], ids=" ".join)
+def test_a_typing_mistake_that_would_charge_nothing_is_refused(
+    ratekit: Shell, file: pathlib.Path, storage: Storage, command: tuple[str, ...]
+) -> None:
+    metrics = file.with_name("metrics.yml")
+    metrics.write_text(METRICS)
+    file.write_text(TYPING_MISTAKES)
+    answer = ratekit("hashmap", *command, str(file))
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.splitlines() == [
+        f"ratekit: {file}:4: services.instnce.mappings[0]: no metric of {metrics} is called "
+        "'instnce' (did you mean 'instance'?): such rules never match; --allow-unknown takes them",
+        f"ratekit: {file}:7: services.instance.fields.flavour_name.mappings[0]: instance has no "
+        f"label 'flavour_name' in {metrics} (did you mean 'flavor_name'?): such rules never "
+        "match; --allow-unknown takes them",
+    ]
+    assert storage.rules.read().version == 0
+    assert ratekit("hashmap", *command, "--allow-unknown", str(file)).code == 0
+
+
+def test_what_was_rated_once_or_is_a_rule_already_is_known(
+    ratekit: Shell, file: pathlib.Path, usage: None
+) -> None:
+    file.with_name("metrics.yml").write_text("metrics:\n  cpu: {unit: s, extra_args: {}}\n")
+    retired = """
+services:
+  instance: {fields: {image: {mappings: [{value: a, cost: 1, type: flat}]}}}
+"""
+    file.write_text(retired)
+    assert ratekit("hashmap", "apply", "--yes", str(file)).code == 0
+    more = f"{retired}  volumes: {{mappings: [{{cost: 1, type: flat}}]}}\n"
+    file.write_text(more)
+    assert ratekit("hashmap", "apply", "--yes", str(file)).code == 2
+    assert ratekit("hashmap", "apply", "--yes", "--allow-unknown", str(file)).code == 0
+    file.write_text(more.replace("cost: 1", "cost: 2"))
+    assert ratekit("hashmap", "apply", "--yes", str(file)).code == 0
+
+
+@pytest.mark.parametrize("command", [("plan",), ("apply", "--yes")], ids=" ".join)
+@pytest.mark.parametrize(
+    ("text", "when"),
+    [
+        ("services: {}", "from 2026-03-02T13:00:00Z on"),
+        (RULES[: RULES.index("  volume")], None),
+        (
+            RULES[: RULES.index("    fields")]
+            + "    mappings: [{cost: 1, type: flat, start: 2026-04-01}]\n",
+            "from 2026-03-02T13:00:00Z until 2026-04-01T00:00:00Z",
+        ),
+        (
+            RULES[: RULES.index("    fields")]
+            + "    mappings: [{cost: 1, type: flat, end: 2026-04-01}]\n",
+            "from 2026-04-01T00:00:00Z on",
+        ),
+    ],
+    ids=["nothing", "no usage", "later", "not for ever"],
+)
+def test_what_has_been_rated_is_not_left_without_a_price(
+    ratekit: Shell,
+    file: pathlib.Path,
+    storage: Storage,
+    text: str,
+    when: str | None,
+    command: tuple[str, ...],
+) -> None:
+    ratekit("hashmap", "apply", "--yes", str(file))
+    (state,) = given.listed(storage, "a1")
+    rated = given.rated("a1", [("1", "0.1")])
+    storage.ledger.commit(given.batch([state], rated, rules=storage.rules.read().version))
+    file.write_text(text)
+    answer = ratekit("hashmap", *command, str(file))
+    if when is None:
+        assert (answer.code, answer.err) == (0, "")
+        return
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == (
+        f"ratekit: instance would cost nothing {when}, and it has been rated: keep a rule for "
+        "it, or say --allow-free\n"
+    )
+    assert ratekit("hashmap", *command, "--allow-free", str(file)).code == 0
+
+
+def test_without_a_metrics_file_nothing_is_guessed(ratekit: Shell, file: pathlib.Path) -> None:
+    for text in (None, "metrics: [", "metrics: [a]"):
+        if text is not None:
+            file.with_name("metrics.yml").write_text(text)
+        assert ratekit("hashmap", "apply", str(file), "--yes").err == ""
+
+
+def test_an_export_is_a_rule_file_that_changes_nothing(
+    ratekit: Shell, file: pathlib.Path, usage: None
+) -> None:
+    for text, hour in ((RULES, 36.5), (DEARER, 40.5)):
+        file.write_text(text)
+        ratekit.now = given.hour(hour)
+        assert ratekit("hashmap", "apply", str(file), "--yes").code == 0
+    copy = file.with_name("copy.yml")
+    assert ratekit("hashmap", "export", str(copy)).code == 0
+    assert copy.read_text() == ratekit("hashmap", "export").out
+    assert "0.025" in copy.read_text()
+    assert ratekit("hashmap", "apply", str(copy)).out == (
+        "nothing to do: 2 rules in force already\n"
+    )
+
+
+def test_what_changed_before_anything_was_rated_shows_no_start(
+    ratekit: Shell, file: pathlib.Path, storage: Storage
+) -> None:
+    ratekit("hashmap", "apply", str(file), "--yes")
+    file.write_text(RULES.replace("0.020", "0.025"))
+    answer = ratekit("hashmap", "apply", str(file), "--yes")
+    assert answer.out.splitlines()[2] == ("+ instance.flavor_name=m1.small flat 0.025 group uptime")
+    exported = ratekit("hashmap", "export").out
+    assert "1970" not in exported
+    assert "start" not in exported
+    copy = file.with_name("copy.yml")
+    copy.write_text(exported)
+    given.listed(storage, "a1")
+    assert ratekit("hashmap", "apply", str(copy)).out.startswith("nothing to do: 3 rules")
+
+
+def test_an_export_overwrites_nothing(ratekit: Shell, file: pathlib.Path) -> None:
+    answer = ratekit("hashmap", "export", str(file))
+    assert answer.code == 2
+    assert answer.err == f"ratekit: {file}: cannot be written: File exists\n"
+    assert file.read_text() == RULES

@@ -1,0 +1,127 @@
+"""How ratekit explain shows the way to a quantity, with Gnocchi's part played by a fake."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+
+from ratekit import errors
+from ratekit.cmd.output import quantity_trace
+from ratekit.cmd.output.cells import Cell
+from ratekit.collectors.gnocchi.args import GnocchiArgs
+from ratekit.domain.reporting.reports import FrameRow
+from ratekit.domain.schedule.calendar import Calendar
+from ratekit.domain.usage.metric import Metric, Mutate
+from ratekit.interfaces import Collector
+from tests.fakes import Resource
+from tests.unit.collectors.gnocchi.test_response import (
+    HOUR,
+    MINUTE,
+    SIX,
+    collector,
+    instance,
+    metric,
+)
+
+#: A key that several resources may have in common.
+ARGS = GnocchiArgs(
+    "instance", aggregation_method="mean", force_granularity=300, resource_key="vcpus"
+)
+OF = metric(args=ARGS)
+#: Twenty minutes of the old flavor, then the new one; a value every five minutes.
+RESIZED = instance(
+    "r1", [(-600, "p1", "a"), (20, "p1", "b")], {5 * number: 6.0 for number in range(12)}
+)
+
+
+def frame(quantity: str, flavor: str = "a", begin_minute: int = 0) -> FrameRow:
+    return FrameRow(
+        begin=SIX + begin_minute * MINUTE,
+        scope="p1",
+        metric="instance",
+        unit="h",
+        quantity=Decimal(quantity),
+        price=Decimal(0),
+        groupby={"project_id": "p1", "vcpus": "1"},
+        metadata={"flavor": flavor},
+    )
+
+
+def shown(row: FrameRow, of: Metric, *cloud: Resource) -> Cell:
+    def source() -> tuple[Sequence[Metric], Collector]:
+        return [of], collector(*cloud)
+
+    return quantity_trace.cell(row, source, Calendar(HOUR, 2))
+
+
+def test_values_are_reduced_converted_and_shared() -> None:
+    of = dataclasses.replace(OF, factor=Fraction(1, 12), mutate=Mutate.CEIL)
+    cell = shown(frame("0.333333333333333333"), of, RESIZED)
+    assert cell.text.splitlines() == [
+        "mean of 6, 6, 6, 6 = 6; * 1/12 CEIL = 1; share 1/3 = 0.333333333333333333",
+        "as stored",
+    ]
+    assert cell.machine == {
+        "steps": [
+            {
+                "values": ["6", "6", "6", "6"],
+                "reducer": "mean",
+                "value": "6",
+                "conversion": "* 1/12 CEIL",
+                "share": "1/3",
+                "quantity": "0.333333333333333333",
+            }
+        ],
+        "quantity": "0.333333333333333333",
+        "untold": None,
+    }
+
+
+def test_what_is_prorated_shows_in_the_share() -> None:
+    deleted = instance("r1", [(-600, "p1", "a")], {0: 6.0, 5: 6.0, 10: 6.0, 15: 6.0})
+    ended = dataclasses.replace(deleted.phases[0], ended_at=SIX + 20 * MINUTE)
+    of = dataclasses.replace(OF, prorate=True)
+    cell = shown(frame("2"), of, dataclasses.replace(deleted, phases=[ended]))
+    assert cell.text.splitlines() == ["mean of 6, 6, 6, 6 = 6; share 1/3 = 2", "as stored"]
+
+
+def test_many_values_are_counted_and_resources_of_equal_labels_added_up() -> None:
+    other = instance("r2", [(-600, "p1", "b")], {5 * number: 3.0 for number in range(12)})
+    cell = shown(frame("7", "b"), OF, RESIZED, other)
+    assert cell.text.splitlines() == [
+        "mean of 6, 6, 6, 6, 6, 6, 6, 6 = 6; share 2/3 = 4",
+        "mean of 12 values = 3",
+        "sum: 4 + 3 = 7",
+        "as stored",
+    ]
+
+
+def test_a_quantity_that_is_another_today_is_told() -> None:
+    cell = shown(frame("5", "b"), OF, RESIZED)
+    assert cell.text.splitlines()[-1].startswith("5 is stored: measures or metrics.yml have")
+    assert cell.machine["quantity"] == "4"
+
+
+def test_what_cannot_be_told_is_a_line_that_says_why() -> None:
+    other = dataclasses.replace(OF, public_name="server")
+    renamed = shown(frame("5"), other, RESIZED)
+    gone = shown(frame("5", "c"), OF, RESIZED)
+    off_grid = shown(frame("5", begin_minute=30), OF, RESIZED)
+    for cell, why in (
+        (renamed, "metrics.yml has no metric called 'instance' any more"),
+        (gone, "the metering back end has nothing of it any more"),
+        (off_grid, "no period of 1:00:00 begins there: the nearest that do begin at"),
+    ):
+        assert cell.text.startswith(f"cannot be told: {why}")
+        assert cell.machine["untold"].startswith(why)
+        assert (cell.machine["quantity"], cell.machine["steps"]) == (None, [])
+
+
+def test_an_error_of_many_lines_is_one_line_without_passwords() -> None:
+    def source() -> tuple[Sequence[Metric], Collector]:
+        raise errors.TryLater("http://me:secret@gnocchi does not\nanswer")
+
+    cell = quantity_trace.cell(frame("5"), source, Calendar(HOUR, 2))
+    assert cell.text == "cannot be told: http://gnocchi does not answer"

@@ -1,0 +1,382 @@
+"""What Gnocchi says over HTTP, and what ratekit makes of it."""
+
+import contextlib
+import datetime
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from gnocchiclient import auth
+from gnocchiclient import client as gnocchi_client
+from keystoneauth1 import session
+from oslo_config import cfg
+
+from ratekit import conf as options
+from ratekit import errors
+from ratekit.collectors.gnocchi.api.aggregate_query import Question
+from ratekit.collectors.gnocchi.api.client import Client
+from ratekit.collectors.gnocchi.args import GnocchiArgs
+from ratekit.collectors.gnocchi.collector import GnocchiCollector
+from tests.loopback import Loopback, Played, serving
+
+AGGREGATES = "/v1/aggregates"
+SIX = datetime.datetime(2026, 1, 1, 6, tzinfo=datetime.UTC)
+QUESTION = Question(
+    metric="cpu",
+    aggregation_method="mean",
+    resource_type="instance",
+    scope_key="project_id",
+    scopes=["p2", "p1"],
+    groupby=["id", "revision_end", "revision_start"],
+    start=SIX,
+    stop=SIX + datetime.timedelta(hours=3),
+    granularity=300,
+)
+#: What a proxy says instead of Gnocchi.
+HTML = b"<html><head><title>502 Bad Gateway</title></head>\n<body>nginx</body></html>"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Loopback]:
+    with serving() as loopback:
+        yield loopback
+
+
+@pytest.fixture
+def gnocchi(server: Loopback) -> Loopback:
+    server.answers.clear()
+    server.received.clear()
+    return server
+
+
+@contextlib.contextmanager
+def patient(url: str, seconds: float) -> Iterator[Client]:
+    """A client that waits so long for an answer."""
+    opened = session.Session(auth=auth.GnocchiBasicPlugin("admin", url), timeout=seconds)
+    yield Client(gnocchi_client.SessionClient(opened, service_type="metric"))
+    opened.session.close()
+
+
+@pytest.fixture
+def client(gnocchi: Loopback) -> Iterator[Client]:
+    with patient(gnocchi.url, 30.0) as client:
+        yield client
+
+
+def error(status: int, description: Any, title: str = "") -> Played:
+    """An error as Gnocchi's API writes it."""
+    return Played({"code": status, "description": description, "title": title}, status)
+
+
+# The question -------------------------------------------------------------------------------
+
+
+def test_the_question_is_one_request(gnocchi: Loopback, client: Client) -> None:
+    gnocchi.play(AGGREGATES, Played([]))
+    assert client.aggregates(QUESTION) == []
+    [received] = gnocchi.received
+    assert received.method == "POST"
+    assert received.query == {
+        "groupby": ["id", "revision_end", "revision_start"],
+        "use_history": ["true"],
+        "start": ["2026-01-01T06:00:00+00:00"],
+        "stop": ["2026-01-01T09:00:00+00:00"],
+        "granularity": ["300"],
+    }
+    assert received.body == {
+        "operations": ["aggregate", "max", ["metric", "cpu", "mean"]],
+        "resource_type": "instance",
+        "search": {
+            "and": [{"=": {"type": "instance"}}, {"in": {"project_id": ["p1", "p2"]}}],
+        },
+    }
+
+
+def test_numbers_keep_the_digits_that_gnocchi_wrote(gnocchi: Loopback, client: Client) -> None:
+    gnocchi.play(AGGREGATES, Played(b"[[1706.6666666666667, 300, 1e-7]]"))
+    [numbers] = client.aggregates(QUESTION)
+    assert numbers == [Decimal("1706.6666666666667"), Decimal(300), Decimal("1e-7")]
+    assert {type(number) for number in numbers} == {Decimal}
+
+
+# Silence ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        error(404, "Metric ['cpu'] does not exist", "Not Found"),
+        error(400, "Resource type instance does not exist", "Bad Request"),
+        error(400, "Resource type does not exist", "Bad Request"),
+        Played([]),
+    ],
+)
+def test_what_is_not_there_is_silence(gnocchi: Loopback, client: Client, answer: Played) -> None:
+    gnocchi.play(AGGREGATES, answer)
+    assert client.aggregates(QUESTION) == []
+
+
+def test_an_unknown_resource_type_is_none(gnocchi: Loopback, client: Client) -> None:
+    gnocchi.play("/v1/resource_type/vm", error(404, "Resource type vm does not exist"))
+    assert client.attributes("vm") is None
+
+
+def test_a_resource_types_attributes_are_its_own(gnocchi: Loopback, client: Client) -> None:
+    gnocchi.play(
+        "/v1/resource_type/instance",
+        Played({"name": "instance", "attributes": {"flavor_id": {"type": "string"}}, "state": "x"}),
+    )
+    assert client.attributes("instance") == frozenset({"flavor_id"})
+
+
+# Refusals -----------------------------------------------------------------------------------
+
+CANNOT_BE_AGGREGATED = {
+    "cause": "Metrics cannot be aggregated",
+    "detail": [["cpu", "mean", 300]],
+    "reason": "Granularities are missing",
+}
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (
+            error(400, CANNOT_BE_AGGREGATED, "Bad Request"),
+            "Gnocchi refused with 400: Metrics cannot be aggregated: Granularities are missing: "
+            "[['cpu', 'mean', 300]]",
+        ),
+        (
+            error(404, {"cause": "Metrics with unknown aggregation", "detail": [["5f", "max"]]}),
+            "Gnocchi refused with 404: Metrics with unknown aggregation: [['5f', 'max']]",
+        ),
+        (
+            error(400, "Invalid pagination: `Sort key supplied is invalid: flavor'"),
+            "Gnocchi refused with 400: Invalid pagination: `Sort key supplied is invalid: flavor'",
+        ),
+        (
+            error(400, "Resource type instance has no domain_id attribute"),
+            "Gnocchi refused with 400: Resource type instance has no domain_id attribute",
+        ),
+        (error(403, "Forbidden"), "Gnocchi refused with 403: Forbidden"),
+        (Played(b"<h1>Not\n Found</h1>", 404), "Gnocchi refused with 404: Not Found"),
+        (Played({"error": "nothing here"}, 404), 'refused with 404: {"error": "nothing here"}'),
+    ],
+)
+def test_what_gnocchi_will_never_answer_is_for_an_operator(
+    gnocchi: Loopback, client: Client, answer: Played, text: str
+) -> None:
+    gnocchi.play(AGGREGATES, answer)
+    with pytest.raises(errors.OperatorError) as caught:
+        client.aggregates(QUESTION)
+    assert str(caught.value).endswith(text)
+
+
+def test_a_refusal_of_a_hundred_pages_is_cut_short(gnocchi: Loopback, client: Client) -> None:
+    gnocchi.play(AGGREGATES, error(400, "no " * 10_000))
+    with pytest.raises(errors.OperatorError) as caught:
+        client.aggregates(QUESTION)
+    assert len(str(caught.value)) < 600
+
+
+# Later --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [408, 413, 414, 429, 500, 502, 503, 504])
+def test_a_back_end_that_gives_up_is_asked_again_later(
+    gnocchi: Loopback, client: Client, status: int
+) -> None:
+    gnocchi.play(AGGREGATES, Played(HTML, status))
+    with pytest.raises(errors.TryLater, match=f"Gnocchi answered {status}: .*nginx"):
+        client.aggregates(QUESTION)
+
+
+def test_an_answer_that_takes_too_long_is_not_waited_for(gnocchi: Loopback) -> None:
+    gnocchi.play(AGGREGATES, Played([], delay=5))
+    late = pytest.raises(errors.TryLater, match="Gnocchi took too long")
+    with patient(gnocchi.url, 0.2) as client, late:
+        client.aggregates(QUESTION)
+
+
+def test_nobody_listening_is_no_answer() -> None:
+    plugin = auth.GnocchiBasicPlugin("admin", "http://127.0.0.1:1")
+    api = gnocchi_client.SessionClient(session.Session(auth=plugin), service_type="metric")
+    with pytest.raises(errors.TryLater, match="Gnocchi does not answer") as caught:
+        Client(api).aggregates(QUESTION)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Played(b'[{"group": {"id": "a"'),
+        Played(b'[{"group"', missing=100),
+        Played(HTML),
+        Played(b""),
+        Played(b"[[1.5, NaN]]"),
+        Played(b"[Infinity]"),
+        Played(b"[-Infinity]"),
+        Played(b"\xff\xfe"),
+        Played(None),
+        Played({"measures": []}),
+        Played("[]"),
+    ],
+    ids=[
+        "truncated", "cut off", "html", "empty", "nan", "infinity", "minus infinity",
+        "not utf-8", "null", "an object", "a text",
+    ],
+)  # fmt: skip
+def test_a_senseless_answer_is_no_answer(gnocchi: Loopback, client: Client, answer: Played) -> None:
+    """Silence would mean that nothing was used."""
+    gnocchi.play(AGGREGATES, answer)
+    with pytest.raises(errors.TryLater, match="Gnocchi") as caught:
+        client.aggregates(QUESTION)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("answer", [Played([]), Played({}), Played({"attributes": None})])
+def test_a_senseless_resource_type_is_no_answer(
+    gnocchi: Loopback, client: Client, answer: Played
+) -> None:
+    gnocchi.play("/v1/resource_type/vm", answer)
+    with pytest.raises(errors.TryLater, match="resource type vm is senseless"):
+        client.attributes("vm")
+
+
+# From the configuration -----------------------------------------------------------------------
+
+
+def configured(**settings: Any) -> Any:
+    conf = cfg.ConfigOpts()
+    options.register_opts(conf)
+    conf([], project="ratekit", default_config_files=[], default_config_dirs=[])
+    for name, value in settings.items():
+        conf.set_override(name, value, group="collector_gnocchi")
+    return conf
+
+
+def test_basic_authentication_is_taken_from_the_configuration(gnocchi: Loopback) -> None:
+    collector = GnocchiCollector.from_conf(
+        configured(gnocchi_auth_type="basic", gnocchi_user="rater", gnocchi_endpoint=gnocchi.url)
+    )
+    assert collector.extra_args is GnocchiArgs
+    assert gnocchi.received == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "holds"),
+    [({}, False), ({"max_backlog": 4}, True), ({"max_backlog": 5}, False),
+     ({"max_backlog": 4, "max_backlog_wait": 0.0}, False)],
+)  # fmt: skip
+def test_how_much_may_wait_for_metricd_is_taken_from_the_configuration(
+    gnocchi: Loopback, settings: dict[str, Any], holds: bool
+) -> None:
+    gnocchi.play("/v1/status", Played({"storage": {"summary": {"metrics": 1, "measures": 5}}}))
+    basic = {"gnocchi_auth_type": "basic", "gnocchi_user": "rater"}
+    collector = GnocchiCollector.from_conf(
+        configured(gnocchi_endpoint=gnocchi.url, **basic, **settings)
+    )
+    assert (collector.hold() is not None) == holds
+    assert len(gnocchi.received) == ("max_backlog" in settings)
+
+
+@pytest.mark.parametrize("given", ["gnocchi_user", "gnocchi_endpoint"])
+def test_basic_authentication_needs_a_user_and_an_endpoint(given: str) -> None:
+    with pytest.raises(errors.OperatorError, match="needs gnocchi_endpoint and gnocchi_user"):
+        GnocchiCollector.from_conf(
+            configured(gnocchi_auth_type="basic", **{given: "http://127.0.0.1:9"})
+        )
+
+
+def test_a_section_without_authentication_says_what_it_lacks() -> None:
+    with pytest.raises(errors.OperatorError, match=r"\[collector_gnocchi\] auth_type is not set"):
+        GnocchiCollector.from_conf(configured())
+
+
+def test_an_unknown_authentication_is_one_sentence() -> None:
+    with pytest.raises(errors.OperatorError, match=r"\[collector_gnocchi\] .*pasword"):
+        GnocchiCollector.from_conf(configured(auth_type="pasword"))
+
+
+# Older revisions ------------------------------------------------------------------------------
+
+SEARCH = "/v1/search/resource/instance"
+
+
+def older(id_: str, hour: int, project: str, end: int | None = None) -> dict[str, Any]:
+    """A revision as Gnocchi's search returns it."""
+    begin = SIX + datetime.timedelta(hours=hour)
+    until = None if end is None else (SIX + datetime.timedelta(hours=end)).isoformat()
+    return {
+        "id": id_, "project_id": project, "revision_start": begin.isoformat(),
+        "revision_end": until,
+    }  # fmt: skip
+
+
+def test_older_revisions_are_those_that_start_before(gnocchi: Loopback, client: Client) -> None:
+    starts = {"r1": SIX + datetime.timedelta(hours=1), "r2": SIX}
+    rows = [older("r1", -5, "p1", -2), older("r1", -2, "p9", 1), older("r2", 0, "p1")]
+    gnocchi.play(SEARCH, Played(rows))
+    assert client.older_revisions(QUESTION, starts) == {"r1": False}
+    gnocchi.play(SEARCH, Played([older("r1", -5, "p1", 1)]))
+    assert client.older_revisions(QUESTION, starts) == {"r1": True}
+
+
+def test_a_full_page_is_asked_for_in_halves(gnocchi: Loopback, client: Client) -> None:
+    starts = {"r1": SIX, "r2": SIX}
+    gnocchi.play(
+        SEARCH,
+        Played([older("r1", -9, "p9", -8)] * 1000),
+        Played([older("r2", -7, "p9", -6)]),
+        Played([older("r1", -9, "p9", -8)] * 1000),
+    )
+    assert client.older_revisions(QUESTION, starts) == {"r1": False, "r2": False}
+    asked = [one.body["and"][0]["in"]["id"] for one in gnocchi.received]
+    assert asked == [["r1", "r2"], ["r2"], ["r1"]]
+
+
+@pytest.mark.parametrize("answer", [Played({}), Played([{"id": "r1"}]), Played([[]])])
+def test_senseless_resources_are_no_answer(
+    gnocchi: Loopback, client: Client, answer: Played
+) -> None:
+    gnocchi.play(SEARCH, answer)
+    with pytest.raises(errors.TryLater, match="Gnocchi's resources are"):
+        client.older_revisions(QUESTION, {"r1": SIX})
+
+
+def test_credentials_that_gnocchi_refuses_concern_everybody(
+    gnocchi: Loopback, client: Client
+) -> None:
+    gnocchi.play(AGGREGATES, error(403, "Forbidden"))
+    with pytest.raises(errors.Denied):
+        client.aggregates(QUESTION)
+
+
+# Ends -----------------------------------------------------------------------------------------
+
+
+def test_ends_are_those_of_the_window_that_were_recorded_in_time(
+    gnocchi: Loopback, client: Client
+) -> None:
+    row = {"id": "r1", "project_id": "p1", "revision_start": "2026-01-01T06:20:05+00:00"}
+    gnocchi.play(
+        "/v1/search/resource/instance", Played([{**row, "ended_at": "2026-01-01T06:20:00+00:00"}])
+    )
+    [(of, [end])] = client.ends(QUESTION).items()
+    assert of == ("r1", "p1")
+    assert (end.at, end.recorded) == (
+        SIX + datetime.timedelta(minutes=20), SIX + datetime.timedelta(minutes=20, seconds=5),
+    )  # fmt: skip
+    [received] = gnocchi.received
+    assert received.query["history"] == ["true"]
+    assert received.body["and"][-2:] == [
+        {">=": {"ended_at": "2026-01-01T06:00:00+00:00"}},
+        {"<": {"revision_start": "2026-01-01T09:00:00+00:00"}},
+    ]
+
+
+def test_ends_that_make_no_sense_are_no_answer(gnocchi: Loopback, client: Client) -> None:
+    gnocchi.play("/v1/search/resource/instance", Played([{"id": "r1", "project_id": "p1"}]))
+    with pytest.raises(errors.TryLater, match="Gnocchi's resources are senseless"):
+        client.ends(QUESTION)

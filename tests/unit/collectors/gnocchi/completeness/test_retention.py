@@ -1,0 +1,255 @@
+"""Usage that Gnocchi has forgotten is held, and nothing else is."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ratekit import errors
+from ratekit.collectors.gnocchi.api.archive_policy import Policy
+from ratekit.collectors.gnocchi.api.formats import timespan
+from ratekit.collectors.gnocchi.args import GnocchiArgs
+from ratekit.collectors.gnocchi.collector import GnocchiCollector
+from ratekit.domain.period import Window
+from ratekit.domain.usage.metric import Metric, Mutate
+from tests.fakes import Phase, Resource
+from tests.unit.collectors.gnocchi.archive import Archive, policy
+
+HOUR = datetime.timedelta(hours=1)
+#: Midnight; hours below are counted from here.
+ZERO = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+#: Six hours of 300 s; the newest is its own bucket, so it reaches back that much less five minutes.
+SHORT = policy("short", {300: 6, 3600: 100})
+LONG = policy("long", {300: 100, 3600: None})
+METRIC = Metric(
+    name="cpu",
+    public_name="instance",
+    unit="h",
+    factor=Fraction(1),
+    offset=Fraction(0),
+    groupby=(),
+    metadata=(),
+    mutate=Mutate.NONE,
+    extra_args=GnocchiArgs("instance", aggregation_method="mean", force_granularity=300),
+)
+
+
+def resource(id_: str, first: float, last: float, owner: str = "p1") -> Resource:
+    """Measured every five minutes from an hour to another, where its record still stands."""
+    steps = range(int(first * 12), int(last * 12))
+    phases = [Phase(ZERO + first * HOUR, None, {"project_id": owner})]
+    return Resource(id_, phases, {ZERO + n * HOUR / 12: float(n) for n in steps})
+
+
+def kept(one: Resource, hours: float) -> Resource:
+    """What an archive policy leaves of it."""
+    oldest = max(one.buckets) - hours * HOUR
+    return Resource(one.id, one.phases, {at: v for at, v in one.buckets.items() if at > oldest})
+
+
+class Cloud:
+    """Resources, all under SHORT unless ``under`` says otherwise; it is hour ``now``."""
+
+    def __init__(
+        self,
+        now: float,
+        *resources: Resource,
+        under: Mapping[str, str] | None = None,
+        allow_expired: bool = False,
+    ) -> None:
+        named = {one.id: "short" for one in resources} | dict(under or {})
+        self.archive = Archive(resources, [SHORT, LONG], named)
+        client: Any = self.archive
+        self.collector = GnocchiCollector(
+            client, "project_id", HOUR, 2 * HOUR,
+            allow_expired=allow_expired, clock=lambda: ZERO + now * HOUR,
+        )  # fmt: skip
+
+    def points(self, first: int, count: int, scopes: Sequence[str] = ("p1",)) -> list[Any]:
+        window = Window(ZERO + first * HOUR, HOUR, count)
+        found = self.collector.collect(METRIC, window, scopes)
+        return [(one.groupby["id"], *point) for one in found for point in one.points]
+
+    def frames(self, first: int, count: int, scopes: Sequence[str] = ("p1",)) -> int:
+        return len(self.points(first, count, scopes))
+
+
+def test_what_is_recent_enough_costs_no_request() -> None:
+    cloud = Cloud(12, resource("r1", 0, 12))
+    assert cloud.frames(7, 2) == 2
+    assert sorted(cloud.archive.asked) == ["aggregates", "archive_policies"]
+
+
+def test_what_is_gone_is_held_with_what_an_operator_can_do() -> None:
+    cloud = Cloud(12, resource("r1", 0, 12))
+    with pytest.raises(errors.OperatorError) as caught:
+        cloud.frames(2, 2)
+    assert str(caught.value) == (
+        "instance: archive policy 'short' keeps 300 s aggregates of 'cpu' for 6:00:00 only, of "
+        "resource r1 back to 2026-01-01T06:00Z, and what was used from 2026-01-01T02:00Z on is "
+        "to be rated; rate what is there with ratekit-processor --once --allow-expired, or start "
+        "later with ratekit scope reset or activate; an archive policy that keeps more helps "
+        "from then on"
+    )
+
+
+def test_what_is_there_is_rated_when_an_operator_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    cloud = Cloud(12, kept(resource("r1", 0, 12), 6), allow_expired=True)
+    for _ in range(2):
+        assert cloud.frames(4, 4) == 2
+    [told] = caplog.messages
+    assert told.endswith("is to be rated; what is there is rated, as --allow-expired says")
+
+
+def test_a_policy_that_the_metric_does_not_use_holds_nobody() -> None:
+    cloud = Cloud(12, resource("r1", 0, 12), under={"r1": "long"})
+    for _ in range(2):
+        assert cloud.frames(2, 2) == 2
+    # Whether it is used is believed for a while.
+    assert cloud.archive.asked.count("metrics") == 1
+
+
+def test_a_scope_of_whose_usage_nothing_is_gone_is_not_held_for_others() -> None:
+    cloud = Cloud(
+        12, resource("r1", 0, 12), resource("r2", 0, 12, "p2"), under={"r2": "long"}
+    )  # fmt: skip
+    assert cloud.frames(2, 2, ["p2"]) == 2
+    with pytest.raises(errors.OperatorError):
+        cloud.frames(2, 2, ["p1", "p2"])
+
+
+def test_a_new_scope_that_starts_with_the_month_is_not_held_for_the_time_before_it_was() -> None:
+    cloud = Cloud(12, resource("r1", 9, 12))
+    assert cloud.frames(0, 12) == 3
+
+
+def test_a_metric_that_stopped_keeps_what_it_had() -> None:
+    cloud = Cloud(500, resource("r1", 0, 5))
+    assert cloud.frames(0, 5) == 5
+    stopped_later = Cloud(500, resource("r1", 0, 7))
+    with pytest.raises(errors.OperatorError):
+        stopped_later.frames(0, 5)
+
+
+@pytest.mark.parametrize(("newest", "held"), [(94, False), (95, True), (96, True), (97, True)])
+def test_it_is_held_from_a_bucket_before_the_first_one_is_gone(newest: int, held: bool) -> None:
+    """Hour 2 begins with bucket 24; of 72 buckets with bucket 96 as the last, it is gone."""
+    whole = resource("r1", 0, (newest + 1) / 12)
+    cloud = Cloud(500, kept(whole, 6))
+    assert (ZERO + 2 * HOUR in cloud.archive.resources[0].buckets) == (newest < 96)
+    if held:
+        with pytest.raises(errors.OperatorError):
+            cloud.frames(2, 1)
+    else:
+        assert cloud.points(2, 1) == Cloud(0, whole, under={"r1": "long"}).points(2, 1)
+
+
+def test_a_resource_that_changed_since_was_there_before() -> None:
+    whole = resource("r1", 0, 7.5)
+    [phase] = whole.phases
+    change = ZERO + 4 * HOUR
+    phases = [
+        dataclasses.replace(phase, end=change), dataclasses.replace(phase, start=change),
+    ]  # fmt: skip
+    cloud = Cloud(500, Resource("r1", phases, whole.buckets))
+    with pytest.raises(errors.OperatorError):
+        cloud.frames(0, 5)
+
+
+def test_a_resource_may_have_been_measured_before_its_record_was_made() -> None:
+    whole = resource("r1", 0, 12)
+    [phase] = whole.phases
+    late = [dataclasses.replace(phase, start=ZERO + 7 * HOUR)]
+    cloud = Cloud(12, kept(Resource("r1", late, whole.buckets), 6))
+    with pytest.raises(errors.OperatorError):
+        cloud.frames(5, 3)
+
+
+def test_one_that_lost_something_is_found_among_many_that_did_not() -> None:
+    others = [resource(f"r{n}", 0, 5) for n in range(450)]
+    cloud = Cloud(500, *others, resource("lost", 0, 7))
+    with pytest.raises(errors.OperatorError, match="resource lost"):
+        cloud.frames(0, 5)
+
+
+@given(st.integers(0, 30), st.integers(1, 360), st.integers(0, 30), st.integers(1, 4))
+def test_what_is_rated_is_what_was_measured(
+    first: int, buckets: int, begin: int, count: int
+) -> None:
+    """Gnocchi forgets on its own terms; whatever is not held is complete."""
+    whole = resource("r1", first, first + buckets / 12)
+    forgetful = Cloud(70, kept(whole, 6))
+    perfect = Cloud(70, whole, under={"r1": "long"})
+    try:
+        found = forgetful.points(begin, count)
+    except errors.OperatorError:
+        # At most a bucket too early, and as early as it may have been measured.
+        oldest = max(whole.buckets) - 6 * HOUR + HOUR / 12
+        assert max(ZERO + begin * HOUR, ZERO + (first - 2) * HOUR) <= oldest
+        return
+    assert found == perfect.points(begin, count)
+
+
+# Policies ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0:05:00", 300), ("1:00:00", 3600), ("0:00:01", 1), ("1 day, 0:00:00", 86400),
+        ("365 days, 0:00:00", 31536000), ("0:00:00.500000", 0.5),
+    ],
+)  # fmt: skip
+def test_a_length_of_time_is_read_as_gnocchi_writes_it(text: str, seconds: float) -> None:
+    assert timespan(text) == datetime.timedelta(seconds=seconds)
+
+
+@given(st.timedeltas(datetime.timedelta(0), datetime.timedelta(days=10**6)))
+def test_every_length_of_time_is_read_back(length: datetime.timedelta) -> None:
+    assert timespan(str(length)) == length
+
+
+@pytest.mark.parametrize("text", ["", "300", "5 minutes", "1 day", "-1 day, 0:00:00", "0:05:00 x"])
+def test_what_is_no_length_of_time_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="no length of time"):
+        timespan(text)
+
+
+def test_a_policy_is_read_from_gnocchis_answer() -> None:
+    row = {
+        "name": "low",
+        "back_window": 0,
+        "definition": [
+            {"granularity": "0:05:00", "points": 12, "timespan": "1:00:00"},
+            {"granularity": "1:00:00", "points": None, "timespan": None},
+        ],
+        "aggregation_methods": ["mean", "rate:mean"],
+    }
+    assert Policy.read(row) == Policy(
+        "low",
+        {datetime.timedelta(minutes=5): HOUR, HOUR: None},
+        frozenset({"mean", "rate:mean"}),
+    )
+
+
+@pytest.mark.parametrize(
+    ("kept", "period", "widest"),
+    [
+        ({300: 1, 3600: 1}, HOUR, 3600),
+        ({300: 1, 7200: 1}, HOUR, 300),
+        ({420: 1, 1500: 1}, HOUR, None),
+        ({60: 1, 420: 1}, HOUR, 60),
+        ({86400: 1}, 24 * HOUR, 86400),
+    ],
+)
+def test_the_largest_granularity_that_divides_the_period(
+    kept: Mapping[int, int], period: datetime.timedelta, widest: int | None
+) -> None:
+    assert policy("any", kept).widest(period) == widest

@@ -1,0 +1,100 @@
+"""Configuration files that cannot be read, and where things stand in those that can."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+
+import pytest
+
+from ratekit import errors
+from ratekit.conf.checking import source
+from tests.unit.conf.conftest import Refusals
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "expected"),
+    [
+        (
+            "[collect]\nperiod 3600\n",
+            2,
+            "expected 'option = value', '[section]' or '# comment'",
+        ),
+        ("[collect]\n= 3600\n", 2, "expected the name of an option before '='"),
+        (
+            "[collect]\n  period = 3600\n",
+            2,
+            "begins with a blank, but continues no option; take the blanks away",
+        ),
+        ("\n[collect\n", 2, "expected '[section]' and nothing after it"),
+        ("[]\n", 1, "expected the name of a section between the brackets"),
+        ("# x\nperiod = 3600\n\n[collect]\n", 2, "expected a [section] before the first option"),
+    ],
+)
+def test_a_malformed_file_is_told_with_its_line(
+    text: str, line: int, expected: str, refusals: Refusals
+) -> None:
+    assert refusals(text) == [f"r.conf:{line}: {expected}"]
+
+
+def test_a_malformed_line_is_not_repeated_since_it_may_be_a_secret(refusals: Refusals) -> None:
+    (line,) = refusals("[ratekit_auth]\npassword geheim\n")
+    assert "geheim" not in line
+
+
+def test_all_files_that_cannot_be_read_are_told_together(tmp_path: pathlib.Path) -> None:
+    for name in ("folder", "latin", "good"):
+        path = tmp_path / name
+        path.mkdir() if name == "folder" else path.write_bytes(b"[collect]\n")
+    (tmp_path / "latin").write_bytes(b"[a]\nb = \xff\n")
+    names = ["missing", "folder", "good", "latin"]
+    with pytest.raises(errors.BadInput) as caught:
+        source.read([str(tmp_path / name) for name in names], [str(tmp_path / "none")])
+    assert [str(one).removeprefix(f"{tmp_path}/") for one in caught.value.mistakes] == [
+        "none: cannot be read: no such folder",
+        "missing: cannot be read: No such file or directory",
+        "folder: cannot be read: Is a directory",
+        "latin: is not UTF-8 text: invalid start byte at byte 9",
+    ]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_file_that_is_not_ours_is_told(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "r.conf"
+    path.write_text("[collect]\n")
+    path.chmod(0)
+    with pytest.raises(errors.BadInput, match="cannot be read: Permission denied"):
+        source.read([str(path)])
+
+
+def test_the_last_of_several_options_with_one_name_counts(tmp_path: pathlib.Path) -> None:
+    one, two = tmp_path / "one.conf", tmp_path / "two.conf"
+    one.write_text("[collect]\nperiod = 1\nperiod = 2\n\n[COLLECT]\nperiod = 3\n")
+    two.write_text("[collect]\nwait_periods = 4\n")
+    content = source.read([str(one), str(two)])
+    entry = content.find("collect", ["period"])
+    assert entry == source.Entry(str(one), 6, "COLLECT", "period", "3")
+    mistake = content.mistake("collect", "start", "is odd")
+    assert str(mistake) == f"{two}:1: [collect] start: is odd"
+    assert str(content.mistake("nosuch", "start", "is odd")) == f"{two}: [nosuch] start: is odd"
+
+
+def test_a_value_may_have_several_lines_and_begins_on_the_first(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "r.conf"
+    path.write_text("[a]\n# c\nb: 1,\n  2\nd = 'x = y'\n")
+    first, second = source.read([str(path)]).entries
+    assert (first.line, first.text) == (3, "1,\n2")
+    assert (second.line, second.name, second.text) == (5, "d", "x = y")
+
+
+def test_files_and_folders_are_those_of_the_command_line(tmp_path: pathlib.Path) -> None:
+    assert source.given(["--once", "--config-file=a", "--config-file", "b"], "x") == (
+        ["a", "b"],
+        [],
+    )
+    assert source.given(["--config-dir", "d"], "x") == ([], ["d"])
+    assert source.given(["--config-file"], "x") == ([], [])
+    for name in ("2.conf", "1.conf", "3.txt"):
+        (tmp_path / name).write_text("[a]\n")
+    found = source.read([], [str(tmp_path)]).files
+    assert [pathlib.Path(one).name for one in found] == ["1.conf", "2.conf"]

@@ -1,0 +1,217 @@
+"""Batches cover all that is due, each scope and period exactly once."""
+
+import collections
+import dataclasses
+import datetime
+from collections.abc import Callable, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ratekit.domain.period import Window
+from ratekit.domain.schedule.batch import FIRST, GROWTH, Batch, BatchSize, Work, next_batch
+from ratekit.domain.scope import Scope, State
+
+HOUR = datetime.timedelta(hours=1)
+BASE = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+
+#: (periods rated already, periods due in all) of each scope
+Due = Sequence[tuple[int, int]]
+
+
+def works(due: Due) -> list[Work]:
+    return [
+        Work(
+            State(number, Scope(f"p{number:03d}"), BASE + rated * HOUR, BASE),
+            BASE + until * HOUR,
+        )
+        for number, (rated, until) in enumerate(due)
+    ]
+
+
+def rate_all(work: list[Work], limit: Callable[[int], int]) -> list[Batch]:
+    """Take batches until none is left, advancing states as the orchestrator does."""
+    open_work = {one.state.key: one for one in work}
+    batches: list[Batch] = []
+    while (batch := next_batch(list(open_work.values()), HOUR, limit(len(batches)))) is not None:
+        batches.append(batch)
+        for state in batch.states:
+            one = open_work[state.key]
+            assert one.state.rated_until == batch.window.begin
+            advanced = dataclasses.replace(one.state, rated_until=batch.window.end)
+            open_work[state.key] = Work(advanced, one.until)
+    return batches
+
+
+@given(
+    st.lists(st.tuples(st.integers(-3, 6), st.integers(-3, 8)), max_size=12),
+    st.lists(st.integers(1, 30), min_size=1, max_size=5),
+)
+def test_all_that_is_due_is_rated_exactly_once_whatever_the_limits(
+    due: list[tuple[int, int]], limits: list[int]
+) -> None:
+    batches = rate_all(works(due), lambda nth: limits[nth % len(limits)])
+    rated = collections.Counter(
+        (state.key, begin)
+        for batch in batches
+        for state in batch.states
+        for begin in batch.window.begins()
+    )
+    expected = {
+        (number, BASE + hour * HOUR)
+        for number, (rated_until, until) in enumerate(due)
+        for hour in range(rated_until, until)
+    }
+    assert set(rated) == expected
+    assert set(rated.values()) <= {1}
+    assert all(batch.size <= limits[nth % len(limits)] for nth, batch in enumerate(batches)), (
+        "a batch is larger than its limit"
+    )
+
+
+def test_nothing_due_is_no_batch() -> None:
+    assert next_batch([], HOUR, 10) is None
+    assert next_batch(works([(3, 3), (5, 4)]), HOUR, 10) is None
+
+
+def test_the_scopes_that_lag_most_come_first() -> None:
+    batch = next_batch(works([(5, 9), (2, 9), (7, 9), (2, 9)]), HOUR, 100)
+    assert batch is not None
+    assert [state.scope.id for state in batch.states] == ["p001", "p003"]
+    assert batch.window == Window(BASE + 2 * HOUR, HOUR, 7)
+
+
+def test_scopes_that_failed_before_come_last_and_by_themselves() -> None:
+    work = works([(0, 9), (5, 9), (0, 9), (5, 9)])
+    for number, failures in ((0, 2), (2, 1)):
+        failed = dataclasses.replace(work[number].state, failures=failures)
+        work[number] = dataclasses.replace(work[number], state=failed)
+    batches = rate_all(work, lambda _: 100)
+    assert [[state.key for state in batch.states] for batch in batches] == [[1, 3], [2], [0]]
+
+
+def test_long_windows_go_before_many_scopes() -> None:
+    batch = next_batch(works([(0, 6)] * 10), HOUR, 20)
+    assert batch is not None
+    assert (batch.window.count, len(batch.states)) == (6, 3)
+
+
+def test_a_scope_that_is_due_no_further_is_not_dragged_along() -> None:
+    batch = next_batch(works([(0, 6), (0, 2)]), HOUR, 100)
+    assert batch is not None
+    assert [state.scope.id for state in batch.states] == ["p001"]
+    assert batch.window.count == 2
+
+
+def test_the_order_in_which_work_is_told_changes_nothing() -> None:
+    work = works([(0, 6)] * 10)
+    assert next_batch(work, HOUR, 20) == next_batch(work[::-1], HOUR, 20)
+
+
+@pytest.mark.parametrize(
+    ("scopes", "periods", "most"), [(8, 48, 4), (40, 7, 4), (1, 720, 5), (1000, 1, 5)]
+)
+def test_catching_up_takes_few_batches(scopes: int, periods: int, most: int) -> None:
+    """With answers that are quick and small the batches grow fast."""
+    sizes = [BatchSize(seconds=30.0, frames=1_000_000)]
+
+    def limit(nth: int) -> int:
+        return sizes[nth].limit
+
+    open_work = works([(0, periods)] * scopes)
+    batches = 0
+    while (batch := next_batch(open_work, HOUR, limit(batches))) is not None:
+        batches += 1
+        sizes.append(sizes[-1].after(batch.size, seconds=1.0, frames=batch.size))
+        done = {state.key for state in batch.states}
+        open_work = [
+            Work(dataclasses.replace(one.state, rated_until=batch.window.end), one.until)
+            if one.state.key in done
+            else one
+            for one in open_work
+        ]
+    assert batches <= most
+
+
+def test_the_first_batch_is_small() -> None:
+    batch = next_batch(works([(0, 48)] * 8), HOUR, BatchSize(30.0, 100_000).limit)
+    assert batch is not None
+    assert batch.size <= FIRST
+
+
+@given(
+    st.floats(0.5, 60), st.integers(1, 10**6), st.integers(1, 10**5),
+    st.integers(1, 10**5), st.floats(0, 1000), st.integers(0, 10**7),
+)  # fmt: skip
+def test_the_next_batch_would_have_stayed_within_what_is_aimed_at(
+    seconds: float, frames: int, limit: int, size: int, took: float, came: int
+) -> None:
+    size = min(size, limit)
+    after = BatchSize(seconds, frames, limit).after(size, took, came).limit
+    assert 1 <= after <= max(limit, size * GROWTH)
+    if took > seconds or came > frames:
+        # Usage that grows in proportion would fit, if a single scope and period does.
+        assert after == 1 or (took * after <= seconds * size * 1.001 and
+                              came * after <= frames * size)  # fmt: skip
+    else:
+        # Nor does it shrink, except to what as busy scopes as these would fill.
+        assert after >= min(limit, max(int(frames / max(came / size, 1)), 1))
+
+
+def test_quiet_scopes_do_not_make_batches_too_large_for_busy_ones() -> None:
+    size = BatchSize(seconds=20.0, frames=1000, limit=96)
+    size = size.after(50, seconds=0.1, frames=500)
+    for _ in range(20):
+        size = size.after(size.limit, seconds=0.1, frames=0)
+    assert size.limit == 100
+    unknown = BatchSize(seconds=20.0, frames=1000, limit=96)
+    for _ in range(20):
+        unknown = unknown.after(unknown.limit, seconds=0.1, frames=0)
+    assert unknown.limit == 1000
+
+
+def test_a_small_batch_that_went_well_does_not_shrink_the_limit() -> None:
+    assert BatchSize(10.0, 1000, limit=500).after(3, 0.1, 3).limit == 500
+
+
+def test_a_batch_that_took_twice_too_long_is_halved() -> None:
+    assert BatchSize(10.0, 10**6, limit=400).after(400, 20.0, 5).limit == 200
+
+
+def test_a_batch_that_held_twice_too_many_frames_is_halved() -> None:
+    assert BatchSize(10.0, 1000, limit=400).after(400, 0.1, 2000).limit == 200
+
+
+def test_growth_is_bounded_however_quick_the_answer() -> None:
+    assert BatchSize(10.0, 10**9, limit=100).after(100, 0.0, 0).limit == 100 * GROWTH
+
+
+@pytest.mark.parametrize(
+    ("limit", "size", "halved"),
+    [(400, 400, 200), (1000, 40, 20), (20, 40, 10), (9, 3, 1), (1, 1, 1)],
+)
+def test_after_a_failure_at_most_half_of_what_was_tried_is_tried(
+    limit: int, size: int, halved: int
+) -> None:
+    assert BatchSize(10.0, 1000, limit).halved(size).limit == halved
+
+
+def test_two_halves_of_a_batch_are_the_batch() -> None:
+    states = [one.state for one in works([(0, 1)] * 5)]
+    one, other = Batch(Window(BASE, HOUR, 2), states).halves()
+    assert [*one.states, *other.states] == states
+    assert one.states
+    assert other.states
+    assert one.window == other.window == Window(BASE, HOUR, 2)
+
+
+def test_a_batch_of_one_scope_names_it() -> None:
+    window = Window(BASE, HOUR, 2)
+    named = State(1, Scope("p1", "alice"), BASE, BASE)
+    nameless = State(1, Scope("p1"), BASE, BASE)
+    assert str(Batch(window, [named])) == (
+        "scope p1 (alice) over 2026-01-01T00:00Z/2026-01-01T02:00Z"
+    )
+    assert str(Batch(window, [nameless])).startswith("scope p1 over")
+    assert str(Batch(window, [named, nameless])).startswith("2 scopes over")

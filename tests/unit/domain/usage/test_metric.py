@@ -1,0 +1,146 @@
+"""From a collected value to a stored quantity, against the design's words in fractions."""
+
+import dataclasses
+import decimal
+import math
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ratekit.domain.usage.metric import Metric, Mutate
+
+ONE = Fraction(1)
+HUGE = decimal.Context(prec=100)
+
+
+def metric(
+    factor: Fraction = ONE, offset: Fraction = Fraction(0), mutate: Mutate = Mutate.NONE
+) -> Metric:
+    return Metric("m", "m", "MiB", factor, offset, (), (), mutate, None)
+
+
+#: CloudKitty's mutations, as its documentation tells them.
+MUTATIONS: dict[Mutate, Callable[[Fraction], Fraction]] = {
+    Mutate.NONE: lambda value: value,
+    Mutate.NUMBOOL: lambda value: Fraction(int(value != 0)),
+    Mutate.NOTNUMBOOL: lambda value: Fraction(int(value == 0)),
+    Mutate.FLOOR: lambda value: Fraction(math.floor(value)),
+    Mutate.CEIL: lambda value: Fraction(math.ceil(value)),
+}
+
+FRACTIONS = st.fractions(-(10**9), 10**9, max_denominator=10**9)
+SHARES = st.fractions(0, 1, max_denominator=3_600_000_000)
+VALUES = st.decimals(-(10**15), 10**15, allow_nan=False) | st.just(Decimal(0))
+
+
+@given(
+    VALUES,
+    st.integers(1, 12),
+    FRACTIONS,
+    FRACTIONS,
+    SHARES,
+    st.sampled_from(sorted(MUTATIONS, key=str)),
+)
+def test_a_quantity_is_factor_offset_mutate_share_and_one_rounding(
+    total: Decimal, parts: int, factor: Fraction, offset: Fraction, share: Fraction, mutate: Mutate
+) -> None:
+    exact = MUTATIONS[mutate](Fraction(total) / parts * factor + offset) * share
+    quantity = metric(factor, offset, mutate).quantity(total, parts, share)
+    assert Fraction(quantity) == Fraction(round(exact * 10**18), 10**18)
+
+
+def test_every_mutation_is_tried() -> None:
+    assert {*MUTATIONS, Mutate.MAP} == set(Mutate)
+
+
+@pytest.mark.parametrize(
+    ("mutate", "value", "quantity"),
+    [
+        (Mutate.NUMBOOL, "0.5", "1"), (Mutate.NUMBOOL, "0", "0"), (Mutate.NUMBOOL, "-3", "1"),
+        (Mutate.NOTNUMBOOL, "0", "1"), (Mutate.NOTNUMBOOL, "0.5", "0"),
+        (Mutate.FLOOR, "2.9", "2"), (Mutate.FLOOR, "-2.1", "-3"),
+        (Mutate.CEIL, "2.1", "3"), (Mutate.CEIL, "-2.9", "-2"), (Mutate.CEIL, "3", "3"),
+        (Mutate.NONE, "2.5", "2.5"),
+    ],
+)  # fmt: skip
+def test_each_mutation(mutate: Mutate, value: str, quantity: str) -> None:
+    assert metric(mutate=mutate).quantity(Decimal(value)) == Decimal(quantity)
+
+
+def test_a_mutation_sees_the_converted_value() -> None:
+    halves = metric(Fraction(1, 2), Fraction(1, 4), Mutate.CEIL)
+    assert halves.quantity(Decimal(1)) == 1
+    assert halves.quantity(Decimal(2)) == 2
+
+
+def test_a_mutation_sees_the_value_before_it_is_shared() -> None:
+    assert metric(mutate=Mutate.CEIL).quantity(Decimal("1.5"), share=Fraction(1, 4)) == Decimal(
+        "0.5"
+    )
+
+
+def test_a_mebibyte_is_not_rounded_before_it_must_be() -> None:
+    mebibytes = metric(Fraction(1, 1048576))
+    assert mebibytes.quantity(Decimal(1)) == Decimal("0.000000953674316406")  # …40625 exactly
+    assert mebibytes.quantity(Decimal(3 * 1048576)) == 3
+
+
+def test_a_third_is_rounded_only_at_the_end() -> None:
+    # Rounding the third to 18 places first would give 0.999999999999999999.
+    assert metric(Fraction(3)).quantity(Decimal(1), 3) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "quantity"),
+    [
+        ("0.0000000000000000005", "0.000000000000000000"),
+        ("0.0000000000000000015", "0.000000000000000002"),
+        ("0.0000000000000000025", "0.000000000000000002"),
+        ("0.0000000000000000025000000001", "0.000000000000000003"),
+        ("-0.0000000000000000015", "-0.000000000000000002"),
+    ],
+)
+def test_the_eighteenth_place_is_rounded_half_to_even(value: str, quantity: str) -> None:
+    assert metric().quantity(Decimal(value)) == Decimal(quantity)
+
+
+# A map ----------------------------------------------------------------------------------------
+
+
+def mapping(pairs: Mapping[Fraction, Fraction], factor: Fraction = ONE) -> Metric:
+    plain = metric(factor, Fraction(0), Mutate.MAP)
+    return dataclasses.replace(plain, mutate_map=pairs)
+
+
+def test_a_mapped_value_becomes_what_the_map_says_and_another_one_nothing() -> None:
+    status = mapping({Fraction(1): Fraction(5), Fraction(-1): Fraction(1, 3)})
+    assert status.quantity(Decimal("1.000")) == 5
+    assert status.quantity(Decimal(-1)) == Decimal("0.333333333333333333")
+    assert status.quantity(Decimal("1.000000000000000001")) == 0
+    assert status.quantity(Decimal(0)) == 0
+
+
+def test_a_value_is_looked_up_after_factor_and_offset_and_before_its_share() -> None:
+    third = mapping({Fraction(1, 3): Fraction(2)}, Fraction(1, 3))
+    assert third.quantity(Decimal(1)) == 2
+    assert third.quantity(Decimal(2), parts=2) == 2
+    assert third.quantity(Decimal(1), share=Fraction(1, 4)) == Decimal("0.5")
+
+
+@given(st.dictionaries(FRACTIONS, FRACTIONS, min_size=1), FRACTIONS)
+def test_a_map_is_exact(pairs: dict[Fraction, Fraction], value: Fraction) -> None:
+    expected = pairs.get(value, Fraction(0))
+    found = mapping(pairs).quantity(Decimal(value.numerator), value.denominator)
+    assert found == Decimal(round(expected * 10**18)).scaleb(-18, HUGE)
+
+
+def test_a_quantity_of_a_fraction_is_not_rounded_before() -> None:
+    assert metric(Fraction(3)).quantity(Fraction(1, 3)) == 1
+
+
+def test_a_metric_with_a_map_can_be_hashed() -> None:
+    assert hash(mapping({ONE: ONE})) == hash(mapping({ONE: ONE}))

@@ -1,0 +1,100 @@
+"""How the buckets of a period become one value, against the statistics module."""
+
+import itertools
+import statistics
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ratekit.domain.usage.reducers import REDUCERS, converting, fitting
+
+VALUES = st.lists(
+    st.decimals(-(10**12), 10**12, places=6, allow_nan=False), min_size=1, max_size=13
+)
+
+
+def reduced(name: str, values: list[Decimal]) -> Fraction:
+    total, parts = REDUCERS[name].reduce(values)
+    return Fraction(total) / parts
+
+
+@given(VALUES)
+def test_each_reducer_does_what_its_name_says_exactly(values: list[Decimal]) -> None:
+    exact = [Fraction(value) for value in values]
+    assert reduced("mean", values) == sum(exact) / len(exact)
+    assert reduced("median", values) == statistics.median(exact)
+    assert reduced("max", values) == max(exact)
+    assert reduced("min", values) == min(exact)
+    assert reduced("first", values) == exact[0]
+    assert reduced("last", values) == exact[-1]
+    assert reduced("sum", values) == sum(exact)
+    assert reduced("count", values) == sum(exact)
+
+
+def test_a_mean_of_three_is_not_rounded() -> None:
+    assert reduced("mean", [Decimal(1), Decimal(0), Decimal(0)]) == Fraction(1, 3)
+
+
+def test_parts_of_a_whole_are_told_from_levels() -> None:
+    assert {name for name, reducer in REDUCERS.items() if reducer.additive} == {"sum", "count"}
+
+
+@pytest.mark.parametrize(
+    ("aggregation", "reducer"),
+    [
+        ("mean", "mean"), ("max", "max"), ("min", "min"), ("last", "last"), ("first", "first"),
+        ("median", "median"), ("sum", "sum"), ("count", "count"),
+        ("rate:sum", "sum"), ("rate:max", "max"), ("rate:last", "last"),
+        ("std", "mean"), ("95pct", "mean"), ("rate:95pct", "mean"), ("nunique", "mean"),
+    ],
+)  # fmt: skip
+def test_the_reducer_fits_the_aggregation_method(aggregation: str, reducer: str) -> None:
+    assert fitting(aggregation) == reducer
+
+
+# Differences that Gnocchi stores --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["mean", "sum", "max", "min", "last", "first"])
+@given(st.lists(st.integers(0, 10**6), min_size=13, max_size=13))
+def test_a_stored_rate_costs_the_same_at_each_granularity(method: str, readings: list[int]) -> None:
+    """Gnocchi stores what a bucket's differences between neighbouring points come to."""
+    grown = [Decimal(new - old) for old, new in itertools.pairwise(readings)]
+
+    def stored(size: int) -> list[Decimal]:
+        parts = [grown[begin : begin + size] for begin in range(0, 12, size)]
+        ratios = map(REDUCERS[method].reduce, parts)
+        return [Decimal(Fraction(total).numerator) / count for total, count in ratios]
+
+    name = fitting(f"rate:{method}")
+    hourly = reduced(name, stored(12))
+    # Gnocchi rounds a bucket's mean.
+    assert all(abs(reduced(name, stored(size)) - hourly) < Fraction(1, 10**15) for size in (1, 3))
+
+
+# Conversions before ---------------------------------------------------------------------------
+
+
+@given(st.sampled_from(sorted(REDUCERS)), VALUES, st.fractions(max_denominator=10**6))
+def test_a_converting_reducer_reduces_what_was_converted(
+    name: str, values: list[Decimal], divisor: Fraction
+) -> None:
+    def convert(value: Decimal) -> Fraction:
+        return Fraction(value) * divisor - 1
+
+    total, parts = converting(name, convert).reduce(values)
+    expected = reduced(name, values) * divisor - 1
+    if name in ("sum", "count"):
+        expected = sum(map(convert, values), Fraction(0))
+    elif divisor < 0:
+        opposite = {"max": "min", "min": "max"}.get(name, name)
+        expected = reduced(opposite, values) * divisor - 1
+    assert Fraction(total) / parts == expected
+
+
+def test_a_converting_reducer_is_additive_where_its_namesake_is() -> None:
+    for name, reducer in REDUCERS.items():
+        assert converting(name, Fraction).additive == reducer.additive

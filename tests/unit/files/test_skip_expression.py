@@ -1,0 +1,166 @@
+"""Expressions that skip rated points: CloudKitty's, without its eval."""
+
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+
+from ratekit import errors
+from ratekit.domain.period import EPOCH
+from ratekit.domain.series import Series
+from ratekit.domain.usage.metric import Metric, Mutate
+from ratekit.files import skip_expression
+
+#: More digits than a binary number has, or Python's decimals keep when they are negated.
+LONG = "12345678901234567890.100000000000000001"
+SERIES = Series(
+    "p1", "instance", "GiB", {"id": "r1", "project_id": "p1"},
+    {"flavor_name": "m1.small", "vcpus": "4", "image": None}, [(EPOCH, Decimal(1))],
+)  # fmt: skip
+
+
+def skipped(text: str, quantity: str = "1", price: str = "1") -> bool:
+    skip = skip_expression.compile_skip("instance", text)
+    return skip(SERIES, Decimal(quantity), Decimal(price))
+
+
+def metric(name: str, skip: str | None = None) -> Metric:
+    return Metric(
+        name=name,
+        public_name=name,
+        unit="h",
+        factor=Fraction(1),
+        offset=Fraction(0),
+        groupby=(),
+        metadata=(),
+        mutate=Mutate.NONE,
+        extra_args=None,
+        skip=None if skip is None else skip_expression.compile_skip(name, skip),
+    )
+
+
+def test_one_expression_for_all_yields_to_a_metrics_own() -> None:
+    zero = 'datapoint["vol"]["qty"] == 0'
+    plain, own = skip_expression.by_default([metric("cpu"), metric("disk", skip="False")], zero)
+    assert plain.skip is not None
+    assert own.skip is not None
+    assert plain.skip(SERIES, Decimal(0), Decimal(1))
+    assert not plain.skip(SERIES, Decimal(1), Decimal(1))
+    assert not own.skip(SERIES, Decimal(0), Decimal(1))
+
+
+@pytest.mark.parametrize("text", ["", "False", " false "])
+def test_by_default_nothing_is_skipped(text: str) -> None:
+    [plain] = skip_expression.by_default([metric("cpu")], text)
+    assert plain.skip is None
+
+
+def test_an_expression_for_all_is_refused_even_if_no_metric_goes_by_it() -> None:
+    with pytest.raises(ValueError, match="vol"):
+        skip_expression.by_default([], "vol == 0")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_skipped"),
+    [
+        # CloudKitty's own examples and tests.
+        ('datapoint.get("vol", {}).get("qty", 0) == 0', False),
+        ('datapoint.get("metadata", {}).get("attr_one") == "some_value"', False),
+        ("False", False),
+        ("True", True),
+        (' datapoint["vol"]["qty"] == 1 and datapoint["rating"]["price"] > 0 ', True),
+        ('datapoint["vol"]["unit"] != "GiB" or not datapoint["rating"]["price"] < 2', False),
+        ('datapoint["metadata"]["flavor_name"] in ["m1.tiny", "m1.small"]', True),
+        ('datapoint["groupby"]["project_id"] not in ("p2", "p3")', True),
+        ('"small" in datapoint["metadata"]["flavor_name"]', True),
+        ('datapoint["metadata"]["flavor_name"].startswith("m1.")', True),
+        ('int(datapoint["metadata"]["vcpus"]) >= 4', True),
+        ('float(datapoint["metadata"]["vcpus"]) < 4.5', True),
+        ('datapoint["metadata"].get("image") is None', True),
+        ('datapoint["metadata"].get("nothing") and datapoint["vol"]["qty"] == 1', False),
+        ('0 <= datapoint["rating"]["price"] <= 1', True),
+        ('len(datapoint["metadata"]) == 3', True),
+        ('True if "image" in datapoint["metadata"] else False', True),
+        ('datapoint["metadata"]["flavor_name"].split(".")[1] == "small"', True),
+    ],
+)
+def test_an_expression_says_what_is_skipped(text: str, is_skipped: bool) -> None:
+    assert skipped(text) is is_skipped
+
+
+@pytest.mark.parametrize(
+    ("text", "quantity"),
+    [
+        ('datapoint["vol"]["qty"] == 0.1', "0.1"),
+        (f'datapoint["vol"]["qty"] == {LONG}', LONG),
+        ('datapoint["vol"]["qty"] / 3 * 3 == datapoint["vol"]["qty"]', "0.1"),
+        ('datapoint["vol"]["qty"] + 0.2 == 0.3', "0.1"),
+        (f'-datapoint["vol"]["qty"] == -{LONG}', LONG),
+        ('datapoint["vol"]["qty"] * 3 > 1', "0.333333333333333333333333333333334"),
+    ],
+)
+def test_numbers_are_what_is_written(text: str, quantity: str) -> None:
+    assert skipped(text, quantity)
+
+
+def test_a_number_that_only_looks_equal_in_binary_is_another() -> None:
+    assert not skipped('datapoint["vol"]["qty"] == 0.1', "0.1000000000000000055511151231257827")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "is no expression"),
+        ("datapoint =", "is no expression"),
+        ("datapoint = {}", "is no expression"),
+        ("import os", "is no expression"),
+        ("(" * 400, "is no expression"),
+        ("datapoints['vol']", r"knows no 'datapoints' \(did you mean 'datapoint'\?\)"),
+        ("False and open('/etc/passwd')", "knows no 'open'"),
+        ("__import__('os') == 1", "knows no '__import__'"),
+        ("False and datapoint.__class__", r"may not use \.__class__"),
+        ("datapoint['vol'].clear()", r"may not use \.clear"),
+        ("'{0.__class__}'.format(datapoint)", r"may not use \.format"),
+        ("[x for x in datapoint]", "ListComp"),
+        ("lambda: True", "Lambda"),
+        ("f'{datapoint}' == ''", "JoinedStr"),
+        ("2 ** 999999999 > 1", "Pow"),
+        ("(yield)", "Yield"),
+        ("1j == 1", "1j"),
+        ("b'a' == 'a'", "b'a'"),
+        ("datapoint['volume']['qty'] == 0", "no such key: 'volume'"),
+        ("datapoint['metadata']['vcpus'] > 4", "not supported"),
+        ("datapoint['vol']['qty']", "neither true nor false"),
+        ("'False'", "neither true nor false"),
+        ("'a' + 'b' == 'ab'", "'a' is no number"),
+        ("'a' * 99 == 'a'", "'a' is no number"),
+        ("datapoint.vol == 1", r"may not use \.vol"),
+        ("len == 3 or len(1)", "has no len"),
+        ("True or " * 200 + "True", "at most 1000"),
+    ],
+)
+def test_what_an_expression_may_not_do_is_refused_when_it_is_read(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        skip_expression.compile_skip("instance", text)
+
+
+def test_a_label_that_is_no_number_is_told_with_metric_and_expression() -> None:
+    text = 'int(datapoint["metadata"]["flavor_name"]) > 4'
+    with pytest.raises(errors.OperatorError, match=r"instance: .*flavor_name.*invalid literal"):
+        skipped(text)
+
+
+def test_a_label_that_is_not_there_is_told_with_metric_and_expression() -> None:
+    with pytest.raises(errors.OperatorError, match="no such key: 'flavour'"):
+        skipped('datapoint["metadata"]["flavour"] == "m1"')
+
+
+def test_an_expression_that_yields_a_label_is_told() -> None:
+    with pytest.raises(errors.OperatorError, match=r"yields m1\.small, neither true nor false"):
+        skipped('datapoint["metadata"]["flavor_name"]')
+
+
+def test_a_point_cannot_be_changed_by_an_expression() -> None:
+    skip = skip_expression.compile_skip("instance", 'datapoint["vol"].get("qty") == 1')
+    assert skip(SERIES, Decimal(1), Decimal(0))
+    assert SERIES.metadata == {"flavor_name": "m1.small", "vcpus": "4", "image": None}

@@ -1,0 +1,180 @@
+"""Which databases are taken, and what their complaints mean."""
+
+from __future__ import annotations
+
+import datetime
+import pathlib
+import signal
+import sqlite3
+import sys
+import threading
+
+import pytest
+import sqlalchemy as sa
+
+from ratekit import errors
+from ratekit.storage import migrate
+from ratekit.storage.db.engine import SLICE, Database, parse, slices
+from ratekit.storage.db.types import Instant
+
+
+class TestUrl:
+    @pytest.mark.parametrize(
+        "given", ["postgresql://u@h/d", "postgresql+psycopg2://u@h/d", "postgresql+psycopg://u@h/d"]
+    )
+    def test_postgresql_means_psycopg_3(self, given: str) -> None:
+        assert parse(given).render_as_string() == "postgresql+psycopg://u@h/d"
+
+    @pytest.mark.parametrize(
+        "given",
+        ["mysql://u@h/d", "mariadb://u@h/d", "mysql+pymysql://u@h/d", "mysql+mysqldb://u@h/d"],
+    )
+    def test_mysql_and_mariadb_mean_pymysql(self, given: str) -> None:
+        assert parse(given).render_as_string() == "mysql+pymysql://u@h/d"
+
+    @pytest.mark.parametrize(
+        "given",
+        ["", "ratekit.sqlite", "sqlite://", "sqlite:///:memory:", "mysql://u@h", "mysql://h:x/d"],
+    )
+    def test_what_names_no_database_is_refused(self, given: str) -> None:
+        with pytest.raises(errors.OperatorError, match=r"\[database\] connection"):
+            parse(given)
+
+    def test_what_is_not_supported_is_refused(self) -> None:
+        with pytest.raises(errors.OperatorError, match="use sqlite, postgresql or mysql"):
+            parse("oracle://u:secret@h/d")
+
+    def test_passwords_are_not_told(self) -> None:
+        url = "postgresql://ratekit:secret@127.0.0.1:1/d?password=secret&connect_timeout=1"
+        with pytest.raises(errors.TryLater) as caught:
+            migrate.current(url)
+        assert "secret" not in str(caught.value)
+        assert "\n" not in str(caught.value)
+        line = "[database] connection postgresql://ratekit:***@127.0.0.1:1/d: "
+        assert str(caught.value).startswith(line)
+
+    @pytest.mark.parametrize(
+        "option", ["sqlite:////tmp/x.sqlite?colour=red", "mysql://u@h/d?connect_timeout=soon"]
+    )
+    def test_an_option_that_cannot_be_used_is_told_in_one_line(self, option: str) -> None:
+        with pytest.raises(errors.OperatorError, match="an option cannot be used") as caught:
+            Database(option)
+        assert "\n" not in str(caught.value)
+
+    def test_a_driver_that_is_not_installed_says_what_to_install(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "pymysql", None)
+        with pytest.raises(errors.OperatorError, match=r"pip install 'ratekit\[mysql\]'"):
+            Database("mysql://u@h/d")
+
+
+class TestSqlite:
+    def test_a_folder_that_is_missing_is_told_in_one_line(self, tmp_path: pathlib.Path) -> None:
+        for work in (migrate.upgrade, migrate.current, migrate.check):
+            with pytest.raises(errors.OperatorError) as caught:
+                work(f"sqlite:///{tmp_path}/missing/ratekit.sqlite")
+            line = str(caught.value)
+            assert line.startswith(f"[database] connection sqlite:///{tmp_path}/missing/")
+            assert f"the folder {tmp_path}/missing does not exist" in line
+            assert "\n" not in line
+
+    def test_a_file_that_is_no_database_is_told(self, tmp_path: pathlib.Path) -> None:
+        path = tmp_path / "notes.txt"
+        path.write_text("not a database " * 100)
+        with pytest.raises(errors.OperatorError, match="not a database"):
+            migrate.upgrade(f"sqlite:///{path}")
+
+    def test_looking_at_a_file_that_is_missing_does_not_create_it(
+        self, tmp_path: pathlib.Path
+    ) -> None:
+        path = tmp_path / "ratekit.sqlite"
+        with pytest.raises(errors.OperatorError, match="run ratekit-dbsync upgrade"):
+            migrate.check(f"sqlite:///{path}")
+        assert not path.exists()
+
+    def test_a_writer_that_waits_too_long_tries_later_and_then_succeeds(
+        self, tmp_path: pathlib.Path
+    ) -> None:
+        url = f"sqlite:///{tmp_path}/ratekit.sqlite"
+        migrate.upgrade(url)
+        database = Database(url + "?timeout=0.05")
+        other = sqlite3.connect(tmp_path / "ratekit.sqlite", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(errors.TryLater, match="locked"), database.writing():
+            pytest.fail("there were two writers")
+        with database.reading() as connection:
+            assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+        other.execute("ROLLBACK")
+        with database.writing() as connection:
+            connection.exec_driver_sql("UPDATE hashmap_versions SET version = 5")
+        with database.reading() as connection:
+            query = connection.exec_driver_sql("SELECT version FROM hashmap_versions")
+            assert query.scalar() == 5
+        other.close()
+        database.close()
+
+    def test_signals_are_heard_while_a_writer_waits(self, tmp_path: pathlib.Path) -> None:
+        url = f"sqlite:///{tmp_path}/ratekit.sqlite"
+        migrate.upgrade(url)
+        database = Database(url + "?timeout=2")
+        other = sqlite3.connect(tmp_path / "ratekit.sqlite", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        # Only Python's own code can run what a signal asks for, and so let the writer go on.
+        before = signal.signal(signal.SIGALRM, lambda *_: other.execute("ROLLBACK"))
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        try:
+            with database.writing() as connection:
+                assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+        finally:
+            signal.signal(signal.SIGALRM, before)
+        other.close()
+        database.close()
+
+    def test_writers_take_turns_from_their_first_statement_on(self, tmp_path: pathlib.Path) -> None:
+        url = f"sqlite:///{tmp_path}/ratekit.sqlite"
+        migrate.upgrade(url)
+        database = Database(url)
+
+        def count_up() -> None:
+            for _ in range(20):
+                with database.writing() as connection:
+                    query = connection.exec_driver_sql("SELECT version FROM hashmap_versions")
+                    version = query.scalar_one() + 1
+                    connection.exec_driver_sql(f"UPDATE hashmap_versions SET version = {version}")
+
+        threads = [threading.Thread(target=count_up) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        with database.reading() as connection:
+            query = connection.exec_driver_sql("SELECT version FROM hashmap_versions")
+            assert query.scalar() == 80
+        database.close()
+
+    def test_references_are_checked(self, tmp_path: pathlib.Path) -> None:
+        url = f"sqlite:///{tmp_path}/ratekit.sqlite"
+        migrate.upgrade(url)
+        with (
+            pytest.raises(errors.OperatorError, match="FOREIGN KEY"),
+            Database(url).writing() as connection,
+        ):
+            connection.exec_driver_sql("INSERT INTO hashmap_fields VALUES (1, 1, 'x')")
+
+
+def test_programming_errors_stay_what_they_are(tmp_path: pathlib.Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/x.sqlite")
+    with pytest.raises(ZeroDivisionError), database.writing():
+        raise ZeroDivisionError
+    with pytest.raises(ValueError, match="UTC"), database.reading() as connection:
+        connection.execute(
+            sa.select(sa.literal(datetime.datetime.fromisoformat("2026-03-01"), Instant()))
+        )
+
+
+def test_lists_are_cut_to_what_a_statement_takes() -> None:
+    items = list(range(2 * SLICE + 1))
+    pieces = list(slices(items))
+    assert [len(piece) for piece in pieces] == [SLICE, SLICE, 1]
+    assert [one for piece in pieces for one in piece] == items

@@ -1,0 +1,100 @@
+"""What may go into a column, and how it comes out."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ratekit import errors
+from ratekit.storage.db.types import Exact, Instant, Word, require_fits, tidy
+
+SQLITE: sa.Dialect = sqlite.dialect()
+POSTGRESQL: sa.Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+NUMBERS = st.decimals(allow_nan=False, allow_infinity=False)
+
+
+@given(NUMBERS)
+def test_a_value_is_kept_exactly_or_refused(value: Decimal) -> None:
+    column = Exact(28)
+    for dialect in (SQLITE, POSTGRESQL):
+        try:
+            kept = column.process_bind_param(value, dialect)
+        except errors.OperatorError:
+            exponent = value.normalize(decimal.Context(prec=10_000)).as_tuple().exponent
+            assert isinstance(exponent, int)
+            assert exponent < -28 or abs(value) >= 10**37
+        else:
+            assert column.process_result_value(kept, dialect) == value
+
+
+@given(NUMBERS, NUMBERS)
+def test_the_quick_look_agrees_with_the_columns(quantity: Decimal, price: Decimal) -> None:
+    def refused(look: Callable[[], object]) -> bool:
+        try:
+            look()
+        except (decimal.DecimalException, errors.OperatorError):
+            return True
+        return False
+
+    dialect = POSTGRESQL
+    slow = [
+        refused(lambda: Exact(18).process_bind_param(quantity, dialect)),
+        refused(lambda: Exact(28).process_bind_param(price, dialect)),
+    ]
+    assert refused(lambda: require_fits(quantity, price)) == any(slow)
+
+
+@pytest.mark.parametrize("value", ["NaN", "sNaN", "Infinity", "-Infinity"])
+def test_what_is_no_number_is_refused(value: str) -> None:
+    with pytest.raises(errors.OperatorError):
+        Exact(28).process_bind_param(Decimal(value), SQLITE)
+
+
+def test_zeros_at_the_end_are_dropped_but_not_before_the_point() -> None:
+    values = ["1.500", "100", "1E+3", "0.00", "0E-28", "-0.10"]
+    assert [str(tidy(Decimal(value))) for value in values] == [
+        "1.5",
+        "100",
+        "1000",
+        "0",
+        "0",
+        "-0.1",
+    ]
+
+
+def test_instants_are_utc_in_and_out() -> None:
+    column, dialect = Instant(), SQLITE
+    instant = datetime.datetime(2026, 3, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
+    kept = column.process_bind_param(instant, dialect)
+    assert kept == instant.replace(tzinfo=None)
+    assert column.process_result_value(kept, dialect) == instant
+
+
+@pytest.mark.parametrize("zone", [None, datetime.timezone(datetime.timedelta(hours=1))])
+def test_instants_of_no_zone_or_another_are_refused(zone: datetime.tzinfo | None) -> None:
+    with pytest.raises(ValueError, match="UTC"):
+        Instant().process_bind_param(datetime.datetime(2026, 3, 1, tzinfo=zone), SQLITE)
+
+
+def test_words_are_counted_in_letters() -> None:
+    dialect = SQLITE
+    assert Word().process_bind_param("東" * 255, dialect) == "東" * 255
+    with pytest.raises(errors.OperatorError, match="255"):
+        Word().process_bind_param("x" * 256, dialect)
+
+
+def test_nothing_stays_nothing() -> None:
+    dialect = SQLITE
+    assert Exact(28).process_bind_param(None, dialect) is None
+    assert Exact(28).process_result_value(None, dialect) is None
+    assert Instant().process_bind_param(None, dialect) is None
+    assert Instant().process_result_value(None, dialect) is None
+    assert Word().process_bind_param(None, dialect) is None
