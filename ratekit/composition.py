@@ -11,14 +11,14 @@ from typing import Any, Protocol, TypeVar
 from ratekit import errors, interfaces, plugins
 from ratekit.domain.schedule.backoff import Backoff
 from ratekit.domain.schedule.calendar import Calendar
-from ratekit.domain.schedule.share import Share
+from ratekit.domain.schedule.share import Partition
 from ratekit.domain.scope import Scope
 from ratekit.domain.usage.metric import Metric
 from ratekit.files import metrics_file, skip_expression
-from ratekit.processing.cycle import Clock, Surroundings
+from ratekit.processing.cycle import Clock, RunContext
 from ratekit.processing.orchestrator import Orchestrator
 from ratekit.processing.rater import Rater, Settings
-from ratekit.processing.repricer import Anew
+from ratekit.processing.repricer import Repricer
 from ratekit.processing.reprocessor import Reprocessor
 
 A = TypeVar("A")
@@ -57,9 +57,9 @@ class Parts:
 def build(
     conf: Any,
     storage: interfaces.Storage,
-    around: Surroundings,
+    context: RunContext,
     side_by_side: SideBySide,
-    share: Share | None = None,
+    share: Partition | None = None,
     collects: bool = True,
 ) -> Parts:
     """Return what ``conf`` names, put together; opens no connection.
@@ -69,7 +69,7 @@ def build(
     :raises ratekit.errors.OperatorError: something in the configuration cannot be used
     """
     calendar = build_calendar(conf)
-    start = _start(conf, calendar, around.clock)
+    start = _start(conf, calendar, context.clock)
     fetcher = build_fetcher(conf)
 
     def listed() -> Collection[Scope]:
@@ -78,11 +78,11 @@ def build(
         return side_by_side(_listed, [fetcher], limit=1, seconds=seconds, what="the fetcher")[0]
 
     rater = build_rater(conf, storage, side_by_side)
-    mine = share or Share()
-    anew = Anew(rater, storage.reports)
+    mine = share or Partition()
+    repricer = Repricer(rater, storage.reports)
     return Parts(
-        Orchestrator(listed, storage.ledger, rater, calendar, start, mine, around),
-        Reprocessor(storage.task_ledger, rater, anew, calendar.step, mine, around, collects),
+        Orchestrator(listed, storage.ledger, rater, calendar, start, mine, context),
+        Reprocessor(storage.task_ledger, rater, repricer, calendar.step, mine, context, collects),
     )
 
 

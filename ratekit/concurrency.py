@@ -60,7 +60,7 @@ def side_by_side(
     return [thread.wait() for thread in threads]
 
 
-class Task:
+class GreenThread:
     """A function that runs on a green thread of its own."""
 
     def __init__(self, function: Callable[[], None]) -> None:

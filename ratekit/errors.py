@@ -26,7 +26,7 @@ class NotYet(TryLater):
     """Data is still on its way; nothing has failed."""
 
 
-class Senseless(TryLater):
+class InvalidResponse(TryLater):
     """A back end answered with nonsense; asked for something else, it may well make sense."""
 
 
@@ -42,7 +42,7 @@ class OperatorError(RatekitError):
     """Something an operator must put right; trying again as it is will not help."""
 
 
-class Denied(OperatorError):
+class AccessDenied(OperatorError):
     """A back end refuses ratekit itself, whatever it is asked: no scope or metric is at fault."""
 
 
@@ -57,7 +57,7 @@ class Expired(OperatorError):
         super().__init__(f"{gone}; {remedy}")
 
 
-class Outdated(OperatorError):
+class SchemaChanged(OperatorError):
     """The database was migrated under this process, which may write no more and must end."""
 
 

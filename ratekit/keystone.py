@@ -80,7 +80,7 @@ class Session(session.Session):
         if listed is not None:
             raise errors.TryLater(f"{redacted(listed)}, the endpoint for {kind}, does not answer")
         region = f" in region {filters['region_name']!r}" if filters["region_name"] else ""
-        raise errors.Denied(
+        raise errors.AccessDenied(
             f"{_address(auth or self.auth)}: its catalogue has no endpoint of type {kind!r} with "
             f"interface {filters['interface']!r}{region}; "
             f"{_offered(self, auth or self.auth, kind)}; see [{self.group}]"
@@ -102,15 +102,15 @@ class Session(session.Session):
                 if isinstance(error.__context__, exceptions.ClientException):
                     with explained(_address(used), self.section):
                         _raise_unless_refused(error.__context__)
-                raise errors.Denied(
+                raise errors.AccessDenied(
                     f"{_address(used)} is no Keystone; expected its URL, such as "
                     f"https://keystone.example/v3, as auth_url in [{self.section}]"
                 ) from error
 
-    def _disbelieved(self, used: plugin.BaseAuthPlugin | None) -> errors.Denied:
+    def _disbelieved(self, used: plugin.BaseAuthPlugin | None) -> errors.AccessDenied:
         kind = type(used).__module__.rpartition(".")[2].replace("_", "")
         reason = _DISBELIEVED.get(kind, "wrong credentials")
-        return errors.Denied(f"{_address(used)}: {reason} in [{self.section}]")
+        return errors.AccessDenied(f"{_address(used)}: {reason} in [{self.section}]")
 
 
 def open_session(
@@ -189,7 +189,9 @@ def _meaning(what: str, section: str, error: exceptions.ClientException) -> erro
     text = http_errors.one_line(error)
     match error:
         case exceptions.SSLError():
-            return errors.Denied(f"{what}: no trust by TLS: {text}{hint}, cafile and insecure")
+            return errors.AccessDenied(
+                f"{what}: no trust by TLS: {text}{hint}, cafile and insecure"
+            )
         case exceptions.ConnectionError():
             return errors.TryLater(f"{what} does not answer: {text}")
         case (
@@ -203,7 +205,7 @@ def _meaning(what: str, section: str, error: exceptions.ClientException) -> erro
             return errors.TryLater(f"{what} answered {error.http_status}: {text}", rest)
         case exceptions.InvalidResponse():
             return errors.TryLater(f"{what} gave an answer that makes no sense{hint}")
-    return errors.Denied(f"{what} refused: {text}{hint}")
+    return errors.AccessDenied(f"{what} refused: {text}{hint}")
 
 
 def _raise_unless_refused(error: exceptions.ClientException) -> None:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, Self
 
 from ratekit import errors
-from ratekit.collectors.gnocchi.api.aggregate_query import Question
+from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.domain.period import Window
 from ratekit.domain.rules.history import ChangeNote, ChangeRecord
 from ratekit.domain.rules.rule import Rule, RuleBook
@@ -20,7 +20,7 @@ from ratekit.domain.usage.lifetime import End
 from ratekit.domain.usage.metric import Metric
 from ratekit.interfaces import (
     Collector,
-    Committed,
+    CommitResult,
     Fetcher,
     Ledger,
     Observation,
@@ -71,7 +71,7 @@ class History:
     def __init__(self, resources: Sequence[Resource], names: Collection[str] = ()) -> None:
         self.resources = resources
         self.names = frozenset(names)
-        self.questions: list[Question] = []
+        self.questions: list[AggregateQuery] = []
         self.index = self
 
     def attributes(self, resource_type: str) -> frozenset[str] | None:
@@ -80,7 +80,7 @@ class History:
     def archive_policies(self) -> list[Any]:
         return []
 
-    def aggregates(self, question: Question) -> list[Any]:
+    def aggregates(self, question: AggregateQuery) -> list[Any]:
         self.questions.append(question)
         rows = [
             row
@@ -92,7 +92,9 @@ class History:
         answer: list[Any] = json.loads(text, parse_float=Decimal, parse_int=Decimal)
         return answer
 
-    def older_revisions(self, question: Question, starts: Mapping[str, Instant]) -> dict[str, bool]:
+    def older_revisions(
+        self, question: AggregateQuery, starts: Mapping[str, Instant]
+    ) -> dict[str, bool]:
         older = {}
         for resource in self.resources:
             before = [
@@ -106,7 +108,7 @@ class History:
                 )
         return older
 
-    def ends(self, question: Question) -> dict[tuple[str, str], list[End]]:
+    def ends(self, question: AggregateQuery) -> dict[tuple[str, str], list[End]]:
         ends: dict[tuple[str, str], list[End]] = {}
         for resource in self.resources:
             for phase in resource.phases:
@@ -122,7 +124,7 @@ class History:
                     known.append(End(phase.start, phase.ended_at))
         return ends
 
-    def _found(self, resource: Resource, question: Question) -> list[Any]:
+    def _found(self, resource: Resource, question: AggregateQuery) -> list[Any]:
         return [
             phase
             for phase in resource.phases
@@ -131,7 +133,7 @@ class History:
             and phase.attributes[question.scope_key] in question.scopes
         ]
 
-    def _rows(self, resource: Resource, question: Question) -> Iterator[Any]:
+    def _rows(self, resource: Resource, question: AggregateQuery) -> Iterator[Any]:
         found = self._found(resource, question)
         granularity = datetime.timedelta(seconds=question.granularity)
         for index, phase in enumerate(found):
@@ -287,7 +289,7 @@ class FakeLedger(Ledger):
         states = [state for id_, state in self.states.items() if id_ in self.active]
         return Observation(states, added, returned, retired)
 
-    def commit(self, batch: RatedBatch) -> Committed:
+    def commit(self, batch: RatedBatch) -> CommitResult:
         if batch.rules_version != self._rules.book.version:
             raise errors.RulesChanged("the rules are newer")
         self.commits.append(batch)
@@ -309,7 +311,7 @@ class FakeLedger(Ledger):
             self.states[id_] = dataclasses.replace(
                 self.states[id_], rated_until=batch.window.end, failures=0, retry_at=None
             )
-        return Committed(frames, [state.scope for id_, state in seen.items() if id_ in lost])
+        return CommitResult(frames, [state.scope for id_, state in seen.items() if id_ in lost])
 
     def postpone(self, states: Collection[State], error: str, retry_at: Instant) -> None:
         for state in states:

@@ -12,14 +12,14 @@ from ratekit import errors
 from ratekit.domain.period import Window
 from ratekit.domain.reprocessing.task import Order, TaskKind, TaskNote
 from ratekit.domain.schedule.backoff import Backoff
-from ratekit.domain.schedule.share import Share
+from ratekit.domain.schedule.share import Partition
 from ratekit.domain.scope import Scope
 from ratekit.domain.series import RatedSeries, Series
 from ratekit.domain.usage.metric import Metric, Mutate
 from ratekit.interfaces import RatingModule
-from ratekit.processing.cycle import Surroundings
+from ratekit.processing.cycle import RunContext
 from ratekit.processing.rater import Rater, Settings
-from ratekit.processing.repricer import Anew
+from ratekit.processing.repricer import Repricer
 from ratekit.processing.reprocessor import Reprocessor
 from ratekit.storage.sql import open_storage
 from tests.contract.given import HOUR, batch, hour, listed, window
@@ -107,20 +107,20 @@ class Office:
     def another(
         self,
         modules: Sequence[RatingModule] | None = None,
-        share: Share | None = None,
+        share: Partition | None = None,
         collects: bool = True,
     ) -> Reprocessor:
         """Return a reprocessor as another process has it."""
         rater = self._rater([FakeModule(5)] if modules is None else modules)
-        around = Surroundings(lambda: self.now, lambda _: None, lambda: True, lambda: 0.0)
-        anew = Anew(rater, self.storage.reports)
+        context = RunContext(lambda: self.now, lambda _: None, lambda: True, lambda: 0.0)
+        repricer = Repricer(rater, self.storage.reports)
         return Reprocessor(
-            self.storage.task_ledger, rater, anew, HOUR, share or Share(), around, collects
+            self.storage.task_ledger, rater, repricer, HOUR, share or Partition(), context, collects
         )
 
-    def anew(self) -> Anew:
+    def repricer(self) -> Repricer:
         """Return what prices anew and writes nothing."""
-        return Anew(self._rater([FakeModule(5)]), self.storage.reports)
+        return Repricer(self._rater([FakeModule(5)]), self.storage.reports)
 
     def _rater(self, modules: Sequence[RatingModule]) -> Rater:
         return Rater(

@@ -18,7 +18,7 @@ from ratekit.domain.rules.history import ChangeRecord, earlier_books
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.domain.series import Series
 from ratekit.domain.usage.metric import Metric
-from ratekit.domain.usage.trace import Step
+from ratekit.domain.usage.trace import TraceStep
 from ratekit.interfaces import Collector, RatingModule, Reports, RuleStore
 from ratekit.pricing.price_list import PriceList
 
@@ -30,7 +30,7 @@ Labels = Mapping[str, str | None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Wanted:
+class FrameQuery:
     """Which frame is to be explained.
 
     :ivar scope: its id
@@ -52,7 +52,7 @@ class Wanted:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Origin:
+class PriceOrigin:
     """By which rules a stored price came about.
 
     :ivar explanation: by those rules; by the newest ones where ``given`` is False
@@ -67,7 +67,7 @@ class Origin:
     newest: Explanation
 
 
-def find(reports: Reports, wanted: Wanted, calendar: Calendar) -> FrameRow:
+def find(reports: Reports, wanted: FrameQuery, calendar: Calendar) -> FrameRow:
     """Return the one frame that is meant.
 
     Where none begins then, it is one of the period that this is a time in.
@@ -94,7 +94,7 @@ def find(reports: Reports, wanted: Wanted, calendar: Calendar) -> FrameRow:
     )
 
 
-def _frames(reports: Reports, wanted: Wanted) -> Sequence[FrameRow]:
+def _frames(reports: Reports, wanted: FrameQuery) -> Sequence[FrameRow]:
     begin, end = wanted.begin, wanted.begin + _INSTANT
     return list(reports.frames(Selection(begin, end, (wanted.scope,), (wanted.metric,))))
 
@@ -112,7 +112,7 @@ class PastRules:
         self._newest = PriceList(modules, store.read())
         self._records: Sequence[ChangeRecord] | None = None
 
-    def origin(self, row: FrameRow) -> Origin:
+    def origin(self, row: FrameRow) -> PriceOrigin:
         """Return the rules by which a frame came to its price, and what they say.
 
         The newest rules nearly always give it, since a change touches no period that has
@@ -123,7 +123,7 @@ class PastRules:
         series = _series(row)
         newest = self._newest.explain(series)
         if newest.price == row.price:
-            return Origin(newest, True, None, newest)
+            return PriceOrigin(newest, True, None, newest)
         if self._records is None:
             self._records = self._store.records()
         changes = {record.version: record for record in self._records}
@@ -135,8 +135,8 @@ class PastRules:
                 continue
             price_list = PriceList(self._modules, book)
             if price_list.prices(series)[0] == row.price:
-                return Origin(price_list.explain(series), True, change, newest)
-        return Origin(newest, False, None, newest)
+                return PriceOrigin(price_list.explain(series), True, change, newest)
+        return PriceOrigin(newest, False, None, newest)
 
 
 def metric_of(row: FrameRow, metrics: Sequence[Metric]) -> Metric:
@@ -150,7 +150,9 @@ def metric_of(row: FrameRow, metrics: Sequence[Metric]) -> Metric:
     raise errors.OperatorError(f"metrics.yml has no metric called {row.metric!r} any more")
 
 
-def reduction(row: FrameRow, metric: Metric, collector: Collector, window: Window) -> list[Step]:
+def reduction(
+    row: FrameRow, metric: Metric, collector: Collector, window: Window
+) -> list[TraceStep]:
     """Return how a frame's quantity comes about, as far as the back end still has it.
 
     :param window: the frame's period
@@ -162,7 +164,7 @@ def reduction(row: FrameRow, metric: Metric, collector: Collector, window: Windo
     return [step for step in steps if step.groupby == row.groupby and step.metadata == row.metadata]
 
 
-def quantity(steps: Sequence[Step]) -> Decimal:
+def quantity(steps: Sequence[TraceStep]) -> Decimal:
     """Return what the parts of a usage add up to."""
     total = exact.ZERO
     for step in steps:
@@ -179,14 +181,14 @@ def _labels(row: FrameRow) -> Labels:
     return {**row.metadata, **row.groupby}
 
 
-def _matches(row: FrameRow, wanted: Wanted) -> bool:
+def _matches(row: FrameRow, wanted: FrameQuery) -> bool:
     labels = _labels(row)
     return (wanted.resource is None or wanted.resource in row.groupby.values()) and all(
         (labels.get(name) or "") == value for name, value in wanted.labels.items()
     )
 
 
-def _alternatives(rows: Sequence[FrameRow], wanted: Wanted) -> Iterator[str]:
+def _alternatives(rows: Sequence[FrameRow], wanted: FrameQuery) -> Iterator[str]:
     """Yield a line for each frame with what tells it from the others."""
     yield f"{_count(len(rows))} of {wanted}; choose one by its labels:"
     names = dict.fromkeys(name for row in rows for name in _labels(row))
@@ -198,7 +200,7 @@ def _alternatives(rows: Sequence[FrameRow], wanted: Wanted) -> Iterator[str]:
         yield f"  and {len(rows) - _MOST} more"
 
 
-def _lacking(rows: Sequence[FrameRow], wanted: Wanted) -> str:
+def _lacking(rows: Sequence[FrameRow], wanted: FrameQuery) -> str:
     """Return the first thing wanted that no frame has; several may only be found apart."""
     names = {name for row in rows for name in _labels(row)}
     for name, value in wanted.labels.items():

@@ -44,7 +44,7 @@ class Plan:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Charged:
+class ReplacedCharges:
     """What has been charged by rules that a retroactive change replaces.
 
     :ivar begin: begin of the first period, UTC
@@ -102,7 +102,7 @@ def plan(
     return Plan(book, horizon.at, fence, rule_change.plan(book, desired, horizon))
 
 
-def charged(storage: Storage, made: Plan, calendar: Calendar) -> Charged | None:
+def charged(storage: Storage, made: Plan, calendar: Calendar) -> ReplacedCharges | None:
     """Return what a change makes the prices of wrong; None: nothing that was rated.
 
     What is rated until the change has been made is charged by the rules before as well: ask
@@ -136,7 +136,7 @@ def charged(storage: Storage, made: Plan, calendar: Calendar) -> Charged | None:
     stretches = [rated[name] for name in frames if name in rated]
     begin = min(since for since, _ in touched.values())
     end = max(until for _, until in touched.values())
-    return Charged(
+    return ReplacedCharges(
         begin=period.ceiling(max(begin, min(one.since for one in stretches)), calendar.step),
         end=period.ceiling(min(end, max(one.until for one in stretches)), calendar.step),
         scope=next(iter(frames)) if len(frames) == 1 else None,

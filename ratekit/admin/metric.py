@@ -9,10 +9,10 @@ from collections.abc import Collection, Iterator, Sequence
 from ratekit import errors
 from ratekit.domain import period
 from ratekit.domain.period import Window
-from ratekit.domain.reporting.findings import Finding, Verdict
+from ratekit.domain.reporting.findings import Finding, Severity
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.domain.usage.metric import Metric, Mutate
-from ratekit.domain.usage.trace import Step
+from ratekit.domain.usage.trace import TraceStep
 from ratekit.interfaces import Collector
 
 #: Scopes that are asked for together.
@@ -20,7 +20,7 @@ _TOGETHER = 50
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Checked:
+class MetricFinding:
     """A finding, and of which metric.
 
     :ivar metric: public name; None where it is about the back end as a whole
@@ -64,7 +64,7 @@ def find(metrics: Sequence[Metric], word: str) -> Metric:
     raise errors.OperatorError(f"no metric is called {word!r}{hint}")
 
 
-def check(metrics: Sequence[Metric], collector: Collector) -> list[Checked]:
+def check(metrics: Sequence[Metric], collector: Collector) -> list[MetricFinding]:
     """Hold metrics against the back end; what is about it as a whole comes last, once.
 
     :raises ratekit.errors.TryLater: the back end did not answer
@@ -78,18 +78,18 @@ def check(metrics: Sequence[Metric], collector: Collector) -> list[Checked]:
             if finding.shared:
                 shared[finding.what] = finding
             else:
-                found.append(Checked(metric.public_name, finding))
-    return found + [Checked(None, finding) for finding in shared.values()]
+                found.append(MetricFinding(metric.public_name, finding))
+    return found + [MetricFinding(None, finding) for finding in shared.values()]
 
 
 def _inspected(metric: Metric, collector: Collector) -> Sequence[Finding]:
     try:
         return collector.inspect(metric)
-    except errors.Denied:
+    except errors.AccessDenied:
         raise
     except errors.OperatorError as error:
         remedy = "correct what it refuses"
-        return [Finding("inspection", Verdict.ERROR, str(error), remedy)]
+        return [Finding("inspection", Severity.ERROR, str(error), remedy)]
 
 
 def sampled_period(
@@ -113,7 +113,7 @@ def sampled_period(
 
 def sample(
     metric: Metric, collector: Collector, window: Window, scopes: Collection[str]
-) -> Iterator[Step]:
+) -> Iterator[TraceStep]:
     """Yield what scopes would be charged for, and why; writes nothing.
 
     :raises ratekit.errors.TryLater: the back end did not answer

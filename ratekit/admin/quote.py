@@ -14,7 +14,7 @@ from ratekit.domain import exact
 from ratekit.domain.period import Period
 from ratekit.domain.reporting.reports import StateRow
 from ratekit.domain.rules.explanation import Explanation
-from ratekit.domain.rules.rule import Rule, RuleBook, Threshold
+from ratekit.domain.rules.rule import Rule, RuleBook, ThresholdRule
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.domain.series import Series
 from ratekit.pricing.price_list import PriceList
@@ -160,7 +160,7 @@ def _unknown(name: str, value: str, rules: Sequence[Rule]) -> Iterator[str]:
     """Say so where all rules that look at a label look for other values of it."""
     own = [rule for rule in rules if rule.parent.field == name]
     values = {
-        rule.value for rule in own if not isinstance(rule, Threshold) and rule.value is not None
+        rule.value for rule in own if not isinstance(rule, ThresholdRule) and rule.value is not None
     }
-    if value not in values and not any(isinstance(rule, Threshold) for rule in own):
+    if value not in values and not any(isinstance(rule, ThresholdRule) for rule in own):
         yield f"no rule looks for {name}={value}{errors.nearest(value, values)}"

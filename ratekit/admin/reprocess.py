@@ -14,16 +14,16 @@ from ratekit.domain import period
 from ratekit.domain.exact import EXACT, ZERO
 from ratekit.domain.period import Window
 from ratekit.domain.reporting.reports import Selection, StateRow
-from ratekit.domain.reprocessing.task import Order, Rated, Repriced, TaskKind
+from ratekit.domain.reprocessing.task import Order, RatedRange, RepricedWindow, TaskKind
 from ratekit.domain.scope import Scope
 from ratekit.interfaces import Reports
-from ratekit.processing.repricer import Anew
+from ratekit.processing.repricer import Repricer
 
 _SECOND = datetime.timedelta(seconds=1)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Wish:
+class ReprocessRequest:
     """What an operator wants to have priced anew, of each scope that is meant.
 
     :ivar begin: begin of the first period, UTC
@@ -44,7 +44,7 @@ class Wish:
 
 
 def orders(
-    wish: Wish, rated: Mapping[str, Rated], rows: Sequence[StateRow], every: bool
+    wish: ReprocessRequest, rated: Mapping[str, RatedRange], rows: Sequence[StateRow], every: bool
 ) -> Sequence[Order]:
     """Return an order for each scope.
 
@@ -64,7 +64,9 @@ def orders(
     return [one for one in found if one is not None]
 
 
-def _order(wish: Wish, rated: Rated | None, row: StateRow, every: bool) -> Order | None:
+def _order(
+    wish: ReprocessRequest, rated: RatedRange | None, row: StateRow, every: bool
+) -> Order | None:
     if rated is None:
         if every:
             return None
@@ -139,7 +141,7 @@ class Change:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Kept:
+class KeptPeriods:
     """Periods that would be left as they are, and why."""
 
     window: Window
@@ -156,20 +158,20 @@ class Preview:
 
     order: Order
     changes: Mapping[str, Change]
-    kept: Sequence[Kept]
+    kept: Sequence[KeptPeriods]
 
 
-def preview(anew: Anew, reports: Reports, order: Order) -> Preview:
+def preview(repricer: Repricer, reports: Reports, order: Order) -> Preview:
     """Price an order anew, as a task would, and write nothing.
 
     :raises ratekit.errors.TryLater: a back end did not answer
     :raises ratekit.errors.OperatorError: it cannot answer
     """
     changes: dict[str, Change] = {}
-    kept: list[Kept] = []
+    kept: list[KeptPeriods] = []
     begin = order.begin
     while begin < order.end:
-        repriced = anew.price(order, begin)
+        repriced = repricer.price(order, begin)
         for stretch in repriced.swapped():
             _add_old(changes, reports, order, stretch)
         _add_new(changes, repriced)
@@ -187,7 +189,7 @@ def _add_old(changes: dict[str, Change], reports: Reports, order: Order, stretch
         change.units |= set() if row.unit is None else {row.unit}
 
 
-def _add_new(changes: dict[str, Change], repriced: Repriced) -> None:
+def _add_new(changes: dict[str, Change], repriced: RepricedWindow) -> None:
     for one in repriced.series:
         change = changes.setdefault(one.series.metric, Change())
         change.units.add(one.series.unit)
@@ -195,10 +197,10 @@ def _add_new(changes: dict[str, Change], repriced: Repriced) -> None:
             change.new.add(1, quantity, price)
 
 
-def _add_kept(kept: list[Kept], window: Window, note: str) -> None:
+def _add_kept(kept: list[KeptPeriods], window: Window, note: str) -> None:
     """Add a period; to those before it, if it follows them and is kept for the same reason."""
     if kept and kept[-1].window.end == window.begin and kept[-1].note == note:
         longer = dataclasses.replace(kept[-1].window, count=kept[-1].window.count + 1)
-        kept[-1] = Kept(longer, note)
+        kept[-1] = KeptPeriods(longer, note)
     else:
-        kept.append(Kept(window, note))
+        kept.append(KeptPeriods(window, note))

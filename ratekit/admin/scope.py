@@ -12,7 +12,7 @@ from ratekit import errors
 from ratekit.domain import period
 from ratekit.domain.exact import ZERO
 from ratekit.domain.reporting import coverage
-from ratekit.domain.reporting.reports import Rewind, Selection, StateRow
+from ratekit.domain.reporting.reports import ResetPlan, Selection, StateRow
 from ratekit.domain.reprocessing.task import Task
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.interfaces import Reports, ScopeAdmin, Tasks
@@ -21,7 +21,7 @@ _SECOND = datetime.timedelta(seconds=1)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Charged:
+class ChargeTotal:
     """What a scope was charged since an instant.
 
     :ivar frames: number of frames
@@ -55,13 +55,13 @@ def lag(row: StateRow, calendar: Calendar, now: datetime.datetime) -> datetime.t
     return max(calendar.due_until(now) - row.rated_until, datetime.timedelta(0))
 
 
-def charged(reports: Reports, row: StateRow, since: datetime.datetime) -> Charged:
+def charged(reports: Reports, row: StateRow, since: datetime.datetime) -> ChargeTotal:
     """Return what a scope was charged for the periods that begin at ``since`` or later.
 
     :raises ratekit.errors.TryLater: the storage did not answer
     """
     sums = reports.summary(Selection(begin=since, scopes=(row.id,)), (), datetime.UTC)
-    return Charged(sums[0].points, sums[0].price) if sums else Charged(0, ZERO)
+    return ChargeTotal(sums[0].points, sums[0].price) if sums else ChargeTotal(0, ZERO)
 
 
 def recent(row: StateRow, calendar: Calendar, now: datetime.datetime, count: int) -> period.Window:
@@ -76,7 +76,7 @@ def recent(row: StateRow, calendar: Calendar, now: datetime.datetime, count: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Covered:
+class ScopeCoverage:
     """What became of each period of a scope over a window.
 
     :ivar cells: one a period, by metric
@@ -84,18 +84,18 @@ class Covered:
     :ivar exclusions: what was left out of what was rated
     """
 
-    cells: Mapping[str, Sequence[coverage.Cell]]
+    cells: Mapping[str, Sequence[coverage.PeriodCoverage]]
     gaps: Sequence[coverage.Stretch]
-    exclusions: Sequence[coverage.Exclusion]
+    exclusions: Sequence[coverage.ExclusionSpan]
 
 
-def covered(reports: Reports, row: StateRow, window: period.Window) -> Covered:
+def covered(reports: Reports, row: StateRow, window: period.Window) -> ScopeCoverage:
     """Return what became of each period of a scope.
 
     :raises ratekit.errors.TryLater: the storage did not answer
     """
     facts = reports.coverage(row.id, window.begin, window.end)
-    return Covered(coverage.cells(facts, window), facts.gaps, facts.exclusions)
+    return ScopeCoverage(coverage.cells(facts, window), facts.gaps, facts.exclusions)
 
 
 def activate(
@@ -125,7 +125,7 @@ def activate(
 
 def plan_reset(
     admin: ScopeAdmin, row: StateRow, calendar: Calendar, since: datetime.datetime
-) -> Rewind:
+) -> ResetPlan:
     """Return what resetting a scope to ``since`` would remove.
 
     The scope itself may be off the grid of periods, which a reset puts right.

@@ -77,7 +77,9 @@ class Explain(command_types.Showing):
             scope = scope_admin.find(storage.reports.scopes(), parsed_args.scope)
         except errors.OperatorError as error:
             raise errors.OperatorError(f"--scope: {error}") from None
-        wanted = explain.Wanted(scope.id, parsed_args.metric, begin, labels, parsed_args.resource)
+        wanted = explain.FrameQuery(
+            scope.id, parsed_args.metric, begin, labels, parsed_args.resource
+        )
         row = explain.find(storage.reports, wanted, composition.build_calendar(conf))
         rules = explain.PastRules(storage.rules, composition.build_modules(conf))
         origin = rules.origin(row)
@@ -113,7 +115,7 @@ def _reduction(conf: Any, row: FrameRow, offline: bool) -> cells.Cell:
     return quantity_trace.cell(row, source, composition.build_calendar(conf))
 
 
-def _rules(origin: explain.Origin) -> cells.Cell:
+def _rules(origin: explain.PriceOrigin) -> cells.Cell:
     """Tell by which version of the rules the stored price came about."""
     version, change = origin.explanation.version, origin.change
     text = f"version {version}, the newest"
@@ -142,7 +144,7 @@ def _reprocessed(swap: Swap | None) -> cells.Cell:
     return cells.Cell(swap.task.id, cells.printable(text), machine)
 
 
-def _today(row: FrameRow, origin: explain.Origin) -> cells.Cell:
+def _today(row: FrameRow, origin: explain.PriceOrigin) -> cells.Cell:
     """Tell what the newest rules charge for the stored quantity."""
     newest = origin.newest
     price = cells.decimal_text(newest.price)

@@ -11,10 +11,10 @@ from ratekit import errors
 from ratekit.admin import metric as metric_admin
 from ratekit.cmd import command_types, startup
 from ratekit.cmd.output import cells
-from ratekit.domain.reporting.findings import Verdict
+from ratekit.domain.reporting.findings import Severity
 from ratekit.domain.schedule.calendar import parse_instant
 from ratekit.domain.usage.metric import Metric
-from ratekit.domain.usage.trace import Step
+from ratekit.domain.usage.trace import TraceStep
 from ratekit.interfaces import Collector
 
 #: Values that people are shown one by one; of more they are told the number.
@@ -89,7 +89,7 @@ class MetricCheck(command_types.Listing):
             self._sound = f"{count}, no mistake"
             return columns, ()
         found = metric_admin.check(metrics, collector)
-        if any(one.finding.verdict is Verdict.ERROR for one in found):
+        if any(one.finding.verdict is Severity.ERROR for one in found):
             self._code = startup.FAILED
         return columns, [
             (
@@ -100,7 +100,7 @@ class MetricCheck(command_types.Listing):
                 one.finding.remedy,
             )
             for one in found
-            if one.finding.verdict is not Verdict.OK or not parsed_args.problems
+            if one.finding.verdict is not Severity.OK or not parsed_args.problems
         ]
 
     def produce_output(
@@ -206,7 +206,7 @@ def _instant(text: str | None) -> datetime.datetime | None:
 
 
 def _told(
-    metric: Metric, begin: datetime.datetime, scopes: Collection[str], steps: Sequence[Step]
+    metric: Metric, begin: datetime.datetime, scopes: Collection[str], steps: Sequence[TraceStep]
 ) -> str:
     what = f"{metric.public_name}, the period from {cells.instant_text(begin)} on"
     if steps:
@@ -222,7 +222,7 @@ def _pairs(labels: Mapping[str, str | None], formatter: str) -> Any:
     return cells.printable(", ".join(pairs))
 
 
-def _values(step: Step, formatter: str) -> Any:
+def _values(step: TraceStep, formatter: str) -> Any:
     """All values to machines; to people their number where they are many."""
     texts = [cells.decimal_text(value) for value in step.trace.values]
     if formatter in ("json", "yaml"):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ratekit import interfaces
     from ratekit.composition import Parts
     from ratekit.daemon.service import Processor
-    from ratekit.daemon.status_board import Board
+    from ratekit.daemon.status_board import StatusBoard
     from ratekit.processing.cycle import Progress
     from ratekit.processing.rater import Settings
 
@@ -82,13 +82,13 @@ def _once(conf: Any) -> int:
     from ratekit import composition, concurrency, errors
     from ratekit.cmd import startup
     from ratekit.cmd.output import progress
-    from ratekit.processing.cycle import Surroundings
+    from ratekit.processing.cycle import RunContext
 
     storage = composition.build_storage(conf)
     with progress.shown() as report:
-        around = Surroundings(startup.now, report, going_on=lambda: True, chance=random.random)
+        context = RunContext(startup.now, report, going_on=lambda: True, chance=random.random)
         parts = composition.build(
-            conf, storage, around, concurrency.side_by_side, collects=_collects(conf)
+            conf, storage, context, concurrency.side_by_side, collects=_collects(conf)
         )
         codes = []
         for work in (_rated, _reprocessed):
@@ -144,11 +144,11 @@ def _forever(conf: Any, argv: Sequence[str] | None) -> int:
     from ratekit import composition
     from ratekit.cmd.output import progress
     from ratekit.daemon import supervisor
-    from ratekit.daemon.status_board import Board
+    from ratekit.daemon.status_board import StatusBoard
     from ratekit.daemon.systemd import Notifier
 
     storage = composition.build_storage(conf)
-    board = Board(_workers(conf, storage))
+    board = StatusBoard(_workers(conf, storage))
     collects = _collects(conf)
     with progress.shown(bar=len(board.slots) == 1) as report:
         processors = [
@@ -177,7 +177,7 @@ def _processor(
     conf: Any,
     argv: Sequence[str] | None,
     storage: interfaces.Storage,
-    board: Board,
+    board: StatusBoard,
     index: int,
     report: Callable[[Progress], None],
     collects: bool,
@@ -185,13 +185,13 @@ def _processor(
     from ratekit import composition, concurrency
     from ratekit.cmd import startup
     from ratekit.daemon import service, worker
-    from ratekit.domain.schedule.share import Share
-    from ratekit.processing.cycle import Surroundings
+    from ratekit.domain.schedule.share import Partition
+    from ratekit.processing.cycle import RunContext
 
     stop = concurrency.StopEvent()
     slot = board.slots[index]
-    pulse = worker.Pulse(slot, stop, report)
-    around = Surroundings(startup.now, pulse.report, pulse.going_on, random.random)
+    pulse = worker.Heartbeat(slot, stop, report)
+    context = RunContext(startup.now, pulse.report, pulse.going_on, random.random)
 
     def give_up(code: int) -> None:
         board.exit_code = code
@@ -203,8 +203,8 @@ def _processor(
         conf.mutate_config_files()
         return composition.read_settings(conf, concurrency.side_by_side)
 
-    share = Share(index, len(board.slots))
-    parts = composition.build(conf, storage, around, concurrency.side_by_side, share, collects)
+    share = Partition(index, len(board.slots))
+    parts = composition.build(conf, storage, context, concurrency.side_by_side, share, collects)
     rating = worker.Worker(
         parts.orchestrator,
         parts.tasks,

@@ -14,7 +14,7 @@ from ratekit.domain.rules.rule import RuleBook
 from ratekit.interfaces import Storage
 
 
-class Quote(command_types.Showing):
+class QuoteUsage(command_types.Showing):
     """Show what a usage would cost, by the rules that are in force at a time.
 
     The quantity is that of one period; the prices of an hour, a day and 30 days are those of

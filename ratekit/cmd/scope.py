@@ -11,7 +11,7 @@ from ratekit import errors
 from ratekit.admin import scope
 from ratekit.cmd import command_types, startup
 from ratekit.cmd.output import cells, timeline
-from ratekit.domain.reporting.reports import Rewind, StateRow
+from ratekit.domain.reporting.reports import ResetPlan, StateRow
 from ratekit.domain.reprocessing.task import Task
 from ratekit.domain.schedule.calendar import Calendar, parse_instant
 from ratekit.interfaces import Storage
@@ -264,7 +264,7 @@ def _called(row: StateRow) -> str:
     return f"scope {cells.printable(row.id)}{name}"
 
 
-def _removed(plan: Rewind) -> str:
+def _removed(plan: ResetPlan) -> str:
     begin, end = map(cells.instant_text, (plan.since, plan.rated_until))
     frames = f"{plan.frames:,} frame{'' if plan.frames == 1 else 's'}"
     return f"{frames} of {begin} to {end}, price {cells.decimal_text(plan.price)}"

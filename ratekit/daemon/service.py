@@ -10,7 +10,7 @@ from collections.abc import Callable
 from oslo_service import service
 
 from ratekit import concurrency, errors
-from ratekit.daemon.status_board import Slot
+from ratekit.daemon.status_board import WorkerStatus
 from ratekit.daemon.worker import Worker
 from ratekit.processing.rater import Settings
 
@@ -36,7 +36,7 @@ class Processor(service.ServiceBase):  # type: ignore[misc]
         self,
         worker: Worker,
         stop: concurrency.StopEvent,
-        slot: Slot,
+        slot: WorkerStatus,
         reread: Callable[[], Settings],
         name: str,
     ) -> None:
@@ -45,11 +45,11 @@ class Processor(service.ServiceBase):  # type: ignore[misc]
         self._slot = slot
         self._reread = reread
         self._name = name
-        self._task: concurrency.Task | None = None
+        self._task: concurrency.GreenThread | None = None
 
     def start(self) -> None:
         """Begin to rate in the background."""
-        self._task = concurrency.Task(self._run)
+        self._task = concurrency.GreenThread(self._run)
 
     def stop(self) -> None:
         """End after the batch at hand, or without it: it is rated again after the next start."""
@@ -59,7 +59,7 @@ class Processor(service.ServiceBase):  # type: ignore[misc]
         # The default action, since Python's own handlers wait for C code to come back.
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(_LAST)
-        concurrency.Task(self._abandon)
+        concurrency.GreenThread(self._abandon)
 
     def wait(self) -> None:
         """Return when the loop has ended."""

@@ -35,7 +35,7 @@ class Report:
     pid: float
 
 
-class Board:
+class StatusBoard:
     """Shared by processes that are forked after it was made.
 
     :param workers: how many rows it has
@@ -43,7 +43,9 @@ class Board:
 
     def __init__(self, workers: int) -> None:
         self._memory = memoryview(mmap.mmap(-1, _BYTES * (workers * len(_FIELDS) + 1))).cast("d")
-        self.slots = [Slot(self._memory, 1 + index * len(_FIELDS)) for index in range(workers)]
+        self.slots = [
+            WorkerStatus(self._memory, 1 + index * len(_FIELDS)) for index in range(workers)
+        ]
 
     @property
     def exit_code(self) -> int:
@@ -59,7 +61,7 @@ class Board:
         return [slot.read() for slot in self.slots]
 
 
-class Slot:
+class WorkerStatus:
     """One worker's row; each number is written whole."""
 
     def __init__(self, memory: memoryview[float], first: int) -> None:

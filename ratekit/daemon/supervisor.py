@@ -13,7 +13,7 @@ from oslo_service import service
 
 from ratekit import concurrency
 from ratekit.daemon.service import Processor
-from ratekit.daemon.status_board import Board, Report
+from ratekit.daemon.status_board import Report, StatusBoard
 from ratekit.daemon.systemd import Notifier
 
 LOG = logging.getLogger(__name__)
@@ -34,7 +34,9 @@ class Supervisor:
     :param farewell: says that Ctrl-C was understood
     """
 
-    def __init__(self, board: Board, notifier: Notifier, farewell: Callable[[], None]) -> None:
+    def __init__(
+        self, board: StatusBoard, notifier: Notifier, farewell: Callable[[], None]
+    ) -> None:
         self._board = board
         self._notifier = notifier
         self._farewell = farewell
@@ -124,7 +126,7 @@ def launch(conf: Any, processors: Sequence[Processor], supervisor: Supervisor) -
     launcher = service.ProcessLauncher(_Settled(conf), wait_interval=_LOOK, restart_method="mutate")
     for processor in processors:
         launcher.launch_service(processor)
-    concurrency.Task(supervisor.run)
+    concurrency.GreenThread(supervisor.run)
     launcher.wait()
 
 

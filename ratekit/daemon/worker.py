@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable
 
 from ratekit import concurrency, errors
-from ratekit.daemon.status_board import Slot
+from ratekit.daemon.status_board import WorkerStatus
 from ratekit.domain.schedule.backoff import Backoff
 from ratekit.domain.schedule.calendar import Calendar
-from ratekit.processing.cycle import Clock, Outcome, Progress
-from ratekit.processing.failures import tried
+from ratekit.processing.cycle import Clock, CycleResult, Progress
+from ratekit.processing.failures import attempt
 from ratekit.processing.orchestrator import Orchestrator
 from ratekit.processing.rater import Settings
 from ratekit.processing.reprocessor import Reprocessor
@@ -28,14 +28,14 @@ _NAP = 1.0
 _LOOK = 15.0
 
 
-class Pulse:
+class Heartbeat:
     """Puts what a cycle tells on the board.
 
     :param report: is told as well
     """
 
     def __init__(
-        self, slot: Slot, stop: concurrency.StopEvent, report: Callable[[Progress], None]
+        self, slot: WorkerStatus, stop: concurrency.StopEvent, report: Callable[[Progress], None]
     ) -> None:
         self._slot = slot
         self._stop = stop
@@ -71,7 +71,7 @@ class Worker:
         calendar: Calendar,
         backoff: Backoff,
         stop: concurrency.StopEvent,
-        slot: Slot,
+        slot: WorkerStatus,
         give_up: Callable[[int], None],
         clock: Clock,
         chance: Callable[[], float],
@@ -127,9 +127,9 @@ class Worker:
 
     def _advance(self) -> bool:
         """Take a task a batch further; False: there is nothing to do for some time."""
-        advanced = tried(self._tasks.advance)
+        advanced = attempt(self._tasks.advance)
         match advanced:
-            case errors.Outdated():
+            case errors.SchemaChanged():
                 self._end(advanced)
                 return False
             case errors.RatekitError():
@@ -143,14 +143,14 @@ class Worker:
     def _cycle(self) -> float:
         """Run one cycle; seconds to wait before the next."""
         begun = self._clock()
-        outcome = tried(self._orchestrator.run_cycle)
+        outcome = attempt(self._orchestrator.run_cycle)
         if isinstance(outcome, Exception):
             return self._explain(outcome)
         self._failures = 0
         self._slot.tell(failed=outcome.failed)
         return self._pause(begun, outcome)
 
-    def _end(self, failure: errors.Outdated) -> None:
+    def _end(self, failure: errors.SchemaChanged) -> None:
         """Nothing may be written any more."""
         LOG.error("nothing more is rated: %s", failure)
         self._stop.set()
@@ -158,7 +158,7 @@ class Worker:
 
     def _explain(self, failure: Exception) -> float:
         """Say what happens after a cycle that failed as a whole; seconds to wait."""
-        if isinstance(failure, errors.Outdated):
+        if isinstance(failure, errors.SchemaChanged):
             self._end(failure)
             return 0.0
         if isinstance(failure, errors.NotYet):
@@ -176,7 +176,7 @@ class Worker:
                 LOG.error("a cycle failed in a way nobody planned for", exc_info=failure)
         return rest
 
-    def _pause(self, begun: datetime.datetime, outcome: Outcome) -> float:
+    def _pause(self, begun: datetime.datetime, outcome: CycleResult) -> float:
         ended = self._clock()
         if outcome.lost or self._calendar.due_until(ended) > self._calendar.due_until(begun):
             return _MARGIN  # somebody moved a state, or it was a long catch-up: look again

@@ -10,7 +10,7 @@ import pydantic
 from ratekit import errors
 from ratekit.domain.usage.metric import Metric
 from ratekit.files import metrics_schema, skip_expression, yaml_file
-from ratekit.files.metrics_schema import Entry
+from ratekit.files.metrics_schema import MetricEntry
 from ratekit.interfaces import Collector
 
 
@@ -38,7 +38,7 @@ def load(path: str, collector: Collector) -> tuple[Metric, ...]:
     """
     document = yaml_file.read(path)
     _, mistakes = yaml_file.attempt(
-        document, (), document.data, pydantic.TypeAdapter(metrics_schema.File)
+        document, (), document.data, pydantic.TypeAdapter(metrics_schema.MetricsFile)
     )
     definitions = _definitions(document.data)
     schema = metrics_schema.entry(collector.extra_args)
@@ -111,12 +111,12 @@ def _refusals(
     args, wrong = yaml_file.attempt(document, place, data.get("extra_args"), known)
     if wrong:
         return []  # told with the entry
-    plain = Entry(unit="any", extra_args=args, prorate=data.get("prorate") is True)
+    plain = MetricEntry(unit="any", extra_args=args, prorate=data.get("prorate") is True)
     refusals = collector.refusals(_metric(definition.name, plain))
     return [document.mistake((*place, key), text) for key, text in refusals.items()]
 
 
-def _metric(name: str, entry: Entry) -> Metric:
+def _metric(name: str, entry: MetricEntry) -> Metric:
     public_name = entry.alt_name or name
     expression = entry.skip_datapoints_expression
     return Metric(

@@ -84,7 +84,7 @@ MutateMap = Annotated[
 Expression = Annotated[str, pydantic.AfterValidator(_skip)]
 
 
-class Entry(pydantic.BaseModel):
+class MetricEntry(pydantic.BaseModel):
     """One metric's keys, the collector's ``extra_args`` aside."""
 
     model_config = pydantic.ConfigDict(extra="forbid")
@@ -163,7 +163,7 @@ class Entry(pydantic.BaseModel):
         return value
 
 
-class File(pydantic.BaseModel):
+class MetricsFile(pydantic.BaseModel):
     """The file around its entries."""
 
     model_config = pydantic.ConfigDict(extra="forbid")
@@ -171,9 +171,9 @@ class File(pydantic.BaseModel):
     metrics: Annotated[dict[MetricName, Any], pydantic.Field(min_length=1)]
 
 
-def entry(extra_args: type[Any]) -> pydantic.TypeAdapter[Entry]:
+def entry(extra_args: type[Any]) -> pydantic.TypeAdapter[MetricEntry]:
     """Return an entry's schema with the collector's dataclass in it."""
-    model: Any = pydantic.create_model("Entry", __base__=Entry, extra_args=(extra_args, ...))
+    model: Any = pydantic.create_model("Entry", __base__=MetricEntry, extra_args=(extra_args, ...))
     return pydantic.TypeAdapter(model)
 
 
@@ -182,7 +182,7 @@ def json_schema(extra_args: type[Any]) -> dict[str, Any]:
 
     :param extra_args: the collector's dataclass
     """
-    model: Any = pydantic.create_model("Entry", __base__=Entry, extra_args=(extra_args, ...))
+    model: Any = pydantic.create_model("Entry", __base__=MetricEntry, extra_args=(extra_args, ...))
     several: Any = model | Annotated[list[model], pydantic.Field(min_length=1)]
     file: Any = pydantic.create_model(
         "File",

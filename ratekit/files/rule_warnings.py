@@ -159,7 +159,7 @@ def _negative(placed: Iterable[PlacedRule]) -> Iterator[_Found]:
             continue
         if terms.type is CostType.RATE:
             yield one.line, one.key, "a negative rate turns the price into a credit"
-        elif isinstance(one.rule, rule.Mapping):
+        elif isinstance(one.rule, rule.MappingRule):
             text = "a negative flat cost never counts: the largest one of a group does, at least 0"
             yield one.line, one.key, text
 

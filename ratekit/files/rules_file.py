@@ -17,7 +17,7 @@ from ratekit.files import rules_schema, yaml_file
 from ratekit.pricing import rule_change
 from ratekit.text import number_text, utc_text
 
-E = TypeVar("E", bound=rules_schema.Entry)
+E = TypeVar("E", bound=rules_schema.RuleEntry)
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*\Z")
 #: Words that YAML 1.1 reads as something else than text.
@@ -51,7 +51,7 @@ def read_placed(path: str) -> list[PlacedRule]:
     :raises ratekit.errors.BadInput: with every mistake
     """
     document = yaml_file.read(path)
-    whole = pydantic.TypeAdapter(rules_schema.File)
+    whole = pydantic.TypeAdapter(rules_schema.RulesFile)
     _, mistakes = yaml_file.attempt(document, (), document.data, whole, rules_schema.MISPLACED)
     # Each rule by itself, so that one that is wrong hides no others that are equal.
     placed = [
@@ -75,12 +75,12 @@ def _rules_of(
     place: yaml_file.Path, parent: Parent, data: Any
 ) -> Iterator[tuple[yaml_file.Path, Rule]]:
     content = _mapping(data)
-    kind = rules_schema.Entry if parent.field is None else rules_schema.ValueEntry
+    kind = rules_schema.RuleEntry if parent.field is None else rules_schema.ValueEntry
     for index, entry in _entries(content.get("mappings"), kind):
         value = entry.value if isinstance(entry, rules_schema.ValueEntry) else None
-        yield (*place, "mappings", index), rules.Mapping(parent, value, entry.terms())
+        yield (*place, "mappings", index), rules.MappingRule(parent, value, entry.terms())
     for index, row in _entries(content.get("thresholds"), rules_schema.LevelEntry):
-        yield (*place, "thresholds", index), rules.Threshold(parent, row.level, row.terms())
+        yield (*place, "thresholds", index), rules.ThresholdRule(parent, row.level, row.terms())
 
 
 def _entries(data: Any, kind: type[E]) -> Iterator[tuple[int, E]]:
@@ -107,7 +107,7 @@ def render(members: Iterable[Rule]) -> str:
     """Write rules as a file that :func:`read` understands, always in the same order."""
     tree: dict[str, dict[str | None, dict[str, list[Rule]]]] = {}
     for rule in sorted(members, key=_order):
-        kind = "mappings" if isinstance(rule, rules.Mapping) else "thresholds"
+        kind = "mappings" if isinstance(rule, rules.MappingRule) else "thresholds"
         service = tree.setdefault(rule.parent.service, {})
         service.setdefault(rule.parent.field, {}).setdefault(kind, []).append(rule)
     if not tree:
@@ -125,8 +125,8 @@ def render(members: Iterable[Rule]) -> str:
 
 
 def _order(rule: Rule) -> tuple[Any, ...]:
-    threshold = isinstance(rule, rules.Threshold)
-    mark = rule.level if isinstance(rule, rules.Threshold) else rule.value or ""
+    threshold = isinstance(rule, rules.ThresholdRule)
+    mark = rule.level if isinstance(rule, rules.ThresholdRule) else rule.value or ""
     parent, terms = rule.parent, rule.terms
     return (
         (parent.service, parent.field is not None, parent.field or "", threshold, mark),
@@ -146,7 +146,7 @@ def _block(kinds: Mapping[str, Iterable[Rule]], indent: str) -> Iterator[str]:
 
 def _entry(rule: Rule) -> Iterator[tuple[str, str]]:
     terms = rule.terms
-    if isinstance(rule, rules.Threshold):
+    if isinstance(rule, rules.ThresholdRule):
         yield "level", f'"{number_text(rule.level)}"'
     elif rule.value is not None:
         yield "value", _scalar(rule.value)

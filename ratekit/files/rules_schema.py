@@ -135,7 +135,7 @@ class _Strict(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
 
-class Entry(_Strict):
+class RuleEntry(_Strict):
     """What all rules have; a mapping of a service has nothing else."""
 
     cost: Annotated[
@@ -190,13 +190,13 @@ class Entry(_Strict):
         return Terms(self.cost, self.type, self.group, self.scope, self.start, self.end)
 
 
-class ValueEntry(Entry):
+class ValueEntry(RuleEntry):
     """A mapping of a field."""
 
     value: Annotated[Text, pydantic.Field(description="What the label must be, as text.")]
 
 
-class LevelEntry(Entry):
+class LevelEntry(RuleEntry):
     """A threshold."""
 
     level: Annotated[
@@ -218,7 +218,7 @@ class Field(_Strict):
 class Service(_Strict):
     """The rules of a service."""
 
-    mappings: list[Entry] = []
+    mappings: list[RuleEntry] = []
     thresholds: list[LevelEntry] = []
     fields: Annotated[
         dict[Name, Field],
@@ -226,7 +226,7 @@ class Service(_Strict):
     ] = {}
 
 
-class File(_Strict):
+class RulesFile(_Strict):
     """The whole file."""
 
     model_config = pydantic.ConfigDict(title="ratekit price rules")
@@ -246,5 +246,5 @@ MISPLACED = {
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of a whole file, for editors."""
-    schema: dict[str, Any] = File.model_json_schema()
+    schema: dict[str, Any] = RulesFile.model_json_schema()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

@@ -2,7 +2,7 @@
 
 from ratekit.interfaces.drivers import Collector, Fetcher, Pricer, RatingModule
 from ratekit.interfaces.storage import (
-    Committed,
+    CommitResult,
     Ledger,
     Observation,
     RatedBatch,
@@ -16,7 +16,7 @@ from ratekit.interfaces.storage import (
 
 __all__ = [
     "Collector",
-    "Committed",
+    "CommitResult",
     "Fetcher",
     "Ledger",
     "Observation",

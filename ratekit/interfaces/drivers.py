@@ -14,14 +14,14 @@ from decimal import Decimal
 from typing import Any, ClassVar, Protocol, Self
 
 from ratekit.domain.period import Window
-from ratekit.domain.reporting.excluded import Excluded
+from ratekit.domain.reporting.excluded import Exclusion
 from ratekit.domain.reporting.findings import Finding
 from ratekit.domain.rules.explanation import ModuleExplanation
 from ratekit.domain.rules.rule import RuleBook
 from ratekit.domain.scope import Scope
 from ratekit.domain.series import Series
 from ratekit.domain.usage.metric import Metric
-from ratekit.domain.usage.trace import Step
+from ratekit.domain.usage.trace import TraceStep
 
 
 class Fetcher(abc.ABC):
@@ -96,7 +96,7 @@ class Collector(abc.ABC):
 
     def excluded(
         self, metric: Metric, window: Window, scopes: Collection[str]
-    ) -> Sequence[Excluded]:
+    ) -> Sequence[Exclusion]:
         """Return what was left out of ``scopes``' usage so that the rest could be rated.
 
         Asked after :meth:`collect` with the same arguments; no network. Each was said in
@@ -118,7 +118,7 @@ class Collector(abc.ABC):
 
     def trace(
         self, metric: Metric, window: Window, scopes: Collection[str]
-    ) -> Iterator[Step] | None:
+    ) -> Iterator[TraceStep] | None:
         """Yield how :meth:`collect` comes to its quantities; None: it cannot tell.
 
         The steps of one scope, one set of labels and one period add up to that quantity.

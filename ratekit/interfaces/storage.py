@@ -13,14 +13,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from ratekit.domain.period import Window
 from ratekit.domain.reporting.coverage import CoverageFacts
-from ratekit.domain.reporting.excluded import Excluded
-from ratekit.domain.reporting.reports import FrameRow, Rewind, Selection, StateRow, SummaryRow
+from ratekit.domain.reporting.excluded import Exclusion
+from ratekit.domain.reporting.reports import FrameRow, ResetPlan, Selection, StateRow, SummaryRow
 from ratekit.domain.reprocessing.task import (
     Account,
     Order,
     PeriodRecord,
-    Rated,
-    Repriced,
+    RatedRange,
+    RepricedWindow,
     Swap,
     Task,
     TaskNote,
@@ -64,11 +64,11 @@ class RatedBatch:
     series: Sequence[RatedSeries]
     rules_version: int
     metrics: tuple[str, ...]
-    excluded: Sequence[Excluded] = ()
+    excluded: Sequence[Exclusion] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Committed:
+class CommitResult:
     """What a commit did.
 
     :ivar frames: number of frames written
@@ -107,7 +107,7 @@ class Ledger(abc.ABC):
         """
 
     @abc.abstractmethod
-    def commit(self, batch: RatedBatch) -> Committed:
+    def commit(self, batch: RatedBatch) -> CommitResult:
         """Write frames, totals and new states in one transaction, by compare-and-swap.
 
         :raises ratekit.errors.RulesChanged: the rules are no longer at ``rules_version``;
@@ -232,7 +232,7 @@ class ScopeAdmin(abc.ABC):
         """
 
     @abc.abstractmethod
-    def rewind(self, scope_id: str, since: datetime.datetime) -> Rewind:
+    def rewind(self, scope_id: str, since: datetime.datetime) -> ResetPlan:
         """Tell what :meth:`reset` would remove; changes nothing.
 
         :raises ratekit.errors.OperatorError: there is no such scope
@@ -240,7 +240,7 @@ class ScopeAdmin(abc.ABC):
         """
 
     @abc.abstractmethod
-    def reset(self, rewind: Rewind, gaps: bool = False) -> None:
+    def reset(self, rewind: ResetPlan, gaps: bool = False) -> None:
         """Remove a scope's frames and totals since an instant, to be rated again from there.
 
         What was never rated, since the scope was not listed or was activated from later on,
@@ -258,7 +258,7 @@ class Tasks(abc.ABC):
     """Keeps what is to be priced anew, on an operator's word."""
 
     @abc.abstractmethod
-    def rated(self) -> Mapping[str, Rated]:
+    def rated(self) -> Mapping[str, RatedRange]:
         """Return how far each scope has been rated, by id; those that never were are absent.
 
         :raises ratekit.errors.TryLater: the database did not answer
@@ -339,7 +339,7 @@ class TaskLedger(abc.ABC):
         """
 
     @abc.abstractmethod
-    def swap(self, task: Task, repriced: Repriced, now: datetime.datetime) -> Account | None:
+    def swap(self, task: Task, repriced: RepricedWindow, now: datetime.datetime) -> Account | None:
         """Put new frames and totals in place of the old ones, in one transaction.
 
         Who reads sees all of the old or all of the new. The task moves on to the end of

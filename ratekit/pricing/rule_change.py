@@ -12,7 +12,7 @@ from ratekit.domain import period
 from ratekit.domain.rules import rule as rules
 from ratekit.domain.rules import succession
 from ratekit.domain.rules.rule import Rule, RuleBook
-from ratekit.domain.rules.succession import Horizon, Settled
+from ratekit.domain.rules.succession import Horizon, Succession
 from ratekit.text import number_text, utc_text
 
 #: Rules with equal identities replace one another; at any instant one of them is in force.
@@ -55,7 +55,7 @@ def describe(rule: Rule) -> str:
     place = _word(rule.parent.service)
     if rule.parent.field is not None:
         place += f".{_word(rule.parent.field)}"
-    if isinstance(rule, rules.Threshold):
+    if isinstance(rule, rules.ThresholdRule):
         place += f">={number_text(rule.level)}"
     elif rule.value is not None:
         place += f"={_word(rule.value)}"
@@ -130,7 +130,7 @@ def applied(book: RuleBook, change: RuleChange) -> RuleBook:
     return RuleBook(book.version + 1, (*rules, *change.add))
 
 
-def _refusals(settled: Settled, horizon: Horizon) -> Iterator[str]:
+def _refusals(settled: Succession, horizon: Horizon) -> Iterator[str]:
     for rule in settled.void:
         yield (
             f"{describe(rule)}: without a start it would begin at {utc_text(horizon.at)}, and "
@@ -145,7 +145,7 @@ def _refusals(settled: Settled, horizon: Horizon) -> Iterator[str]:
 
 
 def _mark(rule: Rule) -> str | Decimal | None:
-    return rule.level if isinstance(rule, rules.Threshold) else rule.value
+    return rule.level if isinstance(rule, rules.ThresholdRule) else rule.value
 
 
 def _word(text: str) -> str:

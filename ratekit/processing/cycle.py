@@ -8,9 +8,9 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 
 from ratekit import errors, interfaces
-from ratekit.domain.schedule.batch import Batch, Work, next_batch
+from ratekit.domain.schedule.batch import Batch, DueScope, next_batch
 from ratekit.domain.scope import State
-from ratekit.processing.failures import tried
+from ratekit.processing.failures import attempt
 from ratekit.processing.rater import Rater
 
 LOG = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class Progress:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Outcome:
+class CycleResult:
     """What a cycle did.
 
     :ivar frames: number of frames written
@@ -62,7 +62,7 @@ class Outcome:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Surroundings:
+class RunContext:
     """What a cycle is run in.
 
     :ivar clock: now, aware, UTC
@@ -86,29 +86,29 @@ class Cycle:
 
     def __init__(
         self,
-        work: Iterable[Work],
+        work: Iterable[DueScope],
         step: datetime.timedelta,
         rater: Rater,
         ledger: interfaces.Ledger,
-        around: Surroundings,
+        context: RunContext,
     ) -> None:
         self._due = {one.state.key: one for one in work if one.state.rated_until < one.until}
         self._step = step
         self._rater = rater
         self._ledger = ledger
-        self._around = around
-        self._outcome = Outcome()
+        self._context = context
+        self._outcome = CycleResult()
         self._in_vain = 0
         self._alone = 0
 
-    def run(self) -> Outcome:
+    def run(self) -> CycleResult:
         """Rate until nothing is due, all that is left fails, or there is to be no more.
 
         :raises ratekit.errors.TryLater: the database did not answer
         :raises ratekit.errors.Denied: a back end refuses ratekit itself
         :raises ratekit.errors.Outdated: the database was migrated
         """
-        while self._due and self._alone < _NOT_THE_SCOPES and self._around.going_on():
+        while self._due and self._alone < _NOT_THE_SCOPES and self._context.going_on():
             batch = next_batch(list(self._due.values()), self._step, self._rater.limit)
             if batch is None:
                 break
@@ -119,14 +119,14 @@ class Cycle:
                 self._alone,
                 len(self._due),
             )
-            self._count_failed(len(self._due), self._around.clock() + self._rater.backoff.first)
+            self._count_failed(len(self._due), self._context.clock() + self._rater.backoff.first)
         return self._outcome
 
     def put_off(self, states: Sequence[State], error: str, after: float | None = None) -> None:
         """Let scopes rest, the longer the more often they have failed."""
         failures = min(state.failures for state in states)
-        rest = self._rater.backoff.rest(failures, self._around.chance(), after)
-        retry_at = self._around.clock() + rest
+        rest = self._rater.backoff.rest(failures, self._context.chance(), after)
+        retry_at = self._context.clock() + rest
         self._ledger.postpone(states, error, retry_at)
         for state in states:
             self._due.pop(state.key, None)
@@ -148,8 +148,8 @@ class Cycle:
 
     def _attempt(self, batch: Batch) -> Exception | None:
         """Rate a batch; return what went wrong."""
-        committed = tried(lambda: self._rater.rate(batch))
-        if isinstance(committed, errors.Outdated):
+        committed = attempt(lambda: self._rater.rate(batch))
+        if isinstance(committed, errors.SchemaChanged):
             raise committed
         if isinstance(committed, Exception):
             return committed
@@ -174,7 +174,7 @@ class Cycle:
             case errors.Conflict():
                 LOG.info("%s is rated again at once: %s", batch, failure)
                 self._note_in_vain(batch, failure)
-            case errors.Senseless():
+            case errors.InvalidResponse():
                 self._isolate(batch, failure, logging.WARNING)
             case errors.TryLater(after=after) if after:
                 LOG.warning("%s will be tried again in %g s, as asked: %s", batch, after, failure)
@@ -185,7 +185,7 @@ class Cycle:
                 LOG.warning("%s will be tried again: %s", batch, failure)
                 if self._note_in_vain(batch, failure):
                     self._try_less(batch, failure)
-            case errors.Denied():
+            case errors.AccessDenied():
                 self._hold_all(failure)
                 raise failure
             case errors.OperatorError():
@@ -216,7 +216,7 @@ class Cycle:
         if probe is None:
             return False
         failure = self._attempt(probe)
-        if isinstance(failure, errors.TryLater) and not isinstance(failure, errors.Senseless):
+        if isinstance(failure, errors.TryLater) and not isinstance(failure, errors.InvalidResponse):
             return False
         self._in_vain = 0
         return True
@@ -257,7 +257,7 @@ class Cycle:
         for half in batch.halves():
             # Some may have been put off, or moved on by a probe, since the batch was made.
             left = [state for state in half.states if self._is_at(state.key, half.window.begin)]
-            if left and self._alone < _NOT_THE_SCOPES and self._around.going_on():
+            if left and self._alone < _NOT_THE_SCOPES and self._context.going_on():
                 self._deal_with(dataclasses.replace(half, states=left))
 
     def _is_at(self, key: int, instant: datetime.datetime) -> bool:
@@ -277,10 +277,10 @@ class Cycle:
 
     def _tell(self, batch: Batch, frames: int) -> None:
         left = [(one.until - one.state.rated_until) // self._step for one in self._due.values()]
-        self._around.report(Progress(batch, frames, len(left), sum(left)))
+        self._context.report(Progress(batch, frames, len(left), sum(left)))
 
 
-def _warn_of_silence(batch: Batch, committed: interfaces.Committed) -> None:
+def _warn_of_silence(batch: Batch, committed: interfaces.CommitResult) -> None:
     """Say which metrics scopes have stopped to use, a line a metric."""
     silent: dict[str, list[str]] = {}
     for scope, metric in committed.fallen_silent:

@@ -8,7 +8,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def tried(work: Callable[[], T]) -> T | Exception:
+def attempt(work: Callable[[], T]) -> T | Exception:
     """Return what ``work`` returns, or what went wrong.
 
     Returned, since oslo.log would add an error that is being handled to each line once more.

@@ -8,11 +8,11 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 
 from ratekit import errors, interfaces
-from ratekit.domain.schedule.batch import Work
+from ratekit.domain.schedule.batch import DueScope
 from ratekit.domain.schedule.calendar import Calendar
-from ratekit.domain.schedule.share import Share
+from ratekit.domain.schedule.share import Partition
 from ratekit.domain.scope import Scope, State
-from ratekit.processing.cycle import Cycle, Outcome, Surroundings
+from ratekit.processing.cycle import Cycle, CycleResult, RunContext
 from ratekit.processing.rater import Rater, Settings
 
 LOG = logging.getLogger(__name__)
@@ -34,8 +34,8 @@ class Orchestrator:
         rater: Rater,
         calendar: Calendar,
         start: str,
-        share: Share,
-        around: Surroundings,
+        share: Partition,
+        context: RunContext,
     ) -> None:
         self._listed = listed
         self._ledger = ledger
@@ -43,13 +43,13 @@ class Orchestrator:
         self._calendar = calendar
         self._start = start
         self._share = share
-        self._around = around
+        self._context = context
 
     def adopt(self, settings: Settings) -> None:
         """Work by other settings from the next batch on."""
         self._rater.adopt(settings)
 
-    def run_cycle(self, patient: bool = True) -> Outcome:
+    def run_cycle(self, patient: bool = True) -> CycleResult:
         """Rate all that is due now, however many batches it takes.
 
         :param patient: leave scopes alone that are resting after a failure
@@ -57,9 +57,9 @@ class Orchestrator:
         :raises ratekit.errors.OperatorError: the fetcher or the collector was refused, or the
             fetcher lists nobody, or the database was migrated
         """
-        now = self._around.clock()
+        now = self._context.clock()
         self._rater.require_data()
-        work: list[Work] = []
+        work: list[DueScope] = []
         off_grid: list[State] = []
         resting: list[State] = []
         for state in self._observe(now):
@@ -69,7 +69,7 @@ class Orchestrator:
                 off_grid.append(state)
             else:
                 work.append(self._calendar.work(state, now))
-        cycle = Cycle(work, self._calendar.step, self._rater, self._ledger, self._around)
+        cycle = Cycle(work, self._calendar.step, self._rater, self._ledger, self._context)
         for instant in sorted({state.rated_until for state in off_grid}):
             alike = [state for state in off_grid if state.rated_until == instant]
             self._report_off_grid(alike, instant, cycle)
@@ -115,7 +115,7 @@ class Orchestrator:
         cycle.put_off(states, text)
 
 
-def _with_resting(outcome: Outcome, resting: Sequence[State]) -> Outcome:
+def _with_resting(outcome: CycleResult, resting: Sequence[State]) -> CycleResult:
     """Count those that were not tried."""
     instants = [state.retry_at for state in resting if state.retry_at is not None]
     if outcome.retry_at is not None:

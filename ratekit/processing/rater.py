@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ratekit import errors, interfaces
 from ratekit.domain.period import Window
-from ratekit.domain.reporting.excluded import Excluded
+from ratekit.domain.reporting.excluded import Exclusion
 from ratekit.domain.schedule.backoff import Backoff
 from ratekit.domain.schedule.batch import FIRST, Batch, BatchSize
 from ratekit.domain.series import RatedSeries, Series
@@ -38,7 +38,7 @@ class Settings:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Priced:
+class PricedUsage:
     """What scopes used over a window, and what it costs.
 
     :ivar rated: all that was collected
@@ -53,7 +53,7 @@ class Priced:
     kept: Sequence[RatedSeries]
     version: int
     metrics: tuple[str, ...]
-    excluded: Sequence[Excluded]
+    excluded: Sequence[Exclusion]
     seconds: float
 
 
@@ -119,7 +119,7 @@ class Rater:
         """Take note that ``batch`` was too much at once."""
         self._size = self._size.halved(batch.size)
 
-    def rate(self, batch: Batch) -> interfaces.Committed:
+    def rate(self, batch: Batch) -> interfaces.CommitResult:
         """Collect, price and commit.
 
         :raises ratekit.errors.RatekitError: as collectors and ledgers do; nothing was written
@@ -144,7 +144,7 @@ class Rater:
         silent = [one for one in committed.fallen_silent if one[1] not in skipping]
         return dataclasses.replace(committed, fallen_silent=silent)
 
-    def price(self, window: Window, scopes: Sequence[str]) -> Priced:
+    def price(self, window: Window, scopes: Sequence[str]) -> PricedUsage:
         """Collect and price, and write nothing.
 
         :raises ratekit.errors.RatekitError: as collectors do
@@ -155,7 +155,7 @@ class Rater:
         series = self._collect(window, scopes, settings)
         seconds = time.monotonic() - begun
         rated = [RatedSeries(one, price_list.prices(one)) for one in series]
-        return Priced(
+        return PricedUsage(
             rated=rated,
             kept=_kept(rated, _skipping(settings)),
             version=price_list.book.version,
@@ -183,7 +183,7 @@ class Rater:
 
     def _excluded(
         self, window: Window, scopes: Sequence[str], settings: Settings
-    ) -> list[Excluded]:
+    ) -> list[Exclusion]:
         return [
             one
             for metric in settings.metrics

@@ -15,18 +15,18 @@ from ratekit.domain.period import Window
 from ratekit.domain.reporting.coverage import CoverageFacts
 from ratekit.domain.reporting.reports import FrameRow, Selection
 from ratekit.domain.reprocessing.missing_usage import lost
-from ratekit.domain.reprocessing.task import Order, Repriced, TaskKind
+from ratekit.domain.reprocessing.task import Order, RepricedWindow, TaskKind
 from ratekit.domain.schedule.batch import FIRST, BatchSize
 from ratekit.domain.series import RatedSeries
 from ratekit.interfaces import Reports
 from ratekit.pricing.stored_usage import repriced
-from ratekit.processing.rater import Priced, Rater
+from ratekit.processing.rater import PricedUsage, Rater
 
 #: How many times less is priced at once of an order that failed.
 _LESS = 8
 
 
-class Anew:
+class Repricer:
     """Prices periods anew, a window at a time, and learns how large that may be.
 
     :param reports: of the same storage as the rater's
@@ -41,7 +41,7 @@ class Anew:
         #: Scopes whose last period was kept since its data is gone: that of the next may be.
         self._expired: set[str] = set()
 
-    def price(self, order: Order, begin: datetime.datetime) -> Repriced:
+    def price(self, order: Order, begin: datetime.datetime) -> RepricedWindow:
         """Return what the next periods of an order come to.
 
         Periods in which the scope was not to be rated are kept, and so are those whose data is
@@ -58,7 +58,7 @@ class Anew:
         facts = self._reports.coverage(order.scope.id, window.begin, window.end)
         window, why = _alike(window, facts)
         if why is not None:
-            return Repriced(window, dict.fromkeys(window.begins(), why))
+            return RepricedWindow(window, dict.fromkeys(window.begins(), why))
         window = _bounded(window, facts, self._rater.settings.batch_frames)
         if order.kind is TaskKind.RATES:
             return self._by_rates(order, window)
@@ -96,7 +96,7 @@ class Anew:
         else:
             self._sizes[order.kind] = size
 
-    def _by_rates(self, order: Order, window: Window) -> Repriced:
+    def _by_rates(self, order: Order, window: Window) -> RepricedWindow:
         """Price what is stored: only prices change.
 
         What the metric's ``skip`` would leave out at the new price stays: the task charges
@@ -107,9 +107,9 @@ class Anew:
         series = [one for _, one in repriced(self._stored(order, window), price_list)]
         points = sum(len(one.prices) for one in series)
         self._learn(order, window, time.monotonic() - begun, points)
-        return Repriced(window, {}, series, price_list.book.version)
+        return RepricedWindow(window, {}, series, price_list.book.version)
 
-    def _collected(self, order: Order, window: Window) -> Repriced:
+    def _collected(self, order: Order, window: Window) -> RepricedWindow:
         expired: errors.Expired | None = None
         try:
             priced = self._rater.price(window, [order.scope.id])
@@ -124,13 +124,13 @@ class Anew:
             half = dataclasses.replace(window, count=window.count // 2)
             return self._collected(order, half)
         self._expired.add(order.scope.id)
-        return Repriced(window, {window.begin: expired.gone})
+        return RepricedWindow(window, {window.begin: expired.gone})
 
-    def _swappable(self, order: Order, window: Window, priced: Priced) -> Repriced:
+    def _swappable(self, order: Order, window: Window, priced: PricedUsage) -> RepricedWindow:
         kept: Mapping[datetime.datetime, str] = {}
         if not order.accept_silence:
             kept = lost(self._stored(order, window), priced.rated, window.step, priced.metrics)
-        return Repriced(
+        return RepricedWindow(
             window=window,
             kept=kept,
             series=_without(priced.kept, kept),

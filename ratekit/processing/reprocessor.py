@@ -10,13 +10,13 @@ import logging
 from collections.abc import Sequence
 
 from ratekit import errors
-from ratekit.domain.reprocessing.task import Account, Outcome, Repriced, Task, TaskKind
-from ratekit.domain.schedule.share import Share
+from ratekit.domain.reprocessing.task import Account, PeriodOutcome, RepricedWindow, Task, TaskKind
+from ratekit.domain.schedule.share import Partition
 from ratekit.interfaces import TaskLedger
-from ratekit.processing.cycle import Surroundings
-from ratekit.processing.failures import tried
+from ratekit.processing.cycle import RunContext
+from ratekit.processing.failures import attempt
 from ratekit.processing.rater import Rater
-from ratekit.processing.repricer import Anew
+from ratekit.processing.repricer import Repricer
 
 LOG = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class _Next(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Finished:
+class TaskSummary:
     """What became of all tasks that were open.
 
     :ivar done: how many came to their end
@@ -62,18 +62,18 @@ class Reprocessor:
         self,
         ledger: TaskLedger,
         rater: Rater,
-        anew: Anew,
+        repricer: Repricer,
         step: datetime.timedelta,
-        share: Share,
-        around: Surroundings,
+        share: Partition,
+        context: RunContext,
         collects: bool = True,
     ) -> None:
         self._ledger = ledger
         self._rater = rater
-        self._anew = anew
+        self._repricer = repricer
         self._step = step
         self._share = share
-        self._around = around
+        self._context = context
         self._collects = collects
         self._turns: collections.deque[Task] = collections.deque()
         #: Failures in a row of each task that was begun, by its id.
@@ -93,7 +93,7 @@ class Reprocessor:
             return False
         if not self._turns:
             self._forget_ended()
-            self._turns.extend(self._in_turn(self._open(self._around.clock())))
+            self._turns.extend(self._in_turn(self._open(self._context.clock())))
         if not self._turns:
             return False
         task = self._ledger.read(self._turns.popleft().id)
@@ -101,7 +101,7 @@ class Reprocessor:
             self._turns.appendleft(task)
         return True
 
-    def finish(self) -> Finished:
+    def finish(self) -> TaskSummary:
         """Carry out all that is open, resting or not; what had to rest is left.
 
         While the back end is down, only what needs none is carried out.
@@ -125,7 +125,7 @@ class Reprocessor:
                 left = [one for one in turns if one.order.kind is not TaskKind.COLLECT]
                 failed += len(turns) - len(left)
                 turns = collections.deque(left)
-        return Finished(len(every) - failed, failed, self._kept)
+        return TaskSummary(len(every) - failed, failed, self._kept)
 
     def _open(self, now: datetime.datetime | None) -> list[Task]:
         """Return the open tasks of our share."""
@@ -136,7 +136,7 @@ class Reprocessor:
         if self._failures:
             left = {one.id: one.order for one in self._ledger.waiting(None)}
             self._failures = {id_: count for id_, count in self._failures.items() if id_ in left}
-            self._anew.remember(set(left.values()))
+            self._repricer.remember(set(left.values()))
 
     def _in_turn(self, tasks: Sequence[Task]) -> list[Task]:
         """Return those that can go on, first those that need no back end.
@@ -146,22 +146,22 @@ class Reprocessor:
         if not self._collects:
             tasks = [one for one in tasks if one.order.kind is not TaskKind.COLLECT]
         if any(one.order.kind is TaskKind.COLLECT for one in tasks):
-            waits = tried(self._rater.require_data)
+            waits = attempt(self._rater.require_data)
             if isinstance(waits, Exception):
                 LOG.info("tasks that collect wait: %s", waits)
                 tasks = [one for one in tasks if one.order.kind is not TaskKind.COLLECT]
-        first = int(self._around.chance() * len(tasks))
+        first = int(self._context.chance() * len(tasks))
         turns = (*tasks[first:], *tasks[:first])
         return sorted(turns, key=lambda one: one.order.kind != TaskKind.RATES)
 
     def _deal_with(self, task: Task) -> _Next:
         """Take a task one batch further."""
-        repriced = tried(lambda: self._priced(task))
+        repriced = attempt(lambda: self._priced(task))
         if isinstance(repriced, Exception):
             return self._not_priced(task, repriced)
         if task.order.kind is TaskKind.COLLECT:
             self._in_vain = 0
-        account = tried(lambda: self._ledger.swap(task, repriced, self._around.clock()))
+        account = attempt(lambda: self._ledger.swap(task, repriced, self._context.clock()))
         if isinstance(account, Exception):
             return self._not_stored(task, account)
         self._failures[task.id] = 0
@@ -173,7 +173,7 @@ class Reprocessor:
         """Ask for less, or let the task rest."""
         often = self._often(task)
         if isinstance(failure, errors.TryLater):
-            less = failure.after is None and self._anew.ask_less(task.order, task.next_begin)
+            less = failure.after is None and self._repricer.ask_less(task.order, task.next_begin)
             if less and not often:
                 LOG.warning("task %d will be tried again with less: %s", task.id, failure)
                 return _Next.AGAIN
@@ -207,7 +207,7 @@ class Reprocessor:
         else:
             LOG.info("task %d is done, %s", task.id, _summary(account))
 
-    def _priced(self, task: Task) -> Repriced:
+    def _priced(self, task: Task) -> RepricedWindow:
         order = task.order
         if task.id not in self._failures:
             self._failures[task.id] = 0
@@ -218,15 +218,15 @@ class Reprocessor:
                 f"it was queued for periods of {order.step}, and [collect] period is {self._step} "
                 f"now: set it back, or see ratekit reprocess cancel {task.id}"
             )
-        return self._anew.price(order, task.next_begin)
+        return self._repricer.price(order, task.next_begin)
 
     def _put_off(self, task: Task, failure: Exception) -> _Next:
         """:raises ratekit.errors.Outdated: this is the failure"""
-        if isinstance(failure, errors.Outdated):
+        if isinstance(failure, errors.SchemaChanged):
             raise failure
         after = failure.after if isinstance(failure, errors.TryLater) else None
-        rest = self._rater.backoff.rest(task.failures, self._around.chance(), after)
-        self._ledger.postpone(task, str(failure), self._around.clock() + rest)
+        rest = self._rater.backoff.rest(task.failures, self._context.chance(), after)
+        self._ledger.postpone(task, str(failure), self._context.clock() + rest)
         place = task.id, task.order, rest.total_seconds()
         match failure:
             case errors.TryLater():
@@ -243,7 +243,7 @@ class Reprocessor:
 
 
 def _summary(account: Account) -> str:
-    periods = ", ".join(f"{account.periods.get(one, 0)} {one}" for one in Outcome)
+    periods = ", ".join(f"{account.periods.get(one, 0)} {one}" for one in PeriodOutcome)
     return (
         f"periods: {periods}; frames: {account.old.points} before, {account.new.points} now; "
         f"price: {account.old.price:f} before, {account.new.price:f} now"

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from ratekit.domain import exact
-from ratekit.domain.rules.explanation import GroupExplanation, Matched, Verdict
-from ratekit.domain.rules.rule import CostType, Threshold
-from ratekit.rating.formula import Formula, Step, Sum
+from ratekit.domain.rules.explanation import GroupExplanation, MatchedRule, RuleVerdict
+from ratekit.domain.rules.rule import CostType, ThresholdRule
+from ratekit.rating.formula import Formula, GroupStep, Sum
 
 
 def groups(formula: Formula, quantity: Decimal) -> tuple[GroupExplanation, ...]:
@@ -22,7 +22,9 @@ def groups(formula: Formula, quantity: Decimal) -> tuple[GroupExplanation, ...]:
     return tuple(one for one in told if one.matched)
 
 
-def _group(group: str | None, own: Sum, step: Step | None, quantity: Decimal) -> GroupExplanation:
+def _group(
+    group: str | None, own: Sum, step: GroupStep | None, quantity: Decimal
+) -> GroupExplanation:
     decisive = step.threshold(quantity) if step is not None else None
     counted = own.threshold if decisive is None else decisive
     unit_price = own.unit_price(own.threshold if decisive is None else None)
@@ -39,41 +41,43 @@ def _group(group: str | None, own: Sum, step: Step | None, quantity: Decimal) ->
     )
 
 
-def _mappings(own: Sum) -> Iterator[Matched]:
+def _mappings(own: Sum) -> Iterator[MatchedRule]:
     largest = None
     for mapping in own.mappings:
-        verdict = Verdict.COUNTS
+        verdict = RuleVerdict.COUNTS
         if mapping.terms.type is CostType.FLAT:
             if mapping.terms.cost <= 0:
-                verdict = Verdict.NOTHING
+                verdict = RuleVerdict.NOTHING
             elif mapping.terms.cost < own.flat or largest is not None:
-                verdict = Verdict.NOT_LARGEST
+                verdict = RuleVerdict.NOT_LARGEST
             else:
                 largest = mapping
-        yield Matched(mapping, verdict)
+        yield MatchedRule(mapping, verdict)
     for mapping in own.replaced:
-        yield Matched(mapping, Verdict.REPLACED)
+        yield MatchedRule(mapping, RuleVerdict.REPLACED)
 
 
-def _reached(own: Sum, step: Step | None, quantity: Decimal) -> Iterator[Threshold]:
+def _reached(own: Sum, step: GroupStep | None, quantity: Decimal) -> Iterator[ThresholdRule]:
     for ladder in step.ladders if step is not None else ():
         yield from ladder.reached(quantity)
     for ladder, number in own.reached:
         yield from ladder.reached(number)
 
 
-def _thresholds(reached: Sequence[Threshold], counted: Threshold | None) -> Iterator[Matched]:
+def _thresholds(
+    reached: Sequence[ThresholdRule], counted: ThresholdRule | None
+) -> Iterator[MatchedRule]:
     replaced = set(_replaced(reached))
     for threshold in reached:
-        verdict = Verdict.NOT_HIGHEST
+        verdict = RuleVerdict.NOT_HIGHEST
         if threshold is counted:
-            verdict = Verdict.COUNTS
+            verdict = RuleVerdict.COUNTS
         elif threshold in replaced:
-            verdict = Verdict.REPLACED
-        yield Matched(threshold, verdict)
+            verdict = RuleVerdict.REPLACED
+        yield MatchedRule(threshold, verdict)
 
 
-def _replaced(reached: Iterable[Threshold]) -> Iterator[Threshold]:
+def _replaced(reached: Iterable[ThresholdRule]) -> Iterator[ThresholdRule]:
     """Yield general thresholds at whose level the scope has its own."""
     members = list(reached)
     own = {(one.parent, one.level) for one in members if one.terms.scope is not None}

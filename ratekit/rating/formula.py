@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from ratekit.domain import exact
 from ratekit.domain.rules import rule
-from ratekit.domain.rules.rule import CostType, Threshold
+from ratekit.domain.rules.rule import CostType, ThresholdRule
 from ratekit.rating.tables import Group, Ladder, Node, Table
 
 Labels = Mapping[str, str | None]
@@ -44,12 +44,12 @@ class Sum:
         self.flat = exact.ZERO
         self.rate = _ONE
         self.level = _NO_LEVEL
-        self.threshold: Threshold | None = None
-        self.mappings: tuple[rule.Mapping, ...] = ()
-        self.replaced: tuple[rule.Mapping, ...] = ()
+        self.threshold: ThresholdRule | None = None
+        self.mappings: tuple[rule.MappingRule, ...] = ()
+        self.replaced: tuple[rule.MappingRule, ...] = ()
         self.reached: tuple[tuple[Ladder, Decimal], ...] = ()
 
-    def map(self, mapping: rule.Mapping) -> None:
+    def map(self, mapping: rule.MappingRule) -> None:
         """Count a mapping in."""
         self.mappings += (mapping,)
         terms = mapping.terms
@@ -58,7 +58,7 @@ class Sum:
         elif terms.cost > self.flat:
             self.flat = terms.cost
 
-    def unit_price(self, threshold: Threshold | None) -> Decimal:
+    def unit_price(self, threshold: ThresholdRule | None) -> Decimal:
         """Return the price of one unit with a threshold on a field, or without any."""
         if threshold is None:
             return _multiply(self.flat, self.rate)
@@ -75,7 +75,7 @@ class _Sums(dict[Group, Sum]):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Step:
+class GroupStep:
     """The price of one group that has thresholds on the quantity.
 
     :ivar group: its name
@@ -91,7 +91,7 @@ class Step:
     below: Decimal
     above: Decimal
 
-    def threshold(self, quantity: Decimal) -> Threshold | None:
+    def threshold(self, quantity: Decimal) -> ThresholdRule | None:
         """Return the threshold on the quantity that counts; None: another one, or none."""
         level, threshold = self.level, None
         for ladder in self.ladders:
@@ -125,7 +125,7 @@ class Formula:
     since: datetime.datetime
     until: datetime.datetime
     slope: Decimal
-    steps: Sequence[Step]
+    steps: Sequence[GroupStep]
     sums: Mapping[Group, Sum]
 
     def price(self, quantity: Decimal, before: Decimal) -> Decimal:
@@ -176,7 +176,7 @@ def _map(sums: _Sums, nodes: Sequence[Node], value: str | None) -> None:
 
 def _climb(sums: _Sums, layers: Sequence[Mapping[Group, Ladder]], number: Decimal) -> None:
     """Note the highest level of a field's thresholds that ``number`` reaches."""
-    found: dict[Group, Threshold] = {}
+    found: dict[Group, ThresholdRule] = {}
     for layer in layers:
         for group, ladder in layer.items():
             best = ladder.best(number)
@@ -190,7 +190,7 @@ def _climb(sums: _Sums, layers: Sequence[Mapping[Group, Ladder]], number: Decima
             sums[group].level, sums[group].threshold = threshold.level, threshold
 
 
-def _split(sums: _Sums, services: Sequence[Node]) -> tuple[Decimal, Sequence[Step]]:
+def _split(sums: _Sums, services: Sequence[Node]) -> tuple[Decimal, Sequence[GroupStep]]:
     """Return the sum of the groups without thresholds on the quantity, and the others."""
     stepped = [node.ladders for node in services if node.ladders]
     names = set().union(*stepped) if stepped else ()
@@ -199,7 +199,7 @@ def _split(sums: _Sums, services: Sequence[Node]) -> tuple[Decimal, Sequence[Ste
         own = sums[group]
         ladders = [groups[group] for groups in stepped if group in groups]
         below, above = own.unit_price(own.threshold), own.unit_price(None)
-        steps.append(Step(group, ladders, own.level, below, above))
+        steps.append(GroupStep(group, ladders, own.level, below, above))
     slope = exact.ZERO
     for group, own in sums.items():
         if group not in names:

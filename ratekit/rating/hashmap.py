@@ -81,7 +81,7 @@ class _Pricer:
 
 
 def _formula(layers: Sequence[Layer], series: Series, instant: datetime.datetime) -> Formula:
-    """Return the formula for ``series`` around ``instant``, for as long as it holds."""
+    """Return the formula for ``series`` context ``instant``, for as long as it holds."""
     table = layers[0].at(instant)
     for layer in layers[1:]:
         table = tables.overlay(table, layer.at(instant))

@@ -27,14 +27,14 @@ class Ladder:
     """
 
     levels: tuple[Decimal, ...]
-    thresholds: tuple[rules.Threshold, ...]
+    thresholds: tuple[rules.ThresholdRule, ...]
 
-    def best(self, number: Decimal) -> rules.Threshold | None:
+    def best(self, number: Decimal) -> rules.ThresholdRule | None:
         """Return the threshold of the highest level that is not above ``number``."""
         index = bisect.bisect_right(self.levels, number)
         return self.thresholds[index - 1] if index else None
 
-    def reached(self, number: Decimal) -> Sequence[rules.Threshold]:
+    def reached(self, number: Decimal) -> Sequence[rules.ThresholdRule]:
         """Return all whose level is not above ``number``, by level."""
         return self.thresholds[: bisect.bisect_right(self.levels, number)]
 
@@ -47,7 +47,7 @@ class Node:
     :ivar ladders: thresholds
     """
 
-    mappings: Mapping[str | None, Mapping[Group, rules.Mapping]]
+    mappings: Mapping[str | None, Mapping[Group, rules.MappingRule]]
     ladders: Mapping[Group, Ladder]
 
 
@@ -132,17 +132,17 @@ def _name(field: tuple[str, object]) -> str:
 
 
 def _node(members: Iterable[rules.Rule]) -> Node:
-    mappings: dict[str | None, dict[Group, rules.Mapping]] = {}
-    thresholds: dict[Group, list[rules.Threshold]] = {}
+    mappings: dict[str | None, dict[Group, rules.MappingRule]] = {}
+    thresholds: dict[Group, list[rules.ThresholdRule]] = {}
     for rule in members:
-        if isinstance(rule, rules.Mapping):
+        if isinstance(rule, rules.MappingRule):
             mappings.setdefault(rule.value, {})[rule.terms.group] = rule
         else:
             thresholds.setdefault(rule.terms.group, []).append(rule)
     return Node(mappings, {group: _ladder(steps) for group, steps in thresholds.items()})
 
 
-def _ladder(thresholds: list[rules.Threshold]) -> Ladder:
+def _ladder(thresholds: list[rules.ThresholdRule]) -> Ladder:
     thresholds.sort(key=lambda threshold: threshold.level)
     return Ladder(
         levels=tuple(threshold.level for threshold in thresholds),

@@ -11,7 +11,15 @@ from decimal import Decimal
 from functools import partial
 
 from ratekit.cmd import startup
-from ratekit.domain.rules.rule import CostType, Mapping, Parent, Rule, RuleBook, Terms, Threshold
+from ratekit.domain.rules.rule import (
+    CostType,
+    MappingRule,
+    Parent,
+    Rule,
+    RuleBook,
+    Terms,
+    ThresholdRule,
+)
 from ratekit.domain.series import Series
 from ratekit.interfaces import Pricer
 from ratekit.rating.hashmap import Hashmap
@@ -32,13 +40,13 @@ def book(size: int, services: int = SERVICES) -> RuleBook:
         own = f"scope{index}" if index % 10 == 9 else None
         terms = Terms(FLAT.cost, FLAT.type, FLAT.group, own)
         flavor = Parent(f"service{index % services}", "flavor_name")
-        rules.append(Mapping(flavor, f"flavor{index // services}", terms))
+        rules.append(MappingRule(flavor, f"flavor{index // services}", terms))
     for index in range(min(size, services)):
         service = f"service{index}"
-        rules.append(Mapping(Parent(service, "zone"), "nova", RATE))
+        rules.append(MappingRule(Parent(service, "zone"), "nova", RATE))
         if index % 2:
-            rules.append(Threshold(Parent(service), Decimal(10), RATE))
-            rules.append(Threshold(Parent(service, "vcpus"), Decimal(4), RATE))
+            rules.append(ThresholdRule(Parent(service), Decimal(10), RATE))
+            rules.append(ThresholdRule(Parent(service, "vcpus"), Decimal(4), RATE))
     return RuleBook(1, tuple(rules))
 
 
@@ -50,16 +58,16 @@ def changed(flavors: int, times: int) -> RuleBook:
         bounds = [None, *(first + day * 24 * HOUR for day in range(times - 1)), None]
         for start, end in itertools.pairwise(bounds):
             terms = Terms(FLAT.cost, FLAT.type, FLAT.group, None, start, end)
-            rules.append(Mapping(parent, f"flavor{number}", terms))
+            rules.append(MappingRule(parent, f"flavor{number}", terms))
     return RuleBook(1, tuple(rules))
 
 
 def levels(count: int) -> RuleBook:
     """Thresholds of one service and of one field, all in one group."""
-    rules: list[Rule] = [Mapping(Parent("service0"), None, FLAT)]
+    rules: list[Rule] = [MappingRule(Parent("service0"), None, FLAT)]
     for level in range(count // 2):
-        rules.append(Threshold(Parent("service0"), Decimal(level), RATE))
-        rules.append(Threshold(Parent("service0", "vcpus"), Decimal(level), RATE))
+        rules.append(ThresholdRule(Parent("service0"), Decimal(level), RATE))
+        rules.append(ThresholdRule(Parent("service0", "vcpus"), Decimal(level), RATE))
     return RuleBook(1, tuple(rules))
 
 

@@ -12,7 +12,7 @@ from ratekit import errors
 from ratekit.domain.reporting.coverage import Kind, cells
 from ratekit.domain.scope import Scope
 from ratekit.domain.series import RatedSeries
-from ratekit.interfaces import Committed, Ledger, RatedBatch, Storage
+from ratekit.interfaces import CommitResult, Ledger, RatedBatch, Storage
 from tests.contract.conftest import Open
 from tests.contract.given import batch, hour, listed, rated, statements, window
 
@@ -26,7 +26,7 @@ def rate(
     begin: int,
     used: Mapping[str, str],
     metrics: tuple[str, ...] = BOTH,
-) -> Committed:
+) -> CommitResult:
     """Rate hours from ``begin`` on, one a letter: ``#`` is used, anything else silent.
 
     :param used: by metric, the same for all scopes
@@ -170,16 +170,16 @@ class TestSets:
         for first in range(0, len(names), 2):
             metrics = (names[first],)
             works = [batch([state], metrics=metrics) for state in states[first : first + 2]]
-            assert side_by_side(ledgers, works) == [Committed(frames=0)] * 2
+            assert side_by_side(ledgers, works) == [CommitResult(frames=0)] * 2
             for name in names[first : first + 2]:
                 assert shown(storage, name, 1) == {names[first]: ["silent"]}
 
 
-def side_by_side(ledgers: Sequence[Ledger], works: Sequence[RatedBatch]) -> list[Committed]:
+def side_by_side(ledgers: Sequence[Ledger], works: Sequence[RatedBatch]) -> list[CommitResult]:
     """Commit each with its ledger, all at the same time."""
     start = threading.Barrier(len(works))
 
-    def commit(ledger: Ledger, work: RatedBatch) -> Committed:
+    def commit(ledger: Ledger, work: RatedBatch) -> CommitResult:
         start.wait(10)
         return ledger.commit(work)
 

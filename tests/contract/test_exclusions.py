@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 
-from ratekit.domain.reporting.excluded import Excluded
+from ratekit.domain.reporting.excluded import Exclusion
 from ratekit.domain.scope import Scope
 from ratekit.interfaces import Storage
 from tests.contract.given import batch, hour, listed, statements, total, window
 
-DISK = Excluded("a", "volume.size", "d1", "its archive policy is 'low'", "delete it")
-HOST = Excluded("a", "instance", "i1", "its archive policy is 'low'", "delete it")
-OTHERS = Excluded("b", "instance", "i2", "its archive policy is 'low'", "delete it")
+DISK = Exclusion("a", "volume.size", "d1", "its archive policy is 'low'", "delete it")
+HOST = Exclusion("a", "instance", "i1", "its archive policy is 'low'", "delete it")
+OTHERS = Exclusion("b", "instance", "i2", "its archive policy is 'low'", "delete it")
 
 
 def rate(
-    storage: Storage, begin: int, *excluded: Excluded, scopes: str = "a", count: int = 1
+    storage: Storage, begin: int, *excluded: Exclusion, scopes: str = "a", count: int = 1
 ) -> None:
     """Rate some hours from ``begin`` on."""
     states = listed(storage, *scopes, now=hour(begin))

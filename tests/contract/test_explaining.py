@@ -17,7 +17,7 @@ from ratekit.domain.period import Window
 from ratekit.domain.reporting.reports import FrameRow, Selection
 from ratekit.domain.rules.explanation import Explanation
 from ratekit.domain.rules.history import ChangeNote
-from ratekit.domain.rules.rule import CostType, Mapping, Parent, Rule, Terms, Threshold
+from ratekit.domain.rules.rule import CostType, MappingRule, Parent, Rule, Terms, ThresholdRule
 from ratekit.domain.schedule.backoff import Backoff
 from ratekit.domain.schedule.batch import Batch
 from ratekit.domain.schedule.calendar import Calendar
@@ -78,14 +78,14 @@ def new_rule(random: Random, start: datetime.datetime | None) -> Rule:
     field = random.choice((None, "flavor", "vcpus", "day_of_the_year"))
     parent = Parent(random.choice(SERVICES), field)
     if random.random() < 0.4:
-        return Threshold(parent, Decimal(random.randint(0, 5)), terms)
+        return ThresholdRule(parent, Decimal(random.randint(0, 5)), terms)
     values = {"flavor": ("m1", "m2", "\u00e9"), "vcpus": ("0", "1", "2")}
     value = random.choice(values.get(field, ("60", "61"))) if field is not None else None
-    return Mapping(parent, value, terms)
+    return MappingRule(parent, value, terms)
 
 
 def key(rule: Rule) -> object:
-    mark = rule.level if isinstance(rule, Threshold) else rule.value
+    mark = rule.level if isinstance(rule, ThresholdRule) else rule.value
     return type(rule), rule.parent, mark, rule.terms.group, rule.terms.scope
 
 
@@ -160,7 +160,7 @@ def test_a_thousand_frames_are_explained_to_the_digit_after_any_change(storage: 
 @pytest.fixture
 def charged(storage: Storage) -> FrameRow:
     """A frame that cost 2 when it was rated."""
-    rule = Mapping(Parent("instance"), None, Terms(Decimal(2), CostType.FLAT))
+    rule = MappingRule(Parent("instance"), None, Terms(Decimal(2), CostType.FLAT))
     storage.rules.change(0, [], [rule], given.note())
     states = given.listed(storage, "p1")
     storage.ledger.commit(given.batch(states, given.rated("p1", [("1", "2")]), rules=1))
@@ -254,7 +254,7 @@ def several(storage: Storage) -> None:
 def found(
     storage: Storage, labels: dict[str, str], resource: str | None = None, begin: int = 0
 ) -> int:
-    wanted = explain.Wanted("p1", "instance", hour(begin), labels, resource)
+    wanted = explain.FrameQuery("p1", "instance", hour(begin), labels, resource)
     return int(explain.find(storage.reports, wanted, Calendar(HOUR, 2)).price)
 
 
@@ -268,7 +268,7 @@ def test_a_frame_is_found_by_its_resource_or_labels(storage: Storage) -> None:
 
 @pytest.mark.usefixtures("several")
 def test_a_time_within_a_period_finds_what_was_charged_for_it(storage: Storage) -> None:
-    wanted = explain.Wanted("p1", "instance", hour(0.75), {"id": "r1"})
+    wanted = explain.FrameQuery("p1", "instance", hour(0.75), {"id": "r1"})
     assert explain.find(storage.reports, wanted, Calendar(HOUR, 2)).begin == hour(0)
     # What begins then comes first, whatever the periods are now.
     wanted = dataclasses.replace(wanted, begin=hour(0))

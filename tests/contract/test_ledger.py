@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from ratekit import errors
 from ratekit.domain.reporting.reports import Selection
 from ratekit.domain.scope import Scope
-from ratekit.interfaces import Committed, Storage
+from ratekit.interfaces import CommitResult, Storage
 from ratekit.storage.sql import open_storage
 from tests.contract.conftest import Open
 from tests.contract.given import (
@@ -42,7 +42,7 @@ class TestCommit:
     def test_frames_and_states_are_written_together(self, storage: Storage) -> None:
         states = listed(storage, "a")
         done = storage.ledger.commit(batch(states, rated("a", ONE)))
-        assert done == Committed(frames=1, lost=())
+        assert done == CommitResult(frames=1, lost=())
         assert stored(storage) == [("a", START, Decimal(1), Decimal("0.5"))]
         assert total(storage) == (1, Decimal("0.5"))
         assert listed(storage, "a")[0].rated_until == hour(1)
@@ -55,14 +55,16 @@ class TestCommit:
     def test_the_same_batch_is_written_once(self, storage: Storage) -> None:
         work = batch(listed(storage, "a"), rated("a", ONE))
         storage.ledger.commit(work)
-        assert storage.ledger.commit(work) == Committed(frames=0, lost=(Scope("a", "name of a"),))
+        assert storage.ledger.commit(work) == CommitResult(
+            frames=0, lost=(Scope("a", "name of a"),)
+        )
         assert total(storage) == (1, Decimal("0.5"))
 
     def test_a_scope_that_lost_is_left_out_and_the_others_commit(self, storage: Storage) -> None:
         states = listed(storage, "a", "b", "c")
         storage.ledger.commit(batch(states[1:2], rated("b", [("1", "7")])))
         done = storage.ledger.commit(batch(states, *(rated(one, ONE) for one in "abc")))
-        assert done == Committed(frames=2, lost=(Scope("b", "name of b"),))
+        assert done == CommitResult(frames=2, lost=(Scope("b", "name of b"),))
         assert total(storage, "b") == (1, Decimal(7))
         assert total(storage, "a", "c") == (2, Decimal(1))
         assert {one.rated_until for one in listed(storage, "a", "b", "c")} == {hour(1)}
@@ -71,7 +73,7 @@ class TestCommit:
         (state,) = listed(storage, "a", now=hour(-0.5))
         storage.ledger.observe([], hour(1), START, START)
         done = storage.ledger.commit(batch([state], rated("a", ONE)))
-        assert done == Committed(frames=0, lost=(state.scope,))
+        assert done == CommitResult(frames=0, lost=(state.scope,))
         assert stored(storage) == []
 
     def test_two_processors_that_commit_at_once_charge_once(
@@ -80,7 +82,7 @@ class TestCommit:
         names = [f"scope {number}" for number in range(20)]
         work = batch(listed(storage, *names), *(rated(one, ONE) for one in names))
         gate = threading.Barrier(4)
-        done: list[Committed] = []
+        done: list[CommitResult] = []
 
         def commit(mine: Storage) -> None:
             gate.wait()
@@ -101,7 +103,7 @@ class TestCommit:
         names = [f"scope {number}" for number in range(12)]
         states = listed(storage, *names)
         gate = threading.Barrier(3)
-        done: list[Committed] = []
+        done: list[CommitResult] = []
 
         def commit(mine: Storage, first: int) -> None:
             some = states[first : first + 8]
@@ -139,7 +141,7 @@ class TestCommit:
         assert process.exitcode == -signal.SIGKILL
         assert stored(storage) == []
         work = batch(states, rated("a", ONE), rated("b", ONE))
-        assert storage.ledger.commit(work) == Committed(frames=2)
+        assert storage.ledger.commit(work) == CommitResult(frames=2)
 
     def test_changed_rules_are_told_and_nothing_is_written(self, storage: Storage) -> None:
         states = listed(storage, "a")

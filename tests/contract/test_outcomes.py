@@ -13,7 +13,7 @@ import pytest
 
 from ratekit import errors
 from ratekit.domain.reporting.reports import Selection
-from ratekit.domain.reprocessing.task import Order, Repriced, TaskKind, TaskNote
+from ratekit.domain.reprocessing.task import Order, RepricedWindow, TaskKind, TaskNote
 from ratekit.domain.scope import Scope
 from ratekit.interfaces import Storage
 from ratekit.storage import migrate
@@ -184,7 +184,7 @@ def test_a_swap_whose_commit_is_cut_off_is_looked_up(
     task = storage.task_ledger.read(id_)
     assert task is not None
     new = rated(scope, [("1", "0.75")], labels={"id": scope})
-    work = Repriced(window(), {}, [new], 0, ("instance",))
+    work = RepricedWindow(window(), {}, [new], 0, ("instance",))
     relay.plan(Doing.COMMIT, moment)
     if moment is Moment.BEFORE:
         with pytest.raises(errors.TryLater, match="nothing was written") as caught:

@@ -8,7 +8,7 @@ import pytest
 
 from ratekit import errors
 from ratekit.domain.period import Window
-from ratekit.domain.reprocessing.task import Order, Repriced, TaskKind, TaskNote
+from ratekit.domain.reprocessing.task import Order, RepricedWindow, TaskKind, TaskNote
 from ratekit.domain.scope import Scope
 from ratekit.interfaces import Storage
 from tests.contract.given import HOUR, batch, hour, listed, rated, stored
@@ -62,9 +62,9 @@ def test_a_processor_looks_as_well(changed: Storage) -> None:
     task = changed.task_ledger.read(id_)
     assert task is not None
     before = stored(changed)
-    anew = Repriced(Window(hour(0), HOUR, 24), {}, [], 0, ("instance",))
+    repricer = RepricedWindow(Window(hour(0), HOUR, 24), {}, [], 0, ("instance",))
     with pytest.raises(errors.OperatorError, match="periods of 1 day"):
-        changed.task_ledger.swap(task, anew, hour(99))
+        changed.task_ledger.swap(task, repricer, hour(99))
     assert stored(changed) == before
 
 

@@ -14,7 +14,15 @@ import sqlalchemy as sa
 from ratekit import errors
 from ratekit.domain.rules import history
 from ratekit.domain.rules.history import ChangeNote, ChangeRecord, Closing
-from ratekit.domain.rules.rule import CostType, Mapping, Parent, Rule, RuleBook, Terms, Threshold
+from ratekit.domain.rules.rule import (
+    CostType,
+    MappingRule,
+    Parent,
+    Rule,
+    RuleBook,
+    Terms,
+    ThresholdRule,
+)
 from ratekit.interfaces import Storage
 from ratekit.storage.sql import open_storage
 from tests.contract.conftest import Open
@@ -23,16 +31,16 @@ from tests.contract.given import START, hour, note, statements
 FLAVOR = Parent("instance", "flavor_name")
 
 
-def small(cost: str = "1", **more: object) -> Mapping:
+def small(cost: str = "1", **more: object) -> MappingRule:
     """Return what the flavor m1.small costs."""
     terms = Terms(cost=Decimal(cost), type=CostType.FLAT, **more)  # type: ignore[arg-type]
-    return Mapping(FLAVOR, "m1.small", terms)
+    return MappingRule(FLAVOR, "m1.small", terms)
 
 
-def large(cost: str = "1", **more: object) -> Threshold:
+def large(cost: str = "1", **more: object) -> ThresholdRule:
     """Return what a large volume costs."""
     terms = Terms(cost=Decimal(cost), type=CostType.RATE, **more)  # type: ignore[arg-type]
-    return Threshold(Parent("volume"), Decimal("1000"), terms)
+    return ThresholdRule(Parent("volume"), Decimal("1000"), terms)
 
 
 def test_a_new_store_has_no_records(storage: Storage) -> None:
@@ -46,7 +54,7 @@ def test_a_change_is_recorded_as_it_was_made(storage: Storage) -> None:
     close = [(first, hour(3)), (second, hour(4))]
     storage.rules.change(1, close, [small("2", start=hour(3))], later)
     newer, older = storage.rules.records()
-    *_, third = [one for one in storage.rules.read().rules if isinstance(one, Mapping)]
+    *_, third = [one for one in storage.rules.read().rules if isinstance(one, MappingRule)]
     assert newer == ChangeRecord(
         version=2,
         made_at=hour(2.123456),

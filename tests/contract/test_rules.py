@@ -9,7 +9,15 @@ from decimal import Decimal
 import pytest
 
 from ratekit import errors
-from ratekit.domain.rules.rule import CostType, Mapping, Parent, Rule, RuleBook, Terms, Threshold
+from ratekit.domain.rules.rule import (
+    CostType,
+    MappingRule,
+    Parent,
+    Rule,
+    RuleBook,
+    Terms,
+    ThresholdRule,
+)
 from ratekit.interfaces import Storage
 from tests.contract.conftest import Open
 from tests.contract.given import START, batch, hour, listed, note, statements
@@ -23,17 +31,17 @@ def terms(cost: str = "1", **more: object) -> Terms:
     return Terms(cost=Decimal(cost), type=CostType.FLAT, **more)  # type: ignore[arg-type]
 
 
-def small(cost: str = "0.02", **more: object) -> Mapping:
+def small(cost: str = "0.02", **more: object) -> MappingRule:
     """Return what the flavor m1.small costs."""
-    return Mapping(FLAVOR, "m1.small", terms(cost, **more))
+    return MappingRule(FLAVOR, "m1.small", terms(cost, **more))
 
 
 EVERY_KIND: list[Rule] = [
     small(group="uptime", scope="a" * 255, start=hour(0), end=hour(5)),
-    Mapping(FLAVOR, "Größe 東京", terms("0")),
-    Mapping(VOLUME, None, Terms(Decimal("-1.5"), CostType.RATE, group="uptime")),
-    Threshold(VOLUME, Decimal("1000"), Terms(Decimal("0.9"), CostType.RATE)),
-    Threshold(Parent("instance", "ram"), Decimal("0.5"), terms(group="other")),
+    MappingRule(FLAVOR, "Größe 東京", terms("0")),
+    MappingRule(VOLUME, None, Terms(Decimal("-1.5"), CostType.RATE, group="uptime")),
+    ThresholdRule(VOLUME, Decimal("1000"), Terms(Decimal("0.9"), CostType.RATE)),
+    ThresholdRule(Parent("instance", "ram"), Decimal("0.5"), terms(group="other")),
 ]
 
 
@@ -53,7 +61,7 @@ class TestRead:
         "cost", ["999999999999." + "0" * 27 + "1", "1" * 37, "-0." + "0" * 27 + "1"]
     )
     def test_costs_and_levels_are_kept_to_the_last_digit(self, storage: Storage, cost: str) -> None:
-        level = Threshold(VOLUME, abs(Decimal(cost)), terms(cost))
+        level = ThresholdRule(VOLUME, abs(Decimal(cost)), terms(cost))
         storage.rules.change(0, [], [small(cost), level], note())
         assert storage.rules.read().rules == (small(cost), level)
 
@@ -68,7 +76,9 @@ class TestRead:
 
     def test_many_rules_take_as_many_queries_as_few(self, storage: Storage) -> None:
         many = [
-            Mapping(Parent(f"metric {number}", f"field {number}"), "x", terms(group=str(number)))
+            MappingRule(
+                Parent(f"metric {number}", f"field {number}"), "x", terms(group=str(number))
+            )
             for number in range(100)
         ]
         storage.rules.change(0, [], many, note())
@@ -135,8 +145,8 @@ class TestChange:
             small("1" + "0" * 37),
             small(scope="x" * 256),
             small(group="x" * 256),
-            Mapping(Parent("x" * 256), None, terms()),
-            Threshold(VOLUME, Decimal("0." + "0" * 28 + "1"), terms()),
+            MappingRule(Parent("x" * 256), None, terms()),
+            ThresholdRule(VOLUME, Decimal("0." + "0" * 28 + "1"), terms()),
         ],
     )
     def test_a_rule_that_cannot_be_kept_is_refused_whole(
@@ -149,7 +159,7 @@ class TestChange:
     def test_only_a_rule_of_the_store_can_be_closed(self, storage: Storage) -> None:
         with pytest.raises(ValueError, match="close"):
             storage.rules.change(0, [(small(), hour(1))], [], note())
-        other = Mapping(FLAVOR, "m1.small", terms(), id=12345)
+        other = MappingRule(FLAVOR, "m1.small", terms(), id=12345)
         with pytest.raises(ValueError, match="close"):
             storage.rules.change(0, [(other, hour(1))], [], note())
         assert storage.rules.read().version == 0

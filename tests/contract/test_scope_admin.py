@@ -11,10 +11,10 @@ from decimal import Decimal
 import pytest
 
 from ratekit import errors
-from ratekit.domain.reporting.reports import Rewind, StateRow
+from ratekit.domain.reporting.reports import ResetPlan, StateRow
 from ratekit.domain.scope import Scope, State
 from ratekit.domain.series import RatedSeries, Series
-from ratekit.interfaces import Committed, RatedBatch, Storage
+from ratekit.interfaces import CommitResult, RatedBatch, Storage
 from ratekit.storage.sql import open_storage
 from tests.contract.conftest import Open
 from tests.contract.given import (
@@ -116,7 +116,7 @@ class TestDeactivate:
         states = listed(storage, "a", "b")
         open_another().scopes.deactivate("a", hour(0.25))
         done = storage.ledger.commit(batch(states, rated("a", ONE), rated("b", ONE)))
-        assert done == Committed(frames=1, lost=(states[0].scope,))
+        assert done == CommitResult(frames=1, lost=(states[0].scope,))
         assert [one[0] for one in stored(storage)] == ["b"]
         assert row(storage, "a").rated_until == START
 
@@ -131,7 +131,7 @@ class TestDeactivate:
         points.go_on.set()
         for one in (commit, deactivation):
             one.join(20)
-        assert (commit.result, deactivation.result) == (Committed(frames=1), True)
+        assert (commit.result, deactivation.result) == (CommitResult(frames=1), True)
         assert (row(storage, "a").rated_until, row(storage, "a").deactivated_at) == (
             hour(1),
             hour(1),
@@ -198,7 +198,7 @@ class TestActivate:
 class TestReset:
     def test_it_tells_what_would_go_and_changes_nothing(self, storage: Storage) -> None:
         three_hours(storage, "a", "b")
-        assert storage.scopes.rewind("a", hour(1)) == Rewind(
+        assert storage.scopes.rewind("a", hour(1)) == ResetPlan(
             scope="a",
             since=hour(1),
             rated_until=hour(3),
@@ -286,7 +286,7 @@ class TestReset:
         points.go_on.set()
         for one in (commit, reset):
             one.join(20)
-        assert commit.result == Committed(frames=1)
+        assert commit.result == CommitResult(frames=1)
         assert isinstance(reset.result, errors.Conflict)
         assert total(storage) == (4, Decimal("1.2"))
 
@@ -300,11 +300,11 @@ class TestReset:
             plan = other.scopes.rewind(name, hour(1))
             gate = threading.Barrier(2)
 
-            def rate(state: State = state, gate: threading.Barrier = gate) -> Committed:
+            def rate(state: State = state, gate: threading.Barrier = gate) -> CommitResult:
                 gate.wait()
                 return storage.ledger.commit(work(state, *ONE))
 
-            def reset(plan: Rewind = plan, gate: threading.Barrier = gate) -> None:
+            def reset(plan: ResetPlan = plan, gate: threading.Barrier = gate) -> None:
                 gate.wait()
                 other.scopes.reset(plan)
 
@@ -312,7 +312,7 @@ class TestReset:
             for one in both:
                 one.join(20)
             committed, refused = both[0].result, both[1].result
-            assert isinstance(committed, Committed)
+            assert isinstance(committed, CommitResult)
             if refused is None:
                 assert committed.lost == (state.scope,)
                 assert (total(storage, name)[0], row(storage, name).rated_until) == (1, hour(1))
@@ -425,7 +425,7 @@ class TestReset:
         lambda scopes: scopes.deactivate("x", START),
         lambda scopes: scopes.activate("x"),
         lambda scopes: scopes.rewind("x", START),
-        lambda scopes: scopes.reset(Rewind("x", START, START, 0, None, 0, Decimal(0))),
+        lambda scopes: scopes.reset(ResetPlan("x", START, START, 0, None, 0, Decimal(0))),
     ],
 )
 def test_a_scope_that_nobody_knows_is_an_operators_error(

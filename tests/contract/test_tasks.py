@@ -13,17 +13,17 @@ import pytest
 import sqlalchemy as sa
 
 from ratekit import errors
-from ratekit.domain.reporting.coverage import Exclusion
-from ratekit.domain.reporting.excluded import Excluded
+from ratekit.domain.reporting.coverage import ExclusionSpan
+from ratekit.domain.reporting.excluded import Exclusion
 from ratekit.domain.reporting.reports import Selection
 from ratekit.domain.reprocessing.task import (
     Account,
     Charge,
     Order,
-    Outcome,
+    PeriodOutcome,
     PeriodRecord,
-    Rated,
-    Repriced,
+    RatedRange,
+    RepricedWindow,
     Task,
     TaskKind,
     TaskNote,
@@ -78,14 +78,14 @@ def queued(storage: Storage, one: Order | None = None) -> Task:
     return task
 
 
-def anew(
+def repricer(
     task: Task,
     count: int = 2,
     pairs: Sequence[tuple[str, str]] | None = None,
     kept: Sequence[int] = (),
     metrics: tuple[str, ...] | None = ("instance",),
-    excluded: Sequence[Excluded] = (),
-) -> Repriced:
+    excluded: Sequence[Exclusion] = (),
+) -> RepricedWindow:
     """Return hours of a task at the new price, from where it is.
 
     :param kept: which of them are left as they are, counted from 0
@@ -96,7 +96,7 @@ def anew(
         for number, pair in enumerate(pairs or [NEW] * count)
         if number not in kept
     ]
-    return Repriced(
+    return RepricedWindow(
         window=window(count, begin),
         kept={begin + number * HOUR: "no data" for number in kept},
         series=series,
@@ -198,14 +198,14 @@ class TestQueue:
     def test_it_is_told_how_far_scopes_are_rated(self, storage: Storage) -> None:
         rate_hours(storage, "a")
         listed(storage, "a", "b")
-        assert storage.tasks.rated() == {"a": Rated(hour(0), hour(6), HOUR)}
+        assert storage.tasks.rated() == {"a": RatedRange(hour(0), hour(6), HOUR)}
 
 
 class TestSwap:
     def test_new_frames_take_the_place_of_old_ones(self, storage: Storage) -> None:
         rate_hours(storage, "a", "b")
         task = queued(storage)
-        assert storage.task_ledger.swap(task, anew(task), NOW) is None
+        assert storage.task_ledger.swap(task, repricer(task), NOW) is None
         assert prices(storage) == ["0.7", "0.7", "0.1", "0.1", "0.1", "0.1"]
         assert prices(storage, "b") == ["0.1"] * 6
         assert total(storage, "a") == (6, Decimal("1.8"))
@@ -213,11 +213,11 @@ class TestSwap:
     def test_the_last_swap_ends_the_task_and_tells_what_it_did(self, storage: Storage) -> None:
         rate_hours(storage, "a")
         task = queued(storage)
-        storage.task_ledger.swap(task, anew(task, 3, [NEW, OLD, NEW]), NOW)
+        storage.task_ledger.swap(task, repricer(task, 3, [NEW, OLD, NEW]), NOW)
         task = storage.task_ledger.read(task.id) or task
-        account = storage.task_ledger.swap(task, anew(task, 1, kept=[0]), NOW)
+        account = storage.task_ledger.swap(task, repricer(task, 1, kept=[0]), NOW)
         assert account == Account(
-            {Outcome.SWAPPED: 2, Outcome.SAME: 1, Outcome.KEPT: 1},
+            {PeriodOutcome.SWAPPED: 2, PeriodOutcome.SAME: 1, PeriodOutcome.KEPT: 1},
             Charge(4, Decimal("0.4")),
             Charge(4, Decimal("1.6")),
             first_kept="no data",
@@ -228,17 +228,17 @@ class TestSwap:
         assert (ended.state, ended.ended_at, told) == (TaskState.DONE, NOW, account)
         old, new = Charge(1, Decimal("0.1")), Charge(1, Decimal("0.7"))
         assert storage.tasks.periods(task.id) == [
-            PeriodRecord(hour(0), Outcome.SWAPPED, None, old, new, NOW),
-            PeriodRecord(hour(1), Outcome.SAME, None, old, old, NOW),
-            PeriodRecord(hour(2), Outcome.SWAPPED, None, old, new, NOW),
-            PeriodRecord(hour(3), Outcome.KEPT, "no data", old, old, NOW),
+            PeriodRecord(hour(0), PeriodOutcome.SWAPPED, None, old, new, NOW),
+            PeriodRecord(hour(1), PeriodOutcome.SAME, None, old, old, NOW),
+            PeriodRecord(hour(2), PeriodOutcome.SWAPPED, None, old, new, NOW),
+            PeriodRecord(hour(3), PeriodOutcome.KEPT, "no data", old, old, NOW),
         ]
 
     def test_why_the_first_period_was_kept_is_told_of_each_task(self, storage: Storage) -> None:
         rate_hours(storage, "a", "b", "c")
         for scope, kept in (("a", {1: "late", 0: "early"}), ("b", {}), ("c", {2: "other"})):
             task = queued(storage, order(scope))
-            repriced = anew(task, 4, kept=list(kept))
+            repriced = repricer(task, 4, kept=list(kept))
             notes = {hour(number): why for number, why in kept.items()}
             storage.task_ledger.swap(task, dataclasses.replace(repriced, kept=notes), NOW)
         accounts = [account for _, account in storage.tasks.tasks(ended=True)]
@@ -253,7 +253,7 @@ class TestSwap:
         for pair, kept in ((NEW, ()), (("3", "3"), (1,)), (NEW, ())):
             task = queued(storage)
             storage.task_ledger.swap(
-                task, anew(task, 4, [pair] * 4, kept=kept), NOW + task.id * HOUR
+                task, repricer(task, 4, [pair] * 4, kept=kept), NOW + task.id * HOUR
             )
         ids = [task.id for task, _ in storage.tasks.tasks(ended=True)]
 
@@ -273,10 +273,10 @@ class TestSwap:
         rate_hours(storage, "a")
         task = queued(storage)
         other = open_another()
-        other.task_ledger.swap(task, anew(task), NOW)
+        other.task_ledger.swap(task, repricer(task), NOW)
         before = stored(storage)
         with pytest.raises(errors.Conflict, match="another processor"):
-            storage.task_ledger.swap(task, anew(task, 3, [("9", "9")] * 3), NOW)
+            storage.task_ledger.swap(task, repricer(task, 3, [("9", "9")] * 3), NOW)
         assert stored(storage) == before
         assert len(storage.tasks.periods(task.id)) == 2
 
@@ -289,7 +289,7 @@ class TestSwap:
         def work(mine: Storage) -> None:
             while (task := mine.task_ledger.read(id_)) is not None:
                 try:
-                    mine.task_ledger.swap(task, anew(task, 1), NOW)
+                    mine.task_ledger.swap(task, repricer(task, 1), NOW)
                 except errors.Conflict:
                     continue
 
@@ -307,13 +307,13 @@ class TestSwap:
         storage.scopes.reset(storage.scopes.rewind("a", hour(1)))
         before = stored(storage)
         with pytest.raises(errors.Conflict, match="reset"):
-            storage.task_ledger.swap(task, anew(task, 1), NOW)
+            storage.task_ledger.swap(task, repricer(task, 1), NOW)
         task = storage.task_ledger.read(task.id) or task
         # The second hour is to be rated as any other.
         with pytest.raises(errors.Conflict, match="reset"):
-            storage.task_ledger.swap(task, anew(task, 2), NOW)
+            storage.task_ledger.swap(task, repricer(task, 2), NOW)
         assert stored(storage) == before
-        storage.task_ledger.swap(task, anew(task, 2, kept=[1]), NOW)
+        storage.task_ledger.swap(task, repricer(task, 2, kept=[1]), NOW)
         assert prices(storage) == ["0.7"]
 
     def test_rules_that_changed_meanwhile_are_noticed(self, storage: Storage) -> None:
@@ -321,17 +321,17 @@ class TestSwap:
         task = queued(storage)
         storage.rules.change(0, [], [], note())
         with pytest.raises(errors.RulesChanged):
-            storage.task_ledger.swap(task, anew(task), NOW)
+            storage.task_ledger.swap(task, repricer(task), NOW)
         assert prices(storage) == ["0.1"] * 6
 
     def test_a_cancelled_task_swaps_no_more_and_what_it_did_stays(self, storage: Storage) -> None:
         rate_hours(storage, "a")
         task = queued(storage)
-        storage.task_ledger.swap(task, anew(task), NOW)
+        storage.task_ledger.swap(task, repricer(task), NOW)
         task = storage.task_ledger.read(task.id) or task
         assert storage.tasks.cancel(task.id, NOW)
         with pytest.raises(errors.Conflict, match="cancelled"):
-            storage.task_ledger.swap(task, anew(task), NOW)
+            storage.task_ledger.swap(task, repricer(task), NOW)
         assert not storage.tasks.cancel(task.id, NOW)
         assert storage.task_ledger.waiting(None) == []
         assert prices(storage) == ["0.7", "0.7", "0.1", "0.1", "0.1", "0.1"]
@@ -343,7 +343,7 @@ class TestSwap:
         rate_hours(storage, "a")
         task = queued(storage)
         before = stored(storage), total(storage)
-        work = anew(task)
+        work = repricer(task)
         broken = dataclasses.replace(work, series=[interrupted(one) for one in work.series])
         with pytest.raises(InterruptedError):
             storage.task_ledger.swap(task, broken, NOW)
@@ -359,15 +359,15 @@ class TestSwap:
         process.join(60)
         assert process.exitcode == -9
         assert (stored(storage), total(storage)) == before
-        storage.task_ledger.swap(task, anew(task), NOW)
+        storage.task_ledger.swap(task, repricer(task), NOW)
         assert total(storage) == (6, Decimal("1.8"))
 
     def test_periods_that_used_nothing_and_use_nothing_are_the_same(self, storage: Storage) -> None:
         (state,) = listed(storage, "a")
         storage.ledger.commit(batch([state], periods=window(4)))
         task = queued(storage)
-        storage.task_ledger.swap(task, Repriced(window(4), {}, [], 0, ("instance",)), NOW)
-        assert {one.outcome for one in storage.tasks.periods(task.id)} == {Outcome.SAME}
+        storage.task_ledger.swap(task, RepricedWindow(window(4), {}, [], 0, ("instance",)), NOW)
+        assert {one.outcome for one in storage.tasks.periods(task.id)} == {PeriodOutcome.SAME}
 
     def test_frames_of_shorter_periods_are_replaced_as_well(self, storage: Storage) -> None:
         states = listed(storage, "a")
@@ -378,7 +378,7 @@ class TestSwap:
         prices_ = [Decimal("0.1")] * 4
         storage.ledger.commit(batch(states, RatedSeries(series, prices_), periods=halves))
         task = queued(storage, order(end=2))
-        storage.task_ledger.swap(task, anew(task), NOW)
+        storage.task_ledger.swap(task, repricer(task), NOW)
         assert prices(storage) == ["0.7", "0.7"]
         (first, _) = storage.tasks.periods(task.id)
         assert first.old == Charge(2, Decimal("0.2"))
@@ -388,7 +388,7 @@ def swap_and_die(url: str) -> None:
     """Be killed in the middle of a swap of the only task."""
     storage = open_storage(url, scope_key="project_id", fetcher="keystone", collector="gnocchi")
     (task,) = storage.task_ledger.waiting(None)
-    work = anew(task)
+    work = repricer(task)
     series = [interrupted(one, Killing) for one in work.series]
     storage.task_ledger.swap(task, dataclasses.replace(work, series=series), NOW)
 
@@ -401,14 +401,14 @@ class TestPostpone:
         assert storage.task_ledger.waiting(NOW) == []
         (resting,) = storage.task_ledger.waiting(hour(101))
         assert (resting.failures, resting.last_error) == (1, "Gnocchi? is ill")
-        storage.task_ledger.swap(resting, anew(resting), NOW)
+        storage.task_ledger.swap(resting, repricer(resting), NOW)
         (going_on,) = storage.task_ledger.waiting(NOW)
         assert (going_on.failures, going_on.last_error, going_on.retry_at) == (0, None, None)
 
     def test_one_that_was_taken_further_meanwhile_does_not_rest(self, storage: Storage) -> None:
         rate_hours(storage, "a")
         task = queued(storage)
-        storage.task_ledger.swap(task, anew(task), NOW)
+        storage.task_ledger.swap(task, repricer(task), NOW)
         storage.task_ledger.postpone(task, "Gnocchi is ill", hour(101))
         assert [one.failures for one in storage.task_ledger.waiting(NOW)] == [0]
 
@@ -442,7 +442,7 @@ class TestBasis:
         rate(storage, ["a"], 2, {"instance": "#"})
         rate(storage, ["a"], 3, {"instance": "##"}, metrics=("instance",))
         task = queued(storage, order(begin=begin, end=end))
-        work = anew(task, end - begin, metrics=("cpu", "instance"))
+        work = repricer(task, end - begin, metrics=("cpu", "instance"))
         storage.task_ledger.swap(task, work, NOW)
         assert signs(storage, 5) == expected
         # Who rates on by what was in force, or by something else, notes no change too few.
@@ -454,7 +454,7 @@ class TestBasis:
         rate(storage, ["a"], 0, {"instance": "####"}, metrics=("instance",))
         before = shown(storage, "a", 4)
         task = queued(storage, order(kind=TaskKind.RATES))
-        storage.task_ledger.swap(task, anew(task, 4, metrics=None), NOW)
+        storage.task_ledger.swap(task, repricer(task, 4, metrics=None), NOW)
         assert shown(storage, "a", 4) == before
 
     def test_where_metrics_are_not_known_after_they_are_not_noted(
@@ -463,7 +463,7 @@ class TestBasis:
         rate_hours(storage, "a")
         forget_sets(url)
         task = queued(storage)
-        storage.task_ledger.swap(task, anew(task, 2, kept=[1], pairs=[NEW, NEW]), NOW)
+        storage.task_ledger.swap(task, repricer(task, 2, kept=[1], pairs=[NEW, NEW]), NOW)
         facts = storage.reports.coverage("a", hour(0), hour(6))
         assert facts.changes == ()
         rate(storage, ["a"], 6, {"instance": "#"}, metrics=("instance",))
@@ -471,15 +471,15 @@ class TestBasis:
         assert change.begin == hour(6)
 
     def test_what_is_left_out_is_that_of_the_swapped_periods(self, storage: Storage) -> None:
-        one = Excluded("a", "instance", "r1", "bad policy", "mend it")
+        one = Exclusion("a", "instance", "r1", "bad policy", "mend it")
         (state,) = listed(storage, "a")
         first = batch([state], rated("a", [OLD] * 4), periods=window(4))
         storage.ledger.commit(dataclasses.replace(first, excluded=[one]))
         task = queued(storage, order(begin=1, end=3))
-        storage.task_ledger.swap(task, anew(task, 1), NOW)
+        storage.task_ledger.swap(task, repricer(task, 1), NOW)
         task = storage.task_ledger.read(task.id) or task
         two = dataclasses.replace(one, resource="r2")
-        storage.task_ledger.swap(task, anew(task, 1, excluded=[two]), NOW)
+        storage.task_ledger.swap(task, repricer(task, 1, excluded=[two]), NOW)
         # It lasts, so what is rated next goes on with it.
         (state,) = listed(storage, "a", now=hour(5))
         more = batch([state], rated("a", [OLD], begin=hour(4)), periods=window(1, hour(4)))
@@ -490,7 +490,7 @@ class TestBasis:
             ("r2", hour(2), hour(3)),
             ("r1", hour(3), hour(5)),
         ]
-        assert isinstance(found[0], Exclusion)
+        assert isinstance(found[0], ExclusionSpan)
 
 
 def signs(storage: Storage, count: int) -> str:
@@ -551,6 +551,6 @@ def swapped_by(storage: Storage, task: Task, most: int, pair: tuple[str, str]) -
     current: Task | None = task
     while current is not None:
         size = current.order.window(current.next_begin, most).count
-        storage.task_ledger.swap(current, anew(current, size, [pair] * size), NOW)
+        storage.task_ledger.swap(current, repricer(current, size, [pair] * size), NOW)
         yield current
         current = storage.task_ledger.read(task.id)

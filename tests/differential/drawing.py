@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
-from ratekit.domain.rules.rule import CostType, Mapping, Parent, Rule, Terms, Threshold
+from ratekit.domain.rules.rule import CostType, MappingRule, Parent, Rule, Terms, ThresholdRule
 from ratekit.domain.series import Series
 
 HOUR = datetime.timedelta(hours=1)
@@ -117,8 +117,8 @@ def _rule(choices: Choices, fields: Sequence[str | None], storable: bool) -> Rul
         cost = choices.of((choices.of(COSTS), choices.number(12, 28)))
     terms = Terms(cost, type_, group, scope, *validity)
     if threshold:
-        return Threshold(parent, level, terms)
-    return Mapping(parent, None if parent.field is None else value, terms)
+        return ThresholdRule(parent, level, terms)
+    return MappingRule(parent, None if parent.field is None else value, terms)
 
 
 def _text(choices: Choices) -> str:
@@ -135,7 +135,7 @@ def clash(one: Rule, other: Rule) -> bool:
 
 def same(rule: Rule) -> tuple[object, ...]:
     """What a rule is for; a scope's own replaces the general one that differs in scope only."""
-    mark = rule.level if isinstance(rule, Threshold) else rule.value
+    mark = rule.level if isinstance(rule, ThresholdRule) else rule.value
     return rule.parent, mark, rule.terms.group, rule.terms.scope
 
 
@@ -168,7 +168,7 @@ def _labels(field: str, rules: Sequence[Rule]) -> Iterator[str]:
     for rule in rules:
         if rule.parent.field != field:
             continue
-        if isinstance(rule, Threshold):
+        if isinstance(rule, ThresholdRule):
             yield from ("100", "1e3", f"{rule.level:f}", f"{rule.level:E}")
             yield from (f"{rule.level + STEP}", f"{rule.level - STEP}")
         elif rule.value is not None:
@@ -177,5 +177,5 @@ def _labels(field: str, rules: Sequence[Rule]) -> Iterator[str]:
 
 def _quantities(rules: Sequence[Rule]) -> Iterator[Decimal]:
     for rule in rules:
-        if isinstance(rule, Threshold):
+        if isinstance(rule, ThresholdRule):
             yield from (rule.level, rule.level, rule.level + STEP, rule.level - STEP)

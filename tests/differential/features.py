@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from ratekit.domain.rules import calendar_fields
-from ratekit.domain.rules.rule import CostType, Mapping, Rule, Threshold
+from ratekit.domain.rules.rule import CostType, MappingRule, Rule, ThresholdRule
 from ratekit.domain.series import Series
 from tests.differential.drawing import CALENDAR, same
 from tests.differential.intended import question
@@ -64,7 +64,7 @@ def features(rules: Sequence[Rule], series: Series, point: tuple[datetime, Decim
     own = {same(rule)[:3] for rule in current if rule.terms.scope is not None}
     replaced = [rule for rule in current if rule.terms.scope is None and same(rule)[:3] in own]
     for rule in replaced:
-        kind = "threshold" if isinstance(rule, Threshold) else "mapping"
+        kind = "threshold" if isinstance(rule, ThresholdRule) else "mapping"
         found.add(f"a scope's own {kind} replaces a general one")
     current = [rule for rule in current if rule not in replaced]
     found.update(_of_rules(current, labels, quantity))
@@ -74,18 +74,18 @@ def features(rules: Sequence[Rule], series: Series, point: tuple[datetime, Decim
     if len(groups) > 1:
         found.add("several groups")
     for members in groups.values():
-        found.update(_of_mappings([one for one in members if isinstance(one, Mapping)]))
-        found.update(_of_thresholds([one for one in members if isinstance(one, Threshold)]))
+        found.update(_of_mappings([one for one in members if isinstance(one, MappingRule)]))
+        found.update(_of_thresholds([one for one in members if isinstance(one, ThresholdRule)]))
     return found
 
 
 def _matches(rule: Rule, labels: dict[str, str | None], quantity: Decimal) -> bool:
-    if isinstance(rule, Mapping):
+    if isinstance(rule, MappingRule):
         return rule.parent.field is None or labels.get(rule.parent.field) == rule.value
     return rule.level <= _compared(rule, labels, quantity)
 
 
-def _compared(rule: Threshold, labels: dict[str, str | None], quantity: Decimal) -> Decimal:
+def _compared(rule: ThresholdRule, labels: dict[str, str | None], quantity: Decimal) -> Decimal:
     if rule.parent.field is None:
         return quantity
     # Below every level: labels that are no numbers have lost their thresholds before.
@@ -103,13 +103,13 @@ def _of_rules(
             yield "a cost of more than 28 digits"
         if rule.parent.field in CALENDAR:
             yield "a rule of the calendar matches"
-        if isinstance(rule, Mapping):
+        if isinstance(rule, MappingRule):
             yield "a mapping matches"
         elif rule.level == _compared(rule, labels, quantity):
             yield "a threshold at exactly its level"
 
 
-def _of_mappings(mappings: Iterable[Mapping]) -> Iterator[str]:
+def _of_mappings(mappings: Iterable[MappingRule]) -> Iterator[str]:
     flats = [one.terms.cost for one in mappings if one.terms.type is CostType.FLAT]
     rates = [one.terms.cost for one in mappings if one.terms.type is CostType.RATE]
     if len(flats) > 1:
@@ -122,7 +122,7 @@ def _of_mappings(mappings: Iterable[Mapping]) -> Iterator[str]:
         yield "a flat cost with a rate"
 
 
-def _of_thresholds(thresholds: Sequence[Threshold]) -> Iterator[str]:
+def _of_thresholds(thresholds: Sequence[ThresholdRule]) -> Iterator[str]:
     if not thresholds:
         return
     highest = max(one.level for one in thresholds)

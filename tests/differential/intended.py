@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from ratekit.domain.rules import rule as rules
-from ratekit.domain.rules.rule import Rule, Threshold
+from ratekit.domain.rules.rule import Rule, ThresholdRule
 from ratekit.domain.series import Series
 from tests.differential.drawing import CALENDAR
 
@@ -51,12 +51,12 @@ def question(drawn: Sequence[Rule], series: Series) -> Question:
             continue
         field = rule.parent.field
         label = labels.get(field) if field is not None and field in looked_at else None
-        if isinstance(rule, Threshold) and label is not None and not _PLAIN.fullmatch(label):
+        if isinstance(rule, ThresholdRule) and label is not None and not _PLAIN.fullmatch(label):
             reasons.add(NO_NUMBER)
             continue
         if rule.terms.group == "_DEFAULT_":
             reasons.add(DEFAULT)
-        if not isinstance(rule, Threshold) and rule.value == "":
+        if not isinstance(rule, ThresholdRule) and rule.value == "":
             reasons.add(EMPTY)
         kept.append(_renamed(rule))
     if not reasons:
@@ -72,7 +72,7 @@ def question(drawn: Sequence[Rule], series: Series) -> Question:
 def _renamed(rule: Rule) -> Rule:
     if rule.terms.group == "_DEFAULT_":
         rule = dataclasses.replace(rule, terms=dataclasses.replace(rule.terms, group=_AS_DEFAULT))
-    if isinstance(rule, rules.Mapping) and rule.value == "":
+    if isinstance(rule, rules.MappingRule) and rule.value == "":
         rule = dataclasses.replace(rule, value=_AS_EMPTY)
     return rule
 

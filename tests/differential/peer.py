@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import pytest
 
-from ratekit.domain.rules.rule import Rule, Threshold
+from ratekit.domain.rules.rule import Rule, ThresholdRule
 from ratekit.domain.series import Series
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -73,8 +73,8 @@ def _rule(rule: Rule) -> dict[str, Any]:
     return {
         "service": rule.parent.service,
         "field": rule.parent.field,
-        "value": None if isinstance(rule, Threshold) else rule.value,
-        "level": str(rule.level) if isinstance(rule, Threshold) else None,
+        "value": None if isinstance(rule, ThresholdRule) else rule.value,
+        "level": str(rule.level) if isinstance(rule, ThresholdRule) else None,
         "type": terms.type.value,
         "cost": str(terms.cost),
         "group": terms.group,

@@ -11,7 +11,15 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from ratekit.domain.rules.rule import CostType, Mapping, Parent, Rule, RuleBook, Terms, Threshold
+from ratekit.domain.rules.rule import (
+    CostType,
+    MappingRule,
+    Parent,
+    Rule,
+    RuleBook,
+    Terms,
+    ThresholdRule,
+)
 from ratekit.domain.series import Series
 from ratekit.rating.hashmap import Hashmap
 from tests.differential import drawing, features, intended
@@ -130,25 +138,28 @@ def both(cloudkitty: Cloudkitty, rules: Sequence[Rule], series: Series) -> tuple
 def test_a_label_that_is_no_plain_decimal_number_reaches_no_threshold(
     label: str | None, cloudkitty_says: object, cloudkitty: Cloudkitty
 ) -> None:
-    rules = [Threshold(VCPUS, Decimal(2), flat(1))]
+    rules = [ThresholdRule(VCPUS, Decimal(2), flat(1))]
     assert both(cloudkitty, rules, usage(vcpus=label)) == (cloudkitty_says, 0)
 
 
 def test_a_null_label_is_not_the_word_none(cloudkitty: Cloudkitty) -> None:
-    rules = [Mapping(VCPUS, "None", flat(1))]
+    rules = [MappingRule(VCPUS, "None", flat(1))]
     assert both(cloudkitty, rules, usage(vcpus=None)) == (1, 0)
     assert both(cloudkitty, rules, usage(vcpus="None")) == (1, 1)
 
 
 def test_an_empty_value_matches_an_empty_label(cloudkitty: Cloudkitty) -> None:
-    rules = [Mapping(VCPUS, "", flat(1))]
+    rules = [MappingRule(VCPUS, "", flat(1))]
     assert both(cloudkitty, rules, usage(vcpus="")) == (0, 1)
 
 
 def test_rules_without_a_group_are_apart_from_a_group_called_default(
     cloudkitty: Cloudkitty,
 ) -> None:
-    rules = [Mapping(VCPUS, "4", flat(1)), Mapping(Parent("instance"), None, flat(2, "_DEFAULT_"))]
+    rules = [
+        MappingRule(VCPUS, "4", flat(1)),
+        MappingRule(Parent("instance"), None, flat(2, "_DEFAULT_")),
+    ]
     assert both(cloudkitty, rules, usage(vcpus="4")) == (2, 3)
 
 
@@ -156,4 +167,4 @@ def test_rules_without_a_group_are_apart_from_a_group_called_default(
 def test_there_are_no_levels_below_zero(level: str) -> None:
     """CloudKitty takes them, and never looks at those of -1 and below."""
     with pytest.raises(ValueError, match="at least 0"):
-        Threshold(VCPUS, Decimal(level), flat(1))
+        ThresholdRule(VCPUS, Decimal(level), flat(1))

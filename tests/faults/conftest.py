@@ -33,11 +33,13 @@ LONG = 40
 
 NewTrial = Callable[..., Trial]
 Truth = Callable[[int], Content]
-Prepared = Callable[[str], str]
+PreparedPlan = Callable[[str], str]
 
 
 @pytest.fixture(scope="session")
-def prepared(cloud: stack.Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
+def prepared(
+    cloud: stack.Stack, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[PreparedPlan]:
     """Makes one database of each kind, with rules in force; each call empties it of the rest."""
     with contextlib.ExitStack() as opened:
 
@@ -58,7 +60,7 @@ def prepared(cloud: stack.Stack, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture(scope="session")
 def truth(
-    cloud: stack.Stack, prepared: Prepared, tmp_path_factory: pytest.TempPathFactory
+    cloud: stack.Stack, prepared: PreparedPlan, tmp_path_factory: pytest.TempPathFactory
 ) -> Truth:
     """Says what is in a database that was rated without any fault, in one go, by hours."""
 
@@ -81,7 +83,9 @@ def truth(
 
 
 @pytest.fixture
-def new_trial(cloud: stack.Stack, prepared: Prepared, tmp_path: pathlib.Path) -> Iterator[NewTrial]:
+def new_trial(
+    cloud: stack.Stack, prepared: PreparedPlan, tmp_path: pathlib.Path
+) -> Iterator[NewTrial]:
     """Makes a trial, with small batches and short timeouts; one at a time a database."""
     with contextlib.ExitStack() as opened:
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.faults.http_proxy import Answer, Exchange, Fault
+from tests.faults.http_proxy import Answer, Exchange, PolicyMismatch
 
 _HTML = b"<html><head><title>Sorry</title></head><body><h1>%s</h1><p>nginx</p></body></html>"
 _JSON = {"Content-Type": "application/json"}
@@ -52,7 +52,9 @@ def dripping(exchange: Exchange) -> bool:
     return True
 
 
-def saying(status: int, body: bytes | Any = b"", headers: Mapping[str, str] | None = None) -> Fault:
+def saying(
+    status: int, body: bytes | Any = b"", headers: Mapping[str, str] | None = None
+) -> PolicyMismatch:
     """Answer without asking the service; a body that is not bytes is sent as JSON."""
     kind = {"Content-Type": "text/html"} if isinstance(body, bytes) else _JSON
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -64,7 +66,7 @@ def saying(status: int, body: bytes | Any = b"", headers: Mapping[str, str] | No
     return play
 
 
-def page(status: int, title: str) -> Fault:
+def page(status: int, title: str) -> PolicyMismatch:
     """Answer with an HTML page, as things between us and the service do."""
     return saying(status, _HTML % title.encode())
 
@@ -76,7 +78,7 @@ def truncated(exchange: Exchange) -> bool:
     return True
 
 
-def changed(change: Callable[[Any], Any]) -> Fault:
+def changed(change: Callable[[Any], Any]) -> PolicyMismatch:
     """Change the service's own JSON; ``change`` returns None where there is nothing to change."""
 
     def play(exchange: Exchange) -> bool:
@@ -136,7 +138,7 @@ def moved_out_of_reach(groups: list[Any]) -> list[Any]:
     return groups
 
 
-NETWORK_FAULTS: Mapping[str, Fault] = {
+NETWORK_FAULTS: Mapping[str, PolicyMismatch] = {
     "connections refused": refused,
     "reset before the answer": reset_before_answer,
     "reset in mid-answer": reset_in_mid_answer,
@@ -144,7 +146,7 @@ NETWORK_FAULTS: Mapping[str, Fault] = {
 }
 
 #: Answers that are whole, but not what was asked for.
-HTTP_FAULTS: Mapping[str, Fault] = {
+HTTP_FAULTS: Mapping[str, PolicyMismatch] = {
     "401": saying(401, {"error": {"code": 401, "title": "Unauthorized"}}),
     "403": saying(403, {"code": 403, "title": "Forbidden", "description": "policy"}),
     "404 page": page(404, "404 Not Found"),
@@ -169,7 +171,7 @@ HTTP_FAULTS: Mapping[str, Fault] = {
 }
 
 #: Wrong inside of an answer about aggregates.
-GROUP_FAULTS: Mapping[str, Fault] = {
+GROUP_FAULTS: Mapping[str, PolicyMismatch] = {
     "NaN": changed(first_value(float("nan"))),
     "Infinity": changed(first_value(float("inf"))),
     "null values": changed(first_value(None)),

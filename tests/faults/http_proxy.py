@@ -114,13 +114,13 @@ class Exchange:
 
 
 #: Deals with an exchange; False: there was nothing to break, so it does not count.
-Fault = Callable[[Exchange], bool]
+PolicyMismatch = Callable[[Exchange], bool]
 
 
 @dataclasses.dataclass(slots=True)
 class _Planned:
     place: Place
-    fault: Fault
+    fault: PolicyMismatch
     first: int
     times: int | None
     seen: int = 0
@@ -149,7 +149,9 @@ class Proxy:
         """Our own root."""
         return f"http://{HOST}:{self.door.port}{self.upstream.path}"
 
-    def plan(self, place: Place, fault: Fault, first: int = 1, times: int | None = 1) -> None:
+    def plan(
+        self, place: Place, fault: PolicyMismatch, first: int = 1, times: int | None = 1
+    ) -> None:
         """Break ``times`` requests of a kind in a row, the ``first`` on; None: all of them."""
         self._planned.append(_Planned(place, fault, first, times))
 

@@ -25,7 +25,7 @@ from tests.faults.http_faults import (
     NO_SCOPE,
     dripping,
 )
-from tests.faults.http_proxy import Fault, Place
+from tests.faults.http_proxy import Place, PolicyMismatch
 from tests.faults.ledger_content import Content
 from tests.faults.relay import Moment
 from tests.faults.trial import (
@@ -173,11 +173,11 @@ def _cloud(running: str | None, folder: pathlib.Path) -> Iterator[stack.Stack]:
         stack.down(folder / "cloud")
 
 
-def _at_gnocchi(fault: Fault) -> Plan:
+def _at_gnocchi(fault: PolicyMismatch) -> Plan:
     return lambda tried: tried.gnocchi.plan(AGGREGATES, fault, first=2, times=TIMES)
 
 
-def _at_keystone(fault: Fault) -> Plan:
+def _at_keystone(fault: PolicyMismatch) -> Plan:
     return lambda tried: tried.keystone.plan(ROLES, fault, times=TIMES)
 
 

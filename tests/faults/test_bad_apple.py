@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.conftest import SHORT, NewTrial, Truth
 from tests.faults.http_faults import GROUP_FAULTS, HTTP_FAULTS, NO_SCOPE
-from tests.faults.http_proxy import Fault, Place
+from tests.faults.http_proxy import Place, PolicyMismatch
 from tests.faults.ledger_content import Difference
 from tests.faults.trial import SMALL_BATCHES, Trial
 
@@ -17,7 +17,7 @@ BAD = "demo-02"
 PATIENT = {**SMALL_BATCHES, "orchestrator": {**SMALL_BATCHES["orchestrator"], "retry_seconds": 60}}
 
 
-def spoil(trial: Trial, fault: Fault) -> str:
+def spoil(trial: Trial, fault: PolicyMismatch) -> str:
     """Break every question about one project's instances; return the project's id."""
     project = trial.site.cloud.project_ids[BAD]
     trial.gnocchi.plan(
@@ -34,7 +34,9 @@ def spoil(trial: Trial, fault: Fault) -> str:
         pytest.param(NO_SCOPE, id="no scope"),
     ],
 )
-def test_all_others_are_rated_to_the_end(fault: Fault, new_trial: NewTrial, truth: Truth) -> None:
+def test_all_others_are_rated_to_the_end(
+    fault: PolicyMismatch, new_trial: NewTrial, truth: Truth
+) -> None:
     trial = new_trial()
     project = spoil(trial, fault)
     assert trial.once() == 1

@@ -16,8 +16,8 @@ from ratekit.admin import hashmap
 from ratekit.cmd import startup
 from ratekit.domain.reporting.reports import FrameRow, Selection
 from ratekit.files import rules_file
-from ratekit.processing.cycle import Outcome, Surroundings
-from ratekit.processing.reprocessor import Finished
+from ratekit.processing.cycle import CycleResult, RunContext
+from ratekit.processing.reprocessor import TaskSummary
 from ratekit.storage import migrate
 from tests import stack
 
@@ -50,7 +50,7 @@ class Office:
         plan = hashmap.plan(self.storage.rules, desired, calendar, startup.now())
         hashmap.carry_out(self.storage.rules, plan, startup.now(), "operator")
 
-    def rate(self, at: datetime.datetime | None = None) -> Outcome:
+    def rate(self, at: datetime.datetime | None = None) -> CycleResult:
         """Run one cycle as if it were ``at``; by default long after the last measure.
 
         One processor does all of an office's cycles, as a daemon does.
@@ -58,20 +58,20 @@ class Office:
         self._now = at or self.plan.end + datetime.timedelta(hours=10)
         return self._made().orchestrator.run_cycle()
 
-    def finish_tasks(self) -> Finished:
+    def finish_tasks(self) -> TaskSummary:
         """Carry out all that is queued."""
         return self._made().tasks.finish()
 
     def _made(self) -> composition.Parts:
         if self._parts is None:
-            around = Surroundings(
+            context = RunContext(
                 clock=lambda: self._now,
                 report=lambda _: None,
                 going_on=lambda: True,
                 chance=lambda: 0.5,
             )
             self._parts = composition.build(
-                self.conf, self.storage, around, concurrency.side_by_side
+                self.conf, self.storage, context, concurrency.side_by_side
             )
         return self._parts
 

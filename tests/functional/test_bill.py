@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import pytest
 
-from ratekit.collectors.gnocchi.api.aggregate_query import Question
+from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.collectors.gnocchi.api.connect import open_client
 from ratekit.domain.reporting.reports import FrameRow, Selection
 from tests.functional.conftest import METRICS, RATED, RULES, Office
@@ -142,7 +142,7 @@ def test_a_late_record_is_told_from_a_resource_that_was_there_before(
     client = open_client(office.conf)
 
     def older(scopes: list[str], start: datetime.datetime) -> dict[str, bool]:
-        question = Question(
+        question = AggregateQuery(
             "cpu", "mean", "instance", "project_id", scopes, ["id"], start, office.plan.end, 300
         )
         return client.older_revisions(question, starts)

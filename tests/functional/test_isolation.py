@@ -20,8 +20,8 @@ from ratekit.collectors.gnocchi.api.connect import open_client
 from ratekit.collectors.gnocchi.args import GnocchiArgs
 from ratekit.collectors.gnocchi.collector import GnocchiCollector
 from ratekit.domain.period import Window
-from ratekit.domain.reporting.excluded import Excluded
-from ratekit.domain.reporting.findings import Verdict
+from ratekit.domain.reporting.excluded import Exclusion
+from ratekit.domain.reporting.findings import Severity
 from ratekit.domain.usage.metric import Metric, Mutate
 from tests import stack
 
@@ -88,7 +88,7 @@ class Bench:
             for one in self.collector.collect(of, window, scopes)
         }
 
-    def left_out(self) -> Sequence[Excluded]:
+    def left_out(self) -> Sequence[Exclusion]:
         """What was not rated last time although it should be."""
         return self.collector.excluded(*self._last)
 
@@ -214,15 +214,15 @@ def test_a_normal_window_costs_one_request_beyond_what_is_known_of_policies(benc
 def test_an_inspection_finds_what_rating_would_stumble_over(bench: Bench) -> None:
     found = bench.collector.inspect(metric("share.size", 300))
     by_what = {one.what: one for one in found}
-    assert by_what["resource type"].verdict is Verdict.OK
-    assert by_what["attributes"].verdict is Verdict.OK
+    assert by_what["resource type"].verdict is Severity.OK
+    assert by_what["attributes"].verdict is Severity.OK
     assert by_what["metrics"].detail == "6 resources of any type have 'share.size'"
-    assert by_what["archive policy ratekit"].verdict is Verdict.OK
+    assert by_what["archive policy ratekit"].verdict is Severity.OK
     assert by_what["archive policy ratekit"].detail.startswith("3 metrics, asked for with 300 s")
-    assert by_what["archive policy hourly"].verdict is Verdict.ERROR
-    assert by_what["archive policy extremes"].verdict is Verdict.ERROR
-    assert by_what["newest measure"].verdict is Verdict.OK
-    assert by_what["backlog"].verdict is Verdict.OK
+    assert by_what["archive policy hourly"].verdict is Severity.ERROR
+    assert by_what["archive policy extremes"].verdict is Severity.ERROR
+    assert by_what["newest measure"].verdict is Severity.OK
+    assert by_what["backlog"].verdict is Severity.OK
 
 
 def test_nothing_waits_for_metricd_here(bench: Bench) -> None:

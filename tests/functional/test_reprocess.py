@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
-from ratekit.domain.reprocessing.task import Order, Outcome, TaskKind, TaskNote
+from ratekit.domain.reprocessing.task import Order, PeriodOutcome, TaskKind, TaskNote
 from ratekit.domain.rules.history import ChangeNote
-from ratekit.domain.rules.rule import CostType, Mapping, Parent, Terms
+from ratekit.domain.rules.rule import CostType, MappingRule, Parent, Terms
 from ratekit.domain.scope import Scope
-from ratekit.processing.reprocessor import Finished
+from ratekit.processing.reprocessor import TaskSummary
 from tests.functional.conftest import Office
 from tests.functional.test_scopes import HOUR, natural
 
@@ -29,17 +29,17 @@ def raise_prices(office: Office) -> None:
     rules = office.storage.rules
     terms = Terms(Decimal("0.123456789"), CostType.FLAT, group="surcharge")
     note = ChangeNote(office.plan.end, "operator", retroactive=True)
-    rules.change(rules.read().version, [], [Mapping(Parent("instance"), None, terms)], note)
+    rules.change(rules.read().version, [], [MappingRule(Parent("instance"), None, terms)], note)
 
 
 def test_what_is_collected_anew_is_what_was_collected_first(office: Office) -> None:
     office.rate()
     before = natural(office.frames())
     count = queue(office, TaskKind.COLLECT)
-    assert office.finish_tasks() == Finished(done=count)
+    assert office.finish_tasks() == TaskSummary(done=count)
     assert natural(office.frames()) == before
     accounts = [account for _, account in office.storage.tasks.tasks(ended=True)]
-    assert {outcome for one in accounts for outcome in one.periods} == {Outcome.SAME}
+    assert {outcome for one in accounts for outcome in one.periods} == {PeriodOutcome.SAME}
     assert sum(one.new.points for one in accounts) == len(before)
 
 

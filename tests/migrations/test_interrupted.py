@@ -57,7 +57,7 @@ def test_a_processor_stops_and_the_next_upgrade_ends_what_a_killed_one_began(mar
             time.sleep(0.05)
         process.kill()
         process.join()
-    with pytest.raises(errors.Outdated, match=f"{BEFORE}>{CHANGING}"):
+    with pytest.raises(errors.SchemaChanged, match=f"{BEFORE}>{CHANGING}"):
         storage.ledger.commit(batch(states))
     with pytest.raises(errors.OperatorError, match="run ratekit-dbsync upgrade again") as caught:
         migrate.check(mariadb)

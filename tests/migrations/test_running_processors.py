@@ -62,7 +62,7 @@ def test_nothing_is_written_after_a_migration(
 ) -> None:
     go_back(migrated)
     for write in writes(storage, states):
-        with pytest.raises(errors.Outdated) as caught:
+        with pytest.raises(errors.SchemaChanged) as caught:
             write()
         line = str(caught.value)
         assert "\n" not in line
@@ -80,7 +80,7 @@ def test_nothing_is_written_while_a_migration_is_under_way(
     told: list[errors.RatekitError] = []
 
     def commit() -> None:
-        with pytest.raises(errors.Outdated) as caught:
+        with pytest.raises(errors.SchemaChanged) as caught:
             storage.ledger.commit(batch(states, rated("a", [("1", "1")])))
         told.append(caught.value)
 

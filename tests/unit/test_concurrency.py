@@ -4,7 +4,7 @@ import eventlet
 import pytest
 
 from ratekit import errors
-from ratekit.concurrency import StopEvent, Task, side_by_side
+from ratekit.concurrency import GreenThread, StopEvent, side_by_side
 
 
 def test_results_come_in_the_order_of_the_items() -> None:
@@ -58,7 +58,7 @@ def test_a_task_runs_beside_its_caller_until_it_is_waited_for() -> None:
         eventlet.sleep(0)
         done.append("work")
 
-    task = Task(work)
+    task = GreenThread(work)
     assert done == []
     task.wait()
     assert done == ["work"]
@@ -99,7 +99,7 @@ def test_an_error_is_raised_and_not_printed(capfd: pytest.CaptureFixture[str]) -
 def test_a_long_wait_ends_soon_after_it_is_told_to() -> None:
     stop = StopEvent()
     ended: list[bool] = []
-    task = Task(lambda: ended.append(stop.wait(3600)))
+    task = GreenThread(lambda: ended.append(stop.wait(3600)))
     eventlet.sleep(0.01)
     stop.set()
     task.wait()
@@ -137,7 +137,7 @@ def test_a_task_that_is_killed_leaves_nothing_running_and_raises_nothing() -> No
     def work() -> None:
         side_by_side(hang, ["a", "b"], limit=2, seconds=3600, what="it")
 
-    task = Task(work)
+    task = GreenThread(work)
     while len(begun) < 2:
         eventlet.sleep(0)
     task.kill()

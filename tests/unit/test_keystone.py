@@ -69,7 +69,7 @@ def test_the_rest_that_a_refusal_asks_for_is_kept(status: int) -> None:
             errors.TryLater,
             "X gave an answer that makes no sense; see [s]",
         ),
-        (exceptions.Forbidden("no"), errors.Denied, "X refused: no (HTTP 403); see [s]"),
+        (exceptions.Forbidden("no"), errors.AccessDenied, "X refused: no (HTTP 403); see [s]"),
         (
             exceptions.SSLError(
                 "SSL exception connecting to https://joe:geheim@h/v3: HTTPSConnectionPool("
@@ -77,7 +77,7 @@ def test_the_rest_that_a_refusal_asks_for_is_kept(status: int) -> None:
                 "SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify "
                 "failed: self-signed certificate (_ssl.c:1006)')))"
             ),
-            errors.Denied,
+            errors.AccessDenied,
             "X: no trust by TLS: SSL exception connecting to https://h/v3 ([SSL: CERTIFICATE_"
             "VERIFY_FAILED] certificate verify "
             "failed: self-signed certificate); see [s], cafile and insecure",

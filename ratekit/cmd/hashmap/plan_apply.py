@@ -76,7 +76,7 @@ class HashmapPlan(command_types.Action):
 
     def _show(
         self,
-        prepared: preparation.Prepared,
+        prepared: preparation.PreparedPlan,
         everything: bool,
         since: datetime.datetime | None,
         found: Sequence[Difference] | None,
@@ -161,7 +161,9 @@ def _total(found: Sequence[Difference]) -> str:
     )
 
 
-def _document(prepared: preparation.Prepared, found: Sequence[Difference] | None) -> dict[str, Any]:
+def _document(
+    prepared: preparation.PreparedPlan, found: Sequence[Difference] | None
+) -> dict[str, Any]:
     change = prepared.plan.change
     charged = hashmap.charged(prepared.storage, prepared.plan, prepared.calendar)
     text = cells.decimal_text

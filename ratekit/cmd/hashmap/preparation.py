@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedPlan:
     """A plan, and what it was made from.
 
     :ivar desired: the rules of the file
@@ -67,7 +67,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def prepare(command: command_types.Action, parsed_args: argparse.Namespace) -> Prepared:
+def prepare(command: command_types.Action, parsed_args: argparse.Namespace) -> PreparedPlan:
     """Read the file and plan the change.
 
     :raises ratekit.errors.OperatorError: it is not to be made
@@ -84,7 +84,7 @@ def prepare(command: command_types.Action, parsed_args: argparse.Namespace) -> P
     plan = hashmap.plan(
         storage.rules, desired, calendar, command.app.clock(), at, parsed_args.retroactive
     )
-    prepared = Prepared(conf, storage, calendar, desired, plan, ())
+    prepared = PreparedPlan(conf, storage, calendar, desired, plan, ())
     warnings = _warnings(parsed_args, placed, prepared)
     if not parsed_args.allow_free and not plan.change.empty:
         _require_priced(prepared)
@@ -99,7 +99,7 @@ def instant(option: str, text: str | None) -> datetime.datetime | None:
     return None if text is None else options.instant(option, text)
 
 
-def lines(prepared: Prepared, kept: bool = False, remedy: bool = True) -> Iterator[str]:
+def lines(prepared: PreparedPlan, kept: bool = False, remedy: bool = True) -> Iterator[str]:
     """Yield what the plan does, like a diff.
 
     :param kept: name the rules that are kept as well
@@ -119,7 +119,7 @@ def lines(prepared: Prepared, kept: bool = False, remedy: bool = True) -> Iterat
     yield from charged_lines(prepared, remedy)
 
 
-def charged_lines(prepared: Prepared, remedy: bool = True) -> Iterator[str]:
+def charged_lines(prepared: PreparedPlan, remedy: bool = True) -> Iterator[str]:
     """Yield what the rules before have charged until now, if the change is retroactive.
 
     :param remedy: say how to have it done anew
@@ -140,7 +140,7 @@ def charged_lines(prepared: Prepared, remedy: bool = True) -> Iterator[str]:
     )
 
 
-def _require_priced(prepared: Prepared) -> None:
+def _require_priced(prepared: PreparedPlan) -> None:
     """Refuse what would leave usage free of charge."""
     from ratekit import composition
     from ratekit.admin import rule_guards
@@ -152,7 +152,7 @@ def _require_priced(prepared: Prepared) -> None:
 
 
 def _warnings(
-    parsed_args: argparse.Namespace, placed: Sequence[PlacedRule], prepared: Prepared
+    parsed_args: argparse.Namespace, placed: Sequence[PlacedRule], prepared: PreparedPlan
 ) -> Sequence[errors.Mistake]:
     """Return what is only suspicious; refuse new rules that never match."""
     from ratekit.admin import rule_guards

@@ -10,11 +10,11 @@ from ratekit.cmd.output import cells
 from ratekit.domain.rules.explanation import (
     Explanation,
     GroupExplanation,
-    Matched,
+    MatchedRule,
     ModuleExplanation,
-    Verdict,
+    RuleVerdict,
 )
-from ratekit.domain.rules.rule import CostType, Rule, Threshold
+from ratekit.domain.rules.rule import CostType, Rule, ThresholdRule
 from ratekit.pricing import rule_change
 
 
@@ -57,10 +57,10 @@ def _of_module(told: ModuleExplanation) -> Iterator[str]:
         yield f"rounded to 28 places: {_text(told.price)}"
 
 
-def _rule(matched: Matched) -> str:
+def _rule(matched: MatchedRule) -> str:
     """Return a rule as ``mapping 7: instance.flavor_name=m1.small flat 0.02 (counts)``."""
     rule = matched.rule
-    kind = "threshold" if isinstance(rule, Threshold) else "mapping"
+    kind = "threshold" if isinstance(rule, ThresholdRule) else "mapping"
     return f"{kind} {rule.id}: {rule_change.describe(rule)} ({matched.verdict.value})"
 
 
@@ -85,9 +85,9 @@ def _rates(told: GroupExplanation) -> list[Decimal]:
     return [
         one.rule.terms.cost
         for one in told.matched
-        if one.verdict is Verdict.COUNTS
+        if one.verdict is RuleVerdict.COUNTS
         and one.rule.terms.type is CostType.RATE
-        and not isinstance(one.rule, Threshold)
+        and not isinstance(one.rule, ThresholdRule)
     ]
 
 
@@ -114,12 +114,12 @@ def _module(told: ModuleExplanation) -> Mapping[str, Any]:
     }
 
 
-def _matched(matched: Matched) -> Mapping[str, Any]:
+def _matched(matched: MatchedRule) -> Mapping[str, Any]:
     rule: Rule = matched.rule
     terms = rule.terms
     mark: Mapping[str, str | None] = (
         {"kind": "threshold", "level": _text(rule.level)}
-        if isinstance(rule, Threshold)
+        if isinstance(rule, ThresholdRule)
         else {"kind": "mapping", "value": rule.value}
     )
     return {
@@ -133,7 +133,7 @@ def _matched(matched: Matched) -> Mapping[str, Any]:
         "scope": terms.scope,
         "start": None if terms.start is None else cells.instant_text(terms.start),
         "end": None if terms.end is None else cells.instant_text(terms.end),
-        "counts": matched.verdict is Verdict.COUNTS,
+        "counts": matched.verdict is RuleVerdict.COUNTS,
         "verdict": matched.verdict.value,
     }
 

@@ -14,7 +14,7 @@ from ratekit.cmd.output import cells
 from ratekit.domain.reporting.reports import FrameRow
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.domain.usage.metric import WHOLE, Metric
-from ratekit.domain.usage.trace import Step
+from ratekit.domain.usage.trace import TraceStep
 from ratekit.interfaces import Collector
 
 #: Values that people are shown one by one; of more they are told the number.
@@ -30,7 +30,7 @@ class _Told:
 
     metric: Metric
     reducer: str
-    steps: Sequence[Step]
+    steps: Sequence[TraceStep]
 
 
 #: Builds what is asked; says what is wrong with the configuration when it does.
@@ -86,7 +86,7 @@ def _lines(told: _Told, total: Decimal, stored: Decimal) -> Iterator[str]:
         )
 
 
-def _line(step: Step, told: _Told) -> str:
+def _line(step: TraceStep, told: _Told) -> str:
     """Return ``mean of 6, 9 = 7.5; * 1/3 = 2.5; share 1/2 = 1.25``."""
     trace = step.trace
     texts = [cells.decimal_text(value) for value in trace.values]
@@ -104,7 +104,7 @@ def _line(step: Step, told: _Told) -> str:
     return "; ".join(parts)
 
 
-def _object(step: Step, told: _Told) -> Mapping[str, Any]:
+def _object(step: TraceStep, told: _Told) -> Mapping[str, Any]:
     trace = step.trace
     return {
         "values": [cells.decimal_text(value) for value in trace.values],

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from ratekit.cmd.output import cells as formatting
 from ratekit.domain import period
 from ratekit.domain.period import Window
-from ratekit.domain.reporting.coverage import Cell, Exclusion, Kind, Stretch
+from ratekit.domain.reporting.coverage import ExclusionSpan, Kind, PeriodCoverage, Stretch
 
 #: What stands for a cell without points, and what the line below says that it means.
 _SIGNS = {
@@ -21,7 +21,7 @@ _SIGNS = {
 }
 
 
-def timeline(window: Window, cells: Mapping[str, Sequence[Cell]]) -> formatting.Cell:
+def timeline(window: Window, cells: Mapping[str, Sequence[PeriodCoverage]]) -> formatting.Cell:
     """Show cells, oldest first; to machines as a list of objects, one a metric."""
     machine = [
         {
@@ -57,7 +57,7 @@ def gaps(stretches: Sequence[Stretch], step: datetime.timedelta) -> formatting.C
     return formatting.Cell(len(lines), "\n".join(lines), machine)
 
 
-def left_out(exclusions: Sequence[Exclusion]) -> formatting.Cell:
+def left_out(exclusions: Sequence[ExclusionSpan]) -> formatting.Cell:
     """Show what was not charged for, a line each; to machines a list of objects."""
     machine = [
         {
@@ -79,7 +79,7 @@ def left_out(exclusions: Sequence[Exclusion]) -> formatting.Cell:
     return formatting.Cell(len(lines), "\n".join(lines), machine)
 
 
-def _lines(window: Window, cells: Mapping[str, Sequence[Cell]]) -> list[str]:
+def _lines(window: Window, cells: Mapping[str, Sequence[PeriodCoverage]]) -> list[str]:
     begin, end = map(formatting.instant_text, (window.begin, window.end))
     lines = [f"{begin} to {end}, {formatting.duration(window.step).text} each"]
     if not cells:
@@ -95,5 +95,5 @@ def _lines(window: Window, cells: Mapping[str, Sequence[Cell]]) -> list[str]:
     return [*lines, *([", ".join(meanings)] if meanings else [])]
 
 
-def _text(cell: Cell) -> str:
+def _text(cell: PeriodCoverage) -> str:
     return str(cell.points) if cell.kind is Kind.POINTS else _SIGNS[cell.kind][0]

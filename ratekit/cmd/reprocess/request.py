@@ -90,7 +90,7 @@ class Reprocess(command_types.Listing):
         storage = self.app.open_storage(conf)
         step = composition.build_calendar(conf).step
         orders = reprocess.orders(
-            reprocess.Wish(begin, end, step, kind, parsed_args.accept_silence),
+            reprocess.ReprocessRequest(begin, end, step, kind, parsed_args.accept_silence),
             storage.tasks.rated(),
             _chosen(storage.reports.scopes(), parsed_args.scope),
             every=parsed_args.all_scopes,
@@ -124,12 +124,12 @@ class Reprocess(command_types.Listing):
 
     def _previewed(self, conf: Any, storage: Storage, orders: Sequence[Order]) -> _Table:
         from ratekit import composition
-        from ratekit.processing.repricer import Anew
+        from ratekit.processing.repricer import Repricer
 
         offline = all(one.kind is TaskKind.RATES for one in orders)
         rater = composition.build_rater(conf, storage, _one_by_one, offline)
-        anew = Anew(rater, storage.reports)
-        previews = [reprocess.preview(anew, storage.reports, one) for one in orders]
+        repricer = Repricer(rater, storage.reports)
+        previews = [reprocess.preview(repricer, storage.reports, one) for one in orders]
         for one in previews:
             for kept in one.kept:
                 scope = cells.printable(one.order.scope.id)

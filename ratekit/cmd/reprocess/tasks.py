@@ -10,7 +10,7 @@ from typing import Any
 from ratekit.cmd import command_types
 from ratekit.cmd.output import cells
 from ratekit.domain.exact import EXACT
-from ratekit.domain.reprocessing.task import Account, Outcome, PeriodRecord, Task, TaskState
+from ratekit.domain.reprocessing.task import Account, PeriodOutcome, PeriodRecord, Task, TaskState
 
 
 class ReprocessList(command_types.Listing):
@@ -41,7 +41,7 @@ class ReprocessList(command_types.Listing):
                 cells.optional(_state(task)),
                 _periods(task),
                 sum(account.periods.values()),
-                account.periods.get(Outcome.KEPT, 0),
+                account.periods.get(PeriodOutcome.KEPT, 0),
                 _difference(account),
                 cells.optional(task.note.reason),
             )
@@ -83,7 +83,10 @@ class ReprocessShow(command_types.Showing):
             "Last error": cells.optional(task.last_error),
             "Retry at": _instant(task.retry_at),
             "Periods": _periods(task),
-            **{f"Periods {outcome.value}": account.periods.get(outcome, 0) for outcome in Outcome},
+            **{
+                f"Periods {outcome.value}": account.periods.get(outcome, 0)
+                for outcome in PeriodOutcome
+            },
             "Frames before": account.old.points,
             "Frames now": account.new.points,
             "Price before": cells.amount(account.old.price),
@@ -171,9 +174,9 @@ def _done(records: Sequence[PeriodRecord]) -> cells.Cell:
 def _lines(records: Sequence[PeriodRecord]) -> Iterator[str]:
     for one in records:
         begin = cells.instant_text(one.begin)
-        if one.outcome is Outcome.KEPT:
+        if one.outcome is PeriodOutcome.KEPT:
             yield f"{begin}: kept: {cells.printable(one.note or '')}"
-        elif one.outcome is Outcome.SWAPPED:
+        elif one.outcome is PeriodOutcome.SWAPPED:
             old, new = map(cells.decimal_text, (one.old.price, one.new.price))
             frames = f"frames {one.old.points:,} to {one.new.points:,}"
             yield f"{begin}: price {old} to {new}, {frames}"

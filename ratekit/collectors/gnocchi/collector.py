@@ -9,27 +9,27 @@ from typing import Any, Self
 
 from ratekit import errors, interfaces
 from ratekit.collectors.gnocchi import ttl_cache
-from ratekit.collectors.gnocchi.api.aggregate_query import Question
+from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.collectors.gnocchi.api.client import Client
 from ratekit.collectors.gnocchi.api.connect import GROUP, closed_client, open_client
 from ratekit.collectors.gnocchi.args import GnocchiArgs, contradictions
 from ratekit.collectors.gnocchi.completeness.backlog import Backlog
-from ratekit.collectors.gnocchi.completeness.exclusions import Isolation, Policies
+from ratekit.collectors.gnocchi.completeness.exclusions import Exclusions, Policies
 from ratekit.collectors.gnocchi.completeness.retention import Retention
 from ratekit.collectors.gnocchi.completeness.routing import Wanted
 from ratekit.collectors.gnocchi.diagnostics import Inspection, findings
-from ratekit.collectors.gnocchi.query_runner import Inquiry, merged
+from ratekit.collectors.gnocchi.query_runner import QueryRunner, merged
 from ratekit.collectors.gnocchi.reduction import first_bucket, reduction
 from ratekit.collectors.gnocchi.resource_types import Attributes
-from ratekit.collectors.gnocchi.response import Answer
-from ratekit.collectors.gnocchi.warn_once import Once
+from ratekit.collectors.gnocchi.response import AggregateResponse
+from ratekit.collectors.gnocchi.warn_once import WarnOnce
 from ratekit.domain.period import Window
-from ratekit.domain.reporting.excluded import Excluded
+from ratekit.domain.reporting.excluded import Exclusion
 from ratekit.domain.reporting.findings import Finding
 from ratekit.domain.series import Series
 from ratekit.domain.usage.metric import Metric
 from ratekit.domain.usage.quantities import Reduction
-from ratekit.domain.usage.trace import Step
+from ratekit.domain.usage.trace import TraceStep
 
 LOG = logging.getLogger(__name__)
 
@@ -61,15 +61,15 @@ class GnocchiCollector(interfaces.Collector):
         self._step = step
         self._patience = patience
         self._clock = clock
-        self._once = Once(LOG)
+        self._once = WarnOnce(LOG)
         self._attributes = Attributes(client, clock)
         self._backlog = Backlog(client.index, max_backlog, max_backlog_wait, clock)
         policies = Policies(
             lambda: {policy.name: policy for policy in client.index.archive_policies()}, clock
         )
-        self._isolation = Isolation(client.index, policies, clock)
+        self._isolation = Exclusions(client.index, policies, clock)
         retention = Retention(client.index, policies, patience, clock, allow_expired)
-        self._inquiry = Inquiry(client, self._isolation, retention)
+        self._inquiry = QueryRunner(client, self._isolation, retention)
 
     @classmethod
     def from_conf(cls, conf: Any) -> Self:
@@ -117,14 +117,14 @@ class GnocchiCollector(interfaces.Collector):
         ]
         yield from parts[0] if len(parts) == 1 else merged(parts)
 
-    def trace(self, metric: Metric, window: Window, scopes: Collection[str]) -> Iterator[Step]:
+    def trace(self, metric: Metric, window: Window, scopes: Collection[str]) -> Iterator[TraceStep]:
         """Yield one step a resource, period and set of labels; see the interface."""
         for answer, groupby, how in self._answers(metric, window, scopes):
             yield from answer.steps(groupby, how)
 
     def _answers(
         self, metric: Metric, window: Window, scopes: Collection[str]
-    ) -> Iterator[tuple[Answer, int, Reduction]]:
+    ) -> Iterator[tuple[AggregateResponse, int, Reduction]]:
         """Yield (answer, how many of its names are ``groupby``, the arithmetic)."""
         args = _args(metric)
         attributes = self._attributes.of(args.resource_type)
@@ -140,7 +140,7 @@ class GnocchiCollector(interfaces.Collector):
         present = [name for name in names if name in attributes]
         query = args.query(metric.name)
         also = {"id", "revision_start", "revision_end", "started_at"}
-        question = Question(
+        question = AggregateQuery(
             metric=query.metric,
             aggregation_method=query.aggregation_method,
             resource_type=args.resource_type,
@@ -153,7 +153,7 @@ class GnocchiCollector(interfaces.Collector):
             granularity=args.force_granularity,
         )
         for answered in self._inquiry.answers(metric, question, window):
-            answer = Answer(answered.rows, names, answered.question)
+            answer = AggregateResponse(answered.rows, names, answered.question)
             if answer.doubtful():
                 # Rare: one more question, so that nobody pays for what another had before.
                 older = self._client.older_revisions(answered.question, answer.doubtful())
@@ -169,7 +169,7 @@ class GnocchiCollector(interfaces.Collector):
 
     def excluded(
         self, metric: Metric, window: Window, scopes: Collection[str]
-    ) -> Sequence[Excluded]:
+    ) -> Sequence[Exclusion]:
         """Return resources whose archive policies are at fault; see the interface."""
         wanted = self._wanted(metric)
         return self._isolation.excluded(metric.public_name, wanted, scopes, window.begin)

@@ -8,12 +8,12 @@ import datetime
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from ratekit import errors
-from ratekit.collectors.gnocchi.api.aggregate_query import Question
+from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.collectors.gnocchi.api.archive_policy import Policy
 from ratekit.collectors.gnocchi.api.client import Client
 from ratekit.collectors.gnocchi.completeness.routing import Wanted
 from ratekit.collectors.gnocchi.resource_types import COMMON
-from ratekit.domain.reporting.findings import Finding, Verdict
+from ratekit.domain.reporting.findings import Finding, Severity
 
 #: Metrics of each archive policy whose newest measures are looked for.
 _SAMPLE = 20
@@ -96,7 +96,7 @@ class Inspection:
 
     def _newest_of(self, policy: str, granularity: int) -> Iterator[datetime.datetime]:
         rows, _ = next(self.client.index.metrics(self.wanted.metric, policy, limit=_SAMPLE))
-        question = Question(
+        question = AggregateQuery(
             self.wanted.metric, self.wanted.method, self.wanted.resource_type,
             self.wanted.scope_key, (), (), self.now, self.now, granularity,
         )  # fmt: skip
@@ -122,11 +122,11 @@ def findings(
     lacking = inspection.lacking(labels)
     if lacking is None:
         yield Finding(
-            "resource type", Verdict.WARNING, f"Gnocchi has no resource type {kind!r}",
+            "resource type", Severity.WARNING, f"Gnocchi has no resource type {kind!r}",
             "correct resource_type, or take the metric out if this cloud has no such service",
         )  # fmt: skip
         return
-    yield Finding("resource type", Verdict.OK, f"Gnocchi has the resource type {kind!r}")
+    yield Finding("resource type", Severity.OK, f"Gnocchi has the resource type {kind!r}")
     yield _attributes(kind, lacking, required)
     uses = inspection.policies()
     yield _metrics(inspection.wanted.metric, uses)
@@ -141,66 +141,66 @@ def findings(
 def _attributes(kind: str, lacking: Collection[str], required: Collection[str]) -> Finding:
     what = "attributes"
     if not lacking:
-        return Finding(what, Verdict.OK, f"{kind!r} has every attribute that is a label")
+        return Finding(what, Severity.OK, f"{kind!r} has every attribute that is a label")
     names = ", ".join(sorted(lacking))
     if set(lacking) & set(required):
         detail = f"{kind!r} has no {names}; without these it cannot be rated"
-        return Finding(what, Verdict.ERROR, detail, "correct scope_key or resource_key")
+        return Finding(what, Severity.ERROR, detail, "correct scope_key or resource_key")
     detail = f"{kind!r} has no {names}; the labels stay empty"
     remedy = "correct groupby and metadata, or add the attributes to Gnocchi's resource type"
-    return Finding(what, Verdict.WARNING, detail, remedy)
+    return Finding(what, Severity.WARNING, detail, remedy)
 
 
 def _metrics(name: str, uses: Sequence[PolicyUse]) -> Finding:
     count = sum(use.metrics for use in uses)
     if count:
         detail = f"{count:,} resources of any type have {name!r}"
-        return Finding("metrics", Verdict.OK, detail)
+        return Finding("metrics", Severity.OK, detail)
     detail = f"no resource of any type has {name!r}"
     remedy = "correct the metric's name, or see whether Ceilometer polls it"
-    return Finding("metrics", Verdict.WARNING, detail, remedy)
+    return Finding("metrics", Severity.WARNING, detail, remedy)
 
 
 def _policy(use: PolicyUse) -> Finding:
     what = f"archive policy {use.policy}"
     if use.granularity is None:
         return Finding(
-            what, Verdict.ERROR, f"{use.metrics:,} metrics, without {use.lacks}: not rated",
+            what, Severity.ERROR, f"{use.metrics:,} metrics, without {use.lacks}: not rated",
             "set force_granularity and aggregation_method to what all archive policies in use "
             "have, or have these metrics made anew under another one",
         )  # fmt: skip
     kept = "for ever" if use.kept is None else f"for {use.kept}"
     detail = f"{use.metrics:,} metrics, asked for with {use.granularity} s, kept {kept}"
-    return Finding(what, Verdict.OK, detail)
+    return Finding(what, Severity.OK, detail)
 
 
 def _newest(newest: datetime.datetime | None, now: datetime.datetime) -> Finding:
     what = "newest measure"
     if newest is None:
         detail = "of some of the metrics there is none of the last day"
-        return Finding(what, Verdict.WARNING, detail, "see whether Ceilometer and metricd run")
+        return Finding(what, Severity.WARNING, detail, "see whether Ceilometer and metricd run")
     age = datetime.timedelta(seconds=(now - newest) // datetime.timedelta(seconds=1))
-    return Finding(what, Verdict.OK, f"aggregated at {newest:%Y-%m-%dT%H:%M:%SZ}, {age} ago")
+    return Finding(what, Severity.OK, f"aggregated at {newest:%Y-%m-%dT%H:%M:%SZ}, {age} ago")
 
 
 def _backlog(ask: Callable[[], int]) -> Finding:
     what = "backlog"
     try:
         waiting = ask()
-    except errors.Denied as error:
+    except errors.AccessDenied as error:
         remedy = "allow ratekit's user 'get status' in Gnocchi's policy"
-        return Finding(what, Verdict.WARNING, f"not known: {error}", remedy, shared=True)
+        return Finding(what, Severity.WARNING, f"not known: {error}", remedy, shared=True)
     detail = f"{waiting:,} measures wait for metricd"
     if waiting:
         remedy = "see whether there are fewer in a minute; else metricd needs more workers"
-        return Finding(what, Verdict.WARNING, detail, remedy, shared=True)
-    return Finding(what, Verdict.OK, detail, shared=True)
+        return Finding(what, Severity.WARNING, detail, remedy, shared=True)
+    return Finding(what, Severity.OK, detail, shared=True)
 
 
 def _starts(kind: str, without: int) -> Finding:
     what = "started_at"
     if not without:
-        return Finding(what, Verdict.OK, f"every {kind!r} says when it started")
+        return Finding(what, Severity.OK, f"every {kind!r} says when it started")
     detail = f"{without:,} resources of type {kind!r} do not say when they started"
     remedy = "their first periods cannot be prorated; set started_at in Gnocchi"
-    return Finding(what, Verdict.WARNING, detail, remedy)
+    return Finding(what, Severity.WARNING, detail, remedy)

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ratekit import errors
-from ratekit.collectors.gnocchi.api.aggregate_query import Question
+from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.collectors.gnocchi.api.client import Client
-from ratekit.collectors.gnocchi.api.transport import Lacking
-from ratekit.collectors.gnocchi.completeness.exclusions import Isolation
+from ratekit.collectors.gnocchi.api.transport import AggregateMissing
+from ratekit.collectors.gnocchi.completeness.exclusions import Exclusions
 from ratekit.collectors.gnocchi.completeness.retention import Retention
 from ratekit.collectors.gnocchi.completeness.routing import Wanted
-from ratekit.collectors.gnocchi.warn_once import Once
+from ratekit.collectors.gnocchi.warn_once import WarnOnce
 from ratekit.domain import exact
 from ratekit.domain.period import Window
 from ratekit.domain.series import Series
@@ -27,21 +27,21 @@ LOG = logging.getLogger(__name__)
 class Answered:
     """A question and Gnocchi's groups."""
 
-    question: Question
+    question: AggregateQuery
     rows: list[Any]
 
 
-class Inquiry:
+class QueryRunner:
     """Gets the whole answer to a question, or none."""
 
-    def __init__(self, client: Client, isolation: Isolation, retention: Retention) -> None:
+    def __init__(self, client: Client, isolation: Exclusions, retention: Retention) -> None:
         self._client = client
         self._isolation = isolation
         self._retention = retention
-        self._once = Once(LOG)
+        self._once = WarnOnce(LOG)
         self._heard: set[str] = set()
 
-    def answers(self, metric: Metric, question: Question, window: Window) -> list[Answered]:
+    def answers(self, metric: Metric, question: AggregateQuery, window: Window) -> list[Answered]:
         """Return the answers that together answer ``question``; no resource is in two of them.
 
         :param question: its granularity may be 0: what suits each archive policy
@@ -60,18 +60,18 @@ class Inquiry:
         try:
             try:
                 found = self._ask(name, wanted, question)
-            except Lacking:
+            except AggregateMissing:
                 if not self._isolation.refused(name, wanted):
                     raise
                 found = self._ask(name, wanted, question)
-        except Lacking as error:
+        except AggregateMissing as error:
             raise errors.OperatorError(f"{name}: {error}") from error
         self._note_silence(metric, question, any(one.rows for one in found))
         for one in found:
             self._retention.require(name, one.question, window)
         return found
 
-    def _ask(self, name: str, wanted: Wanted, question: Question) -> list[Answered]:
+    def _ask(self, name: str, wanted: Wanted, question: AggregateQuery) -> list[Answered]:
         found = []
         for route in self._isolation.routes(name, wanted, question.scopes, question.start):
             share = dataclasses.replace(
@@ -79,13 +79,13 @@ class Inquiry:
             )
             try:
                 found.append(Answered(share, self._client.aggregates(share)))
-            except (errors.Denied, Lacking):
+            except (errors.AccessDenied, AggregateMissing):
                 raise
             except errors.OperatorError as error:
                 raise errors.OperatorError(f"{name}: {error}") from error
         return found
 
-    def _note_silence(self, metric: Metric, question: Question, heard: bool) -> None:
+    def _note_silence(self, metric: Metric, question: AggregateQuery, heard: bool) -> None:
         if heard:
             self._heard.add(metric.public_name)
         elif metric.public_name not in self._heard:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from ratekit import errors
-from ratekit.collectors.gnocchi.api.aggregate_query import Question
+from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.collectors.gnocchi.api.formats import utc
 from ratekit.domain import exact
 from ratekit.domain.series import Series
@@ -18,7 +18,7 @@ from ratekit.domain.usage.lifetime import End
 from ratekit.domain.usage.metric import Metric
 from ratekit.domain.usage.quantities import Reduction, usages
 from ratekit.domain.usage.revision import Labels, Revision
-from ratekit.domain.usage.trace import Step, traced
+from ratekit.domain.usage.trace import TraceStep, traced
 
 Points = dict[datetime.datetime, Decimal]
 
@@ -47,7 +47,7 @@ class _Row(NamedTuple):
     buckets: list[tuple[datetime.datetime, Decimal]]
 
 
-class Answer:
+class AggregateResponse:
     """One answer of Gnocchi's, with history.
 
     :param rows: groups, each one revision of one resource
@@ -56,7 +56,7 @@ class Answer:
     :raises ratekit.errors.Senseless: the answer makes no sense
     """
 
-    def __init__(self, rows: Sequence[Any], names: Sequence[str], question: Question) -> None:
+    def __init__(self, rows: Sequence[Any], names: Sequence[str], question: AggregateQuery) -> None:
         self._names = tuple(names)
         self._scope_key = question.scope_key
         self._scopes = frozenset(question.scopes)
@@ -65,7 +65,9 @@ class Answer:
         try:
             parsed = sorted(map(self._parse, rows), key=operator.itemgetter(0, 1))
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-            raise errors.Senseless(f"Gnocchi's aggregates are senseless: {error!r}") from error
+            raise errors.InvalidResponse(
+                f"Gnocchi's aggregates are senseless: {error!r}"
+            ) from error
         self._resources: dict[str, list[Revision]] = {}
         self._doubtful: dict[str, datetime.datetime] = {}
         self._ends: Mapping[tuple[str, str], Sequence[End]] = {}
@@ -108,7 +110,7 @@ class Answer:
         for labels, points in self._used(how).items():
             scope = labels[scope_at]
             if scope not in self._scopes:
-                raise errors.Senseless(
+                raise errors.InvalidResponse(
                     f"Gnocchi returned a resource of {self._scope_key} {scope!r}, which was not "
                     "asked for"
                 )
@@ -121,7 +123,7 @@ class Answer:
                 points=list(points.items()),
             )
 
-    def steps(self, groupby: int, how: Reduction) -> Iterator[Step]:
+    def steps(self, groupby: int, how: Reduction) -> Iterator[TraceStep]:
         """Yield how the quantities of :meth:`series` come about, resource by resource.
 
         Slow: for people who look at a few.
@@ -131,7 +133,7 @@ class Answer:
         scope_at = self._names.index(self._scope_key)
         for revisions, ends in self._by_scope():
             for labels, trace in traced(revisions, how, ends):
-                yield Step(
+                yield TraceStep(
                     scope=labels[scope_at] or "",
                     groupby=dict(zip(self._names[:groupby], labels, strict=False)),
                     metadata=dict(zip(self._names[groupby:], labels[groupby:], strict=True)),
@@ -181,7 +183,7 @@ class Answer:
         for one, other in itertools.pairwise(revisions):
             if one.start == other.start:
                 # It would be charged twice.
-                raise errors.Senseless("Gnocchi returned a resource's revision twice")
+                raise errors.InvalidResponse("Gnocchi returned a resource's revision twice")
         self._resources[id_] = revisions
         first = rows[0]
         inside = first.buckets and first.buckets[0][0] < first.start

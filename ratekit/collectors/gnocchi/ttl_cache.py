@@ -19,7 +19,7 @@ def now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
 
 
-class Believed(Generic[T]):
+class TtlCache(Generic[T]):
     """Something that is asked for again only after a while.
 
     :param ask: asks for it; metrics that are collected side by side ask once

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 
-class Once:
+class WarnOnce:
     """Logs each text once."""
 
     def __init__(self, log: logging.Logger) -> None:

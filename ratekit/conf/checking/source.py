@@ -26,7 +26,7 @@ _MALFORMED = {
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Entry:
+class OptionEntry:
     """An option as a file gives it.
 
     :ivar line: where it begins, counted from 1
@@ -50,10 +50,10 @@ class Content:
     """
 
     files: tuple[str, ...]
-    entries: tuple[Entry, ...]
+    entries: tuple[OptionEntry, ...]
     sections: tuple[tuple[str, int, str], ...]
 
-    def find(self, group: str, names: Iterable[str]) -> Entry | None:
+    def find(self, group: str, names: Iterable[str]) -> OptionEntry | None:
         """Return the entry that counts for an option that has ``names``."""
         known = set(names)
         group = normal(group)
@@ -147,7 +147,7 @@ class _Parser(iniparser.BaseParser):
         self._path = path
         self._section = ""
         self._begun = 0
-        self.entries: list[Entry] = []
+        self.entries: list[OptionEntry] = []
         self.sections: list[tuple[str, int, str]] = []
 
     def complaint(self) -> errors.Mistake | None:
@@ -175,7 +175,7 @@ class _Parser(iniparser.BaseParser):
         if not self._section:
             raise self.parse_exc("expected a [section] before the first option", self._begun, "")
         text = "\n".join(value)
-        self.entries.append(Entry(self._path, self._begun, self._section, key, text))
+        self.entries.append(OptionEntry(self._path, self._begun, self._section, key, text))
 
     def _split_key_value(self, line: str) -> Any:
         self._begun = self.lineno

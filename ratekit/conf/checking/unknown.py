@@ -13,7 +13,7 @@ from oslo_config import cfg
 from ratekit import conf as options
 from ratekit import errors
 from ratekit.conf.checking import credentials, values
-from ratekit.conf.checking.source import Content, Entry, normal
+from ratekit.conf.checking.source import Content, OptionEntry, normal
 
 _NOT_NEEDED = "is CloudKitty's; ratekit does not need it"
 #: CloudKitty 25's sections, older ones of it, and those of the libraries that it uses.
@@ -110,7 +110,7 @@ def _sections(content: Content, known: dict[str, set[str]]) -> Iterator[errors.M
             yield errors.Mistake(file, line, f"[{section}]", f"unknown section{hint}")
 
 
-def _option(entry: Entry, known: dict[str, set[str]]) -> str | None:
+def _option(entry: OptionEntry, known: dict[str, set[str]]) -> str | None:
     names = known.get(normal(entry.group))
     if names is None or entry.name in names:
         return None

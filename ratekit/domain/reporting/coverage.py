@@ -53,7 +53,7 @@ class Stretch:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Exclusion:
+class ExclusionSpan:
     """Periods in which a resource was left out of a metric so that the rest could be rated.
 
     :ivar metric: public name
@@ -90,11 +90,11 @@ class CoverageFacts:
     changes: Sequence[MetricsFrom]
     points: Mapping[tuple[datetime.datetime, str], int]
     gaps: Sequence[Stretch]
-    exclusions: Sequence[Exclusion] = ()
+    exclusions: Sequence[ExclusionSpan] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Cell:
+class PeriodCoverage:
     """One period in one metric.
 
     :ivar begin: of the period, UTC
@@ -106,7 +106,7 @@ class Cell:
     points: int = 0
 
 
-def cells(facts: CoverageFacts, window: Window) -> dict[str, list[Cell]]:
+def cells(facts: CoverageFacts, window: Window) -> dict[str, list[PeriodCoverage]]:
     """Return one cell a period, by public name, sorted.
 
     For each metric that was configured or used at some time of the window. Frames of periods
@@ -124,9 +124,9 @@ def cells(facts: CoverageFacts, window: Window) -> dict[str, list[Cell]]:
     metrics = {metric for _, metric in points}.union(*(known for known in sets if known))
     return {
         metric: [
-            Cell(begin, Kind.POINTS, points[begin, metric])
+            PeriodCoverage(begin, Kind.POINTS, points[begin, metric])
             if (begin, metric) in points
-            else Cell(begin, _without_points(facts, begin, metric, known))
+            else PeriodCoverage(begin, _without_points(facts, begin, metric, known))
             for begin, known in zip(begins, sets, strict=True)
         ]
         for metric in sorted(metrics)

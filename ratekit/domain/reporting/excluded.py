@@ -6,7 +6,7 @@ import dataclasses
 
 
 @dataclasses.dataclass(frozen=True, slots=True, order=True)
-class Excluded:
+class Exclusion:
     """A resource whose usage of one metric is not rated until an operator acts.
 
     :ivar scope: id of the scope that is not charged for it

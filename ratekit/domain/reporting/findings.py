@@ -6,7 +6,7 @@ import dataclasses
 import enum
 
 
-class Verdict(enum.Enum):
+class Severity(enum.Enum):
     """How bad it is."""
 
     OK = "ok"
@@ -26,7 +26,7 @@ class Finding:
     """
 
     what: str
-    verdict: Verdict
+    verdict: Severity
     detail: str
     remedy: str = ""
     shared: bool = False

@@ -57,7 +57,7 @@ class StateRow:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Rewind:
+class ResetPlan:
     """What resetting a scope would remove: all that begins in ``[since, rated_until)``.
 
     :ivar scope: its id

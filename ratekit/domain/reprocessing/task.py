@@ -11,7 +11,7 @@ from decimal import Decimal
 from ratekit.domain import period
 from ratekit.domain.exact import ZERO
 from ratekit.domain.period import Window
-from ratekit.domain.reporting.excluded import Excluded
+from ratekit.domain.reporting.excluded import Exclusion
 from ratekit.domain.scope import Scope
 from ratekit.domain.series import RatedSeries
 
@@ -31,7 +31,7 @@ class TaskState(enum.StrEnum):
     CANCELLED = "cancelled"
 
 
-class Outcome(enum.StrEnum):
+class PeriodOutcome(enum.StrEnum):
     """What became of one period of a task."""
 
     SWAPPED = "swapped"  #: it has other totals now
@@ -133,7 +133,7 @@ class PeriodRecord:
     """
 
     begin: datetime.datetime
-    outcome: Outcome
+    outcome: PeriodOutcome
     note: str | None
     old: Charge
     new: Charge
@@ -158,7 +158,7 @@ class Account:
     :ivar first_kept: why the first of those that were kept was, or None
     """
 
-    periods: Mapping[Outcome, int]
+    periods: Mapping[PeriodOutcome, int]
     old: Charge = Charge()
     new: Charge = Charge()
     first_kept: str | None = None
@@ -166,11 +166,11 @@ class Account:
     @property
     def kept(self) -> int:
         """How many periods were left as they were."""
-        return self.periods.get(Outcome.KEPT, 0)
+        return self.periods.get(PeriodOutcome.KEPT, 0)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Rated:
+class RatedRange:
     """How far a scope has been rated, and from where on.
 
     :ivar since: begin of its first period, UTC
@@ -184,7 +184,7 @@ class Rated:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Repriced:
+class RepricedWindow:
     """One transaction's worth of a task: periods that are swapped, and such as are kept.
 
     :ivar window: the periods that were dealt with
@@ -201,7 +201,7 @@ class Repriced:
     series: Sequence[RatedSeries] = ()
     rules_version: int | None = None
     metrics: tuple[str, ...] | None = None
-    excluded: Sequence[Excluded] = ()
+    excluded: Sequence[Exclusion] = ()
 
     def swapped(self) -> Sequence[Window]:
         """Return the stretches of periods that are not kept, in order."""

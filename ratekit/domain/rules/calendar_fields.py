@@ -68,7 +68,7 @@ def complaint(rule: Rule) -> str | None:
     spelling = _SPELLINGS.get(rule.parent.field or "")
     if spelling is None:
         return None
-    if isinstance(rule, rules.Threshold):
+    if isinstance(rule, rules.ThresholdRule):
         if rule.level <= Decimal(spelling.highest):
             return None
         return f"never reached: {rule.parent.field} is at most {spelling.highest}"

@@ -7,10 +7,10 @@ import enum
 from decimal import Decimal
 
 from ratekit.domain import exact
-from ratekit.domain.rules.rule import Rule, Threshold
+from ratekit.domain.rules.rule import Rule, ThresholdRule
 
 
-class Verdict(enum.Enum):
+class RuleVerdict(enum.Enum):
     """What became of a rule that matched, in words for people."""
 
     COUNTS = "counts"
@@ -21,11 +21,11 @@ class Verdict(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Matched:
+class MatchedRule:
     """A rule that matched a usage, and whether it counted."""
 
     rule: Rule
-    verdict: Verdict
+    verdict: RuleVerdict
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,10 +43,10 @@ class GroupExplanation:
     """
 
     group: str | None
-    matched: tuple[Matched, ...]
+    matched: tuple[MatchedRule, ...]
     flat: Decimal
     rate: Decimal
-    threshold: Threshold | None
+    threshold: ThresholdRule | None
     unit_price: Decimal
     quantity: Decimal
     price: Decimal

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from ratekit.domain import period
 from ratekit.domain.rules import succession
-from ratekit.domain.rules.rule import Mapping, Rule, RuleBook
+from ratekit.domain.rules.rule import MappingRule, Rule, RuleBook
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def _undone(book: RuleBook, record: ChangeRecord) -> RuleBook:
 
 def _key(rule: Rule) -> tuple[bool, int | None]:
     """Return what tells a stored rule from all others: mappings and thresholds count apart."""
-    return isinstance(rule, Mapping), rule.id
+    return isinstance(rule, MappingRule), rule.id
 
 
 def _lasts(rule: Rule) -> bool:

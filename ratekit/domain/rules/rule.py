@@ -63,7 +63,7 @@ class Terms:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Mapping:
+class MappingRule:
     """A cost for a service, or for one value of a field.
 
     :ivar value: text the label must equal; None exactly when the parent is a service
@@ -81,7 +81,7 @@ class Mapping:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Threshold:
+class ThresholdRule:
     """A cost from a level on: of the quantity (service) or of a label's number (field).
 
     :ivar level: finite, at least 0
@@ -98,7 +98,7 @@ class Threshold:
             raise ValueError(f"a level is finite and at least 0, not {self.level}")
 
 
-Rule = Mapping | Threshold
+Rule = MappingRule | ThresholdRule
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ class Horizon:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Settled:
+class Succession:
     """What becomes of the rules of one identity.
 
     :ivar close: stored rules and the end each gets
@@ -74,7 +74,7 @@ def moved(rule: Rule, begin: datetime.datetime, until: datetime.datetime) -> Rul
     return dataclasses.replace(rule, terms=terms, id=None)
 
 
-def settle(stored: Sequence[Rule], wanted: Sequence[Rule], horizon: Horizon) -> Settled:
+def settle(stored: Sequence[Rule], wanted: Sequence[Rule], horizon: Horizon) -> Succession:
     """Return what makes of ``stored`` what is ``wanted``.
 
     From ``horizon.at`` on the wanted rules are the whole truth. Before it stored rules stand,
@@ -104,7 +104,7 @@ def settle(stored: Sequence[Rule], wanted: Sequence[Rule], horizon: Horizon) -> 
         for part in _without(piece, kept)
     ]
     moments = [cut for _, cut in close] + [part.begin for _, part in added]
-    return Settled(
+    return Succession(
         tuple(close),
         tuple(moved(rule, part.begin, part.end) for rule, part in added),
         tuple(keep),

@@ -19,7 +19,7 @@ GROWTH = 4.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Work:
+class DueScope:
     """What is due of one scope.
 
     :ivar until: end of its last due period
@@ -98,7 +98,7 @@ class BatchSize:
         return dataclasses.replace(self, limit=max(min(size, self.limit) // 2, 1))
 
 
-def next_batch(work: Sequence[Work], step: datetime.timedelta, limit: int) -> Batch | None:
+def next_batch(work: Sequence[DueScope], step: datetime.timedelta, limit: int) -> Batch | None:
     """Return the next batch of what is due, the scopes that lag most first.
 
     Those that failed before come after all others and are not mixed with them, so a scope
@@ -125,6 +125,6 @@ def next_batch(work: Sequence[Work], step: datetime.timedelta, limit: int) -> Ba
     return Batch(Window(begin, step, count), states)
 
 
-def _likeness(one: Work) -> tuple[int, datetime.datetime, datetime.datetime]:
+def _likeness(one: DueScope) -> tuple[int, datetime.datetime, datetime.datetime]:
     """What scopes of one batch have in common."""
     return one.state.failures, one.state.rated_until, one.until

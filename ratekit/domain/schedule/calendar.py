@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 
 from ratekit.domain import period
-from ratekit.domain.schedule.batch import Work
+from ratekit.domain.schedule.batch import DueScope
 from ratekit.domain.scope import State
 
 
@@ -36,7 +36,7 @@ class Calendar:
         """Return when :meth:`due_until` next changes: a period is due just after it."""
         return self.floor(now) + self.step
 
-    def work(self, state: State, now: datetime.datetime) -> Work:
+    def work(self, state: State, now: datetime.datetime) -> DueScope:
         """Return what is due of a scope.
 
         One that the fetcher no longer lists is due up to the period in which it was last
@@ -45,7 +45,7 @@ class Calendar:
         until = self.due_until(now)
         if state.last_seen < now:
             until = min(until, self.floor(state.last_seen) + self.step)
-        return Work(state, until)
+        return DueScope(state, until)
 
     def floor(self, instant: datetime.datetime) -> datetime.datetime:
         """Return the begin of the period that ``instant`` is in."""

@@ -7,7 +7,7 @@ import zlib
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Share:
+class Partition:
     """One of ``count`` parts of all scopes, told apart by a hash of their ids.
 
     The parts are for speed only: what happens when two processes take care of one scope is

@@ -33,7 +33,7 @@ class Trace:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Step:
+class TraceStep:
     """A part of one usage: one resource's. Parts with equal labels and period add up."""
 
     scope: str

@@ -44,7 +44,7 @@ def require(connection: sa.Connection, needed: str, place: str) -> None:
     query = sa.select(_ROW).with_for_update(read=True)
     found = connection.execute(query).scalar()
     if found != needed:
-        raise errors.Outdated(
+        raise errors.SchemaChanged(
             f"{place} was migrated to revision {found} while this ratekit, which needs {needed}, "
             "was running: stop it, and start a ratekit of the newer revision"
         )

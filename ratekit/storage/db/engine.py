@@ -13,7 +13,7 @@ from sqlalchemy import exc
 
 from ratekit import errors
 from ratekit.storage.db import alembic_version, mysql, postgresql, sqlite
-from ratekit.storage.db.errors import Unknown, explained, leave_standby
+from ratekit.storage.db.errors import CommitUnconfirmed, explained, leave_standby
 from ratekit.storage.db.timeouts import Engines
 
 #: Values in one IN list; SQLite takes 32,766 a statement, PostgreSQL 65,535.
@@ -121,7 +121,7 @@ class Database:
             try:
                 transaction.commit()
             except (exc.DBAPIError, self._dbapi.Error) as error:
-                raise Unknown(
+                raise CommitUnconfirmed(
                     f"{self.place}: no answer to COMMIT, so it is not known whether the changes "
                     "were written"
                 ) from error
@@ -163,7 +163,7 @@ class Database:
         """Roll back after ``error``, if the connection is still good for that."""
         # What ends a green thread may have come in the middle of an answer; and where none came
         # to COMMIT there is nothing left to say on this connection.
-        if not isinstance(error, Exception | GeneratorExit) or isinstance(error, Unknown):
+        if not isinstance(error, Exception | GeneratorExit) or isinstance(error, CommitUnconfirmed):
             return False
         try:
             connection.rollback()

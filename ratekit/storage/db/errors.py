@@ -50,7 +50,7 @@ _MYSQL_PASSING = frozenset(
 )
 
 
-class Unknown(errors.TryLater):
+class CommitUnconfirmed(errors.TryLater):
     """The database did not answer to COMMIT: all was written, or nothing."""
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 import sqlalchemy as sa
 
 from ratekit.domain.period import Window
-from ratekit.domain.reporting.excluded import Excluded
+from ratekit.domain.reporting.excluded import Exclusion
 from ratekit.storage.db.engine import slices
 from ratekit.storage.db.types import require_word, storable
 from ratekit.storage.schema import EXCLUSIONS
@@ -18,7 +18,7 @@ def note(
     connection: sa.Connection,
     keys: Mapping[str, int],
     window: Window,
-    excluded: Iterable[Excluded],
+    excluded: Iterable[Exclusion],
 ) -> None:
     """Note what is left out of scopes over ``window``; their rows are held locked.
 

@@ -25,7 +25,7 @@ _FRAME = ("scope_id", "begin", "descriptor_id", "quantity", "price")
 Begins = Mapping[datetime.datetime, str]
 
 
-class Entry(NamedTuple):
+class SeriesEntry(NamedTuple):
     """A series that is ready to be written.
 
     :ivar key: id of the scope's row
@@ -72,17 +72,17 @@ def texts(begins: Iterable[datetime.datetime]) -> Begins:
     return {begin: begin.replace(tzinfo=None).isoformat(" ", "microseconds") for begin in begins}
 
 
-def prepare(series: Iterable[RatedSeries], keys: Mapping[str, int]) -> list[Entry]:
+def prepare(series: Iterable[RatedSeries], keys: Mapping[str, int]) -> list[SeriesEntry]:
     """Build the descriptor of each series.
 
     :param keys: row id of each scope
     :raises ratekit.errors.OperatorError: a metric's name or unit is too long
     :raises KeyError: a series of a scope that is not in ``keys``
     """
-    return [Entry(keys[one.series.scope], describe(one.series), one) for one in series]
+    return [SeriesEntry(keys[one.series.scope], describe(one.series), one) for one in series]
 
 
-def sum_up(entries: Iterable[Entry], begins: Begins) -> list[Total]:
+def sum_up(entries: Iterable[SeriesEntry], begins: Begins) -> list[Total]:
     """Return exact totals, one a scope, period, metric and unit that has frames.
 
     :raises ratekit.errors.OperatorError: a quantity, a price or a sum cannot be stored
@@ -103,7 +103,10 @@ def sum_up(entries: Iterable[Entry], begins: Begins) -> list[Total]:
 
 
 def write_frames(
-    connection: sa.Connection, entries: Collection[Entry], ids: Mapping[bytes, int], begins: Begins
+    connection: sa.Connection,
+    entries: Collection[SeriesEntry],
+    ids: Mapping[bytes, int],
+    begins: Begins,
 ) -> int:
     """Write one frame a point, checked before by :func:`sum_up`; return how many.
 
@@ -126,7 +129,7 @@ def remove(connection: sa.Connection, key: int, stretch: Window) -> None:
 
 
 def _frames(
-    entries: Iterable[Entry], ids: Mapping[bytes, int], begins: Begins
+    entries: Iterable[SeriesEntry], ids: Mapping[bytes, int], begins: Begins
 ) -> Iterator[tuple[str | int, ...]]:
     for key, descriptor, rated in entries:
         number = ids[descriptor.digest]

@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable, Sequence
 
 from ratekit import errors
 from ratekit.domain.scope import Scope, State
-from ratekit.interfaces import Committed, Ledger, Observation, RatedBatch
+from ratekit.interfaces import CommitResult, Ledger, Observation, RatedBatch
 from ratekit.storage.db.engine import Database
-from ratekit.storage.db.errors import Unknown
+from ratekit.storage.db.errors import CommitUnconfirmed
 from ratekit.storage.db.types import fits_word
 from ratekit.storage.ledger import exclusions, frames, metric_sets, silence
 from ratekit.storage.ledger import scopes as scope_states
@@ -29,7 +29,7 @@ class SqlLedger(Ledger):
     :param origin: what is kept with each scope
     """
 
-    def __init__(self, database: Database, origin: scope_states.Origin) -> None:
+    def __init__(self, database: Database, origin: scope_states.ScopeSource) -> None:
         self._database = database
         self._origin = origin
         self._descriptors = Descriptors()
@@ -52,7 +52,7 @@ class SqlLedger(Ledger):
         with self._database.writing() as connection:
             return scope_states.observe(connection, self._origin, kept, now, start, resume)
 
-    def commit(self, batch: RatedBatch) -> Committed:
+    def commit(self, batch: RatedBatch) -> CommitResult:
         """Write frames, totals and new states in one transaction.
 
         What can be computed or refused before the transaction is: while it lasts, rows are
@@ -64,8 +64,8 @@ class SqlLedger(Ledger):
         entries = frames.prepare(batch.series, keys)
         totals = frames.sum_up(entries, begins)
         metrics = metric_sets.MetricSet.of(batch.metrics)
-        done, won = Committed(frames=0), frozenset[int]()
-        lost_answer: Unknown | None = None
+        done, won = CommitResult(frames=0), frozenset[int]()
+        lost_answer: CommitUnconfirmed | None = None
         try:
             with self._database.writing() as connection:
                 version.require(connection, batch.rules_version)
@@ -78,12 +78,12 @@ class SqlLedger(Ledger):
                 frames.write_totals(connection, my_totals)
                 won_keys = {id_: key for id_, key in keys.items() if key in won}
                 exclusions.note(connection, won_keys, batch.window, batch.excluded)
-                done = Committed(
+                done = CommitResult(
                     frames=written,
                     lost=_lost(batch.states, won),
                     fallen_silent=_named(batch.states, silent),
                 )
-        except Unknown as unknown:
+        except CommitUnconfirmed as unknown:
             lost_answer = unknown
         if lost_answer is None:
             # Only then: if somebody else has written the batch, the ids are not ours.
@@ -97,7 +97,9 @@ class SqlLedger(Ledger):
         with self._database.writing() as connection:
             scope_states.postpone(connection, states, error, retry_at)
 
-    def _require_written(self, batch: RatedBatch, won: frozenset[int], unknown: Unknown) -> None:
+    def _require_written(
+        self, batch: RatedBatch, won: frozenset[int], unknown: CommitUnconfirmed
+    ) -> None:
         """Find out what became of a transaction that got no answer to COMMIT.
 
         It had locked the rows of ``won``, so whoever locks them now comes after its end, and

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from ratekit import errors
 from ratekit.domain.exact import ZERO
-from ratekit.domain.reporting.reports import Rewind
+from ratekit.domain.reporting.reports import ResetPlan
 from ratekit.interfaces import ScopeAdmin
 from ratekit.storage.db.dialects import exact_sum
 from ratekit.storage.db.engine import Database
@@ -60,7 +60,7 @@ class SqlScopeAdmin(ScopeAdmin):
             _change(connection, row, rated_until=start or stopped, deactivated_at=None, **_FRESH)
             return True
 
-    def rewind(self, scope_id: str, since: datetime.datetime) -> Rewind:
+    def rewind(self, scope_id: str, since: datetime.datetime) -> ResetPlan:
         """Tell what a reset would remove; from totals."""
         with self._database.reading() as connection:
             row = self._row(connection, self._query(scope_id), scope_id)
@@ -70,7 +70,7 @@ class SqlScopeAdmin(ScopeAdmin):
             frames, price = connection.execute(query).one()
             # Exactly one: a stretch so short has one length.
             (step,) = metric_sets.lengths(connection, row["id"], since, since) or (None,)
-        return Rewind(
+        return ResetPlan(
             scope=scope_id,
             since=since,
             rated_until=row["rated_until"],
@@ -81,7 +81,7 @@ class SqlScopeAdmin(ScopeAdmin):
             rated_since=row["rated_since"],
         )
 
-    def reset(self, rewind: Rewind, gaps: bool = False) -> None:
+    def reset(self, rewind: ResetPlan, gaps: bool = False) -> None:
         """Remove frames and totals, and move the state back.
 
         ``last_rated`` stays. Somebody may have been billed for the periods that are rated

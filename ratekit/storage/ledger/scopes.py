@@ -31,7 +31,7 @@ _STATE = (
 )
 
 
-class Origin(NamedTuple):
+class ScopeSource(NamedTuple):
     """Where scopes come from, as the configuration says; kept with each of them.
 
     :ivar scope_key: name of the attribute whose values are the scopes' ids
@@ -46,7 +46,7 @@ class Origin(NamedTuple):
 
 def observe(
     connection: sa.Connection,
-    origin: Origin,
+    origin: ScopeSource,
     scopes: Collection[Scope],
     now: datetime.datetime,
     start: datetime.datetime,
@@ -174,13 +174,13 @@ def postpone(
         connection.execute(statement, rows)
 
 
-def _of(origin: Origin) -> sa.Select[Any]:
+def _of(origin: ScopeSource) -> sa.Select[Any]:
     return sa.select(*_STATE).where(SCOPES.c.scope_key == origin.scope_key).order_by(SCOPES.c.id)
 
 
 def _add(
     connection: sa.Connection,
-    origin: Origin,
+    origin: ScopeSource,
     scopes: Sequence[Scope],
     now: datetime.datetime,
     start: datetime.datetime,

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ratekit import errors
-from ratekit.domain.reporting.coverage import CoverageFacts, Exclusion, MetricsFrom, Stretch
+from ratekit.domain.reporting.coverage import CoverageFacts, ExclusionSpan, MetricsFrom, Stretch
 from ratekit.storage.ledger.metric_sets import members
 from ratekit.storage.schema import EXCLUSIONS, GAPS, METRIC_SET_CHANGES, METRIC_SETS, SCOPES, TOTALS
 
@@ -43,7 +43,7 @@ def read(
         points=points,
         gaps=tuple(Stretch(*row) for row in connection.execute(_gaps(scope.id, begin, end))),
         exclusions=tuple(
-            Exclusion(*row) for row in connection.execute(_exclusions(scope.id, begin, end))
+            ExclusionSpan(*row) for row in connection.execute(_exclusions(scope.id, begin, end))
         ),
     )
 

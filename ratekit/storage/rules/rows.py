@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from ratekit.domain.rules.rule import CostType, Mapping, Parent, Rule, Terms, Threshold
+from ratekit.domain.rules.rule import CostType, MappingRule, Parent, Rule, Terms, ThresholdRule
 from ratekit.storage.schema import FIELDS, GROUPS, MAPPINGS, SERVICES, THRESHOLDS
 
 TABLES = (MAPPINGS, THRESHOLDS)
@@ -12,7 +12,7 @@ TABLES = (MAPPINGS, THRESHOLDS)
 
 def table_of(rule: Rule) -> sa.Table:
     """Return the table that keeps ``rule``."""
-    return MAPPINGS if isinstance(rule, Mapping) else THRESHOLDS
+    return MAPPINGS if isinstance(rule, MappingRule) else THRESHOLDS
 
 
 def query(table: sa.Table) -> sa.Select[tuple[object, ...]]:
@@ -43,5 +43,5 @@ def rule(row: sa.RowMapping) -> Rule:
         end=row["end"],
     )
     if "level" in row:
-        return Threshold(parent, row["level"], terms, row["id"])
-    return Mapping(parent, row["value"], terms, row["id"])
+        return ThresholdRule(parent, row["level"], terms, row["id"])
+    return MappingRule(parent, row["value"], terms, row["id"])

@@ -10,8 +10,7 @@ import sqlalchemy as sa
 
 from ratekit import errors
 from ratekit.domain.rules.history import ChangeNote, ChangeRecord
-from ratekit.domain.rules.rule import Mapping as MappingRule
-from ratekit.domain.rules.rule import Rule, RuleBook
+from ratekit.domain.rules.rule import MappingRule, Rule, RuleBook
 from ratekit.interfaces import RuleStore
 from ratekit.storage.db.dialects import insert_new
 from ratekit.storage.db.engine import Database

@@ -13,9 +13,9 @@ from ratekit.domain import period
 from ratekit.domain.reprocessing.task import (
     Account,
     Order,
-    Outcome,
+    PeriodOutcome,
     PeriodRecord,
-    Rated,
+    RatedRange,
     Swap,
     Task,
     TaskKind,
@@ -49,7 +49,7 @@ class SqlTasks(Tasks):
         self._database = database
         self._scope_key = scope_key
 
-    def rated(self) -> Mapping[str, Rated]:
+    def rated(self) -> Mapping[str, RatedRange]:
         """Return how far each scope has been rated; from totals where its begin was not noted."""
         first = sa.func.min(TOTALS.c.begin, type_=TOTALS.c.begin.type)
         oldest = sa.select(first).where(TOTALS.c.scope_id == SCOPES.c.id).scalar_subquery()
@@ -59,7 +59,7 @@ class SqlTasks(Tasks):
         with self._database.reading() as connection:
             rows = connection.execute(query).all()
         return {
-            id_: Rated(begin, until, seconds and datetime.timedelta(seconds=seconds))
+            id_: RatedRange(begin, until, seconds and datetime.timedelta(seconds=seconds))
             for id_, begin, until, seconds in rows
             if begin is not None and begin < until
         }
@@ -213,7 +213,9 @@ def _swaps(
     for id_ in ids:
         by_begin.setdefault(period.floor(instant, tasks[id_].order.step), []).append(id_)
     places = [(table.begin == at) & table.task_id.in_(own) for at, own in by_begin.items()]
-    return sa.select(TASK_PERIODS).where(sa.or_(*places) & (table.outcome == Outcome.SWAPPED.value))
+    return sa.select(TASK_PERIODS).where(
+        sa.or_(*places) & (table.outcome == PeriodOutcome.SWAPPED.value)
+    )
 
 
 def _open_of(keys: Sequence[int]) -> sa.Select[Any]:

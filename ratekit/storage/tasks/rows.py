@@ -14,7 +14,7 @@ from ratekit.domain.reprocessing.task import (
     Account,
     Charge,
     Order,
-    Outcome,
+    PeriodOutcome,
     PeriodRecord,
     Task,
     TaskKind,
@@ -66,7 +66,7 @@ def record(row: sa.Row[Any]) -> PeriodRecord:
     """Return what a row of ``task_periods`` says."""
     return PeriodRecord(
         begin=row.begin,
-        outcome=Outcome(row.outcome),
+        outcome=PeriodOutcome(row.outcome),
         note=row.note,
         old=Charge(row.old_points, row.old_price),
         new=Charge(row.new_points, row.new_price),
@@ -98,7 +98,7 @@ def accounts(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Mappin
     for id_, outcome, count, *sums in connection.execute(query):
         before = found.get(id_, Account({}))
         found[id_] = Account(
-            {**before.periods, Outcome(outcome): count},
+            {**before.periods, PeriodOutcome(outcome): count},
             _plus(before.old, *sums[:2]),
             _plus(before.new, *sums[2:]),
         )
@@ -114,7 +114,7 @@ def _first_kept(which: sa.ColumnElement[bool]) -> sa.Select[Any]:
     first = (
         sa.select(table.task_id, sa.func.min(table.begin, type_=table.begin.type).label("begin"))
         .join(TASKS, TASKS.c.id == table.task_id)
-        .where(which & (table.outcome == Outcome.KEPT.value))
+        .where(which & (table.outcome == PeriodOutcome.KEPT.value))
         .group_by(table.task_id)
         .subquery()
     )

@@ -14,10 +14,17 @@ from ratekit import errors
 from ratekit.domain import period
 from ratekit.domain.exact import EXACT, ZERO
 from ratekit.domain.period import Window
-from ratekit.domain.reprocessing.task import Account, Charge, Outcome, Repriced, Task, TaskState
+from ratekit.domain.reprocessing.task import (
+    Account,
+    Charge,
+    PeriodOutcome,
+    RepricedWindow,
+    Task,
+    TaskState,
+)
 from ratekit.interfaces import TaskLedger
 from ratekit.storage.db.engine import Database
-from ratekit.storage.db.errors import Unknown
+from ratekit.storage.db.errors import CommitUnconfirmed
 from ratekit.storage.db.types import storable
 from ratekit.storage.ledger import exclusions, frames, metric_sets
 from ratekit.storage.ledger.descriptors import Descriptors
@@ -67,7 +74,7 @@ class SqlTaskLedger(TaskLedger):
             row = connection.execute(query).mappings().first()
         return None if row is None else task_rows.task(row)
 
-    def swap(self, task: Task, repriced: Repriced, now: datetime.datetime) -> Account | None:
+    def swap(self, task: Task, repriced: RepricedWindow, now: datetime.datetime) -> Account | None:
         """Swap periods in one transaction.
 
         It locks what a commit locks, in the same order: rules, the scope, and then the task.
@@ -78,7 +85,7 @@ class SqlTaskLedger(TaskLedger):
         totals = frames.sum_up(entries, begins)
         account: Account | None = None
         ids: Mapping[bytes, int] = {}
-        lost_answer: Unknown | None = None
+        lost_answer: CommitUnconfirmed | None = None
         try:
             with self._database.writing() as connection:
                 if repriced.rules_version is not None:
@@ -96,7 +103,7 @@ class SqlTaskLedger(TaskLedger):
                 if repriced.window.end >= task.order.end:
                     mine = TASKS.c.id == task.id
                     account = task_rows.accounts(connection, mine).get(task.id)
-        except Unknown as unknown:
+        except CommitUnconfirmed as unknown:
             lost_answer = unknown
         if lost_answer is None:
             self._descriptors.remember(ids)
@@ -114,7 +121,7 @@ class SqlTaskLedger(TaskLedger):
         with self._database.writing() as connection:
             connection.execute(TASKS.update().where(_at(task, task.next_begin)).values(values))
 
-    def _require_written(self, task: Task, window: Window, unknown: Unknown) -> None:
+    def _require_written(self, task: Task, window: Window, unknown: CommitUnconfirmed) -> None:
         """Find out what became of a transaction that got no answer to COMMIT.
 
         It had locked the task, so whoever locks that now comes after its end. One that was
@@ -137,7 +144,7 @@ def _at(task: Task, instant: datetime.datetime) -> sa.ColumnElement[bool]:
     return (TASKS.c.id == task.id) & OPEN & (TASKS.c.next_begin == instant)
 
 
-def _hold(connection: sa.Connection, task: Task, repriced: Repriced) -> datetime.datetime:
+def _hold(connection: sa.Connection, task: Task, repriced: RepricedWindow) -> datetime.datetime:
     """Lock the scope as commits do; return how far it is rated.
 
     :raises ratekit.errors.Conflict: it was reset since the task was read
@@ -175,7 +182,7 @@ def _advance(connection: sa.Connection, task: Task, window: Window, now: datetim
 def _note_basis(
     connection: sa.Connection,
     task: Task,
-    repriced: Repriced,
+    repriced: RepricedWindow,
     stretch: Window,
     rated_until: datetime.datetime,
 ) -> None:
@@ -214,7 +221,7 @@ def _read(totals: Iterable[frames.Total], begins: frames.Begins) -> list[_Total]
 def _record(
     connection: sa.Connection,
     task: Task,
-    repriced: Repriced,
+    repriced: RepricedWindow,
     old: Sequence[_Total],
     new: Sequence[_Total],
     now: datetime.datetime,
@@ -225,9 +232,9 @@ def _record(
     for begin in repriced.window.begins():
         was, is_ = before.get(begin, set()), after.get(begin, set())
         note = repriced.kept.get(begin)
-        outcome = Outcome.SAME if was == is_ else Outcome.SWAPPED
+        outcome = PeriodOutcome.SAME if was == is_ else PeriodOutcome.SWAPPED
         if note is not None:
-            outcome, is_ = Outcome.KEPT, was
+            outcome, is_ = PeriodOutcome.KEPT, was
         charged, charge = _charge(was), _charge(is_)
         rows.append(
             {

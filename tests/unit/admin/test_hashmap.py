@@ -17,7 +17,7 @@ from ratekit import errors
 from ratekit.admin import hashmap
 from ratekit.domain.period import EPOCH
 from ratekit.domain.rules import history
-from ratekit.domain.rules.rule import CostType, Mapping, Parent, Rule, RuleBook, Terms
+from ratekit.domain.rules.rule import CostType, MappingRule, Parent, Rule, RuleBook, Terms
 from ratekit.domain.rules.succession import Horizon
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.interfaces import Storage
@@ -29,7 +29,7 @@ from tests.contract import given
 CALENDAR = Calendar(given.HOUR, wait_periods=2)
 NOW = given.hour(36.5)
 ANN = "ann@example"
-RULE = Mapping(Parent("instance"), None, Terms(Decimal(1), CostType.FLAT))
+RULE = MappingRule(Parent("instance"), None, Terms(Decimal(1), CostType.FLAT))
 
 
 @pytest.fixture
@@ -94,14 +94,14 @@ def test_of_two_plans_for_one_rule_book_the_second_is_refused(storage: Storage) 
 
 
 def test_an_export_has_the_rules_that_can_still_price_something(storage: Storage) -> None:
-    def rule(start: float | None, end: float | None, value: str) -> Mapping:
+    def rule(start: float | None, end: float | None, value: str) -> MappingRule:
         times = [None if one is None else given.hour(one) for one in (start, end)]
         terms = Terms(Decimal(1), CostType.FLAT, start=times[0], end=times[1])
-        return Mapping(Parent("instance", "flavor"), value, terms)
+        return MappingRule(Parent("instance", "flavor"), value, terms)
 
     def exported() -> list[str | None]:
         rules = hashmap.export(storage.rules, NOW)
-        return [rule.value for rule in rules if isinstance(rule, Mapping)]
+        return [rule.value for rule in rules if isinstance(rule, MappingRule)]
 
     rules = [
         rule(None, None, "always"),
@@ -122,7 +122,7 @@ def hours(latest: int) -> st.SearchStrategy[datetime.datetime | None]:
 
 
 RULES = st.builds(
-    lambda value, cost, start, end: Mapping(
+    lambda value, cost, start, end: MappingRule(
         Parent("instance", "flavor"),
         value,
         Terms(Decimal(cost), CostType.FLAT, None, None, start, end),
@@ -143,7 +143,7 @@ WISHES = st.lists(
 
 @given_that(wishes=WISHES, unrated=st.integers(0, 5), later=st.sampled_from([0.0, 0.5, 1.0, 5.0]))
 def test_what_is_in_force_is_a_plan_that_changes_nothing(
-    wishes: list[tuple[list[Mapping], int, int | None]], unrated: int, later: float
+    wishes: list[tuple[list[MappingRule], int, int | None]], unrated: int, later: float
 ) -> None:
     def planned(
         number: int, desired: Sequence[Rule], hour: float, wait: int | None
@@ -189,7 +189,7 @@ def recorded(
 
 @given_that(wishes=WISHES, missing=st.integers(0, 2))
 def test_changes_can_be_undone_one_by_one(
-    wishes: list[tuple[list[Mapping], int, int | None]], missing: int
+    wishes: list[tuple[list[MappingRule], int, int | None]], missing: int
 ) -> None:
     books, records, hour = [RuleBook(3, ())], list[history.ChangeRecord](), 8
     for desired, pause, wait in wishes:

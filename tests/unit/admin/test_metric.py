@@ -14,10 +14,10 @@ from ratekit import errors
 from ratekit.admin import metric as metric_admin
 from ratekit.collectors.gnocchi.collector import GnocchiCollector
 from ratekit.domain.period import Window
-from ratekit.domain.reporting.findings import Finding, Verdict
+from ratekit.domain.reporting.findings import Finding, Severity
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.domain.usage.metric import Metric, Mutate
-from ratekit.domain.usage.trace import Step
+from ratekit.domain.usage.trace import TraceStep
 from tests.fakes import FakeCollector
 from tests.unit.collectors.gnocchi.test_diagnostics import HOUR, METRIC, SIX, archive
 
@@ -29,11 +29,11 @@ def collector(client: Any) -> GnocchiCollector:
     return GnocchiCollector(client, "project_id", HOUR, 2 * HOUR, clock=lambda: SIX + HOUR)
 
 
-def bad(found: list[metric_admin.Checked]) -> set[tuple[str | None, str, Verdict]]:
+def bad(found: list[metric_admin.MetricFinding]) -> set[tuple[str | None, str, Severity]]:
     return {
         (one.metric, one.finding.what, one.finding.verdict)
         for one in found
-        if one.finding.verdict is not Verdict.OK
+        if one.finding.verdict is not Severity.OK
     }
 
 
@@ -73,7 +73,7 @@ def test_what_is_about_the_back_end_as_a_whole_is_told_once_and_last() -> None:
     assert found[-1].metric is None
     assert found[-1].finding.detail == "7 measures wait for metricd"
     assert bad(found) == {
-        ("flavor", "attributes", Verdict.WARNING), (None, "backlog", Verdict.WARNING),
+        ("flavor", "attributes", Severity.WARNING), (None, "backlog", Severity.WARNING),
     }  # fmt: skip
 
 
@@ -93,11 +93,11 @@ class Refusing(GnocchiCollector):
 
 def test_a_metric_that_the_back_end_refuses_hides_no_other() -> None:
     found = metric_admin.check([OTHER, METRIC], Refusing(archive("odd")))
-    assert {("flavor", "inspection", Verdict.ERROR),
-            ("instance", "archive policy odd", Verdict.ERROR)} <= bad(found)  # fmt: skip
+    assert {("flavor", "inspection", Severity.ERROR),
+            ("instance", "archive policy odd", Severity.ERROR)} <= bad(found)  # fmt: skip
 
 
-@pytest.mark.parametrize("error", [errors.Denied("403"), errors.TryLater("503")])
+@pytest.mark.parametrize("error", [errors.AccessDenied("403"), errors.TryLater("503")])
 def test_a_back_end_that_answers_nobody_is_no_finding(error: errors.RatekitError) -> None:
     one = Refusing(archive("good"))
     one.error = error
@@ -125,7 +125,7 @@ class Telling(FakeCollector):
         super().__init__()
         self.together: list[list[str]] = []
 
-    def trace(self, metric: Metric, window: Window, scopes: Collection[str]) -> Iterator[Step]:
+    def trace(self, metric: Metric, window: Window, scopes: Collection[str]) -> Iterator[TraceStep]:
         self.together.append(list(scopes))
         return iter(())
 

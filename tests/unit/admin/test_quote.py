@@ -17,7 +17,7 @@ from ratekit.domain import exact
 from ratekit.domain.period import Period
 from ratekit.domain.reporting.reports import StateRow
 from ratekit.domain.rules.explanation import Explanation
-from ratekit.domain.rules.rule import CostType, Mapping, Parent, RuleBook, Terms, Threshold
+from ratekit.domain.rules.rule import CostType, MappingRule, Parent, RuleBook, Terms, ThresholdRule
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.pricing.price_list import PriceList
 from ratekit.rating.hashmap import Hashmap
@@ -28,12 +28,12 @@ FLAVOR = Parent("vm", "flavor")
 BOOK = RuleBook(
     1,
     (
-        Mapping(FLAVOR, "m1", Terms(Decimal("0.1"), CostType.FLAT)),
-        Mapping(FLAVOR, "m1", Terms(Decimal("0.07"), CostType.FLAT, scope="p1")),
-        Threshold(Parent("vm"), Decimal(10), Terms(Decimal("0.5"), CostType.RATE)),
-        Mapping(Parent("vm", "month"), "2", Terms(Decimal(2), CostType.RATE)),
-        Mapping(Parent("vm", "zone"), "a", Terms(Decimal(3), CostType.RATE, end=NOON)),
-        Mapping(Parent("vm", "rack"), "a", Terms(Decimal(3), CostType.RATE, scope="p2")),
+        MappingRule(FLAVOR, "m1", Terms(Decimal("0.1"), CostType.FLAT)),
+        MappingRule(FLAVOR, "m1", Terms(Decimal("0.07"), CostType.FLAT, scope="p1")),
+        ThresholdRule(Parent("vm"), Decimal(10), Terms(Decimal("0.5"), CostType.RATE)),
+        MappingRule(Parent("vm", "month"), "2", Terms(Decimal(2), CostType.RATE)),
+        MappingRule(Parent("vm", "zone"), "a", Terms(Decimal(3), CostType.RATE, end=NOON)),
+        MappingRule(Parent("vm", "rack"), "a", Terms(Decimal(3), CostType.RATE, scope="p2")),
     ),
 )
 
@@ -130,7 +130,7 @@ def test_a_value_that_no_rule_looks_for_is_told_with_the_nearest() -> None:
     known = {"vm": {"flavor"}}
     assert hints(known, flavor="m") == ["no rule looks for flavor=m (did you mean 'm1'?)"]
     assert hints(known, flavor="huge") == ["no rule looks for flavor=huge"]
-    level = Threshold(FLAVOR, Decimal(1), Terms(Decimal(1), CostType.FLAT))
+    level = ThresholdRule(FLAVOR, Decimal(1), Terms(Decimal(1), CostType.FLAT))
     one = quoted_for(quote.NOBODY, {"flavor": "8"})
     both = RuleBook(1, (*BOOK.rules, level))
     assert list(quote.hints(one, {"flavor": "8"}, both, known, {"month"})) == []

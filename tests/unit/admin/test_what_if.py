@@ -15,8 +15,15 @@ from ratekit import errors
 from ratekit.admin import hashmap, what_if
 from ratekit.domain.exact import EXACT, ZERO
 from ratekit.domain.reporting.reports import FrameRow, Selection
-from ratekit.domain.rules.rule import CostType, Parent, Rule, RuleBook, Terms, Threshold
-from ratekit.domain.rules.rule import Mapping as MappingRule
+from ratekit.domain.rules.rule import (
+    CostType,
+    MappingRule,
+    Parent,
+    Rule,
+    RuleBook,
+    Terms,
+    ThresholdRule,
+)
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.domain.series import RatedSeries, Series
 from ratekit.interfaces import Storage
@@ -46,7 +53,7 @@ FLAVOR = Parent("instance", "flavor")
 rules = st.one_of(
     st.builds(MappingRule, st.just(FLAVOR), st.sampled_from(["m1", "m2"]), terms),
     st.builds(MappingRule, st.just(Parent("instance")), st.none(), terms),
-    st.builds(Threshold, st.just(Parent("instance")), st.integers(0, 3).map(Decimal), terms),
+    st.builds(ThresholdRule, st.just(Parent("instance")), st.integers(0, 3).map(Decimal), terms),
 )
 series = st.builds(
     lambda scope, flavor, quantities: Series(

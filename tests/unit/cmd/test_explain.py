@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from ratekit.domain.reprocessing.task import Order, Repriced, TaskKind, TaskNote
+from ratekit.domain.reprocessing.task import Order, RepricedWindow, TaskKind, TaskNote
 from ratekit.domain.rules.history import ChangeNote
-from ratekit.domain.rules.rule import CostType, Mapping, Parent, Terms
+from ratekit.domain.rules.rule import CostType, MappingRule, Parent, Terms
 from ratekit.domain.scope import Scope
 from ratekit.interfaces import Storage
 from tests.contract import given
@@ -23,7 +23,7 @@ FRAME = ("explain", "--scope", "a1", "--metric", "instance", "--period", "2026-0
 @pytest.fixture(autouse=True)
 def charged(storage: Storage) -> None:
     """Two servers that cost 0.1 an hour, by a rule."""
-    rule = Mapping(FLAVOR, "m1", Terms(Decimal("0.1"), CostType.FLAT, "uptime"))
+    rule = MappingRule(FLAVOR, "m1", Terms(Decimal("0.1"), CostType.FLAT, "uptime"))
     storage.rules.change(0, [], [rule], given.note())
     states = given.listed(storage, "a1")
     usages = [
@@ -94,7 +94,7 @@ def test_it_names_the_task_that_swapped_the_period(ratekit: Shell, storage: Stor
     (new,) = [
         given.rated("a1", [("3", "0.45")], labels={"id": "r1"}, metadata={"flavor_name": "m1"})
     ]
-    storage.task_ledger.swap(task, Repriced(given.window(), {}, [new], 2), given.hour(7))
+    storage.task_ledger.swap(task, RepricedWindow(given.window(), {}, [new], 2), given.hour(7))
     assert explained(ratekit, "--offline")["Reprocessed"] == {
         "task": task.id, "at": "2026-03-01T07:00:00Z", "by": "bob@host", "reason": "typo",
     }  # fmt: skip

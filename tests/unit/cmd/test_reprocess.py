@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from ratekit.domain.reprocessing.task import Repriced, TaskKind, TaskState
-from ratekit.domain.rules.rule import CostType, Mapping, Parent, Terms
+from ratekit.domain.reprocessing.task import RepricedWindow, TaskKind, TaskState
+from ratekit.domain.rules.rule import CostType, MappingRule, Parent, Terms
 from ratekit.interfaces import Storage
 from tests.contract import given
 from tests.unit.cmd.conftest import Shell
@@ -32,7 +32,7 @@ def metrics(config: pathlib.Path) -> None:
 
 def dear(storage: Storage) -> None:
     """Have each instance cost 3."""
-    rule = Mapping(Parent("instance"), None, Terms(Decimal(3), CostType.FLAT))
+    rule = MappingRule(Parent("instance"), None, Terms(Decimal(3), CostType.FLAT))
     storage.rules.change(0, [], [rule], given.note())
 
 
@@ -180,7 +180,7 @@ def test_tasks_are_listed_shown_and_cancelled(
     (task,) = storage.task_ledger.waiting(None)
     new = given.rated("a1", [("1", "7")])
     storage.task_ledger.swap(
-        task, Repriced(given.window(), {}, [new], 0, ("instance",)), given.hour(36)
+        task, RepricedWindow(given.window(), {}, [new], 0, ("instance",)), given.hour(36)
     )
     (listed,) = ratekit("reprocess", "list", "-f", "json").json()
     assert (listed["Task"], listed["Periods"], listed["Done"]) == (task.id, 2, 1)
@@ -219,7 +219,7 @@ def test_periods_that_a_task_kept_are_counted(
     ratekit("reprocess", "--scope", "a1", *STRETCH, *WHY)
     (task,) = storage.task_ledger.waiting(None)
     kept = {given.hour(0): "it is gone", given.hour(1): "this as well"}
-    storage.task_ledger.swap(task, Repriced(given.window(2), kept), given.hour(36))
+    storage.task_ledger.swap(task, RepricedWindow(given.window(2), kept), given.hour(36))
     (listed,) = ratekit("reprocess", "list", "--all", "-f", "json").json()
     assert (listed["State"], listed["Done"], listed["Kept"]) == ("done", 2, 2)
 

@@ -8,7 +8,7 @@ import datetime
 import pytest
 
 from ratekit.domain.period import Window
-from ratekit.domain.reporting.excluded import Excluded
+from ratekit.domain.reporting.excluded import Exclusion
 from ratekit.domain.scope import Scope
 from ratekit.interfaces import RatedBatch, Storage
 from tests.contract import given
@@ -132,7 +132,7 @@ def test_the_last_periods_are_a_line_a_metric_and_a_column_a_period(
 
 def test_what_a_scope_was_not_charged_for_is_told(ratekit: Shell, storage: Storage) -> None:
     ratekit.now = given.hour(6.5)
-    left_out = Excluded("a1", "instance", "r1", "it is broken", "mend it")
+    left_out = Exclusion("a1", "instance", "r1", "it is broken", "mend it")
     (state,) = given.listed(storage, "a1", now=given.hour(1.5))
     done = given.batch([state], periods=given.window(2), excluded=[left_out])
     storage.ledger.commit(done)

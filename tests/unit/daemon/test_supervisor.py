@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from oslo_service import backend
 
-from ratekit.daemon.status_board import Board
+from ratekit.daemon.status_board import StatusBoard
 
 backend.init_backend(backend.BackendType.EVENTLET)
 from ratekit.daemon.supervisor import Supervisor, describe  # noqa: E402 - oslo.service wants this order
@@ -51,11 +51,11 @@ def systemd(address: str) -> Iterator[Systemd]:
     listening.close()
 
 
-def supervisor(board: Board, address: str, watchdog: float = 0.0) -> Supervisor:
+def supervisor(board: StatusBoard, address: str, watchdog: float = 0.0) -> Supervisor:
     return Supervisor(board, Notifier(address, watchdog), farewell=lambda: None)
 
 
-def hang(board: Board, worker: int, seconds: float) -> None:
+def hang(board: StatusBoard, worker: int, seconds: float) -> None:
     """Let a worker's last sign of life be that old."""
     board.slots[worker].tell(pulse=time.monotonic() - seconds)
 
@@ -64,7 +64,7 @@ def hang(board: Board, worker: int, seconds: float) -> None:
 
 
 def test_what_a_forked_process_tells_its_parent_sees() -> None:
-    board = Board(2)
+    board = StatusBoard(2)
     child = os.fork()
     if child == 0:
         board.slots[1].tell(frames=7, next_cycle=1.5e9)
@@ -78,7 +78,7 @@ def test_what_a_forked_process_tells_its_parent_sees() -> None:
 
 
 def test_nobody_hangs_from_the_start() -> None:
-    oldest = min(report.pulse for report in Board(3).reports())
+    oldest = min(report.pulse for report in StatusBoard(3).reports())
     assert abs(time.monotonic() - oldest) < 60
 
 
@@ -86,7 +86,7 @@ def test_nobody_hangs_from_the_start() -> None:
 
 
 def test_while_any_worker_rates_the_status_says_what_is_left() -> None:
-    board = Board(2)
+    board = StatusBoard(2)
     board.slots[0].tell(scopes_left=1200, frames=1000)
     board.slots[1].tell(next_cycle=1.8e9, frames=234, failed=2)
     assert describe(board.reports()) == (
@@ -95,7 +95,7 @@ def test_while_any_worker_rates_the_status_says_what_is_left() -> None:
 
 
 def test_while_all_wait_the_status_says_when_the_next_cycle_is() -> None:
-    board = Board(2)
+    board = StatusBoard(2)
     board.slots[0].tell(next_cycle=1_800_000_001, refused=1)
     board.slots[1].tell(next_cycle=1_800_000_000)
     assert describe(board.reports()) == (
@@ -105,7 +105,7 @@ def test_while_all_wait_the_status_says_when_the_next_cycle_is() -> None:
 
 
 def test_a_status_is_told_when_it_changes(systemd: Systemd, address: str) -> None:
-    board = Board(1)
+    board = StatusBoard(1)
     watching = supervisor(board, address)
     watching.look()
     watching.look()
@@ -123,7 +123,7 @@ def test_a_status_is_told_when_it_changes(systemd: Systemd, address: str) -> Non
 def test_the_watchdog_is_kept_quiet_while_every_worker_gets_on(
     systemd: Systemd, address: str
 ) -> None:
-    board = Board(2)
+    board = StatusBoard(2)
     hang(board, 1, seconds=20)
     supervisor(board, address, watchdog=60).look()
     assert "WATCHDOG=1" in systemd.heard()
@@ -133,14 +133,14 @@ def test_the_watchdog_is_kept_quiet_while_every_worker_gets_on(
 def test_one_worker_that_hangs_is_enough_for_the_watchdog_to_bite(
     systemd: Systemd, address: str, worker: int
 ) -> None:
-    board = Board(2)
+    board = StatusBoard(2)
     hang(board, worker, seconds=31)
     supervisor(board, address, watchdog=60).look()
     assert "WATCHDOG=1" not in systemd.heard()
 
 
 def test_without_a_watchdog_none_is_fed(systemd: Systemd, address: str) -> None:
-    supervisor(Board(1), address).look()
+    supervisor(StatusBoard(1), address).look()
     assert "WATCHDOG=1" not in systemd.heard()
 
 

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import pytest
 
 from ratekit import errors
-from ratekit.daemon.status_board import Board
+from ratekit.daemon.status_board import StatusBoard
 from ratekit.daemon.worker import Worker
 from ratekit.domain.schedule.backoff import Backoff
 from ratekit.domain.schedule.calendar import Calendar
-from ratekit.processing.cycle import Outcome
+from ratekit.processing.cycle import CycleResult
 
 SECOND = datetime.timedelta(seconds=1)
 MINUTE = datetime.timedelta(minutes=1)
@@ -47,12 +47,12 @@ class Day:
 class Cycles:
     """Stands for an orchestrator: each cycle does the next thing of a list, the last for ever."""
 
-    def __init__(self, day: Day, *deeds: Callable[[], Outcome]) -> None:
+    def __init__(self, day: Day, *deeds: Callable[[], CycleResult]) -> None:
         self._day = day
         self._deeds = list(deeds)
         self.begun: list[datetime.datetime] = []
 
-    def run_cycle(self, patient: bool = True) -> Outcome:
+    def run_cycle(self, patient: bool = True) -> CycleResult:
         assert patient
         self.begun.append(self._day.now)
         return self._deeds.pop(0)() if len(self._deeds) > 1 else self._deeds[0]()
@@ -91,7 +91,7 @@ class Tasks:
 
 def run(
     day: Day,
-    *deeds: Callable[[], Outcome],
+    *deeds: Callable[[], CycleResult],
     given_up: list[int] | None = None,
     tasks: Tasks | None = None,
 ) -> Cycles:
@@ -102,7 +102,7 @@ def run(
         Calendar(HOUR, wait_periods=2),
         Backoff(30 * SECOND, 900 * SECOND),
         day,  # type: ignore[arg-type]
-        Board(1).slots[0],
+        StatusBoard(1).slots[0],
         ([] if given_up is None else given_up).append,
         day.clock,
         chance=lambda: 0.0,
@@ -110,8 +110,8 @@ def run(
     return cycles
 
 
-def failing(error: Exception) -> Callable[[], Outcome]:
-    def deed() -> Outcome:
+def failing(error: Exception) -> Callable[[], CycleResult]:
+    def deed() -> CycleResult:
         raise error
 
     return deed
@@ -119,7 +119,7 @@ def failing(error: Exception) -> Callable[[], Outcome]:
 
 def test_it_rests_until_just_after_the_next_period_becomes_due() -> None:
     day = Day(hours=2.5, now=NOON + 20 * MINUTE)
-    cycles = run(day, Outcome)
+    cycles = run(day, CycleResult)
     assert cycles.begun == [
         NOON + 20 * MINUTE,
         NOON + HOUR + SECOND,
@@ -130,15 +130,15 @@ def test_it_rests_until_just_after_the_next_period_becomes_due() -> None:
 def test_a_catch_up_during_which_more_became_due_goes_on_at_once() -> None:
     day = Day(hours=1.5, now=NOON + 20 * MINUTE)
 
-    def long_cycle() -> Outcome:
+    def long_cycle() -> CycleResult:
         day.now += HOUR
-        return Outcome(frames=1, periods=1)
+        return CycleResult(frames=1, periods=1)
 
-    assert run(day, long_cycle, Outcome).pauses() == [3601.0]
+    assert run(day, long_cycle, CycleResult).pauses() == [3601.0]
 
 
 def test_after_somebody_else_rated_some_scopes_it_looks_again_at_once() -> None:
-    assert run(Day(hours=0.5), lambda: Outcome(lost=1), Outcome).pauses() == [1.0]
+    assert run(Day(hours=0.5), lambda: CycleResult(lost=1), CycleResult).pauses() == [1.0]
 
 
 @pytest.mark.parametrize(
@@ -150,48 +150,48 @@ def test_after_somebody_else_rated_some_scopes_it_looks_again_at_once() -> None:
     ],
 )
 def test_cycles_that_fail_as_a_whole_are_tried_again_ever_more_rarely(
-    deed: Callable[[], Outcome],
+    deed: Callable[[], CycleResult],
 ) -> None:
     assert run(Day(hours=0.8), deed).pauses() == [30, 60, 120, 240, 480, 900, 900]
 
 
 def test_a_cycle_that_goes_well_makes_the_next_rest_short_again() -> None:
     down = failing(errors.TryLater("Keystone does not answer"))
-    cycles = run(Day(hours=1.05, now=NOON), down, down, Outcome, down)
+    cycles = run(Day(hours=1.05, now=NOON), down, down, CycleResult, down)
     assert cycles.pauses()[:4] == [30, 60, 3600 - 90 + 1, 30]
 
 
 def test_a_back_end_that_asks_for_a_rest_gets_it() -> None:
     asks = failing(errors.TryLater("Keystone answered 503", after=444))
-    assert run(Day(hours=0.2), asks, Outcome).pauses() == [444]
+    assert run(Day(hours=0.2), asks, CycleResult).pauses() == [444]
 
 
 def test_scopes_that_rest_are_tried_when_the_first_has_rested() -> None:
     day = Day(hours=0.5)
-    cycles = run(day, lambda: Outcome(failed=2, retry_at=day.now + 7 * MINUTE), Outcome)
+    cycles = run(day, lambda: CycleResult(failed=2, retry_at=day.now + 7 * MINUTE), CycleResult)
     assert cycles.pauses() == [7 * 60]
 
 
 def test_scopes_whose_rests_end_one_by_one_are_tried_together() -> None:
     day = Day(hours=0.02)
-    cycles = run(day, lambda: Outcome(failed=2, retry_at=day.now + SECOND))
+    cycles = run(day, lambda: CycleResult(failed=2, retry_at=day.now + SECOND))
     assert cycles.pauses() == [30, 30]
 
 
 def test_it_does_not_rest_past_the_next_period_for_those_that_failed() -> None:
     day = Day(hours=0.1, now=NOON + 59 * MINUTE)
-    cycles = run(day, lambda: Outcome(failed=1, retry_at=day.now + 14 * MINUTE), Outcome)
+    cycles = run(day, lambda: CycleResult(failed=1, retry_at=day.now + 14 * MINUTE), CycleResult)
     assert cycles.pauses() == [61]
 
 
 def test_it_does_nothing_once_it_is_stopped() -> None:
-    assert run(Day(hours=0), Outcome).begun == []
+    assert run(Day(hours=0), CycleResult).begun == []
 
 
 def test_a_database_that_was_migrated_ends_the_loop_and_the_daemon() -> None:
     given_up: list[int] = []
     day = Day(hours=5)
-    cycles = run(day, failing(errors.Outdated("revision 0009")), given_up=given_up)
+    cycles = run(day, failing(errors.SchemaChanged("revision 0009")), given_up=given_up)
     assert given_up == [2]
     assert len(cycles.begun) == 1
     assert day.now == NOON
@@ -209,15 +209,15 @@ def test_a_clock_that_is_set_back_does_not_make_a_rest_longer() -> None:
         return wait(seconds)
 
     day.wait = set_back  # type: ignore[method-assign]
-    cycles = run(day, lambda: Outcome(failed=1, retry_at=day.now + MINUTE), _stopping(day))
+    cycles = run(day, lambda: CycleResult(failed=1, retry_at=day.now + MINUTE), _stopping(day))
     assert sum(waits) == pytest.approx(60)
     assert len(cycles.begun) == 2
 
 
-def _stopping(day: Day) -> Callable[[], Outcome]:
-    def deed() -> Outcome:
+def _stopping(day: Day) -> Callable[[], CycleResult]:
+    def deed() -> CycleResult:
         day.set()
-        return Outcome()
+        return CycleResult()
 
     return deed
 
@@ -228,14 +228,14 @@ def _stopping(day: Day) -> Callable[[], Outcome]:
 def test_tasks_are_looked_for_after_each_cycle_and_every_15_seconds() -> None:
     day = Day(hours=1 / 60, now=NOON)
     tasks = Tasks(day)
-    run(day, Outcome, tasks=tasks)
+    run(day, CycleResult, tasks=tasks)
     assert [(look - NOON) / SECOND for look in tasks.looks] == [0, 15, 30, 45]
 
 
 def test_tasks_go_on_without_a_pause_until_a_period_becomes_due() -> None:
     day = Day(hours=1.01, now=NOON + 58 * MINUTE)
     tasks = Tasks(day, batches=1000, seconds=40)
-    cycles = run(day, Outcome, tasks=tasks)
+    cycles = run(day, CycleResult, tasks=tasks)
     # 122 s to the next cycle: a fourth batch has begun when it is time.
     begun = cycles.begun[0]
     assert [(look - begun) / SECOND for look in tasks.looks[:4]] == [0, 40, 80, 120]
@@ -246,7 +246,7 @@ def test_tasks_go_on_without_a_pause_until_a_period_becomes_due() -> None:
 def test_tasks_that_cannot_be_read_hold_up_no_cycle(error: Exception) -> None:
     day = Day(hours=1.5, now=NOON + 20 * MINUTE)
     tasks = Tasks(day, error=error)
-    cycles = run(day, Outcome, tasks=tasks)
+    cycles = run(day, CycleResult, tasks=tasks)
     assert cycles.begun == [NOON + 20 * MINUTE, NOON + HOUR + SECOND]
     assert tasks.looks[1] - tasks.looks[0] == 15 * SECOND
 
@@ -254,6 +254,6 @@ def test_tasks_that_cannot_be_read_hold_up_no_cycle(error: Exception) -> None:
 def test_a_database_that_is_migrated_between_two_cycles_ends_the_daemon() -> None:
     given_up: list[int] = []
     day = Day(hours=5)
-    tasks = Tasks(day, error=errors.Outdated("revision 0009"))
-    run(day, Outcome, given_up=given_up, tasks=tasks)
+    tasks = Tasks(day, error=errors.SchemaChanged("revision 0009"))
+    run(day, CycleResult, given_up=given_up, tasks=tasks)
     assert (given_up, day.now) == ([2], NOON)

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from hypothesis import strategies as st
 
-from ratekit.collectors.gnocchi.api.aggregate_query import Question
+from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.domain.period import Window
 from ratekit.domain.usage.metric import Metric, Mutate
 from ratekit.domain.usage.quantities import Reduction, usages
@@ -102,8 +102,8 @@ class How:
         )
 
 
-def question(how: How, labels: Sequence[str]) -> Question:
-    return Question(
+def question(how: How, labels: Sequence[str]) -> AggregateQuery:
+    return AggregateQuery(
         metric="m",
         aggregation_method="mean",
         resource_type="instance",

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ratekit import errors
-from ratekit.domain.rules.rule import CostType, Mapping, Parent, Rule, Terms, Threshold
+from ratekit.domain.rules.rule import CostType, MappingRule, Parent, Rule, Terms, ThresholdRule
 from ratekit.files import rules_file
 
 NEWYEAR = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -55,11 +55,11 @@ services:
     flavor, vcpus = Parent("instance", "flavor_name"), Parent("instance", "vcpus")
     flat, rate = CostType.FLAT, CostType.RATE
     assert found == [
-        Mapping(flavor, "m1.small", Terms(Decimal("0.020"), flat, "uptime")),
-        Mapping(flavor, "m1.small", Terms(Decimal("0.015"), flat, "uptime", "5f1c", NEWYEAR)),
-        Threshold(vcpus, Decimal(8), Terms(Decimal("0.9"), rate, end=NEWYEAR)),
-        Mapping(Parent("volume.size"), None, Terms(Decimal("0.0003"), flat)),
-        Threshold(Parent("volume.size"), Decimal(1000), Terms(Decimal("0.9"), rate)),
+        MappingRule(flavor, "m1.small", Terms(Decimal("0.020"), flat, "uptime")),
+        MappingRule(flavor, "m1.small", Terms(Decimal("0.015"), flat, "uptime", "5f1c", NEWYEAR)),
+        ThresholdRule(vcpus, Decimal(8), Terms(Decimal("0.9"), rate, end=NEWYEAR)),
+        MappingRule(Parent("volume.size"), None, Terms(Decimal("0.0003"), flat)),
+        ThresholdRule(Parent("volume.size"), Decimal(1000), Terms(Decimal("0.9"), rate)),
     ]
 
 
@@ -96,7 +96,7 @@ def test_a_cost_is_exact_however_it_is_written(cost: str) -> None:
 def test_a_value_is_the_text_it_is_written_as(written: str, text: str) -> None:
     field = f"{{mappings: [{{value: {written}, cost: 1, type: flat}}]}}"
     [found] = read(f"services: {{cpu: {{fields: {{f: {field}}}}}}}")
-    assert isinstance(found, Mapping)
+    assert isinstance(found, MappingRule)
     assert found.value == text
 
 
@@ -260,12 +260,14 @@ def test_rules_are_written_small_and_in_order() -> None:
     flavor = Parent("instance", "flavor")
     written = rules_file.render(
         [
-            Threshold(Parent("volume.size"), Decimal("1E+3"), Terms(Decimal("0.90"), rate)),
-            Mapping(flavor, "m2", Terms(Decimal("0.0200000000"), flat, scope="p: 1", end=NEWYEAR)),
-            Mapping(flavor, "m1", Terms(Decimal("100"), flat, "up", start=NEWYEAR)),
-            Mapping(flavor, "2", Terms(Decimal(0), flat)),
-            Mapping(Parent("volume.size"), None, Terms(Decimal("-1E-28"), flat)),
-            Mapping(Parent("instance"), None, Terms(Decimal(1), flat)),
+            ThresholdRule(Parent("volume.size"), Decimal("1E+3"), Terms(Decimal("0.90"), rate)),
+            MappingRule(
+                flavor, "m2", Terms(Decimal("0.0200000000"), flat, scope="p: 1", end=NEWYEAR)
+            ),
+            MappingRule(flavor, "m1", Terms(Decimal("100"), flat, "up", start=NEWYEAR)),
+            MappingRule(flavor, "2", Terms(Decimal(0), flat)),
+            MappingRule(Parent("volume.size"), None, Terms(Decimal("-1E-28"), flat)),
+            MappingRule(Parent("instance"), None, Terms(Decimal(1), flat)),
         ]
     )
     assert (
@@ -293,7 +295,8 @@ TEXTS = st.one_of(
     st.sampled_from(
         ["m1", "no", "Null", "~", "1", "1.5", "2026-01-01", "a: b", "#", "<<", "=", "'"]
     ),
-    st.text(max_size=8),
+    # No database takes a NUL, and neither does the reader.
+    st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8),
 )
 NAMES = TEXTS.filter(bool)
 NUMBERS = st.builds(
@@ -322,10 +325,10 @@ def some_rules(draw: st.DrawFn) -> list[Rule]:
         parent = Parent(draw(NAMES), draw(st.one_of(st.none(), NAMES)))
         one: Rule
         if draw(st.booleans()):
-            one = Threshold(parent, abs(draw(NUMBERS)), terms)
+            one = ThresholdRule(parent, abs(draw(NUMBERS)), terms)
             key: object = (parent, one.level, terms.group, terms.scope)
         else:
-            one = Mapping(parent, draw(TEXTS) if parent.field is not None else None, terms)
+            one = MappingRule(parent, draw(TEXTS) if parent.field is not None else None, terms)
             key = (parent, one.value, terms.group, terms.scope)
         found[key] = one
     return list(found.values())

@@ -116,7 +116,7 @@ def written(rule: str, folder: pathlib.Path) -> str:
 
 def test_every_key_of_a_rule_is_described() -> None:
     schema = json.loads(WRITTEN.read_text())
-    for name in ("Entry", "ValueEntry", "LevelEntry"):
+    for name in ("RuleEntry", "ValueEntry", "LevelEntry"):
         for key, of_key in schema["$defs"][name]["properties"].items():
             assert "description" in of_key, f"{name}.{key}"
 

@@ -16,12 +16,12 @@ from ratekit.domain.period import Window
 from ratekit.domain.rules.rule import RuleBook
 from ratekit.domain.schedule.backoff import Backoff
 from ratekit.domain.schedule.calendar import Calendar
-from ratekit.domain.schedule.share import Share
+from ratekit.domain.schedule.share import Partition
 from ratekit.domain.scope import Scope
 from ratekit.domain.series import Series
 from ratekit.domain.usage.metric import Metric, Mutate
-from ratekit.interfaces import Committed, RatedBatch, RatingModule
-from ratekit.processing.cycle import Outcome, Progress, Surroundings
+from ratekit.interfaces import CommitResult, RatedBatch, RatingModule
+from ratekit.processing.cycle import CycleResult, Progress, RunContext
 from ratekit.processing.orchestrator import Orchestrator
 from ratekit.processing.rater import Rater, Settings
 from tests.fakes import Asked, FakeCollector, FakeFetcher, FakeLedger, FakeModule, FakeRules
@@ -63,7 +63,7 @@ class Office:
         ledger: type[FakeLedger] = FakeLedger,
         collector: FakeCollector | None = None,
         start: str = "month",
-        share: Share | None = None,
+        share: Partition | None = None,
     ) -> None:
         self.now = NOW
         self.chance = 0.0
@@ -88,7 +88,7 @@ class Office:
             self.settings,
             limit,
         )
-        around = Surroundings(
+        context = RunContext(
             clock=lambda: self.now,
             report=self.told.append,
             going_on=lambda: len(self.told) < self.stop_after,
@@ -100,11 +100,11 @@ class Office:
             rater,
             Calendar(HOUR, 2),
             start,
-            share or Share(),
-            around,
+            share or Partition(),
+            context,
         )
 
-    def rate(self, patient: bool = True) -> Outcome:
+    def rate(self, patient: bool = True) -> CycleResult:
         return self.orchestrator.run_cycle(patient)
 
     def fail(self, failure: Failure) -> None:
@@ -139,7 +139,7 @@ def about(scope: str, error: Exception) -> Failure:
 
 def test_a_cycle_catches_up_with_all_that_is_due() -> None:
     office = Office("a", "b", "c", limit=4)
-    assert office.rate() == Outcome(frames=3 * DUE * 2, periods=3 * DUE, failed=0)
+    assert office.rate() == CycleResult(frames=3 * DUE * 2, periods=3 * DUE, failed=0)
     assert office.rated() == {"a": DUE, "b": DUE, "c": DUE}
     assert set(office.ledger.frames) == {
         (scope, name, MONTH + hour * HOUR)
@@ -166,7 +166,7 @@ def test_when_nothing_is_due_nobody_is_asked() -> None:
     office = Office("a")
     office.rate()
     asked = len(office.collector.asked)
-    assert office.rate() == Outcome()
+    assert office.rate() == CycleResult()
     assert len(office.collector.asked) == asked
 
 
@@ -196,7 +196,7 @@ def test_a_silent_scope_advances_too() -> None:
             return iter(())
 
     office = Office("a", "b", collector=Silent())
-    assert office.rate() == Outcome(frames=0, periods=2 * DUE, failed=0)
+    assert office.rate() == CycleResult(frames=0, periods=2 * DUE, failed=0)
     assert office.rated() == {"a": DUE, "b": DUE}
 
 
@@ -289,7 +289,7 @@ def test_a_scope_that_is_refused_does_not_hold_up_the_others(bad: str) -> None:
     office = Office(*"abcdefgh")
     office.fail(about(bad, REFUSED))
     rest = NOW + MINUTE
-    assert office.rate() == Outcome(7 * DUE * 2, 7 * DUE, failed=1, retry_at=rest)
+    assert office.rate() == CycleResult(7 * DUE * 2, 7 * DUE, failed=1, retry_at=rest)
     assert office.rated() == {scope: 0 if scope == bad else DUE for scope in "abcdefgh"}
     assert office.ledger.errors == {bad: str(REFUSED)}
 
@@ -305,7 +305,7 @@ def test_a_failure_that_nobody_planned_for_does_not_hold_up_the_others(
     assert "Traceback" in caplog.text
 
 
-@pytest.mark.parametrize("error", [GAVE_UP, errors.Senseless("Gnocchi's answer is no JSON")])
+@pytest.mark.parametrize("error", [GAVE_UP, errors.InvalidResponse("Gnocchi's answer is no JSON")])
 @pytest.mark.parametrize("bad", ["s00", "s07", "s15"])
 def test_a_scope_whose_answer_always_fails_is_alone_in_the_end(bad: str, error: Exception) -> None:
     """Whether the back end breaks down over it or its answer makes no sense."""
@@ -331,7 +331,7 @@ def test_a_scope_whose_answer_fails_holds_up_few_others_even_at_first() -> None:
 def test_a_metric_that_is_refused_says_so_on_each_scope() -> None:
     office = Office("a", "b")
     office.fail(lambda asked: REFUSED if asked.metric == "disk" else None)
-    assert office.rate() == Outcome(failed=2, retry_at=NOW + MINUTE)
+    assert office.rate() == CycleResult(failed=2, retry_at=NOW + MINUTE)
     assert office.ledger.errors == {"a": str(REFUSED), "b": str(REFUSED)}
     assert office.ledger.frames == {}
 
@@ -346,7 +346,7 @@ def test_a_back_end_that_is_down_loses_nothing() -> None:
     assert office.rated() == {"a": 0, "b": 0}
     office.mend()
     office.now += MINUTE
-    assert office.rate() == Outcome(2 * DUE * 2, 2 * DUE)
+    assert office.rate() == CycleResult(2 * DUE * 2, 2 * DUE)
 
 
 def test_a_back_end_that_is_down_is_soon_left_alone() -> None:
@@ -363,7 +363,7 @@ def test_a_scope_that_failed_rests() -> None:
     office.mend()
     asked = len(office.collector.asked)
     office.now += MINUTE - datetime.timedelta(seconds=1)
-    assert office.rate() == Outcome(failed=1, retry_at=NOW + MINUTE)
+    assert office.rate() == CycleResult(failed=1, retry_at=NOW + MINUTE)
     assert len(office.collector.asked) == asked
     office.now += datetime.timedelta(seconds=1)
     assert office.rate().periods == DUE
@@ -421,7 +421,7 @@ def test_a_question_that_is_too_large_is_asked_in_smaller_parts() -> None:
 def test_one_scope_over_a_long_window_is_asked_in_shorter_ones() -> None:
     office = Office("a", limit=1000)
     office.fail(lambda asked: GAVE_UP if asked.window.count > DUE // 2 else None)
-    assert office.rate() == Outcome(frames=DUE * 2, periods=DUE, failed=0)
+    assert office.rate() == CycleResult(frames=DUE * 2, periods=DUE, failed=0)
 
 
 def test_a_request_in_vain_now_and_then_does_not_end_the_cycle() -> None:
@@ -470,7 +470,7 @@ def test_when_rules_change_between_pricing_and_storing_the_batch_is_priced_again
     changed: list[RatedBatch] = []
 
     class Changing(FakeLedger):
-        def commit(self, batch: RatedBatch) -> Committed:
+        def commit(self, batch: RatedBatch) -> CommitResult:
             if not changed:
                 changed.append(batch)
                 self._rules.book = RuleBook(2, ())
@@ -478,7 +478,7 @@ def test_when_rules_change_between_pricing_and_storing_the_batch_is_priced_again
 
     module = FakeModule(1)
     office = Office("a", modules=[module], ledger=Changing)
-    assert office.rate() == Outcome(frames=DUE * 2, periods=DUE, failed=0)
+    assert office.rate() == CycleResult(frames=DUE * 2, periods=DUE, failed=0)
     assert module.compiled == [1, 2]
     assert [batch.rules_version for batch in office.ledger.commits] == [2]
 
@@ -489,7 +489,7 @@ def test_when_rules_change_between_pricing_and_storing_the_batch_is_priced_again
 class Raced(FakeLedger):
     """Another processor rates scope ``b`` just before the first commit."""
 
-    def commit(self, batch: RatedBatch) -> Committed:
+    def commit(self, batch: RatedBatch) -> CommitResult:
         if not self.commits:
             self.states["b"] = dataclasses.replace(self.states["b"], rated_until=batch.window.end)
         return super().commit(batch)
@@ -497,7 +497,7 @@ class Raced(FakeLedger):
 
 def test_a_scope_that_another_processor_has_rated_is_left_out_and_the_others_go_on() -> None:
     office = Office("a", "b", "c", ledger=Raced)
-    assert office.rate() == Outcome(frames=2 * DUE * 2, periods=2 * DUE, lost=1)
+    assert office.rate() == CycleResult(frames=2 * DUE * 2, periods=2 * DUE, lost=1)
     assert {scope for scope, _, _ in office.ledger.frames} == {"a", "c"}
     assert len(office.ledger.commits) == 1
     assert [str(one.batch).partition(" over ")[0] for one in office.told] == ["2 scopes"]
@@ -526,7 +526,7 @@ def test_a_lost_scope_is_taken_up_again_from_where_the_other_left_it() -> None:
 def test_a_stop_ends_the_cycle_between_batches() -> None:
     office = Office("a", "b", "c", limit=DUE)
     office.stop_after = 1
-    assert office.rate() == Outcome(frames=DUE * 2, periods=DUE, failed=0)
+    assert office.rate() == CycleResult(frames=DUE * 2, periods=DUE, failed=0)
     office.stop_after = 1000
     assert office.rate().periods == 2 * DUE
 
@@ -534,7 +534,7 @@ def test_a_stop_ends_the_cycle_between_batches() -> None:
 def test_a_stop_before_the_first_batch_rates_nothing() -> None:
     office = Office("a")
     office.stop_after = 0
-    assert office.rate() == Outcome()
+    assert office.rate() == CycleResult()
     assert office.collector.asked == []
 
 
@@ -545,12 +545,12 @@ def test_a_state_off_the_grid_is_held_with_the_remedy_and_the_others_go_on() -> 
     office.ledger.states["a"] = dataclasses.replace(state, rated_until=MONTH + 90 * MINUTE)
     office.now += HOUR
     rest = office.now + MINUTE
-    assert office.rate() == Outcome(frames=2, periods=1, failed=1, retry_at=rest)
+    assert office.rate() == CycleResult(frames=2, periods=1, failed=1, retry_at=rest)
     assert office.ledger.errors == {
         "a": "rated until 2026-01-01T01:30:00Z, where no period of 1:00:00 begins: "
         "set [collect] period back to what it was, or see ratekit scope reset"
     }
-    assert office.rate() == Outcome(failed=1, retry_at=rest)
+    assert office.rate() == CycleResult(failed=1, retry_at=rest)
 
 
 # A back end that refuses ratekit ------------------------------------------------------------
@@ -558,9 +558,9 @@ def test_a_state_off_the_grid_is_held_with_the_remedy_and_the_others_go_on() -> 
 
 def test_a_back_end_that_refuses_ratekit_itself_is_asked_once() -> None:
     office = Office(*(f"s{number}" for number in range(50)), limit=1000)
-    denied = errors.Denied("Gnocchi refused with 401: Unauthorized")
+    denied = errors.AccessDenied("Gnocchi refused with 401: Unauthorized")
     office.collector.failures.append(lambda _: denied)
-    with pytest.raises(errors.Denied):
+    with pytest.raises(errors.AccessDenied):
         office.rate()
     assert len(office.collector.asked) == 1
     assert office.ledger.errors == {f"s{number}": str(denied) for number in range(50)}
@@ -568,11 +568,11 @@ def test_a_back_end_that_refuses_ratekit_itself_is_asked_once() -> None:
 
 def test_a_database_that_was_migrated_ends_everything() -> None:
     class Migrated(FakeLedger):
-        def commit(self, batch: RatedBatch) -> Committed:
-            raise errors.Outdated("the database is at revision 0009")
+        def commit(self, batch: RatedBatch) -> CommitResult:
+            raise errors.SchemaChanged("the database is at revision 0009")
 
     office = Office("a", "b", ledger=Migrated)
-    with pytest.raises(errors.Outdated):
+    with pytest.raises(errors.SchemaChanged):
         office.rate()
     assert office.ledger.errors == {}
     assert len(office.collector.asked) == 2
@@ -586,7 +586,7 @@ def test_when_a_back_end_is_down_all_scopes_rest_together(
 ) -> None:
     office = Office(*(f"s{number}" for number in range(9)), limit=1)
     office.fail(always(BACK_END_DOWN))
-    assert office.rate() == Outcome(failed=9, retry_at=NOW + MINUTE)
+    assert office.rate() == CycleResult(failed=9, retry_at=NOW + MINUTE)
     assert {office.rest(f"s{number}") for number in range(9)} == {MINUTE}
     assert "the cycle ends after 3 failures in a row" in caplog.text
 
@@ -618,7 +618,7 @@ def test_a_back_end_that_asks_to_be_left_alone_is_left_alone_that_long() -> None
     office = Office("a", "b", "c")
     office.fail(always(errors.TryLater("Gnocchi answered 429", after=1000.0)))
     rest = datetime.timedelta(seconds=1000)
-    assert office.rate() == Outcome(failed=3, retry_at=NOW + rest)
+    assert office.rate() == CycleResult(failed=3, retry_at=NOW + rest)
     assert [office.rest(scope) for scope in "abc"] == [rest] * 3
     assert len(office.collector.asked) == 1
 
@@ -691,7 +691,7 @@ def test_a_conflict_is_tried_again_at_once_but_not_for_ever() -> None:
     conflicts = itertools.count()
 
     class Busy(FakeLedger):
-        def commit(self, batch: RatedBatch) -> Committed:
+        def commit(self, batch: RatedBatch) -> CommitResult:
             if next(conflicts) < office.conflicts:
                 raise errors.Conflict("deadlock found")
             return super().commit(batch)
@@ -700,10 +700,10 @@ def test_a_conflict_is_tried_again_at_once_but_not_for_ever() -> None:
         conflicts = 2
 
     office = Conflicted("a", ledger=Busy)
-    assert office.rate() == Outcome(DUE * 2, DUE)
+    assert office.rate() == CycleResult(DUE * 2, DUE)
     office.conflicts = 1000
     office.now += HOUR
-    assert office.rate() == Outcome(failed=1, retry_at=office.now + MINUTE)
+    assert office.rate() == CycleResult(failed=1, retry_at=office.now + MINUTE)
 
 
 # Several workers, and settings that change ------------------------------------------------------
@@ -713,7 +713,7 @@ def test_workers_share_all_scopes_and_none_twice() -> None:
     scopes = [f"s{number:03d}" for number in range(64)]
     rated = []
     for index in range(3):
-        office = Office(*scopes, share=Share(index, 3))
+        office = Office(*scopes, share=Partition(index, 3))
         assert office.rate().failed == 0
         assert set(office.ledger.states) == set(scopes)
         rated.append({scope for scope, hours in office.rated().items() if hours})
@@ -744,4 +744,4 @@ def test_the_earliest_end_of_a_rest_is_told() -> None:
         office.ledger.states["a"], retry_at=office.now + MINUTE / 3
     )
     assert first == NOW + MINUTE
-    assert office.rate() == Outcome(failed=2, retry_at=office.now + MINUTE / 3)
+    assert office.rate() == CycleResult(failed=2, retry_at=office.now + MINUTE / 3)

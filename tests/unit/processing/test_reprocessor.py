@@ -18,14 +18,29 @@ from ratekit import errors
 from ratekit.admin import reprocess
 from ratekit.admin.what_if import differences
 from ratekit.domain.reporting.reports import Selection
-from ratekit.domain.reprocessing.task import Account, Order, Outcome, Repriced, Task, TaskKind
-from ratekit.domain.rules.rule import CostType, Mapping, Parent, Rule, RuleBook, Terms, Threshold
-from ratekit.domain.schedule.share import Share
+from ratekit.domain.reprocessing.task import (
+    Account,
+    Order,
+    PeriodOutcome,
+    RepricedWindow,
+    Task,
+    TaskKind,
+)
+from ratekit.domain.rules.rule import (
+    CostType,
+    MappingRule,
+    Parent,
+    Rule,
+    RuleBook,
+    Terms,
+    ThresholdRule,
+)
+from ratekit.domain.schedule.share import Partition
 from ratekit.domain.scope import Scope
 from ratekit.domain.series import RatedSeries, Series
 from ratekit.pricing.price_list import PriceList
 from ratekit.pricing.stored_usage import repriced
-from ratekit.processing.reprocessor import Finished
+from ratekit.processing.reprocessor import TaskSummary
 from ratekit.rating.hashmap import Hashmap
 from ratekit.storage import migrate
 from tests.contract.given import HOUR, batch, hour, listed, note, stored, total, window
@@ -85,7 +100,7 @@ def test_only_scopes_of_ones_own_share_are_taken(office: Office) -> None:
     names = [f"s{number}" for number in range(8)]
     office.rate(*names)
     office.queue(*names)
-    shares = [Share(0, 2), Share(1, 2)]
+    shares = [Partition(0, 2), Partition(1, 2)]
     counts = [office.another(share=one).finish().done for one in shares]
     assert sum(counts) == 8
     assert all(counts)
@@ -142,12 +157,12 @@ class TestKept:
         office.rate("a")
         office.collector.label = "uuid"
         terms = Terms(Decimal("0.5"), CostType.FLAT)
-        book = RuleBook(0, (Mapping(Parent("cpu", "id"), "r1", terms),))
+        book = RuleBook(0, (MappingRule(Parent("cpu", "id"), "r1", terms),))
         office.storage.rules.change(0, [], book.rules, note())
         (task,) = office.queue("a", begin=0, end=2, accept_silence=accepted)
         finished = office.another([Hashmap()]).finish()
         if accepted:
-            assert finished == Finished(done=1)
+            assert finished == TaskSummary(done=1)
             assert total(office.storage) == (24, Decimal(16))
             return
         why = (
@@ -157,7 +172,7 @@ class TestKept:
         assert office.notes(task) == [why] * 2
         assert total(office.storage) == (24, Decimal(24))
         # To its owner it must not look like success.
-        assert finished == Finished(done=1, kept=2)
+        assert finished == TaskSummary(done=1, kept=2)
         (warning,) = [one for one in caplog.records if one.levelno == logging.WARNING]
         assert f"left 2 of its periods as they were; the first: {why}" in warning.getMessage()
 
@@ -242,7 +257,7 @@ class TestFailures:
         assert [task.failures for task in tasks] == [1] * 3 + [0] * 5
         office.work()
         assert sum(task.failures for task, _ in office.storage.tasks.tasks()) == 6
-        assert office.reprocessor.finish() == Finished(failed=8)
+        assert office.reprocessor.finish() == TaskSummary(failed=8)
 
     def test_an_answer_shows_that_a_back_end_is_not_down(self, office: Office) -> None:
         office.rate(*"abcde")
@@ -250,7 +265,7 @@ class TestFailures:
             lambda asked: None if asked.scopes[0] in "ce" else errors.TryLater("504", after=60)
         )
         office.queue(*"abcde")
-        assert office.another().finish() == Finished(done=2, failed=3)
+        assert office.another().finish() == TaskSummary(done=2, failed=3)
 
     def test_prices_alone_say_nothing_about_a_back_end(self, office: Office) -> None:
         office.settings = dataclasses.replace(office.settings, batch_frames=4)
@@ -260,7 +275,7 @@ class TestFailures:
         office.collector.failures.append(lambda asked: errors.TryLater("refused", after=60))
         (rates,) = office.queue("t", kind=TaskKind.RATES)
         office.queue(*names)
-        assert office.reprocessor.finish() == Finished(done=1, failed=8)
+        assert office.reprocessor.finish() == TaskSummary(done=1, failed=8)
         assert office.outcomes(rates) == "sw" * 6
         assert len(office.collector.asked) == 3
 
@@ -343,13 +358,13 @@ class TestFailures:
         (first, _) = office.queue("a", "b")
         swap = office.storage.task_ledger.swap
 
-        def blocked(task: Task, repriced: Repriced, now: datetime.datetime) -> Account | None:
+        def blocked(task: Task, repriced: RepricedWindow, now: datetime.datetime) -> Account | None:
             if task.id == first:
                 raise errors.Conflict("lock timeout")
             return swap(task, repriced, now)
 
         monkeypatch.setattr(type(office.storage.task_ledger), "swap", staticmethod(blocked))
-        assert office.reprocessor.finish() == Finished(done=1, failed=1)
+        assert office.reprocessor.finish() == TaskSummary(done=1, failed=1)
         ((task, _),) = office.storage.tasks.tasks()
         assert (task.failures, task.last_error) == (1, "lock timeout")
         assert len([one for one in office.collector.asked if one.scopes == ("a",)]) == 2 * 3
@@ -409,11 +424,11 @@ class TestFailures:
             lambda asked: errors.OperatorError("refused") if asked.scopes == ("a",) else None
         )
         office.queue("a", "b")
-        assert office.reprocessor.finish() == Finished(done=1, failed=1)
+        assert office.reprocessor.finish() == TaskSummary(done=1, failed=1)
         # Also what rests.
-        assert office.reprocessor.finish() == Finished(done=0, failed=1)
+        assert office.reprocessor.finish() == TaskSummary(done=0, failed=1)
         office.collector.waits = "metricd has a backlog"
-        assert office.reprocessor.finish() == Finished(done=0, failed=1)
+        assert office.reprocessor.finish() == TaskSummary(done=0, failed=1)
 
     def test_one_that_may_not_collect_leaves_such_tasks_waiting_and_counts_them(
         self, office: Office
@@ -421,7 +436,7 @@ class TestFailures:
         office.rate("a", "b")
         office.queue("a")
         office.queue("b", kind=TaskKind.RATES)
-        assert office.another(collects=False).finish() == Finished(done=1, failed=1)
+        assert office.another(collects=False).finish() == TaskSummary(done=1, failed=1)
         ((task, _),) = office.storage.tasks.tasks()
         assert task.order.kind is TaskKind.COLLECT
 
@@ -442,7 +457,7 @@ def test_a_batch_holds_no_more_frames_than_it_may_although_the_last_scope_had_fe
     swap = office.storage.task_ledger.swap
     sizes = []
 
-    def measured(task: Task, repriced: Repriced, now: datetime.datetime) -> Account | None:
+    def measured(task: Task, repriced: RepricedWindow, now: datetime.datetime) -> Account | None:
         frames = sum(len(one.prices) for one in repriced.series)
         sizes.append((repriced.window.count, frames))
         return swap(task, repriced, now)
@@ -470,7 +485,7 @@ def test_what_metrics_yml_skips_is_not_charged_and_no_loss(office: Office, kind:
     office.settings = dataclasses.replace(office.settings, metrics=[skipping, metric("disk")])
     office.rate("a")
     (task,) = office.queue("a", kind=kind)
-    assert office.another([FakeModule(0)]).finish() == Finished(done=1)
+    assert office.another([FakeModule(0)]).finish() == TaskSummary(done=1)
     assert office.outcomes(task) == "sw" * 6
     assert total(office.storage) == (12 if kind is TaskKind.COLLECT else 24, Decimal(0))
 
@@ -493,7 +508,7 @@ class TestRatesOnly:
         (task,) = office.queue("a", kind=TaskKind.RATES)
         office.work()
         account = office.storage.tasks.tasks(ended=True)[0][1]
-        assert account.periods == {Outcome.SAME: 6}
+        assert account.periods == {PeriodOutcome.SAME: 6}
         assert account.old == account.new == Account({}, account.old, account.old).new
         assert office.outcomes(task) == "sa" * 6
 
@@ -506,7 +521,7 @@ class TestPreview:
         office.collector.gone.add((None, "disk", 4))
         before = stored(office.storage)
         order = Order(Scope("a"), hour(0), hour(6), HOUR, TaskKind.COLLECT)
-        found = reprocess.preview(office.anew(), office.storage.reports, order)
+        found = reprocess.preview(office.repricer(), office.storage.reports, order)
         # Two resources in each of the hours 2, 3 and 5.
         assert found.changes == {
             name: reprocess.Change(
@@ -550,11 +565,11 @@ def rules(draw: st.DrawFn) -> Rule:
     service = draw(st.sampled_from(["cpu", "disk"]))
     match draw(st.integers(0, 2)):
         case 0:
-            return Mapping(Parent(service), None, terms)
+            return MappingRule(Parent(service), None, terms)
         case 1:
-            return Mapping(Parent(service, "id"), draw(st.sampled_from(["r0", "r1"])), terms)
+            return MappingRule(Parent(service, "id"), draw(st.sampled_from(["r0", "r1"])), terms)
         case _:
-            return Threshold(Parent(service), draw(QUANTITIES), terms)
+            return ThresholdRule(Parent(service), draw(QUANTITIES), terms)
 
 
 USAGE = st.lists(
@@ -597,7 +612,7 @@ def test_prices_alone_become_to_the_digit_what_was_foretold(
     price_list = PriceList([Hashmap()], storage.rules.read())
     foretold = differences(storage.reports, price_list, hour(since))
     office.queue("a", "b", begin=since, end=4, kind=TaskKind.RATES)
-    assert office.another([Hashmap()]).finish() == Finished(done=2, failed=0)
+    assert office.another([Hashmap()]).finish() == TaskSummary(done=2, failed=0)
     rows = storage.reports.summary(Selection(begin=hour(since)), ("scope", "metric"), datetime.UTC)
     assert [(one.scope, one.metric, one.new) for one in foretold] == [
         (row.group["scope"], row.group["metric"], row.price) for row in rows

@@ -9,7 +9,7 @@ import logging
 import pytest
 
 from ratekit.domain.scope import Scope
-from ratekit.interfaces import Committed, RatedBatch
+from ratekit.interfaces import CommitResult, RatedBatch
 from tests.fakes import FakeLedger
 from tests.unit.processing.test_orchestrator import HOUR, MONTH, Office
 
@@ -22,7 +22,7 @@ class TellingLedger(FakeLedger):
 
     metrics: tuple[str, ...] = ("cpu",)
 
-    def commit(self, batch: RatedBatch) -> Committed:
+    def commit(self, batch: RatedBatch) -> CommitResult:
         done = super().commit(batch)
         silent = [(Scope(one), metric) for metric in self.metrics for one in sorted(self.states)]
         return dataclasses.replace(done, fallen_silent=silent)

@@ -11,8 +11,16 @@ import pytest
 from hypothesis import given, settings
 
 from ratekit.cmd.output import price_breakdown
-from ratekit.domain.rules.explanation import GroupExplanation, ModuleExplanation, Verdict
-from ratekit.domain.rules.rule import CostType, Mapping, Parent, Rule, RuleBook, Terms, Threshold
+from ratekit.domain.rules.explanation import GroupExplanation, ModuleExplanation, RuleVerdict
+from ratekit.domain.rules.rule import (
+    CostType,
+    MappingRule,
+    Parent,
+    Rule,
+    RuleBook,
+    Terms,
+    ThresholdRule,
+)
 from ratekit.domain.series import Series
 from ratekit.pricing.price_list import PriceList
 from ratekit.rating.hashmap import Hashmap
@@ -103,7 +111,7 @@ def test_without_the_rules_that_do_not_count_the_price_is_the_same(
 ) -> None:
     for single in singles(series):
         found = [one for group in told(rules, single) for one in group.matched]
-        counting = [one.rule for one in found if one.verdict is Verdict.COUNTS]
+        counting = [one.rule for one in found if one.verdict is RuleVerdict.COUNTS]
         assert price(counting, single) == price(rules, single)
         assert {one.rule for one in found} <= set(rules)
 
@@ -118,7 +126,7 @@ def test_a_rule_is_called_replaced_where_the_scope_has_one_in_its_place(
         effective = in_force(rules, single.scope, begin)
         for group in told(rules, single):
             for one in group.matched:
-                replaced = one.verdict is Verdict.REPLACED
+                replaced = one.verdict is RuleVerdict.REPLACED
                 assert replaced == (one.rule not in effective), (mark(one.rule), one)
 
 
@@ -131,10 +139,10 @@ def price(rules: Sequence[Rule], series: Series) -> Decimal:
 
 
 def test_the_largest_flat_cost_counts_once() -> None:
-    small = Mapping(VM, None, terms("1"))
-    large = Mapping(FLAVOR, "m1", terms("2"))
-    equal = Mapping(VCPUS, "4", terms("2"))
-    free = Mapping(Parent("vm", "zone"), "a", terms("0"))
+    small = MappingRule(VM, None, terms("1"))
+    large = MappingRule(FLAVOR, "m1", terms("2"))
+    equal = MappingRule(VCPUS, "4", terms("2"))
+    free = MappingRule(Parent("vm", "zone"), "a", terms("0"))
     assert verdicts([small, large, equal, free], usage("3", flavor="m1", vcpus="4", zone="a")) == {
         small: "NOT_LARGEST",
         large: "COUNTS",
@@ -144,10 +152,10 @@ def test_the_largest_flat_cost_counts_once() -> None:
 
 
 def test_of_all_thresholds_reached_one_counts() -> None:
-    low = Threshold(VM, Decimal(1), terms("5"))
-    high = Threshold(VM, Decimal(4), terms("6"))
-    unreached = Threshold(VM, Decimal(5), terms("7"))
-    field = Threshold(VCPUS, Decimal(4), terms("8"))
+    low = ThresholdRule(VM, Decimal(1), terms("5"))
+    high = ThresholdRule(VM, Decimal(4), terms("6"))
+    unreached = ThresholdRule(VM, Decimal(5), terms("7"))
+    field = ThresholdRule(VCPUS, Decimal(4), terms("8"))
     series = usage("4", vcpus="9")
     assert verdicts([low, high, unreached, field], series) == {
         low: "NOT_HIGHEST",
@@ -159,10 +167,18 @@ def test_of_all_thresholds_reached_one_counts() -> None:
 
 
 def test_a_scope_s_own_rules_replace_and_others_are_not_told() -> None:
-    general = Mapping(FLAVOR, "m1", terms("2"))
-    own = Mapping(FLAVOR, "m1", terms("1", scope="p1"))
-    step, own_step = (Threshold(VCPUS, Decimal(1), terms("3", scope=one)) for one in (None, "p1"))
-    rules: list[Rule] = [general, own, step, own_step, Mapping(VM, None, terms("9", scope="p2"))]
+    general = MappingRule(FLAVOR, "m1", terms("2"))
+    own = MappingRule(FLAVOR, "m1", terms("1", scope="p1"))
+    step, own_step = (
+        ThresholdRule(VCPUS, Decimal(1), terms("3", scope=one)) for one in (None, "p1")
+    )
+    rules: list[Rule] = [
+        general,
+        own,
+        step,
+        own_step,
+        MappingRule(VM, None, terms("9", scope="p2")),
+    ]
     assert verdicts(rules, usage("1", flavor="m1", vcpus="1")) == {
         general: "REPLACED", own: "COUNTS", step: "REPLACED", own_step: "COUNTS",
     }  # fmt: skip
@@ -173,10 +189,10 @@ def test_a_scope_s_own_rules_replace_and_others_are_not_told() -> None:
 
 def test_groups_come_by_name_and_only_those_in_which_a_rule_matches() -> None:
     rules: list[Rule] = [
-        Mapping(VM, None, terms("1", group="b")),
-        Mapping(VM, None, terms("1", group="a")),
-        Mapping(VM, None, terms("1")),
-        Threshold(VM, Decimal(100), terms("1", group="unreached")),
+        MappingRule(VM, None, terms("1", group="b")),
+        MappingRule(VM, None, terms("1", group="a")),
+        MappingRule(VM, None, terms("1")),
+        ThresholdRule(VM, Decimal(100), terms("1", group="unreached")),
     ]
     assert [one.group for one in told(rules, usage("1"))] == [None, "a", "b"]
 
@@ -185,7 +201,7 @@ def test_groups_come_by_name_and_only_those_in_which_a_rule_matches() -> None:
 
 
 def test_each_module_is_told_on_top_of_those_before() -> None:
-    book = RuleBook(7, (Mapping(VM, None, terms("2")),))
+    book = RuleBook(7, (MappingRule(VM, None, terms("2")),))
     explanation = PriceList([FakeModule(5), Hashmap(), Noop()], book).explain(usage("3"))
     assert [(one.module, int(one.before), int(one.price)) for one in explanation.modules] == [
         ("FakeModule", 0, 5),

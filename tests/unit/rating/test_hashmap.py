@@ -4,7 +4,15 @@ from decimal import Decimal
 
 import pytest
 
-from ratekit.domain.rules.rule import CostType, Mapping, Parent, Rule, RuleBook, Terms, Threshold
+from ratekit.domain.rules.rule import (
+    CostType,
+    MappingRule,
+    Parent,
+    Rule,
+    RuleBook,
+    Terms,
+    ThresholdRule,
+)
 from ratekit.domain.series import Series
 from ratekit.rating.hashmap import Hashmap
 
@@ -23,9 +31,9 @@ def mapping(
     scope: str | None = None,
     start: datetime.datetime | None = None,
     end: datetime.datetime | None = None,
-) -> Mapping:
+) -> MappingRule:
     terms = Terms(Decimal(cost), type, group, scope, start, end)
-    return Mapping(Parent("instance", field), value, terms)
+    return MappingRule(Parent("instance", field), value, terms)
 
 
 def threshold(
@@ -36,9 +44,9 @@ def threshold(
     field: str | None = None,
     group: str | None = None,
     scope: str | None = None,
-) -> Threshold:
+) -> ThresholdRule:
     terms = Terms(Decimal(cost), type, group, scope)
-    return Threshold(Parent("instance", field), Decimal(level), terms)
+    return ThresholdRule(Parent("instance", field), Decimal(level), terms)
 
 
 def prices(
@@ -62,7 +70,7 @@ def price(rules: Sequence[Rule], quantity: str = "1", **labels: str | None) -> D
 
 
 def test_a_metric_without_rules_costs_nothing() -> None:
-    other = Mapping(Parent("volume"), None, Terms(Decimal(5), FLAT))
+    other = MappingRule(Parent("volume"), None, Terms(Decimal(5), FLAT))
     assert price([other], "7") == 0
 
 

@@ -14,7 +14,15 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ratekit.domain.rules.rule import CostType, Mapping, Parent, Rule, RuleBook, Terms, Threshold
+from ratekit.domain.rules.rule import (
+    CostType,
+    MappingRule,
+    Parent,
+    Rule,
+    RuleBook,
+    Terms,
+    ThresholdRule,
+)
 from ratekit.domain.series import Series
 from ratekit.rating.hashmap import Hashmap
 
@@ -57,7 +65,7 @@ def number(label: str | None) -> Fraction | None:
 
 
 def mark(rule: Rule) -> str | Decimal | None:
-    return rule.level if isinstance(rule, Threshold) else rule.value
+    return rule.level if isinstance(rule, ThresholdRule) else rule.value
 
 
 def in_force(rules: Iterable[Rule], scope: str, begin: datetime.datetime) -> list[Rule]:
@@ -80,11 +88,11 @@ def group_price(
     rules: Sequence[Rule], labels: dict[str, str | None], quantity: Fraction
 ) -> Fraction:
     flat, rate = Fraction(0), Fraction(1)
-    reached: list[tuple[Fraction, Threshold]] = []
+    reached: list[tuple[Fraction, ThresholdRule]] = []
     for rule in rules:
         cost = Fraction(rule.terms.cost)
         label = labels.get(rule.parent.field) if rule.parent.field is not None else None
-        if isinstance(rule, Threshold):
+        if isinstance(rule, ThresholdRule):
             compared = quantity if rule.parent.field is None else number(label)
             if compared is not None and Fraction(rule.level) <= compared:
                 reached.append((Fraction(rule.level), rule))
@@ -160,11 +168,11 @@ def some_rules(draw: st.DrawFn) -> list[Rule]:
         parent = Parent("instance", draw(st.sampled_from(fields)))
         rule: Rule
         if draw(st.booleans()):
-            rule = Threshold(parent, draw(LEVELS), terms)
+            rule = ThresholdRule(parent, draw(LEVELS), terms)
         else:
             texts = TEXTS if parent.field in LABELS else CALENDAR
             value = draw(st.sampled_from(texts)) if parent.field is not None else None
-            rule = Mapping(parent, value, terms)
+            rule = MappingRule(parent, value, terms)
         if not any(clash(rule, other) for other in kept):
             kept.append(rule)
     return kept
@@ -266,7 +274,7 @@ def with_costs(rules: Iterable[Rule], flat: int = 1) -> list[Rule]:
 def test_without_thresholds_the_price_grows_with_the_quantity(
     rules: list[Rule], series: Series, factor: int
 ) -> None:
-    mappings = with_costs(rule for rule in rules if isinstance(rule, Mapping))
+    mappings = with_costs(rule for rule in rules if isinstance(rule, MappingRule))
     more = dataclasses.replace(
         series, points=[(begin, quantity * factor) for begin, quantity in series.points]
     )

@@ -11,7 +11,7 @@ Instant = datetime.datetime
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Question:
+class AggregateQuery:
     """One request for aggregates with history.
 
     :ivar groupby: attributes that come back with each group

@@ -9,7 +9,7 @@ from typing import Any
 from gnocchiclient import client as gnocchi_client
 
 from ratekit import errors
-from ratekit.collectors.gnocchi.api.aggregate_query import Question
+from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.collectors.gnocchi.api.formats import utc
 from ratekit.collectors.gnocchi.api.index import Index
 from ratekit.collectors.gnocchi.api.transport import PAGE, Transport, sensible
@@ -31,7 +31,7 @@ class Client:
         self._revisions = self._transport.revisions
         self.index = Index(self._transport)
 
-    def aggregates(self, question: Question) -> list[Any]:
+    def aggregates(self, question: AggregateQuery) -> list[Any]:
         """Return Gnocchi's groups, numbers as Decimal; none means silence.
 
         :raises ratekit.errors.TryLater: no answer for now, or one that makes no sense
@@ -60,7 +60,7 @@ class Client:
         if answer is None:
             return []
         if not isinstance(answer, list):
-            raise errors.Senseless("Gnocchi's aggregates are not a list")
+            raise errors.InvalidResponse("Gnocchi's aggregates are not a list")
         return answer
 
     def attributes(self, resource_type: str) -> frozenset[str] | None:
@@ -71,11 +71,13 @@ class Client:
         try:
             return frozenset(answer["attributes"])
         except (TypeError, KeyError):
-            raise errors.Senseless(
+            raise errors.InvalidResponse(
                 f"Gnocchi's resource type {resource_type} is senseless"
             ) from None
 
-    def older_revisions(self, question: Question, starts: Mapping[str, Instant]) -> dict[str, bool]:
+    def older_revisions(
+        self, question: AggregateQuery, starts: Mapping[str, Instant]
+    ) -> dict[str, bool]:
         """Return which resources have a revision that starts before the given one.
 
         :param starts: start of a revision, by resource's id
@@ -96,7 +98,7 @@ class Client:
                     self._note(row, question, starts, older)
         return older
 
-    def ends(self, question: Question) -> dict[tuple[str, str], list[End]]:
+    def ends(self, question: AggregateQuery) -> dict[tuple[str, str], list[End]]:
         """Return ends of resources that are not before ``question.start``.
 
         Those that were recorded before ``question.stop``.
@@ -123,12 +125,12 @@ class Client:
             params={"history": "true", "sort": "revision_start:asc", "limit": PAGE},
         )  # fmt: skip
         if not isinstance(rows, list):
-            raise errors.Senseless("Gnocchi's resources are not a list")
+            raise errors.InvalidResponse("Gnocchi's resources are not a list")
         return rows
 
     @staticmethod
     def _note(
-        row: Any, question: Question, starts: Mapping[str, Instant], older: dict[str, bool]
+        row: Any, question: AggregateQuery, starts: Mapping[str, Instant], older: dict[str, bool]
     ) -> None:
         id_ = row["id"]
         if datetime.datetime.fromisoformat(row["revision_start"]) >= starts[id_]:

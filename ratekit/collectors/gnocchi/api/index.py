@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ratekit import errors
-from ratekit.collectors.gnocchi.api.aggregate_query import Question
+from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.collectors.gnocchi.api.archive_policy import Policy
 from ratekit.collectors.gnocchi.api.formats import utc
 from ratekit.collectors.gnocchi.api.transport import PAGE, Transport, sensible
@@ -22,7 +22,7 @@ Listed = tuple[str, str, str]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Living:
+class LiveResource:
     """A resource that was there at some time, and one metric of it.
 
     :ivar since: start of the first revision that was looked for
@@ -34,7 +34,7 @@ class Living:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Owned:
+class Ownership:
     """Whose a resource is.
 
     :ivar scopes: whose it is and was
@@ -61,7 +61,7 @@ class Index:
         """Return all archive policies."""
         rows = self._ask("GET", "v1/archive_policy")
         if not isinstance(rows, list):
-            raise errors.Senseless("Gnocchi's archive policies are not a list")
+            raise errors.InvalidResponse("Gnocchi's archive policies are not a list")
         with sensible("archive policies"):
             return [Policy.read(row) for row in rows]
 
@@ -85,9 +85,11 @@ class Index:
                     more,
                 )
 
-    def owners(self, resource_type: str, scope_key: str, ids: Collection[str]) -> dict[str, Owned]:
+    def owners(
+        self, resource_type: str, scope_key: str, ids: Collection[str]
+    ) -> dict[str, Ownership]:
         """Return whose each of these resources is and was; absent: it is of another type."""
-        owners: dict[str, Owned] = {}
+        owners: dict[str, Ownership] = {}
         ordered = sorted(ids)
         for first in range(0, len(ordered), _IDS):
             search = {"in": {"id": ordered[first : first + _IDS]}}
@@ -97,10 +99,10 @@ class Index:
                     id_, scope, ended = row["id"], row[scope_key], row["ended_at"]
                     scopes = owners[id_].scopes if id_ in owners else frozenset()
                     scopes = scopes if scope is None else scopes | {scope}
-                    owners[id_] = Owned(scopes, None if ended is None else utc(ended))
+                    owners[id_] = Ownership(scopes, None if ended is None else utc(ended))
         return owners
 
-    def living(self, question: Question, until: Instant) -> Iterator[Living]:
+    def living(self, question: AggregateQuery, until: Instant) -> Iterator[LiveResource]:
         """Yield the resources of ``question`` that were there from its start to ``until``."""
         start = question.start.isoformat()
         conditions = [
@@ -115,10 +117,10 @@ class Index:
                 metric = row["metrics"].get(question.metric)
                 since = utc(row["revision_start"])
                 if metric is not None:
-                    yield Living(row["id"], metric, since)
+                    yield LiveResource(row["id"], metric, since)
 
     def policies_of(
-        self, metrics: Collection[str], question: Question, after: Instant
+        self, metrics: Collection[str], question: AggregateQuery, after: Instant
     ) -> dict[str, str]:
         """Return the archive policies' names of metrics given by id.
 
@@ -129,7 +131,7 @@ class Index:
             return {row["id"]: row["archive_policy"]["name"] for row in answer["references"]}
 
     def newest(
-        self, metrics: Collection[str], question: Question, since: Instant
+        self, metrics: Collection[str], question: AggregateQuery, since: Instant
     ) -> dict[str, Instant]:
         """Return the begin of the newest aggregate of metrics given by id.
 
@@ -155,7 +157,7 @@ class Index:
         return sum(len(rows) for rows, _ in self._pages("POST", url, known, body=search))
 
     def _measures(
-        self, metrics: Collection[str], question: Question, start: Instant, **more: str
+        self, metrics: Collection[str], question: AggregateQuery, start: Instant, **more: str
     ) -> Any:
         method = question.aggregation_method
         operations = ["metric", *([id_, method] for id_ in sorted(metrics))]

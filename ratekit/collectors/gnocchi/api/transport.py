@@ -33,7 +33,7 @@ _GONE = re.compile(r"Unknown metrics")
 _OVERLOADED = {408, 409, 413, 414, 423, 425, 429}
 
 
-class Lacking(errors.OperatorError):
+class AggregateMissing(errors.OperatorError):
     """An archive policy lacks the granularity or the aggregation method that was asked for."""
 
 
@@ -74,10 +74,10 @@ class Transport:
                 response.content, parse_float=Decimal, parse_int=Decimal, parse_constant=_refuse
             )
         except ValueError as error:
-            raise errors.Senseless(f"Gnocchi's answer is not JSON: {error}") from error
+            raise errors.InvalidResponse(f"Gnocchi's answer is not JSON: {error}") from error
         if answer is None:
             # None is silence, which only a refusal can mean.
-            raise errors.Senseless("Gnocchi's answer is null")
+            raise errors.InvalidResponse("Gnocchi's answer is null")
         return answer, _marker(response)
 
     def pages(
@@ -91,7 +91,7 @@ class Transport:
         while True:
             rows, marker = self.page(method, url, params=parameters, body=body)
             if not isinstance(rows, list):
-                raise errors.Senseless("Gnocchi's listing is not a list")
+                raise errors.InvalidResponse("Gnocchi's listing is not a list")
             yield rows, marker is not None
             if marker is None:
                 return
@@ -123,7 +123,7 @@ class Transport:
                 f"Gnocchi does not answer: {http_errors.one_line(error)}"
             ) from error
         except exceptions.SSLError as error:
-            raise errors.Denied(f"Gnocchi: {http_errors.one_line(error)}") from error
+            raise errors.AccessDenied(f"Gnocchi: {http_errors.one_line(error)}") from error
         return response
 
 
@@ -136,7 +136,7 @@ def sensible(what: str) -> Iterator[None]:
     try:
         yield
     except (TypeError, KeyError, ValueError, IndexError, AttributeError) as error:
-        raise errors.Senseless(f"Gnocchi's {what} are senseless: {error!r}") from error
+        raise errors.InvalidResponse(f"Gnocchi's {what} are senseless: {error!r}") from error
 
 
 def _marker(response: requests.Response) -> str | None:
@@ -145,7 +145,7 @@ def _marker(response: requests.Response) -> str | None:
         return None
     query = urllib.parse.parse_qs(urllib.parse.urlsplit(following["url"]).query)
     if "marker" not in query:
-        raise errors.Senseless("Gnocchi's next page has no marker")
+        raise errors.InvalidResponse("Gnocchi's next page has no marker")
     return query["marker"][0]
 
 
@@ -162,13 +162,13 @@ def _explain(response: requests.Response) -> None:
     if code in (400, 404) and _NO_SUCH_TYPE.search(text):
         return
     if code in (401, 403):
-        raise errors.Denied(f"Gnocchi refused with {code}: {text}")
+        raise errors.AccessDenied(f"Gnocchi refused with {code}: {text}")
     if code in _OVERLOADED or code >= 500:
         after = http_errors.retry_after(response.headers)
         raise errors.TryLater(f"Gnocchi answered {code}: {text}", after)
     if code == 404 and _GONE.match(text):
         raise errors.TryLater(f"Gnocchi's metrics have just changed: {text}")
-    kind = Lacking if code in (400, 404) and _LACKING.match(text) else errors.OperatorError
+    kind = AggregateMissing if code in (400, 404) and _LACKING.match(text) else errors.OperatorError
     raise kind(f"Gnocchi refused with {code}: {text}")
 
 

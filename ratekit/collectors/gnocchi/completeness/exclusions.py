@@ -11,8 +11,8 @@ from ratekit.collectors.gnocchi import ttl_cache
 from ratekit.collectors.gnocchi.api.archive_policy import Policy
 from ratekit.collectors.gnocchi.api.index import Index
 from ratekit.collectors.gnocchi.completeness import routing
-from ratekit.collectors.gnocchi.completeness.routing import Fault, Route, Routing, Wanted
-from ratekit.domain.reporting.excluded import Excluded
+from ratekit.collectors.gnocchi.completeness.routing import PolicyMismatch, Route, Routing, Wanted
+from ratekit.domain.reporting.excluded import Exclusion
 
 LOG = logging.getLogger(__name__)
 
@@ -23,10 +23,10 @@ _IN_A_LINE = 20
 
 #: (the metric's public name, what is asked of it)
 _Key = tuple[str, Wanted]
-Policies = ttl_cache.Believed[Mapping[str, Policy]]
+Policies = ttl_cache.TtlCache[Mapping[str, Policy]]
 
 
-class Isolation:
+class Exclusions:
     """Knows which resources to leave out, and tells of each once.
 
     :param policies: all archive policies, by name
@@ -87,14 +87,14 @@ class Isolation:
 
     def excluded(
         self, name: str, wanted: Wanted, scopes: Collection[str], since: datetime.datetime
-    ) -> Sequence[Excluded]:
+    ) -> Sequence[Exclusion]:
         """Return what :meth:`routes` last left out, but for what had ended by ``since``."""
         known = self._known.get((name, wanted))
         if known is None or known[1].general is not None:
             return ()
         asked = frozenset(scopes)
         return sorted(
-            Excluded(scope, name, id_, _reason(wanted, fault), _remedy(wanted))
+            Exclusion(scope, name, id_, _reason(wanted, fault), _remedy(wanted))
             for id_, fault in _living(_concerned(known[1], asked), since).items()
             for scope in fault.owned.scopes & asked
         )
@@ -131,7 +131,7 @@ class Isolation:
         if mended:
             LOG.info("%s: no longer left out: %d resources (%s)", name, len(mended), _some(mended))
 
-    def _report(self, name: str, wanted: Wanted, concerned: Mapping[str, Fault]) -> None:
+    def _report(self, name: str, wanted: Wanted, concerned: Mapping[str, PolicyMismatch]) -> None:
         """Say once of each resource why it is left out."""
         told = self._told.setdefault((name, wanted), set())
         news: dict[str, list[str]] = {}
@@ -148,7 +148,7 @@ class Isolation:
                 )  # fmt: skip
 
 
-def _concerned(found: Routing, asked: frozenset[str]) -> dict[str, Fault]:
+def _concerned(found: Routing, asked: frozenset[str]) -> dict[str, PolicyMismatch]:
     """Return the faults of resources that some of ``asked`` have or had."""
     return {
         id_: fault
@@ -157,7 +157,9 @@ def _concerned(found: Routing, asked: frozenset[str]) -> dict[str, Fault]:
     }
 
 
-def _living(faults: Mapping[str, Fault], since: datetime.datetime) -> dict[str, Fault]:
+def _living(
+    faults: Mapping[str, PolicyMismatch], since: datetime.datetime
+) -> dict[str, PolicyMismatch]:
     return {
         id_: fault
         for id_, fault in faults.items()
@@ -165,7 +167,7 @@ def _living(faults: Mapping[str, Fault], since: datetime.datetime) -> dict[str, 
     }
 
 
-def _reason(wanted: Wanted, fault: Fault) -> str:
+def _reason(wanted: Wanted, fault: PolicyMismatch) -> str:
     policy = f"archive policy {fault.policy!r}, without {fault.lacks}"
     return f"Gnocchi keeps {wanted.metric!r} by {policy}"
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from ratekit import errors
 from ratekit.collectors.gnocchi import ttl_cache
-from ratekit.collectors.gnocchi.api.aggregate_query import Question
-from ratekit.collectors.gnocchi.api.index import Index, Living
+from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
+from ratekit.collectors.gnocchi.api.index import Index, LiveResource
 from ratekit.collectors.gnocchi.completeness.exclusions import Policies
 from ratekit.domain.period import Window
 
@@ -62,10 +62,10 @@ class Retention:
         self._patience = patience
         self._clock = clock
         self._allowed = allowed
-        self._used: dict[tuple[str, str], ttl_cache.Believed[bool]] = {}
+        self._used: dict[tuple[str, str], ttl_cache.TtlCache[bool]] = {}
         self._told: set[str] = set()
 
-    def require(self, name: str, question: Question, window: Window) -> None:
+    def require(self, name: str, question: AggregateQuery, window: Window) -> None:
         """Refuse a question about a time of which Gnocchi has forgotten something.
 
         :param name: the metric's public name
@@ -91,7 +91,7 @@ class Retention:
             self._told.add(name)
             LOG.warning("%s; what is there is rated, as --allow-expired says", text)
 
-    def _too_short(self, question: Question) -> Mapping[str, datetime.timedelta]:
+    def _too_short(self, question: AggregateQuery) -> Mapping[str, datetime.timedelta]:
         """How long the metric's policies keep that from now do not reach back so far."""
         granularity, age = _seconds(question.granularity), self._clock() - question.start
         found = {}
@@ -111,18 +111,18 @@ class Retention:
             rows, _ = next(self._index.metrics(metric, policy, limit=1))
             return bool(rows)
 
-        known = self._used.setdefault((metric, policy), ttl_cache.Believed(ask, self._clock))
+        known = self._used.setdefault((metric, policy), ttl_cache.TtlCache(ask, self._clock))
         return known.get()
 
     def _loss(
-        self, question: Question, window: Window, kept: Mapping[str, datetime.timedelta]
+        self, question: AggregateQuery, window: Window, kept: Mapping[str, datetime.timedelta]
     ) -> _Loss | None:
         """Return one metric that has lost something, if there is one."""
         granularity, now = _seconds(question.granularity), self._clock()
         horizon = now - min(kept.values()) + granularity
         until = min(window.end, horizon) + self._patience
         for some in _batches(self._index.living(question, until), (_MANY,)):
-            of: dict[str, Living] = {}
+            of: dict[str, LiveResource] = {}
             for one in some:
                 # Of each, the revision that is there first.
                 if one.metric not in of or one.since < of[one.metric].since:
@@ -145,7 +145,7 @@ class Retention:
         return None
 
 
-def _explained(name: str, question: Question, loss: _Loss) -> str:
+def _explained(name: str, question: AggregateQuery, loss: _Loss) -> str:
     return (
         f"{name}: archive policy {loss.policy!r} keeps {question.granularity} s aggregates of "
         f"{question.metric!r} for {loss.kept} only, of resource {loss.resource} back to "
@@ -154,7 +154,7 @@ def _explained(name: str, question: Question, loss: _Loss) -> str:
     )
 
 
-def _batches(items: Iterable[Living], sizes: Sequence[int]) -> Iterator[list[Living]]:
+def _batches(items: Iterable[LiveResource], sizes: Sequence[int]) -> Iterator[list[LiveResource]]:
     """Yield batches of these sizes, the last one again and again."""
     source = iter(items)
     for size in itertools.chain(sizes, itertools.repeat(sizes[-1])):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ratekit import errors
 from ratekit.collectors.gnocchi.api.archive_policy import Policy
-from ratekit.collectors.gnocchi.api.index import Index, Listed, Owned
+from ratekit.collectors.gnocchi.api.index import Index, Listed, Ownership
 
 #: Faulty resources beyond which it is not they that are at fault.
 TOO_MANY = 5000
@@ -20,7 +20,7 @@ _SOME = 200
 #: A granularity in seconds to ask for, or what an archive policy lacks.
 Destination = int | str
 Owners = Mapping[str, frozenset[str]]
-FindOwners = Callable[[Collection[str]], Mapping[str, Owned]]
+FindOwners = Callable[[Collection[str]], Mapping[str, Ownership]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,12 +52,12 @@ class Wanted:
         return " and ".join(lacks) if lacks or granularity is None else granularity
 
 
-class Fault(NamedTuple):
+class PolicyMismatch(NamedTuple):
     """Why a resource cannot be asked for, and whose it is."""
 
     policy: str
     lacks: str
-    owned: Owned
+    owned: Ownership
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Routing:
     """
 
     routes: tuple[Route, ...] = ()
-    faults: Mapping[str, Fault] = dataclasses.field(default_factory=dict)
+    faults: Mapping[str, PolicyMismatch] = dataclasses.field(default_factory=dict)
     general: str | None = None
 
 
@@ -102,7 +102,7 @@ def routing(index: Index, policies: Mapping[str, Policy], wanted: Wanted) -> Rou
     if too_many:
         return Routing(general=too_many)
 
-    def owners(ids: Collection[str]) -> dict[str, Owned]:
+    def owners(ids: Collection[str]) -> dict[str, Ownership]:
         return index.owners(wanted.resource_type, wanted.scope_key, ids)
 
     lacking = {
@@ -111,7 +111,7 @@ def routing(index: Index, policies: Mapping[str, Policy], wanted: Wanted) -> Rou
         for id_, policy in group.items()
         if isinstance(destination, str)
     }
-    faults = {id_: Fault(*lacking[id_], owned) for id_, owned in owners(lacking).items()}
+    faults = {id_: PolicyMismatch(*lacking[id_], owned) for id_, owned in owners(lacking).items()}
     good = {one: group for one, group in groups.items() if isinstance(one, int)}
     if faults and not _any_of_type(good.values(), owners):
         return Routing(faults=faults, general=_in_general(wanted, faults, policies))
@@ -138,7 +138,7 @@ def _groups(
         rows, more = next(pages)
         for _, resource, policy in rows:
             if policy not in destinations:
-                raise errors.Senseless(f"Gnocchi has just got a new archive policy: {policy}")
+                raise errors.InvalidResponse(f"Gnocchi has just got a new archive policy: {policy}")
             groups.setdefault(destinations[policy], {})[resource] = policy
         return more
 
@@ -189,7 +189,9 @@ def _any_of_type(groups: Iterable[Collection[str]], owners: FindOwners) -> bool:
     return False
 
 
-def _in_general(wanted: Wanted, faults: Mapping[str, Fault], policies: Mapping[str, Policy]) -> str:
+def _in_general(
+    wanted: Wanted, faults: Mapping[str, PolicyMismatch], policies: Mapping[str, Policy]
+) -> str:
     """Say that the metric, not some resource of it, is at fault, and what there is instead."""
     shares = collections.Counter((fault.policy, fault.lacks) for fault in faults.values())
     told = "; ".join(

@@ -6,10 +6,10 @@ import datetime
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from ratekit.collectors.gnocchi.api.aggregate_query import Question
+from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.collectors.gnocchi.api.archive_policy import Policy
-from ratekit.collectors.gnocchi.api.index import Listed, Living, Owned
-from ratekit.collectors.gnocchi.api.transport import Lacking
+from ratekit.collectors.gnocchi.api.index import Listed, LiveResource, Ownership
+from ratekit.collectors.gnocchi.api.transport import AggregateMissing
 from tests.fakes import History, Instant, Resource
 
 METHODS = ("mean", "max", "min", "sum", "count")
@@ -58,7 +58,7 @@ class Archive(History):
         self._page = page
         self._kinds = dict(kinds or {})
 
-    def aggregates(self, question: Question) -> list[Any]:
+    def aggregates(self, question: AggregateQuery) -> list[Any]:
         self.asked.append("aggregates")
         self.questions.append(question)
         chosen = self._chosen(question)
@@ -84,11 +84,13 @@ class Archive(History):
             self.asked.append("metrics")
             yield rows[at : at + size], len(rows) - at >= size
 
-    def owners(self, resource_type: str, scope_key: str, ids: Collection[str]) -> dict[str, Owned]:
+    def owners(
+        self, resource_type: str, scope_key: str, ids: Collection[str]
+    ) -> dict[str, Ownership]:
         if ids:
             self.asked.append("owners")
         return {
-            resource.id: Owned(
+            resource.id: Ownership(
                 frozenset(str(phase.attributes[scope_key]) for phase in resource.phases),
                 self.ended.get(resource.id),
             )
@@ -96,17 +98,17 @@ class Archive(History):
             if resource.id in ids and self._kind(resource) == resource_type
         }
 
-    def living(self, question: Question, until: Instant) -> Iterator[Living]:
+    def living(self, question: AggregateQuery, until: Instant) -> Iterator[LiveResource]:
         self.asked.append("living")
         for resource in self._chosen(question):
             if self.ended.get(resource.id, until) < question.start:
                 continue
             for phase in resource.phases:
                 if phase.start < until and (phase.end is None or phase.end >= question.start):
-                    yield Living(resource.id, f"metric of {resource.id}", phase.start)
+                    yield LiveResource(resource.id, f"metric of {resource.id}", phase.start)
 
     def policies_of(
-        self, metrics: Collection[str], question: Question, after: Instant
+        self, metrics: Collection[str], question: AggregateQuery, after: Instant
     ) -> dict[str, str]:
         self.asked.append("policies_of")
         return {
@@ -116,7 +118,7 @@ class Archive(History):
         }
 
     def newest(
-        self, metrics: Collection[str], question: Question, since: Instant
+        self, metrics: Collection[str], question: AggregateQuery, since: Instant
     ) -> dict[str, Instant]:
         self.asked.append("newest")
         return {
@@ -139,7 +141,7 @@ class Archive(History):
     def _kind(self, resource: Resource) -> str:
         return self._kinds.get(resource.id, "instance")
 
-    def _chosen(self, question: Question) -> list[Resource]:
+    def _chosen(self, question: AggregateQuery) -> list[Resource]:
         return [
             resource
             for resource in self.resources
@@ -152,11 +154,11 @@ class Archive(History):
             )
         ]
 
-    def _refuse_what_lacks(self, resource: Resource, question: Question) -> None:
+    def _refuse_what_lacks(self, resource: Resource, question: AggregateQuery) -> None:
         known = {one.name: one for one in self.policies}[self.under[resource.id]]
         if not self._found(resource, question):
             return
         if question.aggregation_method not in known.methods:
-            raise Lacking(f"Metrics with unknown aggregation: {resource.id}")
+            raise AggregateMissing(f"Metrics with unknown aggregation: {resource.id}")
         if datetime.timedelta(seconds=question.granularity) not in known.kept:
-            raise Lacking("Metrics cannot be aggregated: Granularities are missing")
+            raise AggregateMissing("Metrics cannot be aggregated: Granularities are missing")

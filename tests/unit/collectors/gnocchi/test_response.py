@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratekit import errors
-from ratekit.collectors.gnocchi.api.aggregate_query import Question
+from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.collectors.gnocchi.args import GnocchiArgs
 from ratekit.collectors.gnocchi.collector import GnocchiCollector
-from ratekit.collectors.gnocchi.response import Answer
+from ratekit.collectors.gnocchi.response import AggregateResponse
 from ratekit.domain.period import Window
 from ratekit.domain.series import Series
 from ratekit.domain.usage.metric import Metric, Mutate
@@ -62,8 +62,10 @@ def row(
     }
 
 
-def question(groupby: Sequence[str] = NAMES, scopes: Sequence[str] = ("p1", "p2")) -> Question:
-    return Question(
+def question(
+    groupby: Sequence[str] = NAMES, scopes: Sequence[str] = ("p1", "p2")
+) -> AggregateQuery:
+    return AggregateQuery(
         metric="cpu",
         aggregation_method="mean",
         resource_type="instance",
@@ -76,7 +78,7 @@ def question(groupby: Sequence[str] = NAMES, scopes: Sequence[str] = ("p1", "p2"
     )
 
 
-def series(*rows: Any, asked: Question | None = None) -> list[Series]:
+def series(*rows: Any, asked: AggregateQuery | None = None) -> list[Series]:
     """What rows amount to; by default what they have is what was asked for."""
     if asked is None:
         asked = question([name for name in NAMES if all(name in one["group"] for one in rows)])
@@ -88,7 +90,7 @@ def series(*rows: Any, asked: Question | None = None) -> list[Series]:
         reducer=REDUCERS["mean"],
         quantity=metric().quantity,
     )
-    return list(Answer(rows, NAMES, asked).series(metric(), 1, how))
+    return list(AggregateResponse(rows, NAMES, asked).series(metric(), 1, how))
 
 
 # Labels -------------------------------------------------------------------------------------
@@ -117,12 +119,12 @@ def test_a_group_that_lacks_a_label_that_was_asked_for_is_senseless(name: str) -
     """With an empty label in its place, a wrong rule would price it."""
     good, bad = row("r1", flavor="m1", vcpus="1"), row("r2", flavor="m1", vcpus="1")
     del bad["group"][name]
-    with pytest.raises(errors.Senseless, match=name):
+    with pytest.raises(errors.InvalidResponse, match=name):
         series(good, bad, asked=question())
 
 
 def test_a_scope_that_was_not_asked_for_is_senseless() -> None:
-    with pytest.raises(errors.Senseless, match="project_id 'p3', which was not asked for"):
+    with pytest.raises(errors.InvalidResponse, match="project_id 'p3', which was not asked for"):
         series(row(flavor="m1", vcpus="1", project_id="p3"), asked=question())
 
 
@@ -130,7 +132,7 @@ def test_a_scope_that_was_not_asked_for_is_senseless() -> None:
 def test_a_bucket_that_comes_twice_or_late_is_senseless(begins: Sequence[str]) -> None:
     """It would count twice."""
     buckets = [(f"2026-01-01T{hour}:00:00+00:00", 3600, Decimal(5)) for hour in begins]
-    with pytest.raises(errors.Senseless, match="not in the order of their times"):
+    with pytest.raises(errors.InvalidResponse, match="not in the order of their times"):
         series(row(flavor="m1", vcpus="1", aggregated=buckets), asked=question())
 
 
@@ -485,7 +487,7 @@ def test_a_deletion_is_found_though_it_has_no_bucket() -> None:
 
 def test_an_end_is_looked_up_only_where_it_is_asked_for() -> None:
     class Endless(History):
-        def ends(self, question: Question) -> Any:
+        def ends(self, question: AggregateQuery) -> Any:
             raise AssertionError("nobody asked")
 
     asked = GnocchiCollector(

@@ -73,7 +73,7 @@ def test_the_last_of_several_options_with_one_name_counts(tmp_path: pathlib.Path
     two.write_text("[collect]\nwait_periods = 4\n")
     content = source.read([str(one), str(two)])
     entry = content.find("collect", ["period"])
-    assert entry == source.Entry(str(one), 6, "COLLECT", "period", "3")
+    assert entry == source.OptionEntry(str(one), 6, "COLLECT", "period", "3")
     mistake = content.mistake("collect", "start", "is odd")
     assert str(mistake) == f"{two}:1: [collect] start: is odd"
     assert str(content.mistake("nosuch", "start", "is odd")) == f"{two}: [nosuch] start: is odd"

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratekit.domain.period import Window
-from ratekit.domain.reporting.coverage import Cell, CoverageFacts, Kind, MetricsFrom, Stretch, cells
+from ratekit.domain.reporting.coverage import (
+    CoverageFacts,
+    Kind,
+    MetricsFrom,
+    PeriodCoverage,
+    Stretch,
+    cells,
+)
 
 START = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
 HOUR = datetime.timedelta(hours=1)
@@ -173,6 +180,6 @@ def test_no_points_are_lost() -> None:
     known = facts(points={(0, "cpu"): 12, (2, "disk"): 1})
     table = cells(known, Window(START, HOUR, 4))
     assert [one for line in table.values() for one in line if one.points] == [
-        Cell(hour(0), Kind.POINTS, 12),
-        Cell(hour(2), Kind.POINTS, 1),
+        PeriodCoverage(hour(0), Kind.POINTS, 12),
+        PeriodCoverage(hour(2), Kind.POINTS, 1),
     ]

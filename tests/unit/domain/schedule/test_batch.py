@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratekit.domain.period import Window
-from ratekit.domain.schedule.batch import FIRST, GROWTH, Batch, BatchSize, Work, next_batch
+from ratekit.domain.schedule.batch import FIRST, GROWTH, Batch, BatchSize, DueScope, next_batch
 from ratekit.domain.scope import Scope, State
 
 HOUR = datetime.timedelta(hours=1)
@@ -20,9 +20,9 @@ BASE = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 Due = Sequence[tuple[int, int]]
 
 
-def works(due: Due) -> list[Work]:
+def works(due: Due) -> list[DueScope]:
     return [
-        Work(
+        DueScope(
             State(number, Scope(f"p{number:03d}"), BASE + rated * HOUR, BASE),
             BASE + until * HOUR,
         )
@@ -30,7 +30,7 @@ def works(due: Due) -> list[Work]:
     ]
 
 
-def rate_all(work: list[Work], limit: Callable[[int], int]) -> list[Batch]:
+def rate_all(work: list[DueScope], limit: Callable[[int], int]) -> list[Batch]:
     """Take batches until none is left, advancing states as the orchestrator does."""
     open_work = {one.state.key: one for one in work}
     batches: list[Batch] = []
@@ -40,7 +40,7 @@ def rate_all(work: list[Work], limit: Callable[[int], int]) -> list[Batch]:
             one = open_work[state.key]
             assert one.state.rated_until == batch.window.begin
             advanced = dataclasses.replace(one.state, rated_until=batch.window.end)
-            open_work[state.key] = Work(advanced, one.until)
+            open_work[state.key] = DueScope(advanced, one.until)
     return batches
 
 
@@ -126,7 +126,7 @@ def test_catching_up_takes_few_batches(scopes: int, periods: int, most: int) -> 
         sizes.append(sizes[-1].after(batch.size, seconds=1.0, frames=batch.size))
         done = {state.key for state in batch.states}
         open_work = [
-            Work(dataclasses.replace(one.state, rated_until=batch.window.end), one.until)
+            DueScope(dataclasses.replace(one.state, rated_until=batch.window.end), one.until)
             if one.state.key in done
             else one
             for one in open_work

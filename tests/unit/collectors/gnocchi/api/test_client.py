@@ -14,7 +14,7 @@ from oslo_config import cfg
 
 from ratekit import conf as options
 from ratekit import errors
-from ratekit.collectors.gnocchi.api.aggregate_query import Question
+from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.collectors.gnocchi.api.client import Client
 from ratekit.collectors.gnocchi.args import GnocchiArgs
 from ratekit.collectors.gnocchi.collector import GnocchiCollector
@@ -22,7 +22,7 @@ from tests.loopback import Loopback, Played, serving
 
 AGGREGATES = "/v1/aggregates"
 SIX = datetime.datetime(2026, 1, 1, 6, tzinfo=datetime.UTC)
-QUESTION = Question(
+QUESTION = AggregateQuery(
     metric="cpu",
     aggregation_method="mean",
     resource_type="instance",
@@ -349,7 +349,7 @@ def test_credentials_that_gnocchi_refuses_concern_everybody(
     gnocchi: Loopback, client: Client
 ) -> None:
     gnocchi.play(AGGREGATES, error(403, "Forbidden"))
-    with pytest.raises(errors.Denied):
+    with pytest.raises(errors.AccessDenied):
         client.aggregates(QUESTION)
 
 

@@ -10,17 +10,17 @@ from gnocchiclient import client as gnocchi_client
 from keystoneauth1 import session
 
 from ratekit import errors
-from ratekit.collectors.gnocchi.api.aggregate_query import Question
+from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.collectors.gnocchi.api.client import Client
-from ratekit.collectors.gnocchi.api.index import Index, Living, Owned
-from ratekit.collectors.gnocchi.api.transport import Lacking
+from ratekit.collectors.gnocchi.api.index import Index, LiveResource, Ownership
+from ratekit.collectors.gnocchi.api.transport import AggregateMissing
 from tests.loopback import Loopback, Played, serving
 
 AGGREGATES, METRIC = "/v1/aggregates", "/v1/metric"
 SEARCH = "/v1/search/resource/instance"
 SIX = datetime.datetime(2026, 1, 1, 6, tzinfo=datetime.UTC)
 HOUR = datetime.timedelta(hours=1)
-QUESTION = Question(
+QUESTION = AggregateQuery(
     metric="cpu",
     aggregation_method="mean",
     resource_type="instance",
@@ -91,12 +91,12 @@ def test_what_an_archive_policy_lacks_is_told_from_other_refusals(
     gnocchi: Loopback, client: Client, status: int, cause: Any
 ) -> None:
     gnocchi.play(AGGREGATES, Played({"code": status, "description": cause}, status))
-    with pytest.raises(Lacking):
+    with pytest.raises(AggregateMissing):
         client.aggregates(QUESTION)
     gnocchi.play(AGGREGATES, Played({"code": 400, "description": "Invalid input: x"}, 400))
     with pytest.raises(errors.OperatorError) as caught:
         client.aggregates(QUESTION)
-    assert not isinstance(caught.value, Lacking)
+    assert not isinstance(caught.value, AggregateMissing)
 
 
 def test_a_listing_is_read_to_its_end_however_long_gnocchis_pages_are(
@@ -131,7 +131,7 @@ def test_owners_are_those_of_all_revisions(gnocchi: Loopback, index: Index) -> N
     gnocchi.play(SEARCH, page(rows))
     ids = [f"r{n}" for n in range(201)]
     assert index.owners("instance", "project_id", ids) == {
-        "r1": Owned(frozenset({"p1", "p2"}), None), "r2": Owned(frozenset({"p1"}), SIX),
+        "r1": Ownership(frozenset({"p1", "p2"}), None), "r2": Ownership(frozenset({"p1"}), SIX),
     }  # fmt: skip
     assert [len(one.body["in"]["id"]) for one in gnocchi.received] == [200, 1]
     assert gnocchi.received[0].query["history"] == ["true"]
@@ -149,7 +149,7 @@ def test_who_lived_in_a_window_is_asked_within_the_question(
             {"id": "r2", "revision_start": "2026-01-01T05:00:00+00:00", "metrics": {"disk": "m2"}},
         ]),
     )  # fmt: skip
-    assert list(index.living(QUESTION, SIX + HOUR)) == [Living("r1", "m1", SIX - HOUR)]
+    assert list(index.living(QUESTION, SIX + HOUR)) == [LiveResource("r1", "m1", SIX - HOUR)]
     conditions = gnocchi.received[0].body["and"]
     assert conditions[:-3] == QUESTION.conditions()
     assert conditions[-3] == {"<": {"revision_start": "2026-01-01T07:00:00+00:00"}}

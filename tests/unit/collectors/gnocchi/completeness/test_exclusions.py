@@ -17,7 +17,7 @@ from ratekit import errors
 from ratekit.collectors.gnocchi.args import GnocchiArgs
 from ratekit.collectors.gnocchi.collector import GnocchiCollector
 from ratekit.domain.period import Window
-from ratekit.domain.reporting.excluded import Excluded
+from ratekit.domain.reporting.excluded import Exclusion
 from ratekit.domain.usage.metric import Metric, Mutate
 from tests.fakes import Phase, Resource
 from tests.unit.collectors.gnocchi.archive import Archive, policy
@@ -91,7 +91,7 @@ class Cloud:
             assert one.points == [(begin, Decimal(8)) for begin in WINDOW.begins()]
         return {one.groupby["id"] for one in found}
 
-    def left_out(self) -> Sequence[Excluded]:
+    def left_out(self) -> Sequence[Exclusion]:
         """What was not rated last time although it should be."""
         of, scopes = self._last
         return self.collector.excluded(of, WINDOW, scopes)
@@ -149,7 +149,7 @@ def test_a_fault_is_told_once_and_listed_until_it_is_mended(
         for id_, reason in sorted(lacks.items())
     ]
     assert cloud.left_out() == [
-        Excluded("p2", "instance", id_, reason, remedy) for id_, reason in sorted(lacks.items())
+        Exclusion("p2", "instance", id_, reason, remedy) for id_, reason in sorted(lacks.items())
     ]
     caplog.clear()
     cloud.archive.under["bad"] = "good"

@@ -1,0 +1,43 @@
+import datetime
+from decimal import Decimal
+
+import pytest
+
+from ratekit.text import count_text, list_text, minute_text, number_text, utc_text
+
+PARIS_NOON = datetime.datetime(
+    2026, 1, 31, 12, 30, tzinfo=datetime.timezone(datetime.timedelta(hours=1))
+)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [("1E+3", "1000"), ("0.0200", "0.02"), ("-5.0", "-5"), ("0E-28", "0"), ("100", "100")],
+)
+def test_a_number_has_neither_exponent_nor_idle_zeros(number: str, text: str) -> None:
+    assert number_text(Decimal(number)) == text
+
+
+def test_instants_are_written_in_utc() -> None:
+    assert utc_text(PARIS_NOON) == "2026-01-31T11:30:00Z"
+    assert minute_text(PARIS_NOON) == "2026-01-31T11:30Z"
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 scopes"), (1, "1 scope"), (2, "2 scopes"), (1200, "1,200 scopes")]
+)
+def test_a_count_agrees_with_its_noun(count: int, text: str) -> None:
+    assert count_text(count, "scope") == text
+
+
+def test_a_noun_may_have_a_plural_of_its_own() -> None:
+    assert count_text(1, "entry", "entries") == "1 entry"
+    assert count_text(2, "entry", "entries") == "2 entries"
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [("", ""), ("a", "a"), ("abc", "a, b, c"), ("abcd", "a, b, c and 1 more")],
+)
+def test_a_long_list_ends_with_how_many_more_there_are(words: str, text: str) -> None:
+    assert list_text(words, limit=3) == text
