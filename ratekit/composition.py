@@ -176,7 +176,8 @@ def build_collector(conf: Any, offline: bool = False) -> interfaces.Collector:
     :raises ratekit.errors.OperatorError: it is unknown, or lacks credentials
     """
     driver = plugins.load(plugins.COLLECTORS, conf.collect.collector)
-    collector: interfaces.Collector = (driver.offline if offline else driver.from_conf)(conf)
+    build = driver.offline if offline and hasattr(driver, "offline") else driver.from_conf
+    collector: interfaces.Collector = build(conf)
     return collector
 
 

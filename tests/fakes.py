@@ -206,7 +206,7 @@ class FakeCollector(Collector):
     def from_conf(cls, conf: Any) -> Self:
         return cls()
 
-    def refusals(self, metric: Metric) -> Mapping[str, str]:
+    def validate(self, metric: Metric) -> Mapping[str, str]:
         return {}
 
     def collect(self, metric: Metric, window: Window, scopes: Collection[str]) -> Iterator[Series]:

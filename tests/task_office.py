@@ -63,7 +63,7 @@ class Archive(FakeCollector):
             return None
         return errors.Expired("the archive keeps too little", "keep more")
 
-    def hold(self) -> str | None:
+    def not_ready(self) -> str | None:
         return self.waits
 
     def collect(self, metric: Metric, window: Window, scopes: Collection[str]) -> Iterator[Series]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from ratekit import errors
 from ratekit.domain import period
@@ -13,7 +13,7 @@ from ratekit.domain.reporting.findings import Finding, Severity
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.domain.usage.metric import Metric, Mutate
 from ratekit.domain.usage.trace import TraceStep
-from ratekit.interfaces import Collector
+from ratekit.interfaces import Collector, MetricDescription, MetricInspection, QuantityTrace
 
 #: Scopes that are asked for together.
 _TOGETHER = 50
@@ -74,7 +74,7 @@ def check(metrics: Sequence[Metric], collector: Collector) -> list[MetricFinding
     # Of what is asked with every metric, the newest answer counts.
     shared: dict[str, Finding] = {}
     for metric in metrics:
-        for finding in _inspected(metric, collector):
+        for finding in _inspect(metric, collector):
             if finding.shared:
                 shared[finding.what] = finding
             else:
@@ -82,7 +82,14 @@ def check(metrics: Sequence[Metric], collector: Collector) -> list[MetricFinding
     return found + [MetricFinding(None, finding) for finding in shared.values()]
 
 
-def _inspected(metric: Metric, collector: Collector) -> Sequence[Finding]:
+def describe(metric: Metric, collector: Collector) -> Mapping[str, str]:
+    """Return what is read for ``metric``; nothing: the collector cannot describe it."""
+    return collector.describe(metric) if isinstance(collector, MetricDescription) else {}
+
+
+def _inspect(metric: Metric, collector: Collector) -> Sequence[Finding]:
+    if not isinstance(collector, MetricInspection):
+        return ()
     try:
         return collector.inspect(metric)
     except errors.AccessDenied:
@@ -119,9 +126,8 @@ def sample(
     :raises ratekit.errors.TryLater: the back end did not answer
     :raises ratekit.errors.OperatorError: it cannot answer, or the collector does not tell
     """
+    if not isinstance(collector, QuantityTrace):
+        raise errors.OperatorError("this collector cannot explain its quantities")
     ordered = sorted(set(scopes))
     for index in range(0, len(ordered), _TOGETHER):
-        steps = collector.trace(metric, window, ordered[index : index + _TOGETHER])
-        if steps is None:
-            raise errors.OperatorError("the collector does not tell how it comes to quantities")
-        yield from steps
+        yield from collector.trace(metric, window, ordered[index : index + _TOGETHER])

@@ -44,7 +44,7 @@ class MetricList(command_types.Listing):
                     metric.public_name,
                     metric.name,
                     metric.unit,
-                    _pairs(collector.reads(metric), parsed_args.formatter),
+                    _pairs(metric_admin.describe(metric, collector), parsed_args.formatter),
                     metric_admin.conversion(metric),
                     ", ".join((*metric.groupby, *metric.metadata)),
                     cells.optional(metric.description),
@@ -158,7 +158,7 @@ class MetricSample(command_types.Listing):
         scopes = parsed_args.scope or [one.id for one in composition.build_fetcher(conf).scopes()]
         steps = list(metric_admin.sample(metric, collector, window, scopes))
         self.app.note(_told(metric, window.begin, scopes, steps))
-        reads = collector.reads(metric)
+        reads = metric_admin.describe(metric, collector)
         return (
             "Scope", "Labels", "Values", "Reducer", "Value", "Conversion", "Share", "Quantity",
             "Unit",

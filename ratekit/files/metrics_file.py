@@ -112,7 +112,7 @@ def _refusals(
     if wrong:
         return []  # told with the entry
     plain = MetricEntry(unit="any", extra_args=args, prorate=data.get("prorate") is True)
-    refusals = collector.refusals(_metric(definition.name, plain))
+    refusals = collector.validate(_metric(definition.name, plain))
     return [document.mistake((*place, key), text) for key, text in refusals.items()]
 
 

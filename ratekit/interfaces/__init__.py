@@ -1,6 +1,17 @@
 """Plug-in points: what drivers and storages do."""
 
-from ratekit.interfaces.drivers import Collector, Fetcher, Pricer, RatingModule
+from ratekit.interfaces.drivers import (
+    Collector,
+    ExclusionReport,
+    Fetcher,
+    MetricDescription,
+    MetricInspection,
+    OfflineCollector,
+    Pricer,
+    QuantityTrace,
+    RatingModule,
+    Readiness,
+)
 from ratekit.interfaces.storage import (
     CommitResult,
     Ledger,
@@ -17,12 +28,18 @@ from ratekit.interfaces.storage import (
 __all__ = [
     "Collector",
     "CommitResult",
+    "ExclusionReport",
     "Fetcher",
     "Ledger",
+    "MetricDescription",
+    "MetricInspection",
     "Observation",
+    "OfflineCollector",
     "Pricer",
+    "QuantityTrace",
     "RatedBatch",
     "RatingModule",
+    "Readiness",
     "Reports",
     "RuleStore",
     "ScopeAdmin",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 from ratekit.domain.period import Window
 from ratekit.domain.reporting.excluded import Exclusion
@@ -48,7 +48,10 @@ class Collector(abc.ABC):
     """Reads usage from one metering back end.
 
     A collector may hold connections, never results, so that any worker may ask anything,
-    in any order, and twice.
+    in any order, and twice. What it can do beyond the three methods below it offers by the
+    protocols of this page: :class:`Readiness`, :class:`ExclusionReport`,
+    :class:`MetricDescription`, :class:`MetricInspection`, :class:`QuantityTrace` and
+    :class:`OfflineCollector`.
 
     :cvar extra_args: dataclass of the settings a metric has under ``extra_args``;
         metrics.yml is validated against its annotations
@@ -61,13 +64,8 @@ class Collector(abc.ABC):
     def from_conf(cls, conf: Any) -> Self:
         """Build from a loaded ``oslo_config.cfg.ConfigOpts``."""
 
-    @classmethod
-    def offline(cls, conf: Any) -> Self:
-        """Build one that judges and describes metrics only: it needs no credentials."""
-        return cls.from_conf(conf)
-
     @abc.abstractmethod
-    def refusals(self, metric: Metric) -> Mapping[str, str]:
+    def validate(self, metric: Metric) -> Mapping[str, str]:
         """Return what in ``metric.extra_args`` cannot work here: key -> what is expected."""
 
     @abc.abstractmethod
@@ -83,49 +81,75 @@ class Collector(abc.ABC):
         :raises ratekit.errors.OperatorError: it cannot answer this, ever
         """
 
-    def hold(self) -> str | None:
-        """Return why rating should wait now, or None; asked once a cycle.
 
-        A back end that is about to know more about the periods that are due holds them, but
-        not for ever: it says itself when it is enough.
+@runtime_checkable
+class OfflineCollector(Protocol):
+    """A collector that validates and describes metrics without credentials."""
+
+    @classmethod
+    def offline(cls, conf: Any) -> Collector:
+        """Build one that opens no connection and cannot collect."""
+
+
+@runtime_checkable
+class Readiness(Protocol):
+    """A collector whose back end may be about to know more about the periods that are due."""
+
+    def not_ready(self) -> str | None:
+        """Return why rating should wait now, or None; called once a cycle.
+
+        The collector limits the wait itself: from some time on it returns None.
 
         :raises ratekit.errors.TryLater: the back end did not answer
-        :raises ratekit.errors.OperatorError: it does not tell
+        :raises ratekit.errors.OperatorError: it refused to answer
         """
-        return None
 
-    def excluded(
+
+@runtime_checkable
+class ExclusionReport(Protocol):
+    """A collector that leaves single resources out so that the others can be rated."""
+
+    def exclusions(
         self, metric: Metric, window: Window, scopes: Collection[str]
     ) -> Sequence[Exclusion]:
-        """Return what was left out of ``scopes``' usage so that the rest could be rated.
+        """Return what was left out of ``scopes``' usage.
 
-        Asked after :meth:`collect` with the same arguments; no network. Each was said in
-        the log when it was first left out.
+        Called after :meth:`Collector.collect` with the same arguments; no network. Each
+        exclusion is logged when it is new.
         """
-        return ()
 
-    def reads(self, metric: Metric) -> Mapping[str, str]:
-        """Return what is read for ``metric``, in words that metrics.yml uses; no network."""
-        return {}
+
+@runtime_checkable
+class MetricDescription(Protocol):
+    """A collector that says what it reads for a metric."""
+
+    def describe(self, metric: Metric) -> Mapping[str, str]:
+        """Return the settings in force, in words that metrics.yml uses; no network."""
+
+
+@runtime_checkable
+class MetricInspection(Protocol):
+    """A collector that looks at what its back end has of a metric."""
 
     def inspect(self, metric: Metric) -> Sequence[Finding]:
-        """Return what the back end has of ``metric``, well or not; nothing: it does not tell.
+        """Return findings, good and bad; none: there is nothing to report.
 
         :raises ratekit.errors.TryLater: the back end did not answer
         :raises ratekit.errors.OperatorError: it refused
         """
-        return ()
 
-    def trace(
-        self, metric: Metric, window: Window, scopes: Collection[str]
-    ) -> Iterator[TraceStep] | None:
-        """Yield how :meth:`collect` comes to its quantities; None: it cannot tell.
+
+@runtime_checkable
+class QuantityTrace(Protocol):
+    """A collector that explains how it computes its quantities."""
+
+    def trace(self, metric: Metric, window: Window, scopes: Collection[str]) -> Iterator[TraceStep]:
+        """Yield the steps from which :meth:`Collector.collect` computes its quantities.
 
         The steps of one scope, one set of labels and one period add up to that quantity.
 
-        :raises: as :meth:`collect`
+        :raises: as :meth:`Collector.collect`
         """
-        return None
 
 
 class Pricer(Protocol):

@@ -104,7 +104,9 @@ class Rater:
         :raises ratekit.errors.NotYet: it is
         :raises ratekit.errors.RatekitError: as collectors do
         """
-        reason = self._collector.hold()
+        if not isinstance(self._collector, interfaces.Readiness):
+            return
+        reason = self._collector.not_ready()
         if reason is not None:
             raise errors.NotYet(reason)
 
@@ -184,10 +186,12 @@ class Rater:
     def _excluded(
         self, window: Window, scopes: Sequence[str], settings: Settings
     ) -> list[Exclusion]:
+        if not isinstance(self._collector, interfaces.ExclusionReport):
+            return []
         return [
-            one
+            exclusion
             for metric in settings.metrics
-            for one in self._collector.excluded(metric, window, scopes)
+            for exclusion in self._collector.exclusions(metric, window, scopes)
         ]
 
 

@@ -90,7 +90,7 @@ class Bench:
 
     def left_out(self) -> Sequence[Exclusion]:
         """What was not rated last time although it should be."""
-        return self.collector.excluded(*self._last)
+        return self.collector.exclusions(*self._last)
 
     def requests(self) -> list[str]:
         """Requests since the last call; ``caplog`` is at DEBUG for keystoneauth."""
@@ -228,4 +228,4 @@ def test_an_inspection_finds_what_rating_would_stumble_over(bench: Bench) -> Non
 def test_nothing_waits_for_metricd_here(bench: Bench) -> None:
     conf = startup.load_conf("functional", ["--config-file", str(bench.cloud.conf_path)])
     collector = GnocchiCollector(open_client(conf), "project_id", HOUR, 2 * HOUR, max_backlog=0)
-    assert collector.hold() is None
+    assert collector.not_ready() is None

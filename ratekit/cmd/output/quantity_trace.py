@@ -61,7 +61,7 @@ def _asked(row: FrameRow, source: Source, calendar: Calendar) -> _Told:
     metrics, collector = source()
     metric = explain.metric_of(row, metrics)
     window = metric_admin.sampled_period(calendar, row.begin, row.begin)
-    reducer = collector.reads(metric).get("re_aggregation_method", "")
+    reducer = metric_admin.describe(metric, collector).get("re_aggregation_method", "")
     return _Told(metric, reducer, explain.reduction(row, metric, collector, window))
 
 

@@ -98,7 +98,7 @@ class GnocchiCollector(interfaces.Collector):
             allow_expired=section.allow_expired,
         )
 
-    def refusals(self, metric: Metric) -> Mapping[str, str]:
+    def validate(self, metric: Metric) -> Mapping[str, str]:
         """Refuse what does not go together, and a granularity that does not divide the period."""
         args = _args(metric)
         refusals = dict(contradictions(args, metric.name, metric.prorate))
@@ -163,18 +163,18 @@ class GnocchiCollector(interfaces.Collector):
             how = reduction(metric, args, window, self._patience, answered.question.granularity)
             yield answer, len(groupby), how
 
-    def hold(self) -> str | None:
+    def not_ready(self) -> str | None:
         """Wait for metricd; see :class:`ratekit.interfaces.Collector`."""
-        return self._backlog.hold()
+        return self._backlog.not_ready()
 
-    def excluded(
+    def exclusions(
         self, metric: Metric, window: Window, scopes: Collection[str]
     ) -> Sequence[Exclusion]:
         """Return resources whose archive policies are at fault; see the interface."""
         wanted = self._wanted(metric)
-        return self._isolation.excluded(metric.public_name, wanted, scopes, window.begin)
+        return self._isolation.exclusions(metric.public_name, wanted, scopes, window.begin)
 
-    def reads(self, metric: Metric) -> Mapping[str, str]:
+    def describe(self, metric: Metric) -> Mapping[str, str]:
         """Return what is asked of Gnocchi, defaults and custom queries resolved."""
         args = _args(metric)
         query = args.query(metric.name)

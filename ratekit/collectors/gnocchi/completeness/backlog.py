@@ -28,8 +28,8 @@ class Backlog:
         self._since: datetime.datetime | None = None
         self._gone_on = False
 
-    def hold(self) -> str | None:
-        """Return why to wait, or None; see :meth:`ratekit.interfaces.Collector.hold`.
+    def not_ready(self) -> str | None:
+        """Return why to wait, or None; see :meth:`ratekit.interfaces.Collector.not_ready`.
 
         :raises ratekit.errors.TryLater: Gnocchi did not answer
         :raises ratekit.errors.OperatorError: it does not tell ratekit

@@ -85,7 +85,7 @@ class Exclusions:
             raise errors.OperatorError(f"{name}: {found.general}")
         return True
 
-    def excluded(
+    def exclusions(
         self, name: str, wanted: Wanted, scopes: Collection[str], since: datetime.datetime
     ) -> Sequence[Exclusion]:
         """Return what :meth:`routes` last left out, but for what had ended by ``since``."""

@@ -277,7 +277,7 @@ def test_how_much_may_wait_for_metricd_is_taken_from_the_configuration(
     collector = GnocchiCollector.from_conf(
         configured(gnocchi_endpoint=gnocchi.url, **basic, **settings)
     )
-    assert (collector.hold() is not None) == holds
+    assert (collector.not_ready() is not None) == holds
     assert len(gnocchi.received) == ("max_backlog" in settings)
 
 

@@ -29,7 +29,7 @@ class Waiting:
     def at(self, minute: float, waiting: int) -> str | None:
         self.now = NOON + minute * MINUTE
         self.archive.waiting = waiting
-        return self.collector.hold()
+        return self.collector.not_ready()
 
 
 def test_without_a_limit_gnocchi_is_not_asked() -> None:

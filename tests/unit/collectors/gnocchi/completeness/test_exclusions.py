@@ -94,7 +94,7 @@ class Cloud:
     def left_out(self) -> Sequence[Exclusion]:
         """What was not rated last time although it should be."""
         of, scopes = self._last
-        return self.collector.excluded(of, WINDOW, scopes)
+        return self.collector.exclusions(of, WINDOW, scopes)
 
     def asked(self) -> list[str]:
         """Names of the requests since the last call."""
@@ -184,7 +184,7 @@ def test_a_fault_of_another_resource_type_is_not_this_metrics() -> None:
     archive = Archive(resources, POLICIES, under, kinds={"alien": "port"})
     collector = GnocchiCollector(archive, "project_id", HOUR, 2 * HOUR)  # type: ignore[arg-type]
     assert len(list(collector.collect(metric(FINE), WINDOW, ["p1"]))) == 1
-    assert [one.resource for one in collector.excluded(metric(FINE), WINDOW, ["p1"])] == ["bad"]
+    assert [one.resource for one in collector.exclusions(metric(FINE), WINDOW, ["p1"])] == ["bad"]
 
 
 def test_a_resource_that_ended_long_ago_is_left_out_without_a_word(
@@ -334,6 +334,6 @@ def test_every_resource_is_rated_once_or_told_of(
         assert len(keys) == len(set(keys))
         assert {id_ for id_, _ in keys} == expected & owned
         assert all(quantity == 8 for one in found for _, quantity in one.points)
-        left_out = {one.resource for one in collector.excluded(metric(args), WINDOW, scopes)}
+        left_out = {one.resource for one in collector.exclusions(metric(args), WINDOW, scopes)}
         assert left_out >= (owned - expected)
         assert not left_out & expected
