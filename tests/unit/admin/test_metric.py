@@ -139,5 +139,5 @@ def test_a_sample_asks_for_each_scope_once_and_not_for_all_together() -> None:
 
 
 def test_a_collector_that_does_not_tell_its_steps_is_named() -> None:
-    with pytest.raises(errors.OperatorError, match="does not tell"):
+    with pytest.raises(errors.OperatorError, match="cannot explain"):
         list(metric_admin.sample(METRIC, FakeCollector(), Window(SIX, HOUR, 1), ["p1"]))
