@@ -81,7 +81,7 @@ def _moments(
     for rule, moment in _turns(change):
         if moment is None or moment < _FAR:
             begin = period.ceiling(max(moment or period.EPOCH, period.EPOCH), step)
-            found.setdefault(rule.parent.service, set()).add(begin)
+            found.setdefault(rule.target.metric, set()).add(begin)
     return {service: sorted(own) for service, own in found.items()}
 
 
@@ -97,8 +97,8 @@ def _fields(members: Iterable[Rule]) -> Mapping[str, set[str]]:
     """Return the labels that rules look at, by service."""
     found: dict[str, set[str]] = {}
     for rule in members:
-        if rule.parent.field is not None:
-            found.setdefault(rule.parent.service, set()).add(rule.parent.field)
+        if rule.target.label is not None:
+            found.setdefault(rule.target.metric, set()).add(rule.target.label)
     return found
 
 

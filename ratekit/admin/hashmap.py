@@ -228,7 +228,7 @@ def _touched(
     for rule, begin, end in _stretches(change):
         end = min(end, fence)
         if begin < end:
-            key = (rule.parent.service, rule.terms.scope)
+            key = (rule.target.metric, rule.terms.scope)
             first, last = found.get(key, (begin, end))
             found[key] = (min(first, begin), max(last, end))
     return found

@@ -96,7 +96,7 @@ def require_service(service: str, book: RuleBook, known: Names) -> None:
     :param known: public names of metrics
     :raises ratekit.errors.OperatorError: nothing could ever be charged for it
     """
-    names = {*known, *(rule.parent.service for rule in book.rules)}
+    names = {*known, *(rule.target.metric for rule in book.rules)}
     if service not in names:
         hint = errors.nearest(service, names) or f"; there are: {', '.join(sorted(names))}"
         raise errors.OperatorError(
@@ -130,7 +130,7 @@ def hints(
     if known and service not in known:
         yield f"no metric of metrics.yml is called {service!r}{errors.nearest(service, known)}"
     rules = list(_concerned(quoted, book))
-    looked_at = {rule.parent.field for rule in rules if rule.parent.field is not None}
+    looked_at = {rule.target.label for rule in rules if rule.target.label is not None}
     own = {*known.get(service, ()), *looked_at}
     for name, value in labels.items():
         if name in calendar:
@@ -150,7 +150,7 @@ def _concerned(quoted: Quote, book: RuleBook) -> Iterator[Rule]:
     """Yield the rules that are in force for a usage, whatever its labels are."""
     for rule in book.rules:
         terms = rule.terms
-        concerned = rule.parent.service == quoted.series.metric
+        concerned = rule.target.metric == quoted.series.metric
         concerned &= terms.scope in (None, quoted.series.scope)
         if concerned and terms.in_force(quoted.period.begin):
             yield rule
@@ -158,7 +158,7 @@ def _concerned(quoted: Quote, book: RuleBook) -> Iterator[Rule]:
 
 def _unknown(name: str, value: str, rules: Sequence[Rule]) -> Iterator[str]:
     """Say so where all rules that look at a label look for other values of it."""
-    own = [rule for rule in rules if rule.parent.field == name]
+    own = [rule for rule in rules if rule.target.label == name]
     values = {
         rule.value for rule in own if not isinstance(rule, ThresholdRule) and rule.value is not None
     }

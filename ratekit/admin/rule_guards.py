@@ -25,9 +25,9 @@ _Stretch = tuple[datetime.datetime, datetime.datetime]
 
 def newly_priced(placed: Iterable[PlacedRule], change: RuleChange) -> Sequence[PlacedRule]:
     """Return the rules of a file on services and fields that have no rules now."""
-    known = {rule.parent for rule in change.keep} | {rule.parent for rule, _ in change.close}
-    new = {rule.parent for rule in change.add} - known
-    return [one for one in placed if one.rule.parent in new]
+    known = {rule.target for rule in change.keep} | {rule.target for rule, _ in change.close}
+    new = {rule.target for rule in change.add} - known
+    return [one for one in placed if one.rule.target in new]
 
 
 def require_known(
@@ -118,7 +118,7 @@ def left_free(book: RuleBook, change: RuleChange) -> Mapping[str, str]:
     Only of times at which there are rules for it in ``book``.
     """
     before, after = _by_service(book.rules), _by_service(applied(book, change).rules)
-    closed = {rule.parent.service for rule, _ in change.close}
+    closed = {rule.target.metric for rule, _ in change.close}
     found = {}
     for service in sorted(closed):
         free = _without(_covered(before[service]), _covered(after[service]))
@@ -132,7 +132,7 @@ def left_free(book: RuleBook, change: RuleChange) -> Mapping[str, str]:
 def _by_service(rules: Iterable[Rule]) -> Mapping[str, Sequence[Rule]]:
     found: dict[str, list[Rule]] = {}
     for rule in rules:
-        found.setdefault(rule.parent.service, []).append(rule)
+        found.setdefault(rule.target.metric, []).append(rule)
     return found
 
 

@@ -99,7 +99,7 @@ def unpriced(
     :param metrics_path: of the metrics.yml that ``labels`` are from
     :param labels: nothing where that could not be read
     """
-    priced = {one.rule.parent.service for one in placed}
+    priced = {one.rule.target.metric for one in placed}
     names = ", ".join(name for name in labels if name not in priced)
     if not names:
         return []
@@ -137,7 +137,7 @@ def _mistakes(path: str, found: Iterable[_Found]) -> list[errors.Mistake]:
 def _strangers(placed: Iterable[PlacedRule], metrics_path: str, labels: Labels) -> Iterator[_Found]:
     told: set[tuple[str, str | None]] = set()
     for one in placed if labels else ():
-        service, field = one.rule.parent.service, one.rule.parent.field
+        service, field = one.rule.target.metric, one.rule.target.label
         if service not in labels:
             if (service, None) not in told:
                 hint = errors.nearest(service, labels)
@@ -168,7 +168,7 @@ def _rates_alone(placed: Iterable[PlacedRule]) -> Iterator[_Found]:
     """Rates multiply what is flat in their group; without that, they multiply zero."""
     groups: dict[tuple[str, str | None], list[PlacedRule]] = {}
     for one in placed:
-        group = (one.rule.parent.service, one.rule.terms.group)
+        group = (one.rule.target.metric, one.rule.terms.group)
         groups.setdefault(group, []).append(one)
     for (service, name), members in groups.items():
         if any(one.rule.terms.type is CostType.FLAT for one in members):

@@ -12,7 +12,7 @@ import pydantic
 
 from ratekit import errors
 from ratekit.domain.rules import rule as rules
-from ratekit.domain.rules.rule import Parent, Rule
+from ratekit.domain.rules.rule import Rule, RuleTarget
 from ratekit.files import rules_schema, yaml_file
 from ratekit.pricing import rule_change
 from ratekit.text import number_text, utc_text
@@ -65,22 +65,22 @@ def read_placed(path: str) -> list[PlacedRule]:
 def _rules(data: Any) -> Iterator[tuple[yaml_file.Path, Rule]]:
     for name, service in _mapping(_mapping(data).get("services")).items():
         place: yaml_file.Path = ("services", name)
-        yield from _rules_of(place, Parent(name), service)
+        yield from _rules_of(place, RuleTarget(name), service)
         for field_name, field in _mapping(_mapping(service).get("fields")).items():
             inner: yaml_file.Path = (*place, "fields", field_name)
-            yield from _rules_of(inner, Parent(name, field_name), field)
+            yield from _rules_of(inner, RuleTarget(name, field_name), field)
 
 
 def _rules_of(
-    place: yaml_file.Path, parent: Parent, data: Any
+    place: yaml_file.Path, target: RuleTarget, data: Any
 ) -> Iterator[tuple[yaml_file.Path, Rule]]:
     content = _mapping(data)
-    kind = rules_schema.RuleEntry if parent.field is None else rules_schema.ValueEntry
+    kind = rules_schema.RuleEntry if target.label is None else rules_schema.ValueEntry
     for index, entry in _entries(content.get("mappings"), kind):
         value = entry.value if isinstance(entry, rules_schema.ValueEntry) else None
-        yield (*place, "mappings", index), rules.MappingRule(parent, value, entry.terms())
+        yield (*place, "mappings", index), rules.MappingRule(target, value, entry.terms())
     for index, row in _entries(content.get("thresholds"), rules_schema.LevelEntry):
-        yield (*place, "thresholds", index), rules.ThresholdRule(parent, row.level, row.terms())
+        yield (*place, "thresholds", index), rules.ThresholdRule(target, row.level, row.terms())
 
 
 def _entries(data: Any, kind: type[E]) -> Iterator[tuple[int, E]]:
@@ -108,8 +108,8 @@ def render(members: Iterable[Rule]) -> str:
     tree: dict[str, dict[str | None, dict[str, list[Rule]]]] = {}
     for rule in sorted(members, key=_order):
         kind = "mappings" if isinstance(rule, rules.MappingRule) else "thresholds"
-        service = tree.setdefault(rule.parent.service, {})
-        service.setdefault(rule.parent.field, {}).setdefault(kind, []).append(rule)
+        service = tree.setdefault(rule.target.metric, {})
+        service.setdefault(rule.target.label, {}).setdefault(kind, []).append(rule)
     if not tree:
         return "services: {}\n"
     lines = ["services:"]
@@ -127,9 +127,9 @@ def render(members: Iterable[Rule]) -> str:
 def _order(rule: Rule) -> tuple[Any, ...]:
     threshold = isinstance(rule, rules.ThresholdRule)
     mark = rule.level if isinstance(rule, rules.ThresholdRule) else rule.value or ""
-    parent, terms = rule.parent, rule.terms
+    target, terms = rule.target, rule.terms
     return (
-        (parent.service, parent.field is not None, parent.field or "", threshold, mark),
+        (target.metric, target.label is not None, target.label or "", threshold, mark),
         (terms.group is not None, terms.group or "", terms.scope is not None, terms.scope or ""),
         # No two rules of equal identity start together, so this settles the order.
         (terms.start is not None, terms.start),

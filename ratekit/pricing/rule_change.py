@@ -16,7 +16,7 @@ from ratekit.domain.rules.succession import Horizon, Succession
 from ratekit.text import number_text, utc_text
 
 #: Rules with equal identities replace one another; at any instant one of them is in force.
-Identity = tuple[rules.Parent, str | Decimal | None, str | None, str | None]
+Identity = tuple[rules.RuleTarget, str | Decimal | None, str | None, str | None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,14 +47,14 @@ class RuleChange:
 
 def identity(rule: Rule) -> Identity:
     """Return what tells ``rule`` from all rules that can be in force beside it."""
-    return (rule.parent, _mark(rule), rule.terms.group, rule.terms.scope)
+    return (rule.target, _mark(rule), rule.terms.group, rule.terms.scope)
 
 
 def describe(rule: Rule) -> str:
     """Return ``rule`` in one line: ``instance.flavor=m1 flat 0.02 group uptime``."""
-    place = _word(rule.parent.service)
-    if rule.parent.field is not None:
-        place += f".{_word(rule.parent.field)}"
+    place = _word(rule.target.metric)
+    if rule.target.label is not None:
+        place += f".{_word(rule.target.label)}"
     if isinstance(rule, rules.ThresholdRule):
         place += f">={number_text(rule.level)}"
     elif rule.value is not None:

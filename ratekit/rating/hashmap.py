@@ -30,7 +30,7 @@ class Hashmap(RatingModule):
         """Return what prices by ``book``.
 
         Only sorts the rules by service; look-up tables are made when a series first needs
-        them. Rules of one parent, value or level, group and scope must not overlap in time.
+        them. Rules of one target, value or level, group and scope must not overlap in time.
         """
         return _Pricer(book)
 
@@ -48,7 +48,7 @@ class _Pricer:
     def __init__(self, book: RuleBook) -> None:
         members: dict[tuple[str, str | None], list[Rule]] = {}
         for rule in book.rules:
-            members.setdefault((rule.parent.service, rule.terms.scope), []).append(rule)
+            members.setdefault((rule.target.metric, rule.terms.scope), []).append(rule)
         self._layers = {key: Layer(own) for key, own in members.items()}
 
     def __call__(self, series: Series, prices: Sequence[Decimal]) -> Sequence[Decimal]:

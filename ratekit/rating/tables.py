@@ -20,7 +20,7 @@ _KEPT_TABLES = 64
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Ladder:
-    """Thresholds of one parent and group.
+    """Thresholds of one target and group.
 
     :ivar levels: ascending
     :ivar thresholds: one for each level
@@ -41,7 +41,7 @@ class Ladder:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Node:
-    """Rules of one parent: a service, or one of its fields.
+    """Rules of one target: a service, or one of its fields.
 
     :ivar mappings: by the label's text; a service's are all under None
     :ivar ladders: thresholds
@@ -55,7 +55,7 @@ class Node:
 class Table:
     """Rules of one service in force at any instant of ``[since, until)``.
 
-    A parent may have two nodes: the general one, then that of a scope's own rules.
+    A target may have two nodes: the general one, then that of a scope's own rules.
 
     :ivar service: nodes of the service itself
     :ivar fields: nodes of its fields, in the order of the fields' names
@@ -115,7 +115,7 @@ def _table(
     by_field: dict[str | None, list[rules.Rule]] = {}
     for rule in members:
         if rule.terms.in_force(since):
-            by_field.setdefault(rule.parent.field, []).append(rule)
+            by_field.setdefault(rule.target.label, []).append(rule)
     service = (_node(by_field.pop(None, ())),)
     fields = {name: (_node(own),) for name, own in by_field.items() if name is not None}
     return Table(

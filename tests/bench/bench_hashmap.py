@@ -14,9 +14,9 @@ from ratekit.cmd import startup
 from ratekit.domain.rules.rule import (
     CostType,
     MappingRule,
-    Parent,
     Rule,
     RuleBook,
+    RuleTarget,
     Terms,
     ThresholdRule,
 )
@@ -39,14 +39,14 @@ def book(size: int, services: int = SERVICES) -> RuleBook:
     for index in range(size):
         own = f"scope{index}" if index % 10 == 9 else None
         terms = Terms(FLAT.cost, FLAT.type, FLAT.group, own)
-        flavor = Parent(f"service{index % services}", "flavor_name")
+        flavor = RuleTarget(f"service{index % services}", "flavor_name")
         rules.append(MappingRule(flavor, f"flavor{index // services}", terms))
     for index in range(min(size, services)):
         service = f"service{index}"
-        rules.append(MappingRule(Parent(service, "zone"), "nova", RATE))
+        rules.append(MappingRule(RuleTarget(service, "zone"), "nova", RATE))
         if index % 2:
-            rules.append(ThresholdRule(Parent(service), Decimal(10), RATE))
-            rules.append(ThresholdRule(Parent(service, "vcpus"), Decimal(4), RATE))
+            rules.append(ThresholdRule(RuleTarget(service), Decimal(10), RATE))
+            rules.append(ThresholdRule(RuleTarget(service, "vcpus"), Decimal(4), RATE))
     return RuleBook(1, tuple(rules))
 
 
@@ -54,20 +54,20 @@ def changed(flavors: int, times: int) -> RuleBook:
     """Flavor prices of one service, each changed every day at its own second."""
     rules: list[Rule] = []
     for number in range(flavors):
-        parent, first = Parent("service0", "flavor_name"), NEWYEAR + number * HOUR / 3600
+        target, first = RuleTarget("service0", "flavor_name"), NEWYEAR + number * HOUR / 3600
         bounds = [None, *(first + day * 24 * HOUR for day in range(times - 1)), None]
         for start, end in itertools.pairwise(bounds):
             terms = Terms(FLAT.cost, FLAT.type, FLAT.group, None, start, end)
-            rules.append(MappingRule(parent, f"flavor{number}", terms))
+            rules.append(MappingRule(target, f"flavor{number}", terms))
     return RuleBook(1, tuple(rules))
 
 
 def levels(count: int) -> RuleBook:
     """Thresholds of one service and of one field, all in one group."""
-    rules: list[Rule] = [MappingRule(Parent("service0"), None, FLAT)]
+    rules: list[Rule] = [MappingRule(RuleTarget("service0"), None, FLAT)]
     for level in range(count // 2):
-        rules.append(ThresholdRule(Parent("service0"), Decimal(level), RATE))
-        rules.append(ThresholdRule(Parent("service0", "vcpus"), Decimal(level), RATE))
+        rules.append(ThresholdRule(RuleTarget("service0"), Decimal(level), RATE))
+        rules.append(ThresholdRule(RuleTarget("service0", "vcpus"), Decimal(level), RATE))
     return RuleBook(1, tuple(rules))
 
 
@@ -102,7 +102,7 @@ def compiled(rules: RuleBook, usages: Sequence[Series]) -> Pricer:
 
 
 def everywhere(rules: RuleBook) -> Sequence[Series]:
-    whose = {(rule.parent.service, rule.terms.scope or "p1") for rule in rules.rules}
+    whose = {(rule.target.metric, rule.terms.scope or "p1") for rule in rules.rules}
     return [usage(service, scope, 1) for service, scope in sorted(whose)]
 
 

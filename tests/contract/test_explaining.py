@@ -17,7 +17,7 @@ from ratekit.domain.period import Window
 from ratekit.domain.reporting.reports import FrameRow, Selection
 from ratekit.domain.rules.explanation import Explanation
 from ratekit.domain.rules.history import ChangeNote
-from ratekit.domain.rules.rule import CostType, MappingRule, Parent, Rule, Terms, ThresholdRule
+from ratekit.domain.rules.rule import CostType, MappingRule, Rule, RuleTarget, Terms, ThresholdRule
 from ratekit.domain.schedule.backoff import Backoff
 from ratekit.domain.schedule.batch import Batch
 from ratekit.domain.schedule.calendar import Calendar
@@ -76,17 +76,17 @@ def new_rule(random: Random, start: datetime.datetime | None) -> Rule:
         start=start,
     )
     field = random.choice((None, "flavor", "vcpus", "day_of_the_year"))
-    parent = Parent(random.choice(SERVICES), field)
+    target = RuleTarget(random.choice(SERVICES), field)
     if random.random() < 0.4:
-        return ThresholdRule(parent, Decimal(random.randint(0, 5)), terms)
+        return ThresholdRule(target, Decimal(random.randint(0, 5)), terms)
     values = {"flavor": ("m1", "m2", "\u00e9"), "vcpus": ("0", "1", "2")}
     value = random.choice(values.get(field, ("60", "61"))) if field is not None else None
-    return MappingRule(parent, value, terms)
+    return MappingRule(target, value, terms)
 
 
 def key(rule: Rule) -> object:
     mark = rule.level if isinstance(rule, ThresholdRule) else rule.value
-    return type(rule), rule.parent, mark, rule.terms.group, rule.terms.scope
+    return type(rule), rule.target, mark, rule.terms.group, rule.terms.scope
 
 
 def change(
@@ -160,7 +160,7 @@ def test_a_thousand_frames_are_explained_to_the_digit_after_any_change(storage: 
 @pytest.fixture
 def charged(storage: Storage) -> FrameRow:
     """A frame that cost 2 when it was rated."""
-    rule = MappingRule(Parent("instance"), None, Terms(Decimal(2), CostType.FLAT))
+    rule = MappingRule(RuleTarget("instance"), None, Terms(Decimal(2), CostType.FLAT))
     storage.rules.change(0, [], [rule], given.note())
     states = given.listed(storage, "p1")
     storage.ledger.commit(given.batch(states, given.rated("p1", [("1", "2")]), rules=1))

@@ -17,9 +17,9 @@ from ratekit.domain.rules.history import ChangeNote, ChangeRecord, Closing
 from ratekit.domain.rules.rule import (
     CostType,
     MappingRule,
-    Parent,
     Rule,
     RuleBook,
+    RuleTarget,
     Terms,
     ThresholdRule,
 )
@@ -28,7 +28,7 @@ from ratekit.storage.sql import open_storage
 from tests.contract.conftest import Open
 from tests.contract.given import START, hour, note, statements
 
-FLAVOR = Parent("instance", "flavor_name")
+FLAVOR = RuleTarget("instance", "flavor_name")
 
 
 def small(cost: str = "1", **more: object) -> MappingRule:
@@ -40,7 +40,7 @@ def small(cost: str = "1", **more: object) -> MappingRule:
 def large(cost: str = "1", **more: object) -> ThresholdRule:
     """Return what a large volume costs."""
     terms = Terms(cost=Decimal(cost), type=CostType.RATE, **more)  # type: ignore[arg-type]
-    return ThresholdRule(Parent("volume"), Decimal("1000"), terms)
+    return ThresholdRule(RuleTarget("volume"), Decimal("1000"), terms)
 
 
 def test_a_new_store_has_no_records(storage: Storage) -> None:

@@ -12,9 +12,9 @@ from ratekit import errors
 from ratekit.domain.rules.rule import (
     CostType,
     MappingRule,
-    Parent,
     Rule,
     RuleBook,
+    RuleTarget,
     Terms,
     ThresholdRule,
 )
@@ -22,8 +22,8 @@ from ratekit.interfaces import Storage
 from tests.contract.conftest import Open
 from tests.contract.given import START, batch, hour, listed, note, statements
 
-FLAVOR = Parent("instance", "flavor_name")
-VOLUME = Parent("volume.size")
+FLAVOR = RuleTarget("instance", "flavor_name")
+VOLUME = RuleTarget("volume.size")
 
 
 def terms(cost: str = "1", **more: object) -> Terms:
@@ -41,7 +41,7 @@ EVERY_KIND: list[Rule] = [
     MappingRule(FLAVOR, "Größe 東京", terms("0")),
     MappingRule(VOLUME, None, Terms(Decimal("-1.5"), CostType.RATE, group="uptime")),
     ThresholdRule(VOLUME, Decimal("1000"), Terms(Decimal("0.9"), CostType.RATE)),
-    ThresholdRule(Parent("instance", "ram"), Decimal("0.5"), terms(group="other")),
+    ThresholdRule(RuleTarget("instance", "ram"), Decimal("0.5"), terms(group="other")),
 ]
 
 
@@ -77,7 +77,7 @@ class TestRead:
     def test_many_rules_take_as_many_queries_as_few(self, storage: Storage) -> None:
         many = [
             MappingRule(
-                Parent(f"metric {number}", f"field {number}"), "x", terms(group=str(number))
+                RuleTarget(f"metric {number}", f"field {number}"), "x", terms(group=str(number))
             )
             for number in range(100)
         ]
@@ -145,7 +145,7 @@ class TestChange:
             small("1" + "0" * 37),
             small(scope="x" * 256),
             small(group="x" * 256),
-            MappingRule(Parent("x" * 256), None, terms()),
+            MappingRule(RuleTarget("x" * 256), None, terms()),
             ThresholdRule(VOLUME, Decimal("0." + "0" * 28 + "1"), terms()),
         ],
     )

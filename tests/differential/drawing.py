@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
-from ratekit.domain.rules.rule import CostType, MappingRule, Parent, Rule, Terms, ThresholdRule
+from ratekit.domain.rules.rule import CostType, MappingRule, Rule, RuleTarget, Terms, ThresholdRule
 from ratekit.domain.series import Series
 
 HOUR = datetime.timedelta(hours=1)
@@ -105,20 +105,20 @@ def cases(draw: st.DrawFn, storable: bool = False) -> Case:
 
 
 def _rule(choices: Choices, fields: Sequence[str | None], storable: bool) -> Rule:
-    parent = Parent(choices.of(SERVICES), choices.of(fields))
+    target = RuleTarget(choices.of(SERVICES), choices.of(fields))
     type_, group, scope = choices.of(TYPES), choices.of(GROUPS), choices.of(SCOPES)
     threshold, level = choices.of((False, True)), choices.of(LEVELS)
     validity = choices.of(VALIDITIES[:1] if storable and threshold else VALIDITIES)
-    usual = WORDS[:3] if parent.field == "flavor" else NUMBERS[:5]
-    value = choices.of(CALENDAR.get(parent.field or "") or (_text(choices), *usual))
+    usual = WORDS[:3] if target.label == "flavor" else NUMBERS[:5]
+    value = choices.of(CALENDAR.get(target.label or "") or (_text(choices), *usual))
     if storable:
         cost = Decimal(choices.of(range(-4, 40))) / 4
     else:
         cost = choices.of((choices.of(COSTS), choices.number(12, 28)))
     terms = Terms(cost, type_, group, scope, *validity)
     if threshold:
-        return ThresholdRule(parent, level, terms)
-    return MappingRule(parent, None if parent.field is None else value, terms)
+        return ThresholdRule(target, level, terms)
+    return MappingRule(target, None if target.label is None else value, terms)
 
 
 def _text(choices: Choices) -> str:
@@ -136,14 +136,14 @@ def clash(one: Rule, other: Rule) -> bool:
 def same(rule: Rule) -> tuple[object, ...]:
     """What a rule is for; a scope's own replaces the general one that differs in scope only."""
     mark = rule.level if isinstance(rule, ThresholdRule) else rule.value
-    return rule.parent, mark, rule.terms.group, rule.terms.scope
+    return rule.target, mark, rule.terms.group, rule.terms.scope
 
 
 def _series(choices: Choices, rules: Sequence[Rule]) -> Series:
     scope, metric = choices.of(("p1", "p1", "p2")), choices.of(SERVICES)
     groupby: dict[str, str | None] = {"id": "1"}
     metadata: dict[str, str | None] = {}
-    for field in sorted({rule.parent.field for rule in rules if rule.parent.field}):
+    for field in sorted({rule.target.label for rule in rules if rule.target.label}):
         near = tuple(_labels(field, rules))
         label = choices.of((near,) * 9 + (WORDS, NUMBERS, ODD_NUMBERS))
         chosen = choices.of((choices.of(label),) * 15 + (None,))
@@ -166,7 +166,7 @@ def _series(choices: Choices, rules: Sequence[Rule]) -> Series:
 
 def _labels(field: str, rules: Sequence[Rule]) -> Iterator[str]:
     for rule in rules:
-        if rule.parent.field != field:
+        if rule.target.label != field:
             continue
         if isinstance(rule, ThresholdRule):
             yield from ("100", "1e3", f"{rule.level:f}", f"{rule.level:E}")

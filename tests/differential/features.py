@@ -35,7 +35,7 @@ EXPECTED = frozenset(
         "a threshold on the quantity beats one on a field",
         "equal levels of quantity and field",
         "equal levels of two fields",
-        "lower thresholds of the same parent do not count",
+        "lower thresholds of the same target do not count",
         "several flat costs in a group",
         "several groups",
         "several rates in a group",
@@ -54,7 +54,7 @@ def features(rules: Sequence[Rule], series: Series, point: tuple[datetime, Decim
     matching = [
         rule
         for rule in asked.rules
-        if rule.parent.service == series.metric
+        if rule.target.metric == series.metric
         and rule.terms.scope in (None, series.scope)
         and _matches(rule, labels, quantity)
     ]
@@ -81,15 +81,15 @@ def features(rules: Sequence[Rule], series: Series, point: tuple[datetime, Decim
 
 def _matches(rule: Rule, labels: dict[str, str | None], quantity: Decimal) -> bool:
     if isinstance(rule, MappingRule):
-        return rule.parent.field is None or labels.get(rule.parent.field) == rule.value
+        return rule.target.label is None or labels.get(rule.target.label) == rule.value
     return rule.level <= _compared(rule, labels, quantity)
 
 
 def _compared(rule: ThresholdRule, labels: dict[str, str | None], quantity: Decimal) -> Decimal:
-    if rule.parent.field is None:
+    if rule.target.label is None:
         return quantity
     # Below every level: labels that are no numbers have lost their thresholds before.
-    return Decimal(labels.get(rule.parent.field) or -1)
+    return Decimal(labels.get(rule.target.label) or -1)
 
 
 def _of_rules(
@@ -101,7 +101,7 @@ def _of_rules(
     for rule in rules:
         if len(rule.terms.cost.as_tuple().digits) > 28:
             yield "a cost of more than 28 digits"
-        if rule.parent.field in CALENDAR:
+        if rule.target.label in CALENDAR:
             yield "a rule of the calendar matches"
         if isinstance(rule, MappingRule):
             yield "a mapping matches"
@@ -135,8 +135,8 @@ def _of_thresholds(thresholds: Sequence[ThresholdRule]) -> Iterator[str]:
     elif len(top) > 1:
         yield "equal levels of quantity and field"
     for one in lower:
-        if one.parent == first.parent:
-            yield "lower thresholds of the same parent do not count"
+        if one.target == first.target:
+            yield "lower thresholds of the same target do not count"
         elif not _field(one):
             yield "a threshold on a field beats one on the quantity"
         elif not _field(first):
@@ -144,4 +144,4 @@ def _of_thresholds(thresholds: Sequence[ThresholdRule]) -> Iterator[str]:
 
 
 def _field(rule: Rule) -> str:
-    return rule.parent.field or ""
+    return rule.target.label or ""

@@ -41,15 +41,15 @@ class Question:
 def question(drawn: Sequence[Rule], series: Series) -> Question:
     """Return what to ask CloudKitty so that its answer is the right one for ``series``."""
     labels = {**series.metadata, **series.groupby}
-    looked_at = {rule.parent.field for rule in drawn if rule.parent.service == series.metric}
+    looked_at = {rule.target.label for rule in drawn if rule.target.metric == series.metric}
     looked_at -= CALENDAR.keys()
     nulls = {name for name, label in labels.items() if label is None}
     reasons = {NULL} if nulls & looked_at else set()
     kept: list[Rule] = []
     for rule in drawn:
-        if rule.parent.service != series.metric:
+        if rule.target.metric != series.metric:
             continue
-        field = rule.parent.field
+        field = rule.target.label
         label = labels.get(field) if field is not None and field in looked_at else None
         if isinstance(rule, ThresholdRule) and label is not None and not _PLAIN.fullmatch(label):
             reasons.add(NO_NUMBER)

@@ -71,8 +71,8 @@ def running() -> Iterator[Cloudkitty]:
 def _rule(rule: Rule) -> dict[str, Any]:
     terms = rule.terms
     return {
-        "service": rule.parent.service,
-        "field": rule.parent.field,
+        "service": rule.target.metric,
+        "field": rule.target.label,
         "value": None if isinstance(rule, ThresholdRule) else rule.value,
         "level": str(rule.level) if isinstance(rule, ThresholdRule) else None,
         "type": terms.type.value,

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from ratekit.domain.rules.rule import (
     CostType,
     MappingRule,
-    Parent,
     Rule,
     RuleBook,
+    RuleTarget,
     Terms,
     ThresholdRule,
 )
@@ -101,7 +101,7 @@ def test_rules_in_memory_are_to_cloudkitty_what_rules_in_its_own_database_are(
 
 # Where CloudKitty is not followed ---------------------------------------------------------
 
-VCPUS = Parent("instance", "vcpus")
+VCPUS = RuleTarget("instance", "vcpus")
 
 
 def flat(cost: int, group: str | None = None) -> Terms:
@@ -158,7 +158,7 @@ def test_rules_without_a_group_are_apart_from_a_group_called_default(
 ) -> None:
     rules = [
         MappingRule(VCPUS, "4", flat(1)),
-        MappingRule(Parent("instance"), None, flat(2, "_DEFAULT_")),
+        MappingRule(RuleTarget("instance"), None, flat(2, "_DEFAULT_")),
     ]
     assert both(cloudkitty, rules, usage(vcpus="4")) == (2, 3)
 

@@ -9,7 +9,7 @@ import time
 from decimal import Decimal
 
 from ratekit.domain.reprocessing.task import Order, TaskKind, TaskNote
-from ratekit.domain.rules.rule import CostType, MappingRule, Parent, Terms
+from ratekit.domain.rules.rule import CostType, MappingRule, RuleTarget, Terms
 from ratekit.domain.scope import Scope
 from ratekit.domain.series import RatedSeries, Series
 from ratekit.interfaces import Storage
@@ -42,7 +42,7 @@ def prepared(url: str) -> Storage:
     """Months of a scope, rated at the old price, and a task that is to price them anew."""
     migrate.upgrade(url)
     storage = open_storage(url, scope_key="project_id", fetcher="static", collector="gnocchi")
-    rule = MappingRule(Parent("cpu"), None, Terms(Decimal(3), CostType.FLAT))
+    rule = MappingRule(RuleTarget("cpu"), None, Terms(Decimal(3), CostType.FLAT))
     storage.rules.change(0, [], [rule], note())
     series = [
         RatedSeries(

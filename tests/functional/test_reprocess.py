@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from ratekit.domain.reprocessing.task import Order, PeriodOutcome, TaskKind, TaskNote
 from ratekit.domain.rules.history import ChangeNote
-from ratekit.domain.rules.rule import CostType, MappingRule, Parent, Terms
+from ratekit.domain.rules.rule import CostType, MappingRule, RuleTarget, Terms
 from ratekit.domain.scope import Scope
 from ratekit.processing.reprocessor import TaskSummary
 from tests.functional.conftest import Office
@@ -29,7 +29,7 @@ def raise_prices(office: Office) -> None:
     rules = office.storage.rules
     terms = Terms(Decimal("0.123456789"), CostType.FLAT, group="surcharge")
     note = ChangeNote(office.plan.end, "operator", retroactive=True)
-    rules.change(rules.read().version, [], [MappingRule(Parent("instance"), None, terms)], note)
+    rules.change(rules.read().version, [], [MappingRule(RuleTarget("instance"), None, terms)], note)
 
 
 def test_what_is_collected_anew_is_what_was_collected_first(office: Office) -> None:

@@ -72,7 +72,7 @@ def _arithmetic(told: GroupExplanation) -> str:
         cost = f"threshold {_text(threshold.terms.cost)}"
         if threshold.terms.type is CostType.RATE:
             product.append(cost)
-        elif threshold.parent.field is None:
+        elif threshold.target.label is None:
             added = f" + {cost}"
         else:
             product[0] = f"({product[0]} + {cost})"
@@ -125,8 +125,8 @@ def _matched(matched: MatchedRule) -> Mapping[str, Any]:
     return {
         "id": rule.id,
         **mark,
-        "service": rule.parent.service,
-        "field": rule.parent.field,
+        "service": rule.target.metric,
+        "field": rule.target.label,
         "type": terms.type.value,
         "cost": _text(terms.cost),
         "group": terms.group,

@@ -65,13 +65,13 @@ _SPELLINGS = {
 
 def complaint(rule: Rule) -> str | None:
     """Return why ``rule`` never matches, if it is on a field of the calendar and does not."""
-    spelling = _SPELLINGS.get(rule.parent.field or "")
+    spelling = _SPELLINGS.get(rule.target.label or "")
     if spelling is None:
         return None
     if isinstance(rule, rules.ThresholdRule):
         if rule.level <= Decimal(spelling.highest):
             return None
-        return f"never reached: {rule.parent.field} is at most {spelling.highest}"
+        return f"never reached: {rule.target.label} is at most {spelling.highest}"
     if rule.value is None or spelling.pattern.fullmatch(rule.value):
         return None
     return f"{rule.value!r} never matches: {spelling.words}"

@@ -1,4 +1,8 @@
-"""Hashmap rules: what costs how much, for whom, from when to when."""
+"""Hashmap rules: costs of usage, for all scopes or one, from a time until a time.
+
+A rule file says service and field (:mod:`ratekit.files.rules_file`), and so do the database's
+columns (:mod:`ratekit.storage.rules.rows`). Everywhere else they are a metric and a label.
+"""
 
 from __future__ import annotations
 
@@ -11,34 +15,34 @@ from ratekit.domain import period
 
 
 class CostType(enum.Enum):
-    """How a cost enters the price: added per unit, or as a factor."""
+    """How a cost enters the price: as an amount per unit, or as a factor."""
 
     FLAT = "flat"
     RATE = "rate"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Parent:
-    """What a rule hangs on: a service, or a field of a service.
+class RuleTarget:
+    """The usage that a rule prices: all of a metric, or by one of its labels.
 
-    :ivar service: a metric's public name
-    :ivar field: name of a label, or None for the service itself
+    :ivar metric: public name
+    :ivar label: name of the label that the rule compares; None: it compares none
     """
 
-    service: str
-    field: str | None = None
+    metric: str
+    label: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Terms:
-    """What mappings and thresholds have in common.
+    """The fields that mappings and thresholds share.
 
     :ivar cost: finite
     :ivar type: flat or rate
-    :ivar group: rules combine within a group; None is a group of its own
-    :ivar scope: id of the one scope it is for, or None for all
-    :ivar start: first instant in force, UTC; None reaches back for ever
-    :ivar end: first instant no longer in force, UTC; None never ends
+    :ivar group: rules combine within a group; None: the group of the rules without a group
+    :ivar scope: id of the only scope it applies to; None: all scopes
+    :ivar start: first instant in force, UTC; None: in force since ever
+    :ivar end: first instant no longer in force, UTC; None: no end
     """
 
     cost: Decimal
@@ -50,13 +54,13 @@ class Terms:
 
     def __post_init__(self) -> None:
         if not self.cost.is_finite():
-            raise ValueError(f"a cost is finite, not {self.cost}")
+            raise ValueError(f"expected a finite cost, not {self.cost}")
         for instant in (self.start, self.end):
             if instant is not None:
                 period.require_utc(instant)
 
     def in_force(self, instant: datetime.datetime) -> bool:
-        """Tell whether ``start <= instant < end``."""
+        """Return whether ``start <= instant < end``."""
         return (self.start is None or self.start <= instant) and (
             self.end is None or instant < self.end
         )
@@ -64,38 +68,38 @@ class Terms:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class MappingRule:
-    """A cost for a service, or for one value of a field.
+    """A cost of all usage of a metric, or of usage with one value of a label.
 
-    :ivar value: text the label must equal; None exactly when the parent is a service
-    :ivar id: storage's id, None for a rule that is not stored
+    :ivar value: text that the label must equal; None if and only if the target has no label
+    :ivar id: the storage's id; None: not stored
     """
 
-    parent: Parent
+    target: RuleTarget
     value: str | None
     terms: Terms
     id: int | None = dataclasses.field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        if (self.value is None) != (self.parent.field is None):
-            raise ValueError("a field's mapping has a value, a service's has none")
+        if (self.value is None) != (self.target.label is None):
+            raise ValueError("expected a value for a mapping with a label, and none without a label")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ThresholdRule:
-    """A cost from a level on: of the quantity (service) or of a label's number (field).
+    """A cost from a level of the quantity on or, with a label, of the label's number.
 
     :ivar level: finite, at least 0
-    :ivar id: storage's id, None for a rule that is not stored
+    :ivar id: the storage's id; None: not stored
     """
 
-    parent: Parent
+    target: RuleTarget
     level: Decimal
     terms: Terms
     id: int | None = dataclasses.field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not self.level.is_finite() or self.level < 0:
-            raise ValueError(f"a level is finite and at least 0, not {self.level}")
+            raise ValueError(f"expected a finite level of at least 0, not {self.level}")
 
 
 Rule = MappingRule | ThresholdRule
@@ -103,9 +107,9 @@ Rule = MappingRule | ThresholdRule
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RuleBook:
-    """All rules that were ever in force, at one version.
+    """All rules, past, present and future, at one version.
 
-    :ivar version: grows with every change
+    :ivar version: increases by 1 with every change
     """
 
     version: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from ratekit.domain.rules.rule import CostType, MappingRule, Parent, Rule, Terms, ThresholdRule
+from ratekit.domain.rules.rule import CostType, MappingRule, Rule, RuleTarget, Terms, ThresholdRule
 from ratekit.storage.schema import FIELDS, GROUPS, MAPPINGS, SERVICES, THRESHOLDS
 
 TABLES = (MAPPINGS, THRESHOLDS)
@@ -33,7 +33,7 @@ def query(table: sa.Table) -> sa.Select[tuple[object, ...]]:
 
 def rule(row: sa.RowMapping) -> Rule:
     """Return the rule in a row of :func:`query`."""
-    parent = Parent(row["service"], row["field"])
+    target = RuleTarget(row["service"], row["field"])
     terms = Terms(
         cost=row["cost"],
         type=CostType(row["type"]),
@@ -43,5 +43,5 @@ def rule(row: sa.RowMapping) -> Rule:
         end=row["end"],
     )
     if "level" in row:
-        return ThresholdRule(parent, row["level"], terms, row["id"])
-    return MappingRule(parent, row["value"], terms, row["id"])
+        return ThresholdRule(target, row["level"], terms, row["id"])
+    return MappingRule(target, row["value"], terms, row["id"])

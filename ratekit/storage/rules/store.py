@@ -116,14 +116,14 @@ def _close(
 
 
 def _add(connection: sa.Connection, add: Collection[Rule], now: datetime.datetime) -> None:
-    services = _ids(connection, SERVICES, {(rule.parent.service,) for rule in add})
+    services = _ids(connection, SERVICES, {(rule.target.metric,) for rule in add})
     fields = _ids(
         connection,
         FIELDS,
         {
-            (services[rule.parent.service,], rule.parent.field)
+            (services[rule.target.metric,], rule.target.label)
             for rule in add
-            if rule.parent.field is not None
+            if rule.target.label is not None
         },
     )
     groups = _ids(
@@ -163,10 +163,10 @@ _Ids = Mapping[tuple[Any, ...], int]
 
 def _hung(rule: Rule, services: _Ids, fields: _Ids) -> dict[str, int | None]:
     """Return the columns that say what a rule hangs on: its service, or else its field."""
-    service = services[rule.parent.service,]
-    if rule.parent.field is None:
+    service = services[rule.target.metric,]
+    if rule.target.label is None:
         return {"service_id": service, "field_id": None}
-    return {"service_id": None, "field_id": fields[service, rule.parent.field]}
+    return {"service_id": None, "field_id": fields[service, rule.target.label]}
 
 
 def _ids(connection: sa.Connection, table: sa.Table, wanted: set[tuple[Any, ...]]) -> _Ids:

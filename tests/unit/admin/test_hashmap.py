@@ -17,7 +17,7 @@ from ratekit import errors
 from ratekit.admin import hashmap
 from ratekit.domain.period import EPOCH
 from ratekit.domain.rules import history
-from ratekit.domain.rules.rule import CostType, MappingRule, Parent, Rule, RuleBook, Terms
+from ratekit.domain.rules.rule import CostType, MappingRule, Rule, RuleBook, RuleTarget, Terms
 from ratekit.domain.rules.succession import Horizon
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.interfaces import Storage
@@ -29,7 +29,7 @@ from tests.contract import given
 CALENDAR = Calendar(given.HOUR, wait_periods=2)
 NOW = given.hour(36.5)
 ANN = "ann@example"
-RULE = MappingRule(Parent("instance"), None, Terms(Decimal(1), CostType.FLAT))
+RULE = MappingRule(RuleTarget("instance"), None, Terms(Decimal(1), CostType.FLAT))
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_an_export_has_the_rules_that_can_still_price_something(storage: Storage
     def rule(start: float | None, end: float | None, value: str) -> MappingRule:
         times = [None if one is None else given.hour(one) for one in (start, end)]
         terms = Terms(Decimal(1), CostType.FLAT, start=times[0], end=times[1])
-        return MappingRule(Parent("instance", "flavor"), value, terms)
+        return MappingRule(RuleTarget("instance", "flavor"), value, terms)
 
     def exported() -> list[str | None]:
         rules = hashmap.export(storage.rules, NOW)
@@ -123,7 +123,7 @@ def hours(latest: int) -> st.SearchStrategy[datetime.datetime | None]:
 
 RULES = st.builds(
     lambda value, cost, start, end: MappingRule(
-        Parent("instance", "flavor"),
+        RuleTarget("instance", "flavor"),
         value,
         Terms(Decimal(cost), CostType.FLAT, None, None, start, end),
     ),

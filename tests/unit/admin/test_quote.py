@@ -17,23 +17,30 @@ from ratekit.domain import exact
 from ratekit.domain.period import Period
 from ratekit.domain.reporting.reports import StateRow
 from ratekit.domain.rules.explanation import Explanation
-from ratekit.domain.rules.rule import CostType, MappingRule, Parent, RuleBook, Terms, ThresholdRule
+from ratekit.domain.rules.rule import (
+    CostType,
+    MappingRule,
+    RuleBook,
+    RuleTarget,
+    Terms,
+    ThresholdRule,
+)
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.pricing.price_list import PriceList
 from ratekit.rating.hashmap import Hashmap
 
 HOUR = datetime.timedelta(hours=1)
 NOON = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)
-FLAVOR = Parent("vm", "flavor")
+FLAVOR = RuleTarget("vm", "flavor")
 BOOK = RuleBook(
     1,
     (
         MappingRule(FLAVOR, "m1", Terms(Decimal("0.1"), CostType.FLAT)),
         MappingRule(FLAVOR, "m1", Terms(Decimal("0.07"), CostType.FLAT, scope="p1")),
-        ThresholdRule(Parent("vm"), Decimal(10), Terms(Decimal("0.5"), CostType.RATE)),
-        MappingRule(Parent("vm", "month"), "2", Terms(Decimal(2), CostType.RATE)),
-        MappingRule(Parent("vm", "zone"), "a", Terms(Decimal(3), CostType.RATE, end=NOON)),
-        MappingRule(Parent("vm", "rack"), "a", Terms(Decimal(3), CostType.RATE, scope="p2")),
+        ThresholdRule(RuleTarget("vm"), Decimal(10), Terms(Decimal("0.5"), CostType.RATE)),
+        MappingRule(RuleTarget("vm", "month"), "2", Terms(Decimal(2), CostType.RATE)),
+        MappingRule(RuleTarget("vm", "zone"), "a", Terms(Decimal(3), CostType.RATE, end=NOON)),
+        MappingRule(RuleTarget("vm", "rack"), "a", Terms(Decimal(3), CostType.RATE, scope="p2")),
     ),
 )
 

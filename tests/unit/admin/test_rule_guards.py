@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from ratekit.admin import rule_guards
-from ratekit.domain.rules.rule import CostType, MappingRule, Parent, Rule, RuleBook, Terms
+from ratekit.domain.rules.rule import CostType, MappingRule, Rule, RuleBook, RuleTarget, Terms
 from ratekit.domain.rules.succession import Horizon
 from ratekit.pricing import rule_change
 from tests.contract.given import hour
@@ -25,7 +25,7 @@ def rule(
     """Return a mapping of a service."""
     times = [None if one is None else hour(one) for one in (start, end)]
     terms = Terms(Decimal(1), CostType.FLAT, group, None, times[0], times[1])
-    return MappingRule(Parent(service), None, terms)
+    return MappingRule(RuleTarget(service), None, terms)
 
 
 def left_free(
@@ -48,7 +48,7 @@ def test_a_service_that_has_another_rule_is_not_free() -> None:
 
 
 def test_another_price_is_not_free() -> None:
-    dearer = MappingRule(Parent("cpu"), None, Terms(Decimal(2), CostType.FLAT))
+    dearer = MappingRule(RuleTarget("cpu"), None, Terms(Decimal(2), CostType.FLAT))
     assert left_free([rule()], [dearer]) == {}
 
 

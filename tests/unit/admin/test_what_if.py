@@ -18,9 +18,9 @@ from ratekit.domain.reporting.reports import FrameRow, Selection
 from ratekit.domain.rules.rule import (
     CostType,
     MappingRule,
-    Parent,
     Rule,
     RuleBook,
+    RuleTarget,
     Terms,
     ThresholdRule,
 )
@@ -49,11 +49,11 @@ terms = st.builds(
     moments,
     moments,
 )
-FLAVOR = Parent("instance", "flavor")
+FLAVOR = RuleTarget("instance", "flavor")
 rules = st.one_of(
     st.builds(MappingRule, st.just(FLAVOR), st.sampled_from(["m1", "m2"]), terms),
-    st.builds(MappingRule, st.just(Parent("instance")), st.none(), terms),
-    st.builds(ThresholdRule, st.just(Parent("instance")), st.integers(0, 3).map(Decimal), terms),
+    st.builds(MappingRule, st.just(RuleTarget("instance")), st.none(), terms),
+    st.builds(ThresholdRule, st.just(RuleTarget("instance")), st.integers(0, 3).map(Decimal), terms),
 )
 series = st.builds(
     lambda scope, flavor, quantities: Series(
@@ -112,8 +112,8 @@ def alone(rule: Rule, members: Sequence[Rule]) -> bool:
     same = [
         one
         for one in members
-        if (type(one), one.parent, one.terms.group, one.terms.scope)
-        == (type(rule), rule.parent, rule.terms.group, rule.terms.scope)
+        if (type(one), one.target, one.terms.group, one.terms.scope)
+        == (type(rule), rule.target, rule.terms.group, rule.terms.scope)
     ]
     return same[0] is rule
 
@@ -127,7 +127,7 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> Storage:
     opened = open_storage(url, scope_key="project_id", fetcher="static", collector="gnocchi")
     first = Terms(Decimal("0.1"), CostType.FLAT)
     plan = hashmap.plan(
-        opened.rules, [MappingRule(Parent("instance"), None, first)], CALENDAR, given.START
+        opened.rules, [MappingRule(RuleTarget("instance"), None, first)], CALENDAR, given.START
     )
     version = hashmap.carry_out(opened.rules, plan, given.START, "ann")
     price_list = PriceList(MODULES, opened.rules.read())

@@ -10,13 +10,13 @@ import pytest
 
 from ratekit.domain.reprocessing.task import Order, RepricedWindow, TaskKind, TaskNote
 from ratekit.domain.rules.history import ChangeNote
-from ratekit.domain.rules.rule import CostType, MappingRule, Parent, Terms
+from ratekit.domain.rules.rule import CostType, MappingRule, RuleTarget, Terms
 from ratekit.domain.scope import Scope
 from ratekit.interfaces import Storage
 from tests.contract import given
 from tests.unit.cmd.conftest import Shell
 
-FLAVOR = Parent("instance", "flavor_name")
+FLAVOR = RuleTarget("instance", "flavor_name")
 FRAME = ("explain", "--scope", "a1", "--metric", "instance", "--period", "2026-03-01T00:00:00Z")
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from ratekit.domain.reprocessing.task import RepricedWindow, TaskKind, TaskState
-from ratekit.domain.rules.rule import CostType, MappingRule, Parent, Terms
+from ratekit.domain.rules.rule import CostType, MappingRule, RuleTarget, Terms
 from ratekit.interfaces import Storage
 from tests.contract import given
 from tests.unit.cmd.conftest import Shell
@@ -32,7 +32,7 @@ def metrics(config: pathlib.Path) -> None:
 
 def dear(storage: Storage) -> None:
     """Have each instance cost 3."""
-    rule = MappingRule(Parent("instance"), None, Terms(Decimal(3), CostType.FLAT))
+    rule = MappingRule(RuleTarget("instance"), None, Terms(Decimal(3), CostType.FLAT))
     storage.rules.change(0, [], [rule], given.note())
 
 

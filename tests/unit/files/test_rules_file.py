@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ratekit import errors
-from ratekit.domain.rules.rule import CostType, MappingRule, Parent, Rule, Terms, ThresholdRule
+from ratekit.domain.rules.rule import CostType, MappingRule, Rule, RuleTarget, Terms, ThresholdRule
 from ratekit.files import rules_file
 
 NEWYEAR = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -52,14 +52,14 @@ services:
     thresholds: [{level: "1000", cost: "0.9", type: rate}]
 """
     )
-    flavor, vcpus = Parent("instance", "flavor_name"), Parent("instance", "vcpus")
+    flavor, vcpus = RuleTarget("instance", "flavor_name"), RuleTarget("instance", "vcpus")
     flat, rate = CostType.FLAT, CostType.RATE
     assert found == [
         MappingRule(flavor, "m1.small", Terms(Decimal("0.020"), flat, "uptime")),
         MappingRule(flavor, "m1.small", Terms(Decimal("0.015"), flat, "uptime", "5f1c", NEWYEAR)),
         ThresholdRule(vcpus, Decimal(8), Terms(Decimal("0.9"), rate, end=NEWYEAR)),
-        MappingRule(Parent("volume.size"), None, Terms(Decimal("0.0003"), flat)),
-        ThresholdRule(Parent("volume.size"), Decimal(1000), Terms(Decimal("0.9"), rate)),
+        MappingRule(RuleTarget("volume.size"), None, Terms(Decimal("0.0003"), flat)),
+        ThresholdRule(RuleTarget("volume.size"), Decimal(1000), Terms(Decimal("0.9"), rate)),
     ]
 
 
@@ -257,17 +257,17 @@ def test_equal_levels_are_the_same_however_they_are_written() -> None:
 
 def test_rules_are_written_small_and_in_order() -> None:
     flat, rate = CostType.FLAT, CostType.RATE
-    flavor = Parent("instance", "flavor")
+    flavor = RuleTarget("instance", "flavor")
     written = rules_file.render(
         [
-            ThresholdRule(Parent("volume.size"), Decimal("1E+3"), Terms(Decimal("0.90"), rate)),
+            ThresholdRule(RuleTarget("volume.size"), Decimal("1E+3"), Terms(Decimal("0.90"), rate)),
             MappingRule(
                 flavor, "m2", Terms(Decimal("0.0200000000"), flat, scope="p: 1", end=NEWYEAR)
             ),
             MappingRule(flavor, "m1", Terms(Decimal("100"), flat, "up", start=NEWYEAR)),
             MappingRule(flavor, "2", Terms(Decimal(0), flat)),
-            MappingRule(Parent("volume.size"), None, Terms(Decimal("-1E-28"), flat)),
-            MappingRule(Parent("instance"), None, Terms(Decimal(1), flat)),
+            MappingRule(RuleTarget("volume.size"), None, Terms(Decimal("-1E-28"), flat)),
+            MappingRule(RuleTarget("instance"), None, Terms(Decimal(1), flat)),
         ]
     )
     assert (
@@ -322,14 +322,14 @@ def some_rules(draw: st.DrawFn) -> list[Rule]:
             start=start,
             end=end,
         )
-        parent = Parent(draw(NAMES), draw(st.one_of(st.none(), NAMES)))
+        target = RuleTarget(draw(NAMES), draw(st.one_of(st.none(), NAMES)))
         one: Rule
         if draw(st.booleans()):
-            one = ThresholdRule(parent, abs(draw(NUMBERS)), terms)
-            key: object = (parent, one.level, terms.group, terms.scope)
+            one = ThresholdRule(target, abs(draw(NUMBERS)), terms)
+            key: object = (target, one.level, terms.group, terms.scope)
         else:
-            one = MappingRule(parent, draw(TEXTS) if parent.field is not None else None, terms)
-            key = (parent, one.value, terms.group, terms.scope)
+            one = MappingRule(target, draw(TEXTS) if target.label is not None else None, terms)
+            key = (target, one.value, terms.group, terms.scope)
         found[key] = one
     return list(found.values())
 

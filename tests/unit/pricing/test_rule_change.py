@@ -11,9 +11,9 @@ from ratekit import errors
 from ratekit.domain.rules.rule import (
     CostType,
     MappingRule,
-    Parent,
     Rule,
     RuleBook,
+    RuleTarget,
     Terms,
     ThresholdRule,
 )
@@ -37,7 +37,7 @@ def rule(
     end: datetime.datetime | None = None,
 ) -> Rule:
     terms = Terms(Decimal(cost), type, group, scope, start, end)
-    return MappingRule(Parent("instance", "flavor"), value, terms)
+    return MappingRule(RuleTarget("instance", "flavor"), value, terms)
 
 
 def ending(one: Rule, end: datetime.datetime) -> Rule:
@@ -108,8 +108,8 @@ def test_rules_for_something_else_do_not_touch_one_another(other: Rule) -> None:
 
 def test_levels_are_the_same_however_they_are_written() -> None:
     terms = Terms(Decimal(1), CostType.FLAT)
-    stored = ThresholdRule(Parent("volume"), Decimal("10"), terms)
-    desired = ThresholdRule(Parent("volume"), Decimal("10.00"), terms)
+    stored = ThresholdRule(RuleTarget("volume"), Decimal("10"), terms)
+    desired = ThresholdRule(RuleTarget("volume"), Decimal("10.00"), terms)
     assert plan([stored], [desired]).keep == (stored,)
 
 
@@ -280,14 +280,14 @@ def test_a_desired_rule_must_not_end_before_it_starts() -> None:
             "instance.flavor=m1 flat -1 scope p1 "
             "from 2026-01-30T00:00:00Z until 2026-03-01T00:00:00Z",
         ),
-        (MappingRule(Parent("cpu"), None, Terms(Decimal(0), CostType.FLAT)), "cpu flat 0"),
+        (MappingRule(RuleTarget("cpu"), None, Terms(Decimal(0), CostType.FLAT)), "cpu flat 0"),
         (
-            ThresholdRule(Parent("volume"), Decimal("1000"), Terms(Decimal("0.9"), CostType.RATE)),
+            ThresholdRule(RuleTarget("volume"), Decimal("1000"), Terms(Decimal("0.9"), CostType.RATE)),
             "volume>=1000 rate 0.9",
         ),
         (
             ThresholdRule(
-                Parent("instance", "vcpus"), Decimal("4.50"), Terms(Decimal(1), CostType.FLAT)
+                RuleTarget("instance", "vcpus"), Decimal("4.50"), Terms(Decimal(1), CostType.FLAT)
             ),
             "instance.vcpus>=4.5 flat 1",
         ),

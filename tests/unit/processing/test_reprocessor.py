@@ -29,9 +29,9 @@ from ratekit.domain.reprocessing.task import (
 from ratekit.domain.rules.rule import (
     CostType,
     MappingRule,
-    Parent,
     Rule,
     RuleBook,
+    RuleTarget,
     Terms,
     ThresholdRule,
 )
@@ -157,7 +157,7 @@ class TestKept:
         office.rate("a")
         office.collector.label = "uuid"
         terms = Terms(Decimal("0.5"), CostType.FLAT)
-        book = RuleBook(0, (MappingRule(Parent("cpu", "id"), "r1", terms),))
+        book = RuleBook(0, (MappingRule(RuleTarget("cpu", "id"), "r1", terms),))
         office.storage.rules.change(0, [], book.rules, note())
         (task,) = office.queue("a", begin=0, end=2, accept_silence=accepted)
         finished = office.another([Hashmap()]).finish()
@@ -565,11 +565,11 @@ def rules(draw: st.DrawFn) -> Rule:
     service = draw(st.sampled_from(["cpu", "disk"]))
     match draw(st.integers(0, 2)):
         case 0:
-            return MappingRule(Parent(service), None, terms)
+            return MappingRule(RuleTarget(service), None, terms)
         case 1:
-            return MappingRule(Parent(service, "id"), draw(st.sampled_from(["r0", "r1"])), terms)
+            return MappingRule(RuleTarget(service, "id"), draw(st.sampled_from(["r0", "r1"])), terms)
         case _:
-            return ThresholdRule(Parent(service), draw(QUANTITIES), terms)
+            return ThresholdRule(RuleTarget(service), draw(QUANTITIES), terms)
 
 
 USAGE = st.lists(

@@ -15,9 +15,9 @@ from ratekit.domain.rules.explanation import GroupExplanation, ModuleExplanation
 from ratekit.domain.rules.rule import (
     CostType,
     MappingRule,
-    Parent,
     Rule,
     RuleBook,
+    RuleTarget,
     Terms,
     ThresholdRule,
 )
@@ -29,9 +29,9 @@ from tests.fakes import FakeModule
 from tests.unit.rating.test_hashmap_properties import a_series, in_force, mark, places, some_rules
 
 BEGIN = datetime.datetime(2026, 1, 3, tzinfo=datetime.UTC)
-VM = Parent("vm")
-FLAVOR = Parent("vm", "flavor")
-VCPUS = Parent("vm", "vcpus")
+VM = RuleTarget("vm")
+FLAVOR = RuleTarget("vm", "flavor")
+VCPUS = RuleTarget("vm", "vcpus")
 
 
 def terms(
@@ -142,7 +142,7 @@ def test_the_largest_flat_cost_counts_once() -> None:
     small = MappingRule(VM, None, terms("1"))
     large = MappingRule(FLAVOR, "m1", terms("2"))
     equal = MappingRule(VCPUS, "4", terms("2"))
-    free = MappingRule(Parent("vm", "zone"), "a", terms("0"))
+    free = MappingRule(RuleTarget("vm", "zone"), "a", terms("0"))
     assert verdicts([small, large, equal, free], usage("3", flavor="m1", vcpus="4", zone="a")) == {
         small: "NOT_LARGEST",
         large: "COUNTS",

@@ -7,9 +7,9 @@ import pytest
 from ratekit.domain.rules.rule import (
     CostType,
     MappingRule,
-    Parent,
     Rule,
     RuleBook,
+    RuleTarget,
     Terms,
     ThresholdRule,
 )
@@ -33,7 +33,7 @@ def mapping(
     end: datetime.datetime | None = None,
 ) -> MappingRule:
     terms = Terms(Decimal(cost), type, group, scope, start, end)
-    return MappingRule(Parent("instance", field), value, terms)
+    return MappingRule(RuleTarget("instance", field), value, terms)
 
 
 def threshold(
@@ -46,7 +46,7 @@ def threshold(
     scope: str | None = None,
 ) -> ThresholdRule:
     terms = Terms(Decimal(cost), type, group, scope)
-    return ThresholdRule(Parent("instance", field), Decimal(level), terms)
+    return ThresholdRule(RuleTarget("instance", field), Decimal(level), terms)
 
 
 def prices(
@@ -70,7 +70,7 @@ def price(rules: Sequence[Rule], quantity: str = "1", **labels: str | None) -> D
 
 
 def test_a_metric_without_rules_costs_nothing() -> None:
-    other = MappingRule(Parent("volume"), None, Terms(Decimal(5), FLAT))
+    other = MappingRule(RuleTarget("volume"), None, Terms(Decimal(5), FLAT))
     assert price([other], "7") == 0
 
 

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from ratekit.domain.rules.rule import (
     CostType,
     MappingRule,
-    Parent,
     Rule,
     RuleBook,
+    RuleTarget,
     Terms,
     ThresholdRule,
 )
@@ -76,11 +76,11 @@ def in_force(rules: Iterable[Rule], scope: str, begin: datetime.datetime) -> lis
         and (rule.terms.start is None or rule.terms.start <= begin)
         and (rule.terms.end is None or begin < rule.terms.end)
     ]
-    own = {(r.parent, mark(r), r.terms.group) for r in found if r.terms.scope is not None}
+    own = {(r.target, mark(r), r.terms.group) for r in found if r.terms.scope is not None}
     return [
         rule
         for rule in found
-        if rule.terms.scope is not None or (rule.parent, mark(rule), rule.terms.group) not in own
+        if rule.terms.scope is not None or (rule.target, mark(rule), rule.terms.group) not in own
     ]
 
 
@@ -91,12 +91,12 @@ def group_price(
     reached: list[tuple[Fraction, ThresholdRule]] = []
     for rule in rules:
         cost = Fraction(rule.terms.cost)
-        label = labels.get(rule.parent.field) if rule.parent.field is not None else None
+        label = labels.get(rule.target.label) if rule.target.label is not None else None
         if isinstance(rule, ThresholdRule):
-            compared = quantity if rule.parent.field is None else number(label)
+            compared = quantity if rule.target.label is None else number(label)
             if compared is not None and Fraction(rule.level) <= compared:
                 reached.append((Fraction(rule.level), rule))
-        elif rule.parent.field is None or (label is not None and label == rule.value):
+        elif rule.target.label is None or (label is not None and label == rule.value):
             if rule.terms.type is CostType.FLAT:
                 flat = max(flat, cost)
             else:
@@ -106,10 +106,10 @@ def group_price(
     highest = max(level for level, _ in reached)
     first = min(
         (rule for level, rule in reached if level == highest),
-        key=lambda rule: (rule.parent.field is not None, rule.parent.field or ""),
+        key=lambda rule: (rule.target.label is not None, rule.target.label or ""),
     )
     cost, is_flat = Fraction(first.terms.cost), first.terms.type is CostType.FLAT
-    if first.parent.field is not None:
+    if first.target.label is not None:
         return (flat + cost) * rate * quantity if is_flat else flat * rate * cost * quantity
     price = flat * rate * quantity
     return price + cost if is_flat else price * cost
@@ -165,14 +165,14 @@ def some_rules(draw: st.DrawFn) -> list[Rule]:
             start=draw(BOUNDS),
             end=draw(BOUNDS),
         )
-        parent = Parent("instance", draw(st.sampled_from(fields)))
+        target = RuleTarget("instance", draw(st.sampled_from(fields)))
         rule: Rule
         if draw(st.booleans()):
-            rule = ThresholdRule(parent, draw(LEVELS), terms)
+            rule = ThresholdRule(target, draw(LEVELS), terms)
         else:
-            texts = TEXTS if parent.field in LABELS else CALENDAR
-            value = draw(st.sampled_from(texts)) if parent.field is not None else None
-            rule = MappingRule(parent, value, terms)
+            texts = TEXTS if target.label in LABELS else CALENDAR
+            value = draw(st.sampled_from(texts)) if target.label is not None else None
+            rule = MappingRule(target, value, terms)
         if not any(clash(rule, other) for other in kept):
             kept.append(rule)
     return kept
@@ -180,8 +180,8 @@ def some_rules(draw: st.DrawFn) -> list[Rule]:
 
 def clash(one: Rule, other: Rule) -> bool:
     """Whether both could be in force at once for the same."""
-    same = (one.parent, mark(one), one.terms.group, one.terms.scope) == (
-        (other.parent, mark(other), other.terms.group, other.terms.scope)
+    same = (one.target, mark(one), one.terms.group, one.terms.scope) == (
+        (other.target, mark(other), other.terms.group, other.terms.scope)
     )
     return same and any(
         one.terms.in_force(BASE + n * HOUR) and other.terms.in_force(BASE + n * HOUR)
@@ -247,8 +247,8 @@ def test_rules_of_other_services_and_scopes_change_nothing(
 ) -> None:
     others: list[Rule] = []
     for rule in rules:
-        elsewhere = dataclasses.replace(rule.parent, service="volume")
-        others.append(dataclasses.replace(rule, parent=elsewhere))
+        elsewhere = dataclasses.replace(rule.target, metric="volume")
+        others.append(dataclasses.replace(rule, target=elsewhere))
         terms = dataclasses.replace(rule.terms, scope="somebody else")
         others.append(dataclasses.replace(rule, terms=terms))
     found = price([*rules, *others], series, nothing(series))

@@ -8,14 +8,14 @@ from decimal import Decimal
 import pytest
 
 from ratekit.domain.rules import calendar_fields
-from ratekit.domain.rules.rule import CostType, MappingRule, Parent, Terms, ThresholdRule
+from ratekit.domain.rules.rule import CostType, MappingRule, RuleTarget, Terms, ThresholdRule
 
 TERMS = Terms(Decimal(1), CostType.FLAT)
 
 
 def mapping(field: str | None, value: str | None) -> str | None:
     """Return what is said of a mapping."""
-    return calendar_fields.complaint(MappingRule(Parent("cpu", field), value, TERMS))
+    return calendar_fields.complaint(MappingRule(RuleTarget("cpu", field), value, TERMS))
 
 
 def test_what_a_day_has_is_never_complained_of() -> None:
@@ -24,7 +24,7 @@ def test_what_a_day_has_is_never_complained_of() -> None:
         for field, value in calendar_fields.fields(day).items():
             assert mapping(field, value) is None, (field, value)
             level = Decimal(value)
-            found = calendar_fields.complaint(ThresholdRule(Parent("cpu", field), level, TERMS))
+            found = calendar_fields.complaint(ThresholdRule(RuleTarget("cpu", field), level, TERMS))
             assert found is None, (field, value)
         day += datetime.timedelta(days=1)
 
@@ -53,11 +53,11 @@ def test_a_level_above_all_that_there_is_is_never_reached(field: str, highest: i
         (Decimal(highest), None),
         (Decimal(highest) + Decimal("0.1"), f"never reached: {field} is at most {highest}"),
     ):
-        found = calendar_fields.complaint(ThresholdRule(Parent("cpu", field), level, TERMS))
+        found = calendar_fields.complaint(ThresholdRule(RuleTarget("cpu", field), level, TERMS))
         assert found == expected
 
 
 def test_other_labels_may_say_anything() -> None:
     assert mapping("flavor", "013") is None
     assert mapping(None, None) is None
-    assert calendar_fields.complaint(ThresholdRule(Parent("cpu"), Decimal(10**9), TERMS)) is None
+    assert calendar_fields.complaint(ThresholdRule(RuleTarget("cpu"), Decimal(10**9), TERMS)) is None

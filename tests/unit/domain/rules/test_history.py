@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from ratekit.domain.rules.history import ChangeRecord, Closing
-from ratekit.domain.rules.rule import CostType, MappingRule, Parent, Rule, Terms
+from ratekit.domain.rules.rule import CostType, MappingRule, Rule, RuleTarget, Terms
 
 BEGIN = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
 
@@ -20,7 +20,7 @@ def at(hours: int) -> datetime.datetime:
 def rule(start: int | None = None, end: int | None = None) -> Rule:
     times = [None if one is None else at(one) for one in (start, end)]
     terms = Terms(Decimal(1), CostType.FLAT, start=times[0], end=times[1])
-    return MappingRule(Parent("cpu"), None, terms)
+    return MappingRule(RuleTarget("cpu"), None, terms)
 
 
 def record(*opened: Rule, closed: tuple[Closing, ...] = ()) -> ChangeRecord:
