@@ -1,0 +1,188 @@
+"""Directives that write reference pages from the code, so that no page repeats it by hand.
+
+``.. schema-keys:: FILE [DEFINITION]``
+    the keys of an object in a JSON schema of etc/ratekit: type, default, limits, description
+``.. program-help:: MODULE``
+    what the program in a module of ratekit.cmd prints for ``--help``
+``.. notes-report::``
+    all release notes, as ``reno report`` formats them, read from the working tree: neither a
+    shallow clone nor an archive without a history fails the build
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import metadata
+from typing import Any
+
+import yaml
+from docutils import nodes, statemachine
+from reno import config, formatter
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+_LIMITS = {
+    "minimum": "at least {}",
+    "maximum": "at most {}",
+    "minLength": "at least {} characters",
+    "maxLength": "at most {} characters",
+    "minItems": "at least {} entries",
+    "minProperties": "at least {} keys",
+}
+
+
+class GeneratedText(SphinxDirective):
+    """A directive whose text a subclass computes and Sphinx parses, headings included."""
+
+    has_content = False
+
+    def lines(self) -> Iterator[str]:
+        """Yield reStructuredText."""
+        raise NotImplementedError
+
+    def run(self) -> list[nodes.Node]:
+        """Return the parsed text."""
+        source, line = self.get_source_info()
+        text = statemachine.StringList(list(self.lines()), source=f"{source}:{line}:{self.name}")
+        return self.parse_content_to_nodes_from(text)
+
+    def parse_content_to_nodes_from(self, text: statemachine.StringList) -> list[nodes.Node]:
+        """Parse text that may have headings."""
+        self.content = text
+        return self.parse_content_to_nodes(allow_section_headings=True)
+
+
+class SchemaKeys(GeneratedText):
+    """The keys of one object of a JSON schema."""
+
+    required_arguments = 1
+    optional_arguments = 1
+
+    def lines(self) -> Iterator[str]:
+        """Yield a definition list with one entry a key."""
+        path = ROOT / "etc/ratekit" / self.arguments[0]
+        self.env.note_dependency(str(path))
+        schema = json.loads(path.read_text(encoding="utf-8"))
+        target = schema["$defs"][self.arguments[1]] if len(self.arguments) > 1 else schema
+        required = target.get("required", ())
+        for name in sorted(target["properties"], key=lambda key: (key not in required, key)):
+            yield from describe_key(name, target["properties"][name], name in required)
+
+
+def describe_key(name: str, schema: Mapping[str, Any], required: bool) -> Iterator[str]:
+    """Yield the definition of one key."""
+    facts = [type_text(schema)]
+    facts += limits(schema)
+    if required:
+        facts.append("required")
+    elif schema.get("default") not in (None, [], {}, ""):
+        facts.append(f"default ``{json.dumps(schema['default'])}``")
+    yield f"``{name}``"
+    yield f"    *{'; '.join(facts)}*".replace("``", "")
+    yield ""
+    yield from (f"    {line}" for line in schema.get("description", "").splitlines())
+    examples = ", ".join(f"``{value}``" for value in schema.get("examples", ()))
+    if examples:
+        yield ""
+        yield f"    Examples: {examples}"
+    yield ""
+
+
+def type_text(schema: Mapping[str, Any]) -> str:
+    """Return what kind of value a key takes."""
+    if "$ref" in schema:
+        return str(schema["$ref"].rpartition("/")[2])
+    if "enum" in schema:
+        return "one of " + ", ".join(str(value) for value in schema["enum"])
+    if "anyOf" in schema:
+        choices = [type_text(choice) for choice in schema["anyOf"] if not is_null(choice)]
+        return " or ".join(dict.fromkeys(choices))
+    kinds = schema.get("type", "any value")
+    kind = " or ".join(kinds) if isinstance(kinds, list) else str(kinds)
+    if kind == "array":
+        return f"list of {type_text(schema['items'])}"
+    if kind == "object" and isinstance(schema.get("additionalProperties"), dict):
+        return f"name → {type_text(schema['additionalProperties'])}"
+    return kind
+
+
+def limits(schema: Mapping[str, Any]) -> list[str]:
+    """Return the bounds of a value, each as a phrase."""
+    schemas = [schema, *schema.get("anyOf", ())]
+    bounds = {key: part[key] for part in schemas for key in _LIMITS if key in part}
+    # "Not empty" is what one character or entry at least comes to.
+    return [
+        "not empty" if key.startswith("min") and key != "minimum" and bound == 1 else text
+        for key, bound in bounds.items()
+        for text in [_LIMITS[key].format(bound)]
+    ]
+
+
+def is_null(schema: Mapping[str, Any]) -> bool:
+    """Tell whether a choice of a schema only says that the key may be empty."""
+    return schema.get("type") == "null"
+
+
+class ProgramHelp(SphinxDirective):
+    """The output of a program's --help, as it is."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Run the program; return its output as a literal block."""
+        program = f"from ratekit.cmd.{self.arguments[0]} import main; raise SystemExit(main())"
+        output = subprocess.run(
+            [sys.executable, "-c", program, "--help"],
+            check=True,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "COLUMNS": "90", "NO_COLOR": "1", "PYTHON_COLORS": "0"},
+        )
+        block = nodes.literal_block(output.stdout, output.stdout)
+        block["language"] = "text"
+        return [block]
+
+
+class WorkingTree:
+    """Release notes as they are on disk: what reno's formatter needs of a loader."""
+
+    def __init__(self, options: config.Config) -> None:
+        self._notes = ROOT / options.notespath
+
+    def __getitem__(self, version: str) -> Sequence[tuple[str, str]]:
+        """Return (file, revision) of each note."""
+        return [(path.name, "") for path in sorted(self._notes.glob("*.yaml"))]
+
+    def parse_note_file(self, name: str, revision: str) -> Mapping[str, Any]:
+        """Return the sections of a note."""
+        content = yaml.safe_load((self._notes / name).read_text(encoding="utf-8"))
+        return {key: [value] if isinstance(value, str) and key != "prelude" else value
+                for key, value in content.items()}  # fmt: skip
+
+
+class NotesReport(GeneratedText):
+    """All release notes, under the version that they will be released with."""
+
+    def lines(self) -> Iterator[str]:
+        """Yield reno's report."""
+        options = config.Config(str(ROOT))
+        version = metadata.version("ratekit")
+        report = formatter.format_report(
+            WorkingTree(options), options, [version], show_source=False
+        )
+        yield from report.splitlines()
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Tell Sphinx of the directives."""
+    app.add_directive("schema-keys", SchemaKeys)
+    app.add_directive("program-help", ProgramHelp)
+    app.add_directive("notes-report", NotesReport)
+    return {"parallel_read_safe": True}
