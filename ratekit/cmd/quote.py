@@ -1,4 +1,4 @@
-"""ratekit quote: what a usage would cost."""
+"""ratekit quote: the price of a described usage."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from ratekit.cmd import command_types, options
 from ratekit.cmd.output import cells, price_breakdown
 from ratekit.domain.rules.rule import RuleBook
 from ratekit.interfaces import Storage
+from ratekit.text import utc_text
 
 
 class QuoteUsage(command_types.Showing):
-    """Show what a usage would cost, by the rules that are in force at a time.
+    """Show what a usage would cost by the price rules in force at a time.
 
-    The quantity is that of one period; the prices of an hour, a day and 30 days are those of
-    the same usage in period after period.
+    The quantity is for one period. The prices of an hour, a day and 30 days assume the same
+    usage in every period.
     """
 
     arguments = " --service NAME"
@@ -27,91 +28,90 @@ class QuoteUsage(command_types.Showing):
         """Return the command's options."""
         parser = super().get_parser(prog_name)
         parser.add_argument(
-            "--service", required=True, metavar="NAME", help="a metric's public name"
+            "--service", required=True, metavar="NAME", help="public name of a metric"
         )
         parser.add_argument(
             "--qty",
             default="1",
             metavar="NUMBER",
-            help="quantity of one period, in the metric's unit; by default 1",
+            help="quantity in one period, in the unit of the metric; default: 1",
         )
         parser.add_argument(
             "--label",
             action="append",
             default=[],
             metavar="NAME=VALUE",
-            help="a label of the usage, such as flavor_name=m1.small; may be repeated",
+            help="label of the usage, such as flavor_name=m1.small; may be repeated",
         )
         parser.add_argument(
             "--scope",
             metavar="SCOPE",
-            help="who uses it, by id or name; by default nobody who has rules of their own",
+            help="scope that uses it, by ID or name; default: a scope without rules of its own",
         )
         parser.add_argument(
             "--at",
             metavar="TIME",
-            help="a time in the period, ISO 8601, in UTC unless it says another zone; by default "
-            "now",
+            help=f"a time in the period, {options.TIME}; default: now",
         )
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
-        """Return the prices."""
+        """Return the usage and its prices."""
         from ratekit import composition
-        from ratekit.domain.rules import calendar_fields
+        from ratekit.domain.rules import calendar_labels
         from ratekit.files import metrics_file
         from ratekit.pricing.price_list import PriceList
 
-        quantity = options.quantity("--qty", parsed_args.qty)
-        labels = options.labels(parsed_args.label)
+        quantity = options.read_quantity("--qty", parsed_args.qty)
+        labels = options.read_labels(parsed_args.label)
         at = self.app.clock()
         if parsed_args.at is not None:
-            at = options.instant("--at", parsed_args.at)
+            at = options.read_instant("--at", parsed_args.at)
         conf = self.app.load_conf()
         period = quote.period_of(composition.build_calendar(conf), at)
         storage = self.app.open_storage(conf)
         book = storage.rules.read()
         section = conf.collect
-        known = metrics_file.labels(section.metrics_conf, section.scope_key)
-        quote.require_service(parsed_args.service, book, known)
-        scope = self._scope(parsed_args.scope, book, storage)
-        own = {section.scope_key: scope} if scope != quote.NOBODY else {}
+        label_names = metrics_file.labels(section.metrics_conf, section.scope_key)
+        quote.require_service(parsed_args.service, book, label_names)
+        scope = self._find_scope(parsed_args.scope, book, storage)
+        scope_label = {section.scope_key: scope} if scope != quote.NO_SCOPE else {}
         price_list = PriceList(composition.build_modules(conf), book)
-        quoted = quote.quote(
-            price_list, period, parsed_args.service, quantity, {**own, **labels}, scope
+        usage_quote = quote.quote(
+            price_list, period, parsed_args.service, quantity, {**scope_label, **labels}, scope
         )
-        for hint in quote.hints(quoted, labels, book, known, calendar_fields.NAMES):
+        for hint in quote.hints(usage_quote, labels, book, label_names, calendar_labels.NAMES):
             self.app.note(cells.printable(hint))
-        fields = _fields(quoted)
+        fields = _fields(usage_quote)
         return tuple(fields), tuple(fields.values())
 
-    def _scope(self, word: str | None, book: RuleBook, storage: Storage) -> str:
-        """Return the id of the scope that is meant; say so where only rules know it."""
+    def _find_scope(self, word: str | None, book: RuleBook, storage: Storage) -> str:
+        """Return the ID of the scope that ``--scope`` names; note if only rules have this ID."""
         if word is None:
-            return quote.NOBODY
+            return quote.NO_SCOPE
         rows = storage.reports.scopes()
         try:
             scope = quote.scope_id(word, book, rows)
         except errors.OperatorError as error:
             raise errors.OperatorError(f"--scope: {error}") from None
         if all(row.id != scope for row in rows):
-            called = cells.printable(scope)
-            self.app.note(f"no scope {called!r} is known; it is taken as the id that rules have")
+            name = cells.printable(scope)
+            self.app.note(f"no scope {name!r} exists yet; using it as a scope ID, as the rules do")
         return scope
 
 
-def _fields(quoted: quote.Quote) -> Mapping[str, Any]:
-    series, period = quoted.series, quoted.period
+def _fields(usage_quote: quote.Quote) -> Mapping[str, Any]:
+    series, period = usage_quote.series, usage_quote.period
     return {
         "Service": cells.printable(series.metric),
         "Quantity": cells.amount(series.points[0][1]),
-        "Labels": price_breakdown.labels(series.groupby),
+        "Labels": cells.labels(series.groupby),
         "Scope": cells.optional(series.scope or None),
-        "Period begin": cells.instant_text(period.begin),
-        "Period end": cells.instant_text(period.end),
-        "Breakdown": price_breakdown.cell(quoted.explanation),
-        "Price of the period": cells.amount(quoted.explanation.price),
-        "Price of an hour": cells.amount(quoted.over(quote.HOUR)),
-        "Price of a day": cells.amount(quoted.over(quote.DAY)),
-        "Price of 30 days": cells.amount(quoted.over(quote.MONTH)),
+        "Period begin": utc_text(period.begin),
+        "Period end": utc_text(period.end),
+        "Breakdown": price_breakdown.cell(usage_quote.explanation),
+        "Price of the period": cells.amount(usage_quote.explanation.price),
+        "Price of an hour": cells.amount(usage_quote.over(quote.HOUR)),
+        "Price of a day": cells.amount(usage_quote.over(quote.DAY)),
+        "Price of 30 days": cells.amount(usage_quote.over(quote.MONTH)),
     }

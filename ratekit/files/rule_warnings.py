@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from ratekit import errors
 from ratekit.domain import period
-from ratekit.domain.rules import calendar_fields, rule
+from ratekit.domain.rules import calendar_labels, rule
 from ratekit.domain.rules.rule import CostType
 from ratekit.files.rules_file import PlacedRule
 from ratekit.text import utc_text
@@ -180,6 +180,6 @@ def _rates_alone(placed: Iterable[PlacedRule]) -> Iterator[_Found]:
 
 def _off_the_calendar(placed: Iterable[PlacedRule]) -> Iterator[_Found]:
     for one in placed:
-        text = calendar_fields.complaint(one.rule)
+        text = calendar_labels.explain_mismatch(one.rule)
         if text is not None:
             yield one.line, one.key, text

@@ -80,7 +80,7 @@ def _thresholds(
 def _replaced(reached: Iterable[ThresholdRule]) -> Iterator[ThresholdRule]:
     """Yield general thresholds at whose level the scope has its own."""
     members = list(reached)
-    own = {(one.parent, one.level) for one in members if one.terms.scope is not None}
+    own = {(one.target, one.level) for one in members if one.terms.scope is not None}
     for one in members:
-        if one.terms.scope is None and (one.parent, one.level) in own:
+        if one.terms.scope is None and (one.target, one.level) in own:
             yield one

@@ -165,7 +165,7 @@ def _map(sums: _Sums, nodes: Sequence[Node], value: str | None) -> None:
         return
     mappings = found[0]
     if len(found) > 1:
-        # A scope's own mapping replaces the general one of the same parent, value and group.
+        # A scope's own mapping replaces the general one of the same target, value and group.
         general, own = found
         mappings = {**general, **own}
         for group in general.keys() & own.keys():

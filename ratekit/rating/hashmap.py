@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Self
 
 from ratekit.domain import exact
-from ratekit.domain.rules import calendar_fields
+from ratekit.domain.rules import calendar_labels
 from ratekit.domain.rules.explanation import ModuleExplanation
 from ratekit.domain.rules.rule import Rule, RuleBook
 from ratekit.domain.series import Series
@@ -88,8 +88,8 @@ def _formula(layers: Sequence[Layer], series: Series, instant: datetime.datetime
     since, until = table.since, table.until
     labels: Mapping[str, str | None] = {**series.metadata, **series.groupby}
     if table.calendar:
-        midnight, next_midnight = calendar_fields.day(instant)
+        midnight, next_midnight = calendar_labels.utc_day(instant)
         since, until = max(since, midnight), min(until, next_midnight)
         # In CloudKitty, too, a label cannot stand in for the calendar.
-        labels = {**labels, **calendar_fields.fields(instant)}
+        labels = {**labels, **calendar_labels.read(instant)}
     return build(table, labels, since, until)

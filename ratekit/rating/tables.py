@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from ratekit.domain.period import BEGINNING, FOREVER
-from ratekit.domain.rules import calendar_fields
+from ratekit.domain.rules import calendar_labels
 from ratekit.domain.rules import rule as rules
 
 #: Name of a group; rules without a group form the group None.
@@ -123,7 +123,7 @@ def _table(
         until=until,
         service=service,
         fields=tuple(sorted(fields.items(), key=_name)),
-        calendar=not calendar_fields.NAMES.isdisjoint(fields),
+        calendar=not calendar_labels.NAMES.isdisjoint(fields),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from ratekit.domain.rules import calendar_fields
+from ratekit.domain.rules import calendar_labels
 from ratekit.domain.rules.rule import CostType, MappingRule, Rule, ThresholdRule
 from ratekit.domain.series import Series
 from tests.differential.drawing import CALENDAR, same
@@ -50,7 +50,7 @@ def features(rules: Sequence[Rule], series: Series, point: tuple[datetime, Decim
     found = set()
     if asked.reasons:
         found.add("a null label or one that is no number, or a name that CloudKitty cannot hold")
-    labels = {**asked.series.metadata, **asked.series.groupby, **calendar_fields.fields(begin)}
+    labels = {**asked.series.metadata, **asked.series.groupby, **calendar_labels.read(begin)}
     matching = [
         rule
         for rule in asked.rules

@@ -36,7 +36,7 @@ class HashmapCheck(command_types.Action):
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         """Read the file and tell what is wrong with it."""
-        from ratekit.domain.rules import calendar_fields
+        from ratekit.domain.rules import calendar_labels
         from ratekit.files import metrics_file, rule_warnings, rules_file
 
         placed = rules_file.read_placed(parsed_args.file)
@@ -46,7 +46,7 @@ class HashmapCheck(command_types.Action):
             raise errors.OperatorError(
                 f"{parsed_args.metrics}: no metrics can be read: see ratekit metric check"
             )
-        labels = {name: own | calendar_fields.NAMES for name, own in known.items()}
+        labels = {name: own | calendar_labels.NAMES for name, own in known.items()}
         found = rule_warnings.warnings(parsed_args.file, placed, metrics or "", labels)
         for warning in found:
             self.app.note(f"warning: {warning}")

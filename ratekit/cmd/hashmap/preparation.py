@@ -156,13 +156,13 @@ def _warnings(
 ) -> Sequence[errors.Mistake]:
     """Return what is only suspicious; refuse new rules that never match."""
     from ratekit.admin import rule_guards
-    from ratekit.domain.rules import calendar_fields
+    from ratekit.domain.rules import calendar_labels
     from ratekit.files import metrics_file, rule_warnings
 
     path, metrics = parsed_args.file, prepared.conf.collect.metrics_conf
     change, reports = prepared.plan.change, prepared.storage.reports
     own_labels = metrics_file.labels(metrics, prepared.conf.collect.scope_key)
-    labels = {name: own | calendar_fields.NAMES for name, own in own_labels.items()}
+    labels = {name: own | calendar_labels.NAMES for name, own in own_labels.items()}
     for_one = any(one.rule.terms.scope is not None for one in placed)
     names = {row.id: row.name for row in reports.scopes()} if for_one else {}
     if not parsed_args.allow_unknown:
