@@ -119,16 +119,17 @@ def test_the_rest_is_rated_and_the_resources_at_fault_are_named_once(
     shares = metric("share.size", 300)
     # What is gone since the first hour is nobody's concern.
     assert bench.collect(shares, 2) == whole("share-1", "share-2", "share-3", hours=(2, 3))
-    told = [record for record in caplog.records if record.levelno == logging.ERROR]
-    asked = bench.requests()
-    assert len(asked) <= 1 + 1 + 10, asked
+    texts = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    requests = bench.requests()
+    assert len(requests) <= 1 + 1 + 10, requests
     hourly, extremes = bench.id("share-hourly"), bench.id("share-extremes")
-    texts = "\n".join(record.getMessage() for record in told)
-    assert len(told) == 2
-    assert f"{hourly}: Gnocchi keeps 'share.size' by archive policy 'hourly', without" in texts
-    assert "without a granularity of 300 s; delete that" in texts
-    assert f"{extremes}: Gnocchi keeps 'share.size' by archive policy 'extremes'" in texts
-    assert "without the aggregation method 'mean'; delete that" in texts
+    assert len(texts) == 2
+    [hourly_text] = [text for text in texts if hourly in text]
+    for fact in ("'share.size'", "'hourly'", "granularity of 300 s"):
+        assert fact in hourly_text
+    [extremes_text] = [text for text in texts if extremes in text]
+    for fact in ("'share.size'", "'extremes'", "aggregation method 'mean'"):
+        assert fact in extremes_text
     scope = bench.cloud.project_ids["odd"]
     assert {(one.scope, one.metric, one.resource) for one in bench.left_out()} == {
         (scope, "share.size", hourly), (scope, "share.size", extremes),
@@ -142,7 +143,8 @@ def test_the_rest_is_rated_and_the_resources_at_fault_are_named_once(
 def test_a_metric_that_no_resource_has_as_asked_for_is_held(bench: Bench) -> None:
     with pytest.raises(errors.OperatorError) as caught:
         bench.collect(metric("backup.size", 300))
-    assert "2 under 'hourly', which has not a granularity of 300 s, but 3600 s" in str(caught.value)
+    for fact in ("2 ", "'hourly'", "300 s", "3600 s"):
+        assert fact in str(caught.value)
     assert not bench.left_out()
     assert bench.collect(metric("backup.size", 300), projects=["demo-01"]) == {}
 
@@ -156,7 +158,7 @@ def test_each_archive_policy_is_asked_for_its_own_largest_granularity(bench: Ben
     ]  # fmt: skip
     [left_out] = bench.left_out()
     assert left_out.resource == bench.id("port-sevens")
-    assert "divides the collect period, 3600 s" in left_out.reason
+    assert "3600 s" in left_out.reason
 
 
 def test_what_comes_from_two_requests_under_equal_labels_adds_up(bench: Bench) -> None:
@@ -178,10 +180,9 @@ def test_usage_that_gnocchi_has_forgotten_is_held_and_never_zero(bench: Bench) -
     snapshots = metric("snapshot.size", 300)
     with pytest.raises(errors.OperatorError) as caught:
         bench.collect(snapshots)
-    text = str(caught.value)
-    assert "archive policy 'brief' keeps 300 s aggregates of 'snapshot.size' for 3:00:00" in text
-    assert bench.id("snapshot-brief") in text
-    assert "--once --allow-expired" in text
+    resource = bench.id("snapshot-brief")
+    for fact in ("'brief'", "300 s", "'snapshot.size'", "3:00:00", resource, "--allow-expired"):
+        assert fact in str(caught.value)
     # Others are not held.
     assert bench.collect(snapshots, projects=["demo-01"]) == {}
 
@@ -191,8 +192,8 @@ def test_an_operator_may_have_what_is_there_rated(
 ) -> None:
     bench.collector = bench.make(allow_expired=True)
     assert bench.collect(metric("snapshot.size", 300)) == whole("snapshot-1")
-    [told] = [record for record in caplog.records if record.levelno == logging.WARNING]
-    assert "what is there is rated" in told.getMessage()
+    [record] = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert "--allow-expired" in record.getMessage()
 
 
 def test_what_was_measured_no_more_in_time_is_still_kept(bench: Bench) -> None:
@@ -216,9 +217,11 @@ def test_an_inspection_finds_what_rating_would_stumble_over(bench: Bench) -> Non
     by_what = {one.what: one for one in found}
     assert by_what["resource type"].verdict is Severity.OK
     assert by_what["attributes"].verdict is Severity.OK
-    assert by_what["metrics"].detail == "6 resources of any type have 'share.size'"
+    assert by_what["metrics"].detail.startswith("6 ")
+    assert "'share.size'" in by_what["metrics"].detail
     assert by_what["archive policy ratekit"].verdict is Severity.OK
-    assert by_what["archive policy ratekit"].detail.startswith("3 metrics, asked for with 300 s")
+    assert by_what["archive policy ratekit"].detail.startswith("3 metrics")
+    assert "300 s" in by_what["archive policy ratekit"].detail
     assert by_what["archive policy hourly"].verdict is Severity.ERROR
     assert by_what["archive policy extremes"].verdict is Severity.ERROR
     assert by_what["newest measure"].verdict is Severity.OK
