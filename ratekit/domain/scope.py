@@ -24,7 +24,7 @@ class Scope:
 class State:
     """How far a scope has been rated.
 
-    :ivar key: storage's own id of the scope
+    :ivar scope_pk: id of the scope's row in the database
     :ivar scope: who
     :ivar rated_until: end of its last rated period, or where it starts; UTC
     :ivar last_seen: when the fetcher last listed it, and where there is a gap ahead that is
@@ -34,7 +34,7 @@ class State:
     :ivar resets: how often an operator has reset it; what was collected before is void
     """
 
-    key: int
+    scope_pk: int
     scope: Scope
     rated_until: datetime.datetime
     last_seen: datetime.datetime

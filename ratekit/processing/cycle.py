@@ -92,7 +92,7 @@ class Cycle:
         ledger: interfaces.Ledger,
         context: RunContext,
     ) -> None:
-        self._due = {one.state.key: one for one in work if one.state.rated_until < one.until}
+        self._due = {one.state.scope_pk: one for one in work if one.state.rated_until < one.until}
         self._step = step
         self._rater = rater
         self._ledger = ledger
@@ -129,7 +129,7 @@ class Cycle:
         retry_at = self._context.clock() + rest
         self._ledger.postpone(states, error, retry_at)
         for state in states:
-            self._due.pop(state.key, None)
+            self._due.pop(state.scope_pk, None)
         self._count_failed(len(states), retry_at)
 
     def _count_failed(self, scopes: int, retry_at: datetime.datetime) -> None:
@@ -210,8 +210,8 @@ class Cycle:
 
     def _alive(self, batch: Batch) -> bool:
         """Ask something small about another scope: is it the back end, or only this batch?"""
-        tried = {state.key for state in batch.states}
-        others = [work for work in self._due.values() if work.state.key not in tried]
+        tried = {state.scope_pk for state in batch.states}
+        others = [work for work in self._due.values() if work.state.scope_pk not in tried]
         probe = next_batch(others[:1], self._step, limit=1)
         if probe is None:
             return False
@@ -256,7 +256,7 @@ class Cycle:
     def _halve(self, batch: Batch) -> None:
         for half in batch.halves():
             # Some may have been put off, or moved on by a probe, since the batch was made.
-            left = [state for state in half.states if self._is_at(state.key, half.window.begin)]
+            left = [state for state in half.states if self._is_at(state.scope_pk, half.window.begin)]
             if left and self._alone < _NOT_THE_SCOPES and self._context.going_on():
                 self._deal_with(dataclasses.replace(half, states=left))
 
@@ -264,16 +264,16 @@ class Cycle:
         return key in self._due and self._due[key].state.rated_until == instant
 
     def _advance(self, state: State, batch: Batch, lost: bool) -> None:
-        work = self._due[state.key]
+        work = self._due[state.scope_pk]
         if lost:
             LOG.debug("scope %s was rated by another processor", state.scope.id)
         if lost or batch.window.end >= work.until:
-            del self._due[state.key]
+            del self._due[state.scope_pk]
             return
         advanced = dataclasses.replace(
             state, rated_until=batch.window.end, failures=0, retry_at=None
         )
-        self._due[state.key] = dataclasses.replace(work, state=advanced)
+        self._due[state.scope_pk] = dataclasses.replace(work, state=advanced)
 
     def _tell(self, batch: Batch, frames: int) -> None:
         left = [(one.until - one.state.rated_until) // self._step for one in self._due.values()]

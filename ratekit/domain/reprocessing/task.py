@@ -92,7 +92,7 @@ class TaskNote:
 class Task:
     """An order that was queued, as it stood when it was read; instants are UTC.
 
-    :ivar key: storage's own id of the scope
+    :ivar scope_pk: id of the scope's row in the database
     :ivar next_begin: begin of the first period that has not been dealt with
     :ivar failures: attempts that failed since the last success
     :ivar retry_at: not to be tried before, or None
@@ -103,7 +103,7 @@ class Task:
     id: int
     order: Order
     note: TaskNote
-    key: int
+    scope_pk: int
     next_begin: datetime.datetime
     state: TaskState = TaskState.QUEUED
     failures: int = 0

@@ -60,7 +60,7 @@ class SqlLedger(Ledger):
         it; if they cannot be read either, trying again is safe, since they will tell then.
         """
         begins = frames.begin_texts(batch.window)
-        keys = {state.scope.id: state.key for state in batch.states}
+        keys = {state.scope.id: state.scope_pk for state in batch.states}
         entries = frames.prepare(batch.series, keys)
         totals = frames.sum_up(entries, begins)
         metrics = metric_sets.MetricSet.of(batch.metrics)
@@ -129,11 +129,11 @@ class SqlLedger(Ledger):
 
 
 def _lost(states: Sequence[State], won: frozenset[int]) -> tuple[Scope, ...]:
-    return tuple(state.scope for state in states if state.key not in won)
+    return tuple(state.scope for state in states if state.scope_pk not in won)
 
 
 def _named(
     states: Sequence[State], silent: Iterable[tuple[int, str]]
 ) -> tuple[tuple[Scope, str], ...]:
-    scopes = {state.key: state.scope for state in states}
+    scopes = {state.scope_pk: state.scope for state in states}
     return tuple((scopes[key], metric) for key, metric in silent)

@@ -97,7 +97,7 @@ def swap(
     """
     won: set[int] = set()
     changed: list[int] = []
-    resets = {state.key: state.resets for state in states}
+    resets = {state.scope_pk: state.resets for state in states}
     rated = SCOPES.c.active & SCOPES.c.deactivated_at.is_(None)
     # Everybody locks in this order.
     for keys in slices(sorted(resets)):
@@ -167,8 +167,8 @@ def postpone(
         .values(failures=sa.bindparam("count"), last_error=line, retry_at=retry_at)
     )
     rows = [
-        {"key": state.key, "seen": state.rated_until, "count": state.failures + 1}
-        for state in sorted(states, key=lambda state: state.key)
+        {"key": state.scope_pk, "seen": state.rated_until, "count": state.failures + 1}
+        for state in sorted(states, key=lambda state: state.scope_pk)
     ]
     if rows:
         connection.execute(statement, rows)
@@ -250,7 +250,7 @@ def _scope(row: sa.RowMapping) -> Scope:
 
 def _state(row: sa.RowMapping, gaps: Gaps) -> State:
     return State(
-        key=row["id"],
+        scope_pk=row["id"],
         scope=_scope(row),
         rated_until=row["rated_until"],
         last_seen=gaps.seen(row["id"], row["rated_until"], row["last_seen"]),

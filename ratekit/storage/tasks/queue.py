@@ -34,7 +34,7 @@ from ratekit.storage.tasks.rows import OPEN
 class _Scope(NamedTuple):
     """A scope's row: its id, and how far it is rated."""
 
-    key: int
+    scope_pk: int
     rated_until: datetime.datetime
 
 
@@ -72,15 +72,15 @@ class SqlTasks(Tasks):
             _require_alone(connection, orders, scopes)
             _require_length(connection, orders, scopes)
             connection.execute(
-                TASKS.insert(), [_row(one, scopes[one.scope.id].key, note) for one in orders]
+                TASKS.insert(), [_row(one, scopes[one.scope.id].scope_pk, note) for one in orders]
             )
             # An open task's scope and begin are its own: no other overlaps.
             ids = {
                 (row.scope_id, row.begin): row.id
-                for keys in slices([row.key for row in scopes.values()])
+                for keys in slices([row.scope_pk for row in scopes.values()])
                 for row in connection.execute(_open_of(keys))
             }
-        return [ids[scopes[one.scope.id].key, one.begin] for one in orders]
+        return [ids[scopes[one.scope.id].scope_pk, one.begin] for one in orders]
 
     def tasks(self, ended: bool = False) -> Sequence[tuple[Task, Account]]:
         """Return tasks and what they have done, all of one snapshot."""
@@ -171,7 +171,7 @@ def _require_length(
 ) -> None:
     """Refuse to collect anew what was rated in periods of another length."""
     collected = [
-        (scopes[one.scope.id].key, one.window(one.begin, (one.end - one.begin) // one.step))
+        (scopes[one.scope.id].scope_pk, one.window(one.begin, (one.end - one.begin) // one.step))
         for one in orders
         if one.kind is TaskKind.COLLECT
     ]
@@ -189,7 +189,7 @@ def _require_alone(
     connection: sa.Connection, orders: Sequence[Order], scopes: Mapping[str, _Scope]
 ) -> None:
     """:raises ratekit.errors.OperatorError: open tasks of some scopes overlap, a line each."""
-    wanted = {scopes[one.scope.id].key: one for one in orders}
+    wanted = {scopes[one.scope.id].scope_pk: one for one in orders}
     conflicts = []
     for keys in slices(sorted(wanted)):
         for row in connection.execute(_open_of(keys)):

@@ -51,7 +51,7 @@ def task(row: sa.RowMapping) -> Task:
             accept_silence=row["accept_silence"],
         ),
         note=TaskNote(row["reason"], row["requested_by"], row["requested_at"]),
-        key=row["scope_id"],
+        scope_pk=row["scope_id"],
         next_begin=row["next_begin"],
         state=TaskState(row["state"]),
         failures=row["failures"],

@@ -80,7 +80,7 @@ class SqlTaskLedger(TaskLedger):
         It locks what a commit locks, in the same order: rules, the scope, and then the task.
         Where the database did not answer to COMMIT, the task tells what became of it.
         """
-        entries = frames.prepare(repriced.series, {task.order.scope.id: task.key})
+        entries = frames.prepare(repriced.series, {task.order.scope.id: task.scope_pk})
         begins = frames.texts({at for one in repriced.series for at, _ in one.series.points})
         totals = frames.sum_up(entries, begins)
         account: Account | None = None
@@ -92,9 +92,9 @@ class SqlTaskLedger(TaskLedger):
                     version.require(connection, repriced.rules_version)
                 rated_until = _hold(connection, task, repriced)
                 _advance(connection, task, repriced.window, now)
-                old = _stored(connection, task.key, repriced.window)
+                old = _stored(connection, task.scope_pk, repriced.window)
                 for stretch in repriced.swapped():
-                    frames.remove(connection, task.key, stretch)
+                    frames.remove(connection, task.scope_pk, stretch)
                     _note_basis(connection, task, repriced, stretch, rated_until)
                 ids = self._descriptors.resolve(connection, [one.descriptor for one in entries])
                 frames.write_frames(connection, entries, ids, begins)
@@ -150,14 +150,14 @@ def _hold(connection: sa.Connection, task: Task, repriced: RepricedWindow) -> da
     :raises ratekit.errors.Conflict: it was reset since the task was read
     :raises ratekit.errors.OperatorError: it was rated in periods of another length then
     """
-    query = sa.select(SCOPES.c.resets, SCOPES.c.rated_until).where(SCOPES.c.id == task.key)
+    query = sa.select(SCOPES.c.resets, SCOPES.c.rated_until).where(SCOPES.c.id == task.scope_pk)
     row = connection.execute(query.with_for_update(key_share=True)).one()
     stretches = repriced.swapped()
     beyond = bool(stretches) and stretches[-1].end > row.rated_until
     if row.resets != task.resets or beyond:
         raise errors.Conflict(f"scope {task.order.scope.id} was reset meanwhile")
     if repriced.metrics is not None and stretches:
-        metric_sets.require_length(connection, task.key, repriced.window)
+        metric_sets.require_length(connection, task.scope_pk, repriced.window)
     until: datetime.datetime = row.rated_until
     return until
 
@@ -190,9 +190,9 @@ def _note_basis(
     if repriced.metrics is None:
         return
     metrics = metric_sets.MetricSet.of(repriced.metrics)
-    metric_sets.splice(connection, metrics, task.key, stretch, rated_until)
-    exclusions.cut_out(connection, task.key, stretch)
-    exclusions.note(connection, {task.order.scope.id: task.key}, stretch, repriced.excluded)
+    metric_sets.splice(connection, metrics, task.scope_pk, stretch, rated_until)
+    exclusions.cut_out(connection, task.scope_pk, stretch)
+    exclusions.note(connection, {task.order.scope.id: task.scope_pk}, stretch, repriced.excluded)
 
 
 def _stored(connection: sa.Connection, key: int, window: Window) -> list[_Total]:

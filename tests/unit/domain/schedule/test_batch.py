@@ -32,15 +32,15 @@ def works(due: Due) -> list[DueScope]:
 
 def rate_all(work: list[DueScope], limit: Callable[[int], int]) -> list[Batch]:
     """Take batches until none is left, advancing states as the orchestrator does."""
-    open_work = {one.state.key: one for one in work}
+    open_work = {one.state.scope_pk: one for one in work}
     batches: list[Batch] = []
     while (batch := next_batch(list(open_work.values()), HOUR, limit(len(batches)))) is not None:
         batches.append(batch)
         for state in batch.states:
-            one = open_work[state.key]
+            one = open_work[state.scope_pk]
             assert one.state.rated_until == batch.window.begin
             advanced = dataclasses.replace(one.state, rated_until=batch.window.end)
-            open_work[state.key] = DueScope(advanced, one.until)
+            open_work[state.scope_pk] = DueScope(advanced, one.until)
     return batches
 
 
@@ -53,7 +53,7 @@ def test_all_that_is_due_is_rated_exactly_once_whatever_the_limits(
 ) -> None:
     batches = rate_all(works(due), lambda nth: limits[nth % len(limits)])
     rated = collections.Counter(
-        (state.key, begin)
+        (state.scope_pk, begin)
         for batch in batches
         for state in batch.states
         for begin in batch.window.begins()
@@ -88,7 +88,7 @@ def test_scopes_that_failed_before_come_last_and_by_themselves() -> None:
         failed = dataclasses.replace(work[number].state, failures=failures)
         work[number] = dataclasses.replace(work[number], state=failed)
     batches = rate_all(work, lambda _: 100)
-    assert [[state.key for state in batch.states] for batch in batches] == [[1, 3], [2], [0]]
+    assert [[state.scope_pk for state in batch.states] for batch in batches] == [[1, 3], [2], [0]]
 
 
 def test_long_windows_go_before_many_scopes() -> None:
@@ -124,10 +124,10 @@ def test_catching_up_takes_few_batches(scopes: int, periods: int, most: int) -> 
     while (batch := next_batch(open_work, HOUR, limit(batches))) is not None:
         batches += 1
         sizes.append(sizes[-1].after(batch.size, seconds=1.0, frames=batch.size))
-        done = {state.key for state in batch.states}
+        done = {state.scope_pk for state in batch.states}
         open_work = [
             DueScope(dataclasses.replace(one.state, rated_until=batch.window.end), one.until)
-            if one.state.key in done
+            if one.state.scope_pk in done
             else one
             for one in open_work
         ]
