@@ -1,4 +1,4 @@
-"""Usage that costs something by the rules there are, and nothing after a change of them."""
+"""Find usage that has a price now and would be free of charge after a change of the rules."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from ratekit.pricing import rule_change
 from ratekit.pricing.price_list import PriceList
 from ratekit.pricing.rule_change import RuleChange
 
-#: What is written instead of "for ever" is no time to look at, and has no period after it.
+#: Some operators write 9999 for "forever"; no price changes at such a time.
 _FAR = datetime.datetime(9999, 1, 1, tzinfo=datetime.UTC)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class FreeUsage:
-    """What a service's usage of the newest rated period would no longer cost.
+    """Usage of a service in the newest rated period that would become free of charge.
 
-    :ivar usages: number of frames that would cost nothing, at least one
-    :ivar since: begin of the first period in which the example does, UTC
-    :ivar scope: whose usage the example is
-    :ivar labels: those of its labels that rules look at
+    :ivar usages: number of frames, at least one
+    :ivar since: start of the first period in which the example is free, UTC
+    :ivar scope: ID of the scope of the example
+    :ivar labels: the labels of the example that rules look at
     """
 
     usages: int
@@ -35,57 +35,58 @@ class FreeUsage:
     labels: Mapping[str, str]
 
 
-def newly_free(
+def find_free_usage(
     storage: Storage,
     book: RuleBook,
     change: RuleChange,
     modules: Sequence[RatingModule],
     step: datetime.timedelta,
 ) -> Mapping[str, FreeUsage]:
-    """Return what a change of ``book`` makes free of charge, by service.
+    """Return the usage that a change of ``book`` makes free of charge, by service.
 
-    The usage of the last period that was rated is priced by both rule books, as if it were
-    used again whenever the change changes prices of its service. Read one frame at a time.
+    Price the usage of the newest rated period by both rule books, at each time at which the
+    change affects its service. Frames are read one by one.
 
     :param step: length of a period
     :raises ratekit.errors.TryLater: the storage did not answer
     """
-    moments = _moments(change, step)
-    rated = storage.rules.rated_until()
-    if rated is None or not moments:
+    starts = _price_change_starts(change, step)
+    rated = storage.rules.last_rated_end()
+    if rated is None or not starts:
         return {}
-    new = rule_change.applied(book, change)
+    new = rule_change.apply(book, change)
     before, after = PriceList(modules, book), PriceList(modules, new)
-    fields = _fields((*book.rules, *new.rules))
-    found: dict[str, FreeUsage] = {}
-    selection = Selection(rated - step, rated, metrics=tuple(moments))
+    fields = _fields_by_service((*book.rules, *new.rules))
+    free: dict[str, FreeUsage] = {}
+    selection = Selection(rated - step, rated, metrics=tuple(starts))
     for row in storage.reports.frames(selection):
-        since = _free_since(row, before, after, moments[row.metric])
+        since = _free_since(row, before, after, starts[row.metric])
         if since is None:
             continue
-        known = found.get(row.metric)
-        if known is None or since < known.since:
-            count = 1 if known is None else known.usages + 1
+        previous = free.get(row.metric)
+        if previous is None or since < previous.since:
+            count = 1 if previous is None else previous.usages + 1
             labels = _labels(row, fields.get(row.metric, ()))
-            found[row.metric] = FreeUsage(count, since, row.scope, labels)
+            free[row.metric] = FreeUsage(count, since, row.scope, labels)
         else:
-            found[row.metric] = dataclasses.replace(known, usages=known.usages + 1)
-    return dict(sorted(found.items()))
+            free[row.metric] = dataclasses.replace(previous, usages=previous.usages + 1)
+    return dict(sorted(free.items()))
 
 
-def _moments(
+def _price_change_starts(
     change: RuleChange, step: datetime.timedelta
 ) -> Mapping[str, Sequence[datetime.datetime]]:
-    """Return the begins of periods from which on prices change, by service and time."""
-    found: dict[str, set[datetime.datetime]] = {}
-    for rule, moment in _turns(change):
-        if moment is None or moment < _FAR:
-            begin = period.ceiling(max(moment or period.EPOCH, period.EPOCH), step)
-            found.setdefault(rule.target.metric, set()).add(begin)
-    return {service: sorted(own) for service, own in found.items()}
+    """Return the starts of periods from which prices change, by service, in order."""
+    starts: dict[str, set[datetime.datetime]] = {}
+    for rule, instant in _rule_changes(change):
+        if instant is None or instant < _FAR:
+            begin = period.ceiling(max(instant or period.EPOCH, period.EPOCH), step)
+            starts.setdefault(rule.target.metric, set()).add(begin)
+    return {service: sorted(instants) for service, instants in starts.items()}
 
 
-def _turns(change: RuleChange) -> Iterable[tuple[Rule, datetime.datetime | None]]:
+def _rule_changes(change: RuleChange) -> Iterable[tuple[Rule, datetime.datetime | None]]:
+    """Yield each rule with the instants at which it starts or ends."""
     yield from change.close
     for rule in change.add:
         yield rule, rule.terms.start
@@ -93,27 +94,27 @@ def _turns(change: RuleChange) -> Iterable[tuple[Rule, datetime.datetime | None]
             yield rule, rule.terms.end
 
 
-def _fields(members: Iterable[Rule]) -> Mapping[str, set[str]]:
+def _fields_by_service(rules: Iterable[Rule]) -> Mapping[str, set[str]]:
     """Return the labels that rules look at, by service."""
-    found: dict[str, set[str]] = {}
-    for rule in members:
+    fields: dict[str, set[str]] = {}
+    for rule in rules:
         if rule.target.label is not None:
-            found.setdefault(rule.target.metric, set()).add(rule.target.label)
-    return found
+            fields.setdefault(rule.target.metric, set()).add(rule.target.label)
+    return fields
 
 
 def _free_since(
     row: FrameRow,
     before: PriceList,
     after: PriceList,
-    moments: Sequence[datetime.datetime],
+    starts: Sequence[datetime.datetime],
 ) -> datetime.datetime | None:
-    points = [(moment, row.quantity) for moment in moments]
+    points = [(start, row.quantity) for start in starts]
     series = Series(row.scope, row.metric, row.unit, row.groupby, row.metadata, points)
-    priced = zip(moments, before.prices(series), after.prices(series), strict=True)
-    return next((moment for moment, old, new in priced if old > 0 >= new), None)
+    prices = zip(starts, before.prices(series), after.prices(series), strict=True)
+    return next((start for start, old, new in prices if old > 0 >= new), None)
 
 
 def _labels(row: FrameRow, names: Iterable[str]) -> Mapping[str, str]:
-    given = {**row.metadata, **row.groupby}
-    return {name: text for name in sorted(names) if (text := given.get(name)) is not None}
+    labels = {**row.metadata, **row.groupby}
+    return {name: text for name in sorted(names) if (text := labels.get(name)) is not None}

@@ -27,20 +27,20 @@ class Plan:
     :ivar book: the rules that it was made for
     :ivar at: when what has no time of its own begins or ends; the epoch where nothing has
         been rated at all
-    :ivar fence: the first period that cannot have been rated begins then; None: nothing has
-        been rated at all
+    :ivar protected_until: start of the first period that cannot have been rated; None: nothing
+        has been rated at all
     :ivar change: what is closed, added and kept
     """
 
     book: RuleBook
     at: datetime.datetime
-    fence: datetime.datetime | None
+    protected_until: datetime.datetime | None
     change: rule_change.RuleChange
 
     @property
     def retroactive(self) -> bool:
         """Whether it may change prices of periods that have been rated."""
-        return self.fence is not None and self.change.since < self.fence
+        return self.protected_until is not None and self.change.since < self.protected_until
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -83,23 +83,25 @@ def plan(
     :raises ratekit.errors.TryLater: the storage did not answer
     """
     book = store.read()
-    rated = store.rated_until()
-    fence = None
+    rated = store.last_rated_end()
+    protected_until = None
     if rated is not None:
-        fence = max(calendar.next_due(now), period.ceiling(rated, calendar.step))
+        protected_until = max(calendar.next_due(now), period.ceiling(rated, calendar.step))
     if at is None:
-        horizon = Horizon(fence or period.EPOCH, fence, open_left=fence is None)
+        horizon = Horizon(
+            protected_until or period.EPOCH, protected_until, open_start=protected_until is None
+        )
     else:
         scope_admin.require_begin(at, calendar.step)
-        horizon = Horizon(at, fence)
+        horizon = Horizon(at, protected_until)
     if retroactive:
-        horizon = dataclasses.replace(horizon, fence=None)
-    elif fence is not None and horizon.at < fence:
+        horizon = dataclasses.replace(horizon, protected_until=None)
+    elif protected_until is not None and horizon.at < protected_until:
         raise errors.OperatorError(
             f"{utc_text(horizon.at)} has begun, so that a change from then on needs "
-            f"--retroactive: choose {utc_text(fence)} or a later time, or say so"
+            f"--retroactive: choose {utc_text(protected_until)} or a later time, or say so"
         )
-    return Plan(book, horizon.at, fence, rule_change.plan(book, desired, horizon))
+    return Plan(book, horizon.at, protected_until, rule_change.plan(book, desired, horizon))
 
 
 def charged(storage: Storage, made: Plan, calendar: Calendar) -> ReplacedCharges | None:
@@ -111,12 +113,12 @@ def charged(storage: Storage, made: Plan, calendar: Calendar) -> ReplacedCharges
     :param made: the change, planned or made
     :raises ratekit.errors.TryLater: the storage did not answer
     """
-    if not made.retroactive or made.fence is None:
+    if not made.retroactive or made.protected_until is None:
         return None
     frames: dict[str, int] = {}
     # A processor whose clock is ahead of ours rates more than we expected.
-    until = storage.rules.rated_until() or made.fence
-    touched = _touched(made.change, max(made.fence, period.ceiling(until, calendar.step)))
+    until = storage.rules.last_rated_end() or made.protected_until
+    touched = _touched(made.change, max(made.protected_until, period.ceiling(until, calendar.step)))
     for service in dict.fromkeys(service for service, _ in touched):
         own = {scope: stretch for (name, scope), stretch in touched.items() if name == service}
         selection = Selection(
@@ -132,7 +134,7 @@ def charged(storage: Storage, made: Plan, calendar: Calendar) -> ReplacedCharges
     if not frames:
         return None
     # Reprocessing takes a stretch that has been rated, whole, of each scope.
-    rated = storage.tasks.rated()
+    rated = storage.tasks.rated_ranges()
     stretches = [rated[name] for name in frames if name in rated]
     begin = min(since for since, _ in touched.values())
     end = max(until for _, until in touched.values())
@@ -161,7 +163,7 @@ def carry_out(
     :raises ratekit.errors.TryLater: the storage did not answer
     """
     # Whoever confirms a plan may take hours to do so.
-    if made.fence is not None and now >= max(made.fence, made.change.since):
+    if made.protected_until is not None and now >= max(made.protected_until, made.change.since):
         raise errors.OperatorError(
             "prices may have been charged since the change was planned: nothing was written; "
             "plan it again"
@@ -169,7 +171,7 @@ def carry_out(
     note = ChangeNote(now, made_by, comment, made.retroactive)
     change = made.change
     return store.change(
-        made.book.version, change.close, change.add, note, unrated=made.fence is None
+        made.book.version, change.close, change.add, note, require_unrated=made.protected_until is None
     )
 
 
@@ -194,11 +196,11 @@ def export(store: RuleStore, now: datetime.datetime) -> Sequence[Rule]:
 
     :raises ratekit.errors.TryLater: the storage did not answer
     """
-    since = period.EPOCH if store.rated_until() is None else now
-    return [open_left(rule) for rule in in_force(store.read(), since)]
+    since = period.EPOCH if store.last_rated_end() is None else now
+    return [without_start(rule) for rule in in_force(store.read(), since)]
 
 
-def open_left(rule: Rule) -> Rule:
+def without_start(rule: Rule) -> Rule:
     """Return ``rule`` without its start if that is the begin of all periods.
 
     What replaces a rule before anything was rated starts there, which looks like a date that
@@ -221,12 +223,12 @@ _Stretch = tuple[datetime.datetime, datetime.datetime]
 
 
 def _touched(
-    change: rule_change.RuleChange, fence: datetime.datetime
+    change: rule_change.RuleChange, protected_until: datetime.datetime
 ) -> dict[tuple[str, str | None], _Stretch]:
-    """Return from when to when prices before ``fence`` change, by service and scope."""
+    """Return from when to when prices before ``protected_until`` change, by service and scope."""
     found: dict[tuple[str, str | None], _Stretch] = {}
     for rule, begin, end in _stretches(change):
-        end = min(end, fence)
+        end = min(end, protected_until)
         if begin < end:
             key = (rule.target.metric, rule.terms.scope)
             first, last = found.get(key, (begin, end))

@@ -17,7 +17,7 @@ from ratekit.files import rule_warnings
 from ratekit.files.rule_warnings import Labels
 from ratekit.files.rules_file import PlacedRule
 from ratekit.interfaces import RatingModule, Reports, Storage
-from ratekit.pricing.rule_change import RuleChange, applied, identity
+from ratekit.pricing.rule_change import RuleChange, apply, identity
 from ratekit.text import utc_text
 
 _Stretch = tuple[datetime.datetime, datetime.datetime]
@@ -117,7 +117,7 @@ def left_free(book: RuleBook, change: RuleChange) -> Mapping[str, str]:
 
     Only of times at which there are rules for it in ``book``.
     """
-    before, after = _by_service(book.rules), _by_service(applied(book, change).rules)
+    before, after = _by_service(book.rules), _by_service(apply(book, change).rules)
     closed = {rule.target.metric for rule, _ in change.close}
     found = {}
     for service in sorted(closed):

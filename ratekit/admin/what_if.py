@@ -1,4 +1,4 @@
-"""What usage that has been rated would have cost by other rules."""
+"""Calculate what rated usage would have cost by other rules."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from ratekit.pricing.price_list import PriceList
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Difference:
-    """What a scope's usage of a metric was charged, and would have been.
+    """The charges for a scope's usage of a metric by the stored prices and by other rules.
 
-    :ivar scope: its id
-    :ivar metric: public name
+    :ivar scope: ID of the scope
+    :ivar metric: public name of the metric
     :ivar frames: number of frames
-    :ivar stored: sum of their prices as they are stored
+    :ivar stored: sum of their stored prices
     :ivar new: sum of their prices by the other rules
     """
 
@@ -35,41 +35,43 @@ class Difference:
     new: Decimal
 
     @property
-    def difference(self) -> Decimal:
-        """What it would have cost more, exactly; negative: less."""
+    def amount(self) -> Decimal:
+        """How much more it would have cost, exactly; negative: less."""
         return EXACT.subtract(self.new, self.stored)
 
 
-def supposed(book: RuleBook, desired: Collection[Rule], since: datetime.datetime) -> RuleBook:
-    """Return the book that a retroactive change to ``desired`` at ``since`` would leave.
+def build_book(book: RuleBook, desired: Collection[Rule], since: datetime.datetime) -> RuleBook:
+    """Return ``book`` after a retroactive change to ``desired`` at ``since``.
 
-    :raises ratekit.errors.OperatorError: ``desired`` cannot be put in force
+    :raises ratekit.errors.OperatorError: ``desired`` cannot come into force
     """
     change = rule_change.plan(book, desired, Horizon(since))
-    return rule_change.applied(book, change)
+    return rule_change.apply(book, change)
 
 
-def differences(
+def price_differences(
     reports: Reports, price_list: PriceList, since: datetime.datetime
 ) -> Sequence[Difference]:
-    """Return the differences for all periods that begin at ``since`` or later; writes nothing.
+    """Return the differences for all periods that start at ``since`` or later; write nothing.
 
-    In the order of scopes and metrics, with those that are zero. All frames are read, a
-    chunk at a time.
+    Sorted by scope and metric, including differences of zero. Reads all frames, a chunk at a
+    time.
 
     :raises ratekit.errors.TryLater: the storage did not answer
     """
-    found: dict[tuple[str, str], Difference] = {}
-    for rows, rated in stored_usage.repriced(reports.frames(Selection(begin=since)), price_list):
+    differences: dict[tuple[str, str], Difference] = {}
+    for rows, rated in stored_usage.price_stored_usage(
+        reports.frames(Selection(begin=since)), price_list
+    ):
         key = (rated.series.scope, rated.series.metric)
-        own = found.get(key) or Difference(*key, 0, ZERO, ZERO)
-        found[key] = dataclasses.replace(
-            own,
-            frames=own.frames + len(rows),
-            stored=_sum(own.stored, (row.price for row in rows)),
-            new=_sum(own.new, rated.prices),
+        difference = differences.get(key) or Difference(*key, 0, ZERO, ZERO)
+        differences[key] = dataclasses.replace(
+            difference,
+            frames=difference.frames + len(rows),
+            stored=_sum(difference.stored, (row.price for row in rows)),
+            new=_sum(difference.new, rated.prices),
         )
-    return [found[key] for key in sorted(found)]
+    return [differences[key] for key in sorted(differences)]
 
 
 def _sum(begin: Decimal, prices: Iterable[Decimal]) -> Decimal:

@@ -1,1 +1,1 @@
-"""Prices of usage: by the rules in force, of stored usage, after a change of rules."""
+"""Pricing: of usage by a rule book, of stored usage, and plans of a change of the rules."""

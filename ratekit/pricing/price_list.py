@@ -1,4 +1,4 @@
-"""What usage costs by one rule book, all rating modules taken together."""
+"""Prices of usage by one rule book and all rating modules together."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ratekit.interfaces import RatingModule
 
 
 class PriceList:
-    """Prices series; whoever rates, explains or asks what-if asks here.
+    """Prices series: for rating, explaining and what-if alike.
 
     :param modules: highest priority first
-    :ivar book: the rules it prices by
+    :ivar book: the rules that it prices by
     """
 
     def __init__(self, modules: Sequence[RatingModule], book: RuleBook) -> None:
@@ -32,19 +32,20 @@ class PriceList:
         return prices
 
     def explain(self, series: Series) -> Explanation:
-        """Return how the price of a series' only point comes about.
+        """Return how the price of a series with one point is computed.
 
-        :raises ValueError: it has several
+        :raises ValueError: the series has no point or several
         """
         if len(series.points) != 1:
-            raise ValueError(f"one point is explained at a time, not {len(series.points)}")
-        told = []
+            raise ValueError(f"expected a series with one point, not {len(series.points)}")
+        explanations = []
         price = exact.ZERO
         for module, pricer in zip(self._modules, self._pricers, strict=True):
-            one = module.explain(self.book, series, price)
-            if one is None:
-                [after] = pricer(series, [price])
-                one = ModuleExplanation(type(module).__name__, price, None, after)
-            told.append(one)
-            price = one.price
-        return Explanation(self.book.version, tuple(told), price)
+            explanation = module.explain(self.book, series, price)
+            if explanation is None:
+                [price_after] = pricer(series, [price])
+                name = type(module).__name__
+                explanation = ModuleExplanation(name, price, None, price_after)
+            explanations.append(explanation)
+            price = explanation.price
+        return Explanation(self.book.version, tuple(explanations), price)

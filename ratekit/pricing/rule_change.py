@@ -1,4 +1,4 @@
-"""What must be closed and opened so that the price rules become what an operator wants."""
+"""Plans of a change: which rules to close and to add so that the price rules are as desired."""
 
 from __future__ import annotations
 
@@ -9,24 +9,23 @@ from decimal import Decimal
 
 from ratekit import errors
 from ratekit.domain import period
-from ratekit.domain.rules import rule as rules
 from ratekit.domain.rules import succession
-from ratekit.domain.rules.rule import Rule, RuleBook
+from ratekit.domain.rules.rule import Rule, RuleBook, RuleTarget, ThresholdRule
 from ratekit.domain.rules.succession import Horizon, Succession
 from ratekit.text import number_text, utc_text
 
-#: Rules with equal identities replace one another; at any instant one of them is in force.
-Identity = tuple[rules.RuleTarget, str | Decimal | None, str | None, str | None]
+#: Of the rules with one identity, at most one is in force at any instant.
+Identity = tuple[RuleTarget, str | Decimal | None, str | None, str | None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RuleChange:
-    """One step from a rule book to the rules that are desired.
+    """The difference between a rule book and the desired rules.
 
-    :ivar close: stored rules and the end each gets; a rule that ends at its own start was
+    :ivar close: stored rules and the new end of each; a rule that ends at its own start is
         never in force
     :ivar add: new rules, with the validity to store
-    :ivar keep: stored rules that go on as they are
+    :ivar keep: stored rules that stay as they are
     """
 
     close: tuple[tuple[Rule, datetime.datetime], ...]
@@ -35,46 +34,46 @@ class RuleChange:
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to do."""
+        """Whether nothing has to be closed or added."""
         return not self.close and not self.add
 
     @property
     def since(self) -> datetime.datetime:
-        """First instant whose prices change; the end of all time where none does."""
+        """First instant at which prices change; :data:`period.FOREVER` if none do."""
         moments = [end for _, end in self.close] + [succession.start(rule) for rule in self.add]
         return min(moments, default=period.FOREVER)
 
 
 def identity(rule: Rule) -> Identity:
-    """Return what tells ``rule`` from all rules that can be in force beside it."""
-    return (rule.target, _mark(rule), rule.terms.group, rule.terms.scope)
+    """Return the key by which ``rule`` differs from all rules in force at the same time."""
+    return (rule.target, _value_or_level(rule), rule.terms.group, rule.terms.scope)
 
 
 def describe(rule: Rule) -> str:
     """Return ``rule`` in one line: ``instance.flavor=m1 flat 0.02 group uptime``."""
-    place = _word(rule.target.metric)
+    place = _quote(rule.target.metric)
     if rule.target.label is not None:
-        place += f".{_word(rule.target.label)}"
-    if isinstance(rule, rules.ThresholdRule):
+        place += f".{_quote(rule.target.label)}"
+    if isinstance(rule, ThresholdRule):
         place += f">={number_text(rule.level)}"
     elif rule.value is not None:
-        place += f"={_word(rule.value)}"
+        place += f"={_quote(rule.value)}"
     terms = rule.terms
     words = [place, terms.type.value, number_text(terms.cost)]
     for name, word in (("group", terms.group), ("scope", terms.scope)):
         if word is not None:
-            words += [name, _word(word)]
+            words += [name, _quote(word)]
     for name, instant in (("from", terms.start), ("until", terms.end)):
         if instant is not None:
             words += [name, utc_text(instant)]
     return " ".join(words)
 
 
-def overlapping(members: Iterable[Rule]) -> Iterator[tuple[Rule, Rule]]:
-    """Yield pairs of equal identity that are in force together, the later one second."""
-    for own in _by_identity(members).values():
+def find_overlaps(rules: Iterable[Rule]) -> Iterator[tuple[Rule, Rule]]:
+    """Yield pairs of one identity that are in force at the same time, the later start second."""
+    for same_identity in _group_by_identity(rules).values():
         latest: Rule | None = None
-        for rule in own:
+        for rule in same_identity:
             if latest is not None and succession.start(rule) < succession.end(latest):
                 yield latest, rule
             if latest is None or succession.end(rule) > succession.end(latest):
@@ -82,44 +81,44 @@ def overlapping(members: Iterable[Rule]) -> Iterator[tuple[Rule, Rule]]:
 
 
 def plan(book: RuleBook, desired: Collection[Rule], horizon: Horizon) -> RuleChange:
-    """Return what turns ``book`` into ``desired`` from ``horizon.at`` on.
+    """Return the change that turns ``book`` into ``desired`` from ``horizon.at`` on.
 
-    ``desired`` is the whole state: an open rule that it lacks is closed. A desired rule
-    without start goes on with the stored rule of equal identity that is in force at that
-    time; one with a start holds from then on. What ended before is left alone unless a
-    desired rule says otherwise, and planning again after the change finds nothing to do.
+    ``desired`` is the whole state: a rule without an end that it lacks is closed. A desired
+    rule without a start continues the stored rule of equal identity that is in force at that
+    time; one with a start is in force from then on. Rules that ended before stay unless a
+    desired rule says otherwise. A plan made after the change is empty.
 
-    :raises ratekit.errors.OperatorError: with every rule that would change history beyond
-        the horizon, ends before it starts, or overlaps another
+    :raises ratekit.errors.OperatorError: with every rule that would change protected prices,
+        ends before it starts, or overlaps another
     """
-    refusals = [
+    mistakes = [
         f"{describe(rule)}: ends before it starts"
         for rule in desired
         if succession.start(rule) >= succession.end(rule)
     ]
-    refusals += [
-        f"{describe(second)}: is in force together with {describe(first)}"
-        for first, second in overlapping(desired)
+    mistakes += [
+        f"{describe(second)}: overlaps {describe(first)}; only one can be in force at a time"
+        for first, second in find_overlaps(desired)
     ]
-    if refusals:
-        raise errors.OperatorError("\n".join(refusals))
-    stored, wanted = _by_identity(book.rules), _by_identity(desired)
-    settled = [
-        succession.settle(stored.get(key, ()), wanted.get(key, ()), horizon)
-        for key in {**stored, **wanted}
+    if mistakes:
+        raise errors.OperatorError("\n".join(mistakes))
+    before, after = _group_by_identity(book.rules), _group_by_identity(desired)
+    successions = [
+        succession.reconcile(before.get(key, ()), after.get(key, ()), horizon)
+        for key in {**before, **after}
     ]
-    refusals = [line for one in settled for line in _refusals(one, horizon)]
-    if refusals:
-        raise errors.OperatorError("\n".join(refusals))
+    mistakes = [line for each in successions for line in _describe_mistakes(each, horizon)]
+    if mistakes:
+        raise errors.OperatorError("\n".join(mistakes))
     return RuleChange(
-        tuple(closing for one in settled for closing in one.close),
-        tuple(rule for one in settled for rule in one.add),
-        tuple(rule for one in settled for rule in one.keep),
+        tuple(closing for each in successions for closing in each.close),
+        tuple(rule for each in successions for rule in each.add),
+        tuple(rule for each in successions for rule in each.keep),
     )
 
 
-def applied(book: RuleBook, change: RuleChange) -> RuleBook:
-    """Return the book that a storage will hold after ``change``, but for new rules' ids."""
+def apply(book: RuleBook, change: RuleChange) -> RuleBook:
+    """Return the book that a storage will hold after ``change``; new rules have no id yet."""
     ends = {id(rule): end for rule, end in change.close}
     rules = [
         dataclasses.replace(rule, terms=dataclasses.replace(rule.terms, end=ends[id(rule)]))
@@ -130,33 +129,34 @@ def applied(book: RuleBook, change: RuleChange) -> RuleBook:
     return RuleBook(book.version + 1, (*rules, *change.add))
 
 
-def _refusals(settled: Succession, horizon: Horizon) -> Iterator[str]:
-    for rule in settled.void:
+def _describe_mistakes(changes: Succession, horizon: Horizon) -> Iterator[str]:
+    for rule in changes.expired_rules:
         yield (
-            f"{describe(rule)}: without a start it would begin at {utc_text(horizon.at)}, and "
-            "by then it has ended: no such rule was in force; give it a start"
+            f"{describe(rule)}: has no start, and no stored rule with this price is in force "
+            f"until then: it would start at {utc_text(horizon.at)}, not before its end; give it "
+            "a start"
         )
-    for rule in settled.refused:
+    boundary = utc_text(horizon.protected_until or horizon.at)
+    for rule in changes.violations:
         yield (
-            f"{describe(rule)}: would change prices from before "
-            f"{utc_text(horizon.fence or horizon.at)}, which is history: let it start and end "
-            "then or later, give it no start, or say --retroactive"
+            f"{describe(rule)}: would change prices before {boundary}, which are final; choose a "
+            "start and an end at or after that time, remove the start, or use --retroactive"
         )
 
 
-def _mark(rule: Rule) -> str | Decimal | None:
-    return rule.level if isinstance(rule, rules.ThresholdRule) else rule.value
+def _value_or_level(rule: Rule) -> str | Decimal | None:
+    return rule.level if isinstance(rule, ThresholdRule) else rule.value
 
 
-def _word(text: str) -> str:
+def _quote(text: str) -> str:
     return text if text.isprintable() and text and " " not in text else repr(text)
 
 
-def _by_identity(members: Iterable[Rule]) -> dict[Identity, Sequence[Rule]]:
+def _group_by_identity(rules: Iterable[Rule]) -> dict[Identity, Sequence[Rule]]:
     """Group rules by identity and sort each group by start."""
-    found: dict[Identity, list[Rule]] = {}
-    for rule in members:
-        found.setdefault(identity(rule), []).append(rule)
-    for own in found.values():
-        own.sort(key=succession.start)
-    return dict(found)
+    groups: dict[Identity, list[Rule]] = {}
+    for rule in rules:
+        groups.setdefault(identity(rule), []).append(rule)
+    for group in groups.values():
+        group.sort(key=succession.start)
+    return dict(groups)

@@ -1,4 +1,4 @@
-"""What stored usage costs by other rules than those that were in force."""
+"""Prices of stored usage by rules other than those it was rated with."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from ratekit.domain.reporting.reports import FrameRow
 from ratekit.domain.series import RatedSeries, Series
 from ratekit.pricing.price_list import PriceList
 
-#: How many frames are priced together. More would find few more that share their labels:
-#: rows come by time, and this many are some periods of a large cloud.
-CHUNK = 20_000
+#: How many frames are priced together. Rows come by time, and this many are some periods of a
+#: large cloud: with more, few more frames would share their labels.
+CHUNK_SIZE = 20_000
 
 _Labels = tuple[tuple[str, str | None], ...]
 _Key = tuple[str, str, str, _Labels, _Labels]
 
 
-def repriced(
+def price_stored_usage(
     rows: Iterable[FrameRow], price_list: PriceList
 ) -> Iterator[tuple[Sequence[FrameRow], RatedSeries]]:
-    """Yield rows that share their labels, and the series that they are, priced anew.
+    """Yield rows that share their labels, and the series that they form with its new prices.
 
-    The series has a point and a price for each row, in the same order. This is the pricing
-    that rates. Chunk by chunk: the same labels may come again.
+    The series has one point and one price for each row, in the same order. Prices are computed
+    as in rating. The rows are read in chunks, so the same labels may occur several times.
     """
-    rest = iter(rows)
-    while chunk := list(itertools.islice(rest, CHUNK)):
-        for own in _grouped(chunk):
-            series = _series(own)
-            yield own, RatedSeries(series, price_list.prices(series))
+    remaining_rows = iter(rows)
+    while chunk := list(itertools.islice(remaining_rows, CHUNK_SIZE)):
+        for group in _group_by_labels(chunk):
+            series = _build_series(group)
+            yield group, RatedSeries(series, price_list.prices(series))
 
 
-def _grouped(chunk: Iterable[FrameRow]) -> Iterable[Sequence[FrameRow]]:
+def _group_by_labels(chunk: Iterable[FrameRow]) -> Iterable[Sequence[FrameRow]]:
     """Group rows by scope, metric, unit and labels."""
     groups: dict[_Key, list[FrameRow]] = {}
     for row in chunk:
@@ -41,7 +41,7 @@ def _grouped(chunk: Iterable[FrameRow]) -> Iterable[Sequence[FrameRow]]:
     return groups.values()
 
 
-def _series(rows: Sequence[FrameRow]) -> Series:
+def _build_series(rows: Sequence[FrameRow]) -> Series:
     first = rows[0]
     points = [(row.begin, row.quantity) for row in rows]
     return Series(first.scope, first.metric, first.unit, first.groupby, first.metadata, points)

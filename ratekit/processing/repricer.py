@@ -19,7 +19,7 @@ from ratekit.domain.reprocessing.task import Order, RepricedWindow, TaskKind
 from ratekit.domain.schedule.batch import FIRST, BatchSize
 from ratekit.domain.series import RatedSeries
 from ratekit.interfaces import Reports
-from ratekit.pricing.stored_usage import repriced
+from ratekit.pricing.stored_usage import price_stored_usage
 from ratekit.processing.rater import PricedUsage, Rater
 
 #: How many times less is priced at once of an order that failed.
@@ -104,7 +104,7 @@ class Repricer:
         """
         price_list = self._rater.price_list()
         begun = time.monotonic()
-        series = [one for _, one in repriced(self._stored(order, window), price_list)]
+        series = [one for _, one in price_stored_usage(self._stored(order, window), price_list)]
         points = sum(len(one.prices) for one in series)
         self._learn(order, window, time.monotonic() - begun, points)
         return RepricedWindow(window, {}, series, price_list.book.version)

@@ -1,1 +1,1 @@
-"""Rating modules: rules to prices, without network, database or clock."""
+"""Rating modules: prices from rules and usage, without network, database or clock."""

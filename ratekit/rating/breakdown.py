@@ -1,6 +1,6 @@
-"""Why a formula gives the price it gives: the rules that matched, and what became of each.
+"""The rules that match a usage and how each enters its price.
 
-Read off the formula that prices, so what is told cannot differ from what is charged.
+Everything is read from the formula that prices, so an explanation cannot differ from the bill.
 """
 
 from __future__ import annotations
@@ -11,76 +11,82 @@ from decimal import Decimal
 from ratekit.domain import exact
 from ratekit.domain.rules.explanation import GroupExplanation, MatchedRule, RuleVerdict
 from ratekit.domain.rules.rule import CostType, ThresholdRule
-from ratekit.rating.formula import Formula, GroupStep, Sum
+from ratekit.rating.formula import Formula, GroupStep, GroupTerms
 
 
-def groups(formula: Formula, quantity: Decimal) -> tuple[GroupExplanation, ...]:
-    """Return what each group in which a rule matched charges, by the groups' names."""
+def explain(formula: Formula, quantity: Decimal) -> tuple[GroupExplanation, ...]:
+    """Return an explanation of each group in which a rule matches, by the groups' names."""
     steps = {step.group: step for step in formula.steps}
-    ordered = sorted(formula.sums, key=lambda group: (group is not None, group or ""))
-    told = (_group(group, formula.sums[group], steps.get(group), quantity) for group in ordered)
-    return tuple(one for one in told if one.matched)
+    ordered = sorted(formula.terms, key=lambda group: (group is not None, group or ""))
+    groups = (
+        _explain_group(group, formula.terms[group], steps.get(group), quantity) for group in ordered
+    )
+    return tuple(group for group in groups if group.matches)
 
 
-def _group(
-    group: str | None, own: Sum, step: GroupStep | None, quantity: Decimal
+def _explain_group(
+    group: str | None, terms: GroupTerms, step: GroupStep | None, quantity: Decimal
 ) -> GroupExplanation:
-    decisive = step.threshold(quantity) if step is not None else None
-    counted = own.threshold if decisive is None else decisive
-    unit_price = own.unit_price(own.threshold if decisive is None else None)
-    reached = list(_reached(own, step, quantity))
+    on_quantity = step.find_threshold(quantity) if step is not None else None
+    threshold = terms.threshold if on_quantity is None else on_quantity
+    unit_price = terms.unit_price(terms.threshold if on_quantity is None else None)
+    candidates = list(_matching_thresholds(terms, step, quantity))
     return GroupExplanation(
         group=group,
-        matched=(*_mappings(own), *_thresholds(reached, counted)),
-        flat=own.flat,
-        rate=own.rate,
-        threshold=counted,
+        matches=(*_judge_mappings(terms), *_judge_thresholds(candidates, threshold)),
+        flat=terms.flat,
+        rate=terms.rate,
+        threshold=threshold,
         unit_price=unit_price,
         quantity=quantity,
         price=exact.EXACT.multiply(unit_price, quantity) if step is None else step.price(quantity),
     )
 
 
-def _mappings(own: Sum) -> Iterator[MatchedRule]:
+def _judge_mappings(terms: GroupTerms) -> Iterator[MatchedRule]:
     largest = None
-    for mapping in own.mappings:
+    for mapping in terms.mappings:
         verdict = RuleVerdict.COUNTS
         if mapping.terms.type is CostType.FLAT:
             if mapping.terms.cost <= 0:
                 verdict = RuleVerdict.NOTHING
-            elif mapping.terms.cost < own.flat or largest is not None:
+            elif mapping.terms.cost < terms.flat or largest is not None:
                 verdict = RuleVerdict.NOT_LARGEST
             else:
                 largest = mapping
         yield MatchedRule(mapping, verdict)
-    for mapping in own.replaced:
+    for mapping in terms.replaced_mappings:
         yield MatchedRule(mapping, RuleVerdict.REPLACED)
 
 
-def _reached(own: Sum, step: GroupStep | None, quantity: Decimal) -> Iterator[ThresholdRule]:
+def _matching_thresholds(
+    terms: GroupTerms, step: GroupStep | None, quantity: Decimal
+) -> Iterator[ThresholdRule]:
     for ladder in step.ladders if step is not None else ():
-        yield from ladder.reached(quantity)
-    for ladder, number in own.reached:
-        yield from ladder.reached(number)
+        yield from ladder.find_all(quantity)
+    for ladder, number in terms.label_ladders:
+        yield from ladder.find_all(number)
 
 
-def _thresholds(
-    reached: Sequence[ThresholdRule], counted: ThresholdRule | None
+def _judge_thresholds(
+    candidates: Sequence[ThresholdRule], decisive: ThresholdRule | None
 ) -> Iterator[MatchedRule]:
-    replaced = set(_replaced(reached))
-    for threshold in reached:
+    replaced_rules = set(_find_replaced(candidates))
+    for threshold in candidates:
         verdict = RuleVerdict.NOT_HIGHEST
-        if threshold is counted:
+        if threshold is decisive:
             verdict = RuleVerdict.COUNTS
-        elif threshold in replaced:
+        elif threshold in replaced_rules:
             verdict = RuleVerdict.REPLACED
         yield MatchedRule(threshold, verdict)
 
 
-def _replaced(reached: Iterable[ThresholdRule]) -> Iterator[ThresholdRule]:
-    """Yield general thresholds at whose level the scope has its own."""
-    members = list(reached)
-    own = {(one.target, one.level) for one in members if one.terms.scope is not None}
-    for one in members:
-        if one.terms.scope is None and (one.target, one.level) in own:
-            yield one
+def _find_replaced(thresholds: Iterable[ThresholdRule]) -> Iterator[ThresholdRule]:
+    """Yield general thresholds at whose level the scope has a threshold of its own."""
+    members = list(thresholds)
+    scope_levels = {
+        (member.target, member.level) for member in members if member.terms.scope is not None
+    }
+    for member in members:
+        if member.terms.scope is None and (member.target, member.level) in scope_levels:
+            yield member

@@ -1,56 +1,66 @@
-"""What a usage costs as a function of its quantity, once its labels are known.
+"""The price of usage as a function of its quantity, for one set of labels.
 
-The arithmetic is CloudKitty's hashmap (``cloudkitty/rating/hash/__init__.py``) as the
-design's section 6 states it, done exactly.
+The arithmetic is CloudKitty's hashmap (``cloudkitty/rating/hash/__init__.py``) as
+doc/arithmetic.rst states it, without rounding.
 """
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import datetime
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from ratekit.domain import exact
-from ratekit.domain.rules import rule
-from ratekit.domain.rules.rule import CostType, ThresholdRule
+from ratekit.domain.rules.rule import CostType, MappingRule, ThresholdRule
 from ratekit.rating.tables import Group, Ladder, Node, Table
 
 Labels = Mapping[str, str | None]
 
 _ONE = Decimal(1)
-#: Below every level: a threshold that beats it always counts.
+#: Below every level: any threshold takes precedence over it.
 _NO_LEVEL = Decimal(-1)
 
 _add = exact.EXACT.add
 _multiply = exact.EXACT.multiply
 
 
-class Sum:
-    """What matches in one group, whatever the quantity.
+class GroupTerms:
+    """The rules of one group that match a set of labels, whatever the quantity.
 
-    :ivar flat: largest flat cost of mappings, at least 0
-    :ivar rate: product of their rates
-    :ivar threshold: the one on a field that holds unless the quantity reaches as high
+    :ivar flat: largest flat cost of the mappings, at least 0
+    :ivar rate: product of the mappings' rates
+    :ivar threshold: the threshold on a label that counts, unless one on the quantity has an
+        equal or a higher level
     :ivar level: its level
-    :ivar mappings: those that matched
-    :ivar replaced: general mappings that matched, with the scope's own in their place
-    :ivar reached: thresholds on fields, with the label's number that reached some of them
+    :ivar mappings: those that match
+    :ivar replaced_mappings: general mappings that match but that the scope's own replace
+    :ivar label_ladders: thresholds on labels of which at least one matches, and the label's
+        number
     """
 
-    __slots__ = ("flat", "level", "mappings", "rate", "reached", "replaced", "threshold")
+    __slots__ = (
+        "flat",
+        "label_ladders",
+        "level",
+        "mappings",
+        "rate",
+        "replaced_mappings",
+        "threshold",
+    )
 
     def __init__(self) -> None:
         self.flat = exact.ZERO
         self.rate = _ONE
         self.level = _NO_LEVEL
         self.threshold: ThresholdRule | None = None
-        self.mappings: tuple[rule.MappingRule, ...] = ()
-        self.replaced: tuple[rule.MappingRule, ...] = ()
-        self.reached: tuple[tuple[Ladder, Decimal], ...] = ()
+        self.mappings: tuple[MappingRule, ...] = ()
+        self.replaced_mappings: tuple[MappingRule, ...] = ()
+        self.label_ladders: tuple[tuple[Ladder, Decimal], ...] = ()
 
-    def map(self, mapping: rule.MappingRule) -> None:
-        """Count a mapping in."""
+    def add_mapping(self, mapping: MappingRule) -> None:
+        """Add a mapping that matches."""
         self.mappings += (mapping,)
         terms = mapping.terms
         if terms.type is CostType.RATE:
@@ -59,7 +69,7 @@ class Sum:
             self.flat = terms.cost
 
     def unit_price(self, threshold: ThresholdRule | None) -> Decimal:
-        """Return the price of one unit with a threshold on a field, or without any."""
+        """Return the price of one unit with a threshold on a label, or without a threshold."""
         if threshold is None:
             return _multiply(self.flat, self.rate)
         terms = threshold.terms
@@ -68,10 +78,8 @@ class Sum:
         return _multiply(_multiply(self.flat, self.rate), terms.cost)
 
 
-class _Sums(dict[Group, Sum]):
-    def __missing__(self, group: Group) -> Sum:
-        self[group] = Sum()
-        return self[group]
+#: By group; a group without matching rules has neutral terms.
+_Terms = collections.defaultdict[Group, GroupTerms]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -79,10 +87,11 @@ class GroupStep:
     """The price of one group that has thresholds on the quantity.
 
     :ivar group: its name
-    :ivar ladders: the service's, general ones before a scope's own
-    :ivar level: of the threshold on a field that holds unless the quantity reaches as high
-    :ivar below: price of one unit while that threshold holds
-    :ivar above: price of one unit without any threshold
+    :ivar ladders: the metric's thresholds, general ones before a scope's own
+    :ivar level: of the threshold on a label, which counts unless the quantity matches a
+        threshold of an equal or a higher level
+    :ivar below: price of one unit while the threshold on a label counts
+    :ivar above: price of one unit without a threshold
     """
 
     group: Group
@@ -91,19 +100,20 @@ class GroupStep:
     below: Decimal
     above: Decimal
 
-    def threshold(self, quantity: Decimal) -> ThresholdRule | None:
-        """Return the threshold on the quantity that counts; None: another one, or none."""
+    def find_threshold(self, quantity: Decimal) -> ThresholdRule | None:
+        """Return the threshold on the quantity that counts; None: one on a label, or none."""
         level, threshold = self.level, None
         for ladder in self.ladders:
-            best = ladder.best(quantity)
-            # Equal levels: the service's goes before a field's, a scope's before a general one.
+            best = ladder.find_highest(quantity)
+            # Of equal levels, the quantity takes precedence over a label, and a scope's own
+            # threshold over a general one.
             if best is not None and best.level >= level:
                 level, threshold = best.level, best
         return threshold
 
     def price(self, quantity: Decimal) -> Decimal:
-        """Return the group's exact price."""
-        threshold = self.threshold(quantity)
+        """Return the group's price, not rounded."""
+        threshold = self.find_threshold(quantity)
         if threshold is None:
             return _multiply(self.below, quantity)
         terms = threshold.terms
@@ -115,21 +125,21 @@ class GroupStep:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Formula:
-    """Prices usages that share their labels, in the periods that begin in ``[since, until)``.
+    """The price of usages that share their labels, in periods that start in ``[since, until)``.
 
-    :ivar slope: price of one unit, of all groups without thresholds on the quantity
+    :ivar slope: price of one unit, of all groups without thresholds on the quantity together
     :ivar steps: the other groups
-    :ivar sums: what both were made of, by group
+    :ivar terms: the rules behind both, by group
     """
 
     since: datetime.datetime
     until: datetime.datetime
     slope: Decimal
     steps: Sequence[GroupStep]
-    sums: Mapping[Group, Sum]
+    terms: Mapping[Group, GroupTerms]
 
     def price(self, quantity: Decimal, before: Decimal) -> Decimal:
-        """Return ``before`` plus what ``quantity`` costs, rounded once."""
+        """Return ``before`` plus the price of ``quantity``, rounded once."""
         price = _multiply(self.slope, quantity)
         for step in self.steps:
             price = _add(price, step.price(quantity))
@@ -142,66 +152,71 @@ def build(
     """Return the formula for usages with ``labels``.
 
     :param labels: those of the calendar included
-    :param since: begin of the time for which table and labels hold
+    :param since: start of the time range in which table and labels are valid
     :param until: its end
     """
-    sums = _Sums()
-    _map(sums, table.service, None)
-    for name, nodes in table.fields:
+    terms: _Terms = collections.defaultdict(GroupTerms)
+    _add_mappings(terms, table.metric, None)
+    for name, nodes in table.labels:
         label = labels.get(name)
         if label is None:
             continue
-        _map(sums, nodes, label)
-        ladders = [node.ladders for node in nodes if node.ladders]
-        if ladders and exact.NUMBER.match(label):
-            _climb(sums, ladders, Decimal(label))
-    slope, steps = _split(sums, table.service)
-    return Formula(since, until, slope, steps, sums)
+        _add_mappings(terms, nodes, label)
+        layers = [node.ladders for node in nodes if node.ladders]
+        if layers and exact.NUMBER.match(label):
+            _add_label_thresholds(terms, layers, Decimal(label))
+    slope, steps = _split(terms, table.metric)
+    return Formula(since, until, slope, steps, terms)
 
 
-def _map(sums: _Sums, nodes: Sequence[Node], value: str | None) -> None:
-    found = [node.mappings[value] for node in nodes if value in node.mappings]
-    if not found:
+def _add_mappings(terms: _Terms, nodes: Sequence[Node], value: str | None) -> None:
+    matches = [node.mappings[value] for node in nodes if value in node.mappings]
+    if not matches:
         return
-    mappings = found[0]
-    if len(found) > 1:
+    mappings = matches[0]
+    if len(matches) > 1:
         # A scope's own mapping replaces the general one of the same target, value and group.
-        general, own = found
-        mappings = {**general, **own}
-        for group in general.keys() & own.keys():
-            sums[group].replaced += (general[group],)
+        general, scope_specific = matches
+        mappings = {**general, **scope_specific}
+        for group in general.keys() & scope_specific.keys():
+            terms[group].replaced_mappings += (general[group],)
     for group, mapping in mappings.items():
-        sums[group].map(mapping)
+        terms[group].add_mapping(mapping)
 
 
-def _climb(sums: _Sums, layers: Sequence[Mapping[Group, Ladder]], number: Decimal) -> None:
-    """Note the highest level of a field's thresholds that ``number`` reaches."""
-    found: dict[Group, ThresholdRule] = {}
+def _add_label_thresholds(
+    terms: _Terms, layers: Sequence[Mapping[Group, Ladder]], number: Decimal
+) -> None:
+    """Add the thresholds on one label; the highest level not above ``number`` counts."""
+    highest: dict[Group, ThresholdRule] = {}
     for layer in layers:
         for group, ladder in layer.items():
-            best = ladder.best(number)
+            best = ladder.find_highest(number)
             if best is None:
                 continue
-            sums[group].reached += ((ladder, number),)
-            if group not in found or best.level >= found[group].level:
-                found[group] = best
-    for group, threshold in found.items():
-        if threshold.level > sums[group].level:
-            sums[group].level, sums[group].threshold = threshold.level, threshold
+            terms[group].label_ladders += ((ladder, number),)
+            if group not in highest or best.level >= highest[group].level:
+                highest[group] = best
+    for group, threshold in highest.items():
+        if threshold.level > terms[group].level:
+            terms[group].level, terms[group].threshold = threshold.level, threshold
 
 
-def _split(sums: _Sums, services: Sequence[Node]) -> tuple[Decimal, Sequence[GroupStep]]:
-    """Return the sum of the groups without thresholds on the quantity, and the others."""
-    stepped = [node.ladders for node in services if node.ladders]
-    names = set().union(*stepped) if stepped else ()
+def _split(terms: _Terms, nodes: Sequence[Node]) -> tuple[Decimal, Sequence[GroupStep]]:
+    """Return the unit price of the groups without thresholds on the quantity, and the others.
+
+    :param nodes: of the metric itself
+    """
+    layers = [node.ladders for node in nodes if node.ladders]
+    names = set().union(*layers) if layers else ()
     steps = []
     for group in names:
-        own = sums[group]
-        ladders = [groups[group] for groups in stepped if group in groups]
-        below, above = own.unit_price(own.threshold), own.unit_price(None)
-        steps.append(GroupStep(group, ladders, own.level, below, above))
+        group_terms = terms[group]
+        ladders = [layer[group] for layer in layers if group in layer]
+        below, above = group_terms.unit_price(group_terms.threshold), group_terms.unit_price(None)
+        steps.append(GroupStep(group, ladders, group_terms.level, below, above))
     slope = exact.ZERO
-    for group, own in sums.items():
+    for group, group_terms in terms.items():
         if group not in names:
-            slope = _add(slope, own.unit_price(own.threshold))
+            slope = _add(slope, group_terms.unit_price(group_terms.threshold))
     return slope, steps

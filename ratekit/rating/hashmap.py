@@ -1,4 +1,4 @@
-"""The hashmap rating module: price lists by service, label and quantity."""
+"""The hashmap rating module: prices by metric, labels and quantity."""
 
 from __future__ import annotations
 
@@ -19,28 +19,29 @@ from ratekit.rating.tables import Layer
 
 
 class Hashmap(RatingModule):
-    """Prices by mappings and thresholds, with CloudKitty's arithmetic (design, section 6)."""
+    """Prices by mappings and thresholds, with CloudKitty's arithmetic (doc/arithmetic.rst)."""
 
     @classmethod
     def from_conf(cls, conf: Any) -> Self:
-        """Build; there is nothing to configure."""
+        """Return the module; it has no options."""
         return cls()
 
     def compile(self, book: RuleBook) -> Pricer:
-        """Return what prices by ``book``.
+        """Return a pricer for ``book``.
 
-        Only sorts the rules by service; look-up tables are made when a series first needs
-        them. Rules of one target, value or level, group and scope must not overlap in time.
+        It only groups the rules by metric and scope; look-up tables are built when a series
+        first needs them. Rules of one target, value or level, group and scope must not overlap
+        in time.
         """
         return _Pricer(book)
 
     def explain(self, book: RuleBook, series: Series, before: Decimal) -> ModuleExplanation:
-        """Return the rules that match, and how they make the price."""
+        """Return the rules that match, and how each enters the price."""
         [(begin, quantity)] = series.points
         formula = _Pricer(book).formula(series, begin)
         if formula is None:
             return ModuleExplanation("hashmap", before, (), exact.round_price(before))
-        groups = breakdown.groups(formula, quantity)
+        groups = breakdown.explain(formula, quantity)
         return ModuleExplanation("hashmap", before, groups, formula.price(quantity, before))
 
 
@@ -49,30 +50,30 @@ class _Pricer:
         members: dict[tuple[str, str | None], list[Rule]] = {}
         for rule in book.rules:
             members.setdefault((rule.target.metric, rule.terms.scope), []).append(rule)
-        self._layers = {key: Layer(own) for key, own in members.items()}
+        self._layers = {key: Layer(rules) for key, rules in members.items()}
 
     def __call__(self, series: Series, prices: Sequence[Decimal]) -> Sequence[Decimal]:
-        """Return one price a point: what it costs, on top of ``prices``, to 28 places.
+        """Return one price for each point, to 28 places: its cost added to that of ``prices``.
 
-        :raises ValueError: there are not as many prices as points
+        :raises ValueError: the numbers of prices and points differ
         """
-        layers = self._of(series)
+        layers = self._find_layers(series)
         if not layers:
             return [exact.round_price(price) for price in prices]
-        priced = []
-        current = _formula(layers, series, series.points[0][0])
+        sums = []
+        current = _build_formula(layers, series, series.points[0][0])
         for (begin, quantity), before in zip(series.points, prices, strict=True):
             if not current.since <= begin < current.until:
-                current = _formula(layers, series, begin)
-            priced.append(current.price(quantity, before))
-        return priced
+                current = _build_formula(layers, series, begin)
+            sums.append(current.price(quantity, before))
+        return sums
 
     def formula(self, series: Series, instant: datetime.datetime) -> Formula | None:
-        """Return what prices ``series`` at an instant; None: there are no rules for it."""
-        layers = self._of(series)
-        return _formula(layers, series, instant) if layers else None
+        """Return the formula for ``series`` at an instant; None: there are no rules for it."""
+        layers = self._find_layers(series)
+        return _build_formula(layers, series, instant) if layers else None
 
-    def _of(self, series: Series) -> Sequence[Layer]:
+    def _find_layers(self, series: Series) -> Sequence[Layer]:
         return [
             layer
             for key in ((series.metric, None), (series.metric, series.scope))
@@ -80,8 +81,8 @@ class _Pricer:
         ]
 
 
-def _formula(layers: Sequence[Layer], series: Series, instant: datetime.datetime) -> Formula:
-    """Return the formula for ``series`` context ``instant``, for as long as it holds."""
+def _build_formula(layers: Sequence[Layer], series: Series, instant: datetime.datetime) -> Formula:
+    """Return the formula for ``series`` at ``instant``, with the time range that it is valid in."""
     table = layers[0].at(instant)
     for layer in layers[1:]:
         table = tables.overlay(table, layer.at(instant))
@@ -90,6 +91,6 @@ def _formula(layers: Sequence[Layer], series: Series, instant: datetime.datetime
     if table.calendar:
         midnight, next_midnight = calendar_labels.utc_day(instant)
         since, until = max(since, midnight), min(until, next_midnight)
-        # In CloudKitty, too, a label cannot stand in for the calendar.
+        # As in CloudKitty, the calendar takes precedence over labels of the same name.
         labels = {**labels, **calendar_labels.read(instant)}
     return build(table, labels, since, until)

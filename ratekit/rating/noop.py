@@ -13,21 +13,21 @@ from ratekit.interfaces import Pricer, RatingModule
 
 
 class Noop(RatingModule):
-    """Leaves every price as it is; for running the daemon without price rules."""
+    """Changes no price; for running the daemon without price rules."""
 
     @classmethod
     def from_conf(cls, conf: Any) -> Self:
-        """Build; there is nothing to configure."""
+        """Return the module; it has no options."""
         return cls()
 
     def compile(self, book: RuleBook) -> Pricer:
-        """Return what hands back the prices it is given."""
-        return _unchanged
+        """Return a pricer that returns the prices that it receives."""
+        return _keep_prices
 
     def explain(self, book: RuleBook, series: Series, before: Decimal) -> ModuleExplanation:
-        """Say that nothing is added."""
+        """Return an explanation that adds nothing."""
         return ModuleExplanation("noop", before, (), before)
 
 
-def _unchanged(series: Series, prices: Sequence[Decimal]) -> Sequence[Decimal]:
+def _keep_prices(series: Series, prices: Sequence[Decimal]) -> Sequence[Decimal]:
     return prices

@@ -1,4 +1,4 @@
-"""Hashmap rules as look-up tables, one for each stretch of time in which none changes."""
+"""Look-up tables of the rules, one for each time range in which no rule starts or ends."""
 
 from __future__ import annotations
 
@@ -10,139 +10,141 @@ from decimal import Decimal
 
 from ratekit.domain.period import BEGINNING, FOREVER
 from ratekit.domain.rules import calendar_labels
-from ratekit.domain.rules import rule as rules
+from ratekit.domain.rules.rule import MappingRule, Rule, ThresholdRule
 
-#: Name of a group; rules without a group form the group None.
+#: Name of a group; None: the group of the rules without a group.
 Group = str | None
 
-_KEPT_TABLES = 64
+_MAX_TABLES = 64
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Ladder:
-    """Thresholds of one target and group.
+    """Thresholds of one target and group, at most one for each level.
 
     :ivar levels: ascending
-    :ivar thresholds: one for each level
+    :ivar thresholds: in the order of the levels
     """
 
     levels: tuple[Decimal, ...]
-    thresholds: tuple[rules.ThresholdRule, ...]
+    thresholds: tuple[ThresholdRule, ...]
 
-    def best(self, number: Decimal) -> rules.ThresholdRule | None:
-        """Return the threshold of the highest level that is not above ``number``."""
+    def find_highest(self, number: Decimal) -> ThresholdRule | None:
+        """Return the threshold with the highest level that is not above ``number``."""
         index = bisect.bisect_right(self.levels, number)
         return self.thresholds[index - 1] if index else None
 
-    def reached(self, number: Decimal) -> Sequence[rules.ThresholdRule]:
-        """Return all whose level is not above ``number``, by level."""
+    def find_all(self, number: Decimal) -> Sequence[ThresholdRule]:
+        """Return the thresholds whose level is not above ``number``, by level."""
         return self.thresholds[: bisect.bisect_right(self.levels, number)]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Node:
-    """Rules of one target: a service, or one of its fields.
+    """Rules of one target: a metric, or one of its labels.
 
-    :ivar mappings: by the label's text; a service's are all under None
-    :ivar ladders: thresholds
+    :ivar mappings: by the label's text, then by group; None: those of the metric itself
+    :ivar ladders: thresholds by group
     """
 
-    mappings: Mapping[str | None, Mapping[Group, rules.MappingRule]]
+    mappings: Mapping[str | None, Mapping[Group, MappingRule]]
     ladders: Mapping[Group, Ladder]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Table:
-    """Rules of one service in force at any instant of ``[since, until)``.
+    """Rules of one metric that are in force in ``[since, until)``.
 
-    A target may have two nodes: the general one, then that of a scope's own rules.
+    A target may have two nodes: of the general rules, then of a scope's own rules.
 
-    :ivar service: nodes of the service itself
-    :ivar fields: nodes of its fields, in the order of the fields' names
-    :ivar calendar: whether a field of the calendar is among them
+    :ivar metric: nodes of the metric itself
+    :ivar labels: nodes of its labels, by the labels' names
+    :ivar calendar: whether a label of the calendar is among them
     """
 
     since: datetime.datetime
     until: datetime.datetime
-    service: tuple[Node, ...]
-    fields: tuple[tuple[str, tuple[Node, ...]], ...]
+    metric: tuple[Node, ...]
+    labels: tuple[tuple[str, tuple[Node, ...]], ...]
     calendar: bool
 
 
-def overlay(general: Table, own: Table) -> Table:
-    """Return general rules and a scope's own as one table, for as long as both hold.
+def overlay(general: Table, scope_specific: Table) -> Table:
+    """Return general rules and a scope's own as one table, for the time in which both are valid.
 
-    Costs a look at each field and none at the rules: so a thousand scopes with a rule
-    each need no thousand copies of the price list.
+    It takes time for each label, not for each rule, and copies no rules: so a thousand scopes
+    with a rule each do not need a thousand copies of the price list.
     """
-    fields = dict(general.fields)
-    for name, nodes in own.fields:
-        fields[name] = fields.get(name, ()) + nodes
+    labels = dict(general.labels)
+    for name, nodes in scope_specific.labels:
+        labels[name] = labels.get(name, ()) + nodes
     return Table(
-        since=max(general.since, own.since),
-        until=min(general.until, own.until),
-        service=general.service + own.service,
-        fields=tuple(sorted(fields.items(), key=_name)),
-        calendar=general.calendar or own.calendar,
+        since=max(general.since, scope_specific.since),
+        until=min(general.until, scope_specific.until),
+        metric=general.metric + scope_specific.metric,
+        labels=tuple(sorted(labels.items(), key=_name)),
+        calendar=general.calendar or scope_specific.calendar,
     )
 
 
 class Layer:
-    """Rules of one service that are general, or that one scope has of its own."""
+    """Rules of one metric: all general ones, or all that one scope has of its own."""
 
-    def __init__(self, members: Iterable[rules.Rule]) -> None:
-        self._rules = tuple(members)
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self._rules = tuple(rules)
         ends = {rule.terms.start for rule in self._rules} | {rule.terms.end for rule in self._rules}
         self._bounds = [BEGINNING, *sorted(bound for bound in ends if bound), FOREVER]
         self._tables: dict[int, Table] = {}
 
     def at(self, instant: datetime.datetime) -> Table:
-        """Return the table for ``instant``, made when it is first asked for."""
+        """Return the table for ``instant``; it is built when it is first needed."""
         index = bisect.bisect_right(self._bounds, instant, 1, len(self._bounds) - 1)
         table = self._tables.get(index)
         if table is None:
-            table = _table(self._rules, self._bounds[index - 1], self._bounds[index])
-            if len(self._tables) >= _KEPT_TABLES:
-                # Time goes forward: the oldest table is the least likely to be asked again.
+            table = _build_table(self._rules, self._bounds[index - 1], self._bounds[index])
+            if len(self._tables) >= _MAX_TABLES:
+                # Time goes forward: the oldest table is the least likely to be needed again.
                 del self._tables[min(self._tables)]
             self._tables[index] = table
         return table
 
 
-def _table(
-    members: Iterable[rules.Rule], since: datetime.datetime, until: datetime.datetime
+def _build_table(
+    rules: Iterable[Rule], since: datetime.datetime, until: datetime.datetime
 ) -> Table:
-    by_field: dict[str | None, list[rules.Rule]] = {}
-    for rule in members:
+    by_label: dict[str | None, list[Rule]] = {}
+    for rule in rules:
         if rule.terms.in_force(since):
-            by_field.setdefault(rule.target.label, []).append(rule)
-    service = (_node(by_field.pop(None, ())),)
-    fields = {name: (_node(own),) for name, own in by_field.items() if name is not None}
+            by_label.setdefault(rule.target.label, []).append(rule)
+    metric = (_build_node(by_label.pop(None, ())),)
+    labels = {
+        name: (_build_node(members),) for name, members in by_label.items() if name is not None
+    }
     return Table(
         since=since,
         until=until,
-        service=service,
-        fields=tuple(sorted(fields.items(), key=_name)),
-        calendar=not calendar_labels.NAMES.isdisjoint(fields),
+        metric=metric,
+        labels=tuple(sorted(labels.items(), key=_name)),
+        calendar=not calendar_labels.NAMES.isdisjoint(labels),
     )
 
 
-def _name(field: tuple[str, object]) -> str:
-    return field[0]
+def _name(label: tuple[str, object]) -> str:
+    return label[0]
 
 
-def _node(members: Iterable[rules.Rule]) -> Node:
-    mappings: dict[str | None, dict[Group, rules.MappingRule]] = {}
-    thresholds: dict[Group, list[rules.ThresholdRule]] = {}
-    for rule in members:
-        if isinstance(rule, rules.MappingRule):
+def _build_node(rules: Iterable[Rule]) -> Node:
+    mappings: dict[str | None, dict[Group, MappingRule]] = {}
+    thresholds: dict[Group, list[ThresholdRule]] = {}
+    for rule in rules:
+        if isinstance(rule, MappingRule):
             mappings.setdefault(rule.value, {})[rule.terms.group] = rule
         else:
             thresholds.setdefault(rule.terms.group, []).append(rule)
-    return Node(mappings, {group: _ladder(steps) for group, steps in thresholds.items()})
+    return Node(mappings, {group: _build_ladder(members) for group, members in thresholds.items()})
 
 
-def _ladder(thresholds: list[rules.ThresholdRule]) -> Ladder:
+def _build_ladder(thresholds: list[ThresholdRule]) -> Ladder:
     thresholds.sort(key=lambda threshold: threshold.level)
     return Ladder(
         levels=tuple(threshold.level for threshold in thresholds),

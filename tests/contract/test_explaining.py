@@ -198,7 +198,7 @@ def test_the_change_that_took_the_price_away_is_named_not_later_ones(
     assert [int(one.price) for one in (origin.explanation, origin.newest)] == [2, 3]
     [group] = (origin.explanation.modules[0].groups) or ()
     # As it was then: without the end that it has now.
-    assert [one.rule.terms.end for one in group.matched] == [None]
+    assert [one.rule.terms.end for one in group.matches] == [None]
 
 
 def test_rules_that_were_changed_before_the_period_began_never_rated_it(

@@ -1,4 +1,4 @@
-"""How commands show why a price is what it is: lines for people, objects for machines."""
+"""How commands show the calculation of a price: lines for people, objects for machines."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from ratekit.cmd.output import cells
+from ratekit.domain.exact import PRICE_PLACES
 from ratekit.domain.rules.explanation import (
     Explanation,
     GroupExplanation,
@@ -16,125 +17,120 @@ from ratekit.domain.rules.explanation import (
 )
 from ratekit.domain.rules.rule import CostType, Rule, ThresholdRule
 from ratekit.pricing import rule_change
+from ratekit.text import utc_text
 
 
 def cell(explanation: Explanation) -> cells.Cell:
-    """Show all that led to a price; to machines a list of objects, one a rating module."""
+    """Show the calculation of a price; to machines a list with an object a rating module."""
     text = "\n".join(cells.printable(line) for line in _lines(explanation))
-    return cells.Cell(0, text, [_module(one) for one in explanation.modules])
-
-
-def labels(given: Mapping[str, str | None]) -> cells.Cell:
-    """Show labels as ``name=value``; to machines as an object."""
-    pairs = (f"{name}={value}" for name, value in given.items() if value is not None)
-    return cells.Cell(0, cells.printable(", ".join(pairs)), dict(given))
+    return cells.Cell(0, text, [_module(module) for module in explanation.modules])
 
 
 def _lines(explanation: Explanation) -> Iterator[str]:
-    """Yield what each rating module did; with one module, its name says nothing."""
-    for one in explanation.modules:
+    """Yield the lines of all rating modules; the name of a single one is omitted."""
+    for module in explanation.modules:
         if len(explanation.modules) > 1:
-            yield f"{one.module}, after {_text(one.before)}:"
-        yield from _of_module(one)
+            yield f"{module.module}, starting from {_text(module.before)}:"
+        yield from _module_lines(module)
 
 
-def _of_module(told: ModuleExplanation) -> Iterator[str]:
-    if told.groups is None:
-        yield f"it does not tell how; price {_text(told.price)}"
+def _module_lines(module: ModuleExplanation) -> Iterator[str]:
+    if module.groups is None:
+        yield f"the module gives no explanation; price {_text(module.price)}"
         return
-    if not told.groups:
+    if not module.groups:
         yield "no rule matches"
-    for one in told.groups:
-        yield "without group:" if one.group is None else f"group {one.group}:"
-        for matched in one.matched:
-            yield f"  {_rule(matched)}"
-        yield f"  {_arithmetic(one)}"
-    parts = [told.before] if told.before else []
-    parts += [one.price for one in told.groups]
-    if len(parts) > 1:
-        yield f"sum: {' + '.join(map(_text, parts))} = {_text(told.exact)}"
-    if told.exact != told.price:
-        yield f"rounded to 28 places: {_text(told.price)}"
+    for group in module.groups:
+        yield "without group:" if group.group is None else f"group {group.group}:"
+        for match in group.matches:
+            yield f"  {_rule_line(match)}"
+        yield f"  {_arithmetic(group)}"
+    summands = [module.before] if module.before else []
+    summands += [group.price for group in module.groups]
+    if len(summands) > 1:
+        yield f"sum: {' + '.join(map(_text, summands))} = {_text(module.exact_price)}"
+    if module.exact_price != module.price:
+        yield f"rounded to {PRICE_PLACES} places: {_text(module.price)}"
 
 
-def _rule(matched: MatchedRule) -> str:
+def _rule_line(match: MatchedRule) -> str:
     """Return a rule as ``mapping 7: instance.flavor_name=m1.small flat 0.02 (counts)``."""
-    rule = matched.rule
+    rule = match.rule
     kind = "threshold" if isinstance(rule, ThresholdRule) else "mapping"
-    return f"{kind} {rule.id}: {rule_change.describe(rule)} ({matched.verdict.value})"
+    return f"{kind} {rule.id}: {rule_change.describe(rule)} ({match.verdict.value})"
 
 
-def _arithmetic(told: GroupExplanation) -> str:
+def _arithmetic(group: GroupExplanation) -> str:
     """Return a group's price as ``flat 0.02 * rate 1.1 * quantity 3 = 0.066``."""
-    threshold, product, added = told.threshold, [f"flat {_text(told.flat)}"], ""
-    product += [f"rate {_text(rate)}" for rate in _rates(told)]
+    threshold, product, summand = group.threshold, [f"flat {_text(group.flat)}"], ""
+    product += [f"rate {_text(rate)}" for rate in _mapping_rates(group)]
     if threshold is not None:
         cost = f"threshold {_text(threshold.terms.cost)}"
         if threshold.terms.type is CostType.RATE:
             product.append(cost)
         elif threshold.target.label is None:
-            added = f" + {cost}"
+            summand = f" + {cost}"
         else:
             product[0] = f"({product[0]} + {cost})"
-    product.append(f"quantity {_text(told.quantity)}")
-    return f"{' * '.join(product)}{added} = {_text(told.price)}"
+    product.append(f"quantity {_text(group.quantity)}")
+    return f"{' * '.join(product)}{summand} = {_text(group.price)}"
 
 
-def _rates(told: GroupExplanation) -> list[Decimal]:
-    """Return the factors that mappings have, in the order in which they are listed."""
+def _mapping_rates(group: GroupExplanation) -> list[Decimal]:
+    """Return the factors of the mappings that count, in the order of the rule lines."""
     return [
-        one.rule.terms.cost
-        for one in told.matched
-        if one.verdict is RuleVerdict.COUNTS
-        and one.rule.terms.type is CostType.RATE
-        and not isinstance(one.rule, ThresholdRule)
+        match.rule.terms.cost
+        for match in group.matches
+        if match.verdict is RuleVerdict.COUNTS
+        and match.rule.terms.type is CostType.RATE
+        and not isinstance(match.rule, ThresholdRule)
     ]
 
 
-def _module(told: ModuleExplanation) -> Mapping[str, Any]:
+def _module(module: ModuleExplanation) -> Mapping[str, Any]:
     groups = None
-    if told.groups is not None:
+    if module.groups is not None:
         groups = [
             {
-                "group": one.group,
-                "rules": [_matched(matched) for matched in one.matched],
-                "flat": _text(one.flat),
-                "rate": _text(one.rate),
-                "arithmetic": _arithmetic(one),
-                "price": _text(one.price),
+                "group": group.group,
+                "rules": [_rule(match) for match in group.matches],
+                "flat": _text(group.flat),
+                "rate": _text(group.rate),
+                "arithmetic": _arithmetic(group),
+                "price": _text(group.price),
             }
-            for one in told.groups
+            for group in module.groups
         ]
     return {
-        "module": told.module,
-        "before": _text(told.before),
+        "module": module.module,
+        "before": _text(module.before),
         "groups": groups,
-        "exact": _text(told.exact),
-        "price": _text(told.price),
+        "exact": _text(module.exact_price),
+        "price": _text(module.price),
     }
 
 
-def _matched(matched: MatchedRule) -> Mapping[str, Any]:
-    rule: Rule = matched.rule
+def _rule(match: MatchedRule) -> Mapping[str, Any]:
+    rule: Rule = match.rule
     terms = rule.terms
-    mark: Mapping[str, str | None] = (
+    criterion: Mapping[str, str | None] = (
         {"kind": "threshold", "level": _text(rule.level)}
         if isinstance(rule, ThresholdRule)
         else {"kind": "mapping", "value": rule.value}
     )
     return {
         "id": rule.id,
-        **mark,
+        **criterion,
         "service": rule.target.metric,
         "field": rule.target.label,
         "type": terms.type.value,
         "cost": _text(terms.cost),
         "group": terms.group,
         "scope": terms.scope,
-        "start": None if terms.start is None else cells.instant_text(terms.start),
-        "end": None if terms.end is None else cells.instant_text(terms.end),
-        "counts": matched.verdict is RuleVerdict.COUNTS,
-        "verdict": matched.verdict.value,
+        "start": None if terms.start is None else utc_text(terms.start),
+        "end": None if terms.end is None else utc_text(terms.end),
+        "counts": match.verdict is RuleVerdict.COUNTS,
+        "verdict": match.verdict.value,
     }
 
 

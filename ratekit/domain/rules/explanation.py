@@ -1,4 +1,4 @@
-"""How a price came about, for people who look at a few; rating itself records nothing."""
+"""How a price is computed, for people who look at a few of them; rating records nothing."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from ratekit.domain.rules.rule import Rule, ThresholdRule
 
 
 class RuleVerdict(enum.Enum):
-    """What became of a rule that matched, in words for people."""
+    """How a matching rule enters the price, in words for people."""
 
     COUNTS = "counts"
     REPLACED = "replaced by the scope's own rule"
     NOTHING = "a flat cost of 0 or less adds nothing"
     NOT_LARGEST = "another flat cost is as large or larger"
-    NOT_HIGHEST = "another threshold goes before"
+    NOT_HIGHEST = "another threshold takes precedence"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class MatchedRule:
-    """A rule that matched a usage, and whether it counted."""
+    """A rule that matches a usage, and whether it counts."""
 
     rule: Rule
     verdict: RuleVerdict
@@ -30,20 +30,20 @@ class MatchedRule:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class GroupExplanation:
-    """What the rules of one group charge.
+    """The price that the rules of one group charge.
 
-    :ivar group: its name; None: rules without one
-    :ivar matched: mappings, then thresholds
+    :ivar group: its name; None: the rules without a group
+    :ivar matches: mappings, then thresholds
     :ivar flat: largest flat cost among the mappings that count, at least 0
-    :ivar rate: product of the rates among the mappings that count, 1 without any
+    :ivar rate: product of the rates among the mappings that count, 1 if there are none
     :ivar threshold: the one that counts
     :ivar unit_price: of one unit, before a threshold on the quantity
-    :ivar quantity: what was used
-    :ivar price: what the group charges, exact
+    :ivar quantity: the usage's
+    :ivar price: exact, not rounded
     """
 
     group: str | None
-    matched: tuple[MatchedRule, ...]
+    matches: tuple[MatchedRule, ...]
     flat: Decimal
     rate: Decimal
     threshold: ThresholdRule | None
@@ -54,12 +54,12 @@ class GroupExplanation:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ModuleExplanation:
-    """What one rating module makes of a usage.
+    """The effect of one rating module on a usage's price.
 
     :ivar module: its name, for people
-    :ivar before: what the modules before charged
-    :ivar groups: what it adds, by the groups' names; None: it does not tell
-    :ivar price: what is charged after it, to 28 places
+    :ivar before: price after the previous modules
+    :ivar groups: the prices that it adds, by the groups' names; None: it explains nothing
+    :ivar price: price after it, to 28 places
     """
 
     module: str
@@ -68,23 +68,23 @@ class ModuleExplanation:
     price: Decimal
 
     @property
-    def exact(self) -> Decimal:
-        """The price before it was rounded."""
+    def exact_price(self) -> Decimal:
+        """Price after it, before rounding."""
         if self.groups is None:
             return self.price
         total = self.before
-        for one in self.groups:
-            total = exact.EXACT.add(total, one.price)
+        for group in self.groups:
+            total = exact.EXACT.add(total, group.price)
         return total
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Explanation:
-    """How all rating modules together come to a price.
+    """How all rating modules together compute a price.
 
     :ivar version: of the rule book
-    :ivar modules: in the order in which they charge
-    :ivar price: to 28 places, as it is stored
+    :ivar modules: in the order in which they price
+    :ivar price: to 28 places, as stored
     """
 
     version: int

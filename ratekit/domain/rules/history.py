@@ -1,4 +1,4 @@
-"""How the price rules came to be what they are, and what they were before."""
+"""The changes of the price rules, and the rules before each of them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ratekit.domain.rules.rule import MappingRule, Rule, RuleBook
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ChangeNote:
-    """What is kept of a change beside its rules.
+    """Who made a change of the rules, when and why.
 
     :ivar made_at: UTC
-    :ivar made_by: who made it, for people
-    :ivar comment: why, if they said so
+    :ivar made_by: name of the operator, for people
+    :ivar comment: the reason, if one was given
     :ivar retroactive: it may change prices of periods that had been rated
     """
 
@@ -32,9 +32,9 @@ class ChangeNote:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Closing:
-    """A rule that was given another end.
+    """A rule and the new end that a change gave it.
 
-    :ivar rule: as it was before, with the storage's id
+    :ivar rule: as it was before the change, with the storage's id
     :ivar end: its new end, UTC
     """
 
@@ -49,13 +49,13 @@ class Closing:
 class ChangeRecord:
     """A change of the rules, as it was made.
 
-    :ivar version: the book's version after it; the one before is one less
+    :ivar version: the book's version after it; before it, the version was one less
     :ivar made_at: UTC
-    :ivar made_by: who made it
-    :ivar comment: why, if they said so
+    :ivar made_by: name of the operator
+    :ivar comment: the reason, if one was given
     :ivar retroactive: it may have changed prices of periods that had been rated
     :ivar opened: rules as they were added, with the storage's ids
-    :ivar closed: rules that were given another end
+    :ivar closed: rules whose end was changed
     """
 
     version: int
@@ -68,20 +68,22 @@ class ChangeRecord:
 
     @property
     def since(self) -> datetime.datetime | None:
-        """First instant whose rules it changed, UTC; None: none, or from the beginning on."""
-        moments = [succession.start(rule) for rule in self.opened if _lasts(rule)]
+        """First instant at which it changed the rules, UTC; None: none, or since ever."""
+        moments = [succession.start(rule) for rule in self.opened if _is_ever_in_force(rule)]
         moments += [
-            min(one.end, succession.end(one.rule)) for one in self.closed if _lasts(one.rule)
+            min(closing.end, succession.end(closing.rule))
+            for closing in self.closed
+            if _is_ever_in_force(closing.rule)
         ]
         earliest = min(moments, default=period.BEGINNING)
         return None if earliest == period.BEGINNING else earliest
 
 
 def earlier_books(book: RuleBook, records: Sequence[ChangeRecord]) -> Iterator[RuleBook]:
-    """Yield the book as it was before the newest change, before the one before that, and so on.
+    """Yield the book before the newest change, before the change before that, and so on.
 
-    It ends where the records end, or one is missing. Records of changes that ``book`` does
-    not have yet are passed over.
+    Stop where the records end or one is missing. Skip records of changes that are newer than
+    ``book``.
 
     :param records: newest first
     """
@@ -90,22 +92,21 @@ def earlier_books(book: RuleBook, records: Sequence[ChangeRecord]) -> Iterator[R
             continue
         if record.version < book.version:
             return
-        book = _undone(book, record)
+        book = _undo(book, record)
         yield book
 
 
-def _undone(book: RuleBook, record: ChangeRecord) -> RuleBook:
+def _undo(book: RuleBook, record: ChangeRecord) -> RuleBook:
     opened = {_key(rule) for rule in record.opened}
-    before = {_key(one.rule): one.rule for one in record.closed}
+    before = {_key(closing.rule): closing.rule for closing in record.closed}
     rules = tuple(before.get(key, rule) for rule in book.rules if (key := _key(rule)) not in opened)
     return RuleBook(record.version - 1, rules)
 
 
 def _key(rule: Rule) -> tuple[bool, int | None]:
-    """Return what tells a stored rule from all others: mappings and thresholds count apart."""
+    """Return a stored rule's unique key: mappings and thresholds have ids of their own."""
     return isinstance(rule, MappingRule), rule.id
 
 
-def _lasts(rule: Rule) -> bool:
-    """Tell whether a rule is in force at any time."""
+def _is_ever_in_force(rule: Rule) -> bool:
     return succession.start(rule) < succession.end(rule)

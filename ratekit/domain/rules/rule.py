@@ -81,7 +81,9 @@ class MappingRule:
 
     def __post_init__(self) -> None:
         if (self.value is None) != (self.target.label is None):
-            raise ValueError("expected a value for a mapping with a label, and none without a label")
+            raise ValueError(
+                "expected a value for a mapping with a label, and none without a label"
+            )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
-"""Rules that replace one another in time: from those that are stored to those desired.
+"""How the rules of one identity follow one another: from the stored ones to the desired ones.
 
-All rules here are of one identity, so that at any instant at most one of them is in force.
+At most one rule of an identity is in force at any instant (``rule_change.identity``).
 """
 
 from __future__ import annotations
@@ -15,39 +15,40 @@ from ratekit.domain.rules.rule import Rule
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Horizon:
-    """From when on a change holds, and how far back it may reach.
+    """When a change takes effect, and which prices it must not touch.
 
-    :ivar at: when what has no time of its own begins or ends, UTC
-    :ivar fence: prices from before may not change; None: all may
-    :ivar open_left: nothing has been rated yet: a new rule without start reaches back for ever
+    :ivar at: start or end of what has no time of its own, UTC
+    :ivar protected_until: prices of earlier instants must not change, UTC; None: all may
+    :ivar open_start: nothing has been rated yet: a new rule without a start is stored without
+        one, so that it prices the past, too
     """
 
     at: datetime.datetime
-    fence: datetime.datetime | None = None
-    open_left: bool = False
+    protected_until: datetime.datetime | None = None
+    open_start: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Succession:
-    """What becomes of the rules of one identity.
+    """The changes to the rules of one identity.
 
-    :ivar close: stored rules and the end each gets
+    :ivar close: stored rules and the new end of each
     :ivar add: new rules, with the validity to store
-    :ivar keep: stored rules that are or will be in force and go on as they are
-    :ivar refused: desired rules that would change prices from before the fence
-    :ivar void: desired rules without start that end before they could begin
+    :ivar keep: stored rules that are or will be in force and stay as they are
+    :ivar violations: desired rules that would change protected prices
+    :ivar expired_rules: desired rules without a start that end before they could start
     """
 
     close: tuple[tuple[Rule, datetime.datetime], ...]
     add: tuple[Rule, ...]
     keep: tuple[Rule, ...]
-    refused: tuple[Rule, ...] = ()
-    void: tuple[Rule, ...] = ()
+    violations: tuple[Rule, ...] = ()
+    expired_rules: tuple[Rule, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Piece:
-    """A stretch of time and the rule that is to price it; None: nothing is."""
+class _Segment:
+    """A time range and the rule that prices it; None: no rule does."""
 
     begin: datetime.datetime
     end: datetime.datetime
@@ -55,17 +56,17 @@ class _Piece:
 
 
 def start(rule: Rule) -> datetime.datetime:
-    """Return a rule's first instant, however long ago."""
+    """Return a rule's first instant, :data:`BEGINNING` if it has no start."""
     return rule.terms.start or BEGINNING
 
 
 def end(rule: Rule) -> datetime.datetime:
-    """Return a rule's first instant no longer in force, however far ahead."""
+    """Return a rule's first instant no longer in force, :data:`FOREVER` if it has no end."""
     return rule.terms.end or FOREVER
 
 
-def moved(rule: Rule, begin: datetime.datetime, until: datetime.datetime) -> Rule:
-    """Return ``rule`` with another validity, as one that is not stored."""
+def with_validity(rule: Rule, begin: datetime.datetime, until: datetime.datetime) -> Rule:
+    """Return a copy of ``rule`` with another validity, as a rule that is not stored."""
     terms = dataclasses.replace(
         rule.terms,
         start=None if begin == BEGINNING else begin,
@@ -74,152 +75,155 @@ def moved(rule: Rule, begin: datetime.datetime, until: datetime.datetime) -> Rul
     return dataclasses.replace(rule, terms=terms, id=None)
 
 
-def settle(stored: Sequence[Rule], wanted: Sequence[Rule], horizon: Horizon) -> Succession:
-    """Return what makes of ``stored`` what is ``wanted``.
+def reconcile(stored: Sequence[Rule], desired: Sequence[Rule], horizon: Horizon) -> Succession:
+    """Return the changes that turn the stored rules into the desired ones.
 
-    From ``horizon.at`` on the wanted rules are the whole truth. Before it stored rules stand,
-    except where a wanted one says otherwise by a start or an end of its own: from its start
-    on it takes the place of the stored rule that is in force then. A stored rule is only ever
-    cut short: what follows is a new one.
+    From ``horizon.at`` on only the desired rules count. Before it the stored rules stay, except
+    where a desired rule has a start or an end of its own: from its start on it replaces the
+    stored rule that is in force then. A stored rule is only ever shortened: what follows is a
+    new rule.
 
     :param stored: by start
-    :param wanted: by start, without overlaps
+    :param desired: by start, without overlaps
     """
     rules = [rule for rule in stored if start(rule) < end(rule)]
-    draft = _Draft(rules, wanted, horizon)
-    target = draft.target()
-    close, keep, kept = [], [], []
+    plan = _Plan(rules, desired, horizon)
+    target = plan.segments()
+    close, keep, covered = [], [], []
     for rule in rules:
-        cut = _first_other(rule, target)
+        cut = _first_difference(rule, target)
         if cut < end(rule):
             close.append((rule, cut))
         elif end(rule) > horizon.at:
             keep.append(rule)
         if start(rule) < cut:
-            kept.append(_Piece(start(rule), cut, rule))
-    added = [
-        (piece.rule, part)
-        for piece in target
-        if piece.rule is not None
-        for part in _without(piece, kept)
+            covered.append(_Segment(start(rule), cut, rule))
+    additions = [
+        (segment.rule, part)
+        for segment in target
+        if segment.rule is not None
+        for part in _subtract(segment, covered)
     ]
-    moments = [cut for _, cut in close] + [part.begin for _, part in added]
+    moments = [cut for _, cut in close] + [part.begin for _, part in additions]
     return Succession(
         tuple(close),
-        tuple(moved(rule, part.begin, part.end) for rule, part in added),
+        tuple(with_validity(rule, part.begin, part.end) for rule, part in additions),
         tuple(keep),
-        tuple(draft.refused(moments)),
-        tuple(draft.void),
+        tuple(plan.find_violations(moments)),
+        tuple(plan.expired_rules),
     )
 
 
-class _Draft:
-    """Says what is to be in force when, and who wants it so."""
+class _Plan:
+    """Which rule is to be in force when, and which desired rule asks for it."""
 
-    def __init__(self, stored: Sequence[Rule], wanted: Sequence[Rule], horizon: Horizon) -> None:
+    def __init__(self, stored: Sequence[Rule], desired: Sequence[Rule], horizon: Horizon) -> None:
         self._stored = stored
-        self._wanted = wanted
+        self._desired = desired
         self._horizon = horizon
-        self.void: list[Rule] = []
-        #: What wanted rules say; they have the first word.
-        self._said: list[_Piece] = []
-        #: What they take from stored rules without saying what comes instead.
-        self._taken: list[tuple[_Piece, Rule]] = []
-        for rule in wanted:
+        self.expired_rules: list[Rule] = []
+        #: Validity of the desired rules; it takes precedence over the stored ones.
+        self._claims: list[_Segment] = []
+        #: Where stored rules end without a successor, and the desired rule that ends them.
+        self._removals: list[tuple[_Segment, Rule]] = []
+        for rule in desired:
             if rule.terms.start is None:
-                self._go_on(rule)
+                self._claim_without_start(rule)
             else:
-                self._take_over(rule)
+                self._claim_from_start(rule)
 
-    def target(self) -> list[_Piece]:
-        """Return who is to be in force when, by time; nothing is in between."""
+    def segments(self) -> list[_Segment]:
+        """Return which rule is to be in force when, by time; gaps have no rule."""
         at = self._horizon.at
-        pieces = [*self._said]
-        held = [*self._said, *(piece for piece, _ in self._taken)]
+        segments = [*self._claims]
+        occupied = [*self._claims, *(segment for segment, _ in self._removals)]
         for rule in self._stored:
             if start(rule) < at:
-                history = _Piece(start(rule), min(at, end(rule)), rule)
-                pieces += _without(history, held)
-        return sorted(pieces, key=lambda piece: piece.begin)
+                history = _Segment(start(rule), min(at, end(rule)), rule)
+                segments += _subtract(history, occupied)
+        return sorted(segments, key=lambda segment: segment.begin)
 
-    def refused(self, moments: Iterable[datetime.datetime]) -> list[Rule]:
-        """Return the wanted rules by which something changes at a moment before the fence."""
-        fence = self._horizon.fence
-        early = [moment for moment in moments if fence is not None and moment < fence]
-        sources = [(piece, piece.rule) for piece in self._said] + self._taken
-        found = [
+    def find_violations(self, moments: Iterable[datetime.datetime]) -> list[Rule]:
+        """Return the desired rules that change something at a protected moment."""
+        limit = self._horizon.protected_until
+        early = [moment for moment in moments if limit is not None and moment < limit]
+        sources = [(segment, segment.rule) for segment in self._claims] + self._removals
+        culprits = [
             rule
-            for piece, rule in sources
-            if any(piece.begin <= moment < piece.end for moment in early)
+            for segment, rule in sources
+            if any(segment.begin <= moment < segment.end for moment in early)
         ]
-        return [rule for rule in self._wanted if any(rule is one for one in found)]
+        return [rule for rule in self._desired if any(rule is culprit for culprit in culprits)]
 
-    def _go_on(self, rule: Rule) -> None:
-        """Say what a wanted rule without start says."""
+    def _claim_without_start(self, rule: Rule) -> None:
+        """Claim the validity of a desired rule that has no start."""
         at = self._horizon.at
         until = end(rule)
-        if self._horizon.open_left and not any(start(one) < min(at, until) for one in self._stored):
-            self._said.append(_Piece(BEGINNING, until, rule))
+        has_past = any(start(stored) < min(at, until) for stored in self._stored)
+        if self._horizon.open_start and not has_past:
+            self._claims.append(_Segment(BEGINNING, until, rule))
         elif until > at:
-            self._said.append(_Piece(at, until, rule))
-        elif self._ending(rule) is None:
-            self.void.append(rule)
+            self._claims.append(_Segment(at, until, rule))
+        elif self._find_predecessor(rule) is None:
+            self.expired_rules.append(rule)
         else:
-            self._end(rule)
+            self._end_predecessors(rule)
 
-    def _take_over(self, rule: Rule) -> None:
-        """Say what a wanted rule with a start says."""
-        self._said.append(_Piece(start(rule), end(rule), rule))
-        old = next((one for one in self._stored if one.terms.in_force(start(rule))), None)
-        if old is not None:
-            self._taken.append((_Piece(start(rule), end(old), None), rule))
-        self._end(rule)
+    def _claim_from_start(self, rule: Rule) -> None:
+        """Claim the validity of a desired rule that has a start."""
+        self._claims.append(_Segment(start(rule), end(rule), rule))
+        in_force = (stored for stored in self._stored if stored.terms.in_force(start(rule)))
+        replaced_rule = next(in_force, None)
+        if replaced_rule is not None:
+            self._removals.append((_Segment(start(rule), end(replaced_rule), None), rule))
+        self._end_predecessors(rule)
 
-    def _end(self, rule: Rule) -> None:
-        """Let what goes on with the price of ``rule`` after its end, end there too."""
-        last = self._ending(rule)
-        if last is None or end(last) == end(rule):
+    def _end_predecessors(self, rule: Rule) -> None:
+        """Remove the stored rules that would continue the price of ``rule`` after its end."""
+        predecessor = self._find_predecessor(rule)
+        if predecessor is None or end(predecessor) == end(rule):
             return
-        own = {one.terms.start for one in self._wanted}
-        until = end(last)
-        for one in self._stored:
-            if start(one) == until and one.terms.start not in own and _same_price(one, rule):
-                until = end(one)
-        self._taken.append((_Piece(end(rule), until, None), rule))
+        desired_starts = {desired.terms.start for desired in self._desired}
+        until = end(predecessor)
+        for stored in self._stored:
+            follows = start(stored) == until and stored.terms.start not in desired_starts
+            if follows and _same_price(stored, rule):
+                until = end(stored)
+        self._removals.append((_Segment(end(rule), until, None), rule))
 
-    def _ending(self, rule: Rule) -> Rule | None:
-        """Return the stored rule that is in force, for the same price, until ``rule`` ends."""
-        found = (one for one in self._stored if start(one) < end(rule) <= end(one))
-        return next((one for one in found if _same_price(one, rule)), None)
-
-
-def _same_price(one: Rule, other: Rule) -> bool:
-    return (one.terms.cost, one.terms.type) == (other.terms.cost, other.terms.type)
+    def _find_predecessor(self, rule: Rule) -> Rule | None:
+        """Return the stored rule with the same price that is in force until ``rule`` ends."""
+        candidates = (stored for stored in self._stored if start(stored) < end(rule) <= end(stored))
+        return next((stored for stored in candidates if _same_price(stored, rule)), None)
 
 
-def _first_other(rule: Rule, target: Iterable[_Piece]) -> datetime.datetime:
-    """Return the first instant at which ``rule`` is not what is wanted, or its end."""
+def _same_price(first: Rule, second: Rule) -> bool:
+    return (first.terms.cost, first.terms.type) == (second.terms.cost, second.terms.type)
+
+
+def _first_difference(rule: Rule, target: Iterable[_Segment]) -> datetime.datetime:
+    """Return the first instant at which the target differs from ``rule``, at most its end."""
     moment = start(rule)
-    for piece in target:
-        if piece.end <= moment:
+    for segment in target:
+        if segment.end <= moment:
             continue
-        wanted = piece.rule is not None and _same_price(piece.rule, rule)
-        if piece.begin > moment or not wanted:
+        equal = segment.rule is not None and _same_price(segment.rule, rule)
+        if segment.begin > moment or not equal:
             break
-        moment = piece.end
+        moment = segment.end
     return min(moment, end(rule))
 
 
-def _without(piece: _Piece, others: Iterable[_Piece]) -> list[_Piece]:
-    """Return what is left of a piece where none of ``others`` is."""
-    parts = [piece]
-    for other in others:
-        rest = []
+def _subtract(segment: _Segment, removals: Iterable[_Segment]) -> list[_Segment]:
+    """Return the parts of a segment that no other segment covers."""
+    parts = [segment]
+    for removal in removals:
+        remaining_parts = []
         for part in parts:
-            before, after = min(part.end, other.begin), max(part.begin, other.end)
+            before, after = min(part.end, removal.begin), max(part.begin, removal.end)
             if part.begin < before:
-                rest.append(dataclasses.replace(part, end=before))
+                remaining_parts.append(dataclasses.replace(part, end=before))
             if after < part.end:
-                rest.append(dataclasses.replace(part, begin=after))
-        parts = rest
+                remaining_parts.append(dataclasses.replace(part, begin=after))
+        parts = remaining_parts
     return parts

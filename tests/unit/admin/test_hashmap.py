@@ -67,7 +67,7 @@ def test_a_change_begins_with_the_next_period(storage: Storage) -> None:
 def test_a_change_begins_after_all_that_has_been_rated(storage: Storage) -> None:
     rate(storage, given.hour(40))
     plan = hashmap.plan(storage.rules, [RULE], CALENDAR, NOW)
-    assert (plan.at, plan.fence) == (given.hour(41), given.hour(41))
+    assert (plan.at, plan.protected_until) == (given.hour(41), given.hour(41))
     assert plan.change.add[0].terms.start == given.hour(41)
     days = Calendar(24 * given.HOUR, wait_periods=2)
     assert hashmap.plan(storage.rules, [RULE], days, NOW).at == given.hour(48)
@@ -149,18 +149,20 @@ def test_what_is_in_force_is_a_plan_that_changes_nothing(
         number: int, desired: Sequence[Rule], hour: float, wait: int | None
     ) -> rule_change.RuleChange:
         """Plan as for a storage in which the first of some changes met nothing rated."""
-        fence = None if number < unrated else CALENDAR.next_due(given.hour(hour))
+        protected_until = None if number < unrated else CALENDAR.next_due(given.hour(hour))
         if wait is None:
-            horizon = Horizon(fence or EPOCH, fence, open_left=fence is None)
+            horizon = Horizon(
+                protected_until or EPOCH, protected_until, open_start=protected_until is None
+            )
         else:
             at = CALENDAR.next_due(given.hour(hour + wait))
-            horizon = Horizon(at, None if wait < 0 else fence)
+            horizon = Horizon(at, None if wait < 0 else protected_until)
         return rule_change.plan(book, desired, horizon)
 
     book, hour = RuleBook(0, ()), 8.5
     for number, (desired, pause, wait) in enumerate(wishes):
         with contextlib.suppress(errors.OperatorError):
-            book = rule_change.applied(book, planned(number, desired, hour, wait))
+            book = rule_change.apply(book, planned(number, desired, hour, wait))
         hour += pause
     since = EPOCH if len(wishes) < unrated else given.hour(hour + later)
     exported = hashmap.in_force(book, since)
@@ -171,7 +173,7 @@ def test_what_is_in_force_is_a_plan_that_changes_nothing(
 
 def numbered(book: RuleBook, change: rule_change.RuleChange) -> RuleBook:
     """Return the book after a change, with ids as a storage gives them."""
-    after = rule_change.applied(book, change)
+    after = rule_change.apply(book, change)
     rules = [
         dataclasses.replace(rule, id=number) for number, rule in enumerate(after.rules, start=1)
     ]
@@ -225,7 +227,7 @@ class TestTimes:
         self.started(storage)
         at = given.hour(48)
         plan = hashmap.plan(storage.rules, self.changed(), CALENDAR, NOW, at)
-        assert (plan.at, plan.fence, plan.retroactive) == (at, given.hour(37), False)
+        assert (plan.at, plan.protected_until, plan.retroactive) == (at, given.hour(37), False)
         # Whoever confirms it hours later changes nothing that was charged.
         hashmap.carry_out(storage.rules, plan, given.hour(47.9), ANN)
         assert [one.terms.end for one in storage.rules.read().rules] == [at, None]

@@ -53,7 +53,9 @@ FLAVOR = RuleTarget("instance", "flavor")
 rules = st.one_of(
     st.builds(MappingRule, st.just(FLAVOR), st.sampled_from(["m1", "m2"]), terms),
     st.builds(MappingRule, st.just(RuleTarget("instance")), st.none(), terms),
-    st.builds(ThresholdRule, st.just(RuleTarget("instance")), st.integers(0, 3).map(Decimal), terms),
+    st.builds(
+        ThresholdRule, st.just(RuleTarget("instance")), st.integers(0, 3).map(Decimal), terms
+    ),
 )
 series = st.builds(
     lambda scope, flavor, quantities: Series(
@@ -74,7 +76,7 @@ def prices(rows: Sequence[FrameRow], book: RuleBook) -> Mapping[object, Decimal]
     """Return new prices by what tells rows apart."""
     return {
         (row.begin, row.scope, row.metric, str(row.metadata)): price
-        for own, rated in stored_usage.repriced(rows, PriceList(MODULES, book))
+        for own, rated in stored_usage.price_stored_usage(rows, PriceList(MODULES, book))
         for row, price in zip(own, rated.prices, strict=True)
     }
 
@@ -103,7 +105,7 @@ def test_usage_is_priced_as_when_it_was_rated(
         key=lambda row: row.begin,
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stored_usage, "CHUNK", chunk)
+        patch.setattr(stored_usage, "CHUNK_SIZE", chunk)
         assert prices(rows, book) == expected
 
 
@@ -168,7 +170,7 @@ def test_what_a_change_would_have_cost_is_what_repricing_after_it_gives(
     stored: dict[tuple[str, str], Decimal] = {}
     rows = list(storage.reports.frames(Selection(begin)))
     price_list = PriceList(MODULES, storage.rules.read())
-    for own, rated in stored_usage.repriced(rows, price_list):
+    for own, rated in stored_usage.price_stored_usage(rows, price_list):
         for row, price in zip(own, rated.prices, strict=True):
             key = (row.scope, row.metric)
             sums[key] = EXACT.add(sums.get(key, ZERO), price)

@@ -40,36 +40,36 @@ def rule(
     return MappingRule(RuleTarget("instance", "flavor"), value, terms)
 
 
-def ending(one: Rule, end: datetime.datetime) -> Rule:
-    return dataclasses.replace(one, terms=dataclasses.replace(one.terms, end=end))
+def with_end(rule: Rule, end: datetime.datetime) -> Rule:
+    return dataclasses.replace(rule, terms=dataclasses.replace(rule.terms, end=end))
 
 
 def plan(
     stored: Iterable[Rule],
     desired: Iterable[Rule],
     at: datetime.datetime = NOW,
-    open_left: bool = False,
+    open_start: bool = False,
     retroactive: bool = False,
 ) -> RuleChange:
-    horizon = Horizon(at, None if open_left or retroactive else at, open_left)
+    horizon = Horizon(at, None if open_start or retroactive else at, open_start)
     return rule_change.plan(RuleBook(7, tuple(stored)), list(desired), horizon)
 
 
-def test_a_new_rule_without_start_begins_at_the_next_period() -> None:
+def test_a_new_rule_without_start_starts_at_the_next_period() -> None:
     assert plan([], [rule()]) == RuleChange((), (rule(start=NOW),), ())
 
 
 def test_a_new_rule_reaches_back_for_ever_while_nothing_has_been_rated() -> None:
-    assert plan([], [rule()], open_left=True) == RuleChange((), (rule(),), ())
+    assert plan([], [rule()], open_start=True) == RuleChange((), (rule(),), ())
 
 
 def test_a_rule_that_comes_back_does_not_reach_back_over_its_absence() -> None:
-    change = plan([rule(end=PAST)], [rule()], open_left=True)
+    change = plan([rule(end=PAST)], [rule()], open_start=True)
     assert change == RuleChange((), (rule(start=NOW),), ())
 
 
 @pytest.mark.parametrize("start", [None, PAST], ids=["always", "started"])
-def test_what_has_not_changed_is_kept(start: datetime.datetime | None) -> None:
+def test_an_unchanged_rule_is_kept(start: datetime.datetime | None) -> None:
     stored = rule("1.0", start=start)
     assert plan([stored], [rule("1.00")]) == RuleChange((), (), (stored,))
 
@@ -82,7 +82,7 @@ def test_a_rule_that_the_file_lacks_is_closed() -> None:
 def test_a_rule_that_the_file_lacks_and_that_has_not_started_is_never_in_force() -> None:
     stored = rule(start=FUTURE)
     assert plan([stored], []) == RuleChange(((stored, FUTURE),), (), ())
-    assert plan([ending(stored, FUTURE)], []) == RuleChange((), (), ())
+    assert plan([with_end(stored, FUTURE)], []) == RuleChange((), (), ())
 
 
 @pytest.mark.parametrize(
@@ -176,9 +176,14 @@ def test_history_is_left_alone_when_the_file_lacks_it() -> None:
         "price of an ended one",
     ],
 )
-def test_what_has_been_rated_cannot_be_priced_anew(stored: list[Rule], desired: Rule) -> None:
-    with pytest.raises(errors.OperatorError, match=r"instance\.flavor=m1 .*history"):
+def test_prices_of_rated_periods_cannot_change(stored: list[Rule], desired: Rule) -> None:
+    with pytest.raises(errors.OperatorError, match=r"instance\.flavor=m1 ") as caught:
         plan(stored, [desired])
+    assert str(caught.value) == (
+        f"{rule_change.describe(desired)}: would change prices before 2026-03-01T00:00:00Z, which "
+        "are final; choose a start and an end at or after that time, remove the start, or use "
+        "--retroactive"
+    )
 
 
 @pytest.mark.parametrize("retroactive", [False, True])
@@ -191,19 +196,20 @@ def test_what_has_been_rated_cannot_be_priced_anew(stored: list[Rule], desired: 
     ],
     ids=["nothing", "another price", "ended before"],
 )
-def test_a_rule_without_start_that_ends_before_it_could_begin_is_refused(
+def test_a_rule_without_start_that_ends_before_it_could_start_is_rejected(
     stored: list[Rule], desired: Rule, retroactive: bool
 ) -> None:
     with pytest.raises(errors.OperatorError) as caught:
         plan(stored, [desired], retroactive=retroactive)
     assert str(caught.value) == (
-        f"{rule_change.describe(desired)}: without a start it would begin at "
-        "2026-03-01T00:00:00Z, and by then it has ended: no such rule was in force; give it a start"
+        f"{rule_change.describe(desired)}: has no start, and no stored rule with this price is in "
+        "force until then: it would start at 2026-03-01T00:00:00Z, not before its end; give it "
+        "a start"
     )
 
 
 class TestRetroactive:
-    """Desired rules may say what held before; what they do not speak of stays."""
+    """Desired rules may change earlier prices; stored rules that they do not concern stay."""
 
     def test_another_price_from_a_start_in_the_past(self) -> None:
         stored = rule("1")
@@ -237,14 +243,14 @@ class TestRetroactive:
             (),
         )
 
-    def test_what_lacks_ends_at_the_time_given(self) -> None:
+    def test_a_rule_that_the_file_lacks_ends_at_the_time_of_the_change(self) -> None:
         stored = [rule("1"), rule("2", value="m2", start=PAST + DAY), rule("3", value="m3")]
         change = plan(stored, [rule("3", value="m3")], at=PAST, retroactive=True)
         closed = ((stored[0], PAST), (stored[1], PAST + DAY))
         assert change == RuleChange(closed, (), (stored[2],))
 
 
-def test_every_refused_rule_is_named() -> None:
+def test_every_rejected_rule_is_named() -> None:
     desired = [rule(value="a", start=PAST), rule(value="b", start=PAST), rule(value="c")]
     with pytest.raises(errors.OperatorError) as caught:
         plan([], desired)
@@ -256,12 +262,12 @@ def test_every_refused_rule_is_named() -> None:
 
 
 def test_a_start_in_the_past_is_fine_while_nothing_has_been_rated() -> None:
-    change = plan([rule("1")], [rule("2", start=PAST)], open_left=True)
+    change = plan([rule("1")], [rule("2", start=PAST)], open_start=True)
     assert change == RuleChange(((rule("1"), PAST),), (rule("2", start=PAST),), ())
 
 
 def test_desired_rules_must_not_overlap() -> None:
-    with pytest.raises(errors.OperatorError, match="in force together with"):
+    with pytest.raises(errors.OperatorError, match=r"instance.*: overlaps instance.*"):
         plan([], [rule("1", end=FUTURE), rule("2", start=FUTURE - DAY)])
 
 
@@ -271,7 +277,7 @@ def test_a_desired_rule_must_not_end_before_it_starts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "text"),
+    ("member", "text"),
     [
         (rule("0.020", group="uptime"), "instance.flavor=m1 flat 0.02 group uptime"),
         (rule("1E+2", CostType.RATE, value="a b"), "instance.flavor='a b' rate 100"),
@@ -282,7 +288,9 @@ def test_a_desired_rule_must_not_end_before_it_starts() -> None:
         ),
         (MappingRule(RuleTarget("cpu"), None, Terms(Decimal(0), CostType.FLAT)), "cpu flat 0"),
         (
-            ThresholdRule(RuleTarget("volume"), Decimal("1000"), Terms(Decimal("0.9"), CostType.RATE)),
+            ThresholdRule(
+                RuleTarget("volume"), Decimal("1000"), Terms(Decimal("0.9"), CostType.RATE)
+            ),
             "volume>=1000 rate 0.9",
         ),
         (
@@ -293,8 +301,8 @@ def test_a_desired_rule_must_not_end_before_it_starts() -> None:
         ),
     ],
 )
-def test_a_rule_is_described_in_one_line(one: Rule, text: str) -> None:
-    assert rule_change.describe(one) == text
+def test_a_rule_is_described_in_one_line(member: Rule, text: str) -> None:
+    assert rule_change.describe(member) == text
 
 
 # Properties -----------------------------------------------------------------------------
@@ -304,33 +312,33 @@ MOMENTS = [NOW + n * DAY for n in range(10)]
 
 @st.composite
 def rule_files(draw: st.DrawFn) -> list[Rule]:
-    kept: list[Rule] = []
+    rules: list[Rule] = []
     for _ in range(draw(st.integers(0, 5))):
-        one = rule(
+        candidate = rule(
             draw(st.sampled_from(["1", "2"])),
             value=draw(st.sampled_from(["m1", "m2"])),
             start=draw(st.one_of(st.none(), st.sampled_from(MOMENTS))),
             end=draw(st.one_of(st.none(), st.sampled_from(MOMENTS))),
         )
-        together = [*kept, one]
-        valid = any(one.terms.in_force(moment) for moment in [PAST, *MOMENTS])
-        if valid and all(len(set(own)) == len(own) for own in keys_in_force(together)):
-            kept.append(one)
-    return kept
+        together = [*rules, candidate]
+        valid = any(candidate.terms.in_force(moment) for moment in [PAST, *MOMENTS])
+        if valid and all(len(set(keys)) == len(keys) for keys in keys_in_force(together)):
+            rules.append(candidate)
+    return rules
 
 
 def keys_in_force(rules: Sequence[Rule]) -> list[list[rule_change.Identity]]:
     return [
-        [rule_change.identity(one) for one in rules if one.terms.in_force(moment)]
+        [rule_change.identity(member) for member in rules if member.terms.in_force(moment)]
         for moment in [PAST, *MOMENTS]
     ]
 
 
 def price_list(rules: Iterable[Rule], moment: datetime.datetime) -> set[object]:
     return {
-        (rule_change.identity(one), one.terms.cost, one.terms.type)
-        for one in rules
-        if one.terms.in_force(moment)
+        (rule_change.identity(member), member.terms.cost, member.terms.type)
+        for member in rules
+        if member.terms.in_force(moment)
     }
 
 
@@ -352,9 +360,9 @@ def test_every_change_brings_the_file_into_force_and_leaves_history(
             change = rule_change.plan(book, desired, horizon)
         except errors.OperatorError:
             continue
-        after = rule_change.applied(book, change)
+        after = rule_change.apply(book, change)
         assert set(change.keep) <= set(stored) - set(dict(change.close))
-        assert all(len(set(own)) == len(own) for own in keys_in_force(after.rules))
+        assert all(len(set(keys)) == len(keys) for keys in keys_in_force(after.rules))
         for moment in MOMENTS[at:]:
             assert price_list(after.rules, moment) == price_list(desired, moment)
         for moment in [PAST, *MOMENTS]:
@@ -371,19 +379,19 @@ def test_a_retroactive_change_is_whole_and_is_not_made_twice(
     before: list[Rule], desired: list[Rule], at: datetime.datetime
 ) -> None:
     try:
-        stored = plan([], before, MOMENTS[0], open_left=True).add
+        stored = plan([], before, MOMENTS[0], open_start=True).add
         horizon = Horizon(at)
         change = rule_change.plan(RuleBook(1, stored), desired, horizon)
     except errors.OperatorError:
         return
-    after = rule_change.applied(RuleBook(1, stored), change)
-    assert all(len(set(own)) == len(own) for own in keys_in_force(after.rules))
+    after = rule_change.apply(RuleBook(1, stored), change)
+    assert all(len(set(keys)) == len(keys) for keys in keys_in_force(after.rules))
     for moment in [PAST, *MOMENTS]:
         now = dict(prices(after.rules, moment))
-        asked = dict(prices(desired, moment, started=moment < at))
-        assert {key: now.get(key) for key in asked} == asked
+        expected = dict(prices(desired, moment, with_start=moment < at))
+        assert {key: now.get(key) for key in expected} == expected
         if moment >= at:
-            assert now == asked
+            assert now == expected
         if moment < change.since:
             assert now == dict(prices(stored, moment))
     again = rule_change.plan(after, desired, horizon)
@@ -391,27 +399,29 @@ def test_a_retroactive_change_is_whole_and_is_not_made_twice(
 
 
 def prices(
-    rules: Iterable[Rule], moment: datetime.datetime, started: bool = False
+    rules: Iterable[Rule], moment: datetime.datetime, with_start: bool = False
 ) -> Iterable[tuple[rule_change.Identity, object]]:
-    """Yield what is in force at a moment; ``started``: only rules that say since when."""
-    for one in rules:
-        if one.terms.in_force(moment) and not (started and one.terms.start is None):
-            yield rule_change.identity(one), (one.terms.cost, one.terms.type)
+    """Yield the prices in force at a moment; ``with_start``: only of rules with a start."""
+    for member in rules:
+        if member.terms.in_force(moment) and not (with_start and member.terms.start is None):
+            yield rule_change.identity(member), (member.terms.cost, member.terms.type)
 
 
 @given(rule_files(), rule_files())
 @settings(max_examples=25, deadline=None)
-def test_a_file_that_looks_ahead_is_never_refused(before: list[Rule], after: list[Rule]) -> None:
+def test_a_file_without_starts_and_ends_in_the_past_is_never_rejected(
+    before: list[Rule], after: list[Rule]
+) -> None:
     at = MOMENTS[0]
-    files = [[one for one in file if one.terms.end != at] for file in (before, after)]
+    files = [[member for member in file if member.terms.end != at] for file in (before, after)]
     stored = plan([], files[0], at).add
-    book = rule_change.applied(RuleBook(1, stored), plan(stored, files[1], at))
+    book = rule_change.apply(RuleBook(1, stored), plan(stored, files[1], at))
     assert price_list(book.rules, at) == price_list(files[1], at)
 
 
 @given(rule_files())
 @settings(max_examples=20, deadline=None)
 def test_the_order_of_rules_in_the_file_changes_nothing(desired: list[Rule]) -> None:
-    forwards = plan([], desired, MOMENTS[0], open_left=True)
-    backwards = plan([], desired[::-1], MOMENTS[0], open_left=True)
+    forwards = plan([], desired, MOMENTS[0], open_start=True)
+    backwards = plan([], desired[::-1], MOMENTS[0], open_start=True)
     assert set(forwards.add) == set(backwards.add)

@@ -35,11 +35,11 @@ from ratekit.domain.rules.rule import (
     Terms,
     ThresholdRule,
 )
-from ratekit.domain.schedule.share import Partition
+from ratekit.domain.schedule.partition import Partition
 from ratekit.domain.scope import Scope
 from ratekit.domain.series import RatedSeries, Series
 from ratekit.pricing.price_list import PriceList
-from ratekit.pricing.stored_usage import repriced
+from ratekit.pricing.stored_usage import price_stored_usage
 from ratekit.processing.reprocessor import TaskSummary
 from ratekit.rating.hashmap import Hashmap
 from ratekit.storage import migrate
@@ -199,7 +199,7 @@ class TestKept:
     def test_what_was_reset_meanwhile_is_left_to_rating(self, office: Office) -> None:
         office.rate("a")
         (task,) = office.queue("a")
-        office.storage.scopes.reset(office.storage.scopes.rewind("a", hour(2)))
+        office.storage.scopes.reset(office.storage.scopes.plan_reset("a", hour(2)))
         office.work()
         assert office.outcomes(task) == "sw" * 2 + "ke" * 4
         assert total(office.storage) == (8, Decimal(40))
@@ -567,7 +567,9 @@ def rules(draw: st.DrawFn) -> Rule:
         case 0:
             return MappingRule(RuleTarget(service), None, terms)
         case 1:
-            return MappingRule(RuleTarget(service, "id"), draw(st.sampled_from(["r0", "r1"])), terms)
+            return MappingRule(
+                RuleTarget(service, "id"), draw(st.sampled_from(["r0", "r1"])), terms
+            )
         case _:
             return ThresholdRule(RuleTarget(service), draw(QUANTITIES), terms)
 
@@ -622,6 +624,6 @@ def test_prices_alone_become_to_the_digit_what_was_foretold(
         Fraction(one.difference) for one in foretold
     )
     frames = storage.reports.frames(Selection(begin=hour(since)))
-    for own_frames, rated in repriced(frames, price_list):
+    for own_frames, rated in price_stored_usage(frames, price_list):
         assert [row.price for row in own_frames] == rated.prices
     assert isinstance(price_list.book, RuleBook)

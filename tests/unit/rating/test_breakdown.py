@@ -51,7 +51,7 @@ def told(rules: Sequence[Rule], series: Series) -> tuple[GroupExplanation, ...]:
 
 
 def verdicts(rules: Sequence[Rule], series: Series) -> dict[Rule, str]:
-    found = [one for group in told(rules, series) for one in group.matched]
+    found = [one for group in told(rules, series) for one in group.matches]
     assert len({one.rule for one in found}) == len(found), "a rule is told twice"
     return {one.rule: one.verdict.name for one in found}
 
@@ -74,7 +74,7 @@ def test_the_groups_add_up_to_what_is_charged(
         explained = Hashmap().explain(book, single, before)
         assert explained.price == price
         total = Fraction(before) + sum(Fraction(one.price) for one in told(rules, single))
-        assert Fraction(explained.exact) == total
+        assert Fraction(explained.exact_price) == total
         assert Fraction(price) == Fraction(round(total * 10**28), 10**28)
 
 
@@ -110,7 +110,7 @@ def test_without_the_rules_that_do_not_count_the_price_is_the_same(
     rules: list[Rule], series: Series
 ) -> None:
     for single in singles(series):
-        found = [one for group in told(rules, single) for one in group.matched]
+        found = [one for group in told(rules, single) for one in group.matches]
         counting = [one.rule for one in found if one.verdict is RuleVerdict.COUNTS]
         assert price(counting, single) == price(rules, single)
         assert {one.rule for one in found} <= set(rules)
@@ -125,7 +125,7 @@ def test_a_rule_is_called_replaced_where_the_scope_has_one_in_its_place(
         begin = single.points[0][0]
         effective = in_force(rules, single.scope, begin)
         for group in told(rules, single):
-            for one in group.matched:
+            for one in group.matches:
                 replaced = one.verdict is RuleVerdict.REPLACED
                 assert replaced == (one.rule not in effective), (mark(one.rule), one)
 
