@@ -1,67 +1,92 @@
-"""Finding plug-ins by name. The only import of stevedore."""
+"""Plug-ins: find them by name, and register their options. The only import of stevedore."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from importlib import metadata
+from collections.abc import Iterator
 from typing import Any
 
-from stevedore import extension
+from stevedore import extension, named
 
 from ratekit import errors
+from ratekit.interfaces import Configurable
 
 FETCHERS = "ratekit.fetchers"
 COLLECTORS = "ratekit.collectors"
 RATING = "ratekit.rating"
-STORAGE = "ratekit.storage"
 
 #: Section and option that name the plug-ins of each namespace.
 OPTIONS = {
     FETCHERS: ("fetcher", "backend"),
     COLLECTORS: ("collect", "collector"),
     RATING: ("rating", "modules"),
-    STORAGE: ("storage", "backend"),
 }
 
 
+class PluginError(errors.OperatorError):
+    """A plug-in that cannot be used.
+
+    :ivar reason: why, without the option that names the plug-in
+    """
+
+    def __init__(self, namespace: str, reason: str) -> None:
+        self.reason = reason
+        option = "[{}] {}".format(*OPTIONS[namespace]) if namespace in OPTIONS else namespace
+        super().__init__(f"{option}: {reason}")
+
+
 def load(namespace: str, name: str) -> Any:
-    """Return the class that ``name`` stands for in ``namespace``.
+    """Return the class that ``name`` stands for in ``namespace``; imports no other plug-in.
 
-    :raises ratekit.errors.OperatorError: there is none, there are two, or it cannot be
-        imported; the message names the option and lists the known names
+    :raises PluginError: there is none, there are two, or it cannot be imported; the message
+        names the option and lists the installed plug-ins
     """
-    broken: dict[str, BaseException] = {}
+    failures: list[BaseException] = []
 
-    def remember(_manager: object, entry_point: Any, error: BaseException) -> None:
-        broken[entry_point.name] = error
+    def note_failure(_manager: object, _entry_point: object, error: BaseException) -> None:
+        failures.append(error)
 
-    found = extension.ExtensionManager[Any](
-        namespace=namespace, invoke_on_load=False, on_load_failure_callback=remember
+    manager = named.NamedExtensionManager[Any](
+        namespace,
+        [name],
+        on_load_failure_callback=note_failure,
+        on_missing_entrypoints_callback=None,
     )
-    matches = [one.plugin for one in found if one.name == name]
-    if len(matches) == 1:
-        return matches[0]
-    option = "[{}] {}".format(*OPTIONS[namespace]) if namespace in OPTIONS else namespace
-    if len(matches) > 1:
-        raise errors.OperatorError(f"{option}: {len(matches)} plug-ins are named {name!r}")
-    if name in broken:
-        reason = " ".join(str(broken[name]).split())
-        raise errors.OperatorError(f"{option}: plug-in {name!r} cannot be loaded: {reason}")
-    raise errors.OperatorError(f"{option}: {_unknown(name, {*found.names(), *broken})}")
+    if len(manager.extensions) == 1:
+        return manager.extensions[0].plugin
+    if len(manager.extensions) > 1:
+        raise PluginError(namespace, f"{len(manager.extensions)} plug-ins are named {name!r}")
+    if failures:
+        reason = " ".join(str(failures[0]).split())
+        raise PluginError(namespace, f"plug-in {name!r} cannot be loaded: {reason}")
+    names = sorted({entry_point.name for entry_point in manager.list_entry_points()})
+    hint = errors.nearest(name, names)
+    raise PluginError(
+        namespace, f"unknown plug-in {name!r}{hint}; known: {', '.join(names) or 'none'}"
+    )
 
 
-def refusals(named: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Yield (namespace, what is wrong) for each (namespace, name) that is no plug-in.
+def installed() -> Iterator[tuple[str, Any]]:
+    """Yield (module, class) for each plug-in that can be imported, by namespace and name."""
+    for namespace in OPTIONS:
+        manager = extension.ExtensionManager[Any](
+            namespace, on_load_failure_callback=lambda *_: None
+        )
+        for plugin in sorted(manager.extensions, key=lambda plugin: plugin.name):
+            yield plugin.module_name, plugin.plugin
 
-    Nothing is imported, so that all names can be looked at before any plug-in is loaded.
+
+def register_options(conf: Any, plugin: Any) -> bool:
+    """Register the options of a plug-in on ``conf``, a ``ConfigOpts``, which may be loaded.
+
+    :returns: whether any of them is new
     """
-    installed = metadata.entry_points()  # once: this reads a file of all that is installed
-    for namespace, name in named:
-        known = installed.select(group=namespace).names
-        if name not in known:
-            yield namespace, _unknown(name, known)
-
-
-def _unknown(name: str, known: set[str]) -> str:
-    listed = ", ".join(sorted(known)) or "none"
-    return f"unknown plug-in {name!r}{errors.nearest(name, known)}; known: {listed}"
+    if not isinstance(plugin, Configurable):
+        return False
+    # A list, so that each option is registered.
+    return any(
+        [
+            conf.register_opt(opt, group=section)
+            for section, opts in plugin.options().items()
+            for opt in opts
+        ]
+    )

@@ -1,4 +1,4 @@
-"""ratekit-dbsync: brings the database to the schema that this ratekit needs."""
+"""ratekit-dbsync: migrate the database to the schema of this release."""
 
 from __future__ import annotations
 
@@ -8,27 +8,28 @@ from collections.abc import Sequence
 PROG = "ratekit-dbsync"
 
 _ACTIONS = """
-upgrade   bring the database to the newest schema; doing it twice does no harm
-version   print the database's revision and the newest
+upgrade   bring the database to the newest schema; safe to repeat
+version   print the revision of the database and the newest
 check     exit with 0 if the database is at the newest schema, else with 1
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Do one thing with the schema.
+    """Carry out one action on the schema.
 
     :returns: 0 done; 1 the database did not answer, or ``check`` found another schema;
-        2 bad configuration
+        2 the configuration is wrong
     """
     arguments = _parser().parse_args(argv)
     from ratekit import errors
-    from ratekit.cmd import startup
+    from ratekit.cmd import configuration, startup
 
     try:
-        with startup.readable():
+        with configuration.one_line_errors():
             files = [f"--config-file={path}" for path in arguments.config_file]
-            url = startup.load_conf(PROG, files, rates=False).database.connection
-            return _upgrade(url) if arguments.action == "upgrade" else _look(url, arguments.action)
+            url = configuration.load(PROG, files).database.connection
+            actions = {"upgrade": _upgrade, "version": _print_version, "check": _check}
+            return actions[arguments.action](url)
     except errors.RatekitError as error:
         return startup.complain(PROG, error)
     except KeyboardInterrupt:
@@ -39,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=PROG,
         usage="%(prog)s [--config-file FILE] {upgrade,version,check}",
-        description="Brings the database to the schema that this ratekit needs.",
+        description="Migrate the database to the schema of this release of ratekit.",
         epilog=_ACTIONS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -49,8 +50,8 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="FILE",
-        help="configuration file, may be repeated; by default ratekit.conf where OpenStack "
-        "services look for theirs, such as /etc/ratekit",
+        help="configuration file, may be repeated; by default ratekit.conf in the folders of "
+        "OpenStack services, such as /etc/ratekit",
     )
     return parser
 
@@ -64,33 +65,41 @@ def _upgrade(url: str) -> int:
     if before == after:
         print(f"nothing to do: the database is at revision {after}, the newest")
     else:
-        print(f"upgraded the database from {_shown(before)} to revision {after}")
+        print(f"upgraded the database from {_revision_text(before)} to revision {after}")
     return 0
 
 
-def _look(url: str, action: str) -> int:
+def _print_version(url: str) -> int:
+    from ratekit.storage import migrate
+
+    current = _revision_text(migrate.current(url))
+    print(f"database: {current}\nnewest: revision {migrate.head()}")
+    return 0
+
+
+def _check(url: str) -> int:
     from ratekit import errors
     from ratekit.cmd import startup
     from ratekit.storage import migrate
 
-    found, newest = migrate.current(url), migrate.head()
-    if action == "version":
-        print(f"database: {_shown(found)}\nnewest: revision {newest}")
-        return 0
+    migrate.current(url)  # raises if the URL cannot be used, which is bad input
     try:
         migrate.check(url)
     except errors.OperatorError as error:
-        # Not a mistake in what was given, but the answer to what was asked.
+        # The answer to the question, not a mistake in the input: 1 instead of 2.
         startup.complain(PROG, error)
         return startup.FAILED
-    print(f"the database is at revision {newest}, the newest")
+    print(f"the database is at revision {migrate.head()}, the newest")
     return 0
 
 
-def _shown(revision: str | None) -> str:
+def _revision_text(revision: str | None) -> str:
     if revision is None:
         return "no tables"
     before, arrow, after = revision.partition(">")
     if arrow:
-        return f"an unfinished migration from {_shown(before or None)} to {_shown(after or None)}"
+        return (
+            f"an unfinished migration from {_revision_text(before or None)} "
+            f"to {_revision_text(after or None)}"
+        )
     return f"revision {revision}"

@@ -24,39 +24,39 @@ LOG = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Rate until told to stop; with --once, all that is due, and all tasks.
+    """Rate until stopped; with --once, rate all that is due and carry out all tasks.
 
-    :returns: 0 all rated, 1 something failed, 2 bad configuration
+    :returns: 0 everything is rated, 1 something failed, 2 the configuration is wrong
     """
-    # Before anything else is imported: sockets and locks must be green from the start, and
-    # psycopg must wait in Python, where other green threads get their turn.
+    # Before any other import: sockets and locks must be green from the start, and psycopg
+    # must wait in Python, where other green threads can run.
     os.environ.setdefault("PSYCOPG_WAIT_FUNC", "wait_selector")
-    # Recorded, not ignored: eventlet's notice about its own age defies filters.
+    # Recorded, not ignored: eventlet resets filters for its deprecation warning.
     with warnings.catch_warnings(record=True):
         import eventlet
 
         eventlet.monkey_patch()
 
     from ratekit import errors
-    from ratekit.cmd import startup
+    from ratekit.cmd import configuration, startup
 
     try:
-        with startup.readable():
-            conf = _load(argv, logs=True)
-            startup.spare_garbage_collection()
-            return _once(conf) if conf.once else _forever(conf, argv)
+        with configuration.one_line_errors():
+            conf = _load_conf(argv, logs=True)
+            startup.limit_garbage_collection()
+            return _run_once(conf) if conf.once else _run_daemon(conf, argv)
     except errors.RatekitError as error:
         return startup.complain(PROG, error)
     except KeyboardInterrupt:
-        _say_farewell()
+        _report_interrupt()
         return 130
 
 
-def _load(argv: Sequence[str] | None, logs: bool) -> Any:
+def _load_conf(argv: Sequence[str] | None, logs: bool) -> Any:
     from oslo_config import cfg
 
     from ratekit import errors
-    from ratekit.cmd import startup
+    from ratekit.cmd import configuration
 
     once = cfg.BoolOpt(
         "once", default=False, help="Rate all that is due, carry out all tasks, then exit."
@@ -64,128 +64,123 @@ def _load(argv: Sequence[str] | None, logs: bool) -> Any:
     expired = cfg.BoolOpt(
         "allow-expired",
         default=False,
-        help="With --once: rate what is there of data older than Gnocchi keeps in full.",
+        help="With --once: rate periods whose data the back end has partly expired; charge "
+        "what is left.",
     )
-    conf = startup.load_conf(PROG, argv, [once, expired], logs=logs)
+    conf = configuration.load_for_rating(PROG, argv, [once, expired], logs)
     if conf.allow_expired:
         if not conf.once:
-            raise errors.OperatorError("--allow-expired is for one run: give --once as well")
-        conf.set_override("allow_expired", True, group="collector_gnocchi")
+            raise errors.OperatorError("--allow-expired requires --once")
+        conf.set_override("allow_expired", True, group="collect")
+    if logs and conf.collect.allow_expired:
+        LOG.warning(
+            "[collect] allow_expired is set: tasks that collect wait for a processor without it"
+        )
     return conf
 
 
-def _say_farewell() -> None:
+def _report_interrupt() -> None:
     print(f"{PROG}: interrupted; what was rated is stored", file=sys.stderr)
 
 
-def _once(conf: Any) -> int:
+def _run_once(conf: Any) -> int:
     from ratekit import composition, concurrency, errors
     from ratekit.cmd import startup
     from ratekit.cmd.output import progress
+    from ratekit.composition.storage import build_storage
     from ratekit.processing.cycle import RunContext
 
-    storage = composition.build_storage(conf)
-    with progress.shown() as report:
+    storage = build_storage(conf)
+    with progress.reporter() as report:
         context = RunContext(startup.now, report, going_on=lambda: True, chance=random.random)
-        parts = composition.build(
-            conf, storage, context, concurrency.side_by_side, collects=_collects(conf)
-        )
+        parts = composition.build_processor(conf, storage, context, concurrency.side_by_side)
         codes = []
-        for work in (_rated, _reprocessed):
+        for work in (_rate, _reprocess):
             try:
                 codes.append(work(parts))
             except errors.RatekitError as error:
-                # The configuration could be used; what failed then may go well next time.
+                # The configuration is usable; another run may succeed.
                 startup.complain(PROG, error)
                 codes.append(startup.FAILED)
     return max(codes)
 
 
-def _rated(parts: Parts) -> int:
+def _rate(parts: Parts) -> int:
     """Rate all that is due; return the exit code."""
     from ratekit.cmd import startup
+    from ratekit.text import count_text
 
     outcome = parts.orchestrator.run_cycle(patient=False)
-    scopes = "1 scope" if outcome.failed == 1 else f"{outcome.failed:,} scopes"
-    failed = f"; not rated to the end: {scopes}, see the log" if outcome.failed else ""
-    print(
-        f"{PROG}: {outcome.frames:,} frames in {outcome.periods:,} scope periods{failed}",
-        file=sys.stderr,
-    )
+    line = f"{count_text(outcome.frames, 'frame')} in {count_text(outcome.periods, 'scope period')}"
+    if outcome.failed:
+        line += f"; not completely rated: {count_text(outcome.failed, 'scope')}, see the log"
+    print(f"{PROG}: {line}", file=sys.stderr)
     return startup.FAILED if outcome.failed else 0
 
 
-def _reprocessed(parts: Parts) -> int:
+def _reprocess(parts: Parts) -> int:
     """Carry out all tasks; return the exit code."""
     from ratekit.cmd import startup
+    from ratekit.text import count_text
 
-    finished = parts.tasks.finish()
-    if finished.done or finished.failed:
-        failed = f"; not done: {finished.failed:,}, see the log" if finished.failed else ""
-        done = f"{finished.done:,} task{'' if finished.done == 1 else 's'} done"
-        periods = f"{finished.kept:,} period{'' if finished.kept == 1 else 's'}"
-        kept = f"; kept as they were: {periods}, see the log" if finished.kept else ""
-        print(f"{PROG}: {done}{kept}{failed}", file=sys.stderr)
-    return startup.FAILED if finished.failed else 0
-
-
-def _collects(conf: Any) -> bool:
-    """Tell whether tasks may collect: old frames may not be replaced by what is left of them."""
-    allowed: bool = conf.collector_gnocchi.allow_expired
-    if allowed:
-        LOG.warning("tasks that collect wait for a processor that runs without allow_expired")
-    return not allowed
+    summary = parts.tasks.finish()
+    if summary.done or summary.failed:
+        line = f"{count_text(summary.done, 'task')} done"
+        if summary.kept:
+            line += f"; left unchanged: {count_text(summary.kept, 'period')}, see the log"
+        if summary.failed:
+            line += f"; not done: {count_text(summary.failed, 'task')}, see the log"
+        print(f"{PROG}: {line}", file=sys.stderr)
+    return startup.FAILED if summary.failed else 0
 
 
-def _forever(conf: Any, argv: Sequence[str] | None) -> int:
+def _run_daemon(conf: Any, argv: Sequence[str] | None) -> int:
     from oslo_service import backend
 
     backend.init_backend(backend.BackendType.EVENTLET)
-    from ratekit import composition
     from ratekit.cmd.output import progress
+    from ratekit.composition.storage import build_storage
     from ratekit.daemon import supervisor
     from ratekit.daemon.status_board import StatusBoard
     from ratekit.daemon.systemd import Notifier
 
-    storage = composition.build_storage(conf)
-    board = StatusBoard(_workers(conf, storage))
-    collects = _collects(conf)
-    with progress.shown(bar=len(board.slots) == 1) as report:
+    storage = build_storage(conf)
+    board = StatusBoard(_count_workers(conf, storage))
+    with progress.reporter(bar=len(board.slots) == 1) as report:
         processors = [
-            _processor(conf, argv, storage, board, index, report, collects)
+            _build_process(conf, argv, storage, board, index, report)
             for index in range(len(board.slots))
         ]
-        watcher = supervisor.Supervisor(board, Notifier.from_environment(), _say_farewell)
+        watcher = supervisor.Supervisor(board, Notifier.from_environment(), _report_interrupt)
         supervisor.launch(conf, processors, watcher)
     return board.exit_code
 
 
-def _workers(conf: Any, storage: interfaces.Storage) -> int:
-    wanted: int = conf.orchestrator.max_workers
-    if storage.processes is None or wanted <= storage.processes:
-        return wanted
+def _count_workers(conf: Any, storage: interfaces.Storage) -> int:
+    workers: int = conf.orchestrator.max_workers
+    if storage.processes is None or workers <= storage.processes:
+        return workers
     LOG.warning(
-        "[orchestrator] max_workers is %d, but this database takes %d: %d will rate",
-        wanted,
+        "[orchestrator] max_workers: SQLite supports one worker; starting %d instead of %d",
         storage.processes,
-        storage.processes,
+        workers,
     )
     return storage.processes
 
 
-def _processor(
+def _build_process(
     conf: Any,
     argv: Sequence[str] | None,
     storage: interfaces.Storage,
     board: StatusBoard,
     index: int,
     report: Callable[[Progress], None],
-    collects: bool,
 ) -> Processor:
+    """Return one of the daemon's processes, which rates its part of the scopes."""
     from ratekit import composition, concurrency
     from ratekit.cmd import startup
     from ratekit.daemon import service, worker
-    from ratekit.domain.schedule.share import Partition
+    from ratekit.domain.schedule.partition import Partition
     from ratekit.processing.cycle import RunContext
 
     stop = concurrency.StopEvent()
@@ -197,14 +192,14 @@ def _processor(
         board.exit_code = code
         os.kill(os.getppid(), signal.SIGTERM)
 
-    def reread() -> Settings:
+    def reload_settings() -> Settings:
         # Raises with every mistake, before anything is changed.
-        composition.read_settings(_load(argv, logs=False), concurrency.side_by_side)
+        composition.read_settings(_load_conf(argv, logs=False), concurrency.side_by_side)
         conf.mutate_config_files()
         return composition.read_settings(conf, concurrency.side_by_side)
 
-    share = Partition(index, len(board.slots))
-    parts = composition.build(conf, storage, context, concurrency.side_by_side, share, collects)
+    partition = Partition(index, len(board.slots))
+    parts = composition.build_processor(conf, storage, context, concurrency.side_by_side, partition)
     rating = worker.Worker(
         parts.orchestrator,
         parts.tasks,
@@ -217,4 +212,4 @@ def _processor(
         random.random,
     )
     name = f"worker {index + 1} of {len(board.slots)}"
-    return service.Processor(rating, stop, slot, reread, name)
+    return service.Processor(rating, stop, slot, reload_settings, name)

@@ -1,4 +1,4 @@
-"""ratekit: the operator's tool; its commands are entry points of ``ratekit.cli``."""
+"""ratekit: the command for operators; sub-commands are entry points of ``ratekit.cli``."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from typing import Any, TextIO
 from cliff import app, commandmanager
 
 from ratekit import errors, interfaces, redact
-from ratekit.cmd import startup
+from ratekit.cmd import configuration, startup
 
 PROG = "ratekit"
-#: What a shell shows for a program that wrote to a closed pipe, or was sent Ctrl-C.
+#: The exit codes that shells use after a write to a closed pipe, and after Ctrl-C.
 _BROKEN_PIPE = 141
 _INTERRUPTED = 130
-#: What writing to a full disk or a broken terminal comes to.
+#: The errors of writing to a full disk or a broken terminal.
 _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF}
 
 
 def main(argv: Sequence[str] | None = None, tool: Ratekit | None = None) -> int:
     """Run one command.
 
-    :param tool: what runs it; one with the process's own clock and streams by default
-    :returns: 0 done, 1 a back end did not answer, 2 something must be put right
+    :param tool: runs the command; default: one with the clock and streams of the process
+    :returns: 0 done, 1 a back end did not answer, 2 an operator must correct something
     """
     if not sys.warnoptions:
-        # Libraries warn programmers; an operator can do nothing about it.
+        # Warnings of libraries are for programmers; an operator cannot act on them.
         warnings.simplefilter("ignore")
     _open_missing_streams()
     try:
@@ -45,17 +45,17 @@ def main(argv: Sequence[str] | None = None, tool: Ratekit | None = None) -> int:
     except OSError as error:
         if error.errno not in _UNWRITABLE:
             raise
-        print(f"{PROG}: the answer cannot be written: {error.strerror}", file=sys.stderr)
+        print(f"{PROG}: cannot write the output: {error.strerror}", file=sys.stderr)
         code = startup.FAILED
     else:
         return code
-    # The interpreter flushes once more when it ends, and would complain.
+    # The interpreter flushes again when it ends, which would raise the same error.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code
 
 
 def _open_missing_streams() -> None:
-    """Who closed a stream wants nothing read from it or written to it."""
+    """Replace closed streams by the null device."""
     if sys.stdin is None:
         sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - for the process's life
     if sys.stdout is None:
@@ -67,17 +67,17 @@ def _open_missing_streams() -> None:
 def _run(tool: Ratekit, argv: Sequence[str]) -> int:
     try:
         return tool.run(list(argv))
-    except SystemExit as end:  # help and wrong options end so
+    except SystemExit as end:  # from argparse: help and wrong options
         return end.code if isinstance(end.code, int) else 0
     except KeyboardInterrupt:
         return _INTERRUPTED
 
 
 class Ratekit(app.App):
-    """What all commands share: the configuration, the storage, the clock, and errors.
+    """What all commands use: the configuration, the storage, the clock, and error handling.
 
-    :param clock: tells the present, aware, UTC
-    :param stdin: where answers to questions come from; the process's own by default
+    :param clock: returns the current time, aware, UTC
+    :param stdin: where answers to questions are read; default: that of the process
     """
 
     NAME = PROG
@@ -86,7 +86,7 @@ class Ratekit(app.App):
         self, clock: Callable[[], datetime.datetime] = startup.now, stdin: TextIO | None = None
     ) -> None:
         super().__init__(
-            "Asks the rating daemon's database for states and costs, and changes price rules.",
+            "Shows what scopes used and what it costs, and manages scopes, price rules and reprocessing.",
             startup.version(),
             commandmanager.CommandManager("ratekit.cli"),
             stdin=stdin,
@@ -100,13 +100,13 @@ class Ratekit(app.App):
         version: str | None,
         argparse_kwargs: dict[str, Any] | None = None,
     ) -> argparse.ArgumentParser:
-        """Return the parser of the options that stand before a command."""
+        """Return the parser of the options before the command."""
         parser = argparse.ArgumentParser(
             prog=self.NAME,
             usage="%(prog)s [options] COMMAND",
             description=description,
             add_help=False,
-            # They are looked for everywhere, so they must not catch a command's options.
+            # cliff looks for these options everywhere: they must not match those of a command.
             allow_abbrev=False,
         )
         parser.add_argument("--version", action="version", version=f"{self.NAME} {version}")
@@ -115,11 +115,11 @@ class Ratekit(app.App):
             action="append",
             default=[],
             metavar="FILE",
-            help="configuration file, may be repeated; by default ratekit.conf where "
-            "OpenStack services look for theirs, such as /etc/ratekit",
+            help="configuration file; may be repeated; default: ratekit.conf in the usual places "
+            "of OpenStack services, such as /etc/ratekit",
         )
         parser.add_argument(
-            "--debug", action="store_true", help="show tracebacks and what libraries log"
+            "--debug", action="store_true", help="show tracebacks and the logs of libraries"
         )
         parser.add_argument(
             "-h", "--help", dest="deferred_help", action="store_true", help="show this help"
@@ -127,7 +127,7 @@ class Ratekit(app.App):
         return parser
 
     def configure_logging(self) -> None:
-        """Show what libraries log only to who debugs."""
+        """Show the logs of libraries only with ``--debug``."""
         if self.options.debug:
             logging.basicConfig(stream=self.stderr, level=logging.DEBUG)
             redact.redact_logs()
@@ -139,38 +139,38 @@ class Ratekit(app.App):
 
         :raises ratekit.errors.OperatorError: it cannot be used
         """
-        return startup.load_conf(self.NAME, self._files(), rates=False)
+        return configuration.load(self.NAME, self._files())
 
     def has_conf(self) -> bool:
-        """Tell whether there is any configuration file, readable or not."""
+        """Return whether there is a configuration file, readable or not."""
         from ratekit.conf.checking import source
 
-        return any(source.given(self._files(), self.NAME))
+        return any(source.find_files(self._files(), self.NAME))
 
     def open_storage(self, conf: Any) -> interfaces.Storage:
         """Return the storage that ``conf`` names.
 
         :raises ratekit.errors.OperatorError: it cannot be used
         """
-        from ratekit import composition
+        from ratekit.composition.storage import build_storage
 
-        return composition.build_storage(conf)
+        return build_storage(conf)
 
     def _files(self) -> list[str]:
         return [f"--config-file={path}" for path in self.options.config_file]
 
     def note(self, text: str) -> None:
-        """Tell something beside the output."""
+        """Print a line to standard error, apart from the output."""
         print(f"{self.NAME}: {text}", file=self.stderr)
 
     def interact(self) -> None:
-        """Print help: without a command there is nothing to do."""
+        """Print the help: no command was given."""
         sys.exit(self.run_subcommand(["help"]))
 
     def run_subcommand(self, argv: list[str]) -> int:
-        """Run a command; errors become one line a mistake and an exit code."""
+        """Run a command; print an error as a line for each mistake, and return an exit code."""
         try:
-            with startup.readable():
+            with configuration.one_line_errors():
                 return self._run_command(argv)
         except errors.RatekitError as error:
             if self.options.debug:
@@ -179,22 +179,24 @@ class Ratekit(app.App):
 
     def _run_command(self, argv: list[str]) -> int:
         try:
-            factory, name, rest = self.command_manager.find_command(argv)
+            factory, name, arguments = self.command_manager.find_command(argv)
         except ValueError:
-            raise errors.OperatorError(self._unknown(argv)) from None
-        if name == "help" and rest and not self._near(rest):
-            raise errors.OperatorError(self._unknown(rest))
+            raise errors.OperatorError(self._unknown_text(argv)) from None
+        if name == "help" and arguments and not self._completions(arguments):
+            raise errors.OperatorError(self._unknown_text(arguments))
         command = factory(self, self.options, cmd_name=name)
-        return command.run(command.get_parser(f"{self.NAME} {name}").parse_args(rest))
+        return command.run(command.get_parser(f"{self.NAME} {name}").parse_args(arguments))
 
-    def _unknown(self, argv: list[str]) -> str:
+    def _unknown_text(self, argv: list[str]) -> str:
         if argv[0].startswith("-"):
             return f"unknown option {argv[0]}; see {self.NAME} --help"
         words = " ".join(word for word in argv[:2] if not word.startswith("-"))
         names = [name for name, _ in self.command_manager]
-        near = self._near(argv) or difflib.get_close_matches(words, names)
-        hint = f"did you mean {', '.join(map(repr, near))}?" if near else f"see {self.NAME} --help"
+        candidates = self._completions(argv) or difflib.get_close_matches(words, names)
+        hint = f"see {self.NAME} --help"
+        if candidates:
+            hint = f"did you mean {', '.join(map(repr, candidates))}?"
         return f"unknown command {words!r}; {hint}"
 
-    def _near(self, argv: list[str]) -> list[str]:
+    def _completions(self, argv: list[str]) -> list[str]:
         return sorted(name for name, _ in self.command_manager if name.startswith(argv[0]))

@@ -1,27 +1,23 @@
-"""Every option of ratekit: one file a section, registered on a ConfigOpts that is passed in."""
+"""The options of ratekit's core: one file a section, registered on a ConfigOpts.
+
+Plug-ins declare their own options: see :class:`ratekit.interfaces.Configurable`.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ratekit.conf import (
-    collect,
-    collector_gnocchi,
-    database,
-    fetcher,
-    orchestrator,
-    rating,
-)
+from ratekit.conf import collect, database, fetcher, orchestrator, rating
 
-SECTIONS = (collect, fetcher, collector_gnocchi, rating, orchestrator, database)
+SECTIONS = (collect, fetcher, rating, orchestrator, database)
 
 
 def register_opts(conf: Any) -> None:
-    """Register the options of all sections on ``conf``, an ``oslo_config.cfg.ConfigOpts``."""
+    """Register the core's options on ``conf``, an ``oslo_config.cfg.ConfigOpts``."""
     for section in SECTIONS:
-        section.register_opts(conf)
+        conf.register_opts(section.OPTS, group=section.GROUP)
 
 
 def list_opts() -> list[tuple[str, list[Any]]]:
-    """Return (section, options) pairs for ``oslo-config-generator``."""
-    return [pair for section in SECTIONS for pair in section.list_opts()]
+    """Return the core's options by section."""
+    return [(section.GROUP, section.OPTS) for section in SECTIONS]

@@ -16,7 +16,7 @@ class Start(types.String):
     def __call__(self, value: Any) -> str:
         """Return ``value``.
 
-        :raises ValueError: it is neither
+        :raises ValueError: it is none of them
         """
         if value not in ("month", "now"):
             datetime.datetime.fromisoformat(value)
@@ -33,47 +33,45 @@ OPTS = [
         "period",
         default=3600,
         min=60,
-        # A month: longer ones overflow the calendar at some point.
+        # A month: longer periods overflow the calendar.
         max=2_678_400,
         metavar="SECONDS",
-        help="Length of a rated period in seconds. Periods begin at multiples of it since "
-        "the epoch, UTC. Prices are per period: changing it changes what prices mean.",
+        help="Length of a period in seconds. Periods start at multiples of it since the epoch, "
+        "in UTC. Prices are per period: a change of this option changes what prices mean.",
     ),
     cfg.IntOpt(
         "wait_periods",
         default=2,
         min=0,
         max=1000,
-        help="A period is rated when more than this many periods have gone by since it "
-        "began, so that measures have time to arrive.",
+        help="A period is rated when more than this number of periods have passed since it "
+        "started, so that its measures have time to arrive.",
     ),
     cfg.StrOpt(
         "metrics_conf",
         mutable=True,
         default="/etc/ratekit/metrics.yml",
-        help="Path of the file that names the metrics to rate; re-read at SIGHUP.",
+        help="Path of the file that defines the metrics to rate. Read again on SIGHUP.",
     ),
     cfg.StrOpt(
         "scope_key",
         default="project_id",
-        help="Attribute of metered resources that tells who is billed.",
+        help="Attribute of metered resources that identifies who is billed.",
     ),
     cfg.Opt(
         "start",
         type=Start(),
         default="month",
         metavar="month, now or an ISO 8601 date",
-        help="Where a scope that was never rated starts: 'month' (begin of this month, UTC), "
-        "'now', or an ISO 8601 date; rounded down to a period.",
+        help="Where rating of a new scope starts: 'month' (the start of this month, UTC), "
+        "'now', or an ISO 8601 date. Rounded down to the start of a period.",
+    ),
+    cfg.BoolOpt(
+        "allow_expired",
+        default=False,
+        deprecated_group="collector_gnocchi",
+        help="Rate periods whose data the collector's back end has partly expired, and charge "
+        "what is left. Otherwise, a scope that is at such a period is not rated, and an error is "
+        "logged. For one run only: use ratekit-processor --once --allow-expired instead.",
     ),
 ]
-
-
-def register_opts(conf: Any) -> None:
-    """Register the section's options."""
-    conf.register_opts(OPTS, group=GROUP)
-
-
-def list_opts() -> list[tuple[str, list[Any]]]:
-    """Return the section's options for the sample generator."""
-    return [(GROUP, OPTS)]

@@ -1,4 +1,4 @@
-"""[storage], [database]: where frames, totals and states are kept."""
+"""[database]: where frames, totals, rules and states are stored."""
 
 from __future__ import annotations
 
@@ -8,15 +8,6 @@ from typing import Any
 from oslo_config import cfg
 
 GROUP = "database"
-STORAGE = "storage"
-
-STORAGE_OPTS = [
-    cfg.StrOpt(
-        "backend",
-        default="sql",
-        help="Name of the storage plug-in (namespace ratekit.storage).",
-    ),
-]
 
 OPTS = [
     cfg.StrOpt(
@@ -30,20 +21,9 @@ OPTS = [
 ]
 
 
-def register_opts(conf: Any) -> None:
-    """Register the sections' options."""
-    conf.register_opts(STORAGE_OPTS, group=STORAGE)
-    conf.register_opts(OPTS, group=GROUP)
-
-
-def refusals(conf: Any) -> Iterator[tuple[str, str, str]]:
+def check(conf: Any) -> Iterator[tuple[str, str, str]]:
     """Yield (section, option, what is expected) where valid values do not fit together."""
-    place = str(conf[GROUP].connection).partition("://")[2].partition("/")[0]
-    if place.count("@") > 1:
-        # It would be taken for a part of the host's name, and shown as such.
+    authority = str(conf[GROUP].connection).partition("://")[2].partition("/")[0]
+    if authority.count("@") > 1:
+        # SQLAlchemy would take a part of the password for the host, which errors show.
         yield GROUP, "connection", "has an '@' in its user name or password; write it as %40"
-
-
-def list_opts() -> list[tuple[str, list[Any]]]:
-    """Return the sections' options for the sample generator."""
-    return [(STORAGE, STORAGE_OPTS), (GROUP, OPTS)]

@@ -1,8 +1,6 @@
-"""[orchestrator]: how much is done at once."""
+"""[orchestrator]: batches, parallel work and retries."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from oslo_config import cfg
 
@@ -14,8 +12,8 @@ OPTS = [
         default=1,
         min=1,
         max=1000,
-        help="Processes that share the scopes among them. One process is enough for one Gnocchi "
-        "API process; SQLite allows one only.",
+        help="Number of worker processes, which divide the scopes among them. One worker is "
+        "enough for one Gnocchi API process. SQLite supports one worker.",
     ),
     cfg.IntOpt(
         "max_threads",
@@ -23,7 +21,7 @@ OPTS = [
         default=16,
         min=1,
         max=1000,
-        help="Green threads that collect metrics side by side, at most one a metric.",
+        help="Maximum number of green threads that collect at the same time, one for each metric.",
     ),
     cfg.FloatOpt(
         "batch_seconds",
@@ -32,8 +30,8 @@ OPTS = [
         min=0.1,
         max=3600.0,
         metavar="SECONDS",
-        help="How long collecting one batch should take, in seconds; batches grow and shrink "
-        "to meet it.",
+        help="Target duration of collecting one batch, in seconds. Batches grow and shrink to "
+        "meet it.",
     ),
     cfg.FloatOpt(
         "batch_timeout",
@@ -42,16 +40,16 @@ OPTS = [
         min=1.0,
         max=3600.0,
         metavar="SECONDS",
-        help="Seconds after which collecting a batch is given up, whatever it waits for; it is "
-        "tried again in smaller parts.",
+        help="Seconds after which ratekit stops collecting a batch and retries it in smaller "
+        "parts. The same limit applies to listing the scopes.",
     ),
     cfg.IntOpt(
         "batch_frames",
         mutable=True,
         default=100_000,
         min=1,
-        help="How many frames one batch should hold at most. Memory grows with it, by about "
-        "1 KiB a frame.",
+        help="Target for the maximum number of frames in one batch. Memory use grows with it, "
+        "by about 1 KiB per frame.",
     ),
     cfg.FloatOpt(
         "retry_seconds",
@@ -60,8 +58,8 @@ OPTS = [
         min=1.0,
         max=86400.0,
         metavar="SECONDS",
-        help="How long a scope rests after its first failure, in seconds; the rest doubles "
-        "with each further failure, up to max_retry_seconds.",
+        help="Seconds until a scope is retried after its first failure. The delay doubles with "
+        "each further failure, up to max_retry_seconds.",
     ),
     cfg.FloatOpt(
         "max_retry_seconds",
@@ -70,25 +68,15 @@ OPTS = [
         min=1.0,
         max=86400.0,
         metavar="SECONDS",
-        help="How long a scope rests at most after a failure, in seconds; never longer than a "
-        "collect period. Chance adds up to a quarter.",
+        help="Maximum number of seconds until a failed scope is retried, limited to "
+        "[collect] period. A random part of up to a quarter is added.",
     ),
     cfg.StrOpt(
         "skip_datapoints_expression",
         mutable=True,
         default="False",
-        help="Rated points for which this is true are not stored, such as "
-        'datapoint.get("vol", {}).get("qty", 0) == 0. A metric that has an expression of its own '
-        "in metrics.yml goes by that alone.",
+        help="Rated data points for which this expression is true are not stored. Example: "
+        'datapoint.get("vol", {}).get("qty", 0) == 0. It does not apply to metrics that have an '
+        "expression of their own in metrics.yml.",
     ),
 ]
-
-
-def register_opts(conf: Any) -> None:
-    """Register the section's options."""
-    conf.register_opts(OPTS, group=GROUP)
-
-
-def list_opts() -> list[tuple[str, list[Any]]]:
-    """Return the section's options for the sample generator."""
-    return [(GROUP, OPTS)]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Self, TypeVar
 
 from keystoneauth1 import adapter
+from oslo_config import cfg
 
 from ratekit import errors, interfaces, keystone
 from ratekit.domain.scope import Scope
@@ -13,11 +14,32 @@ from ratekit.domain.scope import Scope
 T = TypeVar("T")
 GROUP = "fetcher_keystone"
 
+OPTS = [
+    cfg.StrOpt(
+        "role_name",
+        default="rating",
+        help="A project is rated if ratekit's own user has this role on it, whether granted "
+        "directly, through a group or by inheritance. If no project has the role, ratekit "
+        "assumes a misconfiguration.",
+    ),
+    cfg.BoolOpt(
+        "ignore_rating_role",
+        default=False,
+        help="Rate every project, regardless of roles.",
+    ),
+    cfg.BoolOpt(
+        "ignore_disabled_tenants",
+        default=False,
+        help="Do not rate disabled projects. By default they are rated, because they still "
+        "hold volumes and addresses.",
+    ),
+]
+
 
 class KeystoneFetcher(interfaces.Fetcher):
-    """Asks Keystone once for all projects, not once a project.
+    """Lists all projects with one request to Keystone.
 
-    Effective role assignments resolve groups and inheritance on the server.
+    Keystone resolves groups and inheritance itself in its effective role assignments.
     """
 
     def __init__(
@@ -31,6 +53,16 @@ class KeystoneFetcher(interfaces.Fetcher):
         self._role_name = role_name
         self._ignore_role = ignore_rating_role
         self._ignore_disabled = ignore_disabled_tenants
+
+    @classmethod
+    def options(cls) -> Mapping[str, Sequence[Any]]:
+        """Return the options of ``[fetcher_keystone]``."""
+        return {GROUP: [*OPTS, *keystone.connection_options()]}
+
+    @classmethod
+    def credential_sections(cls, conf: Any) -> Sequence[str]:
+        """Return ``[fetcher_keystone]``: every request needs a token."""
+        return [GROUP]
 
     @classmethod
     def from_conf(cls, conf: Any) -> Self:
@@ -47,10 +79,10 @@ class KeystoneFetcher(interfaces.Fetcher):
         )
 
     def scopes(self) -> Collection[Scope]:
-        """Return the projects to rate, disabled ones included unless configured otherwise.
+        """Return the projects to rate, including disabled ones unless configured otherwise.
 
-        :raises ratekit.errors.TryLater: Keystone did not answer, or not in full
-        :raises ratekit.errors.OperatorError: Keystone refused
+        :raises ratekit.errors.TryLater: Keystone did not answer, or not completely
+        :raises ratekit.errors.OperatorError: Keystone refused, or no project has the role
         """
         if self._ignore_role:
             return [
@@ -58,54 +90,57 @@ class KeystoneFetcher(interfaces.Fetcher):
                 for project in self._projects()
                 if project.enabled or not self._ignore_disabled
             ]
-        rated = self._with_role()
+        scopes = self._scopes_with_role()
         if self._ignore_disabled:
             enabled = {project.scope.id for project in self._projects() if project.enabled}
-            return [scope for scope in rated if scope.id in enabled]
-        return rated
+            return [scope for scope in scopes if scope.id in enabled]
+        return scopes
 
-    def _with_role(self) -> list[Scope]:
-        """Projects with the role, each once however often it is granted."""
-        with keystone.explained("Keystone"):
+    def _scopes_with_role(self) -> list[Scope]:
+        """Return the projects with the role, each once even if it is granted repeatedly."""
+        with keystone.translate_errors("Keystone"):
             user = self._identity.get_user_id()
         query = {"user.id": user, "effective": "", "include_names": ""}
-        grants = self._listed("role_assignments", query, _grant)
-        granted = {scope.id: scope for role, scope in grants if role == self._role_name and scope}
-        if not granted:
-            # Most likely it was taken away or is misspelt, and who is not listed is not charged.
+        grants = self._list("role_assignments", query, _grant)
+        scopes = {scope.id: scope for role, scope in grants if role == self._role_name and scope}
+        if not scopes:
+            # Probably the role was removed or is misspelt. Projects that are not listed are
+            # not charged.
             raise errors.OperatorError(
-                f"Keystone: ratekit's user has the role {self._role_name!r} on no project: nobody "
-                "is rated until it has"
+                f"Keystone: ratekit's user has the role {self._role_name!r} on no project; "
+                "assuming a misconfiguration. Nothing is rated until it has the role on at "
+                "least one"
             )
-        return list(granted.values())
+        return list(scopes.values())
 
     def _projects(self) -> list[_Project]:
-        return [one for one in self._listed("projects", {}, _project) if not one.is_domain]
+        projects = self._list("projects", {}, _project)
+        return [project for project in projects if not project.is_domain]
 
-    def _listed(
+    def _list(
         self, collection: str, query: dict[str, str | None], read: Callable[[Any], T]
     ) -> list[T]:
-        """Return a whole collection, each member as ``read`` understands it.
+        """Return a complete collection, each member converted by ``read``.
 
-        A list that is cut off by Keystone's list_limit would silently drop projects from
-        billing, so it is no answer.
+        A list that Keystone has truncated is an error, because projects that it does not have
+        would not be billed.
         """
         section = keystone.section_of(self._identity)
-        with keystone.explained(f"Keystone's list of {collection}", section):
-            answer = self._identity.get(f"/{collection}", params=query)
+        with keystone.translate_errors(f"Keystone's list of {collection}", section):
+            response = self._identity.get(f"/{collection}", params=query)
         try:
-            body = answer.json()
-            listed = [read(member) for member in body[collection]]
+            body = response.json()
+            members = [read(member) for member in body[collection]]
             truncated = body.get("truncated")
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise errors.TryLater(
-                f"Keystone's list of {collection} is not what it should be"
+                f"cannot parse Keystone's list of {collection}: {error!r}"
             ) from None
         if truncated:
             raise errors.OperatorError(
-                f"Keystone cut its list of {collection} off; raise list_limit in keystone.conf"
+                f"Keystone truncated its list of {collection}; raise list_limit in keystone.conf"
             )
-        return listed
+        return members
 
 
 class _Project(NamedTuple):
@@ -121,7 +156,7 @@ def _project(member: Any) -> _Project:
 
 
 def _grant(member: Any) -> tuple[str, Scope | None]:
-    """Name of the role, and the project it is on; None: it is on something else."""
+    """Return the role's name and its project, or None if it is not on a project."""
     project = member["scope"].get("project")
     scope = None if project is None else Scope(project["id"], project["name"])
     return member["role"]["name"], scope

@@ -1,9 +1,12 @@
-"""Plug-in points: what drivers and storages do."""
+"""The plug-in points, and the parts of the storage."""
 
 from ratekit.interfaces.drivers import (
     Collector,
+    ConfCheck,
+    Configurable,
     ExclusionReport,
     Fetcher,
+    KeystoneClient,
     MetricDescription,
     MetricInspection,
     OfflineCollector,
@@ -28,8 +31,11 @@ from ratekit.interfaces.storage import (
 __all__ = [
     "Collector",
     "CommitResult",
+    "ConfCheck",
+    "Configurable",
     "ExclusionReport",
     "Fetcher",
+    "KeystoneClient",
     "Ledger",
     "MetricDescription",
     "MetricInspection",

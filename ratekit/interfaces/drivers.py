@@ -1,9 +1,12 @@
 """Every plug-in point of ratekit on one page.
 
-A driver is a class whose ``from_conf`` receives the loaded configuration and keeps plain
-values. It is found by its name in a stevedore namespace (``ratekit.fetchers``,
-``ratekit.collectors``, ``ratekit.rating``, ``ratekit.storage``); what a storage does is in
-``storage.py``.
+A plug-in is a class whose ``from_conf`` receives the loaded configuration and keeps plain
+values. ratekit finds it by its name in a stevedore namespace: ``ratekit.fetchers``,
+``ratekit.collectors`` or ``ratekit.rating``. One entry point in the ``setup.cfg`` of any
+installed package adds one.
+
+A plug-in with options of its own offers :class:`Configurable` as well, and
+:class:`ConfCheck` and :class:`KeystoneClient` where it needs them.
 """
 
 from __future__ import annotations
@@ -24,6 +27,43 @@ from ratekit.domain.usage.metric import Metric
 from ratekit.domain.usage.trace import TraceStep
 
 
+@runtime_checkable
+class Configurable(Protocol):
+    """A plug-in class that has options of its own.
+
+    Their values are checked before ``from_conf`` is called, each by its type and bounds; every
+    mistake is reported with its file and line.
+    """
+
+    @classmethod
+    def options(cls) -> Mapping[str, Sequence[Any]]:
+        """Return ``oslo_config.cfg`` options by section.
+
+        Call a section by the kind and the name of the plug-in, such as ``collector_NAME``.
+        """
+
+
+@runtime_checkable
+class ConfCheck(Protocol):
+    """A plug-in class that checks whether its options fit together."""
+
+    @classmethod
+    def check_conf(cls, conf: Any) -> Iterator[tuple[str, str, str]]:
+        """Yield (section, option, what is expected) for each mistake.
+
+        Called when each value is valid by itself; opens no connection.
+        """
+
+
+@runtime_checkable
+class KeystoneClient(Protocol):
+    """A plug-in class that authenticates with the options of ``ratekit.keystone``."""
+
+    @classmethod
+    def credential_sections(cls, conf: Any) -> Sequence[str]:
+        """Return the sections whose credentials it will use, for them to be checked first."""
+
+
 class Fetcher(abc.ABC):
     """Lists the scopes to rate."""
 
@@ -36,8 +76,8 @@ class Fetcher(abc.ABC):
     def scopes(self) -> Collection[Scope]:
         """Return every scope that is to be rated now, each once, in any order.
 
-        Who is missing is not rated any more, so a back end that cannot answer, or only in
-        part, must raise. An empty answer is taken for a mistake.
+        A scope that is missing is no longer rated, so a fetcher whose back end does not
+        answer completely must raise. If the list is empty, ratekit assumes a misconfiguration.
 
         :raises ratekit.errors.TryLater: the back end did not answer
         :raises ratekit.errors.OperatorError: it refused, and will again
@@ -47,9 +87,9 @@ class Fetcher(abc.ABC):
 class Collector(abc.ABC):
     """Reads usage from one metering back end.
 
-    A collector may hold connections, never results, so that any worker may ask anything,
-    in any order, and twice. What it can do beyond the three methods below it offers by the
-    protocols of this page: :class:`Readiness`, :class:`ExclusionReport`,
+    A collector may hold connections, never results, so that any worker may ask for
+    anything, in any order and more than once. The methods below are required. The protocols
+    on this page are optional: :class:`Readiness`, :class:`ExclusionReport`,
     :class:`MetricDescription`, :class:`MetricInspection`, :class:`QuantityTrace` and
     :class:`OfflineCollector`.
 
@@ -66,19 +106,20 @@ class Collector(abc.ABC):
 
     @abc.abstractmethod
     def validate(self, metric: Metric) -> Mapping[str, str]:
-        """Return what in ``metric.extra_args`` cannot work here: key -> what is expected."""
+        """Return what is expected by key of ``metric.extra_args``, for keys that cannot work."""
 
     @abc.abstractmethod
     def collect(self, metric: Metric, window: Window, scopes: Collection[str]) -> Iterator[Series]:
         """Yield what ``scopes`` used of ``metric`` over ``window``.
 
         One series per scope and distinct labels, in no particular order, quantities in
-        ``metric.unit``. A scope that used nothing is absent: silence means zero, so a back
-        end that cannot answer must raise.
+        ``metric.unit``. A scope that used nothing is absent: absence means zero, so a
+        collector whose back end does not answer completely must raise. If
+        ``[collect] allow_expired`` is set, it yields what is left of expired data instead.
 
-        :raises ratekit.errors.TryLater: the back end did not answer, or not all of it
-        :raises ratekit.errors.Expired: it has forgotten a part of the answer
-        :raises ratekit.errors.OperatorError: it cannot answer this, ever
+        :raises ratekit.errors.TryLater: the back end did not answer, or not completely
+        :raises ratekit.errors.Expired: a part of the data has expired
+        :raises ratekit.errors.OperatorError: the back end will never answer this
         """
 
 
@@ -93,12 +134,12 @@ class OfflineCollector(Protocol):
 
 @runtime_checkable
 class Readiness(Protocol):
-    """A collector whose back end may be about to know more about the periods that are due."""
+    """A collector whose back end may still be processing data of the periods that are due."""
 
     def not_ready(self) -> str | None:
-        """Return why rating should wait now, or None; called once a cycle.
+        """Return why rating should wait, or None; called once a cycle.
 
-        The collector limits the wait itself: from some time on it returns None.
+        The collector limits the wait itself: after some time it returns None.
 
         :raises ratekit.errors.TryLater: the back end did not answer
         :raises ratekit.errors.OperatorError: it refused to answer
@@ -107,32 +148,32 @@ class Readiness(Protocol):
 
 @runtime_checkable
 class ExclusionReport(Protocol):
-    """A collector that leaves single resources out so that the others can be rated."""
+    """A collector that excludes single resources so that the others can be rated."""
 
     def exclusions(
         self, metric: Metric, window: Window, scopes: Collection[str]
     ) -> Sequence[Exclusion]:
-        """Return what was left out of ``scopes``' usage.
+        """Return what was excluded from the usage of ``scopes``.
 
-        Called after :meth:`Collector.collect` with the same arguments; no network. Each
-        exclusion is logged when it is new.
+        Called after :meth:`Collector.collect` with the same arguments; opens no connection.
+        Each exclusion is logged when it is new.
         """
 
 
 @runtime_checkable
 class MetricDescription(Protocol):
-    """A collector that says what it reads for a metric."""
+    """A collector that describes what it reads for a metric."""
 
     def describe(self, metric: Metric) -> Mapping[str, str]:
-        """Return the settings in force, in words that metrics.yml uses; no network."""
+        """Return the settings in force, in the words of metrics.yml; opens no connection."""
 
 
 @runtime_checkable
 class MetricInspection(Protocol):
-    """A collector that looks at what its back end has of a metric."""
+    """A collector that inspects what its back end stores of a metric."""
 
     def inspect(self, metric: Metric) -> Sequence[Finding]:
-        """Return findings, good and bad; none: there is nothing to report.
+        """Return findings, good and bad; none if there is nothing to report.
 
         :raises ratekit.errors.TryLater: the back end did not answer
         :raises ratekit.errors.OperatorError: it refused
@@ -153,17 +194,22 @@ class QuantityTrace(Protocol):
 
 
 class Pricer(Protocol):
-    """Prices series by rules that were compiled before; pure."""
+    """Prices series by compiled rules; a pure function."""
 
     def __call__(self, series: Series, prices: Sequence[Decimal]) -> Sequence[Decimal]:
-        """Return one price a point.
+        """Return one price for each point.
 
-        :param prices: what the modules before charged, in the order of ``series.points``
+        :param prices: the earlier modules' prices, in the order of ``series.points``
         """
 
 
 class RatingModule(abc.ABC):
-    """Turns rules into prices: no network, no database, no clock."""
+    """Turns rules into prices: no network, no database, no clock.
+
+    It compiles the hashmap's rule book and does not read rules of its own: a commit proves by
+    the book's version that no rule has changed since, and ``explain``, ``quote`` and
+    ``hashmap plan`` price by books that are only in memory.
+    """
 
     @classmethod
     @abc.abstractmethod
@@ -172,15 +218,15 @@ class RatingModule(abc.ABC):
 
     @abc.abstractmethod
     def compile(self, book: RuleBook) -> Pricer:
-        """Return what prices by ``book``; called when the book's version changed."""
+        """Return a pricer for ``book``; called when the book's version has changed."""
 
     def explain(self, book: RuleBook, series: Series, before: Decimal) -> ModuleExplanation | None:
-        """Return how a price comes about that is what :meth:`compile`'s pricer returns.
+        """Return how :meth:`compile`'s pricer computes its price.
 
-        For people who look at a few: it may take as long as compiling.
+        Called for single prices; it may take as long as compiling.
 
         :param series: with one point
-        :param before: what the modules before charged for it
-        :returns: None: it cannot tell
+        :param before: the earlier modules' price for it
+        :returns: None if the module cannot explain it
         """
         return None

@@ -1,8 +1,6 @@
-"""The storage driver ``sql``: where its parts meet."""
+"""The storage: its parts on one database."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from ratekit.interfaces import Storage
 from ratekit.storage import migrate
@@ -14,23 +12,6 @@ from ratekit.storage.reports.reports import SqlReports
 from ratekit.storage.rules.store import SqlRules
 from ratekit.storage.tasks.queue import SqlTasks
 from ratekit.storage.tasks.swap import SqlTaskLedger
-
-
-class SqlStorage:
-    """What the namespace ``ratekit.storage`` calls ``sql``."""
-
-    @classmethod
-    def from_conf(cls, conf: Any) -> Storage:
-        """Open the database of a loaded ``oslo_config.cfg.ConfigOpts``.
-
-        :raises: as :func:`open_storage`
-        """
-        return open_storage(
-            conf.database.connection,
-            scope_key=conf.collect.scope_key,
-            fetcher=conf.fetcher.backend,
-            collector=conf.collect.collector,
-        )
 
 
 def open_storage(url: str, *, scope_key: str, fetcher: str, collector: str) -> Storage:

@@ -119,7 +119,7 @@ def measure(running: stack.Stack, folder: pathlib.Path, rounds: int) -> None:
         office.apply(RULES)
         return office
 
-    startup.spare_garbage_collection()
+    startup.limit_garbage_collection()
     office = new_office()
     metrics_path = _three_metrics(office, folder)
     collector = plugins.load(plugins.COLLECTORS, "gnocchi").from_conf(office.conf)

@@ -114,7 +114,7 @@ def each(pricer: Pricer, series: Series) -> float:
 
 
 def main() -> None:
-    startup.spare_garbage_collection()
+    startup.limit_garbage_collection()
     print("compile: sort all rules and make the tables of all services and scopes")
     print("µs for each usage; labels are looked at once for the usages of one series")
     print("  mappings      compile  24 a series   1 a series   unpriced")

@@ -11,21 +11,29 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ratekit import composition, concurrency
+from ratekit import composition, concurrency, plugins
 from ratekit.admin import hashmap
-from ratekit.cmd import startup
+from ratekit.cmd import configuration, startup
+from ratekit.composition.storage import build_storage
 from ratekit.domain.reporting.reports import FrameRow, Selection
+from ratekit.fetchers.static import StaticFetcher
 from ratekit.files import rules_file
 from ratekit.processing.cycle import CycleResult, RunContext
 from ratekit.processing.reprocessor import TaskSummary
 from ratekit.storage import migrate
 from tests import stack
+from tests.stack import fixture
 
 REPO = pathlib.Path(__file__).parents[2]
 METRICS = REPO / "etc/ratekit/metrics.yml"
 RULES = pathlib.Path(__file__).with_name("rules.yml")
 #: Projects of the stack that carry the rating role in one way or another.
 RATED = {"cases", "demo-01", "demo-02", "demo-03", "demo-04", "disabled", "grouped", "inherited"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Provide the fixture ``cloud``."""
+    fixture.register(config)
 
 
 class Office:
@@ -37,9 +45,13 @@ class Office:
     def __init__(self, cloud: stack.Stack, url: str) -> None:
         self.cloud = cloud
         self.plan = cloud.plan()
-        self.conf: Any = startup.load_conf("functional", ["--config-file", str(cloud.conf_path)])
+        self.conf: Any = configuration.load_for_rating(
+            "functional", ["--config-file", str(cloud.conf_path)]
+        )
+        # For tests that change the fetcher after the configuration was loaded.
+        plugins.register_options(self.conf, StaticFetcher)
         self.configure("database", connection=url)
-        self.storage = composition.build_storage(self.conf)
+        self.storage = build_storage(self.conf)
         self._now = self.plan.end
         self._parts: composition.Parts | None = None
 
@@ -70,7 +82,7 @@ class Office:
                 going_on=lambda: True,
                 chance=lambda: 0.5,
             )
-            self._parts = composition.build(
+            self._parts = composition.build_processor(
                 self.conf, self.storage, context, concurrency.side_by_side
             )
         return self._parts

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ratekit.cmd import startup
+from ratekit.cmd import configuration
 from ratekit.collectors.gnocchi import custom_query
 from ratekit.collectors.gnocchi.args import GnocchiArgs
 from ratekit.collectors.gnocchi.collector import GnocchiCollector
@@ -30,7 +30,9 @@ class Market:
         self.cloud = cloud
         self.plan = cloud.plan()
         self.hours = (self.plan.end - self.plan.begin) // HOUR
-        conf: Any = startup.load_conf("functional", ["--config-file", str(cloud.conf_path)])
+        conf: Any = configuration.load_for_rating(
+            "functional", ["--config-file", str(cloud.conf_path)]
+        )
         self._collector = GnocchiCollector.from_conf(conf)
 
     def instances(self) -> list[Resource]:

@@ -15,7 +15,7 @@ from fractions import Fraction
 import pytest
 
 from ratekit import errors
-from ratekit.cmd import startup
+from ratekit.cmd import configuration
 from ratekit.collectors.gnocchi.api.connect import open_client
 from ratekit.collectors.gnocchi.args import GnocchiArgs
 from ratekit.collectors.gnocchi.collector import GnocchiCollector
@@ -62,7 +62,9 @@ class Bench:
         self.collector = self.make()
 
     def make(self, allow_expired: bool = False) -> GnocchiCollector:
-        conf = startup.load_conf("functional", ["--config-file", str(self.cloud.conf_path)])
+        conf = configuration.load_for_rating(
+            "functional", ["--config-file", str(self.cloud.conf_path)]
+        )
         client = open_client(conf)
         return GnocchiCollector(client, "project_id", HOUR, 2 * HOUR, allow_expired=allow_expired)
 
@@ -229,6 +231,8 @@ def test_an_inspection_finds_what_rating_would_stumble_over(bench: Bench) -> Non
 
 
 def test_nothing_waits_for_metricd_here(bench: Bench) -> None:
-    conf = startup.load_conf("functional", ["--config-file", str(bench.cloud.conf_path)])
+    conf = configuration.load_for_rating(
+        "functional", ["--config-file", str(bench.cloud.conf_path)]
+    )
     collector = GnocchiCollector(open_client(conf), "project_id", HOUR, 2 * HOUR, max_backlog=0)
     assert collector.not_ready() is None

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ratekit.cmd import startup
+from ratekit.cmd import configuration
 from ratekit.collectors.gnocchi.collector import GnocchiCollector
 from ratekit.domain.period import Window
 from ratekit.domain.usage.metric import Metric
@@ -72,7 +72,9 @@ class Market:
             {one.name: cloud.project_ids[one.name] for one in self.plan.projects},
             QUERIES,
         )
-        conf: Any = startup.load_conf("functional", ["--config-file", str(cloud.conf_path)])
+        conf: Any = configuration.load_for_rating(
+            "functional", ["--config-file", str(cloud.conf_path)]
+        )
         self._collector = GnocchiCollector.from_conf(conf)
         self._turning: dict[Metric, Quantities] = {}
 

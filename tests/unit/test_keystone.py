@@ -54,7 +54,7 @@ def test_a_date_without_the_answers_own_is_taken_against_the_clock() -> None:
 def test_the_rest_that_a_refusal_asks_for_is_kept(status: int) -> None:
     for headers, after in (({"Retry_After": "17"}, 17), ({}, None)):
         answer = response(status, **headers)
-        with pytest.raises(errors.TryLater) as caught, keystone.explained("X"):
+        with pytest.raises(errors.TryLater) as caught, keystone.translate_errors("X"):
             raise exceptions.from_response(answer, "GET", "http://x")
         assert caught.value.after == after
 
@@ -67,9 +67,9 @@ def test_the_rest_that_a_refusal_asks_for_is_kept(status: int) -> None:
         (
             exceptions.InvalidResponse(response(200)),
             errors.TryLater,
-            "X gave an answer that makes no sense; see [s]",
+            "X returned an invalid response; check [s]",
         ),
-        (exceptions.Forbidden("no"), errors.AccessDenied, "X refused: no (HTTP 403); see [s]"),
+        (exceptions.Forbidden("no"), errors.AccessDenied, "X refused: no (HTTP 403); check [s]"),
         (
             exceptions.SSLError(
                 "SSL exception connecting to https://joe:geheim@h/v3: HTTPSConnectionPool("
@@ -78,20 +78,20 @@ def test_the_rest_that_a_refusal_asks_for_is_kept(status: int) -> None:
                 "failed: self-signed certificate (_ssl.c:1006)')))"
             ),
             errors.AccessDenied,
-            "X: no trust by TLS: SSL exception connecting to https://h/v3 ([SSL: CERTIFICATE_"
-            "VERIFY_FAILED] certificate verify "
-            "failed: self-signed certificate); see [s], cafile and insecure",
+            "X: TLS verification failed: SSL exception connecting to https://h/v3 ([SSL: "
+            "CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate); "
+            "check cafile and insecure in [s]",
         ),
     ],
 )
 def test_each_trouble_is_for_whom_it_concerns(
     error: Exception, kind: type[errors.RatekitError], text: str
 ) -> None:
-    with pytest.raises(kind) as caught, keystone.explained("X", "s"):
+    with pytest.raises(kind) as caught, keystone.translate_errors("X", "s"):
         raise error
     assert str(caught.value) == text
 
 
 def test_what_is_ours_already_passes() -> None:
-    with pytest.raises(errors.Conflict), keystone.explained("X"):
+    with pytest.raises(errors.Conflict), keystone.translate_errors("X"):
         raise errors.Conflict("mine")

@@ -9,7 +9,8 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
 PACKAGE = ROOT / "ratekit"
-DRIVERS = ("fetchers", "collectors", "rating", "storage")
+#: Rooms of plug-ins.
+PLUGINS = {"fetchers", "collectors", "rating"}
 
 
 def name_of(path: pathlib.Path) -> str:
@@ -78,7 +79,16 @@ ROWS: Sequence[Collection[str]] = (
     {"domain", "errors", "text", "redact"},
 )
 #: Arrows between rooms of one row.
-BESIDE = {("processing", "pricing"), ("files", "pricing"), ("keystone", "http_errors")}
+BESIDE = {
+    ("processing", "pricing"),
+    ("files", "pricing"),
+    ("keystone", "http_errors"),
+    # Options of plug-ins are registered, checked and listed by the core.
+    ("plugins", "interfaces"),
+    ("conf", "interfaces"),
+    ("conf", "plugins"),
+    ("conf", "keystone"),
+}
 #: Rooms that see less than the rows below them, and what they see.
 NARROW: Mapping[str, Collection[str]] = {
     "domain": set(),
@@ -138,12 +148,18 @@ def test_a_driver_never_knows_another_driver() -> None:
         assert all(within(module, driver) for module in targets), name
 
 
-def test_plug_ins_are_found_by_their_names_alone() -> None:
-    """They come through stevedore, so nothing outside of their own room imports one."""
+def test_plug_ins_are_loaded_by_their_names_only() -> None:
+    """They come through stevedore, so that nothing outside of their own room imports one."""
     for name in MODULES:
         targets = {room(module) for module in internal(name)} - {room(name)}
-        if room(name) != "cmd":
-            assert not targets & set(DRIVERS), name
+        assert not targets & PLUGINS, name
+
+
+def test_only_the_composition_and_commands_know_the_storage() -> None:
+    for name in MODULES:
+        targets = {room(module) for module in internal(name)} - {room(name)}
+        if "storage" in targets:
+            assert within(name, "ratekit.composition.storage", "ratekit.cmd"), name
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
+from oslo_config import cfg
 
 from ratekit import errors, interfaces, plugins
 from ratekit.collectors.gnocchi.collector import GnocchiCollector
@@ -52,10 +53,6 @@ def test_ratekits_own_plugins_are_found(
     assert issubclass(plugin, interface)
 
 
-def test_the_storage_is_found() -> None:
-    assert callable(plugins.load(plugins.STORAGE, "sql").from_conf)
-
-
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
     with pytest.raises(errors.OperatorError) as caught:
         plugins.load(plugins.FETCHERS, "keystne")
@@ -65,17 +62,34 @@ def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
     )
 
 
-def test_a_name_can_be_looked_at_before_anything_is_loaded() -> None:
-    named = [
-        (plugins.STORAGE, "sql"),
-        (plugins.STORAGE, "sqk"),
-        (plugins.RATING, "noop"),
-        (plugins.FETCHERS, "x"),
-    ]
-    assert list(plugins.refusals(named)) == [
-        (plugins.STORAGE, "unknown plug-in 'sqk' (did you mean 'sql'?); known: sql"),
-        (plugins.FETCHERS, "unknown plug-in 'x'; known: keystone, static"),
-    ]
+def test_only_the_named_plugin_is_imported(install: Install) -> None:
+    install(
+        "pair",
+        "[ratekit.tests.five]\nfirst = pair_first:Plugin\nsecond = pair_second:Plugin\n",
+        pair_first="class Plugin:\n    pass\n",
+        pair_second="class Plugin:\n    pass\n",
+    )
+    plugins.load("ratekit.tests.five", "first")
+    assert "pair_first" in sys.modules
+    assert "pair_second" not in sys.modules
+
+
+def test_ratekits_own_plugins_are_installed_in_a_fixed_order() -> None:
+    classes = [plugin for module, plugin in plugins.installed() if module.startswith("ratekit.")]
+    assert classes == [KeystoneFetcher, StaticFetcher, GnocchiCollector, Hashmap, Noop]
+
+
+def test_options_are_registered_once() -> None:
+    conf = cfg.ConfigOpts()
+    assert plugins.register_options(conf, StaticFetcher)
+    assert not plugins.register_options(conf, StaticFetcher)
+    assert conf.fetcher_static.scopes == []
+
+
+def test_a_plugin_needs_no_options() -> None:
+    conf = cfg.ConfigOpts()
+    assert not plugins.register_options(conf, Noop)
+    assert conf.list_all_sections() == []
 
 
 def test_a_namespace_without_plugins_says_so() -> None:
@@ -83,9 +97,9 @@ def test_a_namespace_without_plugins_says_so() -> None:
         plugins.load("ratekit.tests.nothing", "x")
 
 
-def test_a_strangers_plugin_is_found(install: Install) -> None:
-    install("stranger", "[ratekit.tests.one]\nmine = stranger_one:Mine\n",
-            stranger_one="class Mine:\n    pass\n")  # fmt: skip
+def test_a_plugin_of_another_package_is_found(install: Install) -> None:
+    install("other", "[ratekit.tests.one]\nmine = other_one:Mine\n",
+            other_one="class Mine:\n    pass\n")  # fmt: skip
     assert plugins.load("ratekit.tests.one", "mine").__name__ == "Mine"
 
 

@@ -1,4 +1,4 @@
-"""ratekit reprocess: price periods anew that were rated before."""
+"""ratekit reprocess: rate periods again, as tasks for the processor."""
 
 from __future__ import annotations
 
@@ -10,28 +10,25 @@ from typing import Any, TypeVar
 
 from ratekit import errors
 from ratekit.admin import reprocess
-from ratekit.admin import scope as scope_admin
 from ratekit.cmd import command_types, options, startup
 from ratekit.cmd.output import cells
 from ratekit.domain.exact import EXACT, ZERO
 from ratekit.domain.reporting.reports import StateRow
 from ratekit.domain.reprocessing.task import Order, TaskKind, TaskNote
 from ratekit.interfaces import Storage
+from ratekit.text import count_text, list_text, utc_text
 
 A = TypeVar("A")
 R = TypeVar("R")
-
-#: How many scopes of the same fate are named.
-_NAMED = 5
 
 _Table = tuple[Sequence[str], Iterable[Sequence[Any]]]
 
 
 class Reprocess(command_types.Listing):
-    """Have periods that were rated before collected and priced anew, by the rules of now.
+    """Collect and price periods again that were rated before, with the current rules.
 
-    Queues a task for each scope, which any processor takes. Each period is swapped at once:
-    who reads sees the old or the new. A period whose data is gone is left as it was.
+    Queues a task for each scope; any processor may run it. The frames of a period are replaced
+    in one transaction. A period whose data is gone is left unchanged and reported.
     """
 
     _total = ""
@@ -40,74 +37,76 @@ class Reprocess(command_types.Listing):
         """Return the command's options."""
         parser = super().get_parser(prog_name)
         parser.usage = "%(prog)s [options] --scope SCOPE --begin TIME --end TIME --reason TEXT"
-        whom = parser.add_mutually_exclusive_group(required=True)
-        whom.add_argument(
+        scopes = parser.add_mutually_exclusive_group(required=True)
+        scopes.add_argument(
             "--scope",
             action="append",
             default=[],
             metavar="SCOPE",
-            help="which scope, by id or name; may be repeated",
+            help="only this scope, by ID or name; may be repeated",
         )
-        whom.add_argument(
-            "--all-scopes", action="store_true", help="every scope, as far as it has been rated"
+        scopes.add_argument(
+            "--all-scopes", action="store_true", help="every scope, where it has been rated"
         )
-        for option, what in (("--begin", "begin of the first"), ("--end", "end of the last")):
+        for option, boundary in (("--begin", "start of the first"), ("--end", "end of the last")):
             parser.add_argument(
                 option,
                 required=True,
                 metavar="TIME",
-                help=f"{what} period, ISO 8601, in UTC unless it says another zone",
+                help=f"{boundary} period, {options.TIME}",
             )
-        parser.add_argument("--reason", metavar="TEXT", help="why; kept with the task")
+        parser.add_argument(
+            "--reason", metavar="TEXT", help="why; recorded with the task, required to queue one"
+        )
         parser.add_argument(
             "--rates-only",
             action="store_true",
-            help="price the stored usage anew; the metering back end is not asked",
+            help="price the stored usage again, without the metering back end",
         )
         parser.add_argument(
             "--accept-silence",
             action="store_true",
-            help="swap also periods that lack usage now which was charged for, or a label "
-            "without which it costs nothing",
+            help="replace also periods in which usage that was charged is now missing, or has lost "
+            "a label that its price depends on",
         )
         parser.add_argument(
-            "--dry-run", action="store_true", help="show what would change, and queue nothing"
+            "--dry-run", action="store_true", help="show what would change; queue nothing"
         )
-        parser.add_argument("--yes", action="store_true", help="do not ask")
+        parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> _Table:
         """Show what would change, or queue tasks."""
         from ratekit import composition
 
-        begin = options.instant("--begin", parsed_args.begin)
-        end = options.instant("--end", parsed_args.end)
+        begin = options.read_instant("--begin", parsed_args.begin)
+        end = options.read_instant("--end", parsed_args.end)
         kind = TaskKind.RATES if parsed_args.rates_only else TaskKind.COLLECT
         reason = " ".join((parsed_args.reason or "").split())
         if not reason and not parsed_args.dry_run:
-            raise errors.OperatorError("--reason: expected why; it is kept with the task")
+            raise errors.OperatorError("--reason is required; it is recorded with the task")
         conf = self.app.load_conf()
         storage = self.app.open_storage(conf)
         step = composition.build_calendar(conf).step
-        orders = reprocess.orders(
+        orders = reprocess.build_orders(
             reprocess.ReprocessRequest(begin, end, step, kind, parsed_args.accept_silence),
-            storage.tasks.rated(),
-            _chosen(storage.reports.scopes(), parsed_args.scope),
-            every=parsed_args.all_scopes,
+            storage.tasks.rated_ranges(),
+            _find_scopes(storage.reports.scopes(), parsed_args.scope),
+            all_scopes=parsed_args.all_scopes,
         )
         if not orders:
-            raise errors.OperatorError("no scope was rated then: there is nothing to price anew")
-        for line in _clipped(orders, begin, end):
+            raise errors.OperatorError("nothing to reprocess: no scope was rated in this time")
+        for line in _shortened_lines(orders, begin, end):
             self.app.note(line)
         if parsed_args.dry_run:
-            return self._previewed(conf, storage, orders)
-        if not parsed_args.yes and not self.confirmed(_question(orders)):
+            return self._preview(conf, storage, orders)
+        if not parsed_args.yes and not self.confirm(_question(orders)):
             raise errors.RatekitError("nothing was queued")
         note = TaskNote(reason, startup.operator(), self.app.clock())
         ids = storage.tasks.add(orders, note)
         return ("Task", "Scope", "Name", "Begin", "End"), [
-            (id_, one.scope.id, cells.optional(one.scope.name), *_stretch(one))
-            for id_, one in zip(ids, orders, strict=True)
+            (id_, order.scope.id, cells.optional(order.scope.name), *_bounds(order))
+            for id_, order in zip(ids, orders, strict=True)
         ]
 
     def produce_output(
@@ -116,26 +115,28 @@ class Reprocess(command_types.Listing):
         column_names: Sequence[str],
         data: Iterable[Sequence[Any]],
     ) -> int:
-        """Print the rows, and below a table of differences their sum."""
+        """Print the rows, and below a table of differences their total."""
         code = super().produce_output(parsed_args, column_names, data)
         if self._total and parsed_args.formatter == "table":
             self.app.stdout.write(f"{self._total}\n")
         return code
 
-    def _previewed(self, conf: Any, storage: Storage, orders: Sequence[Order]) -> _Table:
+    def _preview(self, conf: Any, storage: Storage, orders: Sequence[Order]) -> _Table:
         from ratekit import composition
-        from ratekit.processing.repricer import Repricer
 
-        offline = all(one.kind is TaskKind.RATES for one in orders)
-        rater = composition.build_rater(conf, storage, _one_by_one, offline)
-        repricer = Repricer(rater, storage.reports)
-        previews = [reprocess.preview(repricer, storage.reports, one) for one in orders]
-        for one in previews:
-            for kept in one.kept:
-                scope = cells.printable(one.order.scope.id)
-                note = cells.printable(kept.note)
-                self.app.note(f"scope {scope}, {kept.window}, is kept: {note}")
-        rows = [(one.order, *item) for one in previews for item in one.changes.items()]
+        offline = all(order.kind is TaskKind.RATES for order in orders)
+        repricer = composition.build_repricer(conf, storage, _call_in_turn, offline)
+        previews = [reprocess.preview(repricer, storage.reports, order) for order in orders]
+        for preview in previews:
+            for periods in preview.kept:
+                scope = cells.printable(preview.order.scope.id)
+                note = cells.printable(periods.note)
+                self.app.note(f"scope {scope}, {periods.window}, is left unchanged: {note}")
+        rows = [
+            (preview.order, metric, change)
+            for preview in previews
+            for metric, change in preview.changes.items()
+        ]
         self._total = _total([change for _, _, change in rows])
         return (
             "Scope", "Name", "Metric", "Unit", "Frames", "New frames", "Quantity",
@@ -143,43 +144,42 @@ class Reprocess(command_types.Listing):
         ), [_difference(*row) for row in rows]  # fmt: skip
 
 
-def _chosen(rows: Sequence[StateRow], words: Sequence[str]) -> Sequence[StateRow]:
-    """Return the scopes that are named, each once; all where none is."""
+def _find_scopes(rows: Sequence[StateRow], words: Sequence[str]) -> Sequence[StateRow]:
+    """Return the scopes that ``--scope`` names, each once; without words all scopes."""
     if not words:
         return rows
-    found = {row.id: row for row in (scope_admin.find(rows, word) for word in words)}
-    return list(found.values())
+    rows_by_id = {row.id: row for row in (options.find_scope(rows, word) for word in words)}
+    return list(rows_by_id.values())
 
 
-def _clipped(
+def _shortened_lines(
     orders: Sequence[Order], begin: datetime.datetime, end: datetime.datetime
 ) -> Iterator[str]:
-    """Yield a line for each shorter stretch that is all that some scopes were rated of."""
-    stretches: dict[tuple[str, str], list[str]] = {}
-    for one in orders:
-        if (one.begin, one.end) != (begin, end):
-            scope = cells.printable(one.scope.id)
-            stretches.setdefault(_stretch(one), []).append(scope)
-    for (first, last), scopes in stretches.items():
-        who = f"scope {scopes[0]} was"
+    """Yield a line for each shorter time for which some of the scopes were rated."""
+    scopes_by_bounds: dict[tuple[str, str], list[str]] = {}
+    for order in orders:
+        if (order.begin, order.end) != (begin, end):
+            scope = cells.printable(order.scope.id)
+            scopes_by_bounds.setdefault(_bounds(order), []).append(scope)
+    for (first, last), scopes in scopes_by_bounds.items():
+        subject = f"scope {scopes[0]} was"
         if len(scopes) > 1:
-            more = ", …" if len(scopes) > _NAMED else ""
-            who = f"{len(scopes):,} scopes ({', '.join(scopes[:_NAMED])}{more}) were"
-        yield f"{who} rated from {first} to {last} only: the rest is left out"
+            subject = f"{count_text(len(scopes), 'scope')} ({list_text(scopes)}) were"
+        yield f"{subject} rated only from {first} to {last}: the remaining time is skipped"
 
 
 def _question(orders: Sequence[Order]) -> str:
     first = orders[0]
-    who = f"scope {cells.printable(first.scope.id)}"
+    scopes = f"scope {cells.printable(first.scope.id)}"
     if len(orders) > 1:
-        who = f"{len(orders):,} scopes"
-    periods = sum((one.end - one.begin) // one.step for one in orders)
-    what = "Price the stored usage" if first.kind is TaskKind.RATES else "Collect and price"
-    return f"{what} of {who} anew, {periods:,} period{'' if periods == 1 else 's'}?"
+        scopes = count_text(len(orders), "scope")
+    periods = sum((order.end - order.begin) // order.step for order in orders)
+    verb = "Price the stored usage" if first.kind is TaskKind.RATES else "Collect and price usage"
+    return f"{verb} of {scopes} again ({count_text(periods, 'period')})?"
 
 
-def _stretch(order: Order) -> tuple[str, str]:
-    return cells.instant_text(order.begin), cells.instant_text(order.end)
+def _bounds(order: Order) -> tuple[str, str]:
+    return utc_text(order.begin), utc_text(order.end)
 
 
 def _difference(order: Order, metric: str, change: reprocess.Change) -> Sequence[Any]:
@@ -200,15 +200,15 @@ def _difference(order: Order, metric: str, change: reprocess.Change) -> Sequence
 
 
 def _total(changes: Sequence[reprocess.Change]) -> str:
-    old = functools.reduce(EXACT.add, (one.old.price for one in changes), ZERO)
-    new = functools.reduce(EXACT.add, (one.new.price for one in changes), ZERO)
-    more = cells.decimal_text(EXACT.subtract(new, old))
-    prices = f"{cells.decimal_text(old)} now, {cells.decimal_text(new)} then"
-    return f"Total: price {prices}, difference {more}; nothing was changed"
+    old = functools.reduce(EXACT.add, (change.old.price for change in changes), ZERO)
+    new = functools.reduce(EXACT.add, (change.new.price for change in changes), ZERO)
+    difference = cells.decimal_text(EXACT.subtract(new, old))
+    prices = f"{cells.decimal_text(old)} now, {cells.decimal_text(new)} after reprocessing"
+    return f"Total: price {prices}, difference {difference}; nothing was changed"
 
 
-def _one_by_one(
+def _call_in_turn(
     function: Callable[[A], R], items: Collection[A], limit: int, seconds: float, what: str
 ) -> list[R]:
-    """Call ``function`` with each item: a command has no green threads."""
+    """Call ``function`` with each item, one after another: a command has no green threads."""
     return [function(item) for item in items]

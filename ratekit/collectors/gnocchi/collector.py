@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 from ratekit import errors, interfaces
-from ratekit.collectors.gnocchi import ttl_cache
+from ratekit.collectors.gnocchi import options, ttl_cache
 from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.collectors.gnocchi.api.client import Client
-from ratekit.collectors.gnocchi.api.connect import GROUP, closed_client, open_client
+from ratekit.collectors.gnocchi.api.connect import closed_client, open_client
 from ratekit.collectors.gnocchi.args import GnocchiArgs, contradictions
 from ratekit.collectors.gnocchi.completeness.backlog import Backlog
 from ratekit.collectors.gnocchi.completeness.exclusions import Exclusions, Policies
@@ -72,6 +72,21 @@ class GnocchiCollector(interfaces.Collector):
         self._inquiry = QueryRunner(client, self._isolation, retention)
 
     @classmethod
+    def options(cls) -> Mapping[str, Sequence[Any]]:
+        """Return the options of ``[collector_gnocchi]``."""
+        return {options.GROUP: options.list_opts()}
+
+    @classmethod
+    def check_conf(cls, conf: Any) -> Iterator[tuple[str, str, str]]:
+        """Yield mistakes; see :class:`ratekit.interfaces.ConfCheck`."""
+        return options.check(conf)
+
+    @classmethod
+    def credential_sections(cls, conf: Any) -> Sequence[str]:
+        """Return ``[collector_gnocchi]`` if ratekit authenticates to Keystone."""
+        return options.credential_sections(conf)
+
+    @classmethod
     def from_conf(cls, conf: Any) -> Self:
         """Build from ``[collector_gnocchi]``; opens no connection.
 
@@ -87,7 +102,7 @@ class GnocchiCollector(interfaces.Collector):
     @classmethod
     def _made(cls, conf: Any, client: Client) -> Self:
         step = datetime.timedelta(seconds=conf.collect.period)
-        section = conf[GROUP]
+        section = conf[options.GROUP]
         return cls(
             client,
             conf.collect.scope_key,
@@ -95,7 +110,7 @@ class GnocchiCollector(interfaces.Collector):
             conf.collect.wait_periods * step,
             max_backlog=section.max_backlog,
             max_backlog_wait=datetime.timedelta(seconds=section.max_backlog_wait),
-            allow_expired=section.allow_expired,
+            allow_expired=conf.collect.allow_expired,
         )
 
     def validate(self, metric: Metric) -> Mapping[str, str]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from keystoneauth1 import exceptions, loading
 from oslo_config import cfg
 
-from ratekit import errors
-from ratekit.conf import keystone_auth
+from ratekit import errors, keystone
 from ratekit.conf.checking.source import Content, normal
+from ratekit.conf.checking.values import find_wrong_values
+from ratekit.interfaces import KeystoneClient
 
 #: What is expected where a required option is missing.
 _EXPECTED = {
@@ -31,122 +33,157 @@ _PROJECT_DOMAIN = (
 )  # fmt: skip
 
 
-def section(conf: Any, group: str, content: Content, found: list[errors.Mistake]) -> str | None:
-    """Return the section in which the credentials of ``group`` stand.
+def find_mistakes(
+    conf: Any, content: Content, plugins: Sequence[Any], wrong: Collection[str]
+) -> list[errors.Mistake]:
+    """Return the mistakes in the credentials that plug-ins are going to use, each once.
 
-    :param found: takes what is wrong with the group's own connection settings
-    :returns: None where ``auth_section`` names a section that no file has
+    :param conf: a loaded ``ConfigOpts`` with the options of the plug-ins
+    :param wrong: keys of options that are wrong for another reason
     """
+    mistakes: list[errors.Mistake] = []
+    sections: list[str] = []
+    for group in sections_in_use(conf, plugins):
+        mistakes += _check_files(conf, group, content)
+        section = conf[group].auth_section or group
+        if section == group or _exists(section, content):
+            sections.append(section)
+        else:
+            names = {name for _, _, name in content.sections}
+            text = f"there is no section [{section}]{errors.nearest(section, names)}"
+            mistakes.append(content.mistake(group, "auth_section", text))
+    for section in dict.fromkeys(sections):
+        mistakes += _check_section(conf, section, content)
+    return [mistake for mistake in dict.fromkeys(mistakes) if mistake.key not in wrong]
+
+
+def sections_in_use(conf: Any, plugins: Sequence[Any]) -> list[str]:
+    """Return the sections of plug-ins that authenticate to Keystone."""
+    sections: list[str] = []
+    for plugin in plugins:
+        # Whether it authenticates may depend on a wrong value, which is a mistake of its own.
+        with contextlib.suppress(cfg.Error):
+            if isinstance(plugin, KeystoneClient):
+                sections += plugin.credential_sections(conf)
+    return sections
+
+
+def option_sections(conf: Any, plugins: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
+    """Yield the sections that have the credentials of plug-ins, and their options."""
+    for group in sections_in_use(conf, plugins):
+        # What cannot be read is reported as a mistake.
+        with contextlib.suppress(cfg.Error, exceptions.NoMatchingPlugin):
+            section = conf[group].auth_section or group
+            yield section, _register_options(conf, section)
+
+
+def _check_files(conf: Any, group: str, content: Content) -> Iterator[errors.Mistake]:
     for name in ("cafile", "certfile", "keyfile"):
         path = conf[group][name]
         if path and not os.access(path, os.R_OK):
-            text = f"{path} cannot be read; expected a PEM file"
-            found.append(content.mistake(group, name, text))
-    named: str | None = conf[group].auth_section
-    if not named:
-        return group
-    if not content.has(named) and not any(
-        key.startswith(f"OS_{named}__".upper()) for key in os.environ
-    ):
-        known = {section for _, _, section in content.sections}
-        text = f"there is no section [{named}]{errors.nearest(named, known)}"
-        found.append(content.mistake(group, "auth_section", text))
-        return None
-    return named
+            yield content.mistake(group, name, f"{path} cannot be read; expected a PEM file")
 
 
-def plugin_opts(conf: Any, section: str) -> list[Any]:
-    """Return the options of the section's authentication plug-in, registered on ``conf``.
+def _exists(section: str, content: Content) -> bool:
+    variables = f"OS_{section}__".upper()
+    return content.has(section) or any(key.startswith(variables) for key in os.environ)
+
+
+def _register_options(conf: Any, section: str) -> list[Any]:
+    """Register the options of the section's authentication plug-in; return them.
 
     :raises keystoneauth1.exceptions.NoMatchingPlugin: auth_type names none
     """
-    common = loading.get_auth_common_conf_options()
-    conf.register_opts(common, group=section)
-    kind = conf[section].auth_type
-    if not kind:
-        return common
-    opts = loading.get_auth_plugin_conf_options(kind)
+    opts: list[Any] = loading.get_auth_common_conf_options()
     conf.register_opts(opts, group=section)
-    return [*common, *opts]
+    auth_type = conf[section].auth_type
+    if auth_type:
+        opts = [*opts, *loading.get_auth_plugin_conf_options(auth_type)]
+        conf.register_opts(opts, group=section)
+    return opts
 
 
-def mistakes(conf: Any, section: str, content: Content) -> tuple[list[Any], list[errors.Mistake]]:
-    """Return a section's options of authentication, and what is missing among them."""
+def _check_section(conf: Any, section: str, content: Content) -> Iterator[errors.Mistake]:
     try:
-        opts = plugin_opts(conf, section)
+        opts = _register_options(conf, section)
     except (exceptions.NoMatchingPlugin, cfg.Error):
-        return [], [content.mistake(section, "auth_type", _unknown(conf, section))]
-    given = {opt.dest: _value(conf, section, opt.dest) for opt in opts}
-    if not given.get("auth_type"):
+        yield content.mistake(section, "auth_type", _unknown_type_text(conf, section))
+        return
+    yield from find_wrong_values(conf, content, section, opts)
+    values = {opt.dest: _read_value(conf, section, opt.dest) for opt in opts}
+    if not values["auth_type"]:
         text = "is required: how to authenticate, e.g. 'password'"
-        return opts, [content.mistake(section, "auth_type", text)]
-    found = [
-        content.mistake(section, name, text + _misspelt(content, section, name, given))
-        for name, text in _lacking(opts, given)
+        yield content.mistake(section, "auth_type", text)
+        return
+    missing = [
+        content.mistake(section, name, text + _misspelling_text(content, section, name, values))
+        for name, text in _find_missing(opts, values)
     ]
-    return opts, found or list(_refused(conf, section, content))
+    yield from missing or _try_plugin(conf, section, content)
 
 
-def _unknown(conf: Any, section: str) -> str:
-    known = sorted(loading.get_available_plugin_names())
-    name = str(_value(conf, section, "auth_type"))
-    hint = errors.nearest(name, known)
-    text = hint or "; known: " + ", ".join(known)
-    return f"expected the name of an authentication plug-in, e.g. 'password', not {name!r}{text}"
+def _unknown_type_text(conf: Any, section: str) -> str:
+    names = sorted(loading.get_available_plugin_names())
+    auth_type = str(_read_value(conf, section, "auth_type"))
+    hint = errors.nearest(auth_type, names) or "; known: " + ", ".join(names)
+    return (
+        f"expected the name of an authentication plug-in, e.g. 'password', not {auth_type!r}{hint}"
+    )
 
 
-def _value(conf: Any, section: str, name: str) -> Any:
+def _read_value(conf: Any, section: str, name: str) -> Any:
     try:
         return conf[section][name]
     except cfg.Error:
-        return "unknown"  # wrong in a way that is told elsewhere
+        return "unknown"  # reported as a wrong value
 
 
-def _lacking(opts: list[Any], given: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield what the plug-in cannot do without, and what a password needs beside it."""
+def _find_missing(opts: Sequence[Any], values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what the plug-in requires, and what a password needs beside it."""
     required = [opt.dest for opt in opts if opt.required]
-    if given["auth_type"] in _PASSWORD:
+    if values["auth_type"] in _PASSWORD:
         required = ["auth_url", "username", "password"]
     for name in required:
-        if not given.get(name) and not (name == "username" and given.get("user_id")):
+        if not values.get(name) and not (name == "username" and values.get("user_id")):
             yield name, f"is required: {_EXPECTED.get(name, 'a value')}"
-    url = given.get("auth_url")
-    if url and not keystone_auth.is_web(url):
+    url = values.get("auth_url")
+    if url and not keystone.is_web_url(url):
         yield "auth_url", f"expected {_EXPECTED['auth_url']}"
-    if given["auth_type"] not in _PASSWORD:
+    if values["auth_type"] not in _PASSWORD:
         return
-    if given.get("username") and not _any(given, _USER_DOMAIN) and not given.get("user_id"):
+    has_user_domain = _has_any(values, _USER_DOMAIN) or values.get("user_id")
+    if values.get("username") and not has_user_domain:
         yield "user_domain_name", "is required beside username: e.g. 'Default', or user_domain_id"
-    if not _any(given, _TARGET):
+    if not _has_any(values, _TARGET):
         yield (
             "project_name",
             "is required: the project on which the user has its role, or project_id",
         )
-    elif given.get("project_name") and not _any(given, _PROJECT_DOMAIN):
+    elif values.get("project_name") and not _has_any(values, _PROJECT_DOMAIN):
         yield (
             "project_domain_name",
             "is required beside project_name: e.g. 'Default', or project_domain_id",
         )
 
 
-def _misspelt(content: Content, section: str, name: str, given: dict[str, Any]) -> str:
-    """Tell of an unknown option of the section that may be meant for ``name``."""
+def _misspelling_text(content: Content, section: str, name: str, values: Mapping[str, Any]) -> str:
+    """Return a hint at an unknown option of the section that is similar to ``name``."""
     for entry in content.entries:
-        unknown = normal(entry.group) == normal(section) and entry.name not in given
+        unknown = normal(entry.group) == normal(section) and entry.name not in values
         if unknown and errors.nearest(name, [entry.name]):
             return f"; line {entry.line} has {entry.name!r}"
     return ""
 
 
-def _any(given: dict[str, Any], names: tuple[str, ...]) -> bool:
-    return any(given.get(name) for name in names)
+def _has_any(values: Mapping[str, Any], names: Sequence[str]) -> bool:
+    return any(values.get(name) for name in names)
 
 
-def _refused(conf: Any, section: str, content: Content) -> Iterator[errors.Mistake]:
-    """Yield what the plug-in itself finds wrong; it opens no connection."""
+def _try_plugin(conf: Any, section: str, content: Content) -> Iterator[errors.Mistake]:
+    """Yield the mistake that the plug-in itself reports; it opens no connection."""
     try:
         loading.load_auth_from_conf_options(conf, section)
     except exceptions.AuthPluginException as error:
         yield content.mistake(section, "", " ".join(str(error).split()))
     except cfg.Error:
-        return  # a wrong value, which is told with the other values
+        return  # reported as a wrong value

@@ -1,4 +1,4 @@
-"""Configuration files with the line of everything in them, which oslo.config does not keep."""
+"""Configuration files with line numbers, which oslo.config does not keep."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from oslo_config import cfg, iniparser
 
 from ratekit import errors
 
-#: By oslo.config's words for what is malformed; the line itself may hold a secret.
+#: By oslo.config's messages. These show no line, because it may contain a secret.
 _MALFORMED = {
     "No ':' or '=' found in assignment": "expected 'option = value', '[section]' or '# comment'",
     "Key cannot be empty": "expected the name of an option before '='",
-    "Unexpected continuation line": "begins with a blank, but continues no option; "
-    "take the blanks away",
+    "Unexpected continuation line": "starts with white space but continues no option; "
+    "remove the white space",
     "Invalid section (must end with ])": "expected '[section]' and nothing after it",
     "Empty section name": "expected the name of a section between the brackets",
 }
@@ -29,8 +29,8 @@ _MALFORMED = {
 class OptionEntry:
     """An option as a file gives it.
 
-    :ivar line: where it begins, counted from 1
-    :ivar text: its value as it was written; may have several lines
+    :ivar line: its first line, counted from 1
+    :ivar text: its value as written; may have several lines
     """
 
     file: str
@@ -42,37 +42,32 @@ class OptionEntry:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Content:
-    """What the configuration files say, in their order.
+    """The content of the configuration files, in their order.
 
-    :ivar files: paths as they were given
-    :ivar entries: all options; of those with one name the last counts
-    :ivar sections: (file, line, name as it was written) of each header
+    :ivar files: paths as in the command line
+    :ivar entries: all options; the last of those with the same name applies
+    :ivar sections: (file, line, name as written) of each header
     """
 
     files: tuple[str, ...]
     entries: tuple[OptionEntry, ...]
     sections: tuple[tuple[str, int, str], ...]
 
-    def find(self, group: str, names: Iterable[str]) -> OptionEntry | None:
-        """Return the entry that counts for an option that has ``names``."""
-        known = set(names)
-        group = normal(group)
+    def find(self, group: str, name: str) -> OptionEntry | None:
+        """Return the entry that applies to an option."""
         for entry in reversed(self.entries):
-            if normal(entry.group) == group and entry.name in known:
+            if normal(entry.group) == normal(group) and entry.name == name:
                 return entry
         return None
 
     def has(self, group: str) -> bool:
-        """Tell whether any file has the section."""
+        """Return whether any file has the section."""
         return any(normal(name) == normal(group) for _, _, name in self.sections)
 
-    def mistake(self, group: str, name: str, expected: str, *more: str) -> errors.Mistake:
-        """Return a mistake of an option: at its line, else at its section's.
-
-        :param more: further names of the option
-        """
+    def mistake(self, group: str, name: str, expected: str) -> errors.Mistake:
+        """Return a mistake at the option's line, else at its section's, else at the last file."""
         key = f"[{group}] {name}" if name else f"[{group}]"
-        entry = self.find(group, (name, *more))
+        entry = self.find(group, name)
         if entry is not None:
             return errors.Mistake(entry.file, entry.line, key, expected)
         for file, line, section in reversed(self.sections):
@@ -82,24 +77,24 @@ class Content:
 
 
 def normal(group: str) -> str:
-    """Return the name by which oslo.config compares sections."""
+    """Return a section's name in the case in which oslo.config compares it."""
     return group if group == "DEFAULT" else group.lower()
 
 
-def given(argv: Sequence[str] | None, prog: str) -> tuple[list[str], list[str]]:
+def find_files(argv: Sequence[str] | None, prog: str) -> tuple[list[str], list[str]]:
     """Return the configuration files and folders of a command line, else the default ones.
 
-    :param argv: by default the process's own
+    :param argv: the process's own by default
     """
     parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
     parser.add_argument("--config-file", action="append", default=[])
     parser.add_argument("--config-dir", action="append", default=[])
     try:
-        known, _ = parser.parse_known_args(sys.argv[1:] if argv is None else list(argv))
+        options, _ = parser.parse_known_args(sys.argv[1:] if argv is None else list(argv))
     except argparse.ArgumentError:
-        return [], []  # whoever parses the whole line says what is wrong
-    if known.config_file or known.config_dir:
-        return known.config_file, known.config_dir
+        return [], []  # reported when the whole command line is parsed
+    if options.config_file or options.config_dir:
+        return options.config_file, options.config_dir
     return (
         cfg.find_config_files(project="ratekit", prog=prog),
         cfg.find_config_dirs(project="ratekit", prog=prog),
@@ -107,9 +102,9 @@ def given(argv: Sequence[str] | None, prog: str) -> tuple[list[str], list[str]]:
 
 
 def read(files: Iterable[str], folders: Iterable[str] = ()) -> Content:
-    """Read files, and those in ``folders`` whose names end in ``.conf``.
+    """Read files, and files in ``folders`` whose names end in ``.conf``.
 
-    :raises ratekit.errors.BadInput: with each that is missing, unreadable or malformed
+    :raises ratekit.errors.BadInput: with each file that is missing, unreadable or malformed
     """
     parsers: list[_Parser] = []
     mistakes: list[errors.Mistake] = []
@@ -120,7 +115,7 @@ def read(files: Iterable[str], folders: Iterable[str] = ()) -> Content:
         paths += sorted(glob.glob(os.path.join(os.path.expanduser(folder), "*.conf")))
     for path in paths:
         parser = _Parser(path)
-        mistake = parser.complaint()
+        mistake = parser.parse_file()
         parsers.append(parser)
         mistakes += [mistake] if mistake else []
     if mistakes:
@@ -133,7 +128,7 @@ def read(files: Iterable[str], folders: Iterable[str] = ()) -> Content:
 
 
 def read_again(conf: Any) -> Content:
-    """Read the files that ``conf``, a loaded ``ConfigOpts``, was made from.
+    """Read the files from which ``conf``, a ``ConfigOpts``, was loaded.
 
     :raises: as :func:`read`
     """
@@ -141,17 +136,17 @@ def read_again(conf: Any) -> Content:
 
 
 class _Parser(iniparser.BaseParser):
-    """Reads oslo.config's dialect of one file."""
+    """Parses one file in oslo.config's format."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._section = ""
-        self._begun = 0
+        self._first_line = 0
         self.entries: list[OptionEntry] = []
         self.sections: list[tuple[str, int, str]] = []
 
-    def complaint(self) -> errors.Mistake | None:
-        """Read the file; return why it cannot be used."""
+    def parse_file(self) -> errors.Mistake | None:
+        """Read the file; return why it cannot be used, or None."""
         try:
             with open(os.path.expanduser(self._path), encoding="utf-8") as file:
                 self.parse(file.readlines())
@@ -166,17 +161,19 @@ class _Parser(iniparser.BaseParser):
         return None
 
     def new_section(self, section: str) -> None:
-        """Note a header."""
+        """Record a header."""
         self._section = section
         self.sections.append((self._path, self.lineno, section))
 
     def assignment(self, key: str, value: list[str]) -> None:
-        """Note an option; oslo.config calls this when it has seen what follows it."""
+        """Record an option; oslo.config calls this at the next option or header."""
         if not self._section:
-            raise self.parse_exc("expected a [section] before the first option", self._begun, "")
+            raise self.parse_exc(
+                "expected a [section] before the first option", self._first_line, ""
+            )
         text = "\n".join(value)
-        self.entries.append(OptionEntry(self._path, self._begun, self._section, key, text))
+        self.entries.append(OptionEntry(self._path, self._first_line, self._section, key, text))
 
     def _split_key_value(self, line: str) -> Any:
-        self._begun = self.lineno
+        self._first_line = self.lineno
         return super()._split_key_value(line)

@@ -1,25 +1,24 @@
-"""Options and sections that ratekit does not know: misspelt ones, and CloudKitty's."""
+"""Options and sections that ratekit does not read: misspelt ones, and CloudKitty's."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
-from keystoneauth1 import exceptions
-from oslo_config import cfg
-
-from ratekit import conf as options
-from ratekit import errors
-from ratekit.conf.checking import credentials, values
+from ratekit import conf as core
+from ratekit import errors, plugins
+from ratekit.conf.checking import credentials
 from ratekit.conf.checking.source import Content, OptionEntry, normal
+from ratekit.conf.checking.values import option_names
+from ratekit.interfaces import Configurable
 
 _NOT_NEEDED = "is CloudKitty's; ratekit does not need it"
-#: CloudKitty 25's sections, older ones of it, and those of the libraries that it uses.
+#: Sections of CloudKitty 25, of older releases, and of the libraries that it uses.
 _SECTIONS = re.compile(
     r"api|keystone_authtoken|ks_auth|keystone_fetcher|tenant_fetcher|gnocchi_collector"
-    r"|ceilometer_collector|state|output|cors|healthcheck|ssl|profiler|cache|coordination"
+    r"|ceilometer_collector|state|storage|output|cors|healthcheck|ssl|profiler|cache|coordination"
     r"|fetcher_(gnocchi|prometheus|source)|collector_(aetos|prometheus|monasca)"
     r"|storage_(influxdb|elasticsearch|opensearch|gnocchi|loki|monasca)|hybrid_storage"
     r"|oslo_\w+\Z"
@@ -49,71 +48,64 @@ _OPTIONS = {
             "max_workers", "max_workers_reprocessing",
         }
     ),
-    "storage": frozenset({"retention_period", "version"}),
 }  # fmt: skip
 
 
-def warnings(conf: Any, content: Content) -> list[errors.Mistake]:
-    """Return what is in the files that no part of ratekit reads, in the order of the files.
+def warnings(conf: Any, content: Content, in_use: Sequence[Any]) -> list[errors.Mistake]:
+    """Return options and sections that nothing reads, in the order of the files.
 
-    :param conf: a loaded ``ConfigOpts`` with ratekit's options
+    :param conf: a loaded ``ConfigOpts`` with the options of the core and of plug-ins
+    :param in_use: classes of the plug-ins that ``conf`` names
     """
-    known = _known(conf)
-    found = list(_sections(content, known))
+    names = _read_names(conf, in_use)
+    mistakes = list(_find_sections(content, names))
     for entry in content.entries:
-        text = _option(entry, known)
+        text = _option_text(entry, names)
         if text:
             key = f"[{entry.group}] {entry.name}"
-            found.append(errors.Mistake(entry.file, entry.line, key, text))
-    return sorted(found, key=lambda one: (content.files.index(one.file), one.line or 0))
+            mistakes.append(errors.Mistake(entry.file, entry.line, key, text))
+    return sorted(
+        mistakes, key=lambda mistake: (content.files.index(mistake.file), mistake.line or 0)
+    )
 
 
 def library_opts(*libraries: str) -> list[Any]:
     """Return the options that libraries have in [DEFAULT]."""
     points = metadata.entry_points(group="oslo.config.opts")
-    groups = [group for one in points if one.name in libraries for group in one.load()()]
+    groups = [group for point in points if point.name in libraries for group in point.load()()]
     return [opt for name, opts in groups if name in (None, "DEFAULT") for opt in opts]
 
 
-def _known(conf: Any) -> dict[str, set[str]]:
-    """Names of the options of each section that something reads."""
-    known: dict[str, set[str]] = {}
-    for group, opts in options.list_opts():
-        known.setdefault(normal(group), set()).update(_names(opts))
-    libraries = library_opts("oslo.log", "oslo.service.service")
-    known["DEFAULT"] = {*_names(libraries), "config_file", "config_dir"}
-    for group in values.with_credentials(conf):
-        try:
-            section = conf[group].auth_section or group
-            known.setdefault(normal(section), set()).update(
-                _names(credentials.plugin_opts(conf, section))
-            )
-        except (cfg.Error, exceptions.NoMatchingPlugin):
-            continue  # told as a mistake
-    return known
+def _read_names(conf: Any, in_use: Sequence[Any]) -> Mapping[str, set[str]]:
+    """Return the names of the options that something may read, by section."""
+    sections: list[tuple[str, Sequence[Any]]] = list(core.list_opts())
+    for _, plugin in plugins.installed():
+        if isinstance(plugin, Configurable):
+            sections += plugin.options().items()
+    sections += credentials.option_sections(conf, in_use)
+    sections.append(("DEFAULT", library_opts("oslo.log", "oslo.service.service")))
+    names = option_names((normal(section), opts) for section, opts in sections)
+    names["DEFAULT"].update(("config_file", "config_dir"))
+    return names
 
 
-def _names(opts: Iterable[Any]) -> set[str]:
-    return {name for opt in opts for name in values.names(opt)}
-
-
-def _sections(content: Content, known: dict[str, set[str]]) -> Iterator[errors.Mistake]:
+def _find_sections(content: Content, names: Mapping[str, set[str]]) -> Iterator[errors.Mistake]:
     for file, line, section in content.sections:
-        if normal(section) in known:
+        if normal(section) in names:
             continue
         if _SECTIONS.fullmatch(normal(section)):
             yield errors.Mistake(file, line, f"[{section}]", _NOT_NEEDED)
             continue
-        # Others may well be somebody's credentials.
-        hint = errors.nearest(normal(section), known)
+        # A section that resembles none may have credentials that auth_section names.
+        hint = errors.nearest(normal(section), names)
         if hint:
             yield errors.Mistake(file, line, f"[{section}]", f"unknown section{hint}")
 
 
-def _option(entry: OptionEntry, known: dict[str, set[str]]) -> str | None:
-    names = known.get(normal(entry.group))
-    if names is None or entry.name in names:
+def _option_text(entry: OptionEntry, names: Mapping[str, set[str]]) -> str | None:
+    options = names.get(normal(entry.group))
+    if options is None or entry.name in options:
         return None
     if entry.name in _OPTIONS.get(normal(entry.group), ()):
         return _NOT_NEEDED
-    return f"unknown option{errors.nearest(entry.name, names)}"
+    return f"unknown option{errors.nearest(entry.name, options)}"

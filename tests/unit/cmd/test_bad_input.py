@@ -172,12 +172,11 @@ def test_a_wrong_rule_file(
     ("text", "said"),
     [
         (
-            "[collect]\nperiod = often\nstart = x\n[storage]\nbackend = sqk\n",
+            "[collect]\nperiod = often\nstart = x\n",
             [
                 "2: [collect] period: expected a whole number of seconds from 60 to 2,678,400, "
                 "not 'often'",
                 "3: [collect] start: expected month, now or an ISO 8601 date, not 'x'",
-                "5: [storage] backend: unknown plug-in 'sqk' (did you mean 'sql'?); known: sql",
             ],
         ),
         ("[collect\n", ["1: expected '[section]' and nothing after it"]),
@@ -224,9 +223,8 @@ def test_a_wrong_configuration(
             "[DEFAULT]\nonce = banana\nallow_expired = true\n",
             METRIC,
             [
-                "ratekit.conf:11: [DEFAULT] once: is for the command line only; take it out",
-                "ratekit.conf:12: [DEFAULT] allow_expired: is for the command line only; take it "
-                "out",
+                "ratekit.conf:11: [DEFAULT] once: is for the command line only; remove it",
+                "ratekit.conf:12: [DEFAULT] allow_expired: is for the command line only; remove it",
             ],
         ),
         (

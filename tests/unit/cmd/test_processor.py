@@ -68,7 +68,7 @@ def test_periods_that_were_kept_are_counted_in_the_last_line(
     queue(storage, TaskKind.RATES)
     assert once(ready) == (
         0,
-        "ratekit-processor: 1 task done; kept as they were: 2 periods, see the log",
+        "ratekit-processor: 1 task done; left unchanged: 2 periods, see the log",
     )
 
 
@@ -78,5 +78,5 @@ def test_a_task_that_has_to_wait_for_another_processor_is_not_done(
     queue(storage, TaskKind.COLLECT, end=2)
     assert once(ready, "--allow-expired") == (
         1,
-        "ratekit-processor: 0 tasks done; not done: 1, see the log",
+        "ratekit-processor: 0 tasks done; not done: 1 task, see the log",
     )

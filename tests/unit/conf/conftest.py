@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ratekit import errors
-from ratekit.cmd import startup
+from ratekit.cmd import configuration
 
 #: Enough to rate with.
 GOOD = """\
@@ -47,7 +47,9 @@ def load(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Load:
 
     def load(text: str, *argv: str, **options: Any) -> Any:
         pathlib.Path("r.conf").write_text(text, encoding="utf-8")
-        return startup.load_conf("ratekit-test", ["--config-file", "r.conf", *argv], **options)
+        return configuration.load_for_rating(
+            "ratekit-test", ["--config-file", "r.conf", *argv], **options
+        )
 
     return load
 

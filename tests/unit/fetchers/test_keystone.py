@@ -7,8 +7,8 @@ import pytest
 from keystoneauth1 import exceptions, loading
 from oslo_config import cfg
 
-from ratekit import conf as options
-from ratekit import errors, keystone
+from ratekit import conf as core
+from ratekit import errors, keystone, plugins
 from ratekit.domain.scope import Scope
 from ratekit.fetchers.keystone import KeystoneFetcher
 from tests.loopback import Loopback, Played, serving
@@ -53,7 +53,8 @@ def identity(server: Loopback) -> Loopback:
 
 def fetcher(url: str, **settings: Any) -> KeystoneFetcher:
     conf = cfg.ConfigOpts()
-    options.register_opts(conf)
+    core.register_opts(conf)
+    plugins.register_options(conf, KeystoneFetcher)
     conf([], project="ratekit", default_config_files=[], default_config_dirs=[])
     group = "fetcher_keystone"
     conf.set_override("auth_type", "password", group=group)
@@ -116,7 +117,7 @@ def test_a_role_on_the_domain_or_the_system_is_no_project(identity: Loopback) ->
 
 def test_a_role_on_no_project_is_told_and_no_empty_list(identity: Loopback) -> None:
     identity.play(ASSIGNMENTS, listed(granted("p1", role="member")))
-    with pytest.raises(errors.OperatorError, match="has the role 'rating' on no project: nobody"):
+    with pytest.raises(errors.OperatorError, match="has the role 'rating' on no project; assuming"):
         fetcher(identity.url).scopes()
 
 
@@ -167,7 +168,7 @@ def test_every_project_can_be_rated_whatever_the_roles(
 def test_a_list_that_keystone_cut_off_is_for_an_operator(identity: Loopback) -> None:
     identity.play(ASSIGNMENTS, listed(granted("p1"), truncated=True))
     with pytest.raises(
-        errors.OperatorError, match="list of role_assignments off; raise list_limit"
+        errors.OperatorError, match="truncated its list of role_assignments; raise list_limit"
     ):
         fetcher(identity.url).scopes()
 
@@ -221,7 +222,7 @@ def test_a_keystone_that_does_not_answer_is_tried_later() -> None:
     ):
         with (
             pytest.raises(errors.TryLater, match=r"Keystone does not answer: (too long|x)"),
-            keystone.explained("Keystone"),
+            keystone.translate_errors("Keystone"),
         ):
             raise error
 
@@ -250,7 +251,8 @@ def test_building_it_opens_no_connection(identity: Loopback) -> None:
 
 def test_a_section_without_authentication_says_what_it_lacks() -> None:
     conf = cfg.ConfigOpts()
-    options.register_opts(conf)
+    core.register_opts(conf)
+    plugins.register_options(conf, KeystoneFetcher)
     conf([], project="ratekit", default_config_files=[], default_config_dirs=[])
     with pytest.raises(errors.OperatorError, match=r"\[fetcher_keystone\] auth_type is not set"):
         KeystoneFetcher.from_conf(conf)

@@ -1,26 +1,29 @@
 """Scopes that the configuration names."""
 
-import pytest
 from oslo_config import cfg
 
-from ratekit import conf as options
-from ratekit import errors
+from ratekit import conf as core
+from ratekit import plugins
 from ratekit.domain.scope import Scope
 from ratekit.fetchers.static import StaticFetcher
 
 
-def fetcher(scopes: list[str]) -> StaticFetcher:
+def load(scopes: list[str]) -> cfg.ConfigOpts:
     conf = cfg.ConfigOpts()
-    options.register_opts(conf)
+    core.register_opts(conf)
+    plugins.register_options(conf, StaticFetcher)
     conf([], project="ratekit", default_config_files=[], default_config_dirs=[])
     conf.set_override("scopes", scopes, group="fetcher_static")
-    return StaticFetcher.from_conf(conf)
+    return conf
 
 
 def test_each_scope_is_listed_once_in_its_order() -> None:
-    assert list(fetcher(["b", "a", "b"]).scopes()) == [Scope("b"), Scope("a")]
+    fetcher = StaticFetcher.from_conf(load(["b", "a", "b"]))
+    assert list(fetcher.scopes()) == [Scope("b"), Scope("a")]
 
 
 def test_no_scope_at_all_is_a_mistake() -> None:
-    with pytest.raises(errors.OperatorError, match=r"\[fetcher_static\] scopes is empty; expected"):
-        fetcher([])
+    assert list(StaticFetcher.check_conf(load([]))) == [
+        ("fetcher_static", "scopes", "is empty; expected ids separated by commas")
+    ]
+    assert list(StaticFetcher.check_conf(load(["a"]))) == []

@@ -1,4 +1,4 @@
-"""How the driver is opened."""
+"""How the storage is opened."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import pathlib
 import pytest
 from oslo_config import cfg
 
-from ratekit import conf as options
+from ratekit import conf as core
 from ratekit import errors, interfaces
+from ratekit.composition.storage import build_storage
 from ratekit.storage import migrate
-from ratekit.storage.sql import SqlStorage
 
 
-def loaded(path: pathlib.Path) -> cfg.ConfigOpts:
+def load(path: pathlib.Path) -> cfg.ConfigOpts:
     """Return a configuration of a database."""
     conf = cfg.ConfigOpts()
-    options.register_opts(conf)
+    core.register_opts(conf)
     conf([], project="ratekit", default_config_files=[])
     conf.set_override("connection", f"sqlite:///{path}", group="database")
     return conf
 
 
 def test_a_migrated_database_opens(tmp_path: pathlib.Path) -> None:
-    conf = loaded(tmp_path / "ratekit.sqlite")
+    conf = load(tmp_path / "ratekit.sqlite")
     migrate.upgrade(conf.database.connection)
-    storage = SqlStorage.from_conf(conf)
+    storage = build_storage(conf)
     assert isinstance(storage, interfaces.Storage)
     assert storage.reports.scopes() == []
     assert storage.processes == 1
@@ -33,4 +33,4 @@ def test_a_migrated_database_opens(tmp_path: pathlib.Path) -> None:
 
 def test_a_database_without_tables_says_what_to_run(tmp_path: pathlib.Path) -> None:
     with pytest.raises(errors.OperatorError, match="run ratekit-dbsync upgrade"):
-        SqlStorage.from_conf(loaded(tmp_path / "ratekit.sqlite"))
+        build_storage(load(tmp_path / "ratekit.sqlite"))

@@ -9,8 +9,7 @@ from gnocchiclient import client as gnocchi_client
 
 from ratekit import errors, keystone
 from ratekit.collectors.gnocchi.api.client import Client
-
-GROUP = "collector_gnocchi"
+from ratekit.collectors.gnocchi.options import GROUP
 
 
 def open_client(conf: Any) -> Client:

@@ -110,7 +110,7 @@ class Transport:
         self, method: str, url: str, headers: dict[str, str], request: dict[str, Any]
     ) -> requests.Response:
         try:
-            with keystone.explained("Keystone, asked for Gnocchi,"):
+            with keystone.translate_errors("Keystone, asked for Gnocchi,"):
                 response: requests.Response = self._api.request(
                     url, method, raise_exc=False, headers=headers, **request
                 )

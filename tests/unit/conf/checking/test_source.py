@@ -24,7 +24,7 @@ from tests.unit.conf.conftest import Refusals
         (
             "[collect]\n  period = 3600\n",
             2,
-            "begins with a blank, but continues no option; take the blanks away",
+            "starts with white space but continues no option; remove the white space",
         ),
         ("\n[collect\n", 2, "expected '[section]' and nothing after it"),
         ("[]\n", 1, "expected the name of a section between the brackets"),
@@ -72,7 +72,7 @@ def test_the_last_of_several_options_with_one_name_counts(tmp_path: pathlib.Path
     one.write_text("[collect]\nperiod = 1\nperiod = 2\n\n[COLLECT]\nperiod = 3\n")
     two.write_text("[collect]\nwait_periods = 4\n")
     content = source.read([str(one), str(two)])
-    entry = content.find("collect", ["period"])
+    entry = content.find("collect", "period")
     assert entry == source.OptionEntry(str(one), 6, "COLLECT", "period", "3")
     mistake = content.mistake("collect", "start", "is odd")
     assert str(mistake) == f"{two}:1: [collect] start: is odd"
@@ -88,12 +88,12 @@ def test_a_value_may_have_several_lines_and_begins_on_the_first(tmp_path: pathli
 
 
 def test_files_and_folders_are_those_of_the_command_line(tmp_path: pathlib.Path) -> None:
-    assert source.given(["--once", "--config-file=a", "--config-file", "b"], "x") == (
+    assert source.find_files(["--once", "--config-file=a", "--config-file", "b"], "x") == (
         ["a", "b"],
         [],
     )
-    assert source.given(["--config-dir", "d"], "x") == ([], ["d"])
-    assert source.given(["--config-file"], "x") == ([], [])
+    assert source.find_files(["--config-dir", "d"], "x") == ([], ["d"])
+    assert source.find_files(["--config-file"], "x") == ([], [])
     for name in ("2.conf", "1.conf", "3.txt"):
         (tmp_path / name).write_text("[a]\n")
     found = source.read([], [str(tmp_path)]).files

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import pathlib
 
 import pytest
 
+from ratekit.cmd import configuration
 from tests.unit.conf.conftest import GOOD, Load
 
 
@@ -25,7 +27,6 @@ from tests.unit.conf.conftest import GOOD, Load
             for section, name in (
                 ("DEFAULT", "transport_url"),
                 ("orchestrator", "max_workers_reprocessing"),
-                ("storage", "version"),
                 ("database", "max_pool_size"),
                 ("fetcher_keystone", "keystone_version"),
                 ("collector_gnocchi", "http_pool_maxsize"),
@@ -34,7 +35,8 @@ from tests.unit.conf.conftest import GOOD, Load
         *(
             (f"[{section}]\nx = 1\n", f"[{section}]: is CloudKitty's; ratekit does not need it")
             for section in (
-                "storage_influxdb", "fetcher_prometheus", "output", "tenant_fetcher", "state",
+                "storage", "storage_influxdb", "fetcher_prometheus", "output", "tenant_fetcher",
+                "state",
                 "keystone_authtoken", "oslo_messaging_rabbit", "oslo_policy", "api",
             )
         ),
@@ -80,7 +82,11 @@ def test_options_of_the_authentication_in_use_are_known(
                                             "mean 'trust_id'?)\n")  # fmt: skip
 
 
-def test_tools_say_nothing_of_it(load: Load, capsys: pytest.CaptureFixture[str]) -> None:
-    load("[collect]\nperod = 60\n", rates=False)
+def test_commands_that_do_not_rate_do_not_warn(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "tool.conf"
+    path.write_text("[collect]\nperod = 60\n")
+    configuration.load("ratekit-test", ["--config-file", str(path)])
     assert capsys.readouterr().err == ""
     assert logging.getLogger("ratekit").handlers == []

@@ -12,8 +12,8 @@ from gnocchiclient import client as gnocchi_client
 from keystoneauth1 import session
 from oslo_config import cfg
 
-from ratekit import conf as options
-from ratekit import errors
+from ratekit import conf as core
+from ratekit import errors, plugins
 from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.collectors.gnocchi.api.client import Client
 from ratekit.collectors.gnocchi.args import GnocchiArgs
@@ -249,7 +249,8 @@ def test_a_senseless_resource_type_is_no_answer(
 
 def configured(**settings: Any) -> Any:
     conf = cfg.ConfigOpts()
-    options.register_opts(conf)
+    core.register_opts(conf)
+    plugins.register_options(conf, GnocchiCollector)
     conf([], project="ratekit", default_config_files=[], default_config_dirs=[])
     for name, value in settings.items():
         conf.set_override(name, value, group="collector_gnocchi")
@@ -365,7 +366,7 @@ def test_ends_are_those_of_the_window_that_were_recorded_in_time(
     )
     [(of, [end])] = client.ends(QUESTION).items()
     assert of == ("r1", "p1")
-    assert (end.at, end.recorded) == (
+    assert (end.at, end.recorded_at) == (
         SIX + datetime.timedelta(minutes=20), SIX + datetime.timedelta(minutes=20, seconds=5),
     )  # fmt: skip
     [received] = gnocchi.received

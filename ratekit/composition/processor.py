@@ -1,0 +1,179 @@
+"""The parts of a processor, put together."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import functools
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Protocol, TypeVar
+
+from ratekit import errors, interfaces
+from ratekit.composition.plugins import build_collector, build_fetcher, build_modules
+from ratekit.domain.schedule.backoff import Backoff
+from ratekit.domain.schedule.calendar import Calendar
+from ratekit.domain.schedule.partition import Partition
+from ratekit.domain.scope import Scope
+from ratekit.domain.usage.metric import Metric
+from ratekit.files import metrics_file, skip_expression
+from ratekit.processing.cycle import Clock, RunContext
+from ratekit.processing.orchestrator import Orchestrator
+from ratekit.processing.rater import Rater, Settings
+from ratekit.processing.repricer import Repricer
+from ratekit.processing.reprocessor import Reprocessor
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+
+class SideBySide(Protocol):
+    """Calls a function with each item, some at the same time; results in order."""
+
+    def __call__(
+        self,
+        function: Callable[[A], R],
+        items: Collection[A],
+        limit: int,
+        seconds: float,
+        what: str,
+    ) -> list[R]:
+        """Call at most ``limit`` at the same time, for at most ``seconds`` in total.
+
+        :param what: who does the work, for the message when it takes longer
+        """
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of a processor.
+
+    :ivar orchestrator: rates the periods that are due
+    :ivar tasks: carries out queued tasks, with the same settings
+    """
+
+    orchestrator: Orchestrator
+    tasks: Reprocessor
+
+
+def build_processor(
+    conf: Any,
+    storage: interfaces.Storage,
+    context: RunContext,
+    side_by_side: SideBySide,
+    partition: Partition | None = None,
+) -> Parts:
+    """Return the parts that ``conf`` names, put together; opens no connection.
+
+    Tasks that collect are not carried out with ``[collect] allow_expired``: what is left of
+    expired data must not replace complete frames.
+
+    :param partition: which scopes are rated; all by default
+    :raises ratekit.errors.OperatorError: the configuration cannot be used
+    """
+    calendar = build_calendar(conf)
+    start = _read_start(conf, calendar, context.clock)
+    fetcher = build_fetcher(conf)
+
+    def list_scopes() -> Collection[Scope]:
+        # A response may arrive so slowly that no single read times out.
+        seconds = conf.orchestrator.batch_timeout
+        return side_by_side(_fetch, [fetcher], limit=1, seconds=seconds, what="the fetcher")[0]
+
+    rater = build_rater(conf, storage, side_by_side)
+    partition = partition or Partition()
+    repricer = Repricer(rater, storage.reports)
+    collects = not conf.collect.allow_expired
+    return Parts(
+        Orchestrator(list_scopes, storage.ledger, rater, calendar, start, partition, context),
+        Reprocessor(
+            storage.task_ledger, rater, repricer, calendar.step, partition, context, collects
+        ),
+    )
+
+
+def build_rater(
+    conf: Any, storage: interfaces.Storage, side_by_side: SideBySide, offline: bool = False
+) -> Rater:
+    """Return the part that collects and prices.
+
+    :param offline: it will only price stored usage, which needs no credentials
+    :raises ratekit.errors.OperatorError: the configuration cannot be used
+    """
+    return Rater(
+        collector=build_collector(conf, offline),
+        modules=build_modules(conf),
+        ledger=storage.ledger,
+        rules=storage.rules,
+        settings=read_settings(conf, side_by_side, offline),
+    )
+
+
+def build_repricer(
+    conf: Any, storage: interfaces.Storage, side_by_side: SideBySide, offline: bool = False
+) -> Repricer:
+    """Return the part that prices again what was rated.
+
+    :param offline: as for :func:`build_rater`
+    :raises ratekit.errors.OperatorError: the configuration cannot be used
+    """
+    return Repricer(build_rater(conf, storage, side_by_side, offline), storage.reports)
+
+
+def read_settings(conf: Any, side_by_side: SideBySide, offline: bool = False) -> Settings:
+    """Return the settings that may change while a daemon runs; reads metrics.yml.
+
+    :param offline: nothing will be collected, which needs no credentials
+    :raises ratekit.errors.OperatorError: a setting cannot be used
+    """
+    section = conf.orchestrator
+    return Settings(
+        metrics=_read_metrics(conf, offline),
+        side_by_side=functools.partial(
+            side_by_side,
+            limit=section.max_threads,
+            seconds=section.batch_timeout,
+            what="the collector",
+        ),
+        batch_seconds=section.batch_seconds,
+        batch_frames=section.batch_frames,
+        backoff=build_backoff(conf),
+    )
+
+
+def _read_metrics(conf: Any, offline: bool) -> Sequence[Metric]:
+    metrics = metrics_file.load(conf.collect.metrics_conf, build_collector(conf, offline))
+    try:
+        return skip_expression.by_default(metrics, conf.orchestrator.skip_datapoints_expression)
+    except ValueError as error:
+        raise errors.OperatorError(f"[orchestrator] skip_datapoints_expression: {error}") from None
+
+
+def build_backoff(conf: Any) -> Backoff:
+    """Return how long to wait after a failure: never longer than a period."""
+    section = conf.orchestrator
+    longest = min(section.max_retry_seconds, conf.collect.period)
+    return Backoff(
+        first=datetime.timedelta(seconds=min(section.retry_seconds, longest)),
+        longest=datetime.timedelta(seconds=longest),
+    )
+
+
+def build_calendar(conf: Any) -> Calendar:
+    """Return the grid of periods that ``conf`` defines."""
+    return Calendar(datetime.timedelta(seconds=conf.collect.period), conf.collect.wait_periods)
+
+
+def _fetch(fetcher: interfaces.Fetcher) -> Collection[Scope]:
+    return fetcher.scopes()
+
+
+def _read_start(conf: Any, calendar: Calendar, clock: Clock) -> str:
+    """Return where new scopes start; evaluated once, so that a mistake is found at once."""
+    start = str(conf.collect.start)
+    try:
+        calendar.start(start, clock())
+    except ValueError:
+        raise errors.OperatorError(
+            f"[collect] start: expected month, now or an ISO 8601 date, not {start!r}"
+        ) from None
+    return start
