@@ -13,7 +13,7 @@ from ratekit.domain.schedule.backoff import Backoff
 from ratekit.domain.schedule.batch import FIRST, Batch, BatchSize
 from ratekit.domain.series import RatedSeries, Series
 from ratekit.domain.usage.metric import Metric
-from ratekit.domain.usage.skipping import kept as skipping_rule
+from ratekit.domain.usage.skipping import remove_skipped
 from ratekit.pricing.price_list import PriceList
 
 #: Calls a function with each metric, some at the same time; results in order.
@@ -119,7 +119,7 @@ class Rater:
 
     def shrink(self, batch: Batch) -> None:
         """Take note that ``batch`` was too much at once."""
-        self._size = self._size.halved(batch.size)
+        self._size = self._size.after_failure(batch.size)
 
     def rate(self, batch: Batch) -> interfaces.CommitResult:
         """Collect, price and commit.
@@ -143,8 +143,8 @@ class Rater:
         )
         # Silence that metrics.yml asks for is no news.
         skipping = _skipping(settings)
-        silent = [one for one in committed.fallen_silent if one[1] not in skipping]
-        return dataclasses.replace(committed, fallen_silent=silent)
+        silent = [one for one in committed.stopped_usage if one[1] not in skipping]
+        return dataclasses.replace(committed, stopped_usage=silent)
 
     def price(self, window: Window, scopes: Sequence[str]) -> PricedUsage:
         """Collect and price, and write nothing.
@@ -209,7 +209,7 @@ def _kept(rated: list[RatedSeries], skipping: Mapping[str, Metric]) -> list[Rate
     if not skipping:
         return rated
     kept = (
-        skipping_rule(one, skipping[one.series.metric]) if one.series.metric in skipping else one
+        remove_skipped(one, skipping[one.series.metric]) if one.series.metric in skipping else one
         for one in rated
     )
     return [one for one in kept if one is not None]

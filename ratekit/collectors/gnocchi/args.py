@@ -11,7 +11,7 @@ import pydantic
 
 from ratekit.collectors.gnocchi import custom_query as query
 from ratekit.collectors.gnocchi.custom_query import Query
-from ratekit.domain.usage.reducers import RATE, RATES, REDUCERS, fitting
+from ratekit.domain.usage.reducers import RATE, RATES, REDUCERS, default_reducer
 from ratekit.errors import nearest
 
 _METHODS = (
@@ -122,7 +122,7 @@ class GnocchiArgs:
         :param metric: its name in Gnocchi
         :raises ValueError: the custom query cannot be understood
         """
-        method = self.re_aggregation_method or fitting(self.aggregation_method)
+        method = self.re_aggregation_method or default_reducer(self.aggregation_method)
         if not self.custom_query:
             return Query(metric, self.aggregation_method, method)
         return query.read(query.fill(self.custom_query, method, self.aggregation_method, metric))

@@ -9,7 +9,7 @@ from ratekit.collectors.gnocchi.custom_query import Query
 from ratekit.domain.period import Window
 from ratekit.domain.usage.metric import Metric
 from ratekit.domain.usage.quantities import Reduction
-from ratekit.domain.usage.reducers import RATE, REDUCERS, converting
+from ratekit.domain.usage.reducers import RATE, REDUCERS, converting_reducer
 
 
 def first_bucket(query: Query, window: Window) -> datetime.datetime:
@@ -46,7 +46,7 @@ def reduction(
         step=window.step,
         granularity=granularity,
         patience=patience,
-        reducer=REDUCERS[name] if query.convert is None else converting(name, query.convert),
+        reducer=REDUCERS[name] if query.convert is None else converting_reducer(name, query.convert),
         quantity=metric.quantity,
         split=args.use_all_resource_revisions,
         before=before,

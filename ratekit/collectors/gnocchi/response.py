@@ -18,7 +18,7 @@ from ratekit.domain.usage.lifetime import End
 from ratekit.domain.usage.metric import Metric
 from ratekit.domain.usage.quantities import Reduction, usages
 from ratekit.domain.usage.revision import Labels, Revision
-from ratekit.domain.usage.trace import TraceStep, traced
+from ratekit.domain.usage.trace import TraceStep, trace_usages
 
 Points = dict[datetime.datetime, Decimal]
 
@@ -132,7 +132,7 @@ class AggregateResponse:
         """
         scope_at = self._names.index(self._scope_key)
         for revisions, ends in self._by_scope():
-            for labels, trace in traced(revisions, how, ends):
+            for labels, trace in trace_usages(revisions, how, ends):
                 yield TraceStep(
                     scope=labels[scope_at] or "",
                     groupby=dict(zip(self._names[:groupby], labels, strict=False)),

@@ -1,1 +1,1 @@
-"""From aggregates to a quantity."""
+"""From aggregates to quantities."""

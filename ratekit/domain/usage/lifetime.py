@@ -12,11 +12,11 @@ from ratekit.domain.usage.revision import Instant, Revision
 class End(NamedTuple):
     """A record that a resource ceased to exist.
 
-    :ivar recorded: start of the revision that says so
-    :ivar at: when it ceased, UTC
+    :ivar recorded_at: start of the revision that says so
+    :ivar at: when the resource ceased to exist, UTC
     """
 
-    recorded: Instant
+    recorded_at: Instant
     at: Instant
 
 
@@ -27,7 +27,7 @@ class Life(NamedTuple):
     end: Instant
 
 
-def lived(
+def find_life(
     period: Instant,
     step: datetime.timedelta,
     patience: datetime.timedelta,
@@ -36,20 +36,20 @@ def lived(
 ) -> Life | None:
     """Return when in the period a resource existed; None: at no time of it.
 
-    The newest record counts, of those made less than ``patience`` after the period's end, so
-    that a period costs the same whenever it is rated; an end before the period is known from
-    ``revision`` only, since how far ``ends`` reach back depends on what was asked.
+    Only records made less than ``patience`` after the period's end count, and of these the
+    newest, so a period costs the same whenever it is rated. An end before the period is taken
+    from ``revision`` only, because how far ``ends`` reach back depends on the query.
 
-    :param period: begin of the period
+    :param period: start of the period
     :param step: length of the period
     :param revision: the last one that has a bucket in the period
     """
     stop = period + step
-    recorded, ended = revision.start, revision.ended_at
+    recorded_at, ended_at = revision.start, revision.ended_at
     for end in ends:
-        if recorded < end.recorded < stop + patience and end.at >= period:
-            recorded, ended = end
+        if recorded_at < end.recorded_at < stop + patience and end.at >= period:
+            recorded_at, ended_at = end
     begin = period if revision.started_at is None else max(period, revision.started_at)
-    if ended is not None and ended < stop:
-        stop = ended
+    if ended_at is not None and ended_at < stop:
+        stop = ended_at
     return Life(begin, stop) if begin < stop else None

@@ -1,4 +1,4 @@
-"""What an entry of metrics.yml means."""
+"""A metric: one entry of metrics.yml."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ratekit.domain.usage.mutation import MUTATIONS, Mutate
 WHOLE = Fraction(1)
 _NOTHING = Fraction(0)
 _MAP = Mutate.MAP
-#: (series, quantity, price) of a rated point -> it is not stored
+#: (series, quantity, price) of a rated point -> whether it is not stored
 Skip = Callable[[Series, Decimal, Decimal], bool]
 
 __all__ = ["WHOLE", "Metric", "Mutate", "Skip"]
@@ -25,19 +25,19 @@ class Metric:
     """One metric to rate.
 
     :ivar name: name in the metering back end
-    :ivar public_name: ``alt_name``, else the name; what price rules and frames call it
-    :ivar unit: unit of the quantity, for people
+    :ivar public_name: ``alt_name``, else the name; used by price rules and frames
+    :ivar unit: unit of the quantity, for display
     :ivar factor: multiplies the collected value
-    :ivar offset: is added after the factor
-    :ivar groupby: labels that tell usages apart, collector's additions not included
+    :ivar offset: added after the factor
+    :ivar groupby: labels that distinguish usages, without those that the collector adds
     :ivar metadata: further labels
     :ivar mutate: last step of the conversion
     :ivar extra_args: the collector's own settings, an instance of its ``extra_args`` class
-    :ivar description: what it is, for people
-    :ivar mutate_map: for ``Mutate.MAP``: value -> what it becomes; others become 0
-    :ivar prorate: a period costs as much of its quantity as the resource existed of it
-    :ivar skip_zero: a usage of nothing is not stored
-    :ivar skip: says which other rated points are not stored
+    :ivar description: for display
+    :ivar mutate_map: for ``Mutate.MAP``: value -> result; all other values become 0
+    :ivar prorate: a period costs the share of its quantity for which the resource existed
+    :ivar skip_zero: a quantity of zero is not stored
+    :ivar skip: decides which other rated points are not stored
     """
 
     name: str
@@ -58,11 +58,11 @@ class Metric:
     def quantity(
         self, total: Decimal | Fraction, parts: int = 1, share: Fraction = WHOLE
     ) -> Decimal:
-        """Turn a collected value into a stored quantity.
+        """Return the quantity to store for a collected value.
 
         The value is ``total / parts``; factor, offset and mutate are applied to it exactly,
-        then ``share`` of the result is rounded half-even to 18 places (design, second
-        rounding point). Plain integers, since this runs once a frame.
+        then ``share`` of the result is rounded half-even to 18 places (second rounding point of
+        doc/arithmetic.rst). Plain integers, because this runs once a frame.
         """
         numerator, denominator = total.as_integer_ratio()
         denominator *= parts
@@ -73,11 +73,11 @@ class Metric:
             numerator = numerator * offset.denominator + offset.numerator * denominator
             denominator *= offset.denominator
         mutate = self.mutate
-        mutation = self._mapped if mutate is _MAP else MUTATIONS[mutate]
+        mutation = self._map_value if mutate is _MAP else MUTATIONS[mutate]
         numerator, denominator = mutation(numerator, denominator)
         return exact.round_ratio(
             numerator * share.numerator, denominator * share.denominator, exact.QUANTITY_PLACES
         )
 
-    def _mapped(self, numerator: int, denominator: int) -> tuple[int, int]:
+    def _map_value(self, numerator: int, denominator: int) -> tuple[int, int]:
         return self.mutate_map.get(Fraction(numerator, denominator), _NOTHING).as_integer_ratio()

@@ -1,4 +1,4 @@
-"""What is done to a quantity after unit conversion."""
+"""Mutations: the last step of a quantity's conversion."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from fractions import Fraction
 
 from ratekit.domain.usage import number
 
-#: What a mutation does to a ratio of two integers, the second one positive.
+#: Takes and returns a ratio of two integers, the second one positive.
 Mutation = Callable[[int, int], tuple[int, int]]
 
 
 class Mutate(enum.Enum):
-    """Names are CloudKitty's."""
+    """Which mutation; the names are CloudKitty's."""
 
     NONE = "NONE"
     NUMBOOL = "NUMBOOL"
@@ -35,14 +35,14 @@ MUTATIONS: Mapping[Mutate, Mutation] = {
 def read_map(value: Mapping[object, object]) -> dict[Fraction, Fraction]:
     """Read a ``mutate_map``: numbers or fractions, compared by value.
 
-    :raises ValueError: it is none, in words for whoever wrote it
+    :raises ValueError: it is not valid; the message is for the author of the file
     """
     if not isinstance(value, Mapping) or not value:
         raise ValueError("expected at least one pair such as 4: 1")
-    mutated: dict[Fraction, Fraction] = {}
+    results: dict[Fraction, Fraction] = {}
     for key, result in value.items():
         exact = number.read(key)
-        if exact in mutated:
-            raise ValueError(f"{key} is there twice")
-        mutated[exact] = number.read(result)
-    return mutated
+        if exact in results:
+            raise ValueError(f"{key} occurs twice")
+        results[exact] = number.read(result)
+    return results

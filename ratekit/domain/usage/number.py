@@ -1,4 +1,4 @@
-"""Numbers as operators write them, read exactly."""
+"""Numbers in operators' files, read exactly."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FRACTION = re.compile(rf"\s*([-+]?){_NUMBER}\s*(?:/\s*{_NUMBER}\s*)?\Z")
 def read(value: object) -> Fraction:
     """Read a number or a fraction such as 1/1048576.
 
-    :raises ValueError: it is none, in words for whoever wrote it
+    :raises ValueError: it is not valid; the message is for the author of the file
     """
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         if isinstance(value, Decimal) and not value.is_finite():

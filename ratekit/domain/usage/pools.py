@@ -1,4 +1,4 @@
-"""Revisions with equal labels are one pool: its buckets, and its share of a period."""
+"""Revisions with equal labels form one pool: its buckets, and its share of a period."""
 
 from __future__ import annotations
 
@@ -19,56 +19,56 @@ _MICROSECOND = datetime.timedelta(microseconds=1)
 class Pool:
     """Buckets of one period under one set of labels.
 
-    :ivar values: of whole buckets, whoever shares them
-    :ivar covers: share of each bucket that the pool covers; of the revision that covers most
-        where values are not additive
+    :ivar values: values of whole buckets, whichever revisions share them
+    :ivar covers: share of each bucket that the pool covers; where values are not additive,
+        the share of the revision that covers most
     """
 
     values: dict[Instant, Decimal] = dataclasses.field(default_factory=dict)
     covers: dict[Instant, Fraction] = dataclasses.field(default_factory=dict)
 
-    def add(self, bucket: Bucket) -> None:
-        """Take one revision's part of a bucket that is a whole made of parts."""
+    def add_part(self, bucket: Bucket) -> None:
+        """Add one revision's part of a bucket whose value is a sum of parts."""
         begin, whole, cover = bucket
         self.values.setdefault(begin, whole)
         self.covers[begin] = self.covers.get(begin, 0) + cover
 
-    def see(self, bucket: Bucket) -> None:
-        """Take one revision's view of a bucket.
+    def add_view(self, bucket: Bucket) -> None:
+        """Add one revision's view of a bucket.
 
-        Revisions that share a bucket see one value, so it counts once: the view of the one
-        that covers most.
+        Revisions that share a bucket show one value, so it counts once: the view of the
+        revision that covers most.
         """
         begin, whole, cover = bucket
-        known = self.covers.get(begin)
-        if known is None or cover > known:
+        widest = self.covers.get(begin)
+        if widest is None or cover > widest:
             self.values[begin] = whole
             self.covers[begin] = cover
 
-    def ordered(self) -> list[Decimal]:
-        """Values in order of time."""
+    def values_by_time(self) -> list[Decimal]:
+        """Return the values in order of time."""
         values = self.values
         if len(values) == 1:
             return list(values.values())
         return [values[begin] for begin in sorted(values)]
 
-    def covered(self, exactly: Callable[[Decimal], Fraction]) -> Fraction:
-        """What the pool has of wholes that are made of parts.
+    def sum_parts(self, convert: Callable[[Decimal], Fraction]) -> Fraction:
+        """Return the sum of the pool's parts of whole buckets.
 
-        :param exactly: what a whole bucket's value counts for
+        :param convert: value of a whole bucket -> what it counts for
         """
-        parts = (exactly(self.values[begin]) * cover for begin, cover in self.covers.items())
+        parts = (convert(self.values[begin]) * cover for begin, cover in self.covers.items())
         return sum(parts, Fraction(0))
 
     def is_whole(self) -> bool:
-        """Nobody else has a part of its buckets."""
+        """Return whether no other pool has a part of these buckets."""
         return all(cover is WHOLE or cover == WHOLE for cover in self.covers.values())
 
 
 Pools = dict[Labels, Pool]
 
 
-def pooled(views: Sequence[View], additive: bool, split: bool) -> Pools:
+def build_pools(views: Sequence[View], additive: bool, split: bool) -> Pools:
     """Return one period's pools by labels.
 
     :param views: one resource's, by start of the revision
@@ -81,19 +81,19 @@ def pooled(views: Sequence[View], additive: bool, split: bool) -> Pools:
         pool = pools.get(labels)
         if pool is None:
             pool = pools[labels] = Pool()
-        take = pool.add if additive else pool.see
+        add = pool.add_part if additive else pool.add_view
         for bucket in view.buckets:
-            take(bucket)
+            add(bucket)
     return pools
 
 
-def shares(
+def period_shares(
     period: Instant, step: datetime.timedelta, views: Sequence[View]
 ) -> dict[Labels, Fraction]:
-    """Share of the period by the time that each pool's revisions were in force in it.
+    """Return the share of the period for which each pool's revisions were in force.
 
     A revision is in force until the next one that has a bucket in the period starts, the
-    last one up to the period's end. Revisions without a bucket say nothing: whether the back
+    last one until the period ends. Revisions without a bucket are ignored: whether the back
     end returns them depends on how far the request reaches.
     """
     starts = [max(view.revision.start, period) for view in views]
@@ -102,13 +102,13 @@ def shares(
     return {labels: Fraction(time, total) for labels, time in times.items()}
 
 
-def lived_shares(
+def life_shares(
     life: Life, step: datetime.timedelta, views: Sequence[View]
 ) -> dict[Labels, Fraction]:
-    """The same, of a resource's life in the period: all shares make the life's length.
+    """Return the same within a resource's life; the shares add up to life / ``step``.
 
-    Its first revision is in force from the begin of its life, its last one to the end. A pool
-    that was in force at no time of it has no share.
+    The first revision is in force from the start of the life, the last one until its end. A
+    pool that was at no time in force has no share.
     """
     inner = [min(max(view.revision.start, life.begin), life.end) for view in views[1:]]
     times = _times(views, [life.begin, *inner, life.end])
@@ -117,7 +117,7 @@ def lived_shares(
 
 
 def _times(views: Sequence[View], turns: Sequence[Instant]) -> dict[Labels, int]:
-    """Microseconds by labels; ``turns`` has one instant more than there are views."""
+    """Return microseconds by labels; ``turns`` has one instant more than there are views."""
     times: dict[Labels, int] = {}
     for view, start, end in zip(views, turns[:-1], turns[1:], strict=True):
         labels = view.revision.labels

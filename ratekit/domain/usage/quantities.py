@@ -1,4 +1,4 @@
-"""From the buckets of a resource's revisions to what it used (design, section 5)."""
+"""From the buckets of a resource's revisions to its usage (doc/arithmetic.rst)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ratekit.domain.usage.lifetime import End
 from ratekit.domain.usage.metric import WHOLE
 from ratekit.domain.usage.pools import Pool, Pools
 from ratekit.domain.usage.reducers import Reducer
-from ratekit.domain.usage.revision import Instant, Labels, Revision, View, views
+from ratekit.domain.usage.revision import Instant, Labels, Revision, View, views_by_period
 
-#: (labels, period's begin, quantity)
+#: (labels, start of the period, quantity)
 Usage = tuple[Labels, Instant, Decimal]
 
 
@@ -23,18 +23,18 @@ Usage = tuple[Labels, Instant, Decimal]
 class Reduction:
     """The arithmetic of one metric over one window.
 
-    :ivar period_of: begin of each bucket inside the window -> begin of its period
+    :ivar period_of: start of each bucket inside the window -> start of its period
     :ivar step: length of a period
     :ivar granularity: length of a bucket; divides ``step``
-    :ivar patience: a revision counts for a period when it started less than this after
-        the period's end (the window's edge)
+    :ivar patience: a revision counts for a period if it started less than this after the
+        period's end
     :ivar reducer: how a pool's buckets become one value
     :ivar quantity: (total, parts, share) -> rounded quantity; the value is total / parts
     :ivar split: False pools all revisions under the labels of the last one with a bucket
-    :ivar before: given for a counter, of which differences are reduced: begin of the period
-        before the window, whose buckets are in ``period_of`` too, but only to compare with
-    :ivar prorate: a period costs as much of its quantity as the resource existed of it; its
-        reducer is not additive
+    :ivar before: for a counter, whose differences are reduced: start of the period before
+        the window, whose buckets are in ``period_of`` too, but only to compare with
+    :ivar prorate: a period costs the share of its quantity for which the resource existed;
+        the reducer is not additive
     """
 
     period_of: Mapping[Instant, Instant]
@@ -49,46 +49,46 @@ class Reduction:
 
 
 def usages(
-    revisions: Sequence[Revision], how: Reduction, ends: Sequence[End] = ()
+    revisions: Sequence[Revision], reduction: Reduction, ends: Sequence[End] = ()
 ) -> Iterable[Usage]:
-    """Yield (labels, period's begin, quantity) of one scope's one resource over a window.
+    """Yield (labels, start of the period, quantity) of one scope's one resource.
 
-    Nothing for a period without buckets; quantities have 18 places.
+    A period without buckets yields nothing; quantities have 18 places.
 
-    :param revisions: those the back end returned, by start
-    :param ends: where the metric is prorated, what is known of the resource's end
+    :param revisions: those that the back end returned, by start
+    :param ends: where the metric is prorated, records of the resource's end
     """
-    if len(revisions) == 1 and _is_plain(revisions[0], how, ends):
-        yield from _usages_of_one(revisions[0], how)
+    if len(revisions) == 1 and _is_plain(revisions[0], reduction, ends):
+        yield from _usages_of_plain(revisions[0], reduction)
         return
-    seen = views(revisions, how.period_of, how.granularity)
-    for period in seen:
-        if period == how.before:
+    views_of = views_by_period(revisions, reduction.period_of, reduction.granularity)
+    for period in views_of:
+        if period == reduction.before:
             continue
-        now = _visible(seen, period, period, how)
-        if how.before is not None:
-            before = _visible(seen, period - how.step, period, how)
-            now = counter.differences(before, now, how.step)
-        if now:
-            yield from _usages_of_period(period, now, how, ends)
+        views = _visible(views_of, period, period, reduction)
+        if reduction.before is not None:
+            before = _visible(views_of, period - reduction.step, period, reduction)
+            views = counter.differences(before, views, reduction.step)
+        if views:
+            yield from _usages_of_period(period, views, reduction, ends)
 
 
-def _is_plain(revision: Revision, how: Reduction, ends: Sequence[End]) -> bool:
-    """It covers every bucket whole, shares with nobody, and existed all the time."""
-    if not revision.reaches_back or revision.end is not None or how.before is not None:
+def _is_plain(revision: Revision, reduction: Reduction, ends: Sequence[End]) -> bool:
+    """Return whether it covers every bucket alone and as a whole, and existed all the time."""
+    if not revision.reaches_back or revision.end is not None or reduction.before is not None:
         return False
-    if not how.prorate:
+    if not reduction.prorate:
         return True
     if ends or revision.ended_at is not None or not revision.buckets:
         return False
     started_at = revision.started_at
-    return started_at is None or started_at <= revision.buckets[0][0] - how.step
+    return started_at is None or started_at <= revision.buckets[0][0] - reduction.step
 
 
-def _usages_of_one(revision: Revision, how: Reduction) -> Iterable[Usage]:
-    """The same for a resource that has not changed, as nearly all have not."""
-    earliest = revision.start - how.step - how.patience
-    period_of, labels, quantity = how.period_of, revision.labels, how.quantity
+def _usages_of_plain(revision: Revision, reduction: Reduction) -> Iterable[Usage]:
+    """Yield the same for a resource that has not changed, as nearly all have not."""
+    earliest = revision.start - reduction.step - reduction.patience
+    period_of, labels, quantity = reduction.period_of, revision.labels, reduction.quantity
     values: dict[Instant, list[Decimal]] = {}
     for begin, value in revision.buckets:
         period = period_of.get(begin)
@@ -98,73 +98,76 @@ def _usages_of_one(revision: Revision, how: Reduction) -> Iterable[Usage]:
             values[period].append(value)
         else:
             values[period] = [value]
-    for period, ordered in values.items():
-        total, parts = how.reducer.reduce(ordered)
+    for period, period_values in values.items():
+        total, parts = reduction.reducer.reduce(period_values)
         yield labels, period, quantity(total, parts, WHOLE)
 
 
 def _visible(
-    seen: Mapping[Instant, list[View]], period: Instant, rated: Instant, how: Reduction
+    views_of: Mapping[Instant, list[View]], period: Instant, target: Instant, reduction: Reduction
 ) -> list[View]:
-    """Views of ``period`` by revisions that were there when ``rated`` could first be rated."""
-    until = rated + how.step + how.patience
-    return [view for view in seen.get(period, ()) if view.revision.start < until]
+    """Return views of ``period`` by revisions that existed when ``target`` became due."""
+    until = target + reduction.step + reduction.patience
+    return [view for view in views_of.get(period, ()) if view.revision.start < until]
 
 
 def _usages_of_period(
-    period: Instant, seen: Sequence[View], how: Reduction, ends: Sequence[End]
+    period: Instant, views: Sequence[View], reduction: Reduction, ends: Sequence[End]
 ) -> Iterable[Usage]:
-    if len(seen) == 1 and not how.prorate and not how.reducer.additive:
-        # Nothing to pool or to share; a long window has few other periods.
-        [(revision, buckets)] = seen
-        total, parts = how.reducer.reduce([whole for _, whole, _ in buckets])
-        yield revision.labels, period, how.quantity(total, parts, WHOLE)
+    reducer = reduction.reducer
+    if len(views) == 1 and not reduction.prorate and not reducer.additive:
+        # Nothing to pool or to share; nearly all periods of a long window are like this.
+        [(revision, buckets)] = views
+        total, parts = reducer.reduce([whole for _, whole, _ in buckets])
+        yield revision.labels, period, reduction.quantity(total, parts, WHOLE)
         return
-    of_period = pools.pooled(seen, how.reducer.additive, how.split)
-    if how.prorate:
-        shares = _prorated(period, seen, how, ends)
-    elif len(of_period) == 1:
-        shares = dict.fromkeys(of_period, WHOLE)
-    elif how.reducer.additive:
-        yield from _parts_of_one(period, of_period, seen, how)
+    period_pools = pools.build_pools(views, reducer.additive, reduction.split)
+    if reduction.prorate:
+        shares = _life_shares(period, views, reduction, ends)
+    elif len(period_pools) == 1:
+        shares = dict.fromkeys(period_pools, WHOLE)
+    elif reducer.additive:
+        yield from _usages_of_sum(period, period_pools, views, reduction)
         return
     else:
-        shares = pools.shares(period, how.step, seen)
+        shares = pools.period_shares(period, reduction.step, views)
     for labels, share in shares.items():
-        yield labels, period, _quantity(of_period[labels], share, how)
+        yield labels, period, _quantity(period_pools[labels], share, reduction)
 
 
-def _prorated(
-    period: Instant, seen: Sequence[View], how: Reduction, ends: Sequence[End]
+def _life_shares(
+    period: Instant, views: Sequence[View], reduction: Reduction, ends: Sequence[End]
 ) -> Mapping[Labels, Fraction]:
-    last = seen[-1].revision
-    life = lifetime.lived(period, how.step, how.patience, last, ends)
+    last = views[-1].revision
+    life = lifetime.find_life(period, reduction.step, reduction.patience, last, ends)
     if life is None:
         return {}
-    shares = pools.lived_shares(life, how.step, seen)
-    return shares if how.split else {last.labels: sum(shares.values(), Fraction(0))}
+    shares = pools.life_shares(life, reduction.step, views)
+    return shares if reduction.split else {last.labels: sum(shares.values(), Fraction(0))}
 
 
-def _quantity(pool: Pool, share: Fraction, how: Reduction) -> Decimal:
-    if how.reducer.additive and not pool.is_whole():
-        return how.quantity(pool.covered(how.reducer.exactly), 1, share)
-    total, parts = how.reducer.reduce(pool.ordered())
-    return how.quantity(total, parts, share)
+def _quantity(pool: Pool, share: Fraction, reduction: Reduction) -> Decimal:
+    reducer = reduction.reducer
+    if reducer.additive and not pool.is_whole():
+        return reduction.quantity(pool.sum_parts(reducer.convert), 1, share)
+    total, parts = reducer.reduce(pool.values_by_time())
+    return reduction.quantity(total, parts, share)
 
 
-def _parts_of_one(
-    period: Instant, of_period: Pools, seen: Sequence[View], how: Reduction
+def _usages_of_sum(
+    period: Instant, period_pools: Pools, views: Sequence[View], reduction: Reduction
 ) -> Iterable[Usage]:
-    """Share one quantity by what each pool has of the whole.
+    """Yield one quantity's shares, by each pool's part of the whole.
 
-    The whole is converted once: an offset is not added, nor a fraction rounded up, once more
-    because a label changed.
+    The whole is converted once: a change of labels neither adds the offset a second time nor
+    rounds up a second fraction.
     """
-    parts = {labels: pool.covered(how.reducer.exactly) for labels, pool in of_period.items()}
+    convert = reduction.reducer.convert
+    parts = {labels: pool.sum_parts(convert) for labels, pool in period_pools.items()}
     whole = sum(parts.values(), Fraction(0))
     if whole:
         shares = {labels: part / whole for labels, part in parts.items()}
     else:
-        shares = pools.shares(period, how.step, seen)
+        shares = pools.period_shares(period, reduction.step, views)
     for labels, share in shares.items():
-        yield labels, period, how.quantity(whole, 1, share)
+        yield labels, period, reduction.quantity(whole, 1, share)

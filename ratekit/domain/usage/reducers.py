@@ -15,39 +15,39 @@ Number = TypeVar("Number", Decimal, Fraction)
 #: (total, parts); the value is ``total / parts``
 Ratio = tuple[Number, int]
 
-#: Stands before the method of a re-aggregation whose values are differences of a counter.
+#: Prefix of a re-aggregation method that reduces the differences of a counter.
 RATE = "rate:"
-#: What makes one value of a period's differences. A count of differences says nothing.
+#: Methods that may follow it. A count of differences has no meaning.
 RATES = ("first", "last", "max", "mean", "median", "min", "sum")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Reducer:
-    """Turns values, in order of time, into one.
+    """Reduces values, in order of time, to one.
 
     :ivar reduce: returns (total, parts); the value is ``total / parts``, not divided yet
         so that nothing is rounded
-    :ivar additive: values are parts of a whole (sum, count): a back end's shares of them
-        are added, where those of other values must be undone
-    :ivar exactly: what a whole of which there are parts counts for
+    :ivar additive: values are sums (sum, count): parts that the back end shows of a bucket
+        are added; with other methods each part must be scaled up to the whole
+    :ivar convert: value of a whole bucket -> what it counts for, where parts of it are summed
     """
 
     reduce: Callable[[Sequence[Decimal]], tuple[Decimal | Fraction, int]]
     additive: bool = False
-    exactly: Callable[[Decimal], Fraction] = Fraction
+    convert: Callable[[Decimal], Fraction] = Fraction
 
 
 def _table(
     total: Callable[[Sequence[Number]], Number],
 ) -> Mapping[str, Callable[[Sequence[Number]], Ratio[Number]]]:
-    """By the names that metrics.yml gives them; Gnocchi's."""
+    """Return the functions by the names that metrics.yml and Gnocchi use."""
 
     def median(values: Sequence[Number]) -> Ratio[Number]:
-        ordered = sorted(values)
-        middle = len(ordered) // 2
-        if len(ordered) % 2:
-            return ordered[middle], 1
-        return total(ordered[middle - 1 : middle + 1]), 2
+        ranking = sorted(values)
+        middle = len(ranking) // 2
+        if len(ranking) % 2:
+            return ranking[middle], 1
+        return total(ranking[middle - 1 : middle + 1]), 2
 
     return {
         "mean": lambda values: (total(values), len(values)),
@@ -76,21 +76,21 @@ REDUCERS: Mapping[str, Reducer] = {
 }
 
 
-def converting(name: str, convert: Callable[[Decimal], Fraction]) -> Reducer:
-    """Return the reducer of that name, which converts each value first."""
+def converting_reducer(name: str, convert: Callable[[Decimal], Fraction]) -> Reducer:
+    """Return the reducer of that name with a conversion of each value before it."""
     reduce = _OF_FRACTIONS[name]
     return Reducer(
         lambda values: reduce([convert(value) for value in values]), name in _ADDITIVE, convert
     )
 
 
-def fitting(aggregation_method: str) -> str:
-    """Return the reducer's name that fits what a bucket holds.
+def default_reducer(aggregation_method: str) -> str:
+    """Return the name of the reducer to use for buckets of that method.
 
-    What has no reducer of its own is averaged: deviations and percentiles of parts do not
-    make one of the whole. What Gnocchi stores as ``rate:mean`` is the mean of a bucket's
-    differences, so their mean is that of the period; and so with the others: a metric costs
-    the same at each granularity.
+    Methods without a reducer of their own are averaged: a deviation or percentile of the whole
+    cannot be computed from those of its parts. Gnocchi's ``rate:mean`` is the mean of a
+    bucket's differences, so the mean of these is that of the period; likewise with the other
+    methods. A metric thus costs the same at each granularity.
     """
     method = aggregation_method.removeprefix(RATE)
     return method if method in REDUCERS else "mean"

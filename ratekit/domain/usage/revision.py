@@ -1,9 +1,9 @@
-"""What a metering back end knows of a resource: revisions, and what they show of its buckets.
+"""Revisions of a resource, and the buckets that each of them shows.
 
 A back end keeps a history of each resource: revisions, each with its own attributes, and
-aggregates in buckets of one granularity. Asked with history, Gnocchi multiplies a bucket's
-value by the share of the bucket that the revision covers; here that is undone (design,
-section 5).
+aggregates in buckets of one granularity. In a query with history Gnocchi multiplies a bucket's
+value by the share of the bucket that the revision covers; this module reverses that
+(doc/arithmetic.rst).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import NamedTuple
 from ratekit.domain.exact import EXACT
 from ratekit.domain.usage.metric import WHOLE
 
-#: Fifteen significant digits remove what a multiplication in binary did (first rounding point).
+#: 15 significant digits remove the error of a binary multiplication (first rounding point).
 _UNCOVERED = decimal.Context(prec=15, rounding=decimal.ROUND_HALF_EVEN)
 _MICROSECOND = datetime.timedelta(microseconds=1)
 _EVER = datetime.datetime.min.replace(tzinfo=datetime.UTC)
@@ -26,23 +26,23 @@ _NEVER = datetime.datetime.max.replace(tzinfo=datetime.UTC)
 
 Instant = datetime.datetime
 Labels = tuple[str | None, ...]
-#: A bucket as a revision shows it: begin; value of the whole bucket, whoever shares it; and the
-#: share of the bucket's time that is the revision's, above 0 and at most 1.
+#: A bucket as a revision shows it: start; value of the whole bucket, whichever revisions share
+#: it; and the share of the bucket's time that is the revision's, above 0 and at most 1.
 Bucket = tuple[Instant, Decimal, Fraction]
 
 
 class Revision(NamedTuple):
-    """One stretch of a resource's life with unchanging attributes.
+    """A part of a resource's life during which its attributes did not change.
 
     :ivar labels: the configured labels' values
     :ivar start: first instant, UTC
     :ivar end: first instant after it, UTC, or None for the current one
-    :ivar reaches_back: it is the resource's first, so older measures are its too: they may
+    :ivar reaches_back: it is the resource's first, so it covers older measures too, which may
         be older than the resource's record
     :ivar buckets: (begin, value) as the back end scaled it, in order of time
     :ivar stretched: it does not reach back, but the back end scaled its buckets as if it did
-    :ivar started_at: when the resource began to exist, as this revision says; None: not known
-    :ivar ended_at: when it ceased to, as this revision says; None: it has not, or not known
+    :ivar started_at: when the resource started to exist, according to this revision; None: unknown
+    :ivar ended_at: when it ceased to exist, likewise; None: it has not, or unknown
     """
 
     labels: Labels
@@ -56,7 +56,7 @@ class Revision(NamedTuple):
 
 
 class View(NamedTuple):
-    """What one revision shows of one period.
+    """The buckets of one period that one revision shows.
 
     :ivar buckets: in order of time, at least one
     """
@@ -65,17 +65,17 @@ class View(NamedTuple):
     buckets: list[Bucket]
 
 
-def views(
+def views_by_period(
     revisions: Sequence[Revision],
     period_of: Mapping[Instant, Instant],
     granularity: datetime.timedelta,
 ) -> dict[Instant, list[View]]:
-    """Return what each revision shows of each period, in the order of ``revisions``.
+    """Return each revision's view of each period, in the order of ``revisions``.
 
-    :param period_of: begin of a bucket -> begin of its period; other buckets are left out,
-        and so is a bucket of which the revision covers nothing
+    :param period_of: start of a bucket -> start of its period; other buckets are ignored, and
+        so is a bucket of which the revision covers nothing
     """
-    seen: dict[Instant, list[View]] = {}
+    views: dict[Instant, list[View]] = {}
     for revision in revisions:
         first, last = _whole_from(revision), _whole_until(revision, granularity)
         current: Instant | None = None
@@ -94,25 +94,25 @@ def views(
                 value = _undo_cover(value, scaled)
             if period != current:
                 current, buckets = period, []
-                seen.setdefault(period, []).append(View(revision, buckets))
+                views.setdefault(period, []).append(View(revision, buckets))
             buckets.append((begin, value, cover))
-    return seen
+    return views
 
 
 def _whole_from(revision: Revision) -> Instant:
-    """Begin of the first bucket that may be the revision's as a whole."""
+    """Return the start of the first bucket that the revision may cover as a whole."""
     return _EVER if revision.reaches_back else revision.start
 
 
 def _whole_until(revision: Revision, granularity: datetime.timedelta) -> Instant:
-    """Begin of the last bucket that may be the revision's as a whole."""
+    """Return the start of the last bucket that the revision may cover as a whole."""
     return _NEVER if revision.end is None else revision.end - granularity
 
 
 def _cover(
     revision: Revision, begin: Instant, granularity: datetime.timedelta, reaches_back: bool
 ) -> Fraction:
-    """Share of the bucket that the revision covers; at most 0: none."""
+    """Return the share of the bucket that the revision covers; at most 0: none."""
     end = begin + granularity
     covered_from = begin if reaches_back else max(revision.start, begin)
     covered_to = end if revision.end is None else min(revision.end, end)

@@ -9,23 +9,23 @@ from ratekit.domain.series import RatedSeries, Series
 from ratekit.domain.usage.metric import Metric
 
 
-def kept(rated: RatedSeries, metric: Metric) -> RatedSeries | None:
-    """Return what is to be stored of a rated series; None: nothing.
+def remove_skipped(rated: RatedSeries, metric: Metric) -> RatedSeries | None:
+    """Return the points of a rated series that are to be stored; None: there are none.
 
-    :raises Exception: whatever ``metric.skip`` raises; a point it fails on is neither kept
-        nor dropped
+    :raises Exception: whatever ``metric.skip`` raises; the point is then neither stored nor
+        dropped
     """
     if not metric.skip_zero and metric.skip is None:
         return rated
     series = rated.series
-    said: dict[tuple[Decimal, Decimal], bool] = {}
+    decisions: dict[tuple[Decimal, Decimal], bool] = {}
     points, prices = [], []
     for point, price in zip(series.points, rated.prices, strict=True):
         pair = point[1], price
-        # An hour is often like the one before, and an expression takes its time.
-        if pair not in said:
-            said[pair] = _is_skipped(series, *pair, metric)
-        if not said[pair]:
+        # Consecutive hours are often alike, and an expression is slow.
+        if pair not in decisions:
+            decisions[pair] = _is_skipped(series, *pair, metric)
+        if not decisions[pair]:
             points.append(point)
             prices.append(price)
     if len(points) == len(rated.prices):

@@ -1,4 +1,4 @@
-"""How quantities come about, for people who look at a few; rating itself records nothing."""
+"""How quantities are computed, step by step; for display, because rating records nothing."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from ratekit.domain.usage.revision import Labels, Revision
 class Trace:
     """The arithmetic of one quantity: ``convert(value) * share``, rounded to 18 places.
 
-    :ivar begin: of the period, aware, UTC
-    :ivar values: of whole buckets (or a counter's differences) in order of time, before they
-        are reduced; where labels share one sum, those of all of them, a bucket once for each
-    :ivar value: what they were reduced to, exact
+    :ivar begin: start of the period, aware, UTC
+    :ivar values: values of whole buckets (or a counter's differences) in order of time, before
+        they are reduced; where several sets of labels share one sum, the values of all of
+        them, a bucket once for each
+    :ivar value: the reduced value, exact
     :ivar share: of the converted value that is charged under these labels
     """
 
@@ -34,7 +35,7 @@ class Trace:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class TraceStep:
-    """A part of one usage: one resource's. Parts with equal labels and period add up."""
+    """One resource's part of a usage. Parts with equal labels and period add up."""
 
     scope: str
     groupby: Mapping[str, str | None]
@@ -42,45 +43,50 @@ class TraceStep:
     trace: Trace
 
 
-def traced(
-    revisions: Sequence[Revision], how: Reduction, ends: Sequence[End] = ()
+def trace_usages(
+    revisions: Sequence[Revision], reduction: Reduction, ends: Sequence[End] = ()
 ) -> Iterator[tuple[Labels, Trace]]:
-    """Yield what :func:`ratekit.domain.usage.quantities.usages` yields, and how it came about.
+    """Yield the usages of :func:`ratekit.domain.usage.quantities.usages` with their arithmetic.
 
-    The arithmetic is that function's own, with a recorder in place of its reducer and of its
-    conversion, so what is told cannot differ from what is charged.
+    That function computes them, with a recorder in place of its reducer and of its conversion,
+    so the trace cannot differ from what is charged.
     """
-    recorder = _Recorder(how)
-    for labels, begin, quantity in usages(revisions, recorder.listening(), ends):
+    recorder = _Recorder(reduction)
+    for labels, begin, quantity in usages(revisions, recorder.recording_reduction(), ends):
         yield labels, Trace(begin, recorder.values, recorder.value, recorder.share, quantity)
 
 
 class _Recorder:
-    """Notes what passes through a reduction; each quantity is yielded before the next begins."""
+    """Records what passes through a reduction.
 
-    def __init__(self, how: Reduction) -> None:
-        self._how = how
-        self._used = False
+    Each quantity must be read before the computation of the next one starts.
+    """
+
+    def __init__(self, reduction: Reduction) -> None:
+        self._reduction = reduction
+        self._is_complete = False
         self.values: tuple[Decimal, ...] = ()
         self.value = Fraction(0)
         self.share = WHOLE
 
-    def listening(self) -> Reduction:
+    def recording_reduction(self) -> Reduction:
         """Return the reduction with this recorder in it."""
-        reducer = dataclasses.replace(self._how.reducer, reduce=self._reduce, exactly=self._exactly)
-        return dataclasses.replace(self._how, reducer=reducer, quantity=self._quantity)
+        reducer = dataclasses.replace(
+            self._reduction.reducer, reduce=self._reduce, convert=self._convert
+        )
+        return dataclasses.replace(self._reduction, reducer=reducer, quantity=self._quantity)
 
     def _reduce(self, values: Sequence[Decimal]) -> tuple[Decimal | Fraction, int]:
         self.values = tuple(values)
-        return self._how.reducer.reduce(values)
+        return self._reduction.reducer.reduce(values)
 
-    def _exactly(self, value: Decimal) -> Fraction:
-        # Several quantities may be parts of one sum, which is looked at once.
-        self.values = (value,) if self._used else (*self.values, value)
-        self._used = False
-        return self._how.reducer.exactly(value)
+    def _convert(self, value: Decimal) -> Fraction:
+        # Several quantities may be shares of one sum, whose values are converted only once.
+        self.values = (value,) if self._is_complete else (*self.values, value)
+        self._is_complete = False
+        return self._reduction.reducer.convert(value)
 
     def _quantity(self, total: Decimal | Fraction, parts: int, share: Fraction) -> Decimal:
-        self._used = True
+        self._is_complete = True
         self.value, self.share = Fraction(total) / parts, share
-        return self._how.quantity(total, parts, share)
+        return self._reduction.quantity(total, parts, share)

@@ -15,7 +15,7 @@ from tests.fakes import History, Instant, Resource
 METHODS = ("mean", "max", "min", "sum", "count")
 
 
-def policy(name: str, kept: Mapping[int, int | None], methods: Collection[str] = METHODS) -> Policy:
+def policy(name: str, retention: Mapping[int, int | None], methods: Collection[str] = METHODS) -> Policy:
     """An archive policy: granularity in seconds -> hours that it is kept, None for ever."""
     return Policy(
         name,
@@ -23,7 +23,7 @@ def policy(name: str, kept: Mapping[int, int | None], methods: Collection[str] =
             datetime.timedelta(seconds=granularity): (
                 None if hours is None else datetime.timedelta(hours=hours)
             )
-            for granularity, hours in kept.items()
+            for granularity, hours in retention.items()
         },
         frozenset(methods),
     )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratekit.domain.usage.lifetime import End, Life, lived
+from ratekit.domain.usage.lifetime import End, Life, find_life
 from ratekit.domain.usage.metric import Mutate
 from ratekit.domain.usage.revision import Revision
 from tests.fakes import Resource
@@ -106,7 +106,7 @@ def test_a_resource_that_came_back_has_not_ended() -> None:
 
 def test_a_resource_without_times_costs_its_hour() -> None:
     revision = Revision(("small",), at(-600), None, True, [(SIX, Decimal(1))])
-    assert lived(SIX, HOUR, HOUR, revision, ()) == Life(SIX, at(60))
+    assert find_life(SIX, HOUR, HOUR, revision, ()) == Life(SIX, at(60))
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_the_newest_record_of_the_end_counts() -> None:
     revision = Revision(("small",), at(-600), None, True, [(SIX, Decimal(1))])
     ends = [End(at(30), at(20)), End(at(50), at(40)), End(at(45), at(10))]
     for order in itertools.permutations(ends):
-        assert lived(SIX, HOUR, HOUR, revision, order) == Life(SIX, at(40))
+        assert find_life(SIX, HOUR, HOUR, revision, order) == Life(SIX, at(40))
 
 
 def test_an_end_before_the_period_is_not_known_from_a_longer_window_either() -> None:
@@ -131,7 +131,7 @@ def test_an_end_before_the_period_is_not_known_from_a_longer_window_either() -> 
     revision = Revision(("small",), at(-600), None, True, [(at(60), Decimal(1))])
     ends = [End(at(90), at(80)), End(at(95), at(30))]
     for known in (ends, ends[:1]):
-        assert lived(at(60), HOUR, HOUR, revision, known) == Life(at(60), at(80))
+        assert find_life(at(60), HOUR, HOUR, revision, known) == Life(at(60), at(80))
 
 
 def test_the_last_revision_has_all_of_a_life_where_revisions_are_not_told_apart() -> None:

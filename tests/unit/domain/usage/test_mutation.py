@@ -44,7 +44,7 @@ def test_a_map_is_read_exactly() -> None:
     "pairs", [{1: 2, "1.0": 3}, {"1/2": 2, Decimal("0.50"): 2}, {"1": 1, "3/3": 1}]
 )
 def test_keys_that_are_equal_as_numbers_are_one_key_twice(pairs: Mapping[object, object]) -> None:
-    with pytest.raises(ValueError, match="is there twice"):
+    with pytest.raises(ValueError, match="occurs twice"):
         mutation.read_map(pairs)
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratekit.domain.usage.reducers import REDUCERS, converting, fitting
+from ratekit.domain.usage.reducers import REDUCERS, converting_reducer, default_reducer
 
 VALUES = st.lists(
     st.decimals(-(10**12), 10**12, places=6, allow_nan=False), min_size=1, max_size=13
@@ -52,7 +52,7 @@ def test_parts_of_a_whole_are_told_from_levels() -> None:
     ],
 )  # fmt: skip
 def test_the_reducer_fits_the_aggregation_method(aggregation: str, reducer: str) -> None:
-    assert fitting(aggregation) == reducer
+    assert default_reducer(aggregation) == reducer
 
 
 # Differences that Gnocchi stores --------------------------------------------------------------
@@ -69,7 +69,7 @@ def test_a_stored_rate_costs_the_same_at_each_granularity(method: str, readings:
         ratios = map(REDUCERS[method].reduce, parts)
         return [Decimal(Fraction(total).numerator) / count for total, count in ratios]
 
-    name = fitting(f"rate:{method}")
+    name = default_reducer(f"rate:{method}")
     hourly = reduced(name, stored(12))
     # Gnocchi rounds a bucket's mean.
     assert all(abs(reduced(name, stored(size)) - hourly) < Fraction(1, 10**15) for size in (1, 3))
@@ -85,7 +85,7 @@ def test_a_converting_reducer_reduces_what_was_converted(
     def convert(value: Decimal) -> Fraction:
         return Fraction(value) * divisor - 1
 
-    total, parts = converting(name, convert).reduce(values)
+    total, parts = converting_reducer(name, convert).reduce(values)
     expected = reduced(name, values) * divisor - 1
     if name in ("sum", "count"):
         expected = sum(map(convert, values), Fraction(0))
@@ -97,4 +97,4 @@ def test_a_converting_reducer_reduces_what_was_converted(
 
 def test_a_converting_reducer_is_additive_where_its_namesake_is() -> None:
     for name, reducer in REDUCERS.items():
-        assert converting(name, Fraction).additive == reducer.additive
+        assert converting_reducer(name, Fraction).additive == reducer.additive

@@ -10,7 +10,7 @@ import pytest
 from ratekit.domain.period import EPOCH
 from ratekit.domain.series import RatedSeries, Series
 from ratekit.domain.usage.metric import Metric, Mutate, Skip
-from ratekit.domain.usage.skipping import kept
+from ratekit.domain.usage.skipping import remove_skipped
 
 HOUR = datetime.timedelta(hours=1)
 PLAIN = Metric("m", "m", "u", Fraction(1), Fraction(0), (), (), Mutate.NONE, None)
@@ -23,7 +23,7 @@ def rated(*pairs: tuple[int, int]) -> RatedSeries:
 
 
 def left(metric: Metric, *pairs: tuple[int, int]) -> list[tuple[int, int, int]]:
-    found = kept(rated(*pairs), metric)
+    found = remove_skipped(rated(*pairs), metric)
     if found is None:
         return []
     return [
@@ -38,7 +38,7 @@ def skipping(skip: Skip) -> Metric:
 
 def test_everything_is_kept_unless_the_metric_says_otherwise() -> None:
     everything = rated((0, 0), (1, 0))
-    assert kept(everything, PLAIN) is everything
+    assert remove_skipped(everything, PLAIN) is everything
 
 
 def test_a_usage_of_nothing_is_skipped_whatever_it_costs() -> None:
@@ -47,7 +47,7 @@ def test_a_usage_of_nothing_is_skipped_whatever_it_costs() -> None:
 
 
 def test_a_series_of_which_nothing_is_left_is_none() -> None:
-    assert kept(rated((0, 0)), dataclasses.replace(PLAIN, skip_zero=True)) is None
+    assert remove_skipped(rated((0, 0)), dataclasses.replace(PLAIN, skip_zero=True)) is None
 
 
 def test_a_point_keeps_its_price() -> None:
@@ -60,4 +60,4 @@ def test_a_point_that_cannot_be_told_is_neither_kept_nor_dropped() -> None:
         raise KeyError("flavor")
 
     with pytest.raises(KeyError):
-        kept(rated((1, 1)), skipping(fail))
+        remove_skipped(rated((1, 1)), skipping(fail))

@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratekit.domain.usage.metric import Mutate
-from ratekit.domain.usage.trace import Trace, traced
+from ratekit.domain.usage.trace import Trace, trace_usages
 from tests.fakes import History, Resource
 from tests.unit.domain.lives import HOURS, How, asked, at, life, lives, question, used
 
 
 def traces(resource: Resource, how: How) -> list[tuple[str | None, Trace]]:
     ends = History([resource]).ends(question(how, ("flavor",))).get(("r1", "p1"), ())
-    found = traced(asked(resource, how), how.reduction(), ends)
+    found = trace_usages(asked(resource, how), how.reduction(), ends)
     return [(labels[0], trace) for labels, trace in found]
 
 
@@ -32,12 +32,12 @@ def test_the_steps_end_in_the_quantity_that_is_charged(
     reducer: str,
     rate: bool,
     prorate: bool,
-    lived: tuple[Resource, int],
+    history: tuple[Resource, int],
     split: bool,
     factor: Fraction,
     mutate: Mutate,
 ) -> None:
-    resource, granularity = lived
+    resource, granularity = history
     how = How(
         granularity, reducer, split=split, count=HOURS, factor=factor, mutate=mutate, rate=rate,
         prorate=prorate,

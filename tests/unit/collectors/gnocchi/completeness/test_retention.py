@@ -48,7 +48,7 @@ def resource(id_: str, first: float, last: float, owner: str = "p1") -> Resource
     return Resource(id_, phases, {ZERO + n * HOUR / 12: float(n) for n in steps})
 
 
-def kept(one: Resource, hours: float) -> Resource:
+def expire(one: Resource, hours: float) -> Resource:
     """What an archive policy leaves of it."""
     oldest = max(one.buckets) - hours * HOUR
     return Resource(one.id, one.phases, {at: v for at, v in one.buckets.items() if at > oldest})
@@ -101,7 +101,7 @@ def test_what_is_gone_is_held_with_what_an_operator_can_do() -> None:
 
 
 def test_what_is_there_is_rated_when_an_operator_says_so(caplog: pytest.LogCaptureFixture) -> None:
-    cloud = Cloud(12, kept(resource("r1", 0, 12), 6), allow_expired=True)
+    cloud = Cloud(12, expire(resource("r1", 0, 12), 6), allow_expired=True)
     for _ in range(2):
         assert cloud.frames(4, 4) == 2
     [told] = caplog.messages
@@ -142,7 +142,7 @@ def test_a_metric_that_stopped_keeps_what_it_had() -> None:
 def test_it_is_held_from_a_bucket_before_the_first_one_is_gone(newest: int, held: bool) -> None:
     """Hour 2 begins with bucket 24; of 72 buckets with bucket 96 as the last, it is gone."""
     whole = resource("r1", 0, (newest + 1) / 12)
-    cloud = Cloud(500, kept(whole, 6))
+    cloud = Cloud(500, expire(whole, 6))
     assert (ZERO + 2 * HOUR in cloud.archive.resources[0].buckets) == (newest < 96)
     if held:
         with pytest.raises(errors.OperatorError):
@@ -167,7 +167,7 @@ def test_a_resource_may_have_been_measured_before_its_record_was_made() -> None:
     whole = resource("r1", 0, 12)
     [phase] = whole.phases
     late = [dataclasses.replace(phase, start=ZERO + 7 * HOUR)]
-    cloud = Cloud(12, kept(Resource("r1", late, whole.buckets), 6))
+    cloud = Cloud(12, expire(Resource("r1", late, whole.buckets), 6))
     with pytest.raises(errors.OperatorError):
         cloud.frames(5, 3)
 
@@ -185,7 +185,7 @@ def test_what_is_rated_is_what_was_measured(
 ) -> None:
     """Gnocchi forgets on its own terms; whatever is not held is complete."""
     whole = resource("r1", first, first + buckets / 12)
-    forgetful = Cloud(70, kept(whole, 6))
+    forgetful = Cloud(70, expire(whole, 6))
     perfect = Cloud(70, whole, under={"r1": "long"})
     try:
         found = forgetful.points(begin, count)
@@ -240,7 +240,7 @@ def test_a_policy_is_read_from_gnocchis_answer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kept", "period", "widest"),
+    ("retention", "period", "widest"),
     [
         ({300: 1, 3600: 1}, HOUR, 3600),
         ({300: 1, 7200: 1}, HOUR, 300),
@@ -250,6 +250,6 @@ def test_a_policy_is_read_from_gnocchis_answer() -> None:
     ],
 )
 def test_the_largest_granularity_that_divides_the_period(
-    kept: Mapping[int, int], period: datetime.timedelta, widest: int | None
+    retention: Mapping[int, int], period: datetime.timedelta, widest: int | None
 ) -> None:
-    assert policy("any", kept).widest(period) == widest
+    assert policy("any", retention).widest(period) == widest
