@@ -11,7 +11,7 @@ case "${1:-}" in
     *) echo "usage: tools/demo.sh [--keep]" >&2; exit 2 ;;
 esac
 . "$(dirname "$0")/venv.sh"
-ratekit_venv stack,postgresql
+ratekit_venv stack,databases,postgresql
 
 cloud=$(mktemp -d "${TMPDIR:-/tmp}/ratekit-demo.XXXXXX")
 finish() {

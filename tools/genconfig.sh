@@ -5,7 +5,7 @@
 # (of the sample ratekit's own sections: those of libraries change with them).
 set -euo pipefail
 . "$(dirname "$0")/venv.sh"
-ratekit_venv test,lint,stack,postgresql,mysql
+ratekit_venv
 
 sample=etc/ratekit/ratekit.conf.sample
 metrics=etc/ratekit/metrics.schema.json

@@ -1,38 +1,64 @@
 #!/usr/bin/env bash
-# Installs ratekit with all that its tests need into the clone's own virtual environment and
-# runs the whole suite: style, types, the fresh-sample check, unit, contract, migration, fault
-# and functional tests, the last on a real Keystone and Gnocchi that it starts itself. Where CI
-# is set, and in the long profile, prices are compared with CloudKitty's, too.
+# Runs the tests in the clone's own virtual environment, which it creates.
 #
+#   tools/test.sh                          everything: style, types, generated files, all tests;
+#                                          starts a real Keystone, Gnocchi and databases
 #   tools/test.sh [pytest's arguments]     e.g. tools/test.sh tests/unit -k period
-#   tools/test.sh --full [...]             the long profile: more crashes, faults, rules
+#   tools/test.sh --full [...]             the long profile: more crashes, faults and rules
+#
+# With arguments it installs only what the named tests need: little for tests/unit, database
+# servers for tests/contract and tests/migrations, the stack for tests/functional and
+# tests/faults, CloudKitty for tests/differential. Without arguments it installs all of these,
+# but CloudKitty only in the long profile and where CI is set.
 set -euo pipefail
-. "$(dirname "$0")/venv.sh"
+cd "$(dirname "$0")/.."
+. tools/venv.sh
 if [ "${1:-}" = --full ]; then
     export RATEKIT_TEST_FULL=1
     shift
 fi
-extras=test,lint,stack,postgresql,mysql
-if [ -n "${CI:-}${RATEKIT_TEST_FULL:-}" ]; then
-    extras+=,differential
-fi
-ratekit_venv "$extras"
+
+databases=databases,postgresql,mysql
+everything=$databases,stack${CI:+,differential}${RATEKIT_TEST_FULL:+,differential}
+
+# Prints the extras that pytest's arguments need; those that name no path mean all tests.
+extras_of() {
+    local argument path extras= only_known=
+    for argument; do
+        path=${argument%%::*}
+        path=${path#"$PWD"/}
+        path=${path#./}
+        case $path in
+            tests/unit | tests/unit/*) only_known=yes ;;
+            tests/contract | tests/contract/* | tests/migrations | tests/migrations/*)
+                only_known=yes extras+=,$databases ;;
+            tests/functional | tests/functional/* | tests/faults | tests/faults/*)
+                only_known=yes extras+=,$databases,stack ;;
+            tests/differential | tests/differential/*) only_known=yes extras+=,differential ;;
+            tests | tests/ | tests/*) extras+=,$everything only_known=yes ;;
+        esac
+    done
+    [ $only_known ] || extras=,$everything
+    echo "test$extras"
+}
 
 if [ $# -gt 0 ]; then
+    ratekit_venv "$(extras_of "$@")"
     exec python -m pytest "$@"
 fi
+ratekit_venv "test,lint,$everything"
 ruff check .
 ruff format --check .
 mypy
 tools/genconfig.sh --check
-# Two halves side by side: one waits for a cloud most of the time, the other computes.
+# Two halves run at once: the functional tests mostly wait for a cloud, the others compute.
 log=$(mktemp)
-trap 'kill -INT $beside 2>/dev/null && wait $beside; rm -f "$log"' EXIT
+trap 'kill -INT $functional 2>/dev/null && wait $functional; rm -f "$log"' EXIT
 env --default-signal=INT python -m pytest tests/functional >"$log" 2>&1 &
-beside=$!
+functional=$!
 code=0
 python -m pytest tests/unit tests/contract tests/migrations tests/differential tests/faults || code=$?
-echo "The functional tests ran beside these:"
-wait $beside || code=$?
+echo "The functional tests, which ran at the same time:"
+wait $functional || code=$?
 cat "$log"
 exit $code

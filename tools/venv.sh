@@ -1,11 +1,13 @@
-# Sourced by the other scripts: makes the clone's own virtual environment, once, and uses it.
+# Sourced by the other scripts. Creates the clone's own virtual environment and activates it.
 #
-#   ratekit_venv EXTRAS    installs the checkout with these extras when setup.cfg has changed
+#   ratekit_venv [EXTRAS]    EXTRAS: comma-separated extras of setup.cfg that must be installed
+#
+# Installs only what is missing: nothing if the environment already has these extras, or more,
+# and setup.cfg has not changed. Extras that another script has installed stay installed.
 
 ratekit_venv() {
-    local extras=$1 venv=.venv stamp
+    local venv=.venv python=${PYTHON:-} sum installed= installed_sum= wanted
     cd "$(dirname "${BASH_SOURCE[0]}")/.." || return 1
-    local python=${PYTHON:-}
     if [ -z "$python" ]; then
         for python in python3 python3.13 python3.12 python3.11; do
             "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
@@ -18,20 +20,24 @@ ratekit_venv() {
         return 1
     fi
     if [ ! -x $venv/bin/python ] || ! $venv/bin/python -c '' 2>/dev/null; then
-        echo "making a virtual environment in $venv" >&2
+        echo "creating a virtual environment in $venv" >&2
         "$python" -m venv --clear $venv || return 1
     fi
-    stamp="$extras $(cksum < setup.cfg)"
-    # More extras than these, installed by another script, do no harm.
-    if [[ "$(cat $venv/ratekit.stamp 2>/dev/null)" != "$extras"*" ${stamp#* }" ]]; then
-        echo "installing ratekit[$extras] into $venv; the first time takes a minute or two" >&2
+    # The stamp holds the installed extras ("-" for none) and the checksum of setup.cfg.
+    read -r installed installed_sum 2>/dev/null < $venv/ratekit.stamp || true
+    sum=$(cksum < setup.cfg)
+    wanted=$(printf '%s,' "${installed#-}" "${1:-}" | tr , '\n' | sed '/^$/d' | sort -u | paste -sd ,)
+    if [ "$installed_sum" != "$sum" ] || [ "$installed" != "${wanted:--}" ]; then
+        echo "installing ratekit${wanted:+[$wanted]} into $venv; the first time takes a minute or two" >&2
+        # Without a stamp, an interrupted installation is repeated.
+        rm -f $venv/ratekit.stamp
         $venv/bin/python -m pip install --quiet --disable-pip-version-check \
-            --editable ".[$extras]" >"$venv/install.log" 2>&1 || {
+            --editable ".${wanted:+[$wanted]}" >"$venv/install.log" 2>&1 || {
             tail -n 5 "$venv/install.log" >&2
-            echo "the installation failed; all of pip's words are in $venv/install.log" >&2
+            echo "the installation failed; pip's whole output is in $venv/install.log" >&2
             return 1
         }
-        echo "$stamp" > $venv/ratekit.stamp
+        echo "${wanted:--} $sum" > $venv/ratekit.stamp
     fi
     export PATH="$PWD/$venv/bin:$PATH" VIRTUAL_ENV="$PWD/$venv"
 }

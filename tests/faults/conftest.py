@@ -24,6 +24,7 @@ from tests.faults.trial import (
     sweep,
     trial,
 )
+from tests.stack import fixture
 
 #: The long profile: more repetitions, all databases, all faults at all places.
 FULL = os.environ.get("RATEKIT_TEST_FULL") == "1"
@@ -34,6 +35,11 @@ LONG = 40
 NewTrial = Callable[..., Trial]
 Truth = Callable[[int], Content]
 PreparedPlan = Callable[[str], str]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Provide the fixture ``cloud``."""
+    fixture.register(config)
 
 
 @pytest.fixture(scope="session")
