@@ -1,4 +1,4 @@
-"""What operators ask about metrics: what they mean, whether they work, what they would yield."""
+"""Describe, check and sample metrics."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from ratekit import errors
-from ratekit.domain import period
+from ratekit.admin import scope as scope_admin
 from ratekit.domain.period import Window
 from ratekit.domain.reporting.findings import Finding, Severity
 from ratekit.domain.schedule.calendar import Calendar
@@ -15,15 +15,15 @@ from ratekit.domain.usage.metric import Metric, Mutate
 from ratekit.domain.usage.trace import TraceStep
 from ratekit.interfaces import Collector, MetricDescription, MetricInspection, QuantityTrace
 
-#: Scopes that are asked for together.
-_TOGETHER = 50
+#: How many scopes one request to the back end covers.
+_BATCH_SIZE = 50
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class MetricFinding:
-    """A finding, and of which metric.
+    """A finding with its metric.
 
-    :ivar metric: public name; None where it is about the back end as a whole
+    :ivar metric: public name; None: the finding is about the back end as a whole
     """
 
     metric: str | None
@@ -31,7 +31,7 @@ class MetricFinding:
 
 
 def conversion(metric: Metric) -> str:
-    """Write what is done to a collected value, step by step; empty: nothing."""
+    """Write how a collected value is converted, step by step; empty: it is not."""
     words = []
     if metric.factor != 1:
         words.append(f"* {metric.factor}")
@@ -48,42 +48,44 @@ def conversion(metric: Metric) -> str:
 
 
 def find(metrics: Sequence[Metric], word: str) -> Metric:
-    """Return the metric of this public name, or else the only one of this name.
+    """Return the metric with this public name, or else the only one with this name.
 
     :raises ratekit.errors.OperatorError: there is none, or there are several
     """
-    found = [one for one in metrics if one.public_name == word]
-    found = found or [one for one in metrics if one.name == word]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        names = ", ".join(one.public_name for one in found)
-        raise errors.OperatorError(f"{word!r} has {len(found)} definitions; choose of {names}")
-    known = [one.public_name for one in metrics]
-    hint = errors.nearest(word, known) or f"; there are: {', '.join(known)}"
+    matches = [metric for metric in metrics if metric.public_name == word]
+    matches = matches or [metric for metric in metrics if metric.name == word]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        names = ", ".join(metric.public_name for metric in matches)
+        raise errors.OperatorError(
+            f"{word!r} has {len(matches)} definitions; use a public name: {names}"
+        )
+    public_names = [metric.public_name for metric in metrics]
+    hint = errors.nearest(word, public_names) or f"; known metrics: {', '.join(public_names)}"
     raise errors.OperatorError(f"no metric is called {word!r}{hint}")
 
 
 def check(metrics: Sequence[Metric], collector: Collector) -> list[MetricFinding]:
-    """Hold metrics against the back end; what is about it as a whole comes last, once.
+    """Compare metrics with the back end; findings about the back end itself come last, once.
 
     :raises ratekit.errors.TryLater: the back end did not answer
-    :raises ratekit.errors.Denied: it refuses ratekit itself
+    :raises ratekit.errors.AccessDenied: it refuses ratekit itself
     """
-    found = []
-    # Of what is asked with every metric, the newest answer counts.
+    entries = []
+    # Each metric repeats the findings about the back end; the newest count.
     shared: dict[str, Finding] = {}
     for metric in metrics:
         for finding in _inspect(metric, collector):
             if finding.shared:
-                shared[finding.what] = finding
+                shared[finding.check] = finding
             else:
-                found.append(MetricFinding(metric.public_name, finding))
-    return found + [MetricFinding(None, finding) for finding in shared.values()]
+                entries.append(MetricFinding(metric.public_name, finding))
+    return entries + [MetricFinding(None, finding) for finding in shared.values()]
 
 
 def describe(metric: Metric, collector: Collector) -> Mapping[str, str]:
-    """Return what is read for ``metric``; nothing: the collector cannot describe it."""
+    """Return what the collector reads for ``metric``; empty: it cannot describe it."""
     return collector.describe(metric) if isinstance(collector, MetricDescription) else {}
 
 
@@ -95,39 +97,43 @@ def _inspect(metric: Metric, collector: Collector) -> Sequence[Finding]:
     except errors.AccessDenied:
         raise
     except errors.OperatorError as error:
-        remedy = "correct what it refuses"
+        remedy = "correct the definition"
         return [Finding("inspection", Severity.ERROR, str(error), remedy)]
 
 
-def sampled_period(
+def sample_period(
     calendar: Calendar, begin: datetime.datetime | None, now: datetime.datetime
 ) -> Window:
-    """Return the period that begins at ``begin``, by default the newest that is due.
+    """Return the period that starts at ``begin``, by default the newest that is due.
 
-    :raises ratekit.errors.OperatorError: no period begins there
+    :raises ratekit.errors.OperatorError: ``begin`` is not the start of a period
     """
     if begin is None:
         begin = calendar.due_until(now) - calendar.step
-    elif not calendar.on_grid(begin):
-        nearest = calendar.floor(begin), period.ceiling(begin, calendar.step)
-        before, after = (one.isoformat().replace("+00:00", "Z") for one in nearest)
-        raise errors.OperatorError(
-            f"no period of {calendar.step} begins there: the nearest that do begin at {before} "
-            f"and {after}"
-        )
+    else:
+        scope_admin.require_start(begin, calendar.step)
     return Window(begin, calendar.step, 1)
 
 
 def sample(
     metric: Metric, collector: Collector, window: Window, scopes: Collection[str]
 ) -> Iterator[TraceStep]:
-    """Yield what scopes would be charged for, and why; writes nothing.
+    """Yield the quantities of scopes and their calculation; write nothing.
 
     :raises ratekit.errors.TryLater: the back end did not answer
-    :raises ratekit.errors.OperatorError: it cannot answer, or the collector does not tell
+    :raises ratekit.errors.OperatorError: it cannot answer, or the collector cannot explain
     """
     if not isinstance(collector, QuantityTrace):
         raise errors.OperatorError("this collector cannot explain its quantities")
-    ordered = sorted(set(scopes))
-    for index in range(0, len(ordered), _TOGETHER):
-        yield from collector.trace(metric, window, ordered[index : index + _TOGETHER])
+    scope_ids = sorted(set(scopes))
+    for index in range(0, len(scope_ids), _BATCH_SIZE):
+        yield from collector.trace(metric, window, scope_ids[index : index + _BATCH_SIZE])
+
+
+def merge_labels(*sources: Mapping[str, Collection[str]]) -> dict[str, set[str]]:
+    """Return the label names of each metric from all sources together."""
+    label_names: dict[str, set[str]] = {}
+    for source in sources:
+        for metric, names in source.items():
+            label_names.setdefault(metric, set()).update(names)
+    return label_names

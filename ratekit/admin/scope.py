@@ -1,4 +1,4 @@
-"""What operators do with a scope: find it, look at it, activate and reset it."""
+"""Find, inspect, activate and reset scopes."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ from ratekit import errors
 from ratekit.domain import period
 from ratekit.domain.exact import ZERO
 from ratekit.domain.reporting import coverage
+from ratekit.domain.reporting.exclusion import ExclusionSpan
 from ratekit.domain.reporting.reports import ResetPlan, Selection, StateRow
 from ratekit.domain.reprocessing.task import Task
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.interfaces import Reports, ScopeAdmin, Tasks
+from ratekit.text import utc_text
 
 _SECOND = datetime.timedelta(seconds=1)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ChargeTotal:
-    """What a scope was charged since an instant.
+    """The charges of a scope since an instant.
 
     :ivar frames: number of frames
-    :ivar price: their exact sum
+    :ivar price: exact sum of their prices
     """
 
     frames: int
@@ -33,30 +35,29 @@ class ChargeTotal:
 
 
 def find(rows: Sequence[StateRow], word: str) -> StateRow:
-    """Return the scope of this id, or else of this name.
+    """Return the scope with this ID, or else with this name.
 
-    :raises ratekit.errors.OperatorError: there is none, or there are several of this name
+    :raises ratekit.errors.OperatorError: there is none, or several scopes have this name
     """
-    found = [row for row in rows if row.id == word] or [row for row in rows if row.name == word]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        ids = ", ".join(row.id for row in found)
-        raise errors.OperatorError(f"{len(found)} scopes are named {word!r}: {ids}")
-    known = [text for row in rows for text in (row.id, row.name) if text]
-    hint = errors.nearest(word, known)
+    matches = [row for row in rows if row.id == word] or [row for row in rows if row.name == word]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        ids = ", ".join(row.id for row in matches)
+        raise errors.OperatorError(f"{len(matches)} scopes are named {word!r}: {ids}")
+    hint = errors.nearest(word, [text for row in rows for text in (row.id, row.name) if text])
     raise errors.OperatorError(f"no scope {word!r}{hint}; see ratekit scope list --all")
 
 
 def lag(row: StateRow, calendar: Calendar, now: datetime.datetime) -> datetime.timedelta | None:
-    """Return how long the newest period that is due has been waiting; None: it is not rated."""
+    """Return how far rating is behind the newest period that is due; None: it is not rated."""
     if not row.active or row.deactivated_at is not None:
         return None
     return max(calendar.due_until(now) - row.rated_until, datetime.timedelta(0))
 
 
-def charged(reports: Reports, row: StateRow, since: datetime.datetime) -> ChargeTotal:
-    """Return what a scope was charged for the periods that begin at ``since`` or later.
+def sum_charges(reports: Reports, row: StateRow, since: datetime.datetime) -> ChargeTotal:
+    """Return the charges of a scope for the periods that start at ``since`` or later.
 
     :raises ratekit.errors.TryLater: the storage did not answer
     """
@@ -64,33 +65,34 @@ def charged(reports: Reports, row: StateRow, since: datetime.datetime) -> Charge
     return ChargeTotal(sums[0].points, sums[0].price) if sums else ChargeTotal(0, ZERO)
 
 
-def recent(row: StateRow, calendar: Calendar, now: datetime.datetime, count: int) -> period.Window:
+def recent_window(
+    row: StateRow, calendar: Calendar, now: datetime.datetime, count: int
+) -> period.Window:
     """Return ``count`` periods up to the newest that is due.
 
-    Of a scope that lags behind, those up to a quarter past where it stopped: they show what
-    it was, not only that it is not.
+    If the scope is behind, three quarters of them are periods that it was last rated for.
     """
-    shown_until = calendar.floor(row.rated_until) + max(1, count // 4) * calendar.step
-    end = min(calendar.due_until(now), shown_until)
+    limit = calendar.floor(row.rated_until) + max(1, count // 4) * calendar.step
+    end = min(calendar.due_until(now), limit)
     return period.Window(end - count * calendar.step, calendar.step, count)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ScopeCoverage:
-    """What became of each period of a scope over a window.
+    """The result of rating each period of a scope in a window.
 
-    :ivar cells: one a period, by metric
-    :ivar gaps: where it was not rated at all
-    :ivar exclusions: what was left out of what was rated
+    :ivar cells: an entry for each period, by metric
+    :ivar gaps: when the scope was not rated at all
+    :ivar exclusions: usage that was not charged in rated periods
     """
 
     cells: Mapping[str, Sequence[coverage.PeriodCoverage]]
     gaps: Sequence[coverage.Stretch]
-    exclusions: Sequence[coverage.ExclusionSpan]
+    exclusions: Sequence[ExclusionSpan]
 
 
-def covered(reports: Reports, row: StateRow, window: period.Window) -> ScopeCoverage:
-    """Return what became of each period of a scope.
+def read_coverage(reports: Reports, row: StateRow, window: period.Window) -> ScopeCoverage:
+    """Return the result of rating each period of a scope in a window.
 
     :raises ratekit.errors.TryLater: the storage did not answer
     """
@@ -105,20 +107,20 @@ def activate(
     start: datetime.datetime | None,
     now: datetime.datetime,
 ) -> bool:
-    """Have a deactivated scope rated again, from where it stopped or from ``start``.
+    """Resume rating a deactivated scope where it stopped, or at ``start``.
 
-    :returns: False where nobody had deactivated it
-    :raises ratekit.errors.OperatorError: ``start`` is no begin of a period, or in the future,
-        or before where it stopped, or the scope is not deactivated
+    :returns: False: the scope is not deactivated
+    :raises ratekit.errors.OperatorError: ``start`` is not the start of a period, or in the
+        future, or before where rating stopped
     :raises ratekit.errors.TryLater: the storage did not answer
     """
     if start is not None:
-        require_begin(start, calendar.step)
+        require_start(start, calendar.step)
         if start > calendar.next_due(now):
-            # Most likely a slip; all until then would never be rated, and nobody would notice.
+            # Probably a typing mistake: no usage until then would ever be rated, without a warning.
             raise errors.OperatorError(
-                f"{_text(start)} is in the future: expected {_text(calendar.next_due(now))} or an "
-                "earlier time"
+                f"{utc_text(start)} is in the future: expected {utc_text(calendar.next_due(now))} "
+                "or an earlier time"
             )
     return admin.activate(row.id, start)
 
@@ -128,32 +130,26 @@ def plan_reset(
 ) -> ResetPlan:
     """Return what resetting a scope to ``since`` would remove.
 
-    The scope itself may be off the grid of periods, which a reset puts right.
+    ``rated_until`` of the scope need not be the start of a period; a reset corrects that.
 
-    :raises ratekit.errors.OperatorError: ``since`` is no begin of a period, or after what
-        has been rated, or would cut a period in two
+    :raises ratekit.errors.OperatorError: ``since`` is not the start of a period, or after
+        ``rated_until``, or inside a period of the previous length
     :raises ratekit.errors.TryLater: the storage did not answer
     """
-    require_begin(since, calendar.step)
-    plan = admin.rewind(row.id, since)
+    require_start(since, calendar.step)
+    plan = admin.plan_reset(row.id, since)
     if since > plan.rated_until:
         raise errors.OperatorError(
-            f"scope {row.id} is rated until {_text(plan.rated_until)} only: expected that or an "
-            f"earlier time, not {_text(since)}"
+            f"scope {row.id} is rated only until {utc_text(plan.rated_until)}: expected that or "
+            f"an earlier time, not {utc_text(since)}"
         )
-    if plan.step is not None and period.floor(since, plan.step) != since:
-        # Its frames would stay, and what of it lies after ``since`` would be charged again.
-        both = math.lcm(plan.step // _SECOND, calendar.step // _SECOND) * _SECOND
-        raise errors.OperatorError(
-            f"{_text(since)} lies within a period of {plan.step}, which was [collect] period "
-            f"until now: expected a time at which both begin, such as "
-            f"{_text(period.floor(since, both))}"
-        )
+    # Its frames would stay, and usage after ``since`` would be charged twice.
+    require_boundary(since, plan.step, calendar.step)
     return plan
 
 
-def reaching(tasks: Tasks, row: StateRow, since: datetime.datetime) -> Sequence[Task]:
-    """Return the open tasks of a scope that still have to do with what is at ``since`` or later.
+def find_overlapping_tasks(tasks: Tasks, row: StateRow, since: datetime.datetime) -> Sequence[Task]:
+    """Return the open tasks of a scope for periods at ``since`` or later.
 
     :raises ratekit.errors.TryLater: the storage did not answer
     """
@@ -164,21 +160,37 @@ def reaching(tasks: Tasks, row: StateRow, since: datetime.datetime) -> Sequence[
     ]
 
 
-def require_begin(instant: datetime.datetime, step: datetime.timedelta) -> None:
-    """Refuse an instant at which no period begins.
+def require_start(instant: datetime.datetime, step: datetime.timedelta) -> None:
+    """Refuse an instant that is not the start of a period.
 
-    :raises ratekit.errors.OperatorError: it is one
+    :raises ratekit.errors.OperatorError: with the nearest starts
     """
     try:
         before, after = period.floor(instant, step), period.ceiling(instant, step)
     except OverflowError:
-        raise errors.OperatorError(f"{_text(instant)} is too far back or ahead") from None
+        raise errors.OperatorError(
+            f"{utc_text(instant)} is too far in the past or future"
+        ) from None
     if before != after:
         raise errors.OperatorError(
-            f"no period of {step} begins at {_text(instant)}: the nearest that do begin at "
-            f"{_text(before)} and {_text(after)}"
+            f"no period of {step} starts at {utc_text(instant)}; the nearest start at "
+            f"{utc_text(before)} and {utc_text(after)}"
         )
 
 
-def _text(instant: datetime.datetime) -> str:
-    return instant.isoformat().replace("+00:00", "Z")
+def require_boundary(
+    instant: datetime.datetime, previous: datetime.timedelta | None, step: datetime.timedelta
+) -> None:
+    """Refuse an instant inside a period of the previous length.
+
+    :param previous: length of the stored periods; None: unknown
+    :param step: length of a period now
+    :raises ratekit.errors.OperatorError: with an instant that starts both periods
+    """
+    if previous is None or period.floor(instant, previous) == instant:
+        return
+    both = math.lcm(previous // _SECOND, step // _SECOND) * _SECOND
+    raise errors.OperatorError(
+        f"{utc_text(instant)} falls inside a period of the previous length ({previous}); choose a "
+        f"boundary of both the old and the new period, e.g. {utc_text(period.floor(instant, both))}"
+    )

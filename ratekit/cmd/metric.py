@@ -1,4 +1,4 @@
-"""ratekit metric: what is rated, whether it can be, and what it would yield."""
+"""ratekit metric: list, check and sample the metrics of metrics.yml."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ import datetime
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from ratekit import errors
 from ratekit.admin import metric as metric_admin
-from ratekit.cmd import command_types, startup
+from ratekit.cmd import command_types, options, startup
 from ratekit.cmd.output import cells
 from ratekit.domain.reporting.findings import Severity
-from ratekit.domain.schedule.calendar import parse_instant
 from ratekit.domain.usage.metric import Metric
 from ratekit.domain.usage.trace import TraceStep
 from ratekit.interfaces import Collector
+from ratekit.text import count_text, utc_text
 
-#: Values that people are shown one by one; of more they are told the number.
-_INLINE = 4
+#: How many values a table shows one by one; of more it shows the number.
+_VALUE_LIMIT = 4
 
 
 class MetricList(command_types.Listing):
-    """List what is rated: a line for each definition in metrics.yml.
+    """List the metrics: a line for each definition in metrics.yml.
 
-    Asks nobody: names are not compared with what there is; metric check does that.
+    Does not contact the metering back end; metric check does.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -36,7 +35,7 @@ class MetricList(command_types.Listing):
     ) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
         """Return the metrics in the file's order."""
         conf = self.app.load_conf()
-        metrics, collector = _loaded(conf, parsed_args.file, offline=True)
+        metrics, collector = _load(conf, parsed_args.file, offline=True)
         return (
             ("Metric", "Name", "Unit", "Reads", "Conversion", "Labels", "Description"),
             [
@@ -44,7 +43,7 @@ class MetricList(command_types.Listing):
                     metric.public_name,
                     metric.name,
                     metric.unit,
-                    _pairs(metric_admin.describe(metric, collector), parsed_args.formatter),
+                    _labels(metric_admin.describe(metric, collector), parsed_args.formatter),
                     metric_admin.conversion(metric),
                     ", ".join((*metric.groupby, *metric.metadata)),
                     cells.optional(metric.description),
@@ -55,52 +54,50 @@ class MetricList(command_types.Listing):
 
 
 class MetricCheck(command_types.Listing):
-    """Look for mistakes in metrics.yml, and hold each metric against the back end.
+    """Check metrics.yml for mistakes, and compare each metric with the metering back end.
 
-    Ends with 0 when nothing would be left unrated, with 1 when something would, and with 2
-    when the file itself is wrong.
+    Exit code: 0 everything can be rated; 1 something cannot; 2 the file is wrong.
     """
 
-    _code = 0
-    _sound = ""
+    _exit_code = 0
+    _summary = ""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Return the command's options."""
         parser = _with_file(super().get_parser(prog_name))
         parser.add_argument(
-            "--offline", action="store_true", help="look at the file only; needs no credentials"
+            "--offline", action="store_true", help="check the file only; needs no credentials"
         )
-        parser.add_argument("--problems", action="store_true", help="hide what is well")
+        parser.add_argument("--problems", action="store_true", help="show only problems")
         return parser
 
     def run(self, parsed_args: argparse.Namespace) -> int:
-        """Return how it ended: cliff takes every listing for a success."""
-        return super().run(parsed_args) or self._code
+        """Return the exit code: cliff returns 0 for every list."""
+        return super().run(parsed_args) or self._exit_code
 
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
-        """Return what was found, metric by metric, and of the back end as a whole."""
+        """Return the findings of each metric, then those of the back end as a whole."""
         conf = self.app.load_conf()
-        metrics, collector = _loaded(conf, parsed_args.file, parsed_args.offline)
+        metrics, collector = _load(conf, parsed_args.file, parsed_args.offline)
         columns = ("Metric", "Check", "Verdict", "Detail", "Remedy")
         if parsed_args.offline:
-            count = f"{len(metrics)} metric{'' if len(metrics) == 1 else 's'}"
-            self._sound = f"{count}, no mistake"
+            self._summary = f"{count_text(len(metrics), 'metric')}, no mistakes"
             return columns, ()
-        found = metric_admin.check(metrics, collector)
-        if any(one.finding.verdict is Severity.ERROR for one in found):
-            self._code = startup.FAILED
+        entries = metric_admin.check(metrics, collector)
+        if any(entry.finding.verdict is Severity.ERROR for entry in entries):
+            self._exit_code = startup.FAILED
         return columns, [
             (
-                cells.optional(one.metric),
-                one.finding.what,
-                one.finding.verdict.value,
-                cells.printable(one.finding.detail),
-                one.finding.remedy,
+                cells.optional(entry.metric),
+                entry.finding.check,
+                entry.finding.verdict.value,
+                cells.printable(entry.finding.detail),
+                entry.finding.remedy,
             )
-            for one in found
-            if one.finding.verdict is not Severity.OK or not parsed_args.problems
+            for entry in entries
+            if entry.finding.verdict is not Severity.OK or not parsed_args.problems
         ]
 
     def produce_output(
@@ -109,65 +106,67 @@ class MetricCheck(command_types.Listing):
         column_names: Sequence[str],
         data: Iterable[Sequence[Any]],
     ) -> int:
-        """Print the findings; where there can be none, people are told so in a line."""
-        if self._sound and parsed_args.formatter == "table":
-            self.app.stdout.write(f"{self._sound}\n")
+        """Print the findings; after an offline check, people get one line instead."""
+        if self._summary and parsed_args.formatter == "table":
+            self.app.stdout.write(f"{self._summary}\n")
             return 0
         return super().produce_output(parsed_args, column_names, data)
 
 
 class MetricSample(command_types.Listing):
-    """Show what one period of a metric would yield, and how. Rates and writes nothing.
+    """Show the quantities of a metric in one period and their calculation. Writes nothing.
 
-    A line for each resource and set of labels: Values, reduced to Value by Reducer, then
-    converted, times Share (of the period, or of what several labels share), is Quantity.
+    A line for each resource and set of labels. Reducer turns Values into Value; Value is
+    converted, then multiplied by Share (part of the period, or of what several labels share).
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Return the command's options."""
         parser = super().get_parser(prog_name)
         parser.usage = "%(prog)s [options] NAME"
-        parser.add_argument("name", metavar="NAME", help="the metric's public name")
+        parser.add_argument("name", metavar="NAME", help="public name of the metric")
         parser.add_argument(
             "--scope",
             action="append",
             default=[],
             metavar="ID",
-            help="id of a scope, may be repeated; by default all that the fetcher lists",
+            help="ID of a scope; may be repeated; default: all scopes of the fetcher",
         )
         parser.add_argument(
             "--period",
             metavar="BEGIN",
-            help="begin of the period, ISO 8601, in UTC unless it says another zone; by default "
-            "that of the newest that is due",
+            help=f"start of the period, {options.TIME}; default: the newest period that is due",
         )
         return parser
 
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
-        """Return the steps by scope."""
+        """Return the steps, sorted by scope."""
         from ratekit import composition
 
-        begin = _instant(parsed_args.period)
+        begin = None
+        if parsed_args.period is not None:
+            begin = options.read_instant("--period", parsed_args.period)
         conf = self.app.load_conf()
-        metrics, collector = _loaded(conf, None)
+        metrics, collector = _load(conf, None)
         metric = metric_admin.find(metrics, parsed_args.name)
         calendar = composition.build_calendar(conf)
-        window = metric_admin.sampled_period(calendar, begin, self.app.clock())
-        scopes = parsed_args.scope or [one.id for one in composition.build_fetcher(conf).scopes()]
+        window = metric_admin.sample_period(calendar, begin, self.app.clock())
+        scopes = parsed_args.scope
+        scopes = scopes or [scope.id for scope in composition.build_fetcher(conf).scopes()]
         steps = list(metric_admin.sample(metric, collector, window, scopes))
-        self.app.note(_told(metric, window.begin, scopes, steps))
-        reads = metric_admin.describe(metric, collector)
+        self.app.note(_title(metric, window.begin, scopes, steps))
+        description = metric_admin.describe(metric, collector)
         return (
             "Scope", "Labels", "Values", "Reducer", "Value", "Conversion", "Share", "Quantity",
             "Unit",
         ), [
             (
                 step.scope,
-                _pairs({**step.metadata, **step.groupby}, parsed_args.formatter),
+                _labels({**step.metadata, **step.groupby}, parsed_args.formatter),
                 _values(step, parsed_args.formatter),
-                reads.get("re_aggregation_method", ""),
+                description.get("re_aggregation_method", ""),
                 cells.ratio_text(step.trace.value),
                 metric_admin.conversion(metric),
                 cells.ratio_text(step.trace.share),
@@ -180,15 +179,11 @@ class MetricSample(command_types.Listing):
 
 def _with_file(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.usage = "%(prog)s [options] [FILE]"
-    parser.add_argument(
-        "file", metavar="FILE", nargs="?", help="by default what [collect] metrics_conf names"
-    )
+    parser.add_argument("file", metavar="FILE", nargs="?", help="default: [collect] metrics_conf")
     return parser
 
 
-def _loaded(
-    conf: Any, path: str | None, offline: bool = False
-) -> tuple[Sequence[Metric], Collector]:
+def _load(conf: Any, path: str | None, offline: bool = False) -> tuple[Sequence[Metric], Collector]:
     from ratekit import composition
     from ratekit.files import metrics_file
 
@@ -196,37 +191,23 @@ def _loaded(
     return metrics_file.load(path or conf.collect.metrics_conf, collector), collector
 
 
-def _instant(text: str | None) -> datetime.datetime | None:
-    try:
-        return None if text is None else parse_instant(text)
-    except (ValueError, OverflowError):
-        raise errors.OperatorError(
-            f"--period: expected a date or time such as 2026-01-31T12:00, not {text!r}"
-        ) from None
-
-
-def _told(
+def _title(
     metric: Metric, begin: datetime.datetime, scopes: Collection[str], steps: Sequence[TraceStep]
 ) -> str:
-    what = f"{metric.public_name}, the period from {cells.instant_text(begin)} on"
+    title = f"{metric.public_name}, period starting at {utc_text(begin)}"
     if steps:
-        return f"{what}; nothing is stored"
-    return f"{what}: {len(scopes)} scope{'' if len(scopes) == 1 else 's'} used nothing"
+        return f"{title}; nothing is stored"
+    return f"{title}: no usage of {count_text(len(scopes), 'scope')}"
 
 
-def _pairs(labels: Mapping[str, str | None], formatter: str) -> Any:
-    """Objects where the format has them, else ``key=value``."""
-    if formatter in ("json", "yaml"):
-        return dict(labels)
-    pairs = (f"{key}={value}" for key, value in labels.items() if value is not None)
-    return cells.printable(", ".join(pairs))
+def _labels(labels: Mapping[str, str | None], formatter: str) -> Any:
+    """Return labels as an object if the format has them, else as text."""
+    return dict(labels) if formatter in ("json", "yaml") else cells.label_text(labels)
 
 
 def _values(step: TraceStep, formatter: str) -> Any:
-    """All values to machines; to people their number where they are many."""
-    texts = [cells.decimal_text(value) for value in step.trace.values]
+    """Return all values; in a table their number if there are many."""
+    values = step.trace.values
     if formatter in ("json", "yaml"):
-        return texts
-    if formatter == "table" and len(texts) > _INLINE:
-        return f"{len(texts)} values"
-    return ", ".join(texts)
+        return [cells.decimal_text(value) for value in values]
+    return cells.value_text(values, _VALUE_LIMIT if formatter == "table" else len(values))

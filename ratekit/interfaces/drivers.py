@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 from ratekit.domain.period import Window
-from ratekit.domain.reporting.excluded import Exclusion
+from ratekit.domain.reporting.exclusion import Exclusion
 from ratekit.domain.reporting.findings import Finding
 from ratekit.domain.rules.explanation import ModuleExplanation
 from ratekit.domain.rules.rule import RuleBook

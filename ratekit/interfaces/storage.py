@@ -1,7 +1,7 @@
-"""What a storage does, part by part: one for each kind of user.
+"""What the storage offers: one interface for each kind of user.
 
-A storage driver is found by its name in the stevedore namespace ``ratekit.storage``; its
-``from_conf`` returns a :class:`Storage`. ``drivers.py`` has the other plug-in points.
+:mod:`ratekit.storage` implements them in SQL. The engine and the commands depend on these
+interfaces only. ``drivers.py`` has the plug-in points.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from ratekit.domain.period import Window
 from ratekit.domain.reporting.coverage import CoverageFacts
-from ratekit.domain.reporting.excluded import Exclusion
+from ratekit.domain.reporting.exclusion import Exclusion
 from ratekit.domain.reporting.reports import FrameRow, ResetPlan, Selection, StateRow, SummaryRow
 from ratekit.domain.reprocessing.task import (
     Account,
@@ -33,30 +33,31 @@ from ratekit.domain.series import RatedSeries
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Observation:
-    """What the ledger knows after the fetcher spoke.
+    """What the ledger recorded about the scopes that the fetcher listed.
 
-    :ivar states: of every active scope, listed now or not, that nobody has deactivated
-    :ivar added: scopes seen for the first time
-    :ivar returned: scopes that were missing from a list before and are listed again
-    :ivar retired: scopes that are no longer listed, rated to their end, now inactive
+    :ivar states: state of each active scope, listed now or not, that no operator has deactivated
+    :ivar new_scopes: scopes that were never listed before
+    :ivar returned_scopes: scopes that were missing from an earlier list and are listed again
+    :ivar retired_scopes: scopes that are no longer listed, are rated to their end, and have
+        become inactive
     """
 
     states: Sequence[State]
-    added: Sequence[Scope] = ()
-    returned: Sequence[Scope] = ()
-    retired: Sequence[Scope] = ()
+    new_scopes: Sequence[Scope] = ()
+    returned_scopes: Sequence[Scope] = ()
+    retired_scopes: Sequence[Scope] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RatedBatch:
-    """One transaction's worth of work.
+    """The rated periods that one transaction writes.
 
-    :ivar window: the periods that were rated; every state has ``rated_until == window.begin``
-    :ivar states: the scopes that were rated, used or silent
-    :ivar series: what they used; scopes in it are scopes of ``states``
-    :ivar rules_version: version of the rule book that priced them
-    :ivar metrics: public names of all that was asked for, used or silent, each once
-    :ivar excluded: what the collector left out of it, of scopes of ``states``
+    :ivar window: the periods; every state has ``rated_until == window.begin``
+    :ivar states: the scopes that were rated, with or without usage
+    :ivar series: their usage and prices; all scopes are scopes of ``states``
+    :ivar rules_version: version of the rule book that the prices come from
+    :ivar metrics: public names of all metrics that were collected, with or without usage; unique
+    :ivar exclusions: resources of these scopes that the collector excluded
     """
 
     window: Window
@@ -64,7 +65,7 @@ class RatedBatch:
     series: Sequence[RatedSeries]
     rules_version: int
     metrics: tuple[str, ...]
-    excluded: Sequence[Exclusion] = ()
+    exclusions: Sequence[Exclusion] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -72,20 +73,20 @@ class CommitResult:
     """What a commit did.
 
     :ivar frames: number of frames written
-    :ivar lost: scopes that another processor had rated already, or that an operator had
-        deactivated or reset; nothing of theirs was written
-    :ivar fallen_silent: scopes and public names of metrics that had frames in each period,
-        for as far back as the ledger looks, until the last of this batch or some at its end
-        had none; each is told once
+    :ivar lost_scopes: scopes that another processor had already rated, or that an operator had
+        deactivated or reset; nothing was written for them
+    :ivar stopped_usage: scope and public name of each metric that had frames in every earlier
+        period that the ledger checks, and has none in the last period or periods of this batch;
+        each is reported once
     """
 
     frames: int
-    lost: Sequence[Scope] = ()
-    fallen_silent: Sequence[tuple[Scope, str]] = ()
+    lost_scopes: Sequence[Scope] = ()
+    stopped_usage: Sequence[tuple[Scope, str]] = ()
 
 
 class Ledger(abc.ABC):
-    """Keeps frames, totals and states; the orchestrator's view of a storage."""
+    """Stores frames, totals and states; the orchestrator's view of the storage."""
 
     @abc.abstractmethod
     def observe(
@@ -95,13 +96,12 @@ class Ledger(abc.ABC):
         start: datetime.datetime,
         resume: datetime.datetime,
     ) -> Observation:
-        """Note which scopes the fetcher lists at ``now``.
+        """Record which scopes the fetcher lists at ``now``.
 
-        A new scope starts at ``start``. One that is not listed and has been rated up to the
-        period in which it was last seen becomes inactive. One that was missing from a list
-        and comes back is rated up to there as well, if it has not been, and then from
-        ``resume`` on; a list that was made before the newest one says nothing about who is
-        missing.
+        A new scope starts at ``start``. A scope that is not listed is rated up to and including
+        the period in which it was last listed, and then becomes inactive. A scope that was
+        missing and is listed again is also rated up to there, and then from ``resume`` on.
+        A list older than the newest one does not make a scope missing.
 
         :raises ratekit.errors.TryLater: the database did not answer
         """
@@ -110,23 +110,28 @@ class Ledger(abc.ABC):
     def commit(self, batch: RatedBatch) -> CommitResult:
         """Write frames, totals and new states in one transaction, by compare-and-swap.
 
+        A repeated call with the same batch writes nothing.
+
         :raises ratekit.errors.RulesChanged: the rules are no longer at ``rules_version``;
             nothing was written
         :raises ratekit.errors.TryLater: the database did not answer
-        :raises ratekit.errors.OperatorError: it cannot hold these values
+        :raises ratekit.errors.OperatorError: the database cannot store these values
         """
 
     @abc.abstractmethod
     def postpone(self, states: Collection[State], error: str, retry_at: datetime.datetime) -> None:
-        """Note that these scopes failed with ``error`` and are not to be tried before."""
+        """Record that these scopes failed with ``error`` and must not be tried before ``retry_at``.
+
+        A scope that another processor has rated since is not changed.
+        """
 
 
 class RuleStore(abc.ABC):
-    """Keeps price rules and their history."""
+    """Stores price rules and their history."""
 
     @abc.abstractmethod
-    def read(self, known: RuleBook | None = None) -> RuleBook:
-        """Return all rules; ``known`` itself when nothing has changed since.
+    def read(self, last_book: RuleBook | None = None) -> RuleBook:
+        """Return all rules; ``last_book`` itself if nothing has changed since it was read.
 
         :raises ratekit.errors.TryLater: the database did not answer
         """
@@ -138,81 +143,81 @@ class RuleStore(abc.ABC):
         close: Collection[tuple[Rule, datetime.datetime]],
         add: Collection[Rule],
         note: ChangeNote,
-        unrated: bool = False,
+        require_unrated: bool = False,
     ) -> int:
         """End the rules of ``close`` at the given times and add new ones, in one transaction.
 
-        That it was done is recorded in the same transaction.
+        The same transaction records the change.
 
         :param version: the book's version that the change was made for
-        :param note: who makes it and when
-        :param unrated: the change holds for a ledger in which nothing has been rated yet
+        :param note: who makes the change, and when
+        :param require_unrated: the change is valid only while nothing has been rated
         :returns: the book's new version
         :raises ratekit.errors.OperatorError: the book has changed since ``version``, or
-            something has been rated against ``unrated``; nothing was written
+            something has been rated although ``require_unrated`` is set; nothing was written
         """
 
     @abc.abstractmethod
     def records(self, limit: int | None = None) -> Sequence[ChangeRecord]:
-        """Return the changes that were made, newest first; the oldest may not be known.
+        """Return the recorded changes, newest first; the oldest changes may have no record.
 
-        :param limit: not more than so many
+        :param limit: maximum number of changes
         :raises ratekit.errors.TryLater: the database did not answer
         """
 
     @abc.abstractmethod
-    def rated_until(self) -> datetime.datetime | None:
-        """Return the end of the last period that was rated for any scope; None: none was."""
+    def last_rated_end(self) -> datetime.datetime | None:
+        """Return the end of the last period that was rated for any scope; None: no period was."""
 
 
 class Reports(abc.ABC):
-    """Answers operators' questions; reads only."""
+    """Reads what operators ask for; writes nothing."""
 
     @abc.abstractmethod
     def scopes(self) -> Sequence[StateRow]:
-        """Return all scopes, by name and id."""
+        """Return all scopes, ordered by name and id."""
 
     @abc.abstractmethod
     def summary(
         self, selection: Selection, groupby: Sequence[str], zone: datetime.tzinfo
     ) -> Sequence[SummaryRow]:
-        """Return exact sums, one row a group, in the order of the groups.
+        """Return exact sums, one row for each group, ordered by group.
 
-        :param groupby: of ``scope``, ``metric``, ``hour``, ``day``, ``month``, and any label
-        :param zone: where hours, days and months begin
+        :param groupby: any of ``scope``, ``metric``, ``hour``, ``day``, ``month``, and labels
+        :param zone: time zone of hours, days and months
         """
 
     @abc.abstractmethod
     def labels(self) -> Mapping[str, Collection[str]]:
-        """Return the metrics that were ever rated, by public name, and the labels they had."""
+        """Return the labels of each metric that was ever rated, by public name."""
 
     @abc.abstractmethod
     def frames(self, selection: Selection, limit: int | None = None) -> Iterator[FrameRow]:
-        """Yield frames by begin, scope, metric and labels."""
+        """Yield frames, ordered by begin, scope, metric and labels."""
 
     @abc.abstractmethod
     def coverage(
         self, scope_id: str, begin: datetime.datetime, end: datetime.datetime
     ) -> CoverageFacts:
-        """Return what :func:`ratekit.domain.reporting.coverage.cells` makes cells of.
+        """Return the input of :func:`ratekit.domain.reporting.coverage.cells`.
 
-        For periods that begin in ``[begin, end)``.
+        It covers periods that begin in ``[begin, end)``.
 
         :raises ratekit.errors.OperatorError: there is no such scope
-        :raises ratekit.errors.TryLater: the storage did not answer
+        :raises ratekit.errors.TryLater: the database did not answer
         """
 
 
 class ScopeAdmin(abc.ABC):
-    """Changes the state of one scope, given by its id, on an operator's word.
+    """Changes the state of one scope, named by its id, for an operator.
 
-    Each change is one transaction. A processor that is committing a batch of that scope is
-    waited for; one that has collected a batch and commits later loses the scope.
+    Each change is one transaction. It waits for a processor that is committing a batch of the
+    scope; a processor that commits an older batch later loses the scope.
     """
 
     @abc.abstractmethod
     def deactivate(self, scope_id: str, now: datetime.datetime) -> bool:
-        """Have a scope not rated from ``now`` on; False: it already is not.
+        """Stop rating a scope from ``now`` on; return False if it was already deactivated.
 
         :raises ratekit.errors.OperatorError: there is no such scope
         :raises ratekit.errors.TryLater: the database did not answer
@@ -220,65 +225,64 @@ class ScopeAdmin(abc.ABC):
 
     @abc.abstractmethod
     def activate(self, scope_id: str, start: datetime.datetime | None = None) -> bool:
-        """Have a deactivated scope rated again from where it stopped; False: it already is.
+        """Resume rating a scope where it stopped; return False if it was not deactivated.
 
-        Its failures are forgotten.
+        This clears its failures.
 
-        :param start: resume here instead, on the grid of periods; what lies between is
-            never rated
+        :param start: begin of a period to resume at instead; the time in between is never rated
         :raises ratekit.errors.OperatorError: there is no such scope, it is not deactivated
-            although there is a ``start``, or that is before where it stopped
+            although ``start`` is given, or ``start`` is before the time at which it stopped
         :raises ratekit.errors.TryLater: the database did not answer
         """
 
     @abc.abstractmethod
-    def rewind(self, scope_id: str, since: datetime.datetime) -> ResetPlan:
-        """Tell what :meth:`reset` would remove; changes nothing.
+    def plan_reset(self, scope_id: str, since: datetime.datetime) -> ResetPlan:
+        """Return what :meth:`reset` would remove; change nothing.
 
         :raises ratekit.errors.OperatorError: there is no such scope
         :raises ratekit.errors.TryLater: the database did not answer
         """
 
     @abc.abstractmethod
-    def reset(self, rewind: ResetPlan, gaps: bool = False) -> None:
-        """Remove a scope's frames and totals since an instant, to be rated again from there.
+    def reset(self, plan: ResetPlan, gaps: bool = False) -> None:
+        """Remove a scope's frames and totals since an instant; it is rated again from there.
 
-        What was never rated, since the scope was not listed or was activated from later on,
-        stays so, and price rules stay those that were in force.
+        Gaps, in which the scope was not listed or not active, are still not rated. Prices come
+        from the rules that were in force at the time.
 
-        :param gaps: rate that as well
+        :param gaps: rate the gaps too
         :raises ratekit.errors.OperatorError: there is no such scope
-        :raises ratekit.errors.Conflict: it was rated or reset since ``rewind`` was made;
+        :raises ratekit.errors.Conflict: it was rated or reset since ``plan`` was made;
             nothing was changed
         :raises ratekit.errors.TryLater: the database did not answer
         """
 
 
 class Tasks(abc.ABC):
-    """Keeps what is to be priced anew, on an operator's word."""
+    """Stores reprocessing tasks for operators."""
 
     @abc.abstractmethod
-    def rated(self) -> Mapping[str, RatedRange]:
-        """Return how far each scope has been rated, by id; those that never were are absent.
+    def rated_ranges(self) -> Mapping[str, RatedRange]:
+        """Return the range that each scope is rated over, by id; without scopes never rated.
 
         :raises ratekit.errors.TryLater: the database did not answer
         """
 
     @abc.abstractmethod
     def add(self, orders: Sequence[Order], note: TaskNote) -> Sequence[int]:
-        """Queue one task an order, all or none; return their ids in the same order.
+        """Queue one task for each order, all or none; return the task ids in the same order.
 
-        :param orders: of different scopes
-        :raises ratekit.errors.OperatorError: there is no such scope, it is not rated so far,
-            or an open task of it overlaps; nothing was written
+        :param orders: each of another scope
+        :raises ratekit.errors.OperatorError: there is no such scope, it is not rated to the
+            order's end, or an open task of the scope overlaps; nothing was written
         :raises ratekit.errors.TryLater: the database did not answer
         """
 
     @abc.abstractmethod
     def tasks(self, ended: bool = False) -> Sequence[tuple[Task, Account]]:
-        """Return open tasks and what they have done, by id.
+        """Return open tasks and what each has done, ordered by id.
 
-        :param ended: those that are done or cancelled as well
+        :param ended: return done and cancelled tasks too
         :raises ratekit.errors.TryLater: the database did not answer
         """
 
@@ -292,23 +296,24 @@ class Tasks(abc.ABC):
 
     @abc.abstractmethod
     def periods(self, task_id: int) -> Sequence[PeriodRecord]:
-        """Return what a task has done to each period so far, in order.
+        """Return what a task has done to each period so far, ordered by begin.
 
         :raises ratekit.errors.TryLater: the database did not answer
         """
 
     @abc.abstractmethod
-    def swapped(self, scope_id: str, instant: datetime.datetime) -> Swap | None:
-        """Return what last gave the period that ``instant`` is in other totals; None: no task.
+    def last_swap(self, scope_id: str, instant: datetime.datetime) -> Swap | None:
+        """Return the last change by a task of the period at ``instant``; None: no task changed it.
 
         :raises ratekit.errors.TryLater: the database did not answer
         """
 
     @abc.abstractmethod
     def cancel(self, task_id: int, now: datetime.datetime) -> bool:
-        """End an open task where it is; False: it has ended already.
+        """End an open task where it stands; return False if it has already ended.
 
-        What it has swapped stays so. A processor that is at a batch of it does not write it.
+        Periods that it has swapped stay swapped. A processor that is working on a batch of it
+        does not write that batch.
 
         :raises ratekit.errors.OperatorError: there is no such task
         :raises ratekit.errors.TryLater: the database did not answer
@@ -316,53 +321,53 @@ class Tasks(abc.ABC):
 
 
 class TaskLedger(abc.ABC):
-    """Carries tasks out: what processors see of them.
+    """Executes tasks: the processors' view of them.
 
     Any number of processors may try the same task: the database decides, batch by batch.
     """
 
     @abc.abstractmethod
-    def waiting(self, now: datetime.datetime | None) -> Sequence[Task]:
-        """Return open tasks by id, of scopes of any processor.
+    def open_tasks(self, now: datetime.datetime | None) -> Sequence[Task]:
+        """Return open tasks of the scopes of all processors, ordered by id.
 
-        :param now: without those that rest at this time; None: all
+        :param now: without tasks that must not be tried yet at this time; None: all
         :raises ratekit.errors.TryLater: the database did not answer
         """
 
     @abc.abstractmethod
     def read(self, task_id: int) -> Task | None:
-        """Return a task as it stands now; None: it has ended.
+        """Return a task's current state; None: it has ended.
 
-        What is collected after it was read may be swapped in.
+        Only usage that was collected after this call may be swapped in.
 
         :raises ratekit.errors.TryLater: the database did not answer
         """
 
     @abc.abstractmethod
     def swap(self, task: Task, repriced: RepricedWindow, now: datetime.datetime) -> Account | None:
-        """Put new frames and totals in place of the old ones, in one transaction.
+        """Replace old frames and totals by new ones, in one transaction.
 
-        Who reads sees all of the old or all of the new. The task moves on to the end of
-        the window, with a record for each period; failures are forgotten.
+        Readers see all old or all new values. The task advances to the end of the window, with
+        a record for each period; its failures are cleared.
 
-        :param task: as it was read before usage was; it stands at the window's begin
-        :returns: what the whole task did, if this was its end
-        :raises ratekit.errors.Conflict: the task was taken further by another processor, or
+        :param task: as read before its usage was collected; it stands at the window's begin
+        :returns: what the whole task did, if this was its last window
+        :raises ratekit.errors.Conflict: another processor advanced the task, or it was
             cancelled, or its scope was reset, or the rules have changed; nothing was written
         :raises ratekit.errors.TryLater: the database did not answer
-        :raises ratekit.errors.OperatorError: it cannot hold these values
+        :raises ratekit.errors.OperatorError: the database cannot store these values
         """
 
     @abc.abstractmethod
     def postpone(self, task: Task, error: str, retry_at: datetime.datetime) -> None:
-        """Note that a task failed with ``error`` and is not to be tried before."""
+        """Record that a task failed with ``error`` and must not be tried before ``retry_at``."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Storage:
-    """What a storage driver offers, one part for each kind of user.
+    """The parts of the storage, one for each kind of user.
 
-    :ivar processes: how many processes may rate with it at once; None: any number
+    :ivar processes: how many processes may rate at once; None: any number
     """
 
     ledger: Ledger

@@ -1,4 +1,4 @@
-"""One cycle over what is due: batch by batch, and what happens with what fails."""
+"""One cycle: rates everything that is due, batch by batch, and handles failures."""
 
 from __future__ import annotations
 
@@ -10,29 +10,25 @@ from collections.abc import Callable, Iterable, Sequence
 from ratekit import errors, interfaces
 from ratekit.domain.schedule.batch import Batch, DueScope, next_batch
 from ratekit.domain.scope import State
-from ratekit.processing.failures import attempt
+from ratekit.processing.failures import Retry, attempt
 from ratekit.processing.rater import Rater
+from ratekit.text import count_text, list_text
 
 LOG = logging.getLogger(__name__)
 
-#: Requests in vain, one after the other, that show that a back end is down.
-_DOWN = 3
-#: Scopes that fail alone, one after the other, that show that it is not the scopes' fault.
-_NOT_THE_SCOPES = 8
-
-#: Scopes that a line names; more of them make it no clearer.
-_NAMED = 5
+#: Scopes that fail alone, one after the other, after which the cause is not in the scopes.
+_MAX_FAILED_ALONE = 8
 
 Clock = Callable[[], datetime.datetime]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a cycle has come; told after each batch.
+    """Progress of a cycle, reported after each batch.
 
-    :ivar batch: what was rated of the one that was dealt with; no states: nothing, since others
-        had rated all of it
-    :ivar frames: that it wrote
+    :ivar batch: what this processor rated of the batch; no states if other processors had
+        already rated all of it
+    :ivar frames: number of frames written
     :ivar scopes_left: scopes that still have due periods
     :ivar periods_left: scopes times periods still due
     """
@@ -49,251 +45,273 @@ class CycleResult:
 
     :ivar frames: number of frames written
     :ivar periods: scopes times periods rated
-    :ivar failed: scopes that could not be rated to the end
-    :ivar lost: scopes that somebody else rated or changed at the same time
-    :ivar retry_at: when the first that failed may be tried again, UTC; None: none failed
+    :ivar failed_scopes: number of scopes that were not rated to the end
+    :ivar lost_scopes: number of scopes that another processor rated, or that an operator
+        changed, at the same time
+    :ivar retry_at: earliest time at which a failed scope may be tried again, UTC; None: no
+        scope failed
     """
 
     frames: int = 0
     periods: int = 0
-    failed: int = 0
-    lost: int = 0
+    failed_scopes: int = 0
+    lost_scopes: int = 0
     retry_at: datetime.datetime | None = None
+
+    def add_failed(self, scopes: int, retry_at: datetime.datetime) -> CycleResult:
+        """Return the result with more failed scopes."""
+        earliest = retry_at if self.retry_at is None else min(self.retry_at, retry_at)
+        return dataclasses.replace(
+            self, failed_scopes=self.failed_scopes + scopes, retry_at=earliest
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RunContext:
-    """What a cycle is run in.
+    """Functions of the process that cycles and tasks run in.
 
-    :ivar clock: now, aware, UTC
-    :ivar report: is told of each batch
-    :ivar going_on: asked before each batch whether there is to be one
-    :ivar chance: a random number, 0 <= chance < 1
+    :ivar clock: returns the current time, aware, UTC
+    :ivar report: is called after each batch
+    :ivar should_continue: is called before each batch; False ends the cycle
+    :ivar chance: returns a random number, 0 <= chance < 1
     """
 
     clock: Clock
     report: Callable[[Progress], None]
-    going_on: Callable[[], bool]
+    should_continue: Callable[[], bool]
     chance: Callable[[], float]
 
 
 class Cycle:
     """Rates what is due; used once.
 
-    :param work: one a scope
+    :param scopes: the scopes that are due, each once
     :param step: length of a period
     """
 
     def __init__(
         self,
-        work: Iterable[DueScope],
+        scopes: Iterable[DueScope],
         step: datetime.timedelta,
         rater: Rater,
         ledger: interfaces.Ledger,
         context: RunContext,
     ) -> None:
-        self._due = {one.state.scope_pk: one for one in work if one.state.rated_until < one.until}
+        self._due = {
+            scope.state.scope_pk: scope for scope in scopes if scope.state.rated_until < scope.until
+        }
         self._step = step
         self._rater = rater
         self._ledger = ledger
         self._context = context
-        self._outcome = CycleResult()
-        self._in_vain = 0
-        self._alone = 0
+        self._result = CycleResult()
+        #: Consecutive requests without a response.
+        self._unanswered = 0
+        #: Consecutive scopes that failed alone.
+        self._failed_alone = 0
 
     def run(self) -> CycleResult:
-        """Rate until nothing is due, all that is left fails, or there is to be no more.
+        """Rate until nothing is due, everything that is left fails, or the process stops.
 
         :raises ratekit.errors.TryLater: the database did not answer
-        :raises ratekit.errors.Denied: a back end refuses ratekit itself
-        :raises ratekit.errors.Outdated: the database was migrated
+        :raises ratekit.errors.AccessDenied: a back end refuses ratekit itself
+        :raises ratekit.errors.SchemaChanged: the database was migrated
         """
-        while self._due and self._alone < _NOT_THE_SCOPES and self._context.going_on():
+        while self._due and self._should_continue():
             batch = next_batch(list(self._due.values()), self._step, self._rater.limit)
             if batch is None:
                 break
-            self._deal_with(batch)
-        if self._alone >= _NOT_THE_SCOPES and self._due:
+            self._rate_or_handle(batch)
+        if self._failed_alone >= _MAX_FAILED_ALONE and self._due:
             LOG.warning(
-                "the cycle ends: %d scopes in a row failed; not tried: %d scopes",
-                self._alone,
-                len(self._due),
+                "stopping this cycle after %d consecutive scopes failed; %s not tried",
+                self._failed_alone,
+                count_text(len(self._due), "scope was", "scopes were"),
             )
-            self._count_failed(len(self._due), self._context.clock() + self._rater.backoff.first)
-        return self._outcome
+            retry_at = self._context.clock() + self._rater.retry_policy.backoff.first
+            self._result = self._result.add_failed(len(self._due), retry_at)
+        return self._result
 
-    def put_off(self, states: Sequence[State], error: str, after: float | None = None) -> None:
-        """Let scopes rest, the longer the more often they have failed."""
+    def put_off(self, states: Sequence[State], failure: Exception) -> None:
+        """Postpone scopes that failed, the longer the more often they have failed."""
+        self._postpone(states, self._retry(states, failure))
+
+    def _should_continue(self) -> bool:
+        return self._failed_alone < _MAX_FAILED_ALONE and self._context.should_continue()
+
+    def _retry(self, states: Sequence[State], failure: Exception) -> Retry:
         failures = min(state.failures for state in states)
-        rest = self._rater.backoff.rest(failures, self._context.chance(), after)
-        retry_at = self._context.clock() + rest
-        self._ledger.postpone(states, error, retry_at)
+        return self._rater.retry_policy.retry(
+            failure, failures, self._context.chance(), self._context.clock()
+        )
+
+    def _postpone(self, states: Sequence[State], retry: Retry) -> None:
+        self._ledger.postpone(states, str(retry.failure), retry.retry_at)
         for state in states:
             self._due.pop(state.scope_pk, None)
-        self._count_failed(len(states), retry_at)
+        self._result = self._result.add_failed(len(states), retry.retry_at)
 
-    def _count_failed(self, scopes: int, retry_at: datetime.datetime) -> None:
-        known = self._outcome.retry_at
-        self._outcome = dataclasses.replace(
-            self._outcome,
-            failed=self._outcome.failed + scopes,
-            retry_at=retry_at if known is None else min(known, retry_at),
-        )
-
-    def _deal_with(self, batch: Batch) -> None:
-        """Rate a batch, or the parts of it that can be."""
-        failure = self._attempt(batch)
+    def _rate_or_handle(self, batch: Batch) -> None:
+        """Rate a batch, or the parts of it that can be rated."""
+        failure = self._rate(batch)
         if failure is not None:
-            self._explain(batch, failure)
+            self._handle(batch, failure)
 
-    def _attempt(self, batch: Batch) -> Exception | None:
-        """Rate a batch; return what went wrong."""
-        committed = attempt(lambda: self._rater.rate(batch))
-        if isinstance(committed, errors.SchemaChanged):
-            raise committed
-        if isinstance(committed, Exception):
-            return committed
-        self._in_vain = self._alone = 0
-        _warn_of_silence(batch, committed)
-        lost = {scope.id for scope in committed.lost}
-        mine = [state for state in batch.states if state.scope.id not in lost]
-        self._outcome = dataclasses.replace(
-            self._outcome,
-            frames=self._outcome.frames + committed.frames,
-            periods=self._outcome.periods + len(mine) * batch.window.count,
-            lost=self._outcome.lost + len(lost),
+    def _rate(self, batch: Batch) -> Exception | None:
+        """Rate a batch; return the failure, if any."""
+        commit = attempt(lambda: self._rater.rate(batch))
+        if isinstance(commit, Exception):
+            return commit
+        self._unanswered = self._failed_alone = 0
+        _warn_of_stopped_usage(batch, commit)
+        lost_ids = {scope.id for scope in commit.lost_scopes}
+        rated_states = [state for state in batch.states if state.scope.id not in lost_ids]
+        self._result = dataclasses.replace(
+            self._result,
+            frames=self._result.frames + commit.frames,
+            periods=self._result.periods + len(rated_states) * batch.window.count,
+            lost_scopes=self._result.lost_scopes + len(lost_ids),
         )
         for state in batch.states:
-            self._advance(state, batch, state.scope.id in lost)
-        self._tell(dataclasses.replace(batch, states=mine), committed.frames)
+            self._advance(state, batch, state.scope.id in lost_ids)
+        self._report(dataclasses.replace(batch, states=rated_states), commit.frames)
         return None
 
-    def _explain(self, batch: Batch, failure: Exception) -> None:
-        """Say what happens next with a batch that failed, and do it."""
+    def _handle(self, batch: Batch, failure: Exception) -> None:
+        """Log what happens next with a failed batch, and do it.
+
+        The retry policy decides levels and delays; here is only how a batch becomes smaller.
+        """
         match failure:
             case errors.Conflict():
-                LOG.info("%s is rated again at once: %s", batch, failure)
-                self._note_in_vain(batch, failure)
+                LOG.info("%s will be tried again at once: %s", batch, failure)
+                self._check_back_end(batch, failure)
             case errors.InvalidResponse():
-                self._isolate(batch, failure, logging.WARNING)
+                self._isolate(batch, failure)
             case errors.TryLater(after=after) if after:
-                LOG.warning("%s will be tried again in %g s, as asked: %s", batch, after, failure)
+                LOG.warning(
+                    "%s will be tried again in %g s, as the back end asked: %s",
+                    batch,
+                    after,
+                    failure,
+                )
                 self._rater.shrink(batch)
-                self._leave_alone(batch, failure)
+                self._obey(batch, failure)
             case errors.TryLater():
                 self._rater.shrink(batch)
                 LOG.warning("%s will be tried again: %s", batch, failure)
-                if self._note_in_vain(batch, failure):
-                    self._try_less(batch, failure)
+                if self._check_back_end(batch, failure):
+                    self._ask_for_less(batch, failure)
             case errors.AccessDenied():
-                self._hold_all(failure)
+                self._put_off_all(failure)
                 raise failure
-            case errors.OperatorError():
-                self._isolate(batch, failure, logging.ERROR)
             case _:
-                if len(batch.states) == 1:
-                    LOG.error("%s failed in a way nobody planned for", batch, exc_info=failure)
-                self._isolate(batch, failure, logging.ERROR)
+                self._isolate(batch, failure)
 
-    def _note_in_vain(self, batch: Batch, failure: errors.TryLater) -> bool:
-        """Tell whether to go on; when a back end is down, nobody is tried any more."""
-        self._in_vain += 1
-        if self._in_vain < _DOWN or self._alive(batch):
+    def _check_back_end(self, batch: Batch, failure: errors.TryLater) -> bool:
+        """Count a request without a response; put off all scopes if the back end is down.
+
+        :returns: whether the back end still responds
+        """
+        self._unanswered += 1
+        down = self._rater.retry_policy.is_down(self._unanswered)
+        if not down or self._responds_to_others(batch):
             return True
         LOG.warning(
-            "the cycle ends after %d failures in a row; scopes that rest: %d",
-            self._in_vain,
-            len(self._due),
+            "stopping this cycle after %d consecutive failures; %s will be retried later",
+            self._unanswered,
+            count_text(len(self._due), "scope"),
         )
-        self._hold_all(failure)
+        self._put_off_all(failure)
         return False
 
-    def _alive(self, batch: Batch) -> bool:
-        """Ask something small about another scope: is it the back end, or only this batch?"""
-        tried = {state.scope_pk for state in batch.states}
-        others = [work for work in self._due.values() if work.state.scope_pk not in tried]
-        probe = next_batch(others[:1], self._step, limit=1)
+    def _responds_to_others(self, batch: Batch) -> bool:
+        """Rate one period of another scope, to tell a failed back end from a failed batch."""
+        batch_pks = {state.scope_pk for state in batch.states}
+        candidates = [due for pk, due in self._due.items() if pk not in batch_pks]
+        probe = next_batch(candidates[:1], self._step, limit=1)
         if probe is None:
             return False
-        failure = self._attempt(probe)
+        failure = self._rate(probe)
         if isinstance(failure, errors.TryLater) and not isinstance(failure, errors.InvalidResponse):
             return False
-        self._in_vain = 0
+        self._unanswered = 0
         return True
 
-    def _leave_alone(self, batch: Batch, failure: errors.TryLater) -> None:
-        """Do as a back end asks; a single scope may be all that it does not stand."""
+    def _obey(self, batch: Batch, failure: errors.TryLater) -> None:
+        """Wait as long as a back end asked; if one scope caused it, let only this scope wait."""
         if len(batch.states) > 1 or len(self._due) == 1:
-            self._hold_all(failure)
+            self._put_off_all(failure)
             return
-        self.put_off(batch.states, str(failure), failure.after)
-        self._note_in_vain(batch, failure)
+        self.put_off(batch.states, failure)
+        self._check_back_end(batch, failure)
 
-    def _hold_all(self, failure: errors.RatekitError) -> None:
-        """Let the back end rest: all that is due waits together."""
-        after = failure.after if isinstance(failure, errors.TryLater) else None
-        states = [one.state for one in self._due.values()]
+    def _put_off_all(self, failure: errors.RatekitError) -> None:
+        states = [due.state for due in self._due.values()]
         if states:
-            self.put_off(states, str(failure), after)
+            self.put_off(states, failure)
 
-    def _try_less(self, batch: Batch, failure: errors.TryLater) -> None:
-        """Ask for half the scopes, or for fewer periods, or put the scope off."""
+    def _ask_for_less(self, batch: Batch, failure: errors.TryLater) -> None:
+        """Rate half the scopes at a time, or put off the scope if the batch is one period."""
         if len(batch.states) > 1:
-            self._halve(batch)
+            self._rate_halves(batch)
         elif batch.window.count == 1:
-            self.put_off(batch.states, str(failure))
-        # Else its window is shorter next time.
+            self.put_off(batch.states, failure)
+        # Otherwise the next window is shorter, because the rater's limit has shrunk.
 
-    def _isolate(self, batch: Batch, failure: Exception, level: int) -> None:
-        """Halve a batch until the scope at fault is alone."""
+    def _isolate(self, batch: Batch, failure: Exception) -> None:
+        """Halve a batch until the scope that fails is alone."""
         if len(batch.states) > 1:
-            self._halve(batch)
+            self._rate_halves(batch)
             return
-        LOG.log(level, "%s cannot be rated: %s", batch, failure)
-        self._alone += 1
-        self.put_off(batch.states, str(failure))
+        self._failed_alone += 1
+        retry = self._retry(batch.states, failure)
+        retry.log(LOG, "%s cannot be rated: %s", "unexpected error while rating %s", batch)
+        self._postpone(batch.states, retry)
 
-    def _halve(self, batch: Batch) -> None:
+    def _rate_halves(self, batch: Batch) -> None:
         for half in batch.halves():
-            # Some may have been put off, or moved on by a probe, since the batch was made.
-            left = [state for state in half.states if self._is_at(state.scope_pk, half.window.begin)]
-            if left and self._alone < _NOT_THE_SCOPES and self._context.going_on():
-                self._deal_with(dataclasses.replace(half, states=left))
+            # Since the batch was built, a probe may have advanced a scope, or a failure put it off.
+            begin = half.window.begin
+            states = [state for state in half.states if self._is_due_from(state.scope_pk, begin)]
+            if states and self._should_continue():
+                self._rate_or_handle(dataclasses.replace(half, states=states))
 
-    def _is_at(self, key: int, instant: datetime.datetime) -> bool:
-        return key in self._due and self._due[key].state.rated_until == instant
+    def _is_due_from(self, scope_pk: int, begin: datetime.datetime) -> bool:
+        return scope_pk in self._due and self._due[scope_pk].state.rated_until == begin
 
     def _advance(self, state: State, batch: Batch, lost: bool) -> None:
-        work = self._due[state.scope_pk]
+        due = self._due[state.scope_pk]
         if lost:
             LOG.debug("scope %s was rated by another processor", state.scope.id)
-        if lost or batch.window.end >= work.until:
+        if lost or batch.window.end >= due.until:
             del self._due[state.scope_pk]
             return
         advanced = dataclasses.replace(
             state, rated_until=batch.window.end, failures=0, retry_at=None
         )
-        self._due[state.scope_pk] = dataclasses.replace(work, state=advanced)
+        self._due[state.scope_pk] = dataclasses.replace(due, state=advanced)
 
-    def _tell(self, batch: Batch, frames: int) -> None:
-        left = [(one.until - one.state.rated_until) // self._step for one in self._due.values()]
-        self._context.report(Progress(batch, frames, len(left), sum(left)))
+    def _report(self, batch: Batch, frames: int) -> None:
+        periods = [
+            (scope.until - scope.state.rated_until) // self._step for scope in self._due.values()
+        ]
+        self._context.report(Progress(batch, frames, len(periods), sum(periods)))
 
 
-def _warn_of_silence(batch: Batch, committed: interfaces.CommitResult) -> None:
-    """Say which metrics scopes have stopped to use, a line a metric."""
-    silent: dict[str, list[str]] = {}
-    for scope, metric in committed.fallen_silent:
-        silent.setdefault(metric, []).append(scope.id)
-    last = batch.window.end - batch.window.step
-    for metric, scopes in sorted(silent.items()):
+def _warn_of_stopped_usage(batch: Batch, commit: interfaces.CommitResult) -> None:
+    """Log one line for each metric that scopes have stopped using."""
+    scopes_by_metric: dict[str, list[str]] = {}
+    for scope, metric in commit.stopped_usage:
+        scopes_by_metric.setdefault(metric, []).append(scope.id)
+    last_period = dataclasses.replace(
+        batch.window, begin=batch.window.end - batch.window.step, count=1
+    )
+    for metric, scopes in sorted(scopes_by_metric.items()):
         LOG.warning(
-            "metric %s: no usage any more at %s of %d %s that had some in every period before: "
-            "%s%s",
+            "metric %s: usage stopped at %s for %s that had usage in every earlier period: %s",
             metric,
-            f"{last:%Y-%m-%dT%H:%MZ}/{batch.window.end:%Y-%m-%dT%H:%MZ}",
-            len(scopes),
-            "scope" if len(scopes) == 1 else "scopes",
-            ", ".join(sorted(scopes)[:_NAMED]),
-            ", …" if len(scopes) > _NAMED else "",
+            last_period,
+            count_text(len(scopes), "scope"),
+            list_text(sorted(scopes)),
         )

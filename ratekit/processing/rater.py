@@ -1,37 +1,40 @@
-"""One batch: collect, price, commit."""
+"""Rates one batch: collects, prices and commits."""
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
 
 from ratekit import errors, interfaces
 from ratekit.domain.period import Window
-from ratekit.domain.reporting.excluded import Exclusion
+from ratekit.domain.reporting.exclusion import Exclusion
 from ratekit.domain.schedule.backoff import Backoff
 from ratekit.domain.schedule.batch import FIRST, Batch, BatchSize
 from ratekit.domain.series import RatedSeries, Series
 from ratekit.domain.usage.metric import Metric
 from ratekit.domain.usage.skipping import remove_skipped
 from ratekit.pricing.price_list import PriceList
+from ratekit.processing.failures import RetryPolicy
 
-#: Calls a function with each metric, some at the same time; results in order.
-SideBySide = Callable[[Callable[[Metric], list[Series]], Sequence[Metric]], list[list[Series]]]
+#: Calls a function with each metric, several at a time, and returns the results in order.
+ForEachMetric = Callable[[Callable[[Metric], list[Series]], Sequence[Metric]], list[list[Series]]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Settings:
-    """What may change while a daemon runs; taken up between two batches.
+    """Settings that may change while a daemon runs; they take effect with the next batch.
 
-    :ivar metrics: what is collected
+    :ivar metrics: the metrics to collect
+    :ivar for_each_metric: calls a function with each metric
     :ivar batch_seconds: how long collecting a batch should take
-    :ivar batch_frames: how many frames a batch should hold at most
-    :ivar backoff: how long a scope rests after failures
+    :ivar batch_frames: how many frames a batch should have at most
+    :ivar backoff: delays after failures
     """
 
     metrics: Sequence[Metric]
-    side_by_side: SideBySide
+    for_each_metric: ForEachMetric
     batch_seconds: float
     batch_frames: int
     backoff: Backoff
@@ -39,28 +42,33 @@ class Settings:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PricedUsage:
-    """What scopes used over a window, and what it costs.
+    """The usage of scopes over a window, with prices.
 
-    :ivar rated: all that was collected
-    :ivar kept: what is to be stored of it
-    :ivar version: of the rule book that priced it
-    :ivar metrics: public names of all that was asked for, each once
-    :ivar excluded: what the collector left out
+    :ivar series: everything that was collected
+    :ivar series_to_store: what metrics.yml does not skip of it
+    :ivar rules_version: version of the rule book that priced it
+    :ivar metrics: public names of all metrics that were collected, each once
+    :ivar exclusions: what the collector left out
     :ivar seconds: how long collecting took
     """
 
-    rated: Sequence[RatedSeries]
-    kept: Sequence[RatedSeries]
-    version: int
+    series: Sequence[RatedSeries]
+    series_to_store: Sequence[RatedSeries]
+    rules_version: int
     metrics: tuple[str, ...]
-    excluded: Sequence[Exclusion]
+    exclusions: Sequence[Exclusion]
     seconds: float
+
+    @property
+    def points(self) -> int:
+        """Number of usages that were collected."""
+        return sum(len(rated.prices) for rated in self.series)
 
 
 class Rater:
-    """Rates batches, and learns how large they may be.
+    """Rates batches, and adapts their size to how long they take.
 
-    :param modules: highest priority first
+    :param modules: rating modules, highest priority first
     :param limit: scopes times periods of the first batch
     """
 
@@ -81,27 +89,27 @@ class Rater:
         self._size = BatchSize(
             settings.batch_seconds, settings.batch_frames, min(limit, settings.batch_frames)
         )
-        self._list: PriceList | None = None
+        self._price_list: PriceList | None = None
 
     @property
     def limit(self) -> int:
-        """Scopes times periods that the next batch may have."""
+        """Largest size of the next batch, scopes times periods."""
         return self._size.limit
 
     @property
     def settings(self) -> Settings:
-        """What it works by at this moment."""
+        """The current settings."""
         return self._settings
 
     @property
-    def backoff(self) -> Backoff:
-        """How long what failed rests."""
-        return self._settings.backoff
+    def retry_policy(self) -> RetryPolicy:
+        """What comes after a failure, by the current settings."""
+        return RetryPolicy(self._settings.backoff)
 
     def require_data(self) -> None:
-        """Wait while the metering back end says that data is on its way.
+        """Require that the metering back end has processed all measures that it received.
 
-        :raises ratekit.errors.NotYet: it is
+        :raises ratekit.errors.NotYet: it is still processing some
         :raises ratekit.errors.RatekitError: as collectors do
         """
         if not isinstance(self._collector, interfaces.Readiness):
@@ -111,14 +119,14 @@ class Rater:
             raise errors.NotYet(reason)
 
     def adopt(self, settings: Settings) -> None:
-        """Work by other settings from the next batch on."""
+        """Use other settings from the next batch on."""
         self._settings = settings
         self._size = dataclasses.replace(
             self._size, seconds=settings.batch_seconds, frames=settings.batch_frames
         )
 
     def shrink(self, batch: Batch) -> None:
-        """Take note that ``batch`` was too much at once."""
+        """Make the next batches smaller, because ``batch`` was too large."""
         self._size = self._size.after_failure(batch.size)
 
     def rate(self, batch: Batch) -> interfaces.CommitResult:
@@ -126,64 +134,63 @@ class Rater:
 
         :raises ratekit.errors.RatekitError: as collectors and ledgers do; nothing was written
         """
-        # Others may be adopted while the collector waits, but not for this batch.
+        # A reload may replace the settings while the collector waits, but not for this batch.
         settings = self._settings
         priced = self.price(batch.window, [state.scope.id for state in batch.states])
-        points = sum(len(one.prices) for one in priced.rated)
-        self._size = self._size.after(batch.size, priced.seconds, points)
-        committed = self._ledger.commit(
+        self._size = self._size.after(batch.size, priced.seconds, priced.points)
+        commit = self._ledger.commit(
             interfaces.RatedBatch(
                 batch.window,
                 batch.states,
-                priced.kept,
-                priced.version,
+                priced.series_to_store,
+                priced.rules_version,
                 priced.metrics,
-                priced.excluded,
+                priced.exclusions,
             )
         )
-        # Silence that metrics.yml asks for is no news.
-        skipping = _skipping(settings)
-        silent = [one for one in committed.stopped_usage if one[1] not in skipping]
-        return dataclasses.replace(committed, stopped_usage=silent)
+        # Usage that metrics.yml skips has not stopped.
+        skipping = _find_skipping_metrics(settings)
+        stopped = [(scope, name) for scope, name in commit.stopped_usage if name not in skipping]
+        return dataclasses.replace(commit, stopped_usage=stopped)
 
     def price(self, window: Window, scopes: Sequence[str]) -> PricedUsage:
-        """Collect and price, and write nothing.
+        """Collect and price; write nothing.
 
         :raises ratekit.errors.RatekitError: as collectors do
         """
         settings = self._settings
         price_list = self.price_list()
-        begun = time.monotonic()
+        start = time.monotonic()
         series = self._collect(window, scopes, settings)
-        seconds = time.monotonic() - begun
-        rated = [RatedSeries(one, price_list.prices(one)) for one in series]
+        seconds = time.monotonic() - start
+        rated = [RatedSeries(usages, price_list.prices(usages)) for usages in series]
         return PricedUsage(
-            rated=rated,
-            kept=_kept(rated, _skipping(settings)),
-            version=price_list.book.version,
+            series=rated,
+            series_to_store=_remove_skipped_usage(rated, _find_skipping_metrics(settings)),
+            rules_version=price_list.book.version,
             metrics=tuple(sorted({metric.public_name for metric in settings.metrics})),
-            excluded=self._excluded(window, scopes, settings),
+            exclusions=self._read_exclusions(window, scopes, settings),
             seconds=seconds,
         )
 
     def price_list(self) -> PriceList:
-        """Return what prices by the current rules, compiled anew when they changed.
+        """Return the price list of the current rules; it is compiled again only if they changed.
 
         :raises ratekit.errors.TryLater: the database did not answer
         """
-        book = self._rules.read(None if self._list is None else self._list.book)
-        if self._list is None or book is not self._list.book:
-            self._list = PriceList(self._modules, book)
-        return self._list
+        book = self._rules.read(None if self._price_list is None else self._price_list.book)
+        if self._price_list is None or book is not self._price_list.book:
+            self._price_list = PriceList(self._modules, book)
+        return self._price_list
 
     def _collect(self, window: Window, scopes: Sequence[str], settings: Settings) -> list[Series]:
-        def one_metric(metric: Metric) -> list[Series]:
+        def collect_metric(metric: Metric) -> list[Series]:
             return list(self._collector.collect(metric, window, scopes))
 
-        collected = settings.side_by_side(one_metric, settings.metrics)
-        return [series for of_metric in collected for series in of_metric]
+        series_by_metric = settings.for_each_metric(collect_metric, settings.metrics)
+        return list(itertools.chain.from_iterable(series_by_metric))
 
-    def _excluded(
+    def _read_exclusions(
         self, window: Window, scopes: Sequence[str], settings: Settings
     ) -> list[Exclusion]:
         if not isinstance(self._collector, interfaces.ExclusionReport):
@@ -195,8 +202,8 @@ class Rater:
         ]
 
 
-def _skipping(settings: Settings) -> dict[str, Metric]:
-    """Return the metrics of which not all that is rated is stored, by public name."""
+def _find_skipping_metrics(settings: Settings) -> dict[str, Metric]:
+    """Return the metrics that do not store all rated usage, by public name."""
     return {
         metric.public_name: metric
         for metric in settings.metrics
@@ -204,12 +211,19 @@ def _skipping(settings: Settings) -> dict[str, Metric]:
     }
 
 
-def _kept(rated: list[RatedSeries], skipping: Mapping[str, Metric]) -> list[RatedSeries]:
-    """Leave out what metrics.yml says is not to be stored."""
+def _remove_skipped_usage(
+    series: list[RatedSeries], skipping: Mapping[str, Metric]
+) -> list[RatedSeries]:
+    """Return the usage that metrics.yml does not skip.
+
+    :param skipping: metrics that skip some of their usage, by public name
+    """
     if not skipping:
-        return rated
-    kept = (
-        remove_skipped(one, skipping[one.series.metric]) if one.series.metric in skipping else one
-        for one in rated
+        return series
+    stored = (
+        remove_skipped(rated, skipping[rated.series.metric])
+        if rated.series.metric in skipping
+        else rated
+        for rated in series
     )
-    return [one for one in kept if one is not None]
+    return [rated for rated in stored if rated is not None]

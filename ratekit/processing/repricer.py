@@ -1,4 +1,4 @@
-"""A stretch of the past, priced anew; nothing is written."""
+"""Prices rated periods again; writes nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ratekit.domain import period
 from ratekit.domain.period import Window
 from ratekit.domain.reporting.coverage import CoverageFacts
 from ratekit.domain.reporting.reports import FrameRow, Selection
-from ratekit.domain.reprocessing.missing_usage import lost
+from ratekit.domain.reprocessing.missing_usage import find_missing_usage
 from ratekit.domain.reprocessing.task import Order, RepricedWindow, TaskKind
 from ratekit.domain.schedule.batch import FIRST, BatchSize
 from ratekit.domain.series import RatedSeries
@@ -22,61 +22,63 @@ from ratekit.interfaces import Reports
 from ratekit.pricing.stored_usage import price_stored_usage
 from ratekit.processing.rater import PricedUsage, Rater
 
-#: How many times less is priced at once of an order that failed.
-_LESS = 8
+#: Divides the number of periods that are priced at once after an order failed.
+_SHRINK_FACTOR = 8
 
 
 class Repricer:
-    """Prices periods anew, a window at a time, and learns how large that may be.
+    """Prices the periods of orders, window by window, and adapts the size of the windows.
 
-    :param reports: of the same storage as the rater's
+    :param reports: reports of the storage that the rater writes to
     """
 
     def __init__(self, rater: Rater, reports: Reports) -> None:
         self._rater = rater
         self._reports = reports
         self._sizes: dict[TaskKind, BatchSize] = {}
-        #: Of orders that failed: what they teach is about themselves, and so they learn alone.
-        self._own: dict[Order, BatchSize] = {}
-        #: Scopes whose last period was kept since its data is gone: that of the next may be.
+        #: Sizes of orders that failed: they say nothing about other orders.
+        self._sizes_after_failure: dict[Order, BatchSize] = {}
+        #: Scopes whose last period was kept because its data has expired; the next may have, too.
         self._expired: set[str] = set()
 
     def price(self, order: Order, begin: datetime.datetime) -> RepricedWindow:
-        """Return what the next periods of an order come to.
+        """Return the new frames of an order's next periods, and the periods that are kept.
 
-        Periods in which the scope was not to be rated are kept, and so are those whose data is
-        gone: which the back end says, or which shows in usage that was charged for and is not
-        there any more, or costs nothing without a label that it had, unless the order accepts
-        silence.
+        Periods in which the scope was not rated are kept. Periods whose data has expired are
+        kept, too: the back end says so, or, unless the order accepts silence, charged usage is
+        missing or has lost a label that its price depends on.
 
-        :param begin: of the first of them; the order's begin, or the end of the last window
+        :param begin: start of the next period: the order's start, or the end of the last window
         :raises ratekit.errors.TryLater: a back end did not answer
-        :raises ratekit.errors.OperatorError: it cannot answer, for another reason than that
-            the data is gone
+        :raises ratekit.errors.OperatorError: the back end cannot answer, and not because the
+            data has expired
         """
         window = order.window(begin, self._limit(order))
         facts = self._reports.coverage(order.scope.id, window.begin, window.end)
-        window, why = _alike(window, facts)
-        if why is not None:
-            return RepricedWindow(window, dict.fromkeys(window.begins(), why))
-        window = _bounded(window, facts, self._rater.settings.batch_frames)
+        window, reason = _cut_at_first_change(window, facts)
+        if reason is not None:
+            return RepricedWindow(window, dict.fromkeys(window.begins(), reason))
+        window = _limit_frames(window, facts, self._rater.settings.batch_frames)
         if order.kind is TaskKind.RATES:
-            return self._by_rates(order, window)
-        return self._collected(order, window)
+            return self._price_stored_usage(order, window)
+        return self._collect(order, window)
 
     def ask_less(self, order: Order, begin: datetime.datetime) -> bool:
-        """Price less of an order next time; False: it was one period already.
+        """Price fewer periods of an order next time; False: it was one period already.
 
-        :param begin: of the first period, at which pricing failed
+        :param begin: start of the window that failed
         """
         size = self._size(order)
-        tried = order.window(begin, self._limit(order)).count
-        self._own[order] = dataclasses.replace(size, limit=max(tried // _LESS, 1))
-        return tried > 1
+        periods = order.window(begin, self._limit(order)).count
+        limit = max(periods // _SHRINK_FACTOR, 1)
+        self._sizes_after_failure[order] = dataclasses.replace(size, limit=limit)
+        return periods > 1
 
-    def remember(self, orders: Collection[Order]) -> None:
-        """Forget what all others taught."""
-        self._own = {order: size for order, size in self._own.items() if order in orders}
+    def forget_except(self, orders: Collection[Order]) -> None:
+        """Drop the sizes of all other orders."""
+        self._sizes_after_failure = {
+            order: size for order, size in self._sizes_after_failure.items() if order in orders
+        }
 
     def _limit(self, order: Order) -> int:
         return 1 if order.scope.id in self._expired else self._size(order).limit
@@ -84,106 +86,109 @@ class Repricer:
     def _size(self, order: Order) -> BatchSize:
         settings = self._rater.settings
         first = BatchSize(0, 0, min(FIRST, settings.batch_frames))
-        known = self._own.get(order) or self._sizes.get(order.kind, first)
+        size = self._sizes_after_failure.get(order) or self._sizes.get(order.kind, first)
         return dataclasses.replace(
-            known, seconds=settings.batch_seconds, frames=settings.batch_frames
+            size, seconds=settings.batch_seconds, frames=settings.batch_frames
         )
 
-    def _learn(self, order: Order, window: Window, seconds: float, points: int) -> None:
+    def _adapt(self, order: Order, window: Window, seconds: float, points: int) -> None:
         size = self._size(order).after(window.count, seconds, points)
-        if order in self._own:
-            self._own[order] = size
+        if order in self._sizes_after_failure:
+            self._sizes_after_failure[order] = size
         else:
             self._sizes[order.kind] = size
 
-    def _by_rates(self, order: Order, window: Window) -> RepricedWindow:
-        """Price what is stored: only prices change.
+    def _price_stored_usage(self, order: Order, window: Window) -> RepricedWindow:
+        """Price stored usage, so that only prices change.
 
-        What the metric's ``skip`` would leave out at the new price stays: the task charges
-        to the digit what was foretold from stored usage, and no usage is forgotten.
+        Usage that the metric's ``skip`` would drop at the new price stays: the task charges
+        exactly what ``hashmap plan`` computed from stored usage, and deletes no usage.
         """
         price_list = self._rater.price_list()
-        begun = time.monotonic()
-        series = [one for _, one in price_stored_usage(self._stored(order, window), price_list)]
-        points = sum(len(one.prices) for one in series)
-        self._learn(order, window, time.monotonic() - begun, points)
+        start = time.monotonic()
+        rows = self._read_frames(order, window)
+        series = [rated for _, rated in price_stored_usage(rows, price_list)]
+        points = sum(len(rated.prices) for rated in series)
+        self._adapt(order, window, time.monotonic() - start, points)
         return RepricedWindow(window, {}, series, price_list.book.version)
 
-    def _collected(self, order: Order, window: Window) -> RepricedWindow:
-        expired: errors.Expired | None = None
+    def _collect(self, order: Order, window: Window) -> RepricedWindow:
         try:
             priced = self._rater.price(window, [order.scope.id])
         except errors.Expired as error:
-            expired = error
-        if expired is None:
+            if window.count == 1:
+                self._expired.add(order.scope.id)
+                return RepricedWindow(window, {window.begin: error.gone})
+        else:
             self._expired.discard(order.scope.id)
-            points = sum(len(one.prices) for one in priced.rated)
-            self._learn(order, window, priced.seconds, points)
-            return self._swappable(order, window, priced)
-        if window.count > 1:
-            half = dataclasses.replace(window, count=window.count // 2)
-            return self._collected(order, half)
-        self._expired.add(order.scope.id)
-        return RepricedWindow(window, {window.begin: expired.gone})
+            self._adapt(order, window, priced.seconds, priced.points)
+            return self._keep_incomplete(order, window, priced)
+        return self._collect(order, dataclasses.replace(window, count=window.count // 2))
 
-    def _swappable(self, order: Order, window: Window, priced: PricedUsage) -> RepricedWindow:
-        kept: Mapping[datetime.datetime, str] = {}
+    def _keep_incomplete(self, order: Order, window: Window, priced: PricedUsage) -> RepricedWindow:
+        """Return the new frames, but keep the periods in which charged usage is missing."""
+        reasons: Mapping[datetime.datetime, str] = {}
         if not order.accept_silence:
-            kept = lost(self._stored(order, window), priced.rated, window.step, priced.metrics)
+            reasons = find_missing_usage(
+                self._read_frames(order, window), priced.series, window.step, priced.metrics
+            )
         return RepricedWindow(
             window=window,
-            kept=kept,
-            series=_without(priced.kept, kept),
-            rules_version=priced.version,
+            kept_reasons=reasons,
+            series=_remove_periods(priced.series_to_store, reasons),
+            rules_version=priced.rules_version,
             metrics=priced.metrics,
-            excluded=priced.excluded,
+            exclusions=priced.exclusions,
         )
 
-    def _stored(self, order: Order, window: Window) -> Iterator[FrameRow]:
+    def _read_frames(self, order: Order, window: Window) -> Iterator[FrameRow]:
         return self._reports.frames(Selection(window.begin, window.end, (order.scope.id,)))
 
 
-def _alike(window: Window, facts: CoverageFacts) -> tuple[Window, str | None]:
-    """Return the first periods that are all to be priced, or all kept for the same reason."""
-    reasons = [_left_alone(begin, window.step, facts) for begin in window.begins()]
-    count = len(list(itertools.takewhile(lambda one: one == reasons[0], reasons)))
+def _cut_at_first_change(window: Window, facts: CoverageFacts) -> tuple[Window, str | None]:
+    """Return the first periods that are all priced, or all kept for the same reason."""
+    reasons = [_reason_to_keep(begin, window.step, facts) for begin in window.begins()]
+    count = len(list(itertools.takewhile(lambda reason: reason == reasons[0], reasons)))
     return dataclasses.replace(window, count=count), reasons[0]
 
 
-def _bounded(window: Window, facts: CoverageFacts, frames: int) -> Window:
-    """Return the first periods that hold no more frames together; one at least."""
-    stored: Counter[datetime.datetime] = Counter()
+def _limit_frames(window: Window, facts: CoverageFacts, limit: int) -> Window:
+    """Return the first periods that have at most ``limit`` stored frames; at least one period."""
+    frames: Counter[datetime.datetime] = Counter()
     for (begin, _), points in facts.points.items():
-        stored[period.floor(begin, window.step)] += points
-    sums = itertools.accumulate(stored[begin] for begin in window.begins())
-    count = len(list(itertools.takewhile(lambda held: held <= frames, sums)))
+        frames[period.floor(begin, window.step)] += points
+    sums = itertools.accumulate(frames[begin] for begin in window.begins())
+    count = len(list(itertools.takewhile(lambda total: total <= limit, sums)))
     return dataclasses.replace(window, count=max(count, 1))
 
 
-def _left_alone(
+def _reason_to_keep(
     begin: datetime.datetime, step: datetime.timedelta, facts: CoverageFacts
 ) -> str | None:
-    """Return why a period is not to be priced, or None."""
+    """Return why a period must not be priced; None: it may be."""
     if any(gap.holds(begin) for gap in facts.gaps):
         return "in a gap: the scope was not rated then"
     if facts.rated_since is not None and begin < facts.rated_since:
         return "before the scope's first period"
     if begin + step > facts.rated_until:
-        return "the scope was reset: it is being rated as any other"
+        return "not rated yet since the scope was reset"
     return None
 
 
-def _without(
-    rated: Iterable[RatedSeries], kept: Mapping[datetime.datetime, str]
+def _remove_periods(
+    series: Iterable[RatedSeries], begins: Collection[datetime.datetime]
 ) -> list[RatedSeries]:
-    """Return series without the points of periods that are kept."""
-    if not kept:
-        return list(rated)
-    found = []
-    for one in rated:
-        pairs = zip(one.series.points, one.prices, strict=True)
-        left = [(point, price) for point, price in pairs if point[0] not in kept]
-        if left:
-            series = dataclasses.replace(one.series, points=[point for point, _ in left])
-            found.append(RatedSeries(series, [price for _, price in left]))
-    return found
+    """Return the series without the points of some periods."""
+    if not begins:
+        return list(series)
+    remaining = []
+    for rated in series:
+        pairs = [
+            (point, price)
+            for point, price in zip(rated.series.points, rated.prices, strict=True)
+            if point[0] not in begins
+        ]
+        if pairs:
+            shorter = dataclasses.replace(rated.series, points=[point for point, _ in pairs])
+            remaining.append(RatedSeries(shorter, [price for _, price in pairs]))
+    return remaining

@@ -1,4 +1,4 @@
-"""Tasks on their way: one batch after the other, each swapped in one transaction."""
+"""Carries out reprocessing tasks, batch by batch, each batch swapped in one transaction."""
 
 from __future__ import annotations
 
@@ -11,51 +11,51 @@ from collections.abc import Sequence
 
 from ratekit import errors
 from ratekit.domain.reprocessing.task import Account, PeriodOutcome, RepricedWindow, Task, TaskKind
-from ratekit.domain.schedule.share import Partition
+from ratekit.domain.schedule.partition import Partition
 from ratekit.interfaces import TaskLedger
 from ratekit.processing.cycle import RunContext
 from ratekit.processing.failures import attempt
 from ratekit.processing.rater import Rater
 from ratekit.processing.repricer import Repricer
+from ratekit.text import count_text, minute_text
 
 LOG = logging.getLogger(__name__)
 
-#: Tasks that a back end did not answer to, one after the other, that show that it is down.
-_DOWN = 3
-#: Failures of one task, one after the other, after which it rests at the latest.
-_MOST = 3
+#: Consecutive failures of a task after which it is put off, not tried again at once.
+_MAX_ATTEMPTS = 3
 
 
 class _Next(enum.Enum):
     """What comes after an attempt at a task."""
 
-    GOES_ON = enum.auto()  #: it waits for its next turn, or is done
-    AGAIN = enum.auto()  #: it is tried again, with less, before others have their turn
-    RESTS = enum.auto()
+    NEXT_TURN = enum.auto()  #: it waits for its next turn, or is done
+    RETRY = enum.auto()  #: it is tried again, with fewer periods, before other tasks
+    PUT_OFF = enum.auto()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class TaskSummary:
-    """What became of all tasks that were open.
+    """What happened to all tasks that were open.
 
-    :ivar done: how many came to their end
-    :ivar failed: how many could not be brought there
-    :ivar kept: how many periods those that came to their end left as they were
+    :ivar finished_tasks: number of tasks that are done
+    :ivar failed_tasks: number of tasks that could not be finished
+    :ivar kept_periods: number of periods that the finished tasks left unchanged
     """
 
-    done: int = 0
-    failed: int = 0
-    kept: int = 0
+    finished_tasks: int = 0
+    failed_tasks: int = 0
+    kept_periods: int = 0
 
 
 class Reprocessor:
     """Carries out tasks between two cycles of rating.
 
-    Tasks take turns, so that a long one holds up no other.
+    Tasks take turns, so that a long task does not delay the others.
 
     :param step: length of a period
-    :param share: tasks of which scopes are carried out here
-    :param collects: take on tasks that collect; otherwise only those that need no back end
+    :param partition: only tasks of scopes in this partition are carried out
+    :param collects: carry out tasks that collect, too; otherwise only those that need no back
+        end
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Reprocessor:
         rater: Rater,
         repricer: Repricer,
         step: datetime.timedelta,
-        share: Partition,
+        partition: Partition,
         context: RunContext,
         collects: bool = True,
     ) -> None:
@@ -72,178 +72,186 @@ class Reprocessor:
         self._rater = rater
         self._repricer = repricer
         self._step = step
-        self._share = share
+        self._partition = partition
         self._context = context
         self._collects = collects
-        self._turns: collections.deque[Task] = collections.deque()
-        #: Failures in a row of each task that was begun, by its id.
+        self._queue: collections.deque[Task] = collections.deque()
+        #: Consecutive failures of each task that was started, by its id.
         self._failures: dict[int, int] = {}
-        self._in_vain = 0
-        self._kept = 0
+        #: Consecutive tasks to which the back end did not respond.
+        self._unanswered = 0
+        self._kept_periods = 0
 
     def advance(self) -> bool:
-        """Take the next task one batch further; False: there is nothing to do for now.
+        """Carry out the next batch of the next task; False: there is nothing to do for now.
 
         :raises ratekit.errors.TryLater: the database did not answer
-        :raises ratekit.errors.Outdated: it was migrated
+        :raises ratekit.errors.SchemaChanged: the database was migrated
         """
-        if self._in_vain >= _DOWN:
-            self._turns.clear()
-            self._in_vain = 0
+        if self._is_back_end_down():
+            self._queue.clear()
+            self._unanswered = 0
             return False
-        if not self._turns:
-            self._forget_ended()
-            self._turns.extend(self._in_turn(self._open(self._context.clock())))
-        if not self._turns:
+        if not self._queue:
+            self._forget_ended_tasks()
+            self._queue.extend(self._order_runnable(self._read_tasks(self._context.clock())))
+        if not self._queue:
             return False
-        task = self._ledger.read(self._turns.popleft().id)
-        if task is not None and self._deal_with(task) is _Next.AGAIN:
-            self._turns.appendleft(task)
+        task = self._ledger.read(self._queue.popleft().id)
+        if task is not None and self._run_batch(task) is _Next.RETRY:
+            self._queue.appendleft(task)
         return True
 
     def finish(self) -> TaskSummary:
-        """Carry out all that is open, resting or not; what had to rest is left.
+        """Carry out all open tasks once, also those that wait after a failure.
 
-        While the back end is down, only what needs none is carried out.
+        Tasks that fail stay open. While the back end is down, only tasks that do not need it
+        are carried out.
 
         :raises: as :meth:`advance`
         """
-        self._in_vain = 0
-        self._kept = 0
-        every = self._open(None)
-        turns = collections.deque(self._in_turn(every))
-        failed = len(every) - len(turns)
-        while turns:
-            task = self._ledger.read(turns[0].id)
-            then = None if task is None else self._deal_with(task)
-            if then is _Next.GOES_ON:
-                turns.rotate(-1)
-            elif then is not _Next.AGAIN:
-                failed += then is _Next.RESTS
-                turns.popleft()
-            if self._in_vain >= _DOWN:
-                left = [one for one in turns if one.order.kind is not TaskKind.COLLECT]
-                failed += len(turns) - len(left)
-                turns = collections.deque(left)
-        return TaskSummary(len(every) - failed, failed, self._kept)
+        self._unanswered = 0
+        self._kept_periods = 0
+        tasks = self._read_tasks(None)
+        queue = collections.deque(self._order_runnable(tasks))
+        failed = len(tasks) - len(queue)
+        while queue:
+            task = self._ledger.read(queue[0].id)
+            following = None if task is None else self._run_batch(task)
+            if following is _Next.NEXT_TURN:
+                queue.rotate(-1)
+            elif following is not _Next.RETRY:
+                failed += following is _Next.PUT_OFF
+                queue.popleft()
+            if self._is_back_end_down():
+                independent = _without_collecting(queue)
+                failed += len(queue) - len(independent)
+                queue = collections.deque(independent)
+        return TaskSummary(len(tasks) - failed, failed, self._kept_periods)
 
-    def _open(self, now: datetime.datetime | None) -> list[Task]:
-        """Return the open tasks of our share."""
-        return [one for one in self._ledger.waiting(now) if self._share.holds(one.order.scope.id)]
+    def _is_back_end_down(self) -> bool:
+        return self._rater.retry_policy.is_down(self._unanswered)
 
-    def _forget_ended(self) -> None:
-        """Keep nothing of tasks that others ended, such as were cancelled."""
+    def _read_tasks(self, now: datetime.datetime | None) -> list[Task]:
+        """Return the open tasks of this partition.
+
+        :param now: without tasks that must not be tried yet at this time; None: all
+        """
+        tasks = self._ledger.open_tasks(now)
+        return [task for task in tasks if self._partition.contains(task.order.scope.id)]
+
+    def _forget_ended_tasks(self) -> None:
+        """Drop what is remembered of tasks that another process ended, such as cancelled ones."""
         if self._failures:
-            left = {one.id: one.order for one in self._ledger.waiting(None)}
-            self._failures = {id_: count for id_, count in self._failures.items() if id_ in left}
-            self._repricer.remember(set(left.values()))
+            orders = {task.id: task.order for task in self._ledger.open_tasks(None)}
+            self._failures = {id_: count for id_, count in self._failures.items() if id_ in orders}
+            self._repricer.forget_except(set(orders.values()))
 
-    def _in_turn(self, tasks: Sequence[Task]) -> list[Task]:
-        """Return those that can go on, first those that need no back end.
+    def _order_runnable(self, tasks: Sequence[Task]) -> list[Task]:
+        """Return the tasks that can run now, first those that need no back end.
 
-        Other processors begin with another one.
+        The order is rotated at random, so that several processors start with different tasks.
         """
         if not self._collects:
-            tasks = [one for one in tasks if one.order.kind is not TaskKind.COLLECT]
-        if any(one.order.kind is TaskKind.COLLECT for one in tasks):
-            waits = attempt(self._rater.require_data)
-            if isinstance(waits, Exception):
-                LOG.info("tasks that collect wait: %s", waits)
-                tasks = [one for one in tasks if one.order.kind is not TaskKind.COLLECT]
+            tasks = _without_collecting(tasks)
+        if any(task.order.kind is TaskKind.COLLECT for task in tasks):
+            not_ready = attempt(self._rater.require_data)
+            if isinstance(not_ready, Exception):
+                LOG.info("tasks that collect are waiting: %s", not_ready)
+                tasks = _without_collecting(tasks)
         first = int(self._context.chance() * len(tasks))
-        turns = (*tasks[first:], *tasks[:first])
-        return sorted(turns, key=lambda one: one.order.kind != TaskKind.RATES)
+        rotated = (*tasks[first:], *tasks[:first])
+        return sorted(rotated, key=lambda task: task.order.kind != TaskKind.RATES)
 
-    def _deal_with(self, task: Task) -> _Next:
-        """Take a task one batch further."""
-        repriced = attempt(lambda: self._priced(task))
+    def _run_batch(self, task: Task) -> _Next:
+        """Carry out one batch of a task."""
+        repriced = attempt(lambda: self._price(task))
         if isinstance(repriced, Exception):
-            return self._not_priced(task, repriced)
+            return self._handle_pricing_failure(task, repriced)
         if task.order.kind is TaskKind.COLLECT:
-            self._in_vain = 0
+            self._unanswered = 0
         account = attempt(lambda: self._ledger.swap(task, repriced, self._context.clock()))
         if isinstance(account, Exception):
-            return self._not_stored(task, account)
+            return self._handle_swap_failure(task, account)
         self._failures[task.id] = 0
         if account is not None:
-            self._tell(task, account)
-        return _Next.GOES_ON
+            self._report_end(task, account)
+        return _Next.NEXT_TURN
 
-    def _not_priced(self, task: Task, failure: Exception) -> _Next:
-        """Ask for less, or let the task rest."""
-        often = self._often(task)
+    def _handle_pricing_failure(self, task: Task, failure: Exception) -> _Next:
+        """Try fewer periods at once, or put the task off."""
+        attempts_left = self._count_failure(task)
         if isinstance(failure, errors.TryLater):
             less = failure.after is None and self._repricer.ask_less(task.order, task.next_begin)
-            if less and not often:
-                LOG.warning("task %d will be tried again with less: %s", task.id, failure)
-                return _Next.AGAIN
-            self._in_vain += task.order.kind is TaskKind.COLLECT
+            if less and attempts_left:
+                LOG.warning(
+                    "task %d will be tried again with fewer periods at once: %s", task.id, failure
+                )
+                return _Next.RETRY
+            self._unanswered += task.order.kind is TaskKind.COLLECT
         return self._put_off(task, failure)
 
-    def _not_stored(self, task: Task, failure: Exception) -> _Next:
-        """Let the task rest, unless somebody else was in the way: it is no back end's fault."""
-        often = self._often(task)
-        if isinstance(failure, errors.Conflict) and not often:
-            # Next time it is read anew.
-            LOG.info("task %d is looked at again: %s", task.id, failure)
-            return _Next.GOES_ON
+    def _handle_swap_failure(self, task: Task, failure: Exception) -> _Next:
+        """Put the task off; after a conflict, try it again in its next turn."""
+        attempts_left = self._count_failure(task)
+        if isinstance(failure, errors.Conflict) and attempts_left:
+            # The task is read again then.
+            LOG.info("task %d will be tried again in its next turn: %s", task.id, failure)
+            return _Next.NEXT_TURN
         return self._put_off(task, failure)
 
-    def _often(self, task: Task) -> bool:
-        """Count a failure; tell whether there were too many in a row to try again at once."""
+    def _count_failure(self, task: Task) -> bool:
+        """Count a failure; tell whether the task may be tried again at once."""
         self._failures[task.id] += 1
-        return self._failures[task.id] >= _MOST
+        return self._failures[task.id] < _MAX_ATTEMPTS
 
-    def _tell(self, task: Task, account: Account) -> None:
-        if account.kept:
-            self._kept += account.kept
+    def _report_end(self, task: Task, account: Account) -> None:
+        if account.kept_periods:
+            self._kept_periods += account.kept_periods
             LOG.warning(
-                "task %d is done, but left %d of its periods as they were; the first: %s; %s",
+                "task %d is done, but %s left unchanged; the first: %s; %s",
                 task.id,
-                account.kept,
-                account.first_kept,
-                _summary(account),
+                count_text(account.kept_periods, "period was", "periods were"),
+                account.first_kept_reason,
+                _summarize(account),
             )
         else:
-            LOG.info("task %d is done, %s", task.id, _summary(account))
+            LOG.info("task %d is done, %s", task.id, _summarize(account))
 
-    def _priced(self, task: Task) -> RepricedWindow:
+    def _price(self, task: Task) -> RepricedWindow:
         order = task.order
         if task.id not in self._failures:
             self._failures[task.id] = 0
-            begin = f"{task.next_begin:%Y-%m-%dT%H:%MZ}"
-            LOG.info("task %d, %s, begins at %s", task.id, order, begin)
+            LOG.info("task %d, %s, starts at %s", task.id, order, minute_text(task.next_begin))
         if order.kind is TaskKind.COLLECT and order.step != self._step:
             raise errors.OperatorError(
-                f"it was queued for periods of {order.step}, and [collect] period is {self._step} "
-                f"now: set it back, or see ratekit reprocess cancel {task.id}"
+                f"the task was queued for periods of {order.step}, but [collect] period is now "
+                f"{self._step}: set it back, or see ratekit reprocess cancel {task.id}"
             )
         return self._repricer.price(order, task.next_begin)
 
     def _put_off(self, task: Task, failure: Exception) -> _Next:
-        """:raises ratekit.errors.Outdated: this is the failure"""
-        if isinstance(failure, errors.SchemaChanged):
-            raise failure
-        after = failure.after if isinstance(failure, errors.TryLater) else None
-        rest = self._rater.backoff.rest(task.failures, self._context.chance(), after)
-        self._ledger.postpone(task, str(failure), self._context.clock() + rest)
-        place = task.id, task.order, rest.total_seconds()
-        match failure:
-            case errors.TryLater():
-                LOG.warning("task %d, %s, rests for %.0f s: %s", *place, failure)
-            case errors.OperatorError():
-                LOG.error("task %d, %s, rests for %.0f s: %s", *place, failure)
-            case _:
-                LOG.error(
-                    "task %d, %s, rests for %.0f s: it failed in a way nobody planned for",
-                    *place,
-                    exc_info=failure,
-                )
-        return _Next.RESTS
+        retry = self._rater.retry_policy.retry(
+            failure, task.failures, self._context.chance(), self._context.clock()
+        )
+        self._ledger.postpone(task, str(failure), retry.retry_at)
+        retry.log(
+            LOG,
+            "task %d, %s, will be tried again in %.0f s: %s",
+            "unexpected error in task %d, %s, which will be tried again in %.0f s",
+            task.id,
+            task.order,
+            retry.delay.total_seconds(),
+        )
+        return _Next.PUT_OFF
 
 
-def _summary(account: Account) -> str:
-    periods = ", ".join(f"{account.periods.get(one, 0)} {one}" for one in PeriodOutcome)
+def _without_collecting(tasks: Sequence[Task]) -> list[Task]:
+    return [task for task in tasks if task.order.kind is not TaskKind.COLLECT]
+
+
+def _summarize(account: Account) -> str:
+    periods = ", ".join(f"{account.periods.get(outcome, 0)} {outcome}" for outcome in PeriodOutcome)
     return (
         f"periods: {periods}; frames: {account.old.points} before, {account.new.points} now; "
         f"price: {account.old.price:f} before, {account.new.price:f} now"

@@ -13,7 +13,7 @@ from decimal import Decimal
 import sqlalchemy as sa
 
 from ratekit.domain.period import Window
-from ratekit.domain.reporting.excluded import Exclusion
+from ratekit.domain.reporting.exclusion import Exclusion
 from ratekit.domain.reporting.reports import Selection
 from ratekit.domain.rules.history import ChangeNote
 from ratekit.domain.scope import Scope, State
@@ -120,10 +120,10 @@ def batch(
     periods: Window | None = None,
     rules: int = 0,
     metrics: tuple[str, ...] = ("instance",),
-    excluded: Sequence[Exclusion] = (),
+    exclusions: Sequence[Exclusion] = (),
 ) -> RatedBatch:
     """Return a batch of one hour, or of ``periods``."""
-    return RatedBatch(periods or window(), states, series, rules, metrics, excluded)
+    return RatedBatch(periods or window(), states, series, rules, metrics, exclusions)
 
 
 def stored(storage: Storage) -> list[tuple[str, datetime.datetime, Decimal, Decimal]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from ratekit.domain.reporting.excluded import Exclusion
+from ratekit.domain.reporting.exclusion import Exclusion
 from ratekit.domain.scope import Scope
 from ratekit.interfaces import Storage
 from tests.contract.given import batch, hour, listed, statements, total, window
@@ -15,22 +15,22 @@ OTHERS = Exclusion("b", "instance", "i2", "its archive policy is 'low'", "delete
 
 
 def rate(
-    storage: Storage, begin: int, *excluded: Exclusion, scopes: str = "a", count: int = 1
+    storage: Storage, begin: int, *exclusions: Exclusion, scopes: str = "a", count: int = 1
 ) -> None:
     """Rate some hours from ``begin`` on."""
     states = listed(storage, *scopes, now=hour(begin))
-    storage.ledger.commit(batch(states, periods=window(count, hour(begin)), excluded=excluded))
+    storage.ledger.commit(batch(states, periods=window(count, hour(begin)), exclusions=exclusions))
 
 
 def shown(
     storage: Storage, scope: str, begin: int = 0, end: int = 24
 ) -> list[tuple[str, int, int]]:
-    """Return resource, begin and end of what was left out, in hours."""
-    known = storage.reports.coverage(scope, hour(begin), hour(end))
+    """Return resource, begin and end of the exclusions, in hours."""
+    facts = storage.reports.coverage(scope, hour(begin), hour(end))
     return [
-        (one.resource, (one.begin - hour(0)) // (hour(1) - hour(0)),
-         (one.end - hour(0)) // (hour(1) - hour(0)))
-        for one in known.exclusions
+        (span.exclusion.resource, (span.begin - hour(0)) // (hour(1) - hour(0)),
+         (span.end - hour(0)) // (hour(1) - hour(0)))
+        for span in facts.exclusions
     ]  # fmt: skip
 
 
@@ -43,14 +43,14 @@ def test_what_is_left_out_again_goes_on_and_what_comes_back_ends(storage: Storag
     assert shown(storage, "a", 3, 5) == [("d1", 0, 4)]
     assert shown(storage, "a", 4, 5) == []
     [last] = storage.reports.coverage("a", hour(6), hour(7)).exclusions
-    assert (last.metric, last.reason, last.remedy) == (DISK.metric, DISK.reason, DISK.remedy)
+    assert last.exclusion == DISK
 
 
 def test_the_newest_reason_is_told(storage: Storage) -> None:
     rate(storage, 0, DISK)
     rate(storage, 1, dataclasses.replace(DISK, reason="its archive policy is 'none'"))
-    [one] = storage.reports.coverage("a", hour(0), hour(2)).exclusions
-    assert one.reason == "its archive policy is 'none'"
+    [span] = storage.reports.coverage("a", hour(0), hour(2)).exclusions
+    assert span.exclusion.reason == "its archive policy is 'none'"
 
 
 def test_each_scope_has_its_own(storage: Storage) -> None:
@@ -63,7 +63,7 @@ def test_each_scope_has_its_own(storage: Storage) -> None:
 def test_a_scope_that_lost_its_swap_has_nothing_left_out(storage: Storage) -> None:
     states = listed(storage, "a", "b")
     storage.scopes.deactivate("a", hour(0))
-    storage.ledger.commit(batch(states, excluded=[DISK, OTHERS]))
+    storage.ledger.commit(batch(states, exclusions=[DISK, OTHERS]))
     assert shown(storage, "a") == []
     assert shown(storage, "b") == [("i2", 0, 1)]
 
@@ -71,7 +71,7 @@ def test_a_scope_that_lost_its_swap_has_nothing_left_out(storage: Storage) -> No
 def test_a_reset_forgets_what_was_left_out_since(storage: Storage) -> None:
     rate(storage, 0, DISK, count=4)
     rate(storage, 4, DISK, HOST)
-    storage.scopes.reset(storage.scopes.rewind("a", hour(2)))
+    storage.scopes.reset(storage.scopes.plan_reset("a", hour(2)))
     assert shown(storage, "a") == [("d1", 0, 2)]
     rate(storage, 2, DISK)
     assert shown(storage, "a") == [("d1", 0, 3)]
@@ -99,5 +99,5 @@ def test_a_scopes_first_period_is_known_and_moves_back_with_a_reset(storage: Sto
     (state,) = listed(storage, "a", now=hour(5.6))
     storage.ledger.commit(batch([state], periods=window(1, hour(5))))
     assert storage.reports.coverage("a", hour(0), hour(9)).rated_since == hour(5)
-    storage.scopes.reset(storage.scopes.rewind("a", hour(3)))
+    storage.scopes.reset(storage.scopes.plan_reset("a", hour(3)))
     assert storage.reports.coverage("a", hour(0), hour(9)).rated_since == hour(3)

@@ -13,8 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from ratekit import errors
-from ratekit.domain.reporting.coverage import ExclusionSpan
-from ratekit.domain.reporting.excluded import Exclusion
+from ratekit.domain.reporting.exclusion import Exclusion
 from ratekit.domain.reporting.reports import Selection
 from ratekit.domain.reprocessing.task import (
     Account,
@@ -84,7 +83,7 @@ def repricer(
     pairs: Sequence[tuple[str, str]] | None = None,
     kept: Sequence[int] = (),
     metrics: tuple[str, ...] | None = ("instance",),
-    excluded: Sequence[Exclusion] = (),
+    exclusions: Sequence[Exclusion] = (),
 ) -> RepricedWindow:
     """Return hours of a task at the new price, from where it is.
 
@@ -98,11 +97,11 @@ def repricer(
     ]
     return RepricedWindow(
         window=window(count, begin),
-        kept={begin + number * HOUR: "no data" for number in kept},
+        kept_reasons={begin + number * HOUR: "no data" for number in kept},
         series=series,
         rules_version=0,
         metrics=metrics,
-        excluded=excluded,
+        exclusions=exclusions,
     )
 
 
@@ -198,7 +197,7 @@ class TestQueue:
     def test_it_is_told_how_far_scopes_are_rated(self, storage: Storage) -> None:
         rate_hours(storage, "a")
         listed(storage, "a", "b")
-        assert storage.tasks.rated() == {"a": RatedRange(hour(0), hour(6), HOUR)}
+        assert storage.tasks.rated_ranges() == {"a": RatedRange(hour(0), hour(6), HOUR)}
 
 
 class TestSwap:
@@ -220,7 +219,7 @@ class TestSwap:
             {PeriodOutcome.SWAPPED: 2, PeriodOutcome.SAME: 1, PeriodOutcome.KEPT: 1},
             Charge(4, Decimal("0.4")),
             Charge(4, Decimal("1.6")),
-            first_kept="no data",
+            first_kept_reason="no data",
         )
         assert storage.task_ledger.read(task.id) is None
         assert storage.tasks.tasks() == []
@@ -240,9 +239,9 @@ class TestSwap:
             task = queued(storage, order(scope))
             repriced = repricer(task, 4, kept=list(kept))
             notes = {hour(number): why for number, why in kept.items()}
-            storage.task_ledger.swap(task, dataclasses.replace(repriced, kept=notes), NOW)
+            storage.task_ledger.swap(task, dataclasses.replace(repriced, kept_reasons=notes), NOW)
         accounts = [account for _, account in storage.tasks.tasks(ended=True)]
-        assert [(one.kept, one.first_kept) for one in accounts] == [
+        assert [(one.kept_periods, one.first_kept_reason) for one in accounts] == [
             (2, "early"),
             (0, None),
             (1, "other"),
@@ -258,7 +257,7 @@ class TestSwap:
         ids = [task.id for task, _ in storage.tasks.tasks(ended=True)]
 
         def by(instant: datetime.datetime, scope: str = "a") -> int | None:
-            swap = storage.tasks.swapped(scope, instant)
+            swap = storage.tasks.last_swap(scope, instant)
             assert swap is None or swap.record.at == NOW + swap.task.id * HOUR
             return None if swap is None else swap.task.id
 
@@ -304,7 +303,7 @@ class TestSwap:
     def test_what_was_collected_before_a_reset_is_not_swapped_in(self, storage: Storage) -> None:
         rate_hours(storage, "a")
         task = queued(storage)
-        storage.scopes.reset(storage.scopes.rewind("a", hour(1)))
+        storage.scopes.reset(storage.scopes.plan_reset("a", hour(1)))
         before = stored(storage)
         with pytest.raises(errors.Conflict, match="reset"):
             storage.task_ledger.swap(task, repricer(task, 1), NOW)
@@ -333,7 +332,7 @@ class TestSwap:
         with pytest.raises(errors.Conflict, match="cancelled"):
             storage.task_ledger.swap(task, repricer(task), NOW)
         assert not storage.tasks.cancel(task.id, NOW)
-        assert storage.task_ledger.waiting(None) == []
+        assert storage.task_ledger.open_tasks(None) == []
         assert prices(storage) == ["0.7", "0.7", "0.1", "0.1", "0.1", "0.1"]
         nobodys = task.id + 1
         with pytest.raises(errors.OperatorError, match=f"no task {nobodys};"):
@@ -387,7 +386,7 @@ class TestSwap:
 def swap_and_die(url: str) -> None:
     """Be killed in the middle of a swap of the only task."""
     storage = open_storage(url, scope_key="project_id", fetcher="keystone", collector="gnocchi")
-    (task,) = storage.task_ledger.waiting(None)
+    (task,) = storage.task_ledger.open_tasks(None)
     work = repricer(task)
     series = [interrupted(one, Killing) for one in work.series]
     storage.task_ledger.swap(task, dataclasses.replace(work, series=series), NOW)
@@ -398,11 +397,11 @@ class TestPostpone:
         rate_hours(storage, "a")
         task = queued(storage)
         storage.task_ledger.postpone(task, "Gnocchi\x00 is ill", hour(101))
-        assert storage.task_ledger.waiting(NOW) == []
-        (resting,) = storage.task_ledger.waiting(hour(101))
+        assert storage.task_ledger.open_tasks(NOW) == []
+        (resting,) = storage.task_ledger.open_tasks(hour(101))
         assert (resting.failures, resting.last_error) == (1, "Gnocchi? is ill")
         storage.task_ledger.swap(resting, repricer(resting), NOW)
-        (going_on,) = storage.task_ledger.waiting(NOW)
+        (going_on,) = storage.task_ledger.open_tasks(NOW)
         assert (going_on.failures, going_on.last_error, going_on.retry_at) == (0, None, None)
 
     def test_one_that_was_taken_further_meanwhile_does_not_rest(self, storage: Storage) -> None:
@@ -410,7 +409,7 @@ class TestPostpone:
         task = queued(storage)
         storage.task_ledger.swap(task, repricer(task), NOW)
         storage.task_ledger.postpone(task, "Gnocchi is ill", hour(101))
-        assert [one.failures for one in storage.task_ledger.waiting(NOW)] == [0]
+        assert [one.failures for one in storage.task_ledger.open_tasks(NOW)] == [0]
 
 
 class TestBasis:
@@ -474,23 +473,22 @@ class TestBasis:
         one = Exclusion("a", "instance", "r1", "bad policy", "mend it")
         (state,) = listed(storage, "a")
         first = batch([state], rated("a", [OLD] * 4), periods=window(4))
-        storage.ledger.commit(dataclasses.replace(first, excluded=[one]))
+        storage.ledger.commit(dataclasses.replace(first, exclusions=[one]))
         task = queued(storage, order(begin=1, end=3))
         storage.task_ledger.swap(task, repricer(task, 1), NOW)
         task = storage.task_ledger.read(task.id) or task
         two = dataclasses.replace(one, resource="r2")
-        storage.task_ledger.swap(task, repricer(task, 1, excluded=[two]), NOW)
+        storage.task_ledger.swap(task, repricer(task, 1, exclusions=[two]), NOW)
         # It lasts, so what is rated next goes on with it.
         (state,) = listed(storage, "a", now=hour(5))
         more = batch([state], rated("a", [OLD], begin=hour(4)), periods=window(1, hour(4)))
-        storage.ledger.commit(dataclasses.replace(more, excluded=[one]))
-        found = storage.reports.coverage("a", hour(0), hour(5)).exclusions
-        assert [(left.resource, left.begin, left.end) for left in found] == [
+        storage.ledger.commit(dataclasses.replace(more, exclusions=[one]))
+        spans = storage.reports.coverage("a", hour(0), hour(5)).exclusions
+        assert [(span.exclusion.resource, span.begin, span.end) for span in spans] == [
             ("r1", hour(0), hour(1)),
             ("r2", hour(2), hour(3)),
             ("r1", hour(3), hour(5)),
         ]
-        assert isinstance(found[0], ExclusionSpan)
 
 
 def signs(storage: Storage, count: int) -> str:

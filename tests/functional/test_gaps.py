@@ -93,7 +93,7 @@ def test_resources_that_are_left_out_are_kept_with_their_periods(office: OddOffi
     office.rate(begin + 6 * HOUR)
     until = office.storage.reports.scopes()[0].rated_until
     facts = office.storage.reports.coverage(office.scope, begin, until)
-    found = {(one.resource, one.begin, one.end) for one in facts.exclusions}
+    found = {(span.exclusion.resource, span.begin, span.end) for span in facts.exclusions}
     assert {
         (office.id("share-hourly"), begin, until),
         (office.id("share-extremes"), begin, until),

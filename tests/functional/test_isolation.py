@@ -20,7 +20,7 @@ from ratekit.collectors.gnocchi.api.connect import open_client
 from ratekit.collectors.gnocchi.args import GnocchiArgs
 from ratekit.collectors.gnocchi.collector import GnocchiCollector
 from ratekit.domain.period import Window
-from ratekit.domain.reporting.excluded import Exclusion
+from ratekit.domain.reporting.exclusion import Exclusion
 from ratekit.domain.reporting.findings import Severity
 from ratekit.domain.usage.metric import Metric, Mutate
 from tests import stack
@@ -216,7 +216,7 @@ def test_a_normal_window_costs_one_request_beyond_what_is_known_of_policies(benc
 
 def test_an_inspection_finds_what_rating_would_stumble_over(bench: Bench) -> None:
     found = bench.collector.inspect(metric("share.size", 300))
-    by_what = {one.what: one for one in found}
+    by_what = {one.check: one for one in found}
     assert by_what["resource type"].verdict is Severity.OK
     assert by_what["attributes"].verdict is Severity.OK
     assert by_what["metrics"].detail.startswith("6 ")

@@ -1,99 +1,105 @@
-"""A scope's periods at a glance: a line a metric, a column a period."""
+"""How ``ratekit scope show`` shows periods: a line for each metric, a column for each period."""
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
 
-from ratekit.cmd.output import cells as formatting
+from ratekit.cmd.output import cells
 from ratekit.domain import period
 from ratekit.domain.period import Window
-from ratekit.domain.reporting.coverage import ExclusionSpan, Kind, PeriodCoverage, Stretch
+from ratekit.domain.reporting.coverage import Kind, PeriodCoverage, Stretch
+from ratekit.domain.reporting.exclusion import ExclusionSpan
+from ratekit.text import utc_text
 
-#: What stands for a cell without points, and what the line below says that it means.
+#: The sign of a period without frames, and its meaning in the legend.
 _SIGNS = {
     Kind.SILENT: ("0", "silent"),
     Kind.NOT_RATED: (".", "not rated yet"),
-    Kind.GAP: ("-", "in a gap, never rated"),
-    Kind.NOT_CONFIGURED: ("x", "not in metrics.yml then"),
-    Kind.BEFORE: ("<", "before its first period"),
-    Kind.UNKNOWN: ("?", "not known"),
+    Kind.GAP: ("-", "gap, never rated"),
+    Kind.NOT_CONFIGURED: ("x", "not in metrics.yml at that time"),
+    Kind.BEFORE: ("<", "before the first period of the scope"),
+    Kind.UNKNOWN: ("?", "unknown"),
 }
 
 
-def timeline(window: Window, cells: Mapping[str, Sequence[PeriodCoverage]]) -> formatting.Cell:
-    """Show cells, oldest first; to machines as a list of objects, one a metric."""
+def timeline(window: Window, coverage: Mapping[str, Sequence[PeriodCoverage]]) -> cells.Cell:
+    """Show the periods of each metric, oldest first; to machines a list with an object a metric."""
     machine = [
         {
             "metric": metric,
             "periods": [
                 {
-                    "begin": formatting.instant_text(one.begin),
-                    "state": str(one.kind),
-                    "points": one.points,
+                    "begin": utc_text(period_coverage.begin),
+                    "state": str(period_coverage.kind),
+                    "points": period_coverage.points,
                 }
-                for one in line
+                for period_coverage in periods
             ],
         }
-        for metric, line in cells.items()
+        for metric, periods in coverage.items()
     ]
-    return formatting.Cell(0, "\n".join(_lines(window, cells)), machine)
+    return cells.Cell(0, "\n".join(_lines(window, coverage)), machine)
 
 
-def gaps(stretches: Sequence[Stretch], step: datetime.timedelta) -> formatting.Cell:
-    """Show where a scope was not rated at all, a line each; to machines a list of objects.
+def gaps(stretches: Sequence[Stretch], step: datetime.timedelta) -> cells.Cell:
+    """Show when a scope was not rated at all, a line each; to machines a list of objects.
 
     :param step: length of the periods
     """
     machine = [
         {
             # The period of the last instant is still rated.
-            "begin": formatting.instant_text(period.floor(one.last_instant, step) + step),
-            "end": None if one.resume is None else formatting.instant_text(one.resume),
+            "begin": utc_text(period.floor(stretch.last_instant, step) + step),
+            "end": None if stretch.resume is None else utc_text(stretch.resume),
         }
-        for one in stretches
+        for stretch in stretches
     ]
-    lines = [f"{one['begin']} to {one['end'] or 'now'}" for one in machine]
-    return formatting.Cell(len(lines), "\n".join(lines), machine)
+    lines = [f"{gap['begin']} to {gap['end'] or 'now'}" for gap in machine]
+    return cells.Cell(len(lines), "\n".join(lines), machine)
 
 
-def left_out(exclusions: Sequence[ExclusionSpan]) -> formatting.Cell:
-    """Show what was not charged for, a line each; to machines a list of objects."""
+def exclusions(spans: Sequence[ExclusionSpan]) -> cells.Cell:
+    """Show which usage was not charged, a line each; to machines a list of objects."""
     machine = [
         {
-            "resource": one.resource,
-            "metric": one.metric,
-            "begin": formatting.instant_text(one.begin),
-            "end": formatting.instant_text(one.end),
-            "reason": one.reason,
-            "remedy": one.remedy,
+            "resource": span.exclusion.resource,
+            "metric": span.exclusion.metric,
+            "begin": utc_text(span.begin),
+            "end": utc_text(span.end),
+            "reason": span.exclusion.reason,
+            "remedy": span.exclusion.remedy,
         }
-        for one in exclusions
+        for span in spans
     ]
     lines = [
-        formatting.printable(
-            "{metric}: resource {resource}, {begin} to {end}: {reason}; {remedy}".format(**one)
+        cells.printable(
+            "{metric}: resource {resource}, {begin} to {end}: {reason}; {remedy}".format(**fields)
         )
-        for one in machine
+        for fields in machine
     ]
-    return formatting.Cell(len(lines), "\n".join(lines), machine)
+    return cells.Cell(len(lines), "\n".join(lines), machine)
 
 
-def _lines(window: Window, cells: Mapping[str, Sequence[PeriodCoverage]]) -> list[str]:
-    begin, end = map(formatting.instant_text, (window.begin, window.end))
-    lines = [f"{begin} to {end}, {formatting.duration(window.step).text} each"]
-    if not cells:
-        return [*lines, "nothing is known of them"]
-    texts = {formatting.printable(metric): list(map(_text, line)) for metric, line in cells.items()}
-    name = max(map(len, texts))
+def _lines(window: Window, coverage: Mapping[str, Sequence[PeriodCoverage]]) -> list[str]:
+    length = cells.duration(window.step).text
+    lines = [f"{utc_text(window.begin)} to {utc_text(window.end)}, {length} each"]
+    if not coverage:
+        return [*lines, "no information about these periods"]
+    texts = {
+        cells.printable(metric): list(map(_text, periods)) for metric, periods in coverage.items()
+    }
+    name_width = max(map(len, texts))
     widths = [max(map(len, column)) for column in zip(*texts.values(), strict=True)]
     for metric, line in texts.items():
         columns = (text.rjust(width) for text, width in zip(line, widths, strict=True))
-        lines.append(f"{metric.ljust(name)}  {' '.join(columns)}")
-    seen = {one.kind for line in cells.values() for one in line}
-    meanings = [f"{sign} {meaning}" for kind, (sign, meaning) in _SIGNS.items() if kind in seen]
-    return [*lines, *([", ".join(meanings)] if meanings else [])]
+        lines.append(f"{metric.ljust(name_width)}  {' '.join(columns)}")
+    kinds = {period_coverage.kind for periods in coverage.values() for period_coverage in periods}
+    legend = [f"{sign} {meaning}" for kind, (sign, meaning) in _SIGNS.items() if kind in kinds]
+    return [*lines, *([", ".join(legend)] if legend else [])]
 
 
-def _text(cell: PeriodCoverage) -> str:
-    return str(cell.points) if cell.kind is Kind.POINTS else _SIGNS[cell.kind][0]
+def _text(period_coverage: PeriodCoverage) -> str:
+    if period_coverage.kind is Kind.POINTS:
+        return str(period_coverage.points)
+    return _SIGNS[period_coverage.kind][0]

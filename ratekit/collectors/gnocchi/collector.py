@@ -24,7 +24,7 @@ from ratekit.collectors.gnocchi.resource_types import Attributes
 from ratekit.collectors.gnocchi.response import AggregateResponse
 from ratekit.collectors.gnocchi.warn_once import WarnOnce
 from ratekit.domain.period import Window
-from ratekit.domain.reporting.excluded import Exclusion
+from ratekit.domain.reporting.exclusion import Exclusion
 from ratekit.domain.reporting.findings import Finding
 from ratekit.domain.series import Series
 from ratekit.domain.usage.metric import Metric

@@ -1,1 +1,1 @@
-"""Values that reports and checks return."""
+"""Values that reports and inspections return."""

@@ -1,4 +1,4 @@
-"""What became of each period in each metric: used, silent, or not asked for, and why."""
+"""The state of each period in each metric: with usage, silent, or not rated, and why."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from collections.abc import Mapping, Sequence
 
 from ratekit.domain import period
 from ratekit.domain.period import Window
+from ratekit.domain.reporting.exclusion import ExclusionSpan
 
 
 class Kind(enum.StrEnum):
-    """What became of one period of a scope in one metric."""
+    """The state of one period of a scope in one metric."""
 
-    POINTS = "points"  #: rated, and used
-    SILENT = "silent"  #: rated, and not used
+    POINTS = "points"  #: rated, with usage
+    SILENT = "silent"  #: rated, without usage
     NOT_RATED = "not rated yet"
-    GAP = "gap"  #: not listed, or activated from later on: never to be rated
-    NOT_CONFIGURED = "not configured"  #: rated, but not in this metric
+    GAP = "gap"  #: not listed, or activated later: never rated
+    NOT_CONFIGURED = "not configured"  #: rated, but without this metric
     BEFORE = "before"  #: before the scope's first period
-    UNKNOWN = "unknown"  #: before it was noted by which metrics is rated
+    UNKNOWN = "unknown"  #: before the metrics in use were recorded
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class MetricsFrom:
-    """By what a scope is rated from an instant on.
+    """The metrics that a scope is rated by from an instant on.
 
     :ivar begin: of a period, UTC
     :ivar metrics: public names
@@ -38,51 +39,31 @@ class MetricsFrom:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Stretch:
-    """Where a scope is not rated.
+    """A gap: a time range in which a scope is not rated.
 
-    :ivar last_instant: the period that it falls in is still rated; UTC
+    :ivar last_instant: the period that contains it is still rated; UTC
     :ivar resume: begin of the first period that is rated again, UTC; None: not known yet
     """
 
     last_instant: datetime.datetime
     resume: datetime.datetime | None
 
-    def holds(self, begin: datetime.datetime) -> bool:
-        """Tell whether the period that begins at ``begin`` is left out."""
+    def contains(self, begin: datetime.datetime) -> bool:
+        """Return whether the period that begins at ``begin`` is in the gap."""
         return self.last_instant < begin and (self.resume is None or begin < self.resume)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class ExclusionSpan:
-    """Periods in which a resource was left out of a metric so that the rest could be rated.
-
-    :ivar metric: public name
-    :ivar resource: its id in the metering back end
-    :ivar begin: of the first of these periods, UTC
-    :ivar end: of the last, UTC
-    :ivar reason: what was wrong with it, one clause
-    :ivar remedy: what puts it right, one clause
-    """
-
-    metric: str
-    resource: str
-    begin: datetime.datetime
-    end: datetime.datetime
-    reason: str
-    remedy: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
 class CoverageFacts:
-    """What a storage knows of a scope over a stretch of time.
+    """The storage's records of a scope over a time range.
 
     :ivar rated_since: begin of the scope's first period, UTC; None: not known
-    :ivar rated_until: end of the last period that was rated, UTC
-    :ivar changes: the set in force at the begin of the stretch, if it is known, and those
-        that follow, by begin
-    :ivar points: number of frames by begin of the period and public name, none of them 0
-    :ivar gaps: those that touch the stretch
-    :ivar exclusions: those that touch it
+    :ivar rated_until: end of the last rated period, UTC
+    :ivar changes: the metrics at the start of the range, if they are known, and each later
+        change, by begin
+    :ivar points: number of frames by begin of the period and public name, each above 0
+    :ivar gaps: those that overlap the range
+    :ivar exclusions: those that overlap it
     """
 
     rated_since: datetime.datetime | None
@@ -107,12 +88,13 @@ class PeriodCoverage:
 
 
 def cells(facts: CoverageFacts, window: Window) -> dict[str, list[PeriodCoverage]]:
-    """Return one cell a period, by public name, sorted.
+    """Return one cell for each period, by public name, sorted.
 
-    For each metric that was configured or used at some time of the window. Frames of periods
-    of another length count for the period of ``window`` in which theirs began.
+    There is an entry for each metric that was configured or used at any time of the window.
+    A frame of a period of another length counts for the period of ``window`` in which its own
+    began.
 
-    :param facts: of a stretch that holds the window
+    :param facts: of a time range that contains the window
     """
     points: dict[tuple[datetime.datetime, str], int] = {}
     for (begin, metric), count in facts.points.items():
@@ -120,34 +102,34 @@ def cells(facts: CoverageFacts, window: Window) -> dict[str, list[PeriodCoverage
             key = period.floor(begin, window.step), metric
             points[key] = points.get(key, 0) + count
     begins = window.begins()
-    sets = [_in_force(facts, begin) for begin in begins]
-    metrics = {metric for _, metric in points}.union(*(known for known in sets if known))
+    sets = [_metrics_at(facts, begin) for begin in begins]
+    metrics = {metric for _, metric in points}.union(*(names for names in sets if names))
     return {
         metric: [
             PeriodCoverage(begin, Kind.POINTS, points[begin, metric])
             if (begin, metric) in points
-            else PeriodCoverage(begin, _without_points(facts, begin, metric, known))
-            for begin, known in zip(begins, sets, strict=True)
+            else PeriodCoverage(begin, _explain_silence(facts, begin, metric, names))
+            for begin, names in zip(begins, sets, strict=True)
         ]
         for metric in sorted(metrics)
     }
 
 
-def _in_force(facts: CoverageFacts, begin: datetime.datetime) -> frozenset[str] | None:
-    """Return by which metrics is rated at an instant; None: not known."""
-    after = bisect.bisect_right(facts.changes, begin, key=lambda one: one.begin)
-    return facts.changes[after - 1].metrics if after else None
+def _metrics_at(facts: CoverageFacts, begin: datetime.datetime) -> frozenset[str] | None:
+    """Return the metrics in use at an instant; None: not known."""
+    count = bisect.bisect_right(facts.changes, begin, key=lambda change: change.begin)
+    return facts.changes[count - 1].metrics if count else None
 
 
-def _without_points(
-    facts: CoverageFacts, begin: datetime.datetime, metric: str, known: frozenset[str] | None
+def _explain_silence(
+    facts: CoverageFacts, begin: datetime.datetime, metric: str, names: frozenset[str] | None
 ) -> Kind:
-    if any(gap.holds(begin) for gap in facts.gaps):
+    if any(gap.contains(begin) for gap in facts.gaps):
         return Kind.GAP
     if facts.rated_since is not None and begin < facts.rated_since:
         return Kind.BEFORE
     if begin >= facts.rated_until:
         return Kind.NOT_RATED
-    if known is None:
+    if names is None:
         return Kind.UNKNOWN
-    return Kind.SILENT if metric in known else Kind.NOT_CONFIGURED
+    return Kind.SILENT if metric in names else Kind.NOT_CONFIGURED

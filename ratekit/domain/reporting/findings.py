@@ -1,4 +1,4 @@
-"""What an inspection found, whatever it looked at."""
+"""Results of inspections."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import enum
 
 
 class Severity(enum.Enum):
-    """How bad it is."""
+    """How serious a finding is."""
 
     OK = "ok"
     WARNING = "warning"
@@ -16,16 +16,16 @@ class Severity(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
-    :ivar what: name of the check, a few words, the same in every report
-    :ivar verdict: ERROR: usage is not rated, or held; WARNING: it may not be as meant
-    :ivar detail: what was found, one line
-    :ivar remedy: what an operator can do about it, one line; empty where nothing is to be done
-    :ivar shared: it is about the back end as a whole, whichever metric was looked at
+    :ivar check: name of the check, a few words, the same in every report
+    :ivar verdict: ERROR: usage is not rated; WARNING: it may be rated other than intended
+    :ivar detail: the result, one line
+    :ivar remedy: what an operator can do, one line; empty: nothing has to be done
+    :ivar shared: it concerns the whole back end, not only the metric that was inspected
     """
 
-    what: str
+    check: str
     verdict: Severity
     detail: str
     remedy: str = ""

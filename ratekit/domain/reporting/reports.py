@@ -1,4 +1,4 @@
-"""What operators ask for and what they are told."""
+"""Selections and rows of reports."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ratekit.domain import period
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Selection:
-    """Which frames a report is about.
+    """The frames that a report includes.
 
-    :ivar begin: first period's begin, UTC, inclusive; None from the first frame on
-    :ivar end: exclusive, compared with a period's begin; None up to the last
+    :ivar begin: begin of the first period, UTC, inclusive; None: from the first frame on
+    :ivar end: compared with a period's begin, exclusive; None: until the last frame
     :ivar scopes: ids; empty for all
     :ivar metrics: public names; empty for all
     """
@@ -33,14 +33,14 @@ class Selection:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class StateRow:
-    """All that is known of a scope; instants are UTC.
+    """The state of a scope; all instants are UTC.
 
-    :ivar active: the fetcher lists it, or it is not yet rated up to when it last did
-    :ivar retry_at: not to be tried before
-    :ivar last_seen: when the fetcher last listed it
-    :ivar fetcher: name of the plug-in that listed it first
+    :ivar active: the fetcher returns it, or it is not yet rated until the time when it last did
+    :ivar retry_at: it is not tried before
+    :ivar last_seen: when the fetcher last returned it
+    :ivar fetcher: name of the plug-in that returned it first
     :ivar collector: name of the plug-in that was in use then
-    :ivar deactivated_at: since when an operator has it not rated; None: nobody has
+    :ivar deactivated_at: when an operator deactivated it; None: it is not deactivated
     """
 
     id: str
@@ -88,11 +88,11 @@ class ResetPlan:
 class SummaryRow:
     """Sums of one group.
 
-    :ivar group: value of each groupby key, in the order asked; times are aware begins of
-        the hour, day or month in the zone asked for, labels None where a frame has none
+    :ivar group: value of each groupby key, in the order of the request; a time is the aware
+        start of the hour, day or month in the requested zone, a label that a frame lacks None
     :ivar points: number of frames
-    :ivar quantity: sum over frames, None where the group mixes metrics (or units)
-    :ivar unit: the quantity's unit, None where it is
+    :ivar quantity: sum over frames; None: the group mixes metrics or units
+    :ivar unit: the quantity's unit; None if the quantity is
     :ivar price: exact sum
     """
 
@@ -105,7 +105,7 @@ class SummaryRow:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class FrameRow:
-    """A rated usage as stored.
+    """A frame as stored.
 
     :ivar begin: begin of its period, UTC
     """

@@ -1,1 +1,1 @@
-"""Values of reprocessing tasks, and what usage they miss."""
+"""Reprocessing tasks, and the usage that is missing when they collect again."""

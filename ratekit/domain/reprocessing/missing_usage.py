@@ -1,4 +1,4 @@
-"""Usage that was charged for and that a metering back end does not know any more."""
+"""Charged usage that a metering back end no longer has."""
 
 from __future__ import annotations
 
@@ -14,58 +14,58 @@ from ratekit.domain.reporting.reports import FrameRow
 from ratekit.domain.series import RatedSeries
 
 _Labels = frozenset[tuple[str, str | None]]
-_Names = frozenset[str]
+_LabelNames = frozenset[str]
 
 
-def lost(
+def find_missing_usage(
     stored: Iterable[FrameRow],
     collected: Iterable[RatedSeries],
     step: datetime.timedelta,
-    asked: Collection[str],
+    metrics: Collection[str],
 ) -> Mapping[datetime.datetime, str]:
-    """Return the begins of periods that lack usage that was charged for, and what they lack.
+    """Return the start of each period that lacks charged usage, and what it lacks.
 
-    What is left of a resource or a metric that was deleted in the back end is just silence,
-    and what is left of a label that was taken out of metrics.yml is usage that no rule knows.
-    Usages are told apart by their ``groupby`` labels; where these have other names now, by
-    as many as are the same.
+    A back end does not report that a resource or a metric was deleted: it returns no usage. If
+    a label was removed from metrics.yml, the usage comes back, but no rule matches it.
+    Usages are identified by their ``groupby`` labels; if the names of these have changed, by as
+    many as are the same.
 
-    :param stored: what was charged for
+    :param stored: what was charged
     :param collected: what was collected for the same periods now
     :param step: length of the periods
-    :param asked: public names of the metrics that were collected
+    :param metrics: public names of the metrics that were collected
     """
-    known: dict[tuple[datetime.datetime, str], _Collected] = {}
-    for one in collected:
-        labels = frozenset(one.series.groupby.items())
-        names = frozenset((*one.series.groupby, *one.series.metadata))
-        for (begin, _), price in zip(one.series.points, one.prices, strict=True):
-            place = begin, one.series.metric
-            if place not in known:
-                known[place] = _Collected()
-            known[place].add(labels, _Usage(price, names))
+    usages: dict[tuple[datetime.datetime, str], _MetricUsage] = {}
+    for rated in collected:
+        labels = frozenset(rated.series.groupby.items())
+        names = frozenset((*rated.series.groupby, *rated.series.metadata))
+        for (begin, _), price in zip(rated.series.points, rated.prices, strict=True):
+            place = begin, rated.series.metric
+            if place not in usages:
+                usages[place] = _MetricUsage()
+            usages[place].add(labels, _Usage(price, names))
     missing: dict[datetime.datetime, dict[str, str]] = {}
     for row in stored:
         begin = period.floor(row.begin, step)
-        word = _missing(row, known.get((begin, row.metric)), asked)
-        if word is not None:
-            missing.setdefault(begin, {}).setdefault(row.metric, word)
+        text = _describe_missing(row, usages.get((begin, row.metric)), metrics)
+        if text is not None:
+            missing.setdefault(begin, {}).setdefault(row.metric, text)
     return {
-        begin: f"not there any more: {', '.join(word for _, word in sorted(words.items()))}"
-        for begin, words in missing.items()
+        begin: f"no longer available: {', '.join(text for _, text in sorted(texts.items()))}"
+        for begin, texts in missing.items()
     }
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Usage:
-    """What was collected.
+    """Collected usage.
 
-    :ivar price: of all of it
-    :ivar names: of all of its labels
+    :ivar price: total price
+    :ivar names: names of all its labels
     """
 
     price: Decimal
-    names: _Names
+    names: _LabelNames
 
     def __add__(self, other: _Usage) -> _Usage:
         return _Usage(EXACT.add(self.price, other.price), self.names | other.names)
@@ -74,42 +74,43 @@ class _Usage:
 _Usages = dict[_Labels, _Usage]
 
 
-class _Collected:
-    """What was collected of a metric in a period."""
+class _MetricUsage:
+    """Collected usage of one metric in one period."""
 
     def __init__(self) -> None:
         self._usages: _Usages = {}
-        self._names: set[_Names] = set()
-        #: By the names of labels that tell them apart.
-        self._alike: dict[_Names, _Usages] = {}
+        #: Names of the ``groupby`` labels of each usage, each set of names once.
+        self._names: set[_LabelNames] = set()
+        #: Usages by their labels of certain names only, by these names.
+        self._usages_by_names: dict[_LabelNames, _Usages] = {}
 
     def add(self, labels: _Labels, usage: _Usage) -> None:
-        """Add what has these ``groupby`` labels."""
+        """Add usage with these ``groupby`` labels."""
         _add(self._usages, labels, usage)
 
-    def of(self, row: FrameRow) -> _Usage | None:
-        """Return what is there of what was charged for; None: nothing."""
+    def find(self, row: FrameRow) -> _Usage | None:
+        """Return the usage that corresponds to a charged one; None: there is none."""
         labels = frozenset(row.groupby.items())
-        exactly = self._usages.get(labels)
-        if exactly is not None:
-            return exactly
-        own = frozenset(row.groupby)
+        exact_match = self._usages.get(labels)
+        if exact_match is not None:
+            return exact_match
+        row_names = frozenset(row.groupby)
         if not self._names:
-            self._names = {frozenset(name for name, _ in one) for one in self._usages}
-        most = max(len(own & names) for names in self._names)
-        shared = {own & names for names in self._names if len(own & names) == most}
-        found = (self._told_apart(one).get(_only(labels, one)) for one in shared)
-        return functools.reduce(_sum, found, None)
+            self._names = {frozenset(name for name, _ in pairs) for pairs in self._usages}
+        largest = max(len(row_names & names) for names in self._names)
+        common = {row_names & names for names in self._names if len(row_names & names) == largest}
+        matches = (self._group_by(names).get(_select(labels, names)) for names in common)
+        return functools.reduce(_sum, matches, None)
 
-    def _told_apart(self, names: _Names) -> _Usages:
-        """Return the usages that have labels of these names, told apart by them."""
-        if names not in self._alike:
-            self._alike[names] = {}
+    def _group_by(self, names: _LabelNames) -> _Usages:
+        """Return the usages that have labels of all these names, by these labels only."""
+        if names not in self._usages_by_names:
+            self._usages_by_names[names] = {}
             for labels, usage in self._usages.items():
-                only = _only(labels, names)
-                if len(only) == len(names):
-                    _add(self._alike[names], only, usage)
-        return self._alike[names]
+                selection = _select(labels, names)
+                if len(selection) == len(names):
+                    _add(self._usages_by_names[names], selection, usage)
+        return self._usages_by_names[names]
 
 
 def _add(usages: _Usages, labels: _Labels, usage: _Usage) -> None:
@@ -117,28 +118,30 @@ def _add(usages: _Usages, labels: _Labels, usage: _Usage) -> None:
     usages[labels] = usage if before is None else before + usage
 
 
-def _sum(one: _Usage | None, other: _Usage | None) -> _Usage | None:
-    return one + other if one and other else one or other
+def _sum(first: _Usage | None, second: _Usage | None) -> _Usage | None:
+    return first + second if first and second else first or second
 
 
-def _only(labels: _Labels, names: _Names) -> _Labels:
+def _select(labels: _Labels, names: _LabelNames) -> _Labels:
     return frozenset(pair for pair in labels if pair[0] in names)
 
 
-def _missing(row: FrameRow, now: _Collected | None, asked: Collection[str]) -> str | None:
-    """Say what is missing of a usage that was charged for; None: it is there."""
-    if row.metric not in asked:
-        return f"{row.metric} (it is not in metrics.yml)"
-    if now is None:
+def _describe_missing(
+    row: FrameRow, collected: _MetricUsage | None, metrics: Collection[str]
+) -> str | None:
+    """Say what is missing of a charged usage; None: nothing is."""
+    if row.metric not in metrics:
+        return f"{row.metric} (not in metrics.yml)"
+    if collected is None:
         return row.metric
-    usage = now.of(row)
+    usage = collected.find(row)
     if usage is None:
-        words = (f"{name}={value}" for name, value in sorted(row.groupby.items()) if value)
-        return f"{row.metric} of {' '.join(words)}"
+        labels = (f"{name}={value}" for name, value in sorted(row.groupby.items()) if value)
+        return f"{row.metric} of {' '.join(labels)}"
     if usage.price > 0 or row.price <= 0:
         return None
-    gone = sorted({*row.groupby, *row.metadata} - usage.names)
-    if not gone:
+    names = sorted({*row.groupby, *row.metadata} - usage.names)
+    if not names:
         return None
-    labels = f"label{'' if len(gone) == 1 else 's'} {' and '.join(gone)}"
-    return f"{labels} of {row.metric}, without which it costs nothing"
+    noun = "label" if len(names) == 1 else "labels"
+    return f"{noun} {' and '.join(names)} of {row.metric}, without which it costs nothing"

@@ -1,4 +1,4 @@
-"""Reprocessing: what is to be priced anew, how far that has come, and what it changed."""
+"""Reprocessing tasks: orders, their progress, and what they changed."""
 
 from __future__ import annotations
 
@@ -11,43 +11,43 @@ from decimal import Decimal
 from ratekit.domain import period
 from ratekit.domain.exact import ZERO
 from ratekit.domain.period import Window
-from ratekit.domain.reporting.excluded import Exclusion
+from ratekit.domain.reporting.exclusion import Exclusion
 from ratekit.domain.scope import Scope
 from ratekit.domain.series import RatedSeries
 
 
 class TaskKind(enum.StrEnum):
-    """What is done to each period."""
+    """What a task does to each period."""
 
-    COLLECT = "collect"  #: usage is collected and priced anew
-    RATES = "rates"  #: stored usage is priced anew; no metering back end is asked
+    COLLECT = "collect"  #: collect usage again and price it
+    RATES = "rates"  #: price stored usage again, without a metering back end
 
 
 class TaskState(enum.StrEnum):
-    """How a task stands."""
+    """Status of a task."""
 
-    QUEUED = "queued"  #: waiting, or at work
+    QUEUED = "queued"  #: waiting or running
     DONE = "done"
     CANCELLED = "cancelled"
 
 
 class PeriodOutcome(enum.StrEnum):
-    """What became of one period of a task."""
+    """Result of one period of a task."""
 
-    SWAPPED = "swapped"  #: it has other totals now
-    SAME = "same"  #: it was swapped, for the totals that it had
-    KEPT = "kept"  #: it was left as it was; a note says why
+    SWAPPED = "swapped"  #: replaced; the totals changed
+    SAME = "same"  #: replaced; the totals are the same
+    KEPT = "kept"  #: left unchanged; a note says why
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Order:
-    """One scope's stretch of time that is to be priced anew: ``begin <= t < end``.
+    """A request to price one scope again for ``begin <= t < end``.
 
-    :ivar begin: begin of its first period, UTC
-    :ivar end: end of its last, UTC
-    :ivar step: length of a period; both are on its grid
-    :ivar accept_silence: usage that was charged for and is gone now is believed to be gone, and
-        so are labels that its price hung on
+    :ivar begin: start of its first period, UTC
+    :ivar end: end of its last period, UTC
+    :ivar step: length of a period; ``begin`` and ``end`` are multiples of it since the epoch
+    :ivar accept_silence: replace periods even if charged usage, or labels that its price
+        depends on, are missing now
     """
 
     scope: Scope
@@ -60,25 +60,25 @@ class Order:
     def __post_init__(self) -> None:
         for instant in (self.begin, self.end):
             if period.floor(instant, self.step) != instant:
-                raise ValueError(f"no period of {self.step} begins at {instant}")
+                raise ValueError(f"no period of {self.step} starts at {instant}")
         if self.begin >= self.end:
-            raise ValueError(f"a task must end after it begins: {self.begin} to {self.end}")
+            raise ValueError(f"a task must end after it starts: {self.begin} to {self.end}")
 
-    def window(self, begin: datetime.datetime, most: int) -> Window:
-        """Return at most so many periods from ``begin`` on, which is before the end."""
-        return Window(begin, self.step, min(most, (self.end - begin) // self.step))
+    def window(self, begin: datetime.datetime, limit: int) -> Window:
+        """Return at most ``limit`` periods from ``begin``, which must be before the end."""
+        return Window(begin, self.step, min(limit, (self.end - begin) // self.step))
 
     def __str__(self) -> str:
         name = f" ({self.scope.name})" if self.scope.name else ""
-        stretch = self.window(self.begin, (self.end - self.begin) // self.step)
-        return f"scope {self.scope.id}{name} over {stretch}"
+        window = self.window(self.begin, (self.end - self.begin) // self.step)
+        return f"scope {self.scope.id}{name} over {window}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class TaskNote:
-    """Who asked for tasks, and why.
+    """Who requested tasks, and why.
 
-    :ivar reason: what the operator said, one line
+    :ivar reason: reason that the operator gave, one line
     :ivar made_by: user and host
     :ivar made_at: UTC
     """
@@ -90,14 +90,15 @@ class TaskNote:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Task:
-    """An order that was queued, as it stood when it was read; instants are UTC.
+    """A queued order, as read from the database; instants are UTC.
 
     :ivar scope_pk: id of the scope's row in the database
-    :ivar next_begin: begin of the first period that has not been dealt with
-    :ivar failures: attempts that failed since the last success
-    :ivar retry_at: not to be tried before, or None
+    :ivar next_begin: start of its first unprocessed period
+    :ivar failures: failed attempts since the last success
+    :ivar retry_at: earliest time of the next attempt; None: any time
     :ivar ended_at: when it was done or cancelled, or None
-    :ivar resets: how often an operator had reset the scope; what was collected before is void
+    :ivar resets: how often an operator had reset the scope; a reset invalidates usage collected
+        before
     """
 
     id: int
@@ -123,13 +124,13 @@ class Charge:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PeriodRecord:
-    """What a task did to one period; kept for good.
+    """What a task did to one period; never deleted.
 
-    :ivar begin: of the period, UTC
-    :ivar note: why it was kept, or None
-    :ivar old: what was charged before
-    :ivar new: what is charged since
-    :ivar at: when, UTC
+    :ivar begin: start of the period, UTC
+    :ivar note: why the period was kept, or None
+    :ivar old: charge before
+    :ivar new: charge since
+    :ivar at: when the task processed the period, UTC
     """
 
     begin: datetime.datetime
@@ -142,7 +143,7 @@ class PeriodRecord:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Swap:
-    """A period that a task swapped."""
+    """A period that a task replaced."""
 
     task: Task
     record: PeriodRecord
@@ -150,32 +151,32 @@ class Swap:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Account:
-    """What a task has done so far.
+    """What a task has done so far, in total.
 
-    :ivar periods: how many came to each outcome
-    :ivar old: what was charged for them before
-    :ivar new: what is charged since
-    :ivar first_kept: why the first of those that were kept was, or None
+    :ivar periods: number of periods with each outcome
+    :ivar old: charge for them before
+    :ivar new: charge for them since
+    :ivar first_kept_reason: why the first kept period was kept, or None
     """
 
     periods: Mapping[PeriodOutcome, int]
     old: Charge = Charge()
     new: Charge = Charge()
-    first_kept: str | None = None
+    first_kept_reason: str | None = None
 
     @property
-    def kept(self) -> int:
-        """How many periods were left as they were."""
+    def kept_periods(self) -> int:
+        """Number of periods that were left unchanged."""
         return self.periods.get(PeriodOutcome.KEPT, 0)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RatedRange:
-    """How far a scope has been rated, and from where on.
+    """The time over which a scope has been rated.
 
-    :ivar since: begin of its first period, UTC
-    :ivar until: end of its last, UTC; ``since`` where nothing was rated
-    :ivar step: length of the periods that were rated last; None: none was, or long ago
+    :ivar since: start of its first period, UTC
+    :ivar until: end of its last period, UTC; equal to ``since`` if nothing was rated
+    :ivar step: length of the periods rated last; None: nothing was rated, or not recorded
     """
 
     since: datetime.datetime
@@ -185,33 +186,33 @@ class RatedRange:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RepricedWindow:
-    """One transaction's worth of a task: periods that are swapped, and such as are kept.
+    """Periods of a task that one transaction replaces or keeps.
 
-    :ivar window: the periods that were dealt with
-    :ivar kept: why those are left as they are that are, by begin
-    :ivar series: all that is charged for the others from now on
-    :ivar rules_version: version of the rule book that priced them; None: all are kept
-    :ivar metrics: public names of all that was asked for, used or silent, each once; None:
-        nothing was, stored usage was priced anew
-    :ivar excluded: what the collector left out
+    :ivar window: all periods of the transaction
+    :ivar kept_reasons: start of each period that is left unchanged -> why
+    :ivar series: everything charged for the other periods from now on
+    :ivar rules_version: version of the rule book that priced them; None: all periods are kept
+    :ivar metrics: public names of all collected metrics, with usage or without, each once;
+        None: nothing was collected, stored usage was priced
+    :ivar exclusions: what the collector left out
     """
 
     window: Window
-    kept: Mapping[datetime.datetime, str]
+    kept_reasons: Mapping[datetime.datetime, str]
     series: Sequence[RatedSeries] = ()
     rules_version: int | None = None
     metrics: tuple[str, ...] | None = None
-    excluded: Sequence[Exclusion] = ()
+    exclusions: Sequence[Exclusion] = ()
 
-    def swapped(self) -> Sequence[Window]:
-        """Return the stretches of periods that are not kept, in order."""
+    def replacement_windows(self) -> Sequence[Window]:
+        """Return the consecutive periods that are replaced, in order."""
         step = self.window.step
-        found: list[Window] = []
+        windows: list[Window] = []
         for begin in self.window.begins():
-            if begin in self.kept:
+            if begin in self.kept_reasons:
                 continue
-            if found and found[-1].end == begin:
-                found[-1] = dataclasses.replace(found[-1], count=found[-1].count + 1)
+            if windows and windows[-1].end == begin:
+                windows[-1] = dataclasses.replace(windows[-1], count=windows[-1].count + 1)
             else:
-                found.append(Window(begin, step, 1))
-        return found
+                windows.append(Window(begin, step, 1))
+        return windows

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 import sqlalchemy as sa
 
 from ratekit.domain.period import Window
-from ratekit.domain.reporting.excluded import Exclusion
+from ratekit.domain.reporting.exclusion import Exclusion
 from ratekit.storage.db.engine import slices
 from ratekit.storage.db.types import require_word, storable
 from ratekit.storage.schema import EXCLUSIONS
@@ -18,7 +18,7 @@ def note(
     connection: sa.Connection,
     keys: Mapping[str, int],
     window: Window,
-    excluded: Iterable[Exclusion],
+    exclusions: Iterable[Exclusion],
 ) -> None:
     """Note what is left out of scopes over ``window``; their rows are held locked.
 
@@ -29,7 +29,7 @@ def note(
     """
     left_out = {
         (keys[one.scope], one.metric, storable(one.resource)): one
-        for one in excluded
+        for one in exclusions
         if one.scope in keys
     }
     if not left_out:

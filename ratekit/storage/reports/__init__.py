@@ -1,1 +1,1 @@
-"""Reports read from totals and frames."""
+"""Reports, read from totals and frames."""

@@ -1,4 +1,4 @@
-"""What the database knows of each period of one scope."""
+"""Reads the records of each period of one scope."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from ratekit import errors
-from ratekit.domain.reporting.coverage import CoverageFacts, ExclusionSpan, MetricsFrom, Stretch
+from ratekit.domain.reporting.coverage import CoverageFacts, MetricsFrom, Stretch
+from ratekit.domain.reporting.exclusion import Exclusion, ExclusionSpan
 from ratekit.storage.ledger.metric_sets import members
 from ratekit.storage.schema import EXCLUSIONS, GAPS, METRIC_SET_CHANGES, METRIC_SETS, SCOPES, TOTALS
 
@@ -21,13 +22,16 @@ def read(
     begin: datetime.datetime,
     end: datetime.datetime,
 ) -> CoverageFacts:
-    """Return what is known of the periods that begin in ``[begin, end)``; five statements.
+    """Return the records of the periods that begin in ``[begin, end)``, by five statements.
 
     :raises ratekit.errors.OperatorError: there is no such scope
     """
-    mine = (SCOPES.c.scope_key == scope_key) & (SCOPES.c.scope_id == scope_id)
-    state = sa.select(SCOPES.c.id, SCOPES.c.rated_since, SCOPES.c.rated_until)
-    scope = connection.execute(state.where(mine)).first()
+    state = (
+        sa.select(SCOPES.c.id, SCOPES.c.rated_since, SCOPES.c.rated_until)
+        .where(SCOPES.c.scope_key == scope_key)
+        .where(SCOPES.c.scope_id == scope_id)
+    )
+    scope = connection.execute(state).first()
     if scope is None:
         raise errors.OperatorError(f"no scope {scope_id!r}")
     points: Counter[tuple[datetime.datetime, str]] = Counter()
@@ -43,45 +47,51 @@ def read(
         points=points,
         gaps=tuple(Stretch(*row) for row in connection.execute(_gaps(scope.id, begin, end))),
         exclusions=tuple(
-            ExclusionSpan(*row) for row in connection.execute(_exclusions(scope.id, begin, end))
+            ExclusionSpan(
+                Exclusion(scope_id, row.metric, row.resource, row.reason, row.remedy),
+                row.begin,
+                row.end,
+            )
+            for row in connection.execute(_exclusions(scope.id, begin, end))
         ),
     )
 
 
-def _totals(key: int, begin: datetime.datetime, end: datetime.datetime) -> sa.Select[Any]:
+def _totals(scope_pk: int, begin: datetime.datetime, end: datetime.datetime) -> sa.Select[Any]:
     return (
         sa.select(TOTALS.c.begin, TOTALS.c.metric, TOTALS.c.points)
-        .where(TOTALS.c.scope_id == key)
+        .where(TOTALS.c.scope_id == scope_pk)
         .where((TOTALS.c.begin >= begin) & (TOTALS.c.begin < end))
     )
 
 
-def _changes(key: int, begin: datetime.datetime, end: datetime.datetime) -> sa.Select[Any]:
+def _changes(scope_pk: int, begin: datetime.datetime, end: datetime.datetime) -> sa.Select[Any]:
     """Select the set in force at ``begin`` and those that follow it."""
-    table, mine = METRIC_SET_CHANGES, METRIC_SET_CHANGES.c.scope_id == key
-    first = sa.select(sa.func.max(table.c.begin)).where(mine & (table.c.begin <= begin))
+    table = METRIC_SET_CHANGES
+    is_of_scope = table.c.scope_id == scope_pk
+    first = sa.select(sa.func.max(table.c.begin)).where(is_of_scope & (table.c.begin <= begin))
     return (
         sa.select(table.c.begin, METRIC_SETS.c.names)
         .join(METRIC_SETS, METRIC_SETS.c.id == table.c.metric_set_id)
-        .where(mine & (table.c.begin < end))
+        .where(is_of_scope & (table.c.begin < end))
         .where(table.c.begin >= sa.func.coalesce(first.scalar_subquery(), begin))
         .order_by(table.c.begin)
     )
 
 
-def _gaps(key: int, begin: datetime.datetime, end: datetime.datetime) -> sa.Select[Any]:
+def _gaps(scope_pk: int, begin: datetime.datetime, end: datetime.datetime) -> sa.Select[Any]:
     return (
         sa.select(GAPS.c.last_instant, GAPS.c.resume)
-        .where((GAPS.c.scope_id == key) & (GAPS.c.last_instant < end))
+        .where((GAPS.c.scope_id == scope_pk) & (GAPS.c.last_instant < end))
         .where(GAPS.c.resume.is_(None) | (GAPS.c.resume > begin))
         .order_by(GAPS.c.last_instant)
     )
 
 
-def _exclusions(key: int, begin: datetime.datetime, end: datetime.datetime) -> sa.Select[Any]:
+def _exclusions(scope_pk: int, begin: datetime.datetime, end: datetime.datetime) -> sa.Select[Any]:
     table = EXCLUSIONS.c
     return (
         sa.select(table.metric, table.resource, table.begin, table.end, table.reason, table.remedy)
-        .where((table.scope_id == key) & (table.begin < end) & (table.end > begin))
+        .where((table.scope_id == scope_pk) & (table.begin < end) & (table.end > begin))
         .order_by(table.begin, table.metric, table.resource, table.id)
     )

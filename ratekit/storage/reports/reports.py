@@ -1,4 +1,4 @@
-"""Answers operators' questions; reads only."""
+"""Reports over SQL; they only read."""
 
 from __future__ import annotations
 
@@ -46,34 +46,35 @@ class SqlReports(Reports):
         ).where(SCOPES.c.scope_key == self._scope_key)
         with self._database.reading() as connection:
             rows = [StateRow(*row) for row in connection.execute(query)]
-        # Here, since databases differ in how they order letters.
+        # Not in SQL, because databases differ in how they sort text.
         return sorted(rows, key=lambda row: (row.name, row.id))
 
     def summary(
         self, selection: Selection, groupby: Sequence[str], zone: datetime.tzinfo
     ) -> Sequence[SummaryRow]:
-        """Return exact sums, one row a group that has frames, in the order of the groups.
+        """Return exact sums, one row for each group that has frames, in the order of the groups.
 
-        From totals, unless ``groupby`` has a label; a label that a frame lacks is None and
-        comes first.
+        They are read from totals unless ``groupby`` has a label. A label that a frame lacks is
+        None and sorts first.
         """
         with self._database.reading() as connection:
             return summarize(connection, self._scope_key, selection, groupby, zone)
 
     def labels(self) -> Mapping[str, Collection[str]]:
-        """Return the metrics that were ever rated, by public name, and the labels they had."""
+        """Return the labels of each metric that was ever rated, by public name."""
         query = sa.select(
             DESCRIPTORS.c.metric, DESCRIPTORS.c.groupby, DESCRIPTORS.c.metadata
         ).distinct()
-        found: dict[str, set[str]] = {}
+        names: dict[str, set[str]] = {}
         with (
             self._database.reading() as connection,
             connection.execute(query, execution_options=selecting.STREAMED) as rows,
         ):
             for row in rows:
-                own = found.setdefault(row.metric, set())
-                own.update(labels(row.groupby), labels(row.metadata))
-        return found
+                names.setdefault(row.metric, set()).update(
+                    labels(row.groupby), labels(row.metadata)
+                )
+        return names
 
     def frames(self, selection: Selection, limit: int | None = None) -> Iterator[FrameRow]:
         """Yield frames by begin, scope, metric and labels, from one snapshot.
@@ -122,6 +123,6 @@ class SqlReports(Reports):
     def coverage(
         self, scope_id: str, begin: datetime.datetime, end: datetime.datetime
     ) -> CoverageFacts:
-        """Return what is known of a scope's periods that begin in ``[begin, end)``."""
+        """Return the records of a scope's periods that begin in ``[begin, end)``."""
         with self._database.reading() as connection:
             return coverage.read(connection, self._scope_key, scope_id, begin, end)

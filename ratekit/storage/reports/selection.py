@@ -1,4 +1,4 @@
-"""The part of a query that says which frames or totals a report is about."""
+"""The part of a query that selects the frames or totals of a report."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ import sqlalchemy as sa
 from ratekit.domain.reporting.reports import Selection
 from ratekit.storage.schema import DESCRIPTORS, FRAMES, SCOPES, TOTALS
 
-#: Execution options of queries with very many rows: as many at a time as hide the way to the
-#: server, and few enough to hold.
+#: Execution options of queries with very many rows: enough rows at a time to hide the latency of
+#: the server, and few enough for the memory.
 STREAMED = {"yield_per": 2000}
 
 
 def totals(selection: Selection, scope_key: str) -> sa.Select[tuple[()]]:
-    """Return a query over totals and their scopes that still lacks its columns."""
+    """Return a query without columns over totals and their scopes."""
     joined = TOTALS.join(SCOPES, SCOPES.c.id == TOTALS.c.scope_id)
-    query = _bounded(sa.select().select_from(joined), TOTALS, selection, scope_key)
+    query = _restrict(sa.select().select_from(joined), TOTALS, selection, scope_key)
     return query.where(TOTALS.c.metric.in_(selection.metrics)) if selection.metrics else query
 
 
 def frames(selection: Selection, scope_key: str) -> sa.Select[tuple[()]]:
-    """Return a query over frames and their scopes that still lacks its columns."""
+    """Return a query without columns over frames and their scopes."""
     joined = FRAMES.join(SCOPES, SCOPES.c.id == FRAMES.c.scope_id)
-    query = _bounded(sa.select().select_from(joined), FRAMES, selection, scope_key)
+    query = _restrict(sa.select().select_from(joined), FRAMES, selection, scope_key)
     if not selection.metrics:
         return query
     wanted = sa.select(DESCRIPTORS.c.id).where(DESCRIPTORS.c.metric.in_(selection.metrics))
     return query.where(FRAMES.c.descriptor_id.in_(wanted))
 
 
-def _bounded(
+def _restrict(
     query: sa.Select[tuple[()]], table: sa.Table, selection: Selection, scope_key: str
 ) -> sa.Select[tuple[()]]:
-    """Bound scopes and time: the first two columns of either table's key."""
+    """Restrict scopes and times: the first two columns of either table's key."""
     query = query.where(SCOPES.c.scope_key == scope_key)
     if selection.scopes:
         query = query.where(SCOPES.c.scope_id.in_(selection.scopes))

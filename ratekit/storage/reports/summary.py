@@ -1,4 +1,4 @@
-"""Sums over groups: SQL adds up per period, Python per hour, day, month and label."""
+"""Sums over groups: SQL adds up by period, Python by hour, day, month and label."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from ratekit.storage.ledger.descriptors import labels
 from ratekit.storage.reports import selection as selecting
 from ratekit.storage.schema import DESCRIPTORS, FRAMES, SCOPES, TOTALS
 
-#: Stretches of time that a time zone has.
+#: Time ranges that depend on the time zone.
 BUCKETS = frozenset({"hour", "day", "month"})
-#: Keys that totals can answer; any other is a label and needs frames.
+#: Keys that totals have; every other key is a label, which only frames have.
 _PLAIN = BUCKETS | {"scope", "metric"}
 
 _Value = str | datetime.datetime | None
@@ -30,9 +30,9 @@ _Row = sa.RowMapping
 
 @dataclasses.dataclass(slots=True)
 class _Sums:
-    """What has been added up of one group.
+    """The sums of one group so far.
 
-    :ivar measures: the metrics with their units that are in it
+    :ivar measures: its metrics with their units
     """
 
     points: int = 0
@@ -55,9 +55,9 @@ def summarize(
     groupby: Sequence[str],
     zone: datetime.tzinfo,
 ) -> list[SummaryRow]:
-    """Return sums as :meth:`ratekit.interfaces.storage.Reports.summary` does."""
-    query = _of_totals if _PLAIN.issuperset(groupby) else _of_frames
-    readers = [_reader(key, zone) for key in groupby]
+    """Return the sums of :meth:`ratekit.interfaces.storage.Reports.summary`."""
+    query = _sum_totals if _PLAIN.issuperset(groupby) else _sum_frames
+    readers = [_build_reader(key, zone) for key in groupby]
     sums: dict[tuple[_Value, ...], _Sums] = {}
     statement = query(scope_key, selection, groupby)
     rows = connection.execute(statement, execution_options=selecting.STREAMED)
@@ -67,7 +67,7 @@ def summarize(
     return [_summary(groupby, group, sums[group], zone) for group in sorted(sums, key=_order)]
 
 
-def _of_totals(scope_key: str, selection: Selection, groupby: Sequence[str]) -> sa.Select[Any]:
+def _sum_totals(scope_key: str, selection: Selection, groupby: Sequence[str]) -> sa.Select[Any]:
     groups = [TOTALS.c.metric, TOTALS.c.unit, *_axes(TOTALS, groupby)]
     sums = (
         sa.func.sum(TOTALS.c.points).label("points"),
@@ -77,7 +77,7 @@ def _of_totals(scope_key: str, selection: Selection, groupby: Sequence[str]) -> 
     return selecting.totals(selection, scope_key).add_columns(*groups, *sums).group_by(*groups)
 
 
-def _of_frames(scope_key: str, selection: Selection, groupby: Sequence[str]) -> sa.Select[Any]:
+def _sum_frames(scope_key: str, selection: Selection, groupby: Sequence[str]) -> sa.Select[Any]:
     groups = [FRAMES.c.descriptor_id, *_axes(FRAMES, groupby)]
     sums = (
         sa.func.count().label("points"),
@@ -95,47 +95,47 @@ def _of_frames(scope_key: str, selection: Selection, groupby: Sequence[str]) -> 
     return (
         sa.select(summed, *described)
         .join(DESCRIPTORS, DESCRIPTORS.c.id == summed.c.descriptor_id)
-        # So that the labels of a descriptor are taken apart once.
+        # So that the labels of a descriptor are parsed once.
         .order_by(summed.c.descriptor_id)
     )
 
 
 def _axes(table: sa.Table, groupby: Sequence[str]) -> Iterator[sa.ColumnElement[Any]]:
-    """Return what SQL has to keep apart besides metrics, units and labels."""
+    """Yield the columns by which SQL groups, besides metrics, units and labels."""
     if "scope" in groupby:
         yield SCOPES.c.scope_id.label("scope")
     if BUCKETS.intersection(groupby):
         yield table.c.begin.label("begin")
 
 
-def _reader(key: str, zone: datetime.tzinfo) -> Callable[[_Row], _Value]:
-    """Return what reads a key's value from a row; times as instants in UTC."""
+def _build_reader(key: str, zone: datetime.tzinfo) -> Callable[[_Row], _Value]:
+    """Return a function that reads a key's value from a row; times as instants in UTC."""
     if key in BUCKETS:
-        # As many as there are periods; each comes once a metric or descriptor.
+        # One entry for each period; each period occurs for every metric or descriptor.
         begins = functools.lru_cache(maxsize=10_000)(lambda begin: bucket(begin, key, zone))
         return lambda row: begins(row["begin"])
     if key in _PLAIN:
         return lambda row: str(row[key])
-    parsed = functools.lru_cache(maxsize=1)(
+    parse = functools.lru_cache(maxsize=1)(
         lambda groupby, metadata: {**labels(metadata), **labels(groupby)}
     )
-    return lambda row: parsed(row["groupby"], row["metadata"]).get(key)
+    return lambda row: parse(row["groupby"], row["metadata"]).get(key)
 
 
 def _order(group: tuple[_Value, ...]) -> tuple[tuple[bool, Any], ...]:
-    """Sort groups by their values, absent labels first."""
+    """Return the sort key of a group: by its values, absent labels first."""
     return tuple((value is not None, value) for value in group)
 
 
 def _summary(
     groupby: Sequence[str], group: tuple[_Value, ...], sums: _Sums, zone: datetime.tzinfo
 ) -> SummaryRow:
-    shown = (
+    values = (
         value.astimezone(zone) if isinstance(value, datetime.datetime) else value for value in group
     )
     unit = next(iter(sums.measures))[1] if len(sums.measures) == 1 else None
     return SummaryRow(
-        group=dict(zip(groupby, shown, strict=True)),
+        group=dict(zip(groupby, values, strict=True)),
         points=sums.points,
         quantity=None if unit is None else tidy(sums.quantity),
         unit=unit,
@@ -144,13 +144,13 @@ def _summary(
 
 
 def bucket(instant: datetime.datetime, name: str, zone: datetime.tzinfo) -> datetime.datetime:
-    """Return the begin of the hour, day or month of ``zone`` that ``instant`` lies in.
+    """Return the start of the hour, day or month of ``zone`` that contains ``instant``.
 
-    The answer is in UTC, since there the two hours that share a name when clocks go back
-    are two. A day whose midnight the clocks skip begins with its first instant.
+    The result is in UTC, where the two hours that have one name when clocks go back differ.
+    A day whose midnight is skipped by the clocks starts with its first instant.
 
     :param name: one of :data:`BUCKETS`
-    :raises KeyError: it is not
+    :raises KeyError: ``name`` is none of them
     """
     local = instant.astimezone(zone).replace(minute=0, second=0, microsecond=0)
     match name:

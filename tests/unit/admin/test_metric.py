@@ -31,7 +31,7 @@ def collector(client: Any) -> GnocchiCollector:
 
 def bad(found: list[metric_admin.MetricFinding]) -> set[tuple[str | None, str, Severity]]:
     return {
-        (one.metric, one.finding.what, one.finding.verdict)
+        (one.metric, one.finding.check, one.finding.verdict)
         for one in found
         if one.finding.verdict is not Severity.OK
     }
@@ -58,7 +58,7 @@ def test_a_metric_is_found_by_its_public_name_or_its_only_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "hint"), [("instanc", "did you mean 'instance'"), ("cpu", "choose of instance, flav")]
+    ("word", "hint"), [("instanc", "did you mean 'instance'"), ("cpu", "use a public name: instance, flav")]
 )
 def test_a_metric_that_cannot_be_told_is_refused_with_a_hint(word: str, hint: str) -> None:
     with pytest.raises(errors.OperatorError, match=hint):
@@ -69,7 +69,7 @@ def test_what_is_about_the_back_end_as_a_whole_is_told_once_and_last() -> None:
     client = archive("good")
     client.waiting = 7
     found = metric_admin.check([METRIC, OTHER], collector(client))
-    assert [one.finding.what for one in found].count("backlog") == 1
+    assert [one.finding.check for one in found].count("backlog") == 1
     assert found[-1].metric is None
     assert found[-1].finding.detail == "7 measures wait for metricd"
     assert bad(found) == {
@@ -107,15 +107,15 @@ def test_a_back_end_that_answers_nobody_is_no_finding(error: errors.RatekitError
 
 def test_the_newest_period_that_is_due_is_sampled_unless_another_is_named() -> None:
     now = SIX + datetime.timedelta(minutes=5)
-    window = metric_admin.sampled_period(CALENDAR, None, now)
+    window = metric_admin.sample_period(CALENDAR, None, now)
     assert window == Window(SIX - 2 * HOUR, HOUR, 1)
     assert window.begin + HOUR == CALENDAR.due_until(now)
-    assert metric_admin.sampled_period(CALENDAR, SIX, now) == Window(SIX, HOUR, 1)
+    assert metric_admin.sample_period(CALENDAR, SIX, now) == Window(SIX, HOUR, 1)
 
 
 def test_a_period_off_the_grid_is_refused_with_its_neighbours() -> None:
     with pytest.raises(errors.OperatorError, match="06:00:00Z and 2026-01-01T07:00:00Z"):
-        metric_admin.sampled_period(CALENDAR, SIX + HOUR / 2, SIX)
+        metric_admin.sample_period(CALENDAR, SIX + HOUR / 2, SIX)
 
 
 class Telling(FakeCollector):

@@ -8,7 +8,7 @@ import datetime
 import pytest
 
 from ratekit.domain.period import Window
-from ratekit.domain.reporting.excluded import Exclusion
+from ratekit.domain.reporting.exclusion import Exclusion
 from ratekit.domain.scope import Scope
 from ratekit.interfaces import RatedBatch, Storage
 from tests.contract import given
@@ -83,8 +83,8 @@ def test_it_shows_all_that_is_known_of_a_scope(
         "Frames this month": 3,
         "Price this month": "0.3000000000000000000000000001",
         "Last periods": shown_periods(),
-        "Gaps in them": [],
-        "Left out of them": [],
+        "Gaps": [],
+        "Exclusions": [],
     }
 
 
@@ -126,7 +126,7 @@ def test_the_last_periods_are_a_line_a_metric_and_a_column_a_period(
         " 2026-03-01T00:00:00Z to 2026-03-01T05:00:00Z, 1 h each",
         " cpu        x x 0 0 .",
         " instance  12 9 0 1 .",
-        " 0 silent, . not rated yet, x not in metrics.yml then",
+        " 0 silent, . not rated yet, x not in metrics.yml at that time",
     ]
 
 
@@ -139,10 +139,10 @@ def test_what_a_scope_was_not_charged_for_is_told(ratekit: Shell, storage: Stora
     given.listed(storage, now=given.hour(2.5))
     given.listed(storage, "a1", now=given.hour(5.5), resume=given.hour(5))
     told = ratekit("scope", "show", "a1", "-f", "json").json()
-    assert told["Gaps in them"] == [
+    assert told["Gaps"] == [
         {"begin": "2026-03-01T02:00:00Z", "end": "2026-03-01T05:00:00Z"}
     ]
-    [one] = told["Left out of them"]
+    [one] = told["Exclusions"]
     assert one == {
         "resource": "r1",
         "metric": "instance",
@@ -165,7 +165,7 @@ def test_a_number_of_periods_that_cannot_be_shown_is_refused(
 ) -> None:
     answer = ratekit("scope", "show", "a1", f"--periods={number}")
     assert (answer.code, answer.out) == (2, "")
-    assert "expected a whole number of 1 to 10000" in answer.err
+    assert "expected a whole number from 1 to 10000" in answer.err
 
 
 def test_the_periods_of_a_scope_that_nothing_is_known_of_are_no_lines(
@@ -173,7 +173,7 @@ def test_the_periods_of_a_scope_that_nothing_is_known_of_are_no_lines(
 ) -> None:
     given.listed(storage, "a1")
     assert ratekit("scope", "show", "a1", "-f", "json").json()["Last periods"] == []
-    assert "nothing is known of them" in ratekit("scope", "show", "a1").out
+    assert "no information about these periods" in ratekit("scope", "show", "a1").out
 
 
 def test_a_scope_is_found_by_its_name_too(ratekit: Shell, usage: None) -> None:
@@ -213,7 +213,7 @@ def test_several_scopes_of_one_name_are_told_apart_by_id(ratekit: Shell, storage
 def test_a_field_that_is_none_is_one_line_and_2(ratekit: Shell, usage: None) -> None:
     answer = ratekit("scope", "show", "a1", "-c", "Colour")
     assert answer.code == 2
-    assert answer.err.startswith("ratekit: no column 'Colour'; there are: Scope, Name")
+    assert answer.err.startswith("ratekit: no column 'Colour'; columns: Scope, Name")
 
 
 # deactivate, activate -----------------------------------------------------------------------
@@ -223,19 +223,19 @@ def test_a_deactivated_scope_is_listed_as_such_until_it_is_activated(
     ratekit: Shell, storage: Storage, usage: None
 ) -> None:
     answer = ratekit("scope", "deactivate", "a1")
-    assert (answer.code, answer.out) == (0, "scope a1 (name of a1) is not rated any more\n")
+    assert (answer.code, answer.out) == (0, "scope a1 (name of a1) is no longer rated\n")
     row = ratekit("scope", "list", "-f", "json").json()[0]
     assert (row["State"], row["Lag"]) == ("deactivated since 2026-03-02T12:30:00Z", None)
     shown = ratekit("scope", "show", "a1", "-f", "json").json()
     assert shown["State"] == "deactivated"
     assert shown["Deactivated since"] == "2026-03-02T12:30:00Z"
     assert ratekit("scope", "deactivate", "name of a1").out == (
-        "nothing to do: scope a1 (name of a1) is deactivated already\n"
+        "nothing to do: scope a1 (name of a1) is already deactivated\n"
     )
     answer = ratekit("scope", "activate", "a1")
     assert (answer.code, answer.out, answer.err) == (
         0,
-        "scope a1 (name of a1) is rated again, from 2026-03-01T02:00:00Z on\n",
+        "scope a1 (name of a1) is rated again from 2026-03-01T02:00:00Z\n",
         "",
     )
     assert ratekit("scope", "activate", "a1").out == (
@@ -254,13 +254,15 @@ def test_a_scope_that_is_inactive_and_deactivated_is_listed(
     assert [row["Scope"] for row in ratekit("scope", "list", "-f", "json").json()] == ["gone"]
     answer = ratekit("scope", "activate", "gone")
     assert answer.code == 0
-    assert answer.err == "ratekit: the fetcher does not list it, so it is rated when it does\n"
+    assert answer.err == (
+        "ratekit: the fetcher does not return this scope; rating resumes when it does\n"
+    )
 
 
 def test_a_scope_may_resume_later(ratekit: Shell, usage: None) -> None:
     ratekit("scope", "deactivate", "a1")
     answer = ratekit("scope", "activate", "a1", "--from", "2026-03-02T13:00+01:00")
-    assert answer.out == "scope a1 (name of a1) is rated again, from 2026-03-02T12:00:00Z on\n"
+    assert answer.out == "scope a1 (name of a1) is rated again from 2026-03-02T12:00:00Z\n"
     row = ratekit("scope", "show", "a1", "-f", "json").json()
     assert (row["Rated until"], row["State"]) == ("2026-03-02T12:00:00Z", "active")
 
@@ -269,11 +271,11 @@ def test_a_scope_may_resume_later(ratekit: Shell, usage: None) -> None:
     ("time", "said"),
     [
         ("soon", "--from: expected a date or time such as 2026-01-31 or 2026-01-31T12:00"),
-        ("0001-01-01T00:00+05:00", "--from: expected a date or time"),
+        ("0001-01-01T00:00+05:00", "--from: '0001-01-01T00:00+05:00' is too far in the past"),
         ("2026-03-01T01:00", "rated until 2026-03-01T02:00:00Z already"),
         ("2026-03-01T01:00", "see ratekit scope reset"),
         ("2027-03-02", "2027-03-02T00:00:00Z is in the future: expected 2026-03-02T13:00:00Z or"),
-        ("2026-03-02T12:30", "nearest that do begin at 2026-03-02T12:00:00Z and 2026-03-02T13:00"),
+        ("2026-03-02T12:30", "nearest start at 2026-03-02T12:00:00Z and 2026-03-02T13:00"),
     ],
 )
 def test_a_time_from_which_a_scope_cannot_resume_is_one_line_and_2(
@@ -296,7 +298,7 @@ def test_a_scope_that_is_rated_cannot_be_moved_on(ratekit: Shell, usage: None) -
 
 RESET = ("scope", "reset", "a1", "--to", "2026-03-01T01:00")
 QUESTION = (
-    "scope a1 (name of a1): 1 frame of 2026-03-01T01:00:00Z to 2026-03-01T02:00:00Z, price 0.2\n"
+    "scope a1 (name of a1): 1 frame from 2026-03-01T01:00:00Z to 2026-03-01T02:00:00Z, price 0.2\n"
 )
 
 
@@ -306,13 +308,14 @@ def test_on_a_terminal_a_reset_asks(ratekit: Shell, storage: Storage, usage: Non
         answer = ratekit(*RESET, typed=refusal)
         assert answer.code == 1
         assert answer.out == (
-            f"{QUESTION}Remove them, to be rated again? [y/N] nothing was changed\n"
+            f"{QUESTION}Remove these frames and rate them again? [y/N] nothing was changed\n"
         )
     assert given.stored(storage) == before
     answer = ratekit(*RESET, typed="y\n")
     assert answer.code == 0
     assert answer.out.endswith(
-        "done: it is rated again from 2026-03-01T01:00:00Z on, in the processor's next cycle\n"
+        "done: the scope is rated again from 2026-03-01T01:00:00Z, in the next cycle of the "
+        "processor\n"
     )
     assert len(given.stored(storage)) == len(before) - 1
     assert ratekit("scope", "list", "-f", "json").json()[0]["Rated until"] == "2026-03-01T01:00:00Z"
@@ -325,7 +328,7 @@ def test_without_a_terminal_a_reset_refuses_to_guess(
     answer = ratekit(*RESET)
     assert answer.code == 2
     assert answer.err == (
-        "ratekit: nothing was changed: there is no terminal to ask on; --yes makes the change\n"
+        "ratekit: nothing was changed: confirmation needs a terminal; use --yes to confirm\n"
     )
     assert given.stored(storage) == before
     assert ratekit(*RESET, "--yes").code == 0
@@ -336,8 +339,8 @@ def test_a_reset_to_before_a_scopes_first_period_says_so(ratekit: Shell, usage: 
     answer = ratekit("scope", "reset", "a1", "--to", "2026-02-27", "--yes")
     assert answer.code == 0
     assert (
-        "its first period begins at 2026-03-01T00:00:00Z: what is before that is charged anew\n"
-        in answer.out
+        "the first rated period starts at 2026-03-01T00:00:00Z: earlier periods will be charged "
+        "for the first time\n" in answer.out
     )
 
 
@@ -361,7 +364,7 @@ class Meanwhile(Terminal):
         """Rate, and answer."""
         (state,) = given.listed(self._storage, "a1", now=given.hour(3))
         done = given.batch([state], periods=given.window(1, state.rated_until))
-        assert not self._storage.ledger.commit(done).lost
+        assert not self._storage.ledger.commit(done).lost_scopes
         return super().readline()
 
 
@@ -382,8 +385,8 @@ def test_what_is_rated_between_question_and_answer_ends_a_reset_with_1(
     ("time", "said"),
     [
         ("yesterday", "--to: expected a date or time"),
-        ("2026-03-01T01:20", "nearest that do begin at 2026-03-01T01:00:00Z and 2026-03-01T02:00"),
-        ("2026-03-01T03:00", "is rated until 2026-03-01T02:00:00Z only"),
+        ("2026-03-01T01:20", "nearest start at 2026-03-01T01:00:00Z and 2026-03-01T02:00"),
+        ("2026-03-01T03:00", "is rated only until 2026-03-01T02:00:00Z"),
     ],
 )
 def test_a_time_to_which_a_scope_cannot_be_reset_is_one_line_and_2(
@@ -429,8 +432,8 @@ def test_a_reset_cuts_no_period_in_two_when_the_period_was_changed(
     answer = ratekit("scope", "reset", "a1", "--to", "2026-03-01T04:00", "--yes")
     assert (answer.code, answer.err) == (
         2,
-        "ratekit: 2026-03-01T04:00:00Z lies within a period of 1:30:00, which was [collect] "
-        "period until now: expected a time at which both begin, such as 2026-03-01T03:00:00Z\n",
+        "ratekit: 2026-03-01T04:00:00Z falls inside a period of the previous length (1:30:00); "
+        "choose a boundary of both the old and the new period, e.g. 2026-03-01T03:00:00Z\n",
     )
     assert len(given.stored(storage)) == 1
     assert ratekit("scope", "reset", "a1", "--to", "2026-03-01T03:00", "--yes").code == 0
@@ -441,8 +444,10 @@ def test_a_deactivated_scope_that_is_reset_stays_deactivated(ratekit: Shell, usa
     ratekit("scope", "deactivate", "a1")
     answer = ratekit(*RESET, "--yes")
     assert answer.code == 0
-    assert answer.out.endswith("done: it is rated again from 2026-03-01T01:00:00Z on\n")
-    assert answer.err == "ratekit: it is deactivated, so it is rated when it is activated\n"
+    assert answer.out.endswith("done: the scope is rated again from 2026-03-01T01:00:00Z\n")
+    assert answer.err == (
+        "ratekit: the scope is deactivated; it is rated again once it is activated\n"
+    )
 
 
 def test_a_reset_names_the_tasks_that_it_takes_work_from(
@@ -455,7 +460,7 @@ def test_a_reset_names_the_tasks_that_it_takes_work_from(
     _, second, _ = (task.id for task, _ in storage.tasks.tasks())
     answer = ratekit(*RESET, typed="n\n")
     assert answer.out == (
-        f"{QUESTION}task {second} is open over 2026-03-01T01:00:00Z to 2026-03-01T02:00:00Z: what "
-        "it still has to do from 2026-03-01T01:00:00Z on is left to rating\n"
-        "Remove them, to be rated again? [y/N] nothing was changed\n"
+        f"{QUESTION}task {second} is open for 2026-03-01T01:00:00Z to 2026-03-01T02:00:00Z: its "
+        "periods from 2026-03-01T01:00:00Z will be rated instead of reprocessed\n"
+        "Remove these frames and rate them again? [y/N] nothing was changed\n"
     )

@@ -1,199 +1,184 @@
-"""Rates what can be rated where some resources' archive policies are at fault."""
+"""Excludes resources whose archive policies do not fit, so that the others can be rated."""
 
 from __future__ import annotations
 
 import datetime
 import logging
-from collections.abc import Collection, Mapping, Sequence
+import math
+from collections.abc import Collection, Hashable, Mapping, Sequence
+
+import cachetools
 
 from ratekit import errors
 from ratekit.collectors.gnocchi import ttl_cache
-from ratekit.collectors.gnocchi.api.archive_policy import Policy
-from ratekit.collectors.gnocchi.api.index import Index
-from ratekit.collectors.gnocchi.completeness import routing
-from ratekit.collectors.gnocchi.completeness.routing import PolicyMismatch, Route, Routing, Wanted
+from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
+from ratekit.collectors.gnocchi.api.client import Client
+from ratekit.collectors.gnocchi.completeness.policies import Policies
+from ratekit.collectors.gnocchi.completeness.routing import (
+    PolicyMismatch,
+    Routing,
+    find_routing,
+)
 from ratekit.domain.reporting.excluded import Exclusion
+from ratekit.text import count_text, list_text
 
 LOG = logging.getLogger(__name__)
 
-#: A census so young is not taken again: what it did not find it would not find now.
+#: A routing so young is not looked up again: the result would be the same.
 _YOUNG = datetime.timedelta(seconds=10)
-#: Resources that one line of the log names.
-_IN_A_LINE = 20
+#: Resources that one log line names.
+_PER_LINE = 20
 
-#: (the metric's public name, what is asked of it)
-_Key = tuple[str, Wanted]
-Policies = ttl_cache.TtlCache[Mapping[str, Policy]]
+#: (the metric's public name, identity of its query)
+_Key = tuple[str, Hashable]
 
 
 class Exclusions:
-    """Knows which resources to leave out, and tells of each once.
+    """Knows which resources to exclude, and logs each of them once."""
 
-    :param policies: all archive policies, by name
-    """
-
-    def __init__(self, index: Index, policies: Policies, clock: ttl_cache.Clock) -> None:
-        self._index = index
+    def __init__(self, client: Client, policies: Policies, clock: ttl_cache.Clock) -> None:
+        self._client = client
         self._policies = policies
-        self._clock = clock
-        self._known: dict[_Key, tuple[datetime.datetime, Routing]] = {}
-        self._taken: dict[_Key, datetime.datetime] = {}
-        self._told: dict[_Key, set[str]] = {}
+        #: The last routing of each query for which the plain query failed, or would.
+        self._latest: dict[_Key, Routing] = {}
+        #: Those of them that need no new look-up.
+        self._current: cachetools.TTLCache[_Key, Routing, datetime.datetime]
+        self._current = cachetools.TTLCache(math.inf, ttl_cache.TTL, clock)
+        self._young: cachetools.TTLCache[_Key, bool, datetime.datetime]
+        self._young = cachetools.TTLCache(math.inf, _YOUNG, clock)
+        self._logged_ids: dict[_Key, set[str]] = {}
 
-    def routes(
-        self, name: str, wanted: Wanted, scopes: Collection[str], since: datetime.datetime
-    ) -> Sequence[Route]:
-        """Return the requests that together ask for what ``scopes`` used of a metric.
+    def queries(self, name: str, query: AggregateQuery) -> Sequence[AggregateQuery]:
+        """Return the queries that together read what ``query`` asks for.
 
-        Costs no request of its own unless the granularity is left to the archive policies,
-        or something was at fault lately. Nothing is asked for where there is no metric.
+        Sends no request unless the granularity is left to the archive policies, or a resource
+        was excluded recently. Where no resource has the metric there is no query. Resources
+        that ended before the query's start are excluded without a log line.
 
         :param name: the metric's public name
-        :param since: begin of the time that is asked for; what had ended by then is left out
-            without a word
-        :raises ratekit.errors.OperatorError: no resource has it under a policy that will do
+        :raises ratekit.errors.OperatorError: no resource's archive policy fits
         """
-        found = self._routing(name, wanted)
-        if found is None:
-            return [Route(wanted.granularity)]
-        asked = frozenset(scopes)
-        concerned = _concerned(found, asked)
-        living = _living(concerned, since)
-        if found.general is None:
-            self._report(name, wanted, living)
-            routes = [_narrowed(route, asked) for route in found.routes]
-            return [route for route in routes if route.only is None or route.only]
-        if living or not (wanted.granularity or found.faults):
-            raise errors.OperatorError(f"{name}: {found.general}")
-        without = {id_: fault.owned.scopes for id_, fault in concerned.items()}
-        return [Route(wanted.granularity, without=without)] if wanted.granularity else []
+        routing = self._routing(name, query)
+        if routing is None:
+            return [query]
+        live = _live(routing.mismatches_of(query.scopes), query.start)
+        if routing.failure is None:
+            self._log(name, query, live)
+            return routing.queries(query)
+        if live or not (query.granularity or routing.mismatches):
+            raise errors.OperatorError(f"{name}: {routing.failure}")
+        if not query.granularity:
+            return []
+        # None of these scopes has such a resource now, so the plain query works without them.
+        plain = Routing(query.granularity, mismatches=routing.mismatches)
+        return plain.queries(query)
 
-    def refused(self, name: str, wanted: Wanted) -> bool:
-        """Find out who is at fault after Gnocchi refused; False: asking again will not help.
+    def find(self, name: str, query: AggregateQuery) -> bool:
+        """Find the resources to exclude, after Gnocchi refused a query.
 
-        :raises ratekit.errors.OperatorError: it is the metric as a whole
+        :returns: False: repeating the query does not help
+        :raises ratekit.errors.OperatorError: no resource's archive policy fits
         """
-        key = (name, wanted)
-        known = self._still_believed(key)
-        if known is not None and known.general is not None:
-            raise errors.OperatorError(f"{name}: {known.general}")
-        taken = self._taken.get(key)
-        if taken is not None and self._clock() < taken + _YOUNG:
+        key = (name, query.identity())
+        routing = self._current.get(key)
+        if routing is not None and routing.failure is not None:
+            raise errors.OperatorError(f"{name}: {routing.failure}")
+        if key in self._young:
             return False
-        found = self._take(name, wanted)
-        if found.general is not None and not found.faults:
-            raise errors.OperatorError(f"{name}: {found.general}")
+        routing = self._find_routing(name, query)
+        if routing.failure is not None and not routing.mismatches:
+            raise errors.OperatorError(f"{name}: {routing.failure}")
         return True
 
     def exclusions(
-        self, name: str, wanted: Wanted, scopes: Collection[str], since: datetime.datetime
+        self, name: str, query: AggregateQuery, since: datetime.datetime
     ) -> Sequence[Exclusion]:
-        """Return what :meth:`routes` last left out, but for what had ended by ``since``."""
-        known = self._known.get((name, wanted))
-        if known is None or known[1].general is not None:
+        """Return what :meth:`queries` last excluded, without what ended before ``since``."""
+        routing = self._latest.get((name, query.identity()))
+        if routing is None or routing.failure is not None:
             return ()
-        asked = frozenset(scopes)
+        mismatches = _live(routing.mismatches_of(query.scopes), since)
         return sorted(
-            Exclusion(scope, name, id_, _reason(wanted, fault), _remedy(wanted))
-            for id_, fault in _living(_concerned(known[1], asked), since).items()
-            for scope in fault.owned.scopes & asked
+            Exclusion(scope, name, id_, _reason(query, mismatch), _remedy(query))
+            for id_, mismatch in mismatches.items()
+            for scope in mismatch.ownership.scopes.intersection(query.scopes)
         )
 
-    def _routing(self, name: str, wanted: Wanted) -> Routing | None:
-        """Return how to ask; None: just so, as nothing was ever at fault."""
-        key = (name, wanted)
-        if key not in self._known and wanted.granularity:
+    def _routing(self, name: str, query: AggregateQuery) -> Routing | None:
+        """Return how to split the query; None: not at all, because no resource mismatched."""
+        key = (name, query.identity())
+        if key not in self._latest and query.granularity:
             return None
-        return self._still_believed(key) or self._take(name, wanted)
+        return self._current.get(key) or self._find_routing(name, query)
 
-    def _still_believed(self, key: _Key) -> Routing | None:
-        known = self._known.get(key)
-        return known[1] if known is not None and self._clock() < known[0] else None
-
-    def _take(self, name: str, wanted: Wanted) -> Routing:
-        found = routing.routing(self._index, self._policies.get(fresh=True), wanted)
-        key = (name, wanted)
-        self._taken[key] = self._clock()
-        nothing = not found.faults if wanted.granularity else not found.routes
-        if nothing and found.general is None:
-            # The plain question will do again; or there is no metric yet, which may change
-            # with the next measure.
-            self._known.pop(key, None)
+    def _find_routing(self, name: str, query: AggregateQuery) -> Routing:
+        routing = find_routing(self._client, self._policies.by_name(refresh=True), query)
+        key = (name, query.identity())
+        self._young[key] = True
+        if routing.failure is None and _is_void(routing, query):
+            self._latest.pop(key, None)
+            self._current.pop(key, None)
         else:
-            self._known[key] = (self._taken[key] + ttl_cache.FOR_A_WHILE, found)
-        self._note_mended(name, key, found)
-        return found
+            self._latest[key] = self._current[key] = routing
+        self._log_repairs(name, key, routing)
+        return routing
 
-    def _note_mended(self, name: str, key: _Key, found: Routing) -> None:
-        told = self._told.get(key, set())
-        mended = sorted(told - found.faults.keys())
-        told.difference_update(mended)
-        if mended:
-            LOG.info("%s: no longer left out: %d resources (%s)", name, len(mended), _some(mended))
+    def _log_repairs(self, name: str, key: _Key, routing: Routing) -> None:
+        logged_ids = self._logged_ids.get(key, set())
+        repaired_ids = sorted(logged_ids - routing.mismatches.keys())
+        logged_ids.difference_update(repaired_ids)
+        if repaired_ids:
+            count = count_text(len(repaired_ids), "resource")
+            ids = list_text(repaired_ids, _PER_LINE)
+            LOG.info("%s: no longer excluded from rating: %s (%s)", name, count, ids)
 
-    def _report(self, name: str, wanted: Wanted, concerned: Mapping[str, PolicyMismatch]) -> None:
-        """Say once of each resource why it is left out."""
-        told = self._told.setdefault((name, wanted), set())
-        news: dict[str, list[str]] = {}
-        for id_, fault in concerned.items():
-            if id_ not in told:
-                news.setdefault(_reason(wanted, fault), []).append(id_)
-        told.update(concerned)
-        for reason, ids in news.items():
-            for at in range(0, len(ids), _IN_A_LINE):
-                some = ids[at : at + _IN_A_LINE]
+    def _log(
+        self, name: str, query: AggregateQuery, mismatches: Mapping[str, PolicyMismatch]
+    ) -> None:
+        """Log each resource once, with the reason for its exclusion."""
+        logged_ids = self._logged_ids.setdefault((name, query.identity()), set())
+        ids_by_reason: dict[str, list[str]] = {}
+        for id_, mismatch in mismatches.items():
+            if id_ not in logged_ids:
+                ids_by_reason.setdefault(_reason(query, mismatch), []).append(id_)
+        logged_ids.update(mismatches)
+        for reason, ids in ids_by_reason.items():
+            for first in range(0, len(ids), _PER_LINE):
                 LOG.error(
-                    "%s: left out, and not charged for: %s: %s; %s",
-                    name, "; ".join(f"resource {id_}" for id_ in some), reason, _remedy(wanted),
+                    "%s: excluded from rating and not charged: %s: %s; %s",
+                    name, "; ".join(f"resource {id_}" for id_ in ids[first : first + _PER_LINE]),
+                    reason, _remedy(query),
                 )  # fmt: skip
 
 
-def _concerned(found: Routing, asked: frozenset[str]) -> dict[str, PolicyMismatch]:
-    """Return the faults of resources that some of ``asked`` have or had."""
-    return {
-        id_: fault
-        for id_, fault in found.faults.items()
-        if not asked.isdisjoint(fault.owned.scopes)
-    }
+def _is_void(routing: Routing, query: AggregateQuery) -> bool:
+    """Return whether the plain query works, or no resource has the metric yet."""
+    if query.granularity:
+        return not routing.mismatches
+    return routing.granularity is None and not routing.minorities
 
 
-def _living(
-    faults: Mapping[str, PolicyMismatch], since: datetime.datetime
+def _live(
+    mismatches: Mapping[str, PolicyMismatch], since: datetime.datetime
 ) -> dict[str, PolicyMismatch]:
+    """Return the mismatches of resources that had not ended by ``since``."""
     return {
-        id_: fault
-        for id_, fault in faults.items()
-        if fault.owned.ended is None or fault.owned.ended >= since
+        id_: mismatch
+        for id_, mismatch in mismatches.items()
+        if mismatch.ownership.ended_at is None or mismatch.ownership.ended_at >= since
     }
 
 
-def _reason(wanted: Wanted, fault: PolicyMismatch) -> str:
-    policy = f"archive policy {fault.policy!r}, without {fault.lacks}"
-    return f"Gnocchi keeps {wanted.metric!r} by {policy}"
-
-
-def _remedy(wanted: Wanted) -> str:
+def _reason(query: AggregateQuery, mismatch: PolicyMismatch) -> str:
     return (
-        f"delete that resource's metric {wanted.metric!r}, so that it is made anew under another "
-        "archive policy, or set force_granularity and aggregation_method to what all of them have"
+        f"the archive policy of its metric {query.metric!r} is {mismatch.policy!r}, which is "
+        f"without {mismatch.lacks}"
     )
 
 
-def _narrowed(route: Route, asked: frozenset[str]) -> Route:
-    """The same without resources of scopes that are not asked for, which keeps requests short."""
-    if not route.without and route.only is None:
-        return route
-    return Route(
-        route.granularity,
-        None if route.only is None else _of(route.only, asked),
-        _of(route.without, asked),
+def _remedy(query: AggregateQuery) -> str:
+    return (
+        f"delete that resource's metric {query.metric!r}, so that it is created again with "
+        "another archive policy, or set force_granularity and aggregation_method to values that "
+        "all of its archive policies have"
     )
-
-
-def _of(owners: routing.Owners, asked: frozenset[str]) -> dict[str, frozenset[str]]:
-    return {id_: scopes for id_, scopes in owners.items() if not asked.isdisjoint(scopes)}
-
-
-def _some(ids: Sequence[str]) -> str:
-    named = ", ".join(ids[:_IN_A_LINE])
-    return named if len(ids) <= _IN_A_LINE else f"{named} and {len(ids) - _IN_A_LINE} more"

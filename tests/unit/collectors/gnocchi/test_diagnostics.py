@@ -49,7 +49,7 @@ def inspect(
 ) -> dict[str, Finding]:
     collector = GnocchiCollector(client, "project_id", HOUR, 2 * HOUR, clock=lambda: now)
     found = collector.inspect(metric)
-    named = {one.what: one for one in found}
+    named = {one.check: one for one in found}
     assert len(named) == len(found)
     return named
 

@@ -17,7 +17,7 @@ from ratekit import errors
 from ratekit.collectors.gnocchi.args import GnocchiArgs
 from ratekit.collectors.gnocchi.collector import GnocchiCollector
 from ratekit.domain.period import Window
-from ratekit.domain.reporting.excluded import Exclusion
+from ratekit.domain.reporting.exclusion import Exclusion
 from ratekit.domain.usage.metric import Metric, Mutate
 from tests.fakes import Phase, Resource
 from tests.unit.collectors.gnocchi.archive import Archive, policy

@@ -1,8 +1,9 @@
-"""What a collector leaves out so that the rest can be rated."""
+"""Resources that are excluded from rating so that all other usage can be rated."""
 
 from __future__ import annotations
 
 import dataclasses
+import datetime
 
 
 @dataclasses.dataclass(frozen=True, slots=True, order=True)
@@ -13,7 +14,7 @@ class Exclusion:
     :ivar metric: public name of the metric
     :ivar resource: its id in the metering back end
     :ivar reason: what is wrong with it, one clause
-    :ivar remedy: what puts it right, one clause
+    :ivar remedy: what corrects it, one clause
     """
 
     scope: str
@@ -21,3 +22,16 @@ class Exclusion:
     resource: str
     reason: str
     remedy: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ExclusionSpan:
+    """Consecutive periods with the same exclusion.
+
+    :ivar begin: of the first period, UTC
+    :ivar end: of the last period, UTC
+    """
+
+    exclusion: Exclusion
+    begin: datetime.datetime
+    end: datetime.datetime
