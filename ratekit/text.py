@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 from collections.abc import Collection
 from decimal import Decimal
 
-#: Members of a list that a line names; more of them make it no clearer.
-_NAMED = 5
+#: How many members of a list are written; more of them make a line no clearer.
+_LIST_LIMIT = 5
 
 
 def number_text(number: Decimal) -> str:
-    """Write a number without exponent and without zeros that say nothing."""
+    """Write a number without exponent and without trailing zeros."""
     text = f"{number:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
@@ -21,24 +22,34 @@ def utc_text(instant: datetime.datetime) -> str:
     return instant.astimezone(datetime.UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
+def second_text(instant: datetime.datetime) -> str:
+    """Write an instant as :func:`utc_text` does, without fractions of a second."""
+    return utc_text(instant.replace(microsecond=0))
+
+
+def local_text(instant: datetime.datetime, zone: datetime.tzinfo) -> str:
+    """Write an instant as ISO 8601 in a time zone; where that has no offset, as ``Z``."""
+    local = instant.astimezone(zone)
+    return local.isoformat() if local.utcoffset() else utc_text(instant)
+
+
 def minute_text(instant: datetime.datetime) -> str:
-    """Write an instant as ``2026-01-01T00:00Z``, for periods, which begin at whole minutes."""
+    """Write an instant as ``2026-01-01T00:00Z``, for periods, which start at whole minutes."""
     return f"{instant.astimezone(datetime.UTC):%Y-%m-%dT%H:%MZ}"
 
 
 def count_text(count: int, noun: str, plural: str = "") -> str:
     """Write a count with its noun: ``1 scope``, ``1,200 scopes``.
 
-    :param plural: where it is not the noun and an s
+    :param plural: where it is not the noun with an s
     """
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
-def list_text(words: Collection[str], limit: int = _NAMED) -> str:
+def list_text(words: Collection[str], limit: int = _LIST_LIMIT) -> str:
     """Write some of the words, in their order: ``a, b and 3 more``.
 
-    :param limit: how many are written at most
+    :param limit: maximum number of words
     """
-    listed = list(words)
-    shown = ", ".join(listed[:limit])
-    return shown if len(listed) <= limit else f"{shown} and {len(listed) - limit:,} more"
+    first_words = ", ".join(itertools.islice(words, limit))
+    return first_words if len(words) <= limit else f"{first_words} and {len(words) - limit:,} more"

@@ -1,1 +1,1 @@
-"""What operators do, as plain functions over storage and domain: commands are thin."""
+"""The use cases of operators, as functions over storage and domain; commands call them."""

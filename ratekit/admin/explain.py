@@ -1,4 +1,4 @@
-"""Why a frame costs what it costs: its usage, its rules, and what today's rules would charge."""
+"""Explain the price of a frame: its usage, its rules, and the price by today's rules."""
 
 from __future__ import annotations
 
@@ -21,23 +21,24 @@ from ratekit.domain.usage.metric import Metric
 from ratekit.domain.usage.trace import TraceStep
 from ratekit.interfaces import Collector, RatingModule, Reports, RuleStore
 from ratekit.pricing.price_list import PriceList
+from ratekit.text import count_text, utc_text
 
 _INSTANT = datetime.timedelta(microseconds=1)
-#: How many frames are told apart in an answer.
-_MOST = 20
+#: How many frames a message lists.
+_FRAME_LIMIT = 20
 
 Labels = Mapping[str, str | None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class FrameQuery:
-    """Which frame is to be explained.
+    """The frame to explain.
 
-    :ivar scope: its id
-    :ivar metric: public name
-    :ivar begin: of its period, or a time in it; UTC
-    :ivar labels: each has this value; an empty one also where it is absent
-    :ivar resource: value of one of the labels that tell usages apart
+    :ivar scope: ID of its scope
+    :ivar metric: public name of its metric
+    :ivar begin: start of its period, or a time in the period, UTC
+    :ivar labels: the values of its labels; an empty value also matches an absent label
+    :ivar resource: the value of one of its groupby labels; None: any
     """
 
     scope: str
@@ -47,60 +48,60 @@ class FrameQuery:
     resource: str | None = None
 
     def __str__(self) -> str:
-        begin = self.begin.isoformat().replace("+00:00", "Z")
-        return f"{self.metric} of scope {self.scope} in the period from {begin} on"
+        return f"{self.metric} of scope {self.scope} in the period {utc_text(self.begin)}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PriceOrigin:
-    """By which rules a stored price came about.
+    """The rules that gave a stored price.
 
-    :ivar explanation: by those rules; by the newest ones where ``given`` is False
-    :ivar given: they give the stored price to the digit
-    :ivar change: the change that came next; None: they are the newest
-    :ivar newest: by the newest rules
+    :ivar explanation: the price by these rules; by the newest rules if ``matches`` is False
+    :ivar matches: the rules give exactly the stored price
+    :ivar change: the change after these rules; None: they are the newest
+    :ivar newest: the price by the newest rules
     """
 
     explanation: Explanation
-    given: bool
+    matches: bool
     change: ChangeRecord | None
     newest: Explanation
 
 
-def find(reports: Reports, wanted: FrameQuery, calendar: Calendar) -> FrameRow:
-    """Return the one frame that is meant.
+def find(reports: Reports, query: FrameQuery, calendar: Calendar) -> FrameRow:
+    """Return the only frame that matches.
 
-    Where none begins then, it is one of the period that this is a time in.
+    If no period with frames starts at ``begin``, look in the period that contains it.
 
     :raises ratekit.errors.OperatorError: there is none, or there are several
     :raises ratekit.errors.TryLater: the storage did not answer
     """
-    rows = _frames(reports, wanted)
+    rows = _read_frames(reports, query)
     if not rows:
-        begin = quote.period_of(calendar, wanted.begin).begin
-        wanted = dataclasses.replace(wanted, begin=begin)
-        rows = _frames(reports, wanted)
-    found = [row for row in rows if _matches(row, wanted)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise errors.OperatorError("\n".join(_alternatives(found, wanted)))
+        begin = quote.period_of(calendar, query.begin).begin
+        query = dataclasses.replace(query, begin=begin)
+        rows = _read_frames(reports, query)
+    matches = [row for row in rows if _matches(row, query)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise errors.OperatorError("\n".join(_alternatives(matches, query)))
     if rows:
         raise errors.OperatorError(
-            f"{_lacking(rows, wanted)}: {_count(len(rows))} of {wanted}; see ratekit frame list"
+            f"{_mismatch(rows, query)}: {count_text(len(rows), 'frame')} of {query}; see ratekit "
+            "frame list"
         )
     raise errors.OperatorError(
-        f"there is no frame of {wanted}; see ratekit frame list, and ratekit scope show for why"
+        f"no frame of {query}; see ratekit frame list, and ratekit scope show for the reason"
     )
 
 
-def _frames(reports: Reports, wanted: FrameQuery) -> Sequence[FrameRow]:
-    begin, end = wanted.begin, wanted.begin + _INSTANT
-    return list(reports.frames(Selection(begin, end, (wanted.scope,), (wanted.metric,))))
+def _read_frames(reports: Reports, query: FrameQuery) -> Sequence[FrameRow]:
+    begin, end = query.begin, query.begin + _INSTANT
+    return list(reports.frames(Selection(begin, end, (query.scope,), (query.metric,))))
 
 
 class PastRules:
-    """The price rules as they are and as they were, read once for any number of frames.
+    """The current and previous price rules, read once for any number of frames.
 
     :param modules: highest priority first
     :raises ratekit.errors.TryLater: the storage did not answer
@@ -113,10 +114,10 @@ class PastRules:
         self._records: Sequence[ChangeRecord] | None = None
 
     def origin(self, row: FrameRow) -> PriceOrigin:
-        """Return the rules by which a frame came to its price, and what they say.
+        """Return the rules that gave a frame its price.
 
-        The newest rules nearly always give it, since a change touches no period that has
-        been rated. Where one was made to do so, changes are undone, newest first.
+        Nearly always the newest rules give it, because a change does not affect rated periods
+        unless it is retroactive. Otherwise changes are undone one by one, newest first.
 
         :raises ratekit.errors.TryLater: the storage did not answer
         """
@@ -130,7 +131,7 @@ class PastRules:
         for book in earlier_books(self._newest.book, self._records):
             change = changes[book.version + 1]
             if change.made_at < row.begin:
-                break  # nothing is rated before it has begun, so these rules rated it no more
+                break  # the change precedes the period, so no older rules rated it
             if change.since is not None and change.since > row.begin:
                 continue
             price_list = PriceList(self._modules, book)
@@ -140,32 +141,32 @@ class PastRules:
 
 
 def metric_of(row: FrameRow, metrics: Sequence[Metric]) -> Metric:
-    """Return what a frame was collected for.
+    """Return the metric of a frame.
 
-    :raises ratekit.errors.OperatorError: there is no such metric any more
+    :raises ratekit.errors.OperatorError: it no longer exists
     """
     for metric in metrics:
         if metric.public_name == row.metric:
             return metric
-    raise errors.OperatorError(f"metrics.yml has no metric called {row.metric!r} any more")
+    raise errors.OperatorError(f"metrics.yml no longer has a metric called {row.metric!r}")
 
 
 def reduction(
     row: FrameRow, metric: Metric, collector: Collector, window: Window
 ) -> list[TraceStep]:
-    """Return how a frame's quantity comes about, as far as the back end still has it.
+    """Return the calculation of a frame's quantity from what the back end has now.
 
     :param window: the frame's period
-    :returns: parts, which add up to the quantity; empty: the back end has nothing of it
+    :returns: steps whose quantities add up to the frame's; empty: the back end has no data
     :raises ratekit.errors.TryLater: the back end did not answer
-    :raises ratekit.errors.OperatorError: it cannot answer, or the collector does not tell
+    :raises ratekit.errors.OperatorError: it cannot answer, or the collector cannot explain
     """
     steps = metric_admin.sample(metric, collector, window, [row.scope])
     return [step for step in steps if step.groupby == row.groupby and step.metadata == row.metadata]
 
 
 def quantity(steps: Sequence[TraceStep]) -> Decimal:
-    """Return what the parts of a usage add up to."""
+    """Return the sum of the quantities of steps."""
     total = exact.ZERO
     for step in steps:
         total = exact.EXACT.add(total, step.trace.quantity)
@@ -181,39 +182,35 @@ def _labels(row: FrameRow) -> Labels:
     return {**row.metadata, **row.groupby}
 
 
-def _matches(row: FrameRow, wanted: FrameQuery) -> bool:
+def _matches(row: FrameRow, query: FrameQuery) -> bool:
     labels = _labels(row)
-    return (wanted.resource is None or wanted.resource in row.groupby.values()) and all(
-        (labels.get(name) or "") == value for name, value in wanted.labels.items()
+    return (query.resource is None or query.resource in row.groupby.values()) and all(
+        (labels.get(name) or "") == value for name, value in query.labels.items()
     )
 
 
-def _alternatives(rows: Sequence[FrameRow], wanted: FrameQuery) -> Iterator[str]:
-    """Yield a line for each frame with what tells it from the others."""
-    yield f"{_count(len(rows))} of {wanted}; choose one by its labels:"
+def _alternatives(rows: Sequence[FrameRow], query: FrameQuery) -> Iterator[str]:
+    """Yield a line for each frame with the labels in which the frames differ."""
+    yield f"{count_text(len(rows), 'frame')} of {query}; choose one by its labels:"
     names = dict.fromkeys(name for row in rows for name in _labels(row))
-    telling = [name for name in names if len({_labels(row).get(name) for row in rows}) > 1]
-    for row in rows[:_MOST]:
+    differing = [name for name in names if len({_labels(row).get(name) for row in rows}) > 1]
+    for row in rows[:_FRAME_LIMIT]:
         labels = _labels(row)
-        yield "  " + ", ".join(f"{name}={labels.get(name) or ''}" for name in telling)
-    if len(rows) > _MOST:
-        yield f"  and {len(rows) - _MOST} more"
+        yield "  " + ", ".join(f"{name}={labels.get(name) or ''}" for name in differing)
+    if len(rows) > _FRAME_LIMIT:
+        yield f"  and {len(rows) - _FRAME_LIMIT:,} more"
 
 
-def _lacking(rows: Sequence[FrameRow], wanted: FrameQuery) -> str:
-    """Return the first thing wanted that no frame has; several may only be found apart."""
+def _mismatch(rows: Sequence[FrameRow], query: FrameQuery) -> str:
+    """Return the first condition of a query that no frame meets."""
     names = {name for row in rows for name in _labels(row)}
-    for name, value in wanted.labels.items():
+    for name, value in query.labels.items():
         if value and name not in names:
             return f"none has a label {name!r}{errors.nearest(name, names)}"
         values = {_labels(row).get(name) or "" for row in rows}
         if value not in values:
             return f"none has {name}={value}{errors.nearest(value, values)}"
-    known = {value for row in rows for value in row.groupby.values() if value}
-    if wanted.resource is not None and wanted.resource not in known:
-        return f"none is of {wanted.resource!r}{errors.nearest(wanted.resource, known)}"
+    resources = {value for row in rows for value in row.groupby.values() if value}
+    if query.resource is not None and query.resource not in resources:
+        return f"none is of {query.resource!r}{errors.nearest(query.resource, resources)}"
     return "none has all of these labels"
-
-
-def _count(frames: int) -> str:
-    return f"{frames:,} frame{'' if frames == 1 else 's'}"

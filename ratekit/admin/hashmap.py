@@ -1,16 +1,16 @@
-"""What operators do with price rules: plan and make a change, and export what is in force."""
+"""Plan and make changes of price rules, find their records, and export the rules in force."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from ratekit import errors
 from ratekit.admin import scope as scope_admin
 from ratekit.domain import period
 from ratekit.domain.reporting.reports import Selection
-from ratekit.domain.rules import succession
+from ratekit.domain.rules import calendar_labels, succession
 from ratekit.domain.rules.history import ChangeNote, ChangeRecord
 from ratekit.domain.rules.rule import Rule, RuleBook
 from ratekit.domain.rules.succession import Horizon
@@ -24,12 +24,12 @@ from ratekit.text import utc_text
 class Plan:
     """A change of the price rules that has not been made yet.
 
-    :ivar book: the rules that it was made for
-    :ivar at: when what has no time of its own begins or ends; the epoch where nothing has
-        been rated at all
+    :ivar book: the rules before the change
+    :ivar at: when rules without a time of their own start or end; the epoch if nothing has
+        been rated
     :ivar protected_until: start of the first period that cannot have been rated; None: nothing
-        has been rated at all
-    :ivar change: what is closed, added and kept
+        has been rated
+    :ivar change: the rules to close, to add and to keep
     """
 
     book: RuleBook
@@ -39,20 +39,20 @@ class Plan:
 
     @property
     def retroactive(self) -> bool:
-        """Whether it may change prices of periods that have been rated."""
+        """Whether the change may affect periods that have been rated."""
         return self.protected_until is not None and self.change.since < self.protected_until
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ReplacedCharges:
-    """What has been charged by rules that a retroactive change replaces.
+    """The charges by rules that a retroactive change replaces.
 
-    :ivar begin: begin of the first period, UTC
+    :ivar begin: start of the first period, UTC
     :ivar end: end of the last, UTC
-    :ivar scope: id of the one scope that it is; None: several
-    :ivar frames: number of frames of the services that the rules are for, at least one; the
-        rules need not match all
-    :ivar scopes: number of scopes that have any
+    :ivar scope: ID of the only scope that was charged; None: several
+    :ivar frames: number of frames of the services of these rules, at least one; the rules need
+        not match all of them
+    :ivar scopes: number of scopes with such frames
     """
 
     begin: datetime.datetime
@@ -70,16 +70,16 @@ def plan(
     at: datetime.datetime | None = None,
     retroactive: bool = False,
 ) -> Plan:
-    """Return what turns the stored rules into ``desired``, from the next period on.
+    """Return the change that turns the stored rules into ``desired`` from the next period.
 
-    While nothing has been rated there is no history to respect: the change then holds from
-    the beginning, so that a mistake that is noticed in time costs nothing.
+    If nothing has been rated yet, the change applies from the beginning: a mistake that is
+    corrected in time then has no effect.
 
-    :param desired: the whole state; an open rule that it lacks is closed
-    :param at: hold from then on instead: the begin of a period
-    :param retroactive: prices of periods that have been rated may change
-    :raises ratekit.errors.OperatorError: ``desired`` would change history although it may
-        not, or ``at`` is no such time
+    :param desired: the complete state; an open rule that it lacks is closed
+    :param at: start of the period from which the change applies instead
+    :param retroactive: allow a change that affects rated periods
+    :raises ratekit.errors.OperatorError: the change would affect rated periods without
+        ``retroactive``, or ``at`` is not the start of a period
     :raises ratekit.errors.TryLater: the storage did not answer
     """
     book = store.read()
@@ -92,40 +92,43 @@ def plan(
             protected_until or period.EPOCH, protected_until, open_start=protected_until is None
         )
     else:
-        scope_admin.require_begin(at, calendar.step)
+        scope_admin.require_start(at, calendar.step)
         horizon = Horizon(at, protected_until)
     if retroactive:
         horizon = dataclasses.replace(horizon, protected_until=None)
     elif protected_until is not None and horizon.at < protected_until:
         raise errors.OperatorError(
-            f"{utc_text(horizon.at)} has begun, so that a change from then on needs "
-            f"--retroactive: choose {utc_text(protected_until)} or a later time, or say so"
+            f"a change from {utc_text(horizon.at)} may affect rated periods: choose "
+            f"{utc_text(protected_until)} or a later time, or use --retroactive"
         )
     return Plan(book, horizon.at, protected_until, rule_change.plan(book, desired, horizon))
 
 
-def charged(storage: Storage, made: Plan, calendar: Calendar) -> ReplacedCharges | None:
-    """Return what a change makes the prices of wrong; None: nothing that was rated.
+def find_replaced_charges(
+    storage: Storage, plan: Plan, calendar: Calendar
+) -> ReplacedCharges | None:
+    """Return the stored charges that a change affects; None: there are none.
 
-    What is rated until the change has been made is charged by the rules before as well: ask
-    again once it has.
+    Periods that are rated before the change is made are still charged by the previous rules:
+    call this again after making the change.
 
-    :param made: the change, planned or made
     :raises ratekit.errors.TryLater: the storage did not answer
     """
-    if not made.retroactive or made.protected_until is None:
+    if not plan.retroactive or plan.protected_until is None:
         return None
     frames: dict[str, int] = {}
-    # A processor whose clock is ahead of ours rates more than we expected.
-    until = storage.rules.last_rated_end() or made.protected_until
-    touched = _touched(made.change, max(made.protected_until, period.ceiling(until, calendar.step)))
-    for service in dict.fromkeys(service for service, _ in touched):
-        own = {scope: stretch for (name, scope), stretch in touched.items() if name == service}
+    # A processor whose clock is ahead of ours may have rated later periods.
+    until = storage.rules.last_rated_end() or plan.protected_until
+    limit = max(plan.protected_until, period.ceiling(until, calendar.step))
+    ranges = _affected_ranges(plan.change, limit)
+    for service in dict.fromkeys(service for service, _ in ranges):
+        by_scope = {scope: bounds for (name, scope), bounds in ranges.items() if name == service}
+        scopes = tuple(scope for scope in by_scope if scope is not None)
         selection = Selection(
-            min(since for since, _ in own.values()),
-            max(until for _, until in own.values()),
-            # A general rule touches those as well that have rules of their own: counted once.
-            scopes=() if None in own else tuple(scope for scope in own if scope is not None),
+            min(since for since, _ in by_scope.values()),
+            max(until for _, until in by_scope.values()),
+            # A general rule also affects scopes with rules of their own: count them once.
+            scopes=() if None in by_scope else scopes,
             metrics=(service,),
         )
         for row in storage.reports.summary(selection, ("scope",), datetime.UTC):
@@ -133,23 +136,27 @@ def charged(storage: Storage, made: Plan, calendar: Calendar) -> ReplacedCharges
             frames[name] = frames.get(name, 0) + row.points
     if not frames:
         return None
-    # Reprocessing takes a stretch that has been rated, whole, of each scope.
-    rated = storage.tasks.rated_ranges()
-    stretches = [rated[name] for name in frames if name in rated]
-    begin = min(since for since, _ in touched.values())
-    end = max(until for _, until in touched.values())
+    # Reprocessing refuses times at which a scope has not been rated.
+    rated_ranges = storage.tasks.rated_ranges()
+    charged_ranges = [rated_ranges[name] for name in frames if name in rated_ranges]
+    begin = max(
+        min(since for since, _ in ranges.values()), min(rated.since for rated in charged_ranges)
+    )
+    end = min(
+        max(until for _, until in ranges.values()), max(rated.until for rated in charged_ranges)
+    )
     return ReplacedCharges(
-        begin=period.ceiling(max(begin, min(one.since for one in stretches)), calendar.step),
-        end=period.ceiling(min(end, max(one.until for one in stretches)), calendar.step),
+        begin=period.ceiling(begin, calendar.step),
+        end=period.ceiling(end, calendar.step),
         scope=next(iter(frames)) if len(frames) == 1 else None,
         frames=sum(frames.values()),
         scopes=len(frames),
     )
 
 
-def carry_out(
+def make_change(
     store: RuleStore,
-    made: Plan,
+    plan: Plan,
     now: datetime.datetime,
     made_by: str,
     comment: str | None = None,
@@ -158,41 +165,43 @@ def carry_out(
 
     :param made_by: who makes it, for the record
     :param comment: why
-    :returns: the rule book's new version
-    :raises ratekit.errors.OperatorError: rules or time have gone on since it was planned
+    :returns: the new version of the rules
+    :raises ratekit.errors.OperatorError: the rules have changed since it was planned, or a
+        period that it affects may have been rated
     :raises ratekit.errors.TryLater: the storage did not answer
     """
-    # Whoever confirms a plan may take hours to do so.
-    if made.protected_until is not None and now >= max(made.protected_until, made.change.since):
+    # An operator may take hours to confirm a plan.
+    if plan.protected_until is not None and now >= max(plan.protected_until, plan.change.since):
         raise errors.OperatorError(
-            "prices may have been charged since the change was planned: nothing was written; "
-            "plan it again"
+            "nothing was changed: periods may have been rated since the change was planned; plan "
+            "it again"
         )
-    note = ChangeNote(now, made_by, comment, made.retroactive)
-    change = made.change
-    return store.change(
-        made.book.version, change.close, change.add, note, require_unrated=made.protected_until is None
-    )
+    note = ChangeNote(now, made_by, comment, plan.retroactive)
+    change, unrated = plan.change, plan.protected_until is None
+    return store.change(plan.book.version, change.close, change.add, note, require_unrated=unrated)
 
 
-def record(store: RuleStore, version: int) -> ChangeRecord:
-    """Return the change after which the rules were at ``version``.
+def find_record(store: RuleStore, version: int) -> ChangeRecord:
+    """Return the change that led to ``version`` of the rules.
 
-    :raises ratekit.errors.OperatorError: there is none, or it is not known
+    :raises ratekit.errors.OperatorError: there is none, or it was not recorded
     :raises ratekit.errors.TryLater: the storage did not answer
     """
     for newest in store.records(1):
-        # Versions have no gaps, so it is the last of so many.
-        for found in store.records(max(0, newest.version - version) + 1)[-1:]:
-            if found.version == version:
-                return found
-    raise errors.OperatorError(f"no change of the price rules to version {version} is known")
+        # Versions have no gaps, so it is the last of this number of records.
+        for record in store.records(max(0, newest.version - version) + 1)[-1:]:
+            if record.version == version:
+                return record
+    raise errors.OperatorError(
+        f"no recorded change led to version {version} of the price rules; see ratekit hashmap "
+        "history"
+    )
 
 
 def export(store: RuleStore, now: datetime.datetime) -> Sequence[Rule]:
-    """Return the rules that are in force now or will be; planning them changes nothing.
+    """Return the rules that are in force now or later; planning them changes nothing.
 
-    While nothing has been rated, also those that have ended: they still price the past.
+    If nothing has been rated yet, include rules that have ended: they price the past.
 
     :raises ratekit.errors.TryLater: the storage did not answer
     """
@@ -201,42 +210,47 @@ def export(store: RuleStore, now: datetime.datetime) -> Sequence[Rule]:
 
 
 def without_start(rule: Rule) -> Rule:
-    """Return ``rule`` without its start if that is the begin of all periods.
+    """Return ``rule`` without its start if that is the epoch.
 
-    What replaces a rule before anything was rated starts there, which looks like a date that
-    somebody chose, and means no more than none.
+    A rule that replaces another before anything is rated starts there, which means the same as
+    no start but would look like a date that an operator chose.
     """
     if rule.terms.start is None or rule.terms.start > period.EPOCH:
         return rule
     return dataclasses.replace(rule, terms=dataclasses.replace(rule.terms, start=None))
 
 
+def rule_labels(label_names: Mapping[str, Collection[str]]) -> Mapping[str, Collection[str]]:
+    """Return the labels that rules may look at: those of each metric and of the calendar."""
+    return {metric: calendar_labels.NAMES.union(names) for metric, names in label_names.items()}
+
+
 def in_force(book: RuleBook, since: datetime.datetime) -> Sequence[Rule]:
     """Return the rules that are in force at ``since`` or at any time after it."""
-    # A rule that ends at its start was taken back before it began.
+    # A rule that ends at its start was withdrawn before it came into force.
     return [
         rule for rule in book.rules if max(succession.start(rule), since) < succession.end(rule)
     ]
 
 
-_Stretch = tuple[datetime.datetime, datetime.datetime]
+_Range = tuple[datetime.datetime, datetime.datetime]
 
 
-def _touched(
-    change: rule_change.RuleChange, protected_until: datetime.datetime
-) -> dict[tuple[str, str | None], _Stretch]:
-    """Return from when to when prices before ``protected_until`` change, by service and scope."""
-    found: dict[tuple[str, str | None], _Stretch] = {}
-    for rule, begin, end in _stretches(change):
-        end = min(end, protected_until)
+def _affected_ranges(
+    change: rule_change.RuleChange, limit: datetime.datetime
+) -> dict[tuple[str, str | None], _Range]:
+    """Return the times before ``limit`` at which prices change, by service and scope."""
+    ranges: dict[tuple[str, str | None], _Range] = {}
+    for rule, begin, end in _rule_ranges(change):
+        end = min(end, limit)
         if begin < end:
             key = (rule.target.metric, rule.terms.scope)
-            first, last = found.get(key, (begin, end))
-            found[key] = (min(first, begin), max(last, end))
-    return found
+            first, last = ranges.get(key, (begin, end))
+            ranges[key] = (min(first, begin), max(last, end))
+    return ranges
 
 
-def _stretches(
+def _rule_ranges(
     change: rule_change.RuleChange,
 ) -> Iterator[tuple[Rule, datetime.datetime, datetime.datetime]]:
     for rule, end in change.close:

@@ -1,4 +1,4 @@
-"""What a described usage would cost; nobody need have used it."""
+"""Calculate the price of a described usage, which need not exist."""
 
 from __future__ import annotations
 
@@ -13,33 +13,34 @@ from ratekit.admin import scope as scope_admin
 from ratekit.domain import exact
 from ratekit.domain.period import Period
 from ratekit.domain.reporting.reports import StateRow
+from ratekit.domain.rules import calendar_labels
 from ratekit.domain.rules.explanation import Explanation
 from ratekit.domain.rules.rule import Rule, RuleBook, ThresholdRule
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.domain.series import Series
 from ratekit.pricing.price_list import PriceList
+from ratekit.text import utc_text
 
 HOUR = datetime.timedelta(hours=1)
 DAY = datetime.timedelta(days=1)
 MONTH = datetime.timedelta(days=30)
 
-#: Whom general rules alone are for: no scope has an empty id.
-NOBODY = ""
+#: The ID of no scope: a usage that only general rules apply to.
+NO_SCOPE = ""
 
 _MICROSECOND = datetime.timedelta(microseconds=1)
 
-Names = Collection[str]
-#: Public names of metrics, with the labels of each.
-Labels = Mapping[str, Names]
+#: Public names of metrics, with the label names of each.
+LabelNames = Mapping[str, Collection[str]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Quote:
-    """What a usage costs in one period.
+    """The price of a usage in one period.
 
-    :ivar period: whose rules and calendar count
+    :ivar period: the period, which selects rules and calendar labels
     :ivar series: the usage, one point
-    :ivar explanation: its price and how that comes about
+    :ivar explanation: the price and its calculation
     """
 
     period: Period
@@ -47,14 +48,14 @@ class Quote:
     explanation: Explanation
 
     def over(self, length: datetime.timedelta) -> Decimal:
-        """Return what the same usage costs period after period, for ``length``.
+        """Return the price of the same usage in every period of ``length``.
 
-        Exact where the digits end, else rounded half-even to 28 places.
+        Exact if the digits end, else rounded half-even to 28 places.
         """
         step = self.period.end - self.period.begin
         share = Fraction(length // _MICROSECOND, step // _MICROSECOND)
         ratio = Fraction(self.explanation.price) * share
-        ended = exact.ended(ratio)
+        ended = exact.terminating_decimal(ratio)
         if ended is not None:
             return ended
         return exact.round_ratio(ratio.numerator, ratio.denominator, exact.PRICE_PLACES)
@@ -66,13 +67,13 @@ def quote(
     service: str,
     quantity: Decimal,
     labels: Mapping[str, str],
-    scope: str = NOBODY,
+    scope: str = NO_SCOPE,
 ) -> Quote:
-    """Return what a usage costs in a period, by the rules in force at its begin.
+    """Return the price of a usage in a period, by the rules in force at its start.
 
     :param quantity: finite, at most 18 places
-    :param labels: all that rules may look at, the scope's own label among them
-    :param scope: id of the scope that uses it; its own rules count
+    :param labels: all labels that rules may look at, including the scope's own
+    :param scope: ID of the scope, whose own rules apply
     """
     series = Series(scope, service, "", labels, {}, [(period.begin, quantity)])
     return Quote(period, series, price_list.explain(series))
@@ -81,86 +82,90 @@ def quote(
 def period_of(calendar: Calendar, instant: datetime.datetime) -> Period:
     """Return the period that ``instant`` is in.
 
-    :raises ratekit.errors.OperatorError: time does not reach as far
+    :raises ratekit.errors.OperatorError: the period is not representable
     """
     try:
         begin = calendar.floor(instant)
         return Period(begin, begin + calendar.step)
     except OverflowError:
-        raise errors.OperatorError(f"no period can be at {instant.isoformat()}") from None
+        raise errors.OperatorError(
+            f"{utc_text(instant)} is too far in the past or future"
+        ) from None
 
 
-def require_service(service: str, book: RuleBook, known: Names) -> None:
-    """Refuse a service that no metric is called and no rule is for.
+def require_service(service: str, book: RuleBook, metrics: Collection[str]) -> None:
+    """Refuse a service that has neither a metric nor a rule.
 
-    :param known: public names of metrics
+    :param metrics: public names of metrics
     :raises ratekit.errors.OperatorError: nothing could ever be charged for it
     """
-    names = {*known, *(rule.target.metric for rule in book.rules)}
+    names = {*metrics, *(rule.target.metric for rule in book.rules)}
     if service not in names:
-        hint = errors.nearest(service, names) or f"; there are: {', '.join(sorted(names))}"
+        hint = errors.nearest(service, names) or f"; known services: {', '.join(sorted(names))}"
         raise errors.OperatorError(
-            f"no metric is called {service!r}, and no rule is for such a service{hint}"
+            f"no metric is called {service!r}, and no rule is for this service{hint}"
         )
 
 
 def scope_id(word: str, book: RuleBook, rows: Sequence[StateRow]) -> str:
-    """Return the id of a scope that is given by id or name.
+    """Return the ID of the scope with this ID or name.
 
-    It need not be known yet if there are rules for its id.
+    The ID of a rule counts even if no such scope exists yet.
 
-    :raises ratekit.errors.OperatorError: there is none, or there are several of this name
+    :raises ratekit.errors.OperatorError: there is none, or several scopes have this name
     """
-    known = any(word in (row.id, row.name) for row in rows)
-    if not known and any(rule.terms.scope == word for rule in book.rules):
+    exists = any(word in (row.id, row.name) for row in rows)
+    if not exists and any(rule.terms.scope == word for rule in book.rules):
         return word
     return scope_admin.find(rows, word).id
 
 
 def hints(
-    quoted: Quote, labels: Mapping[str, str], book: RuleBook, known: Labels, calendar: Names
+    usage_quote: Quote, labels: Mapping[str, str], book: RuleBook, label_names: LabelNames
 ) -> Iterator[str]:
-    """Yield what is odd about a service and the labels that a usage was described by.
+    """Yield what may be wrong with the service and the labels of a quote.
 
-    :param labels: those that were given
-    :param known: metrics and their labels, as far as they are known
-    :param calendar: names of fields that come from the period
+    :param labels: the labels that the operator gave
+    :param label_names: metrics and their labels; empty: metrics.yml cannot be read
     """
-    service = quoted.series.metric
-    if known and service not in known:
-        yield f"no metric of metrics.yml is called {service!r}{errors.nearest(service, known)}"
-    rules = list(_concerned(quoted, book))
-    looked_at = {rule.target.label for rule in rules if rule.target.label is not None}
-    own = {*known.get(service, ()), *looked_at}
+    service = usage_quote.series.metric
+    if label_names and service not in label_names:
+        hint = errors.nearest(service, label_names)
+        yield f"no metric of metrics.yml is called {service!r}{hint}"
+    rules = list(_applicable_rules(usage_quote, book))
+    rule_fields = {rule.target.label for rule in rules if rule.target.label is not None}
+    names = {*label_names.get(service, ()), *rule_fields}
     for name, value in labels.items():
-        if name in calendar:
-            yield f"{name} comes from the period: the label is not looked at"
-        elif name not in own and service in known:
-            yield f"{service} has no label {name!r}{errors.nearest(name, own)}"
-        elif name not in looked_at:
-            yield f"no rule of {service} looks at {name!r}{errors.nearest(name, looked_at)}"
+        if name in calendar_labels.NAMES:
+            yield f"{name} is ignored: its value comes from the period"
+        elif name not in names and service in label_names:
+            yield f"{service} has no label {name!r}{errors.nearest(name, names)}"
+        elif name not in rule_fields:
+            yield f"no rule of {service} looks at {name!r}{errors.nearest(name, rule_fields)}"
         else:
-            yield from _unknown(name, value, rules)
-    missing = sorted(looked_at - quoted.series.groupby.keys() - set(calendar))
+            yield from _value_hints(name, value, rules)
+    missing = sorted(rule_fields - usage_quote.series.groupby.keys() - calendar_labels.NAMES)
     if missing:
-        yield f"rules of {service} also look at labels that were not given: {', '.join(missing)}"
+        yield f"rules of {service} also look at these labels: {', '.join(missing)}"
 
 
-def _concerned(quoted: Quote, book: RuleBook) -> Iterator[Rule]:
-    """Yield the rules that are in force for a usage, whatever its labels are."""
+def _applicable_rules(usage_quote: Quote, book: RuleBook) -> Iterator[Rule]:
+    """Yield the rules that apply to a usage, whatever its labels are."""
     for rule in book.rules:
         terms = rule.terms
-        concerned = rule.target.metric == quoted.series.metric
-        concerned &= terms.scope in (None, quoted.series.scope)
-        if concerned and terms.in_force(quoted.period.begin):
+        applicable = rule.target.metric == usage_quote.series.metric
+        applicable &= terms.scope in (None, usage_quote.series.scope)
+        if applicable and terms.in_force(usage_quote.period.begin):
             yield rule
 
 
-def _unknown(name: str, value: str, rules: Sequence[Rule]) -> Iterator[str]:
-    """Say so where all rules that look at a label look for other values of it."""
-    own = [rule for rule in rules if rule.target.label == name]
+def _value_hints(name: str, value: str, rules: Sequence[Rule]) -> Iterator[str]:
+    """Yield a hint if all rules that look at a label look for other values."""
+    field_rules = [rule for rule in rules if rule.target.label == name]
     values = {
-        rule.value for rule in own if not isinstance(rule, ThresholdRule) and rule.value is not None
+        rule.value
+        for rule in field_rules
+        if not isinstance(rule, ThresholdRule) and rule.value is not None
     }
-    if value not in values and not any(isinstance(rule, ThresholdRule) for rule in own):
+    if value not in values and not any(isinstance(rule, ThresholdRule) for rule in field_rules):
         yield f"no rule looks for {name}={value}{errors.nearest(value, values)}"

@@ -1,10 +1,9 @@
-"""From what an operator wants to have priced anew to an order for each scope."""
+"""Turn a request to reprocess into an order for each scope, and preview orders."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
-import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
@@ -18,15 +17,14 @@ from ratekit.domain.reprocessing.task import Order, RatedRange, RepricedWindow, 
 from ratekit.domain.scope import Scope
 from ratekit.interfaces import Reports
 from ratekit.processing.repricer import Repricer
-
-_SECOND = datetime.timedelta(seconds=1)
+from ratekit.text import utc_text
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ReprocessRequest:
-    """What an operator wants to have priced anew, of each scope that is meant.
+    """What an operator asks to reprocess, for each scope.
 
-    :ivar begin: begin of the first period, UTC
+    :ivar begin: start of the first period, UTC
     :ivar end: end of the last, UTC
     :ivar step: length of a period
     """
@@ -38,80 +36,66 @@ class ReprocessRequest:
     accept_silence: bool = False
 
     def order(self, row: StateRow, begin: datetime.datetime, end: datetime.datetime) -> Order:
-        """Return this for one scope, from ``begin`` to ``end``."""
+        """Return the order for one scope, from ``begin`` to ``end``."""
         scope = Scope(row.id, row.name)
         return Order(scope, begin, end, self.step, self.kind, self.accept_silence)
 
 
-def orders(
-    wish: ReprocessRequest, rated: Mapping[str, RatedRange], rows: Sequence[StateRow], every: bool
+def build_orders(
+    request: ReprocessRequest,
+    rated_ranges: Mapping[str, RatedRange],
+    rows: Sequence[StateRow],
+    all_scopes: bool,
 ) -> Sequence[Order]:
     """Return an order for each scope.
 
-    :param rated: how far each has been rated
-    :param rows: the scopes that are meant, each once
-    :param every: they are all there are: what is not rated of them is passed over
-    :raises ratekit.errors.OperatorError: the times are no begins of periods, or not in order,
-        or the scopes are not rated from the one to the other
+    :param rated_ranges: from when to when each scope has been rated, by ID
+    :param rows: the scopes to reprocess, each once
+    :param all_scopes: they are all scopes: skip the times at which a scope has not been rated
+    :raises ratekit.errors.OperatorError: the times are not starts of periods, or not in order,
+        or a scope has not been rated at these times
     """
-    for instant in (wish.begin, wish.end):
-        scope_admin.require_begin(instant, wish.step)
-    if wish.begin >= wish.end:
+    for instant in (request.begin, request.end):
+        scope_admin.require_start(instant, request.step)
+    if request.begin >= request.end:
         raise errors.OperatorError(
-            f"--begin {_text(wish.begin)} is not before --end {_text(wish.end)}"
+            f"--begin {utc_text(request.begin)} is not before --end {utc_text(request.end)}"
         )
-    found = [_order(wish, rated.get(row.id), row, every) for row in rows]
-    return [one for one in found if one is not None]
+    orders = [_build_order(request, rated_ranges.get(row.id), row, all_scopes) for row in rows]
+    return [order for order in orders if order is not None]
 
 
-def _order(
-    wish: ReprocessRequest, rated: RatedRange | None, row: StateRow, every: bool
+def _build_order(
+    request: ReprocessRequest, rated: RatedRange | None, row: StateRow, all_scopes: bool
 ) -> Order | None:
     if rated is None:
-        if every:
+        if all_scopes:
             return None
         raise errors.OperatorError(f"scope {row.id} has never been rated")
-    begin, end = wish.begin, wish.end
-    if every:
-        begin = max(begin, period.ceiling(rated.since, wish.step))
-        end = min(end, period.floor(rated.until, wish.step))
+    begin, end = request.begin, request.end
+    if all_scopes:
+        begin = max(begin, period.ceiling(rated.since, request.step))
+        end = min(end, period.floor(rated.until, request.step))
         if begin >= end:
             return None
     if begin < rated.since or end > rated.until:
         raise errors.OperatorError(
-            f"scope {row.id} is rated from {_text(rated.since)} to {_text(rated.until)} only: "
-            f"expected a --begin and an --end within that, not {_text(begin)} and {_text(end)}"
+            f"scope {row.id} is rated only from {utc_text(rated.since)} to "
+            f"{utc_text(rated.until)}: expected --begin and --end within this time, not "
+            f"{utc_text(begin)} and {utc_text(end)}"
         )
-    _require_whole(begin, end, rated.step, wish.step)
-    return wish.order(row, begin, end)
-
-
-def _require_whole(
-    begin: datetime.datetime,
-    end: datetime.datetime,
-    rated: datetime.timedelta | None,
-    step: datetime.timedelta,
-) -> None:
-    """Refuse to price a part of a period anew, which would be charged twice or not at all."""
+    # A part of a period would be charged twice or not at all.
     for instant in (begin, end):
-        if rated is not None and period.floor(instant, rated) != instant:
-            both = math.lcm(rated // _SECOND, step // _SECOND) * _SECOND
-            raise errors.OperatorError(
-                f"{_text(instant)} lies within a period of {rated}, which was [collect] period "
-                f"until now: expected a time at which both begin, such as "
-                f"{_text(period.floor(instant, both))}"
-            )
-
-
-def _text(instant: datetime.datetime) -> str:
-    return instant.isoformat().replace("+00:00", "Z")
+        scope_admin.require_boundary(instant, rated.step, request.step)
+    return request.order(row, begin, end)
 
 
 @dataclasses.dataclass(slots=True)
 class Sums:
-    """What is charged for some frames.
+    """The charges for some frames.
 
-    :ivar quantity: None where they are of several units
+    :ivar points: number of frames
+    :ivar quantity: None: the frames have several units
     """
 
     points: int = 0
@@ -119,7 +103,7 @@ class Sums:
     price: Decimal = ZERO
 
     def add(self, points: int, quantity: Decimal | None, price: Decimal) -> None:
-        """Add what is charged for more of them."""
+        """Add the charges for more frames."""
         self.points += points
         if self.quantity is None or quantity is None:
             self.quantity = None
@@ -130,9 +114,9 @@ class Sums:
 
 @dataclasses.dataclass(slots=True)
 class Change:
-    """What pricing anew would change about a scope's usage of one metric.
+    """How reprocessing would change the charges for a scope's usage of one metric.
 
-    :ivar units: of what is charged now, and of what would be
+    :ivar units: the units of the frames before and after
     """
 
     units: set[str] = dataclasses.field(default_factory=set)
@@ -142,7 +126,7 @@ class Change:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class KeptPeriods:
-    """Periods that would be left as they are, and why."""
+    """Periods that reprocessing would leave unchanged, and the reason."""
 
     window: Window
     note: str
@@ -150,10 +134,10 @@ class KeptPeriods:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Preview:
-    """What an order would come to.
+    """What an order would change.
 
-    :ivar changes: of the periods that would be swapped, by metric
-    :ivar kept: the others
+    :ivar changes: changes in the periods that would be replaced, by metric
+    :ivar kept: the periods that would be left unchanged
     """
 
     order: Order
@@ -162,45 +146,45 @@ class Preview:
 
 
 def preview(repricer: Repricer, reports: Reports, order: Order) -> Preview:
-    """Price an order anew, as a task would, and write nothing.
+    """Reprocess an order as a task would, but write nothing.
 
     :raises ratekit.errors.TryLater: a back end did not answer
     :raises ratekit.errors.OperatorError: it cannot answer
     """
     changes: dict[str, Change] = {}
-    kept: list[KeptPeriods] = []
+    unchanged: list[KeptPeriods] = []
     begin = order.begin
     while begin < order.end:
         repriced = repricer.price(order, begin)
-        for stretch in repriced.swapped():
-            _add_old(changes, reports, order, stretch)
+        for window in repriced.replacement_windows():
+            _add_old(changes, reports, order, window)
         _add_new(changes, repriced)
-        for at, note in sorted(repriced.kept.items()):
-            _add_kept(kept, Window(at, order.step, 1), note)
+        for at, note in sorted(repriced.kept_reasons.items()):
+            _add_period(unchanged, Window(at, order.step, 1), note)
         begin = repriced.window.end
-    return Preview(order, dict(sorted(changes.items())), kept)
+    return Preview(order, dict(sorted(changes.items())), unchanged)
 
 
-def _add_old(changes: dict[str, Change], reports: Reports, order: Order, stretch: Window) -> None:
-    chosen = Selection(stretch.begin, stretch.end, (order.scope.id,))
-    for row in reports.summary(chosen, ("metric",), datetime.UTC):
+def _add_old(changes: dict[str, Change], reports: Reports, order: Order, window: Window) -> None:
+    selection = Selection(window.begin, window.end, (order.scope.id,))
+    for row in reports.summary(selection, ("metric",), datetime.UTC):
         change = changes.setdefault(str(row.group["metric"]), Change())
         change.old.add(row.points, row.quantity, row.price)
         change.units |= set() if row.unit is None else {row.unit}
 
 
 def _add_new(changes: dict[str, Change], repriced: RepricedWindow) -> None:
-    for one in repriced.series:
-        change = changes.setdefault(one.series.metric, Change())
-        change.units.add(one.series.unit)
-        for (_, quantity), price in zip(one.series.points, one.prices, strict=True):
+    for rated in repriced.series:
+        change = changes.setdefault(rated.series.metric, Change())
+        change.units.add(rated.series.unit)
+        for (_, quantity), price in zip(rated.series.points, rated.prices, strict=True):
             change.new.add(1, quantity, price)
 
 
-def _add_kept(kept: list[KeptPeriods], window: Window, note: str) -> None:
-    """Add a period; to those before it, if it follows them and is kept for the same reason."""
-    if kept and kept[-1].window.end == window.begin and kept[-1].note == note:
-        longer = dataclasses.replace(kept[-1].window, count=kept[-1].window.count + 1)
-        kept[-1] = KeptPeriods(longer, note)
+def _add_period(unchanged: list[KeptPeriods], window: Window, note: str) -> None:
+    """Add a period; extend the last entry if it precedes the period and has the same note."""
+    if unchanged and unchanged[-1].window.end == window.begin and unchanged[-1].note == note:
+        previous = unchanged[-1].window
+        unchanged[-1] = KeptPeriods(dataclasses.replace(previous, count=previous.count + 1), note)
     else:
-        kept.append(KeptPeriods(window, note))
+        unchanged.append(KeptPeriods(window, note))

@@ -1,4 +1,4 @@
-"""What a planned change must not do without an operator's word: leave usage free of charge."""
+"""Refuse planned changes of the rules that are probably mistakes, unless an option allows them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from ratekit import errors
 from ratekit.admin import free_usage
+from ratekit.admin import metric as metric_admin
 from ratekit.admin.free_usage import FreeUsage
 from ratekit.domain import period
 from ratekit.domain.reporting.reports import Selection
@@ -18,16 +19,16 @@ from ratekit.files.rule_warnings import Labels
 from ratekit.files.rules_file import PlacedRule
 from ratekit.interfaces import RatingModule, Reports, Storage
 from ratekit.pricing.rule_change import RuleChange, apply, identity
-from ratekit.text import utc_text
+from ratekit.text import count_text, utc_text
 
-_Stretch = tuple[datetime.datetime, datetime.datetime]
+_Range = tuple[datetime.datetime, datetime.datetime]
 
 
 def newly_priced(placed: Iterable[PlacedRule], change: RuleChange) -> Sequence[PlacedRule]:
-    """Return the rules of a file on services and fields that have no rules now."""
-    known = {rule.target for rule in change.keep} | {rule.target for rule, _ in change.close}
-    new = {rule.target for rule in change.add} - known
-    return [one for one in placed if one.rule.target in new]
+    """Return the rules of a file for services and fields that have no rules now."""
+    targets = {rule.target for rule in change.keep} | {rule.target for rule, _ in change.close}
+    new_targets = {rule.target for rule in change.add} - targets
+    return [placed_rule for placed_rule in placed if placed_rule.rule.target in new_targets]
 
 
 def require_known(
@@ -37,43 +38,43 @@ def require_known(
     labels: Labels,
     reports: Reports,
 ) -> None:
-    """Refuse rules on services and fields that no usage has: a typing mistake charges nothing.
+    """Refuse rules for services and fields that no usage has: they would charge nothing.
 
-    :param path: of the rule file, as the operator gave it
-    :param placed: the rules to look at
-    :param metrics_path: of the metrics.yml that ``labels`` are from
-    :param labels: nothing where that could not be read, and nothing can be told by
+    :param path: path of the rule file, as the operator gave it
+    :param placed: the rules to check
+    :param metrics_path: path of the metrics.yml with ``labels``
+    :param labels: empty: metrics.yml cannot be read, and nothing is refused
     :raises ratekit.errors.BadInput: with a line for each service and field
     """
     if not rule_warnings.strangers(path, placed, metrics_path, labels):
         return
-    # Only now, since it reads through all labels that were ever stored.
-    known = {name: set(own) for name, own in labels.items()}
-    for name, own in reports.labels().items():
-        known.setdefault(name, set()).update(own)
-    _refuse_unknown(rule_warnings.strangers(path, placed, metrics_path, known))
+    # Only now, because it reads all labels that were ever stored.
+    label_names = metric_admin.merge_labels(labels, reports.labels())
+    _refuse_unknown(rule_warnings.strangers(path, placed, metrics_path, label_names))
 
 
 def require_scopes(
     path: str, placed: Iterable[PlacedRule], change: RuleChange, names: Mapping[str, str]
 ) -> None:
-    """Refuse new rules for scopes that nobody knows: such a rule never matches.
+    """Refuse new rules for unknown scopes: such a rule never matches.
 
-    :param path: of the rule file, as the operator gave it
+    :param path: path of the rule file, as the operator gave it
     :param placed: the rules of the file
-    :param names: of all scopes, by id; nothing where none is known, and nothing can be told by
+    :param names: names of all scopes, by ID; empty: there are none yet, and nothing is refused
     :raises ratekit.errors.BadInput: with a line for each scope
     """
-    added = {identity(rule) for rule in change.add}
-    new = [one for one in placed if identity(one.rule) in added]
+    identities = {identity(rule) for rule in change.add}
+    new = [placed_rule for placed_rule in placed if identity(placed_rule.rule) in identities]
     _refuse_unknown(rule_warnings.stray_scopes(path, new, names))
 
 
-def _refuse_unknown(found: Collection[errors.Mistake]) -> None:
-    if found:
+def _refuse_unknown(mistakes: Collection[errors.Mistake]) -> None:
+    if mistakes:
         raise errors.BadInput(
-            dataclasses.replace(one, expected=f"{one.expected}; --allow-unknown takes them")
-            for one in found
+            dataclasses.replace(
+                mistake, expected=f"{mistake.expected}; use --allow-unknown to accept them"
+            )
+            for mistake in mistakes
         )
 
 
@@ -84,84 +85,84 @@ def require_priced(
     modules: Sequence[RatingModule],
     step: datetime.timedelta,
 ) -> None:
-    """Refuse to leave usage free of charge that has been rated, and had a price.
+    """Refuse a change that makes usage free of charge that has been rated with a price.
 
     :param modules: highest priority first
     :param step: length of a period
     :raises ratekit.errors.OperatorError: with a line for each service
     """
     lines = {
-        service: f"{service} would cost nothing {when}, and it has been rated: keep a rule for "
-        "it, or say --allow-free"
-        for service, when in left_free(book, change).items()
+        service: f"{service} has been rated, but would cost nothing {when}: keep a rule for it, or "
+        "use --allow-free"
+        for service, when in find_unpriced_times(book, change).items()
         if storage.reports.summary(Selection(metrics=(service,)), ("metric",), datetime.UTC)
     }
-    for service, found in free_usage.newly_free(storage, book, change, modules, step).items():
-        lines.setdefault(service, _free_line(service, found))
+    free = free_usage.find_free_usage(storage, book, change, modules, step)
+    for service, usage in free.items():
+        lines.setdefault(service, _free_line(service, usage))
     if lines:
         raise errors.OperatorError("\n".join(lines.values()))
 
 
-def _free_line(service: str, found: FreeUsage) -> str:
-    usages = f"{found.usages:,} usage{'' if found.usages == 1 else 's'}"
-    labels = "".join(f"{name}={text!r} " for name, text in found.labels.items())
+def _free_line(service: str, usage: FreeUsage) -> str:
+    labels = "".join(f"{name}={text!r} " for name, text in usage.labels.items())
     return (
-        f"{service}: {usages} of the newest rated period, such as {labels}of scope {found.scope}, "
-        f"would cost nothing from {utc_text(found.since)} on, where the rules before have a "
-        "price: keep a rule for them, or say --allow-free"
+        f"{service}: {count_text(usage.usages, 'usage')} of the newest rated period, such as "
+        f"{labels}of scope {usage.scope}, would cost nothing from {utc_text(usage.since)}, but has "
+        "a price by the current rules: keep a rule for it, or use --allow-free"
     )
 
 
-def left_free(book: RuleBook, change: RuleChange) -> Mapping[str, str]:
-    """Return the services that have rules now and would have none: service -> when.
+def find_unpriced_times(book: RuleBook, change: RuleChange) -> Mapping[str, str]:
+    """Return the services that would have no rules at a time at which they have rules now.
 
-    Only of times at which there are rules for it in ``book``.
+    :returns: for each service the first such time, as a phrase
     """
     before, after = _by_service(book.rules), _by_service(apply(book, change).rules)
     closed = {rule.target.metric for rule, _ in change.close}
-    found = {}
+    phrases = {}
     for service in sorted(closed):
-        free = _without(_covered(before[service]), _covered(after[service]))
-        if free:
-            begin, end = free[0]
-            until = "on" if end == period.FOREVER else f"until {utc_text(end)}"
-            found[service] = f"from {utc_text(begin)} {until}"
-    return found
+        unpriced = _subtract(_merge_ranges(before[service]), _merge_ranges(after[service]))
+        if unpriced:
+            begin, end = unpriced[0]
+            until = "" if end == period.FOREVER else f" until {utc_text(end)}"
+            phrases[service] = f"from {utc_text(begin)}{until}"
+    return phrases
 
 
 def _by_service(rules: Iterable[Rule]) -> Mapping[str, Sequence[Rule]]:
-    found: dict[str, list[Rule]] = {}
+    rules_by_service: dict[str, list[Rule]] = {}
     for rule in rules:
-        found.setdefault(rule.target.metric, []).append(rule)
-    return found
+        rules_by_service.setdefault(rule.target.metric, []).append(rule)
+    return rules_by_service
 
 
-def _covered(rules: Iterable[Rule]) -> Sequence[_Stretch]:
+def _merge_ranges(rules: Iterable[Rule]) -> Sequence[_Range]:
     """Return when any of ``rules`` is in force, in order, without overlaps."""
-    stretches: list[_Stretch] = []
-    for begin, end in sorted(_lasting(rules)):
-        if stretches and begin <= stretches[-1][1]:
-            stretches[-1] = (stretches[-1][0], max(end, stretches[-1][1]))
+    ranges: list[_Range] = []
+    for begin, end in sorted(_rule_ranges(rules)):
+        if ranges and begin <= ranges[-1][1]:
+            ranges[-1] = (ranges[-1][0], max(end, ranges[-1][1]))
         else:
-            stretches.append((begin, end))
-    return stretches
+            ranges.append((begin, end))
+    return ranges
 
 
-def _lasting(rules: Iterable[Rule]) -> Iterator[_Stretch]:
+def _rule_ranges(rules: Iterable[Rule]) -> Iterator[_Range]:
     for rule in rules:
         begin, end = succession.start(rule), succession.end(rule)
         if begin < end:
             yield begin, end
 
 
-def _without(stretches: Collection[_Stretch], others: Iterable[_Stretch]) -> list[_Stretch]:
-    """Return what is left of ``stretches``, in order."""
-    left = list(stretches)
-    for begin, end in others:
-        left = [
+def _subtract(ranges: Iterable[_Range], subtrahends: Iterable[_Range]) -> list[_Range]:
+    """Return the parts of ``ranges`` that none of the others overlaps, in order."""
+    remainder = list(ranges)
+    for begin, end in subtrahends:
+        remainder = [
             part
-            for first, last in left
+            for first, last in remainder
             for part in ((first, min(last, begin)), (max(first, end), last))
             if part[0] < part[1]
         ]
-    return left
+    return remainder

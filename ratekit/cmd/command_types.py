@@ -1,4 +1,4 @@
-"""What the classes of commands have in common."""
+"""The base classes of all commands: actions, lists and single records."""
 
 from __future__ import annotations
 
@@ -16,55 +16,55 @@ if TYPE_CHECKING:
     from ratekit.cmd.ratekit import Ratekit
 
 
-class _Terse(command.Command):
-    """A command that says no more than it is asked.
+class _Command(command.Command):
+    """A command with a short usage line and no epilog.
 
-    :cvar arguments: its positional arguments, for the line that tells its usage
+    :cvar arguments: required options and positional arguments, for the usage line
     """
 
     app: Ratekit
     arguments = ""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        """Return a parser that answers mistakes with two lines instead of all options."""
+        """Return a parser that reports a wrong argument in two lines, without all options."""
         parser = super().get_parser(prog_name)
         parser.usage = f"%(prog)s [options]{self.arguments}"
         return parser
 
     def get_epilog(self) -> str:
-        """Return nothing: cliff would read the metadata of all that is installed."""
+        """Return no epilog: cliff would read the metadata of all installed packages for it."""
         return ""
 
-    def confirmed(self, question: str) -> bool:
-        """Ask on the terminal.
+    def confirm(self, question: str) -> bool:
+        """Ask on the terminal; return whether the answer is yes.
 
-        :raises ratekit.errors.OperatorError: there is none
+        :raises ratekit.errors.OperatorError: there is no terminal
         """
         if not self.app.stdin.isatty():
             raise errors.OperatorError(
-                "nothing was changed: there is no terminal to ask on; --yes makes the change"
+                "nothing was changed: confirmation needs a terminal; use --yes to confirm"
             )
         self.app.stdout.write(f"{question} [y/N] ")
         self.app.stdout.flush()
         return self.app.stdin.readline().strip().lower() in ("y", "yes")
 
 
-class Action(_Terse):
-    """A command that does something."""
+class Action(_Command):
+    """A command that makes a change or prints plain lines."""
 
-    def say(self, line: str) -> None:
-        """Print a line of the answer."""
+    def print_line(self, line: str) -> None:
+        """Print a line of output."""
         self.app.stdout.write(f"{line}\n")
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        """Print a table as a part of the answer."""
-        look = argparse.Namespace(max_width=0, fit_width=False, print_empty=True)
-        aligned = cells.aligned(rows)
-        table.TableFormatter().emit_list(columns, aligned, self.app.stdout, look)
+    def print_table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Print a table between lines of output."""
+        layout = argparse.Namespace(max_width=0, fit_width=False, print_empty=True)
+        data = cells.align_points(rows)
+        table.TableFormatter().emit_list(columns, data, self.app.stdout, layout)
 
 
-class Listing(_Terse, lister.Lister):
-    """A command that lists something, as ``-f`` says."""
+class Listing(_Command, lister.Lister):
+    """A command that lists rows in the format of ``-f``."""
 
     def produce_output(
         self,
@@ -74,39 +74,39 @@ class Listing(_Terse, lister.Lister):
     ) -> int:
         """Print the rows.
 
-        :raises ratekit.errors.OperatorError: ``-c`` or ``--sort-column`` names no column
+        :raises ratekit.errors.OperatorError: ``-c`` or ``--sort-column`` names an unknown column
         """
         _require_columns((*parsed_args.columns, *parsed_args.sort_columns), column_names)
         if parsed_args.formatter == "table":
-            data = cells.aligned(data)
+            data = cells.align_points(data)
         elif parsed_args.formatter == "csv":
-            data = cells.filled(data)
+            data = cells.fill_absent(data)
         return super().produce_output(parsed_args, column_names, data)
 
 
-class Showing(_Terse, show.ShowOne):
-    """A command that shows one thing, as ``-f`` says."""
+class Showing(_Command, show.ShowOne):
+    """A command that shows the fields of one record in the format of ``-f``."""
 
     def produce_output(
         self, parsed_args: argparse.Namespace, column_names: Sequence[str], data: Sequence[Any]
     ) -> int:
         """Print the fields.
 
-        :raises ratekit.errors.OperatorError: ``-c`` names none of them
+        :raises ratekit.errors.OperatorError: ``-c`` names an unknown field
         """
         _require_columns(parsed_args.columns, column_names)
         if parsed_args.formatter in ("shell", "value"):
-            (data,) = cells.filled([data])
+            (data,) = cells.fill_absent([data])
         return super().produce_output(parsed_args, column_names, data)
 
 
-def _require_columns(asked: Iterable[str], known: Sequence[str]) -> None:
-    names = {_plain(name) for name in known}
-    for name in asked:
-        if _plain(name) not in names:
-            raise errors.OperatorError(f"no column {name!r}; there are: {', '.join(known)}")
+def _require_columns(names: Iterable[str], columns: Sequence[str]) -> None:
+    column_keys = set(map(_column_key, columns))
+    for name in names:
+        if _column_key(name) not in column_keys:
+            raise errors.OperatorError(f"no column {name!r}; columns: {', '.join(columns)}")
 
 
-def _plain(name: str) -> str:
-    """Compare columns as cliff does."""
+def _column_key(name: str) -> str:
+    """Return what cliff compares when it looks for a column."""
     return name.lower().strip().replace(" ", "_")

@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from ratekit.cmd import configuration, startup
 
     try:
-        with configuration.one_line_errors():
+        with configuration.translate_errors():
             conf = _load_conf(argv, logs=True)
             startup.limit_garbage_collection()
             return _run_once(conf) if conf.once else _run_daemon(conf, argv)

@@ -58,7 +58,6 @@ class QuoteUsage(command_types.Showing):
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         """Return the usage and its prices."""
         from ratekit import composition
-        from ratekit.domain.rules import calendar_labels
         from ratekit.files import metrics_file
         from ratekit.pricing.price_list import PriceList
 
@@ -80,7 +79,7 @@ class QuoteUsage(command_types.Showing):
         usage_quote = quote.quote(
             price_list, period, parsed_args.service, quantity, {**scope_label, **labels}, scope
         )
-        for hint in quote.hints(usage_quote, labels, book, label_names, calendar_labels.NAMES):
+        for hint in quote.hints(usage_quote, labels, book, label_names):
             self.app.note(cells.printable(hint))
         fields = _fields(usage_quote)
         return tuple(fields), tuple(fields.values())

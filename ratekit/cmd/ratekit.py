@@ -86,7 +86,7 @@ class Ratekit(app.App):
         self, clock: Callable[[], datetime.datetime] = startup.now, stdin: TextIO | None = None
     ) -> None:
         super().__init__(
-            "Shows what scopes used and what it costs, and manages scopes, price rules and reprocessing.",
+            "Shows usage and prices; manages scopes, price rules and reprocessing.",
             startup.version(),
             commandmanager.CommandManager("ratekit.cli"),
             stdin=stdin,
@@ -170,11 +170,11 @@ class Ratekit(app.App):
     def run_subcommand(self, argv: list[str]) -> int:
         """Run a command; print an error as a line for each mistake, and return an exit code."""
         try:
-            with configuration.one_line_errors():
+            with configuration.translate_errors():
                 return self._run_command(argv)
         except errors.RatekitError as error:
             if self.options.debug:
-                self.stderr.write(redact.redacted(traceback.format_exc()))
+                self.stderr.write(redact.redact_urls(traceback.format_exc()))
             return startup.complain(self.NAME, error)
 
     def _run_command(self, argv: list[str]) -> int:

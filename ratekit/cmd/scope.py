@@ -1,4 +1,4 @@
-"""ratekit scope: who is rated, and how far."""
+"""ratekit scope: list, show, deactivate, activate and reset scopes."""
 
 from __future__ import annotations
 
@@ -7,38 +7,38 @@ import datetime
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ratekit import errors
-from ratekit.admin import scope
-from ratekit.cmd import command_types, startup
+from ratekit.admin import scope as scope_admin
+from ratekit.cmd import command_types, options, startup
 from ratekit.cmd.output import cells, timeline
 from ratekit.domain.reporting.reports import ResetPlan, StateRow
 from ratekit.domain.reprocessing.task import Task
-from ratekit.domain.schedule.calendar import Calendar, parse_instant
+from ratekit.domain.schedule.calendar import Calendar
 from ratekit.interfaces import Storage
+from ratekit.text import count_text, second_text, utc_text
 
-#: More than a year of hours is a report's business.
-_MOST_PERIODS = 10_000
+#: More than a year of hours is a case for ``ratekit summary``.
+_MAX_PERIODS = 10_000
 
 
 class ScopeList(command_types.Listing):
-    """List scopes and how far they have been rated.
+    """List scopes and until when they have been rated.
 
-    Lag is how long the newest period that is due has been waiting to be rated, 0 when none
-    is; in seconds for machines.
+    Lag is the time between Rated until and the end of the newest period that is due; 0: all
+    is rated. In seconds, except in a table.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Return the command's options."""
         parser = super().get_parser(prog_name)
         parser.add_argument(
-            "--all", action="store_true", help="list those that are no longer rated as well"
+            "--all", action="store_true", help="list also scopes that are no longer rated"
         )
         return parser
 
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
-        """Return the scopes, by name and id."""
+        """Return the scopes in the order of the storage."""
         from ratekit import composition
 
         conf = self.app.load_conf()
@@ -51,9 +51,9 @@ class ScopeList(command_types.Listing):
                 (
                     row.id,
                     cells.optional(row.name),
-                    cells.instant_text(row.rated_until),
-                    cells.duration(scope.lag(row, calendar, now)),
-                    cells.optional(_state(row)),
+                    utc_text(row.rated_until),
+                    cells.duration(scope_admin.lag(row, calendar, now)),
+                    cells.optional(_state_text(row)),
                 )
                 for row in rows
                 if row.active or row.deactivated_at is not None or parsed_args.all
@@ -62,9 +62,10 @@ class ScopeList(command_types.Listing):
 
 
 class ScopeShow(command_types.Showing):
-    """Show all that is known of a scope, and what it was charged this month (UTC).
+    """Show a scope, its recent periods, and its charges of this month (UTC).
 
-    Its last periods show, a line a metric, how many usages were rated in each, or why none.
+    Last periods has a line for each metric with the number of rated usages in each period, or
+    a sign for why there are none.
     """
 
     arguments = " SCOPE"
@@ -75,46 +76,46 @@ class ScopeShow(command_types.Showing):
         parser.add_argument(
             "--periods",
             metavar="N",
-            type=_periods,
+            type=options.whole_number(1, _MAX_PERIODS),
             default=24,
-            help=f"how many periods are shown, 1 to {_MOST_PERIODS}; default: 24",
+            help=f"number of periods to show, 1 to {_MAX_PERIODS}; default: 24",
         )
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         """Return the fields."""
-        storage, row, calendar = _chosen(self, parsed_args)
+        storage, row, calendar = _find(self, parsed_args)
         now = self.app.clock()
         month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-        charged = scope.charged(storage.reports, row, month)
-        window = scope.recent(row, calendar, now, parsed_args.periods)
-        covered = scope.covered(storage.reports, row, window)
+        charges = scope_admin.sum_charges(storage.reports, row, month)
+        window = scope_admin.recent_window(row, calendar, now, parsed_args.periods)
+        coverage = scope_admin.read_coverage(storage.reports, row, window)
         fields = {
             "Scope": row.id,
             "Name": cells.optional(row.name),
-            "State": cells.optional(_kind(row)),
-            "Rated until": cells.instant_text(row.rated_until),
-            "Lag": cells.duration(scope.lag(row, calendar, now)),
+            "State": cells.optional(_state(row)),
+            "Rated until": utc_text(row.rated_until),
+            "Lag": cells.duration(scope_admin.lag(row, calendar, now)),
             "Failures": row.failures,
             "Last error": cells.optional(row.last_error),
-            "Retry at": _instant(row.retry_at),
-            "Deactivated since": _instant(row.deactivated_at),
-            "Last seen": _instant(row.last_seen),
+            "Retry at": cells.instant(row.retry_at),
+            "Deactivated since": cells.instant(row.deactivated_at),
+            "Last seen": cells.instant(row.last_seen),
             "Fetcher": row.fetcher,
             "Collector": row.collector,
-            "Frames this month": charged.frames,
-            "Price this month": cells.amount(charged.price),
-            "Last periods": timeline.timeline(window, covered.cells),
-            "Gaps in them": timeline.gaps(covered.gaps, window.step),
-            "Left out of them": timeline.left_out(covered.exclusions),
+            "Frames this month": charges.frames,
+            "Price this month": cells.amount(charges.price),
+            "Last periods": timeline.timeline(window, coverage.cells),
+            "Gaps": timeline.gaps(coverage.gaps, window.step),
+            "Exclusions": timeline.exclusions(coverage.exclusions),
         }
         return tuple(fields), tuple(fields.values())
 
 
 class ScopeDeactivate(command_types.Action):
-    """Rate a scope no more, whatever the fetcher lists, until it is activated.
+    """Stop rating a scope until it is activated, even if the fetcher returns it.
 
-    What processors are rating of it at this moment is not written.
+    If a processor is rating the scope at this moment, its result is not stored.
     """
 
     arguments = " SCOPE"
@@ -125,21 +126,21 @@ class ScopeDeactivate(command_types.Action):
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         """Make the change."""
-        storage, row, _ = _chosen(self, parsed_args)
+        storage, row, _ = _find(self, parsed_args)
         changed = storage.scopes.deactivate(row.id, self.app.clock())
-        self.say(
-            f"{_called(row)} is not rated any more"
+        self.print_line(
+            f"{_title(row)} is no longer rated"
             if changed
-            else f"nothing to do: {_called(row)} is deactivated already"
+            else f"nothing to do: {_title(row)} is already deactivated"
         )
         return 0
 
 
 class ScopeActivate(command_types.Action):
-    """Rate a scope again that was deactivated.
+    """Resume rating a deactivated scope.
 
-    From where it stopped, so that nothing is missing, or from a later time on; then what
-    lies between is not charged. Its failures are forgotten.
+    By default from where rating stopped, so that nothing is missing. With --from the time in
+    between is not charged. The failure count is reset.
     """
 
     arguments = " SCOPE"
@@ -151,31 +152,31 @@ class ScopeActivate(command_types.Action):
             "--from",
             dest="start",
             metavar="TIME",
-            help="where to resume, ISO 8601, in UTC unless it says another zone; by default "
-            "where it stopped",
+            help=f"where to resume, {options.TIME}; default: where rating stopped",
         )
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         """Make the change."""
-        start = _parsed("--from", parsed_args.start) if parsed_args.start is not None else None
-        storage, row, calendar = _chosen(self, parsed_args)
-        changed = scope.activate(storage.scopes, row, calendar, start, self.app.clock())
+        start = None
+        if parsed_args.start is not None:
+            start = options.read_instant("--from", parsed_args.start)
+        storage, row, calendar = _find(self, parsed_args)
+        changed = scope_admin.activate(storage.scopes, row, calendar, start, self.app.clock())
         if not changed:
-            self.say(f"nothing to do: {_called(row)} is not deactivated")
+            self.print_line(f"nothing to do: {_title(row)} is not deactivated")
             return 0
-        resumed = cells.instant_text(start or row.rated_until)
-        self.say(f"{_called(row)} is rated again, from {resumed} on")
+        self.print_line(f"{_title(row)} is rated again from {utc_text(start or row.rated_until)}")
         if not row.active:
-            self.app.note("the fetcher does not list it, so it is rated when it does")
+            self.app.note("the fetcher does not return this scope; rating resumes when it does")
         return 0
 
 
 class ScopeReset(command_types.Action):
-    """Remove what a scope was charged since a time, to be rated again from there.
+    """Remove the charges of a scope since a time, so that it is rated again from there.
 
-    With the price rules that were in force. What was not rated since the scope was not
-    listed, or was activated from a later time on, is left out again.
+    Each period is priced by the rules that were in force then. Gaps are left out again: the
+    periods in which the fetcher did not return the scope, or which activate --from skipped.
     """
 
     arguments = " --to TIME SCOPE"
@@ -187,109 +188,80 @@ class ScopeReset(command_types.Action):
             "--to",
             required=True,
             metavar="TIME",
-            help="begin of the first period that is rated again, ISO 8601, in UTC unless it "
-            "says another zone",
+            help=f"start of the first period to rate again, {options.TIME}",
         )
-        parser.add_argument(
-            "--gaps", action="store_true", help="rate what was left out as well, from there on"
-        )
-        parser.add_argument("--yes", action="store_true", help="do not ask")
+        parser.add_argument("--gaps", action="store_true", help="rate also the gaps since then")
+        parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         """Plan, show, ask, and make the change."""
-        since = _parsed("--to", parsed_args.to)
-        storage, row, calendar = _chosen(self, parsed_args)
-        plan = scope.plan_reset(storage.scopes, row, calendar, since)
+        since = options.read_instant("--to", parsed_args.to)
+        storage, row, calendar = _find(self, parsed_args)
+        plan = scope_admin.plan_reset(storage.scopes, row, calendar, since)
         if plan.since == plan.rated_until and not parsed_args.gaps:
-            self.say(f"nothing to do: {_called(row)} is rated until then")
+            self.print_line(f"nothing to do: {_title(row)} is rated until then")
             return 0
-        self.say(f"{_called(row)}: {_removed(plan)}")
+        self.print_line(f"{_title(row)}: {_removal(plan)}")
         if plan.rated_since is not None and since < plan.rated_since:
-            first = cells.instant_text(plan.rated_since)
-            self.say(f"its first period begins at {first}: what is before that is charged anew")
-        for task in scope.reaching(storage.tasks, row, since):
-            self.say(_left(task, since))
-        if not parsed_args.yes and not self.confirmed("Remove them, to be rated again?"):
-            self.say("nothing was changed")
+            self.print_line(
+                f"the first rated period starts at {utc_text(plan.rated_since)}: earlier periods "
+                "will be charged for the first time"
+            )
+        for task in scope_admin.find_overlapping_tasks(storage.tasks, row, since):
+            self.print_line(_task_warning(task, since))
+        if not parsed_args.yes and not self.confirm("Remove these frames and rate them again?"):
+            self.print_line("nothing was changed")
             return startup.FAILED
         storage.scopes.reset(plan, gaps=parsed_args.gaps)
-        done = f"done: it is rated again from {cells.instant_text(since)} on"
+        done = f"done: the scope is rated again from {utc_text(since)}"
         if row.deactivated_at is None:
-            self.say(f"{done}, in the processor's next cycle")
+            self.print_line(f"{done}, in the next cycle of the processor")
         else:
-            self.say(done)
-            self.app.note("it is deactivated, so it is rated when it is activated")
+            self.print_line(done)
+            self.app.note("the scope is deactivated; it is rated again once it is activated")
         return 0
 
 
-def _periods(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdecimal() and len(text) <= 5 else 0
-    if not 1 <= number <= _MOST_PERIODS:
-        raise argparse.ArgumentTypeError(
-            f"expected a whole number of 1 to {_MOST_PERIODS}, not {text!r}"
-        )
-    return number
-
-
 def _with_scope(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    parser.add_argument("scope", metavar="SCOPE", help="id or name")
+    parser.add_argument("scope", metavar="SCOPE", help="ID or name")
     return parser
 
 
-def _chosen(
+def _find(
     command: command_types.Action | command_types.Showing, parsed_args: argparse.Namespace
 ) -> tuple[Storage, StateRow, Calendar]:
-    """Return the storage, the scope that was named, and the grid of periods."""
+    """Return the storage, the scope that the command names, and the grid of periods."""
     from ratekit import composition
 
     conf = command.app.load_conf()
     storage = command.app.open_storage(conf)
-    row = scope.find(storage.reports.scopes(), parsed_args.scope)
+    row = scope_admin.find(storage.reports.scopes(), parsed_args.scope)
     return storage, row, composition.build_calendar(conf)
 
 
-def _parsed(option: str, text: str) -> datetime.datetime:
-    try:
-        return parse_instant(text)
-    except (ValueError, OverflowError):
-        raise errors.OperatorError(
-            f"{option}: expected a date or time such as 2026-01-31 or 2026-01-31T12:00, "
-            f"not {text!r}"
-        ) from None
-
-
-def _called(row: StateRow) -> str:
+def _title(row: StateRow) -> str:
     name = f" ({cells.printable(row.name)})" if row.name else ""
     return f"scope {cells.printable(row.id)}{name}"
 
 
-def _removed(plan: ResetPlan) -> str:
-    begin, end = map(cells.instant_text, (plan.since, plan.rated_until))
-    frames = f"{plan.frames:,} frame{'' if plan.frames == 1 else 's'}"
-    return f"{frames} of {begin} to {end}, price {cells.decimal_text(plan.price)}"
+def _removal(plan: ResetPlan) -> str:
+    frames = count_text(plan.frames, "frame")
+    price = cells.decimal_text(plan.price)
+    return f"{frames} from {utc_text(plan.since)} to {utc_text(plan.rated_until)}, price {price}"
 
 
-def _left(task: Task, since: datetime.datetime) -> str:
-    """Tell what becomes of an open task when its scope is reset."""
+def _task_warning(task: Task, since: datetime.datetime) -> str:
+    """Return what a reset means for an open task of the scope."""
     order = task.order
-    begin, end = map(cells.instant_text, (order.begin, order.end))
-    rest = cells.instant_text(max(since, task.next_begin))
     return (
-        f"task {task.id} is open over {begin} to {end}: what it still has to do from {rest} on is "
-        "left to rating"
+        f"task {task.id} is open for {utc_text(order.begin)} to {utc_text(order.end)}: its "
+        f"periods from {utc_text(max(since, task.next_begin))} will be rated instead of "
+        "reprocessed"
     )
 
 
-def _instant(instant: datetime.datetime | None) -> cells.Cell:
-    return cells.optional(None if instant is None else _text(instant))
-
-
-def _text(instant: datetime.datetime) -> str:
-    return cells.instant_text(instant.replace(microsecond=0))
-
-
-def _kind(row: StateRow) -> str:
+def _state(row: StateRow) -> str:
     if row.deactivated_at is not None:
         return "deactivated"
     if not row.active:
@@ -297,11 +269,11 @@ def _kind(row: StateRow) -> str:
     return "failing" if row.failures else "active"
 
 
-def _state(row: StateRow) -> str:
-    kind = _kind(row)
+def _state_text(row: StateRow) -> str:
+    state = _state(row)
     if row.deactivated_at is not None:
-        return f"{kind} since {_text(row.deactivated_at)}"
-    if kind != "failing":
-        return kind
-    text = f"{kind} ({row.failures}): {row.last_error or 'unknown error'}"
-    return text + (f", retry at {_text(row.retry_at)}" if row.retry_at else "")
+        return f"{state} since {second_text(row.deactivated_at)}"
+    if state != "failing":
+        return state
+    text = f"{state} ({row.failures}): {row.last_error or 'unknown error'}"
+    return text + (f", retry at {second_text(row.retry_at)}" if row.retry_at else "")

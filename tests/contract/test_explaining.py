@@ -148,7 +148,7 @@ def test_a_thousand_frames_are_explained_to_the_digit_after_any_change(storage: 
     rules = explain.PastRules(storage.rules, [Hashmap()])
     for row in random.sample(rows, FRAMES):
         origin = rules.origin(row)
-        assert origin.given
+        assert origin.matches
         assert origin.explanation.price == row.price
         assert added_up(origin.explanation) == Fraction(row.price)
         undone += origin.change is not None
@@ -182,7 +182,7 @@ def test_a_change_from_now_on_leaves_the_newest_rules_responsible(
 ) -> None:
     replaced(storage, hour(1), 3, "dearer")
     origin = explain.PastRules(storage.rules, [Hashmap()]).origin(charged)
-    assert (origin.given, origin.change, origin.explanation.version) == (True, None, 2)
+    assert (origin.matches, origin.change, origin.explanation.version) == (True, None, 2)
 
 
 def test_the_change_that_took_the_price_away_is_named_not_later_ones(
@@ -192,7 +192,7 @@ def test_the_change_that_took_the_price_away_is_named_not_later_ones(
     replaced(storage, given.START + 5 * HOUR, 4, "later")
     replaced(storage, given.START + 6 * HOUR, 5, "latest")
     origin = explain.PastRules(storage.rules, [Hashmap()]).origin(charged)
-    assert origin.given
+    assert origin.matches
     assert origin.change is not None
     assert (origin.change.comment, origin.explanation.version) == ("dearer", 1)
     assert [int(one.price) for one in (origin.explanation, origin.newest)] == [2, 3]
@@ -206,13 +206,13 @@ def test_rules_that_were_changed_before_the_period_began_never_rated_it(
 ) -> None:
     replaced(storage, given.START, 3, "dearer")
     later = dataclasses.replace(charged, begin=hour(4))
-    assert not explain.PastRules(storage.rules, [Hashmap()]).origin(later).given
+    assert not explain.PastRules(storage.rules, [Hashmap()]).origin(later).matches
 
 
 def test_a_price_that_no_rules_give_is_said_to_be_none(storage: Storage, charged: FrameRow) -> None:
     for modules in ([Hashmap(), FakeModule(5)], [FakeModule(1)]):
         origin = explain.PastRules(storage.rules, modules).origin(charged)
-        assert not origin.given
+        assert not origin.matches
         assert origin.change is None
         assert origin.explanation is origin.newest
 

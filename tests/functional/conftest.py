@@ -60,7 +60,7 @@ class Office:
         calendar = composition.build_calendar(self.conf)
         desired = rules_file.read(str(rules))
         plan = hashmap.plan(self.storage.rules, desired, calendar, startup.now())
-        hashmap.carry_out(self.storage.rules, plan, startup.now(), "operator")
+        hashmap.make_change(self.storage.rules, plan, startup.now(), "operator")
 
     def rate(self, at: datetime.datetime | None = None) -> CycleResult:
         """Run one cycle as if it were ``at``; by default long after the last measure.

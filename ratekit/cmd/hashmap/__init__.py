@@ -1,1 +1,1 @@
-"""ratekit hashmap: rule files checked, planned, applied and exported."""
+"""ratekit hashmap: check, plan, apply and export files of price rules, and show their history."""

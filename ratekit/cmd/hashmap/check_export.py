@@ -1,4 +1,4 @@
-"""ratekit hashmap check and export: the price rules as files."""
+"""ratekit hashmap check and export: price rules as files."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import argparse
 from ratekit import errors
 from ratekit.admin import hashmap
 from ratekit.cmd import command_types, startup
-from ratekit.cmd.hashmap import rule_lines
+from ratekit.text import count_text
 
 
 class HashmapCheck(command_types.Action):
-    """Check a file of price rules by itself; needs no database and no configuration.
+    """Check a file of price rules; needs neither a database nor a configuration.
 
-    A mistake is a line and exit code 2. What is allowed and yet charges nothing, or not what
-    it seems to, is a warning.
+    Each mistake is a line; the exit code is then 2. A valid rule that charges nothing, or not
+    what it seems to, is a warning.
     """
 
     arguments = " FILE"
@@ -26,49 +26,49 @@ class HashmapCheck(command_types.Action):
         parser.add_argument(
             "--metrics",
             metavar="FILE",
-            help="the metrics.yml whose metrics and labels the rules are for; by default what "
-            "the configuration names, if there is one",
+            help="metrics.yml with the metrics and labels that the rules are for; default: that of "
+            "the configuration, if there is one",
         )
         parser.add_argument(
-            "--strict", action="store_true", help="exit with 1 if there is any warning"
+            "--strict", action="store_true", help="exit with 1 if there are warnings"
         )
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
-        """Read the file and tell what is wrong with it."""
-        from ratekit.domain.rules import calendar_labels
+        """Read the file and print its mistakes and warnings."""
         from ratekit.files import metrics_file, rule_warnings, rules_file
 
         placed = rules_file.read_placed(parsed_args.file)
-        metrics, scope_key = self._metrics(parsed_args.metrics)
-        known = {} if metrics is None else metrics_file.labels(metrics, scope_key)
-        if parsed_args.metrics is not None and not known:
+        metrics_path, scope_key = self._find_metrics(parsed_args.metrics)
+        label_names = {} if metrics_path is None else metrics_file.labels(metrics_path, scope_key)
+        if parsed_args.metrics is not None and not label_names:
             raise errors.OperatorError(
-                f"{parsed_args.metrics}: no metrics can be read: see ratekit metric check"
+                f"{parsed_args.metrics}: cannot read any metric; see ratekit metric check"
             )
-        labels = {name: own | calendar_labels.NAMES for name, own in known.items()}
-        found = rule_warnings.warnings(parsed_args.file, placed, metrics or "", labels)
-        for warning in found:
+        labels = hashmap.rule_labels(label_names)
+        warnings = rule_warnings.warnings(parsed_args.file, placed, metrics_path or "", labels)
+        for warning in warnings:
             self.app.note(f"warning: {warning}")
-        against = f", against {metrics}" if labels else ", against no metrics.yml"
-        self.say(f"{rule_lines.count(placed)}, {len(found)} suspicious{against}")
-        return startup.FAILED if found and parsed_args.strict else 0
+        comparison = f"compared with {metrics_path}" if labels else "not compared with metrics.yml"
+        counts = f"{count_text(len(placed), 'rule')}, {count_text(len(warnings), 'warning')}"
+        self.print_line(f"{counts}, {comparison}")
+        return startup.FAILED if warnings and parsed_args.strict else 0
 
-    def _metrics(self, given: str | None) -> tuple[str | None, str]:
-        """Return the path of the metrics.yml to check against, and the scope key."""
+    def _find_metrics(self, path: str | None) -> tuple[str | None, str]:
+        """Return the path of the metrics.yml to compare with, and the scope key."""
         if self.app.has_conf():
             section = self.app.load_conf().collect
-            return given or section.metrics_conf, section.scope_key
+            return path or section.metrics_conf, section.scope_key
         from ratekit.conf import collect
 
         defaults = {option.dest: option.default for option in collect.OPTS}
-        return given, defaults["scope_key"]
+        return path, defaults["scope_key"]
 
 
 class HashmapExport(command_types.Action):
-    """Write the price rules that are in force now or later.
+    """Write the price rules that are in force now or later as a file.
 
-    In the format that hashmap apply reads; applying it as it is changes nothing.
+    The file has the format of hashmap apply; applying it unchanged changes nothing.
     """
 
     arguments = " [FILE]"
@@ -77,7 +77,7 @@ class HashmapExport(command_types.Action):
         """Return the command's options."""
         parser = super().get_parser(prog_name)
         parser.add_argument(
-            "file", metavar="FILE", nargs="?", help="a new file; by default standard output"
+            "file", metavar="FILE", nargs="?", help="file to create; default: standard output"
         )
         return parser
 
@@ -91,7 +91,7 @@ class HashmapExport(command_types.Action):
             self.app.stdout.write(text)
             return 0
         try:
-            # An operator's own file has comments that this one lacks.
+            # Never overwrites: the file of an operator may have comments.
             with open(parsed_args.file, "x", encoding="utf-8") as file:
                 file.write(text)
         except OSError as error:

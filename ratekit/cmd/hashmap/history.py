@@ -7,16 +7,17 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ratekit.admin import hashmap
-from ratekit.cmd import command_types
+from ratekit.cmd import command_types, options
 from ratekit.cmd.hashmap import rule_lines
 from ratekit.cmd.output import cells
 from ratekit.domain.rules.history import ChangeRecord
+from ratekit.text import second_text
 
 
 class HashmapHistory(command_types.Listing):
-    """List changes of the price rules, newest first; with VERSION, what that one did.
+    """List the changes of the price rules, newest first, or the rules that one of them changed.
 
-    Changes that were made by a ratekit that kept no record are not listed.
+    Changes made before ratekit recorded them are missing.
     """
 
     arguments = " [VERSION]"
@@ -28,34 +29,34 @@ class HashmapHistory(command_types.Listing):
             "version",
             metavar="VERSION",
             nargs="?",
-            type=_natural,
-            help="version of the rules that the change led to",
+            type=options.whole_number(1),
+            help="version of the rules after the change",
         )
         parser.add_argument(
             "--limit",
-            type=_natural,
+            type=options.whole_number(1),
             default=20,
             metavar="N",
-            help="list at most so many; by default 20",
+            help="list at most N changes; default: 20",
         )
         return parser
 
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
-        """Return the changes, or the lines of one."""
+        """Return the changes, or the rules of one change."""
         store = self.app.open_storage(self.app.load_conf()).rules
         if parsed_args.version is None:
-            return _changes(store.records(parsed_args.limit))
-        record = hashmap.record(store, parsed_args.version)
-        closed = [(one.rule, one.end) for one in record.closed]
+            return _table(store.records(parsed_args.limit))
+        record = hashmap.find_record(store, parsed_args.version)
+        closed = [(closure.rule, closure.end) for closure in record.closed]
         return ("Change", "Rule"), [
             (mark, cells.printable(text))
             for mark, text in rule_lines.difference(closed, record.opened)
         ]
 
 
-def _changes(
+def _table(
     records: Iterable[ChangeRecord],
 ) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
     columns = (
@@ -63,21 +64,14 @@ def _changes(
     )  # fmt: skip
     return columns, [
         (
-            one.version,
-            cells.instant_text(one.made_at.replace(microsecond=0)),
-            cells.optional(one.made_by),
-            rule_lines.since(one.since),
-            one.retroactive,
-            len(one.opened),
-            len(one.closed),
-            cells.optional(one.comment),
+            record.version,
+            second_text(record.made_at),
+            cells.optional(record.made_by),
+            rule_lines.start_text(record.since),
+            record.retroactive,
+            len(record.opened),
+            len(record.closed),
+            cells.optional(record.comment),
         )
-        for one in records
+        for record in records
     ]
-
-
-def _natural(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, not {text!r}")
-    return number

@@ -1,4 +1,4 @@
-"""ratekit hashmap plan and apply: changing the price rules."""
+"""ratekit hashmap plan and apply: change the price rules."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ratekit.admin import hashmap, scope
+from ratekit.admin import hashmap
+from ratekit.admin import scope as scope_admin
 from ratekit.cmd import command_types, startup
 from ratekit.cmd.hashmap import preparation, rule_lines
 from ratekit.cmd.output import cells
 from ratekit.domain.exact import EXACT, ZERO
+from ratekit.text import count_text, utc_text
 
 if TYPE_CHECKING:
     from ratekit.admin.what_if import Difference
@@ -24,10 +26,10 @@ _COLUMNS = ("Scope", "Name", "Metric", "Frames", "Price", "New price", "Differen
 
 
 class HashmapPlan(command_types.Action):
-    """Show what applying a file of price rules would change; change nothing.
+    """Show what applying a file of price rules would change. Changes nothing.
 
-    Like a diff: - is closed, + is added. With --since also what usage that has been rated
-    would have cost, had the file been in force since then.
+    The output is like a diff: - closes a rule, + adds one. With --since it also shows what
+    rated usage would have cost by the rules of the file.
     """
 
     arguments = " FILE"
@@ -39,80 +41,80 @@ class HashmapPlan(command_types.Action):
         parser.add_argument(
             "--since",
             metavar="TIME",
-            help="price all usage that was rated from then on, the begin of a period, as if the "
-            "file had been in force; rules with a start of their own, and --at, begin as they say",
+            help="price all usage rated since then (the start of a period) as if the file had been "
+            "in force; --at and rules with a start of their own keep their start",
         )
-        parser.add_argument("--all", action="store_true", help="show what stays the same as well")
+        parser.add_argument("--all", action="store_true", help="show also what stays the same")
         parser.add_argument(
-            "--exit-code", action="store_true", help="exit with 3 if there is anything to change"
+            "--exit-code", action="store_true", help="exit with 3 if there are changes"
         )
         parser.add_argument(
-            "-f", "--format", choices=("text", "json"), default="text", help="by default text"
+            "-f", "--format", choices=("text", "json"), default="text", help="default: text"
         )
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
-        """Plan and show."""
+        """Plan the change and print it."""
         from ratekit.admin import what_if
 
-        since = preparation.instant("--since", parsed_args.since)
+        since = preparation.read_optional_instant("--since", parsed_args.since)
         prepared = preparation.prepare(self, parsed_args)
-        found: Sequence[Difference] | None = None
+        differences: Sequence[Difference] | None = None
         if since is not None:
             from ratekit import composition
             from ratekit.pricing import price_list
 
-            scope.require_begin(since, prepared.calendar.step)
-            at = preparation.instant("--at", parsed_args.at) or since
-            book = what_if.supposed(prepared.plan.book, prepared.desired, at)
+            scope_admin.require_start(since, prepared.calendar.step)
+            at = preparation.read_optional_instant("--at", parsed_args.at) or since
+            book = what_if.build_book(prepared.plan.book, prepared.desired, at)
             prices = price_list.PriceList(composition.build_modules(prepared.conf), book)
-            found = what_if.differences(prepared.storage.reports, prices, since)
+            differences = what_if.price_differences(prepared.storage.reports, prices, since)
         if parsed_args.format == "json":
-            self.say(json.dumps(_document(prepared, found), indent=2))
+            self.print_line(json.dumps(_document(prepared, differences), indent=2))
         else:
-            self._show(prepared, parsed_args.all, since, found)
+            self._print(prepared, parsed_args.all, since, differences)
         changes = not prepared.plan.change.empty
         return _CHANGES if changes and parsed_args.exit_code else 0
 
-    def _show(
+    def _print(
         self,
         prepared: preparation.PreparedPlan,
-        everything: bool,
+        all_rows: bool,
         since: datetime.datetime | None,
-        found: Sequence[Difference] | None,
+        differences: Sequence[Difference] | None,
     ) -> None:
         for warning in prepared.warnings:
             self.app.note(f"warning: {warning}")
-        for line in preparation.lines(prepared, everything):
-            self.say(line)
-        if since is None or found is None:
+        for line in preparation.lines(prepared, all_rows):
+            self.print_line(line)
+        if since is None or differences is None:
             return
-        self.say(f"\nhad it been in force since {cells.instant_text(since)}:")
+        self.print_line(f"\nwith these rules since {utc_text(since)}:")
         names = {row.id: row.name for row in prepared.storage.reports.scopes()}
-        shown = [one for one in found if one.difference or everything]
         rows = [
             (
-                cells.optional(one.scope),
-                cells.optional(names.get(one.scope, "")),
-                cells.optional(one.metric),
-                one.frames,
-                cells.amount(one.stored),
-                cells.amount(one.new),
-                cells.amount(one.difference),
+                cells.optional(difference.scope),
+                cells.optional(names.get(difference.scope, "")),
+                cells.optional(difference.metric),
+                difference.frames,
+                cells.amount(difference.stored),
+                cells.amount(difference.new),
+                cells.amount(difference.amount),
             )
-            for one in shown
+            for difference in differences
+            if difference.amount or all_rows
         ]
         if rows:
-            self.table(_COLUMNS, rows)
-        self.say(_total(found))
+            self.print_table(_COLUMNS, rows)
+        self.print_line(_total(differences))
 
 
 class HashmapApply(command_types.Action):
-    """Make the price rules what a file says.
+    """Replace the price rules with those of a file.
 
-    The file is the whole desired state: rules that it lacks are closed. New prices are in
-    force from the next period on, unless a time is given; what has been charged is never
-    changed by it. Who made the change, and when, is kept: see hashmap history.
+    The file is the complete desired state: rules that it lacks are closed. New prices apply
+    from the next period unless a time is given. Existing charges never change. Who made the
+    change and when is recorded: see hashmap history.
     """
 
     arguments = " FILE"
@@ -121,54 +123,52 @@ class HashmapApply(command_types.Action):
         """Return the command's options."""
         parser = super().get_parser(prog_name)
         preparation.add_options(parser)
-        parser.add_argument("--comment", metavar="TEXT", help="why, for hashmap history")
-        parser.add_argument("--yes", action="store_true", help="do not ask")
+        parser.add_argument("--comment", metavar="TEXT", help="why; shown by hashmap history")
+        parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
-        """Plan, show, ask, and make the change."""
+        """Plan the change, print it, ask, and make it."""
         prepared = preparation.prepare(self, parsed_args)
         for warning in prepared.warnings:
             self.app.note(f"warning: {warning}")
         for line in preparation.lines(prepared, remedy=False):
-            self.say(line)
+            self.print_line(line)
         plan = prepared.plan
         if plan.change.empty:
             return 0
-        if not parsed_args.yes and not self.confirmed("Make these changes?"):
-            self.say("nothing was changed")
+        if not parsed_args.yes and not self.confirm("Make these changes?"):
+            self.print_line("nothing was changed")
             return startup.FAILED
         store, now = prepared.storage.rules, self.app.clock()
-        version = hashmap.carry_out(store, plan, now, startup.operator(), parsed_args.comment)
+        version = hashmap.make_change(store, plan, now, startup.operator(), parsed_args.comment)
         added, closed = len(plan.change.add), len(plan.change.close)
-        self.say(f"done: {added} added, {closed} closed; the rules are at version {version}")
-        # Only now, since more was rated by the rules before while we waited for an answer.
-        for line in preparation.charged_lines(prepared):
-            self.say(line)
+        self.print_line(f"done: {added} added, {closed} closed; the rules are at version {version}")
+        # Only now: more may have been rated by the previous rules while we waited for an answer.
+        for line in preparation.replaced_charge_lines(prepared):
+            self.print_line(line)
         return 0
 
 
-def _total(found: Sequence[Difference]) -> str:
-    stored, new = (
-        functools.reduce(EXACT.add, values, ZERO)
-        for values in ([one.stored for one in found], [one.new for one in found])
-    )
+def _total(differences: Sequence[Difference]) -> str:
+    stored = functools.reduce(EXACT.add, (entry.stored for entry in differences), ZERO)
+    new = functools.reduce(EXACT.add, (entry.new for entry in differences), ZERO)
     text = cells.decimal_text
-    frames = sum(one.frames for one in found)
+    frames = count_text(sum(entry.frames for entry in differences), "frame")
     return (
-        f"Total: {frames:,} frames, price {text(stored)} now, {text(new)} then, difference "
+        f"Total: {frames}, price {text(stored)} now, {text(new)} with these rules, difference "
         f"{text(EXACT.subtract(new, stored))}; nothing was changed"
     )
 
 
 def _document(
-    prepared: preparation.PreparedPlan, found: Sequence[Difference] | None
+    prepared: preparation.PreparedPlan, differences: Sequence[Difference] | None
 ) -> dict[str, Any]:
     change = prepared.plan.change
-    charged = hashmap.charged(prepared.storage, prepared.plan, prepared.calendar)
+    charges = hashmap.find_replaced_charges(prepared.storage, prepared.plan, prepared.calendar)
     text = cells.decimal_text
     return {
-        "from": None if change.empty else rule_lines.since(change.since),
+        "from": None if change.empty else rule_lines.start_text(change.since),
         "retroactive": prepared.plan.retroactive,
         "changes": [
             {"change": "close" if mark == "-" else "add", "rule": line}
@@ -176,25 +176,25 @@ def _document(
         ],
         "kept": len(change.keep),
         "charged": None
-        if charged is None
+        if charges is None
         else {
-            "begin": cells.instant_text(charged.begin),
-            "end": cells.instant_text(charged.end),
-            "frames": charged.frames,
-            "scopes": charged.scopes,
+            "begin": utc_text(charges.begin),
+            "end": utc_text(charges.end),
+            "frames": charges.frames,
+            "scopes": charges.scopes,
         },
-        "warnings": [str(one) for one in prepared.warnings],
+        "warnings": [str(warning) for warning in prepared.warnings],
         "what_if": None
-        if found is None
+        if differences is None
         else [
             {
-                "scope": one.scope,
-                "metric": one.metric,
-                "frames": one.frames,
-                "price": text(one.stored),
-                "new_price": text(one.new),
-                "difference": text(one.difference),
+                "scope": difference.scope,
+                "metric": difference.metric,
+                "frames": difference.frames,
+                "price": text(difference.stored),
+                "new_price": text(difference.new),
+                "difference": text(difference.amount),
             }
-            for one in found
+            for difference in differences
         ],
     }

@@ -1,1 +1,1 @@
-"""What commands print: cells, breakdowns, traces, timelines, progress."""
+"""How commands print cells, price breakdowns, quantity traces, timelines and progress."""

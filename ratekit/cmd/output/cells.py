@@ -1,10 +1,10 @@
-"""How commands show numbers, times and texts: exactly to machines, legibly to people."""
+"""How commands show numbers, times and texts: exact for machines, readable for people."""
 
 from __future__ import annotations
 
 import datetime
 import decimal
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -13,20 +13,20 @@ from cliff import columns
 
 from ratekit.domain import exact
 from ratekit.domain.exact import ZERO
-from ratekit.text import number_text
+from ratekit.text import count_text, number_text, second_text
 
-# Wide enough for every sum: only quantize() may round.
+# Precise enough for every sum: only quantize() may round.
 _ROUNDING = decimal.Context(prec=4000, rounding=decimal.ROUND_HALF_EVEN)
 
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
 class Cell(columns.FormattableColumn[Any]):
-    """A value that looks different to people and to machines, and sorts as what it is.
+    """A value with one form for tables and one for machines, sorted by its key.
 
     :ivar text: what tables show
     :ivar machine: what other formats show
-    :ivar point: place of the decimal point in ``text``; None where it has none
+    :ivar point: position of the decimal point in ``text``; None: it is not a number
     """
 
     def __init__(self, key: Any, text: str, machine: Any, point: int | None = None) -> None:
@@ -46,7 +46,7 @@ class Cell(columns.FormattableColumn[Any]):
 
 
 def amount(value: Decimal | None, places: int | None = None) -> Cell:
-    """Show an amount to machines as text: JSON's numbers are binary to most who read them."""
+    """Show an amount; to machines as text, because most JSON parsers read numbers as binary."""
     if value is None:
         return Cell(None, "", None, point=0)
     text = decimal_text(value, places)
@@ -55,18 +55,41 @@ def amount(value: Decimal | None, places: int | None = None) -> Cell:
 
 
 def optional(text: str | None) -> Cell:
-    """Show a text that may be absent, and that others than operators may have chosen."""
+    """Show a text that may be absent and may come from outside: a user or a back end."""
     return Cell(text, "" if text is None else printable(text), text)
+
+
+def instant(value: datetime.datetime | None) -> Cell:
+    """Show an instant that may be absent, in UTC, to the second."""
+    return optional(None if value is None else second_text(value))
+
+
+def labels(values: Mapping[str, str | None]) -> Cell:
+    """Show labels as ``name=value``; to machines as an object."""
+    return Cell(0, label_text(values), dict(values))
+
+
+def label_text(values: Mapping[str, str | None]) -> str:
+    """Write the labels that are present as ``name=value, name=value``, safe for a terminal."""
+    pairs = (f"{name}={value}" for name, value in values.items() if value is not None)
+    return printable(", ".join(pairs))
+
+
+def value_text(values: Sequence[Decimal], limit: int) -> str:
+    """Write values one by one, or their number if there are more than ``limit``."""
+    if len(values) > limit:
+        return count_text(len(values), "value")
+    return ", ".join(map(decimal_text, values))
 
 
 def duration(value: datetime.timedelta | None) -> Cell:
     """Show a length of time: ``1 d 4 h`` to people, seconds to machines."""
     if value is None:
         return Cell(None, "", None)
-    rest = seconds = int(value.total_seconds())
+    remainder = seconds = int(value.total_seconds())
     parts = []
     for unit, length in _UNITS:
-        count, rest = divmod(rest, length)
+        count, remainder = divmod(remainder, length)
         if count:
             parts.append(f"{count} {unit}")
     return Cell(seconds, " ".join(parts[:2]) or "0", seconds)
@@ -80,19 +103,13 @@ def decimal_text(value: Decimal, places: int | None = None) -> str:
     return f"{rounded if rounded else rounded.copy_abs():f}"
 
 
-def instant_text(instant: datetime.datetime, zone: datetime.tzinfo = datetime.UTC) -> str:
-    """Write an instant as ISO 8601 in ``zone``; UTC as ``Z``."""
-    local = instant.astimezone(zone)
-    return local.isoformat().replace("+00:00", "Z") if not local.utcoffset() else local.isoformat()
-
-
 def printable(text: str) -> str:
-    """Replace letters that a terminal would obey."""
-    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+    """Escape control characters, which a terminal would execute."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
-def filled(rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
-    """Yield the rows with nothing in place of None, which cliff would spell out in a CSV."""
+def fill_absent(rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
+    """Yield the rows with an empty text in place of None, which cliff would print as a word."""
     for row in rows:
         for cell in row:
             if isinstance(cell, Cell) and cell.machine is None:
@@ -100,8 +117,8 @@ def filled(rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
         yield row
 
 
-def aligned(rows: Iterable[Sequence[Any]]) -> list[Sequence[Any]]:
-    """Return the rows with the decimal points of each column beneath one another."""
+def align_points(rows: Iterable[Sequence[Any]]) -> list[Sequence[Any]]:
+    """Return the rows with the decimal points of each column aligned."""
     table = list(rows)
     for column in zip(*table, strict=True):
         cells = [cell for cell in column if isinstance(cell, Cell) and cell.point is not None]
@@ -113,6 +130,6 @@ def aligned(rows: Iterable[Sequence[Any]]) -> list[Sequence[Any]]:
 
 
 def ratio_text(value: Fraction) -> str:
-    """Write a number exactly: as a decimal where it ends, else as a fraction."""
-    ended = exact.ended(value)
+    """Write a number exactly: as a decimal if its digits end, else as a fraction."""
+    ended = exact.terminating_decimal(value)
     return str(value) if ended is None else decimal_text(ended)

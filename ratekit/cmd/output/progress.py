@@ -1,4 +1,4 @@
-"""How a cycle is shown: a bar on a terminal, a log line a batch elsewhere."""
+"""How the progress of a cycle is shown: a bar on a terminal, else a log line for each batch."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ LOG = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def shown(bar: bool = True) -> Iterator[Callable[[Progress], None]]:
-    """Yield what is to be told of each batch.
+def reporter(bar: bool = True) -> Iterator[Callable[[Progress], None]]:
+    """Yield a function to call after each batch.
 
-    :param bar: draw one where there is a terminal; several processes would draw over each other
+    :param bar: draw a bar if there is a terminal; several processes would overwrite each other
     """
-    if not bar or not _drawable():
+    if not bar or not _has_terminal():
         yield log_line
         return
-    drawn = Bar()
+    progress_bar = Bar()
     with tqdm_logging.logging_redirect_tqdm():
-        yield drawn
-    drawn.close()
+        yield progress_bar
+    progress_bar.close()
 
 
-def _drawable() -> bool:
-    """Tell whether there is a terminal to draw on; some have no size."""
+def _has_terminal() -> bool:
+    """Return whether there is a terminal to draw on; a terminal without a size is none."""
     try:
         return sys.stderr.isatty() and min(os.get_terminal_size(sys.stderr.fileno())) > 0
     except OSError:
@@ -41,7 +41,7 @@ def _drawable() -> bool:
 
 
 def log_line(progress: Progress) -> None:
-    """Log what one batch did and what is left; not that others had done it all."""
+    """Log what a batch did and what remains; nothing if other processors had rated all of it."""
     if not progress.batch.states:
         return
     LOG.info(
@@ -54,17 +54,17 @@ def log_line(progress: Progress) -> None:
 
 
 class Bar:
-    """One bar for each stretch of work: frames, scopes left and time left."""
+    """A bar for each cycle: frames, remaining scopes and remaining time."""
 
     def __init__(self) -> None:
         self._bar: tqdm[Any] | None = None
         self._frames = 0
 
     def __call__(self, progress: Progress) -> None:
-        """Move the bar by one batch; the end of the work ends the bar."""
-        bar = self._begin() if self._bar is None else self._bar
+        """Move the bar by one batch; close it after the last."""
+        bar = self._open() if self._bar is None else self._bar
         self._frames += progress.frames
-        # The rest is counted anew each time: scopes that failed are no longer part of it.
+        # The total changes with each batch: scopes that failed are no longer part of it.
         bar.total = bar.n + progress.batch.size + progress.periods_left
         bar.set_postfix_str(
             f"{self._frames:,} frames, {progress.scopes_left} scopes left", refresh=False
@@ -73,7 +73,7 @@ class Bar:
         if not progress.periods_left:
             self.close()
 
-    def _begin(self) -> tqdm[Any]:
+    def _open(self) -> tqdm[Any]:
         # Batches take seconds, so each is worth drawing.
         bar: tqdm[Any] = tqdm(
             total=0, unit=" periods", desc="rating", file=sys.stderr, mininterval=0, miniters=1
@@ -83,7 +83,7 @@ class Bar:
         return bar
 
     def close(self) -> None:
-        """Leave the bar as it stands."""
+        """Close the bar and leave it on the screen."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None

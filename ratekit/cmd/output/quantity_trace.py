@@ -1,4 +1,4 @@
-"""How ``ratekit explain`` shows the way from raw aggregates to a stored quantity."""
+"""How ``ratekit explain`` shows the calculation of a quantity from raw aggregates."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from ratekit.domain.usage.metric import WHOLE, Metric
 from ratekit.domain.usage.trace import TraceStep
 from ratekit.interfaces import Collector
 
-#: Values that people are shown one by one; of more they are told the number.
-_INLINE = 8
+#: How many values a table shows one by one; of more it shows the number.
+_VALUE_LIMIT = 8
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Told:
-    """What the metering back end tells of a frame.
+class _Trace:
+    """How a frame's quantity is calculated from what the back end has now.
 
-    :ivar reducer: its name; empty where the collector has none
+    :ivar reducer: its name; empty: the collector has none
     """
 
     metric: Metric
@@ -33,84 +33,83 @@ class _Told:
     steps: Sequence[TraceStep]
 
 
-#: Builds what is asked; says what is wrong with the configuration when it does.
+#: Reads metrics.yml and builds the collector; raises what is wrong with the configuration.
 Source = Callable[[], tuple[Sequence[Metric], Collector]]
 
 
 def cell(row: FrameRow, source: Source, calendar: Calendar) -> cells.Cell:
-    """Show how a frame's quantity comes about; to machines an object.
+    """Show the calculation of a frame's quantity; to machines as an object.
 
-    Says so in a line where that cannot be told: all else about a frame can.
+    If it is not available, the cell says why: everything else about the frame still is.
     """
     try:
-        told = _asked(row, source, calendar)
+        trace = _read_trace(row, source, calendar)
     except errors.RatekitError as error:
-        return _untold(" ".join(redact.redacted(str(error)).split()))
-    if not told.steps:
-        return _untold("the metering back end has nothing of it any more")
-    total = explain.quantity(told.steps)
+        return _unavailable(" ".join(redact.redact_urls(str(error)).split()))
+    if not trace.steps:
+        return _unavailable("the metering back end no longer has data of this frame")
+    total = explain.quantity(trace.steps)
     machine = {
-        "steps": [_object(step, told) for step in told.steps],
+        "steps": [_object(step, trace) for step in trace.steps],
         "quantity": cells.decimal_text(total),
-        "untold": None,
+        "unavailable": None,
     }
-    return cells.Cell(0, "\n".join(_lines(told, total, row.quantity)), machine)
+    return cells.Cell(0, "\n".join(_lines(trace, total, row.quantity)), machine)
 
 
-def _asked(row: FrameRow, source: Source, calendar: Calendar) -> _Told:
+def _read_trace(row: FrameRow, source: Source, calendar: Calendar) -> _Trace:
     metrics, collector = source()
     metric = explain.metric_of(row, metrics)
-    window = metric_admin.sampled_period(calendar, row.begin, row.begin)
+    window = metric_admin.sample_period(calendar, row.begin, row.begin)
     reducer = metric_admin.describe(metric, collector).get("re_aggregation_method", "")
-    return _Told(metric, reducer, explain.reduction(row, metric, collector, window))
+    return _Trace(metric, reducer, explain.reduction(row, metric, collector, window))
 
 
-def _untold(why: str) -> cells.Cell:
-    text = f"cannot be told: {cells.printable(why)}"
-    return cells.Cell(0, text, {"steps": [], "quantity": None, "untold": why})
+def _unavailable(reason: str) -> cells.Cell:
+    text = f"not available: {cells.printable(reason)}"
+    return cells.Cell(0, text, {"steps": [], "quantity": None, "unavailable": reason})
 
 
-def _lines(told: _Told, total: Decimal, stored: Decimal) -> Iterator[str]:
-    for step in told.steps:
-        yield _line(step, told)
+def _lines(trace: _Trace, total: Decimal, stored: Decimal) -> Iterator[str]:
+    for step in trace.steps:
+        yield _line(step, trace)
     text = cells.decimal_text(total)
-    if len(told.steps) > 1:
-        parts = " + ".join(cells.decimal_text(step.trace.quantity) for step in told.steps)
+    if len(trace.steps) > 1:
+        parts = " + ".join(cells.decimal_text(step.trace.quantity) for step in trace.steps)
         yield f"sum: {parts} = {text}"
     if total == stored:
-        yield "as stored"
+        yield "equals the stored quantity"
     else:
         yield (
-            f"{cells.decimal_text(stored)} is stored: measures or metrics.yml have changed "
-            "since, or [collect] period has"
+            f"stored: {cells.decimal_text(stored)}; measures, metrics.yml or [collect] period "
+            "have changed since then"
         )
 
 
-def _line(step: TraceStep, told: _Told) -> str:
+def _line(step: TraceStep, trace: _Trace) -> str:
     """Return ``mean of 6, 9 = 7.5; * 1/3 = 2.5; share 1/2 = 1.25``."""
-    trace = step.trace
-    texts = [cells.decimal_text(value) for value in trace.values]
-    values = f"{len(texts)} values" if len(texts) > _INLINE else ", ".join(texts)
-    parts = [f"{told.reducer} of {values} = {cells.ratio_text(trace.value)}".strip()]
-    # What is prorated shows in the share.
-    conversion = metric_admin.conversion(dataclasses.replace(told.metric, prorate=False))
-    whole = cells.decimal_text(told.metric.quantity(trace.value))
+    quantity = step.trace
+    values = cells.value_text(quantity.values, _VALUE_LIMIT)
+    parts = [f"{trace.reducer} of {values} = {cells.ratio_text(quantity.value)}".strip()]
+    # The share already shows prorating.
+    conversion = metric_admin.conversion(dataclasses.replace(trace.metric, prorate=False))
+    whole = cells.decimal_text(trace.metric.quantity(quantity.value))
     if conversion:
         parts.append(f"{conversion} = {whole}")
-    if trace.share != WHOLE:
+    if quantity.share != WHOLE:
         parts.append(
-            f"share {cells.ratio_text(trace.share)} = {cells.decimal_text(trace.quantity)}"
+            f"share {cells.ratio_text(quantity.share)} = {cells.decimal_text(quantity.quantity)}"
         )
     return "; ".join(parts)
 
 
-def _object(step: TraceStep, told: _Told) -> Mapping[str, Any]:
-    trace = step.trace
+def _object(step: TraceStep, trace: _Trace) -> Mapping[str, Any]:
+    quantity = step.trace
     return {
-        "values": [cells.decimal_text(value) for value in trace.values],
-        "reducer": told.reducer,
-        "value": cells.ratio_text(trace.value),
-        "conversion": metric_admin.conversion(told.metric),
-        "share": cells.ratio_text(trace.share),
-        "quantity": cells.decimal_text(trace.quantity),
+        "values": [cells.decimal_text(value) for value in quantity.values],
+        "reducer": trace.reducer,
+        "value": cells.ratio_text(quantity.value),
+        "conversion": metric_admin.conversion(trace.metric),
+        "share": cells.ratio_text(quantity.share),
+        "quantity": cells.decimal_text(quantity.quantity),
     }

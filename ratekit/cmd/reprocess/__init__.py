@@ -1,1 +1,1 @@
-"""ratekit reprocess: tasks requested, listed, shown and cancelled."""
+"""ratekit reprocess: request, list, show and cancel tasks."""

@@ -52,7 +52,7 @@ def test_a_change_reaches_back_for_ever_while_nothing_is_rated(storage: Storage)
     for cost in (1, 2):
         rule = dataclasses.replace(RULE, terms=Terms(Decimal(cost), CostType.FLAT))
         plan = hashmap.plan(storage.rules, [rule], CALENDAR, NOW)
-        hashmap.carry_out(storage.rules, plan, NOW + 24 * given.HOUR, ANN)
+        hashmap.make_change(storage.rules, plan, NOW + 24 * given.HOUR, ANN)
         found = hashmap.export(storage.rules, NOW)
         assert [one.terms.cost for one in found] == [cost]
         assert found[0].terms.in_force(given.START)
@@ -79,18 +79,18 @@ def test_a_plan_is_not_carried_out_once_its_periods_may_have_been_rated(
     early = hashmap.plan(storage.rules, [RULE], CALENDAR, NOW)
     rate(storage)
     with pytest.raises(errors.OperatorError, match="nothing was written"):
-        hashmap.carry_out(storage.rules, early, NOW, ANN)
+        hashmap.make_change(storage.rules, early, NOW, ANN)
     late = hashmap.plan(storage.rules, [RULE], CALENDAR, NOW)
-    with pytest.raises(errors.OperatorError, match="nothing was written; plan it again"):
-        hashmap.carry_out(storage.rules, late, given.hour(37), ANN)
+    with pytest.raises(errors.OperatorError, match="nothing was changed: .*plan it again"):
+        hashmap.make_change(storage.rules, late, given.hour(37), ANN)
     assert storage.rules.read().rules == ()
 
 
 def test_of_two_plans_for_one_rule_book_the_second_is_refused(storage: Storage) -> None:
     first, second = (hashmap.plan(storage.rules, [RULE], CALENDAR, NOW) for _ in range(2))
-    hashmap.carry_out(storage.rules, first, NOW, ANN)
+    hashmap.make_change(storage.rules, first, NOW, ANN)
     with pytest.raises(errors.OperatorError, match="changed by somebody else"):
-        hashmap.carry_out(storage.rules, second, NOW, ANN)
+        hashmap.make_change(storage.rules, second, NOW, ANN)
 
 
 def test_an_export_has_the_rules_that_can_still_price_something(storage: Storage) -> None:
@@ -220,7 +220,7 @@ class TestTimes:
     def started(self, storage: Storage) -> None:
         """Have a rule in force, and an hour rated by it."""
         first = hashmap.plan(storage.rules, [RULE], CALENDAR, given.START)
-        hashmap.carry_out(storage.rules, first, given.START, ANN)
+        hashmap.make_change(storage.rules, first, given.START, ANN)
         rate(storage)
 
     def test_a_later_time_keeps_the_prices_until_then(self, storage: Storage) -> None:
@@ -229,14 +229,14 @@ class TestTimes:
         plan = hashmap.plan(storage.rules, self.changed(), CALENDAR, NOW, at)
         assert (plan.at, plan.protected_until, plan.retroactive) == (at, given.hour(37), False)
         # Whoever confirms it hours later changes nothing that was charged.
-        hashmap.carry_out(storage.rules, plan, given.hour(47.9), ANN)
+        hashmap.make_change(storage.rules, plan, given.hour(47.9), ANN)
         assert [one.terms.end for one in storage.rules.read().rules] == [at, None]
 
     def test_at_that_time_it_is_too_late(self, storage: Storage) -> None:
         self.started(storage)
         plan = hashmap.plan(storage.rules, self.changed(), CALENDAR, NOW, given.hour(48))
-        with pytest.raises(errors.OperatorError, match="nothing was written; plan it again"):
-            hashmap.carry_out(storage.rules, plan, given.hour(48), ANN)
+        with pytest.raises(errors.OperatorError, match="nothing was changed: .*plan it again"):
+            hashmap.make_change(storage.rules, plan, given.hour(48), ANN)
 
     def test_an_earlier_time_is_refused(self, storage: Storage) -> None:
         self.started(storage)
@@ -250,9 +250,9 @@ class TestTimes:
         )
         assert plan.retroactive
         # The hour that was rated was silent.
-        assert hashmap.charged(storage, plan, CALENDAR) is None
-        hashmap.carry_out(storage.rules, plan, given.hour(36.9), ANN, "was wrong")
-        newest = hashmap.record(storage.rules, 2)
+        assert hashmap.find_replaced_charges(storage, plan, CALENDAR) is None
+        hashmap.make_change(storage.rules, plan, given.hour(36.9), ANN, "was wrong")
+        newest = hashmap.find_record(storage.rules, 2)
         assert (newest.retroactive, newest.comment, newest.since) == (
             True,
             "was wrong",
@@ -271,8 +271,8 @@ class TestTimes:
         usage = given.rated("b2", [("1", "1")], begin=begin)
         periods = given.window(begin=begin)
         storage.ledger.commit(given.batch(states, usage, periods=periods, rules=1))
-        hashmap.carry_out(storage.rules, plan, NOW, ANN)
-        found = hashmap.charged(storage, plan, CALENDAR)
+        hashmap.make_change(storage.rules, plan, NOW, ANN)
+        found = hashmap.find_replaced_charges(storage, plan, CALENDAR)
         assert found is not None
         assert (found.begin, found.end, found.frames) == (begin, given.hour(41), 1)
 
@@ -282,13 +282,13 @@ class TestTimes:
             storage.rules, self.changed(), CALENDAR, NOW, given.START, retroactive=True
         )
         with pytest.raises(errors.OperatorError, match="plan it again"):
-            hashmap.carry_out(storage.rules, plan, given.hour(37), ANN)
+            hashmap.make_change(storage.rules, plan, given.hour(37), ANN)
 
     def test_what_changes_nothing_rated_is_not_retroactive(self, storage: Storage) -> None:
         self.started(storage)
         plan = hashmap.plan(storage.rules, self.changed(), CALENDAR, NOW, retroactive=True)
         assert not plan.retroactive
-        assert hashmap.charged(storage, plan, CALENDAR) is None
+        assert hashmap.find_replaced_charges(storage, plan, CALENDAR) is None
 
     def test_a_plan_for_nothing_rated_is_refused_once_something_is_whatever_its_time(
         self, storage: Storage
@@ -300,5 +300,5 @@ class TestTimes:
         rate(storage)
         for plan in plans:
             with pytest.raises(errors.OperatorError, match="has been rated"):
-                hashmap.carry_out(storage.rules, plan, NOW, ANN)
+                hashmap.make_change(storage.rules, plan, NOW, ANN)
         assert storage.rules.records() == []

@@ -103,7 +103,7 @@ def test_it_is_exact_or_rounded_half_even_once(
     one = dataclasses.replace(one, explanation=Explanation(1, (), charged))
     found = Fraction(one.over(datetime.timedelta(seconds=length)))
     true = Fraction(charged) * length / step
-    if exact.ended(true) is None:
+    if exact.terminating_decimal(true) is None:
         assert found == Fraction(round(true * 10**28), 10**28)
     else:
         assert found == true
@@ -112,23 +112,23 @@ def test_it_is_exact_or_rounded_half_even_once(
 # Mistakes -----------------------------------------------------------------------------------
 
 
-def hints(known: dict[str, set[str]], scope: str = quote.NOBODY, **labels: str) -> list[str]:
+def hints(known: dict[str, set[str]], scope: str = quote.NO_SCOPE, **labels: str) -> list[str]:
     one = quoted_for(scope, labels)
-    return list(quote.hints(one, labels, BOOK, known, {"month"}))
+    return list(quote.hints(one, labels, BOOK, known))
 
 
 def test_labels_that_nothing_looks_at_are_told_with_the_nearest() -> None:
     known = {"vm": {"flavor", "zone"}}
     assert hints(known, flavour="m1") == [
         "vm has no label 'flavour' (did you mean 'flavor'?)",
-        "rules of vm also look at labels that were not given: flavor",
+        "rules of vm also look at these labels: flavor",
     ]
     assert hints({}, flavour="m1")[0] == (
         "no rule of vm looks at 'flavour' (did you mean 'flavor'?)"
     )
     assert hints(known, flavor="m1", zone="a") == ["no rule of vm looks at 'zone'"]
     assert hints(known, flavor="m1", month="2") == [
-        "month comes from the period: the label is not looked at"
+        "month is ignored: its value comes from the period"
     ]
     assert hints(known, flavor="m1") == []
 
@@ -138,9 +138,9 @@ def test_a_value_that_no_rule_looks_for_is_told_with_the_nearest() -> None:
     assert hints(known, flavor="m") == ["no rule looks for flavor=m (did you mean 'm1'?)"]
     assert hints(known, flavor="huge") == ["no rule looks for flavor=huge"]
     level = ThresholdRule(FLAVOR, Decimal(1), Terms(Decimal(1), CostType.FLAT))
-    one = quoted_for(quote.NOBODY, {"flavor": "8"})
+    one = quoted_for(quote.NO_SCOPE, {"flavor": "8"})
     both = RuleBook(1, (*BOOK.rules, level))
-    assert list(quote.hints(one, {"flavor": "8"}, both, known, {"month"})) == []
+    assert list(quote.hints(one, {"flavor": "8"}, both, known)) == []
 
 
 def test_a_service_that_has_rules_and_is_no_metric_is_told() -> None:
@@ -151,7 +151,7 @@ def test_a_service_that_has_rules_and_is_no_metric_is_told() -> None:
 
 def test_what_only_the_scope_s_own_rules_look_at_is_asked_of_it_alone() -> None:
     assert hints({}, "p2", flavor="m1") == [
-        "rules of vm also look at labels that were not given: rack"
+        "rules of vm also look at these labels: rack"
     ]
 
 
@@ -160,7 +160,7 @@ def test_a_service_is_a_metric_or_has_rules() -> None:
     quote.require_service("volume", BOOK, {"volume"})
     with pytest.raises(errors.OperatorError, match="did you mean 'volume'"):
         quote.require_service("volum", BOOK, {"volume"})
-    with pytest.raises(errors.OperatorError, match="there are: vm, volume"):
+    with pytest.raises(errors.OperatorError, match="known services: vm, volume"):
         quote.require_service("x", BOOK, {"volume"})
 
 
@@ -185,5 +185,5 @@ def state(id_: str, name: str) -> StateRow:
 def test_time_has_two_ends(year: int) -> None:
     calendar = Calendar(datetime.timedelta(days=5000), 2)
     moment = datetime.datetime(year, 1, 1, tzinfo=datetime.UTC)
-    with pytest.raises(errors.OperatorError, match="no period can be at"):
+    with pytest.raises(errors.OperatorError, match="is too far in the past or future"):
         quote.period_of(calendar, moment)

@@ -34,12 +34,12 @@ def left_free(
     """Return what a retroactive change leaves without a rule."""
     book = RuleBook(1, tuple(stored))
     change = rule_change.plan(book, desired, Horizon(at))
-    return dict(rule_guards.left_free(book, change))
+    return dict(rule_guards.find_unpriced_times(book, change))
 
 
 def test_a_service_without_rules_from_then_on_is_told() -> None:
     stored = [rule("cpu"), rule("volume")]
-    assert left_free(stored, [rule("volume")]) == {"cpu": "from 2026-03-01T10:00:00Z on"}
+    assert left_free(stored, [rule("volume")]) == {"cpu": "from 2026-03-01T10:00:00Z"}
 
 
 def test_a_service_that_has_another_rule_is_not_free() -> None:
@@ -78,4 +78,4 @@ def test_a_gap_in_the_past_is_told() -> None:
 
 def test_a_rule_that_was_taken_back_covers_nothing() -> None:
     stored = [rule(start=3, end=3), rule(start=12)]
-    assert left_free(stored, []) == {"cpu": "from 2026-03-01T12:00:00Z on"}
+    assert left_free(stored, []) == {"cpu": "from 2026-03-01T12:00:00Z"}

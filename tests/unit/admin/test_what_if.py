@@ -131,7 +131,7 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> Storage:
     plan = hashmap.plan(
         opened.rules, [MappingRule(RuleTarget("instance"), None, first)], CALENDAR, given.START
     )
-    version = hashmap.carry_out(opened.rules, plan, given.START, "ann")
+    version = hashmap.make_change(opened.rules, plan, given.START, "ann")
     price_list = PriceList(MODULES, opened.rules.read())
     usage = [
         Series(
@@ -159,12 +159,12 @@ def test_what_a_change_would_have_cost_is_what_repricing_after_it_gives(
     now = given.hour(HOURS + 0.5)
     known = storage.rules.read()
     try:
-        supposed = what_if.supposed(known, desired, begin)
+        supposed = what_if.build_book(known, desired, begin)
     except errors.OperatorError:
         return
-    found = what_if.differences(storage.reports, PriceList(MODULES, supposed), begin)
+    found = what_if.price_differences(storage.reports, PriceList(MODULES, supposed), begin)
     plan = hashmap.plan(storage.rules, desired, CALENDAR, now, begin, retroactive=True)
-    version = hashmap.carry_out(storage.rules, plan, now, "ann")
+    version = hashmap.make_change(storage.rules, plan, now, "ann")
     assert set(storage.rules.read().rules) == set(supposed.rules)
     sums: dict[tuple[str, str], Decimal] = {}
     stored: dict[tuple[str, str], Decimal] = {}

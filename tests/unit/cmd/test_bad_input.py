@@ -59,7 +59,7 @@ def written(folder: pathlib.Path) -> dict[str, bytes]:
         ),
         (
             "frame list --metric x",
-            "--metric: no metric is called 'x'; there are: instance",
+            "--metric: no metric is called 'x'; known metrics: instance",
         ),
         (
             "summary --groupby Metric",
@@ -97,11 +97,11 @@ def test_a_silly_command(command: str, said: str, ratekit: Shell, folder: pathli
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        ("frame list --limit many", "argument --limit: expected a number of frames, 0 for all, "
+        ("frame list --limit many", "argument --limit: expected a whole number of at least 0, "
          "not 'many'"),
-        ("frame list --limit 99999999999999999999", "argument --limit: expected a number of "
-         "frames, 0 for all, not '99999999999999999999'"),
-        ("summary --decimals 29", "argument --decimals: expected 0 to 28, not '29'"),
+        ("frame list --limit 99999999999999999999", "argument --limit: expected a whole "
+         "number of at least 0, not '99999999999999999999'"),
+        ("summary --decimals 29", "argument --decimals: expected a whole number from 0 to 28, not '29'"),
         ("summary -f xml", "argument -f/--format: invalid choice: 'xml' (choose from 'csv', "
          "'json', 'table', 'value', 'yaml')"),
         ("hashmap apply", "the following arguments are required: FILE"),

@@ -90,7 +90,7 @@ def test_it_names_the_task_that_swapped_the_period(ratekit: Shell, storage: Stor
     dearer(storage, "0.15")
     order = Order(Scope("a1"), given.hour(0), given.hour(1), given.HOUR, TaskKind.RATES)
     storage.tasks.add([order], TaskNote("typo", "bob@host", given.hour(6)))
-    (task,) = storage.task_ledger.waiting(None)
+    (task,) = storage.task_ledger.open_tasks(None)
     (new,) = [
         given.rated("a1", [("3", "0.45")], labels={"id": "r1"}, metadata={"flavor_name": "m1"})
     ]
@@ -113,12 +113,12 @@ def test_a_price_that_no_rules_give_is_told_plainly(ratekit: Shell) -> None:
     assert fields["Rules"] == {"version": None, "changed": None}
     assert fields["Today"] == {"version": 1, "price": "0", "difference": "-0.3"}
     answer = ratekit(*FRAME, "--resource", "r1", "--offline")
-    assert "no version that is known gives this price" in answer.out
+    assert "no recorded version gives this price" in answer.out
 
 
 def test_without_a_back_end_the_rest_is_told(ratekit: Shell) -> None:
     fields = explained(ratekit)
-    assert "auth_type" in fields["Reduction"]["untold"]
+    assert "auth_type" in fields["Reduction"]["unavailable"]
     assert fields["Price"] == "0.3"
 
 
@@ -146,7 +146,7 @@ def test_of_several_frames_it_asks_for_one(ratekit: Shell) -> None:
         ({"--scope": "a11"}, "--scope: no scope 'a11'"),
         ({"--metric": "instanc"}, "--metric: no metric is called 'instanc' (did you mean"),
         ({"--period": "noon"}, "--period: expected a date or time"),
-        ({"--period": "2026-03-01T01:00"}, "there is no frame of instance of scope a1"),
+        ({"--period": "2026-03-01T01:00"}, "no frame of instance of scope a1"),
         ({"--label": "flavor_name"}, "--label: expected NAME=VALUE"),
         ({"--label": "flavor=m1"}, "none has a label 'flavor'"),
     ],

@@ -43,7 +43,7 @@ def test_it_selects_and_shows_times_in_a_zone(ratekit: Shell, usage: None) -> No
 def test_it_says_when_there_are_more(ratekit: Shell, usage: None) -> None:
     answer = ratekit("frame", "list", "--limit", "3", "-f", "json")
     assert len(answer.json()) == 3
-    assert answer.err == "ratekit: there are more frames than --limit 3; --limit 0 lists all\n"
+    assert answer.err == "ratekit: more than 3 frames match; --limit 0 lists all\n"
     for limit in ("4", "0"):
         answer = ratekit("frame", "list", "--limit", limit, "-f", "json")
         assert (len(answer.json()), answer.err) == (4, "")

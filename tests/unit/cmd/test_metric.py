@@ -70,7 +70,7 @@ def test_another_file_may_be_listed(ratekit: Shell) -> None:
 @pytest.mark.usefixtures("metrics")
 def test_a_sound_file_is_told_in_a_line_without_credentials(ratekit: Shell) -> None:
     answer = ratekit("metric", "check", "--offline")
-    assert (answer.code, answer.out, answer.err) == (0, "2 metrics, no mistake\n", "")
+    assert (answer.code, answer.out, answer.err) == (0, "2 metrics, no mistakes\n", "")
     assert ratekit("metric", "check", "--offline", "-f", "json").json() == []
 
 
@@ -119,7 +119,7 @@ def test_a_back_end_that_does_not_answer_is_a_line_and_1(ratekit: Shell) -> None
     ("arguments", "hint"),
     [
         (["instanc"], "did you mean 'instance'"),
-        (["cpu"], "choose of instance, hours"),
+        (["cpu"], "use a public name: instance, hours"),
         (["instance", "--period", "noon"], "--period: expected a date or time"),
         (["instance", "--period", "2026-01-01T06:30"], "2026-01-01T06:00:00Z and"),
     ],
@@ -147,4 +147,4 @@ def test_numbers_are_written_exactly(value: Fraction, text: str) -> None:
 
 def test_the_file_that_operators_copy_has_no_mistake(ratekit: Shell) -> None:
     shutil.copy(REPO / "etc/ratekit/metrics.yml", ratekit.config.with_name("metrics.yml"))
-    assert ratekit("metric", "check", "--offline").out == "7 metrics, no mistake\n"
+    assert ratekit("metric", "check", "--offline").out == "7 metrics, no mistakes\n"

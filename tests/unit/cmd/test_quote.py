@@ -96,7 +96,7 @@ def test_a_scope_that_only_rules_know_is_told(
     assert ratekit(*apply).code == 0
     answer = ratekit(*small, "b2")
     assert answer.json()["Scope"] == "b2"
-    assert answer.err == "ratekit: no scope 'b2' is known; it is taken as the id that rules have\n"
+    assert answer.err == "ratekit: no scope 'b2' exists yet; using it as a scope ID, as the rules do\n"
 
 
 def test_the_time_is_now_unless_one_is_given(ratekit: Shell) -> None:
@@ -108,8 +108,7 @@ def test_what_is_odd_about_labels_is_said_beside(ratekit: Shell) -> None:
     assert answer.code == 0
     assert answer.err.splitlines() == [
         "ratekit: no rule of instance looks at 'flavour_name' (did you mean 'flavor_name'?)",
-        "ratekit: rules of instance also look at labels that were not given: flavor_name, "
-        "project_id",
+        "ratekit: rules of instance also look at these labels: flavor_name, project_id",
     ]
 
 
@@ -125,9 +124,9 @@ def test_what_is_odd_about_labels_is_said_beside(ratekit: Shell) -> None:
         ((*BARE, "--qty", ""), "--qty: expected a decimal number"),
         ((*BARE, "--label", "flavor_name"), "--label: expected NAME=VALUE"),
         ((*BARE, "--label", "=m1"), "--label: expected NAME=VALUE"),
-        ((*BARE, "--label", "a=1", "--label", "a=1"), "--label: 'a' is given twice"),
+        ((*BARE, "--label", "a=1", "--label", "a=1"), "--label: 'a' occurs twice"),
         ((*BARE, "--at", "noon"), "--at: expected a date or time"),
-        ((*BARE, "--at", "9999-12-31T23:59:59"), "--at: '9999-12-31T23:59:59' is too far ahead"),
+        ((*BARE, "--at", "9999-12-31T23:59:59"), "--at: '9999-12-31T23:59:59' is too far in the future"),
         ((*BARE, "--scope", "name of a2"), "--scope: no scope 'name of a2' (did you"),
     ],
 )

@@ -42,7 +42,7 @@ def test_it_tells_its_version(ratekit: Shell) -> None:
         (["summmary"], "did you mean 'summary'?"),
         (["help", "nonsense"], "unknown command 'nonsense'"),
         (["--colour", "summary"], "unknown option --colour"),
-        (["summary", "-c", "Cost"], "no column 'Cost'; there are: Scope, Name"),
+        (["summary", "-c", "Cost"], "no column 'Cost'; columns: Scope, Name"),
         (["scope", "list", "--sort-column", "x"], "no column 'x'"),
     ],
 )

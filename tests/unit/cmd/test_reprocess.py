@@ -54,7 +54,7 @@ def test_it_asks_first(ratekit: Shell, storage: Storage, usage: None) -> None:
     arguments = ("reprocess", "--scope", "a1", *STRETCH, "--reason", "x", "--rates-only")
     answer = ratekit(*arguments, typed="n\n")
     assert (answer.code, answer.err) == (1, "ratekit: nothing was queued\n")
-    assert "Price the stored usage of scope a1 anew, 2 periods? [y/N]" in answer.out
+    assert "Price the stored usage of scope a1 again (2 periods)? [y/N]" in answer.out
     assert ratekit(*arguments).code == 2
     assert storage.tasks.tasks() == []
     assert ratekit(*arguments, typed="y\n").code == 0
@@ -75,8 +75,8 @@ def test_all_scopes_are_queued_as_far_as_they_have_been_rated(
         ("b2", given.hour(0), given.hour(2)),
     ]
     assert answer.err == (
-        "ratekit: 2 scopes (a1, b2) were rated from 2026-03-01T00:00:00Z to "
-        "2026-03-01T02:00:00Z only: the rest is left out\n"
+        "ratekit: 2 scopes (a1, b2) were rated only from 2026-03-01T00:00:00Z to "
+        "2026-03-01T02:00:00Z: the remaining time is skipped\n"
     )
 
 
@@ -96,11 +96,11 @@ def test_all_open_tasks_in_the_way_are_named_a_line_each(
     ("arguments", "expected"),
     [
         (("--scope", "zz", *STRETCH, *WHY), "no scope 'zz'"),
-        (("--scope", "a1", *STRETCH, "--yes"), "--reason: expected why"),
+        (("--scope", "a1", *STRETCH, "--yes"), "--reason is required"),
         (("--scope", "a1", "--begin", "x", "--end", "2026-03-02", *WHY), "--begin: expected a"),
         (
             ("--scope", "a1", "--begin", "2026-03-01T00:30", "--end", "2026-03-01T02:00", *WHY),
-            "no period of 1:00:00 begins at 2026-03-01T00:30:00Z",
+            "no period of 1:00:00 starts at 2026-03-01T00:30:00Z",
         ),
         (
             ("--scope", "a1", "--begin", "2026-03-01T02:00", "--end", "2026-03-01T01:00", *WHY),
@@ -108,15 +108,15 @@ def test_all_open_tasks_in_the_way_are_named_a_line_each(
         ),
         (
             ("--scope", "a1", "--begin", "2026-03-01T00:00", "--end", "2026-03-01T03:00", *WHY),
-            "is rated from 2026-03-01T00:00:00Z to 2026-03-01T02:00:00Z only",
+            "is rated only from 2026-03-01T00:00:00Z to 2026-03-01T02:00:00Z",
         ),
         (
             ("--scope", "a1", "--begin", "2026-02-28T23:00", "--end", "2026-03-01T02:00", *WHY),
-            "is rated from 2026-03-01T00:00:00Z to 2026-03-01T02:00:00Z only",
+            "is rated only from 2026-03-01T00:00:00Z to 2026-03-01T02:00:00Z",
         ),
         (
             ("--all-scopes", "--begin", "2026-02-01", "--end", "2026-02-02", *WHY),
-            "no scope was rated then",
+            "no scope was rated in this time",
         ),
     ],
 )
@@ -143,7 +143,7 @@ def test_a_part_of_a_longer_period_is_refused(
     stretch = ("--begin", "2026-03-01T00:00", "--end", "2026-03-01T01:30")
     answer = ratekit("reprocess", "--scope", "a1", *stretch, *WHY)
     assert answer.code == 2
-    assert "lies within a period of 1:00:00" in answer.err
+    assert "falls inside a period of the previous length (1:00:00)" in answer.err
 
 
 def test_a_dry_run_shows_the_difference_and_changes_nothing(
@@ -168,7 +168,7 @@ def test_a_dry_run_shows_the_difference_and_changes_nothing(
         "Difference": "5.7",
     }
     shown = ratekit(*arguments).out
-    assert "then, difference -12345678901234567883.3000000000000000000000000001" in shown
+    assert "after reprocessing, difference -12345678901234567883.3000000000000000000000000001" in shown
     assert given.stored(storage) == before
     assert storage.tasks.tasks() == []
 
@@ -177,7 +177,7 @@ def test_tasks_are_listed_shown_and_cancelled(
     ratekit: Shell, storage: Storage, usage: None
 ) -> None:
     ratekit("reprocess", "--scope", "a1", *STRETCH, *WHY)
-    (task,) = storage.task_ledger.waiting(None)
+    (task,) = storage.task_ledger.open_tasks(None)
     new = given.rated("a1", [("1", "7")])
     storage.task_ledger.swap(
         task, RepricedWindow(given.window(), {}, [new], 0, ("instance",)), given.hour(36)
@@ -188,7 +188,7 @@ def test_tasks_are_listed_shown_and_cancelled(
     number = str(task.id)
     shown = ratekit("reprocess", "show", number, "-f", "json").json()
     assert (shown["Periods swapped"], shown["Price now"]) == (1, "7")
-    assert shown["What was done"] == [
+    assert shown["Results"] == [
         {
             "begin": "2026-03-01T00:00:00Z",
             "outcome": "swapped",
@@ -205,7 +205,7 @@ def test_tasks_are_listed_shown_and_cancelled(
         in ratekit("reprocess", "show", number).out
     )
     assert ratekit("reprocess", "cancel", number).out == (
-        f"task {number} is cancelled; 1 of 2 periods were dealt with\n"
+        f"task {number} is cancelled; it had finished 1 of 2 periods\n"
     )
     assert "has ended" in ratekit("reprocess", "cancel", number).out
     assert ratekit("reprocess", "list", "-f", "json").json() == []
@@ -217,7 +217,7 @@ def test_periods_that_a_task_kept_are_counted(
     ratekit: Shell, storage: Storage, usage: None
 ) -> None:
     ratekit("reprocess", "--scope", "a1", *STRETCH, *WHY)
-    (task,) = storage.task_ledger.waiting(None)
+    (task,) = storage.task_ledger.open_tasks(None)
     kept = {given.hour(0): "it is gone", given.hour(1): "this as well"}
     storage.task_ledger.swap(task, RepricedWindow(given.window(2), kept), given.hour(36))
     (listed,) = ratekit("reprocess", "list", "--all", "-f", "json").json()
@@ -226,7 +226,7 @@ def test_periods_that_a_task_kept_are_counted(
 
 def test_a_failing_task_says_why(ratekit: Shell, storage: Storage, usage: None) -> None:
     ratekit("reprocess", "--scope", "a1", *STRETCH, *WHY)
-    (task,) = storage.task_ledger.waiting(None)
+    (task,) = storage.task_ledger.open_tasks(None)
     storage.task_ledger.postpone(task, "Gnocchi is ill", given.hour(40))
     (row,) = ratekit("reprocess", "list", "-f", "json").json()
     assert row["State"] == "failing (1): Gnocchi is ill, retry at 2026-03-02T16:00:00Z"
@@ -239,4 +239,4 @@ def test_a_task_that_is_not_there_is_said_in_a_line(command: str, ratekit: Shell
         2,
         "ratekit: no task 7; see ratekit reprocess list --all\n",
     )
-    assert "expected the number of a task" in ratekit("reprocess", command, "x").err
+    assert "expected a whole number of at least 1" in ratekit("reprocess", command, "x").err

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ratekit import errors
 from ratekit.admin import reprocess
-from ratekit.admin.what_if import differences
+from ratekit.admin.what_if import price_differences
 from ratekit.domain.reporting.reports import Selection
 from ratekit.domain.reprocessing.task import (
     Account,
@@ -612,7 +612,7 @@ def test_prices_alone_become_to_the_digit_what_was_foretold(
     storage.ledger.commit(batch(states, *series, periods=window(4), metrics=("cpu", "disk")))
     storage.rules.change(0, [], own, note())
     price_list = PriceList([Hashmap()], storage.rules.read())
-    foretold = differences(storage.reports, price_list, hour(since))
+    foretold = price_differences(storage.reports, price_list, hour(since))
     office.queue("a", "b", begin=since, end=4, kind=TaskKind.RATES)
     assert office.another([Hashmap()]).finish() == TaskSummary(done=2, failed=0)
     rows = storage.reports.summary(Selection(begin=hour(since)), ("scope", "metric"), datetime.UTC)
@@ -621,7 +621,7 @@ def test_prices_alone_become_to_the_digit_what_was_foretold(
     ]
     accounts = [account for _, account in storage.tasks.tasks(ended=True)]
     assert sum(Fraction(one.new.price) - Fraction(one.old.price) for one in accounts) == sum(
-        Fraction(one.difference) for one in foretold
+        Fraction(one.amount) for one in foretold
     )
     frames = storage.reports.frames(Selection(begin=hour(since)))
     for own_frames, rated in price_stored_usage(frames, price_list):

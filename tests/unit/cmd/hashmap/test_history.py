@@ -62,7 +62,7 @@ def test_one_change_is_shown_like_a_diff(ratekit: Shell, file: pathlib.Path) -> 
         file.write_text(FIRST.replace("1", cost))
         assert ratekit("hashmap", "apply", "--yes", str(file)).code == 0
     assert ratekit("hashmap", "history", "2", "-f", "json").json() == [
-        {"Change": "-", "Rule": "a flat 1 (taken back)"},
+        {"Change": "-", "Rule": "a flat 1 (withdrawn before its start)"},
         {"Change": "+", "Rule": "a flat 2"},
     ]
     assert ratekit("hashmap", "history", "1", "-f", "value").out == "+ a flat 1\n"
@@ -76,7 +76,8 @@ def test_a_change_that_is_not_known_is_a_line(
     answer = ratekit("hashmap", "history", version)
     assert (answer.code, answer.err) == (
         2,
-        f"ratekit: no change of the price rules to version {version} is known\n",
+        f"ratekit: no recorded change led to version {version} of the price rules; see ratekit "
+        "hashmap history\n",
     )
 
 

@@ -38,12 +38,12 @@ def test_the_first_rules_reach_back_for_ever(ratekit: Shell, file: pathlib.Path)
     answer = ratekit("hashmap", "apply", str(file), "--yes")
     assert (answer.code, answer.err) == (0, "")
     assert sorted(answer.out.splitlines()) == [
-        "  0 rules kept",
+        "  0 rules unchanged",
         "+ instance.flavor_name=m1.large flat 0.08 group uptime",
         "+ instance.flavor_name=m1.small flat 0.02 group uptime",
         "+ volume>=1000 flat 0.9",
         "done: 3 added, 0 closed; the rules are at version 1",
-        "prices change from the beginning on:",
+        "prices change from the beginning:",
     ]
 
 
@@ -56,13 +56,13 @@ def test_once_something_is_rated_new_prices_begin_with_the_next_period(
     answer = ratekit("hashmap", "apply", str(file), "--yes")
     since = "from 2026-03-02T13:00:00Z"
     assert answer.out.splitlines() == [
-        "prices change from 2026-03-02T17:00:00Z on:",
+        "prices change from 2026-03-02T17:00:00Z:",
         f"- instance.flavor_name=m1.small flat 0.02 group uptime {since}"
         " until 2026-03-02T17:00:00Z",
         "+ instance.flavor_name=m1.small flat 0.025 group uptime from 2026-03-02T17:00:00Z",
         f"- instance.flavor_name=m1.large flat 0.08 group uptime {since}"
         " until 2026-03-02T17:00:00Z",
-        "  1 rule kept",
+        "  1 rule unchanged",
         "done: 1 added, 2 closed; the rules are at version 2",
     ]
 
@@ -75,8 +75,8 @@ def test_a_rule_that_goes_before_it_begins_was_never_in_force(
     file.write_text("services: {}")
     answer = ratekit("hashmap", "apply", str(file), "--yes")
     assert answer.out.splitlines()[:2] == [
-        "prices change from 2027-01-01T00:00:00Z on:",
-        "- a flat 1 from 2027-01-01T00:00:00Z (taken back)",
+        "prices change from 2027-01-01T00:00:00Z:",
+        "- a flat 1 from 2027-01-01T00:00:00Z (withdrawn before its start)",
     ]
     assert ratekit("hashmap", "export").out == "services: {}\n"
 
@@ -86,7 +86,7 @@ def test_applying_what_is_in_force_does_nothing(ratekit: Shell, file: pathlib.Pa
     answer = ratekit("hashmap", "apply", str(file))
     assert (answer.code, answer.out, answer.err) == (
         0,
-        "nothing to do: 3 rules in force already\n",
+        "nothing to do: 3 rules already in force\n",
         "",
     )
 
@@ -129,7 +129,7 @@ def test_without_a_terminal_it_refuses_to_guess(
     answer = ratekit("hashmap", "apply", str(file))
     assert answer.code == 2
     assert answer.err == (
-        "ratekit: nothing was changed: there is no terminal to ask on; --yes makes the change\n"
+        "ratekit: nothing was changed: confirmation needs a terminal; use --yes to confirm\n"
     )
     assert storage.rules.read().version == 0
 
@@ -235,10 +235,11 @@ def test_a_typing_mistake_that_would_charge_nothing_is_refused(
     assert (answer.code, answer.out) == (2, "")
     assert answer.err.splitlines() == [
         f"ratekit: {file}:4: services.instnce.mappings[0]: no metric of {metrics} is called "
-        "'instnce' (did you mean 'instance'?): such rules never match; --allow-unknown takes them",
+        "'instnce' (did you mean 'instance'?): such rules never match; use "
+        "--allow-unknown to accept them",
         f"ratekit: {file}:7: services.instance.fields.flavour_name.mappings[0]: instance has no "
         f"label 'flavour_name' in {metrics} (did you mean 'flavor_name'?): such rules never "
-        "match; --allow-unknown takes them",
+        "match; use --allow-unknown to accept them",
     ]
     assert storage.rules.read().version == 0
     assert ratekit("hashmap", *command, "--allow-unknown", str(file)).code == 0
@@ -266,7 +267,7 @@ services:
 @pytest.mark.parametrize(
     ("text", "when"),
     [
-        ("services: {}", "from 2026-03-02T13:00:00Z on"),
+        ("services: {}", "from 2026-03-02T13:00:00Z"),
         (RULES[: RULES.index("  volume")], None),
         (
             RULES[: RULES.index("    fields")]
@@ -276,7 +277,7 @@ services:
         (
             RULES[: RULES.index("    fields")]
             + "    mappings: [{cost: 1, type: flat, end: 2026-04-01}]\n",
-            "from 2026-04-01T00:00:00Z on",
+            "from 2026-04-01T00:00:00Z",
         ),
     ],
     ids=["nothing", "no usage", "later", "not for ever"],
@@ -300,8 +301,8 @@ def test_what_has_been_rated_is_not_left_without_a_price(
         return
     assert (answer.code, answer.out) == (2, "")
     assert answer.err == (
-        f"ratekit: instance would cost nothing {when}, and it has been rated: keep a rule for "
-        "it, or say --allow-free\n"
+        f"ratekit: instance has been rated, but would cost nothing {when}: keep a rule for it, or "
+        "use --allow-free\n"
     )
     assert ratekit("hashmap", *command, "--allow-free", str(file)).code == 0
 
@@ -325,7 +326,7 @@ def test_an_export_is_a_rule_file_that_changes_nothing(
     assert copy.read_text() == ratekit("hashmap", "export").out
     assert "0.025" in copy.read_text()
     assert ratekit("hashmap", "apply", str(copy)).out == (
-        "nothing to do: 2 rules in force already\n"
+        "nothing to do: 2 rules already in force\n"
     )
 
 

@@ -55,11 +55,11 @@ def test_a_plan_is_what_apply_shows_and_changes_nothing(
     answer = ratekit("hashmap", "plan", str(file))
     assert (answer.code, answer.err) == (0, "")
     assert answer.out.splitlines() == [
-        "prices change from 2026-03-02T13:00:00Z on:",
+        "prices change from 2026-03-02T13:00:00Z:",
         "- instance.flavor_name=m1.small flat 0.02 until 2026-03-02T13:00:00Z",
         "+ instance.flavor_name=m1.small flat 0.03 from 2026-03-02T13:00:00Z",
         "+ instance.flavor_name=m1.big flat 1 from 2026-03-02T13:00:00Z",
-        "  1 rule kept",
+        "  1 rule unchanged",
     ]
     assert storage.rules.read().version == 1
     every = ratekit("hashmap", "plan", "--all", str(file)).out
@@ -84,7 +84,7 @@ class TestTimes:
         file.write_text(rules("0.03"))
         answer = ratekit("hashmap", "apply", "--yes", "--at", "2026-04-01", str(file))
         assert answer.out.splitlines()[:3] == [
-            "prices change from 2026-04-01T00:00:00Z on:",
+            "prices change from 2026-04-01T00:00:00Z:",
             "- instance.flavor_name=m1.small flat 0.02 until 2026-04-01T00:00:00Z",
             "+ instance.flavor_name=m1.small flat 0.03 from 2026-04-01T00:00:00Z",
         ]
@@ -97,23 +97,23 @@ class TestTimes:
         [
             (
                 ["--at", "2026-04-01T00:40"],
-                "no period of 1:00:00 begins at 2026-04-01T00:40:00Z: the nearest that do begin at "
+                "no period of 1:00:00 starts at 2026-04-01T00:40:00Z; the nearest start at "
                 "2026-04-01T00:00:00Z and 2026-04-01T01:00:00Z",
             ),
             (
                 ["--at", "2026-04-01T02:30+02:00", "--retroactive"],
-                "no period of 1:00:00 begins at 2026-04-01T00:30:00Z: the nearest that do begin at "
+                "no period of 1:00:00 starts at 2026-04-01T00:30:00Z; the nearest start at "
                 "2026-04-01T00:00:00Z and 2026-04-01T01:00:00Z",
             ),
             (
                 ["--at", "2026-03-02T12:00"],
-                "2026-03-02T12:00:00Z has begun, so that a change from then on needs "
-                "--retroactive: choose 2026-03-02T13:00:00Z or a later time, or say so",
+                "a change from 2026-03-02T12:00:00Z may affect rated periods: choose "
+                "2026-03-02T13:00:00Z or a later time, or use --retroactive",
             ),
-            (["--at", "9999-12-31"], "--at: '9999-12-31' is too far ahead"),
+            (["--at", "9999-12-31"], "--at: '9999-12-31' is too far in the future"),
             (
                 ["--at", "soon"],
-                "--at: expected a date or time such as 2026-01-31T12:00, not 'soon'",
+                "--at: expected a date or time such as 2026-01-31 or 2026-01-31T12:00, not 'soon'",
             ),
         ],
     )
@@ -137,14 +137,14 @@ class TestTimes:
         argv = ["--retroactive", "--at", "2026-03-01T01:00", str(file)]
         planned = ratekit("hashmap", "plan", *argv)
         assert planned.out.splitlines() == [
-            "prices change from 2026-03-01T01:00:00Z on:",
+            "prices change from 2026-03-01T01:00:00Z:",
             "- instance.flavor_name=m1.small flat 0.02 until 2026-03-01T01:00:00Z",
             "+ instance.flavor_name=m1.small flat 0.03 from 2026-03-01T01:00:00Z",
-            "  1 rule kept",
+            "  1 rule unchanged",
             "2026-03-01T01:00:00Z to 2026-03-01T03:00:00Z: up to 4 frames of 2 scopes were charged "
-            "by the rules before",
-            "they keep their prices until: ratekit reprocess --rates-only --all-scopes "
-            "--begin 2026-03-01T01:00:00Z --end 2026-03-01T03:00:00Z --reason WHY",
+            "by the previous rules",
+            "they keep their prices until you run: ratekit reprocess --rates-only --all-scopes "
+            "--begin 2026-03-01T01:00:00Z --end 2026-03-01T03:00:00Z --reason REASON",
         ]
         answer = ratekit("hashmap", "apply", "--yes", *argv)
         assert (answer.code, answer.err) == (0, "")
@@ -167,9 +167,9 @@ class TestTimes:
         answer = ratekit("hashmap", "plan", "--retroactive", "--allow-free", str(file))
         assert answer.out.splitlines()[-2:] == [
             "2026-03-01T00:00:00Z to 2026-03-01T02:00:00Z: up to 2 frames of 1 scope were charged "
-            "by the rules before",
-            "they keep their prices until: ratekit reprocess --rates-only --scope a1 "
-            "--begin 2026-03-01T00:00:00Z --end 2026-03-01T02:00:00Z --reason WHY",
+            "by the previous rules",
+            "they keep their prices until you run: ratekit reprocess --rates-only --scope a1 "
+            "--begin 2026-03-01T00:00:00Z --end 2026-03-01T02:00:00Z --reason REASON",
         ]
 
     def test_what_is_rated_before_the_answer_is_to_be_reprocessed_as_well(
@@ -196,7 +196,7 @@ class TestTimes:
         assert "to 2026-03-01T03:00:00Z: up to 4 frames" in before
         assert "ratekit reprocess" not in before
         assert "2026-03-01T01:00:00Z to 2026-03-01T05:00:00Z: up to 6 frames of 2 scopes" in after
-        assert "--begin 2026-03-01T01:00:00Z --end 2026-03-01T05:00:00Z --reason WHY" in after
+        assert "--begin 2026-03-01T01:00:00Z --end 2026-03-01T05:00:00Z --reason REASON" in after
 
     def test_a_time_inside_a_period_is_warned_of(
         self, ratekit: Shell, file: pathlib.Path, applied: None
@@ -221,7 +221,7 @@ class TestTimes:
         file.write_text(rules("0.03"))
         answer = ratekit("hashmap", "apply", "--yes", "--retroactive", str(file))
         assert answer.code == 0
-        assert "charged by the rules before" not in answer.out
+        assert "charged by the previous rules" not in answer.out
         assert not storage.rules.records()[0].retroactive
 
 
@@ -232,16 +232,17 @@ class TestSince:
         file.write_text(rules("0.03"))
         answer = ratekit("hashmap", "plan", "--since", "2026-03-01T01:00", str(file))
         assert (answer.code, answer.err) == (0, "")
-        assert answer.out.splitlines()[:1] == ["prices change from 2026-03-02T13:00:00Z on:"]
+        assert answer.out.splitlines()[:1] == ["prices change from 2026-03-02T13:00:00Z:"]
         _, _, what_if = answer.out.partition("\n\n")
         assert what_if.splitlines() == [
-            "had it been in force since 2026-03-01T01:00:00Z:",
+            "with these rules since 2026-03-01T01:00:00Z:",
             "+-------+------------+----------+--------+-------+-----------+------------+",
             "| Scope | Name       | Metric   | Frames | Price | New price | Difference |",
             "+-------+------------+----------+--------+-------+-----------+------------+",
             "| a1    | name of a1 | instance |      2 | 0.06  | 0.09      | 0.03       |",
             "+-------+------------+----------+--------+-------+-----------+------------+",
-            "Total: 6 frames, price 20.06 now, 20.09 then, difference 0.03; nothing was changed",
+            "Total: 6 frames, price 20.06 now, 20.09 with these rules, difference 0.03; nothing was "
+            "changed",
         ]
         assert storage.rules.read().version == 1
 
@@ -323,7 +324,7 @@ class TestSince:
         file.write_text(rules("0.02", "{value: x, cost: 5, type: flat, start: 2026-04-01}"))
         answer = ratekit("hashmap", "plan", "--since", "2026-03-01", str(file))
         assert answer.out.splitlines()[-1] == (
-            "Total: 9 frames, price 30.08 now, 30.08 then, difference 0; nothing was changed"
+            "Total: 9 frames, price 30.08 now, 30.08 with these rules, difference 0; nothing was changed"
         )
 
     @pytest.mark.parametrize(
@@ -331,12 +332,12 @@ class TestSince:
         [
             (
                 "2026-03-01T00:30",
-                "no period of 1:00:00 begins at 2026-03-01T00:30:00Z: the nearest that do begin at "
+                "no period of 1:00:00 starts at 2026-03-01T00:30:00Z; the nearest start at "
                 "2026-03-01T00:00:00Z and 2026-03-01T01:00:00Z",
             ),
             (
                 "March",
-                "--since: expected a date or time such as 2026-01-31T12:00, not 'March'",
+                "--since: expected a date or time such as 2026-01-31 or 2026-01-31T12:00, not 'March'",
             ),
         ],
     )
@@ -362,4 +363,4 @@ def test_a_time_before_all_periods_is_one_line(
     ratekit.config.write_text(ratekit.config.read_text() + "period = 604800\n")
     answer = ratekit("hashmap", "plan", option, "0001-01-01", str(file))
     assert answer.code == 2
-    assert "0001-01-01T00:00:00Z is too far back or ahead" in answer.err
+    assert "0001-01-01T00:00:00Z is too far in the past or future" in answer.err

@@ -61,7 +61,7 @@ def test_values_are_reduced_converted_and_shared() -> None:
     cell = shown(frame("0.333333333333333333"), of, RESIZED)
     assert cell.text.splitlines() == [
         "mean of 6, 6, 6, 6 = 6; * 1/12 CEIL = 1; share 1/3 = 0.333333333333333333",
-        "as stored",
+        "equals the stored quantity",
     ]
     assert cell.machine == {
         "steps": [
@@ -75,7 +75,7 @@ def test_values_are_reduced_converted_and_shared() -> None:
             }
         ],
         "quantity": "0.333333333333333333",
-        "untold": None,
+        "unavailable": None,
     }
 
 
@@ -84,7 +84,7 @@ def test_what_is_prorated_shows_in_the_share() -> None:
     ended = dataclasses.replace(deleted.phases[0], ended_at=SIX + 20 * MINUTE)
     of = dataclasses.replace(OF, prorate=True)
     cell = shown(frame("2"), of, dataclasses.replace(deleted, phases=[ended]))
-    assert cell.text.splitlines() == ["mean of 6, 6, 6, 6 = 6; share 1/3 = 2", "as stored"]
+    assert cell.text.splitlines() == ["mean of 6, 6, 6, 6 = 6; share 1/3 = 2", "equals the stored quantity"]
 
 
 def test_many_values_are_counted_and_resources_of_equal_labels_added_up() -> None:
@@ -94,13 +94,13 @@ def test_many_values_are_counted_and_resources_of_equal_labels_added_up() -> Non
         "mean of 6, 6, 6, 6, 6, 6, 6, 6 = 6; share 2/3 = 4",
         "mean of 12 values = 3",
         "sum: 4 + 3 = 7",
-        "as stored",
+        "equals the stored quantity",
     ]
 
 
 def test_a_quantity_that_is_another_today_is_told() -> None:
     cell = shown(frame("5", "b"), OF, RESIZED)
-    assert cell.text.splitlines()[-1].startswith("5 is stored: measures or metrics.yml have")
+    assert cell.text.splitlines()[-1].startswith("stored: 5; measures, metrics.yml or")
     assert cell.machine["quantity"] == "4"
 
 
@@ -110,12 +110,12 @@ def test_what_cannot_be_told_is_a_line_that_says_why() -> None:
     gone = shown(frame("5", "c"), OF, RESIZED)
     off_grid = shown(frame("5", begin_minute=30), OF, RESIZED)
     for cell, why in (
-        (renamed, "metrics.yml has no metric called 'instance' any more"),
-        (gone, "the metering back end has nothing of it any more"),
-        (off_grid, "no period of 1:00:00 begins there: the nearest that do begin at"),
+        (renamed, "metrics.yml no longer has a metric called 'instance'"),
+        (gone, "the metering back end no longer has data of this frame"),
+        (off_grid, "no period of 1:00:00 starts at 2026-01-01T06:30:00Z; the nearest start at"),
     ):
-        assert cell.text.startswith(f"cannot be told: {why}")
-        assert cell.machine["untold"].startswith(why)
+        assert cell.text.startswith(f"not available: {why}")
+        assert cell.machine["unavailable"].startswith(why)
         assert (cell.machine["quantity"], cell.machine["steps"]) == (None, [])
 
 
@@ -124,4 +124,4 @@ def test_an_error_of_many_lines_is_one_line_without_passwords() -> None:
         raise errors.TryLater("http://me:secret@gnocchi does not\nanswer")
 
     cell = quantity_trace.cell(frame("5"), source, Calendar(HOUR, 2))
-    assert cell.text == "cannot be told: http://gnocchi does not answer"
+    assert cell.text == "not available: http://gnocchi does not answer"
