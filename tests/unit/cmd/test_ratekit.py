@@ -106,17 +106,6 @@ def test_only_who_debugs_sees_a_traceback(ratekit: Shell) -> None:
     assert "Traceback" in answer.err
 
 
-def test_a_database_that_does_not_answer_ends_with_1(
-    ratekit: Shell, tmp_path: pathlib.Path
-) -> None:
-    ratekit.config.write_text(
-        f"[database]\nconnection = postgresql://ratekit@/ratekit?host={tmp_path}\n"
-    )
-    answer = ratekit("scope", "list")
-    assert answer.code == 1
-    assert answer.err.count("\n") == 1
-
-
 def test_an_interrupt_is_quiet_and_130(ratekit: Shell, capsys: pytest.CaptureFixture[str]) -> None:
     def interrupt() -> NoReturn:
         raise KeyboardInterrupt

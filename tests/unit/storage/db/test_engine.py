@@ -44,21 +44,9 @@ class TestUrl:
         with pytest.raises(errors.OperatorError, match="use sqlite, postgresql or mysql"):
             parse("oracle://u:secret@h/d")
 
-    def test_passwords_are_not_told(self) -> None:
-        url = "postgresql://ratekit:secret@127.0.0.1:1/d?password=secret&connect_timeout=1"
-        with pytest.raises(errors.TryLater) as caught:
-            migrate.current(url)
-        assert "secret" not in str(caught.value)
-        assert "\n" not in str(caught.value)
-        line = "[database] connection postgresql://ratekit:***@127.0.0.1:1/d: "
-        assert str(caught.value).startswith(line)
-
-    @pytest.mark.parametrize(
-        "option", ["sqlite:////tmp/x.sqlite?colour=red", "mysql://u@h/d?connect_timeout=soon"]
-    )
-    def test_an_option_that_cannot_be_used_is_told_in_one_line(self, option: str) -> None:
+    def test_an_option_that_cannot_be_used_is_reported_in_one_line(self) -> None:
         with pytest.raises(errors.OperatorError, match="an option cannot be used") as caught:
-            Database(option)
+            Database("sqlite:////tmp/x.sqlite?colour=red")
         assert "\n" not in str(caught.value)
 
     def test_a_driver_that_is_not_installed_says_what_to_install(
