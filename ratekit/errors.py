@@ -1,4 +1,4 @@
-"""What can go wrong, sorted by who has to act."""
+"""Errors, sorted by who has to act."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Iterable
 
 
 class RatekitError(Exception):
-    """Base of all errors that ratekit raises on purpose."""
+    """Base class of all errors that ratekit raises intentionally."""
 
 
 class TryLater(RatekitError):
-    """A back end did not answer; nobody has to act, the work is tried again.
+    """A back end did not answer; ratekit retries and no operator has to act.
 
-    :ivar after: seconds for which the back end asked to be left alone, or None
+    :ivar after: seconds that the back end asked to wait before a retry, or None
     """
 
     def __init__(self, message: str, after: float | None = None) -> None:
@@ -23,33 +23,33 @@ class TryLater(RatekitError):
 
 
 class NotYet(TryLater):
-    """Data is still on its way; nothing has failed."""
+    """Data has not arrived yet; nothing has failed."""
 
 
 class InvalidResponse(TryLater):
-    """A back end answered with nonsense; asked for something else, it may well make sense."""
+    """A response cannot be parsed; responses to other requests may be valid."""
 
 
 class Conflict(TryLater):
-    """Somebody else was in the way; the same may be tried again at once."""
+    """Another process made a conflicting change; the work may be retried at once."""
 
 
 class RulesChanged(Conflict):
-    """Price rules changed between pricing and storing; price anew."""
+    """Price rules changed between pricing and storing; price again."""
 
 
 class OperatorError(RatekitError):
-    """Something an operator must put right; trying again as it is will not help."""
+    """An operator must correct something; a retry will fail, too."""
 
 
 class AccessDenied(OperatorError):
-    """A back end refuses ratekit itself, whatever it is asked: no scope or metric is at fault."""
+    """A back end refuses every request of ratekit; no scope or metric is the cause."""
 
 
 class Expired(OperatorError):
-    """A back end has forgotten a part of what was used at the time it is asked for.
+    """A back end has expired a part of the requested usage.
 
-    :ivar gone: what it has forgotten, one clause
+    :ivar gone: what has expired, one clause
     """
 
     def __init__(self, gone: str, remedy: str) -> None:
@@ -58,16 +58,16 @@ class Expired(OperatorError):
 
 
 class SchemaChanged(OperatorError):
-    """The database was migrated under this process, which may write no more and must end."""
+    """The database was migrated while this process ran; it must end without writing."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Mistake:
     """One mistake in a file that an operator wrote.
 
-    :ivar file: path as the operator gave it
-    :ivar line: line number counted from 1, or None where there is no line
-    :ivar key: dotted place inside the file, empty for the file as a whole
+    :ivar file: path as the operator wrote it
+    :ivar line: line number counted from 1, or None if there is no line
+    :ivar key: path of keys in the file, separated by dots; empty for the file as a whole
     :ivar expected: what is wrong and what is expected, one sentence
     """
 
@@ -82,7 +82,7 @@ class Mistake:
 
 
 class BadInput(OperatorError):
-    """Files or options that cannot be used; all mistakes are told together.
+    """Files or options that cannot be used, with all mistakes together.
 
     :ivar mistakes: at least one
     """
@@ -92,7 +92,7 @@ class BadInput(OperatorError):
         super().__init__("\n".join(str(mistake) for mistake in self.mistakes))
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return ``' (did you mean x?)'`` where one of ``known`` is close, else nothing."""
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+def nearest(word: str, names: Iterable[str]) -> str:
+    """Return ``" (did you mean 'x'?)"`` if one of ``names`` is similar, else ``""``."""
+    matches = difflib.get_close_matches(word, list(names), n=1)
+    return f" (did you mean {matches[0]!r}?)" if matches else ""

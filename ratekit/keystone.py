@@ -12,7 +12,7 @@ from keystoneauth1 import adapter, exceptions, identity, loading, plugin, sessio
 from oslo_config import cfg
 
 from ratekit import errors, http_errors
-from ratekit.redact import redacted
+from ratekit.redact import redact_urls
 
 #: Those of keystoneauth's options for sessions that ratekit reads.
 _SESSION_OPTIONS = {"cafile", "certfile", "keyfile", "insecure"}
@@ -130,7 +130,9 @@ class Session(session.Session):
         endpoint = self._find_endpoint(auth, skip_discovery=True, **filters)
         kind = filters["service_type"]
         if endpoint is not None:
-            raise errors.TryLater(f"{redacted(endpoint)}, the endpoint for {kind}, does not answer")
+            raise errors.TryLater(
+                f"{redact_urls(endpoint)}, the endpoint for {kind}, does not answer"
+            )
         region = f" in region {filters['region_name']!r}" if filters["region_name"] else ""
         auth = auth or self.auth
         raise errors.AccessDenied(
@@ -241,7 +243,7 @@ def translate_errors(service: str, section: str = "") -> Iterator[None]:
 def _translate(
     service: str, section: str, error: exceptions.ClientException
 ) -> errors.RatekitError:
-    text = http_errors.one_line(error)
+    text = http_errors.summarize(error)
     match error:
         case exceptions.SSLError():
             hint = f"; check cafile and insecure in [{section}]" if section else ""
@@ -275,7 +277,7 @@ def section_of(api: adapter.Adapter) -> str:
 
 def _address(auth: plugin.BaseAuthPlugin | None) -> str:
     url = getattr(auth, "auth_url", None)
-    return f"Keystone at {redacted(url)}" if url else "Keystone"
+    return f"Keystone at {redact_urls(url)}" if url else "Keystone"
 
 
 def _endpoints_text(

@@ -65,7 +65,7 @@ def load(namespace: str, name: str) -> Any:
     )
 
 
-def installed() -> Iterator[tuple[str, Any]]:
+def list_installed() -> Iterator[tuple[str, Any]]:
     """Yield (module, class) for each plug-in that can be imported, by namespace and name."""
     for namespace in OPTIONS:
         manager = extension.ExtensionManager[Any](

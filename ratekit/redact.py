@@ -1,21 +1,21 @@
-"""Keeping secrets out of what people read."""
+"""Removing credentials from messages and logs."""
 
 from __future__ import annotations
 
 import logging
 import re
 
-# Up to the last @, since whoever writes a password with one may not have escaped it.
+# Up to the last @, because an @ in a password may not be escaped.
 _USERINFO = re.compile(r"(?<=://)[^/\s]*@")
 
 
-def redacted(text: str) -> str:
-    """Return ``text`` with names and passwords taken out of the URLs in it."""
+def redact_urls(text: str) -> str:
+    """Return ``text`` without the user names and passwords of the URLs in it."""
     return _USERINFO.sub("", text)
 
 
 class Formatter(logging.Formatter):
-    """Formats as another one does, tracebacks included, and redacts the result."""
+    """Redacts what another formatter returns, including tracebacks."""
 
     def __init__(self, inner: logging.Formatter) -> None:
         super().__init__()
@@ -23,11 +23,11 @@ class Formatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record's text."""
-        return redacted(self._inner.format(record))
+        return redact_urls(self._inner.format(record))
 
 
 def redact_logs() -> None:
-    """Have the process's log handlers redact: libraries log the URLs that they are given."""
+    """Make the handlers of the root logger redact, because libraries log URLs."""
     for handler in logging.getLogger().handlers:
         if not isinstance(handler.formatter, Formatter):
             handler.setFormatter(Formatter(handler.formatter or logging.Formatter()))

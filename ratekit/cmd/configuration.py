@@ -38,7 +38,7 @@ def load(prog: str, argv: Sequence[str] | None) -> Any:
     files, folders = source.find_files(argv, prog)
     content = source.read(files, folders)
     conf = _parse(prog, [], files, folders)
-    _require_none(values.find_mistakes(conf, content))
+    values.require_none(values.find_mistakes(conf, content))
     return conf
 
 
@@ -73,7 +73,7 @@ def load_for_rating(
         mistakes += values.find_plugin_mistakes(conf, content, plugin)
     wrong = {mistake.key for mistake in mistakes}
     mistakes += credentials.find_mistakes(conf, content, plugins, wrong)
-    _require_none([*mistakes, *unusable, *_check_expression(conf, content)])
+    values.require_none([*mistakes, *unusable, *_check_expression(conf, content)])
     if logs:
         _set_up_logs(conf)
         for warning in unknown.warnings(conf, content, plugins):
@@ -100,7 +100,7 @@ def _parse(
     conf.register_cli_opts(cli_opts)
     if logs:
         log.register_options(conf)
-    with one_line_errors():
+    with translate_errors():
         conf(
             argv,
             project="ratekit",
@@ -115,12 +115,6 @@ def _parse(
             "no configuration file: expected /etc/ratekit/ratekit.conf or --config-file FILE"
         )
     return conf
-
-
-def _require_none(mistakes: Collection[errors.Mistake]) -> None:
-    if mistakes:
-        by_line = sorted(mistakes, key=lambda mistake: (mistake.file, mistake.line or 0))
-        raise errors.BadInput(dict.fromkeys(by_line))
 
 
 def _find_misplaced(content: Content, cli_opts: Sequence[Any]) -> list[errors.Mistake]:
@@ -157,7 +151,7 @@ def _set_up_logs(conf: Any) -> None:
 
 
 @contextlib.contextmanager
-def one_line_errors() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Turn oslo.config's errors into ratekit's, with a message of one line."""
     from oslo_config import cfg
 

@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from ratekit.cmd import configuration, startup
 
     try:
-        with configuration.one_line_errors():
+        with configuration.translate_errors():
             files = [f"--config-file={path}" for path in arguments.config_file]
             url = configuration.load(PROG, files).database.connection
             actions = {"upgrade": _upgrade, "version": _print_version, "check": _check}

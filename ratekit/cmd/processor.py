@@ -92,8 +92,12 @@ def _run_once(conf: Any) -> int:
 
     storage = build_storage(conf)
     with progress.reporter() as report:
-        context = RunContext(startup.now, report, going_on=lambda: True, chance=random.random)
-        parts = composition.build_processor(conf, storage, context, concurrency.side_by_side)
+        context = RunContext(
+            startup.now, report, should_continue=lambda: True, chance=random.random
+        )
+        parts = composition.build_processor(
+            conf, storage, context, concurrency.side_by_side, concurrency.within
+        )
         codes = []
         for work in (_rate, _reprocess):
             try:
@@ -110,12 +114,12 @@ def _rate(parts: Parts) -> int:
     from ratekit.cmd import startup
     from ratekit.text import count_text
 
-    outcome = parts.orchestrator.run_cycle(patient=False)
-    line = f"{count_text(outcome.frames, 'frame')} in {count_text(outcome.periods, 'scope period')}"
-    if outcome.failed:
-        line += f"; not completely rated: {count_text(outcome.failed, 'scope')}, see the log"
+    result = parts.orchestrator.run_cycle(wait_for_retry=False)
+    line = f"{count_text(result.frames, 'frame')} in {count_text(result.periods, 'scope period')}"
+    if result.failed_scopes:
+        line += f"; not completely rated: {count_text(result.failed_scopes, 'scope')}, see the log"
     print(f"{PROG}: {line}", file=sys.stderr)
-    return startup.FAILED if outcome.failed else 0
+    return startup.FAILED if result.failed_scopes else 0
 
 
 def _reprocess(parts: Parts) -> int:
@@ -124,14 +128,14 @@ def _reprocess(parts: Parts) -> int:
     from ratekit.text import count_text
 
     summary = parts.tasks.finish()
-    if summary.done or summary.failed:
-        line = f"{count_text(summary.done, 'task')} done"
-        if summary.kept:
-            line += f"; left unchanged: {count_text(summary.kept, 'period')}, see the log"
-        if summary.failed:
-            line += f"; not done: {count_text(summary.failed, 'task')}, see the log"
+    if summary.finished_tasks or summary.failed_tasks:
+        line = f"{count_text(summary.finished_tasks, 'task')} done"
+        if summary.kept_periods:
+            line += f"; left unchanged: {count_text(summary.kept_periods, 'period')}, see the log"
+        if summary.failed_tasks:
+            line += f"; not done: {count_text(summary.failed_tasks, 'task')}, see the log"
         print(f"{PROG}: {line}", file=sys.stderr)
-    return startup.FAILED if summary.failed else 0
+    return startup.FAILED if summary.failed_tasks else 0
 
 
 def _run_daemon(conf: Any, argv: Sequence[str] | None) -> int:
@@ -146,10 +150,10 @@ def _run_daemon(conf: Any, argv: Sequence[str] | None) -> int:
 
     storage = build_storage(conf)
     board = StatusBoard(_count_workers(conf, storage))
-    with progress.reporter(bar=len(board.slots) == 1) as report:
+    with progress.reporter(bar=len(board.workers) == 1) as report:
         processors = [
             _build_process(conf, argv, storage, board, index, report)
-            for index in range(len(board.slots))
+            for index in range(len(board.workers))
         ]
         watcher = supervisor.Supervisor(board, Notifier.from_environment(), _report_interrupt)
         supervisor.launch(conf, processors, watcher)
@@ -184,9 +188,9 @@ def _build_process(
     from ratekit.processing.cycle import RunContext
 
     stop = concurrency.StopEvent()
-    slot = board.slots[index]
-    pulse = worker.Heartbeat(slot, stop, report)
-    context = RunContext(startup.now, pulse.report, pulse.going_on, random.random)
+    status = board.workers[index]
+    heartbeat = worker.Heartbeat(status, stop, report)
+    context = RunContext(startup.now, heartbeat.report, heartbeat.should_continue, random.random)
 
     def give_up(code: int) -> None:
         board.exit_code = code
@@ -198,18 +202,20 @@ def _build_process(
         conf.mutate_config_files()
         return composition.read_settings(conf, concurrency.side_by_side)
 
-    partition = Partition(index, len(board.slots))
-    parts = composition.build_processor(conf, storage, context, concurrency.side_by_side, partition)
+    partition = Partition(index, len(board.workers))
+    parts = composition.build_processor(
+        conf, storage, context, concurrency.side_by_side, concurrency.within, partition
+    )
     rating = worker.Worker(
         parts.orchestrator,
         parts.tasks,
         composition.build_calendar(conf),
         composition.build_backoff(conf),
         stop,
-        slot,
+        status,
         give_up,
         startup.now,
         random.random,
     )
-    name = f"worker {index + 1} of {len(board.slots)}"
-    return service.Processor(rating, stop, slot, reload_settings, name)
+    name = f"worker {index + 1} of {len(board.workers)}"
+    return service.Processor(rating, stop, status, reload_settings, name)

@@ -19,7 +19,7 @@ BAD_INPUT = 2
 
 def complain(prog: str, error: errors.RatekitError) -> int:
     """Print an error, one line for each mistake; return its exit code."""
-    for line in redact.redacted(str(error)).splitlines():
+    for line in redact.redact_urls(str(error)).splitlines():
         print(f"{prog}: {line}", file=sys.stderr)
     return BAD_INPUT if isinstance(error, errors.OperatorError) else FAILED
 

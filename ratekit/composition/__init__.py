@@ -3,6 +3,7 @@
 ``storage.py`` is imported by itself, because it imports SQLAlchemy.
 """
 
+from ratekit.composition.commands import build_price_list, read_metrics
 from ratekit.composition.plugins import (
     build_collector,
     build_fetcher,
@@ -12,6 +13,7 @@ from ratekit.composition.plugins import (
 from ratekit.composition.processor import (
     Parts,
     SideBySide,
+    Within,
     build_backoff,
     build_calendar,
     build_processor,
@@ -23,14 +25,17 @@ from ratekit.composition.processor import (
 __all__ = [
     "Parts",
     "SideBySide",
+    "Within",
     "build_backoff",
     "build_calendar",
     "build_collector",
     "build_fetcher",
     "build_modules",
+    "build_price_list",
     "build_processor",
     "build_rater",
     "build_repricer",
     "load_plugins",
+    "read_metrics",
     "read_settings",
 ]

@@ -48,9 +48,8 @@ def _load(conf: Any, namespace: str, name: str) -> Any:
     """
     plugin = plugins.load(namespace, name)
     if plugins.register_options(conf, plugin):
-        mistakes = values.find_plugin_mistakes(conf, source.read_again(conf), plugin)
-        if mistakes:
-            raise errors.BadInput(mistakes)
+        content = source.read_again(conf)
+        values.require_none(values.find_plugin_mistakes(conf, content, plugin))
     return plugin
 
 

@@ -35,11 +35,21 @@ class SideBySide(Protocol):
         items: Collection[A],
         limit: int,
         seconds: float,
-        what: str,
+        description: str,
     ) -> list[R]:
         """Call at most ``limit`` at the same time, for at most ``seconds`` in total.
 
-        :param what: who does the work, for the message when it takes longer
+        :param description: who does the work, for the message when it takes longer
+        """
+
+
+class Within(Protocol):
+    """Calls a function, for a limited time."""
+
+    def __call__(self, seconds: float, description: str, function: Callable[[], R]) -> R:
+        """Call ``function`` for at most ``seconds``.
+
+        :param description: who does the work, for the message when it takes longer
         """
 
 
@@ -60,6 +70,7 @@ def build_processor(
     storage: interfaces.Storage,
     context: RunContext,
     side_by_side: SideBySide,
+    within: Within,
     partition: Partition | None = None,
 ) -> Parts:
     """Return the parts that ``conf`` names, put together; opens no connection.
@@ -77,7 +88,7 @@ def build_processor(
     def list_scopes() -> Collection[Scope]:
         # A response may arrive so slowly that no single read times out.
         seconds = conf.orchestrator.batch_timeout
-        return side_by_side(_fetch, [fetcher], limit=1, seconds=seconds, what="the fetcher")[0]
+        return within(seconds, "the fetcher", fetcher.scopes)
 
     rater = build_rater(conf, storage, side_by_side)
     partition = partition or Partition()
@@ -128,11 +139,11 @@ def read_settings(conf: Any, side_by_side: SideBySide, offline: bool = False) ->
     section = conf.orchestrator
     return Settings(
         metrics=_read_metrics(conf, offline),
-        side_by_side=functools.partial(
+        for_each_metric=functools.partial(
             side_by_side,
             limit=section.max_threads,
             seconds=section.batch_timeout,
-            what="the collector",
+            description="the collector",
         ),
         batch_seconds=section.batch_seconds,
         batch_frames=section.batch_frames,

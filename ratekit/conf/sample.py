@@ -22,7 +22,7 @@ def list_plugin_opts() -> list[tuple[str, list[Any]]]:
 def _list_plugin_opts(of_ratekit: bool) -> list[tuple[str, list[Any]]]:
     return [
         (section, keystone.sample_options(opts))
-        for module, plugin in plugins.installed()
+        for module, plugin in plugins.list_installed()
         if isinstance(plugin, Configurable)
         and (module.partition(".")[0] == "ratekit") is of_ratekit
         for section, opts in plugin.options().items()

@@ -1,4 +1,4 @@
-"""What keystoneauth's troubles mean, and how long a back end asks to be left alone."""
+"""What keystoneauth's errors mean, and how long a back end asks to wait."""
 
 from __future__ import annotations
 
@@ -28,30 +28,30 @@ def http_date(seconds: float) -> str:
     ("text", "seconds"),
     [
         ("0", 0), ("7", 7), (" 7 ", 7), ("7.5", 7.5), ("-7", 0), ("-0", 0),
-        ("999999999", http_errors.LONGEST_REST), (http_date(30), 30), (http_date(-30), 0),
-        (http_date(10**9), http_errors.LONGEST_REST),
+        ("999999999", http_errors.MAX_RETRY_AFTER), (http_date(30), 30), (http_date(-30), 0),
+        (http_date(10**9), http_errors.MAX_RETRY_AFTER),
         ("Sun, 01 Mar 2026 00:00:05 -0000", 5), ("Sun, 01 Mar 2026 01:00:05 +0100", 5),
     ],
 )  # fmt: skip
-def test_a_rest_is_seconds_or_a_date_within_reason(text: str, seconds: float) -> None:
+def test_retry_after_is_seconds_or_a_date_up_to_a_limit(text: str, seconds: float) -> None:
     assert http_errors.retry_after({"Retry-After": text, "Date": http_date(0)}) == seconds
     assert http_errors.retry_after({"retry-after": text, "DATE": http_date(0)}) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "soon", "1e3", "nan", "٣", "9" * 30, "Sun, 99 Mar 2026"])
-def test_a_rest_that_cannot_be_understood_is_none(text: str) -> None:
+def test_an_invalid_retry_after_is_none(text: str) -> None:
     assert http_errors.retry_after({"Retry-After": text}) is None
     assert http_errors.retry_after({}) is None
 
 
-def test_a_date_without_the_answers_own_is_taken_against_the_clock() -> None:
+def test_without_the_responses_own_date_the_clock_is_used() -> None:
     later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=2)
     assert http_errors.retry_after({"Retry-After": email.utils.format_datetime(later)}) == 3600
     assert http_errors.retry_after({"Retry-After": http_date(-(10**9))}) == 0
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 503])
-def test_the_rest_that_a_refusal_asks_for_is_kept(status: int) -> None:
+def test_the_retry_after_of_an_error_is_an_attribute(status: int) -> None:
     for headers, after in (({"Retry_After": "17"}, 17), ({}, None)):
         answer = response(status, **headers)
         with pytest.raises(errors.TryLater) as caught, keystone.translate_errors("X"):
@@ -84,7 +84,7 @@ def test_the_rest_that_a_refusal_asks_for_is_kept(status: int) -> None:
         ),
     ],
 )
-def test_each_trouble_is_for_whom_it_concerns(
+def test_errors_are_sorted_by_who_has_to_act(
     error: Exception, kind: type[errors.RatekitError], text: str
 ) -> None:
     with pytest.raises(kind) as caught, keystone.translate_errors("X", "s"):
@@ -92,6 +92,6 @@ def test_each_trouble_is_for_whom_it_concerns(
     assert str(caught.value) == text
 
 
-def test_what_is_ours_already_passes() -> None:
+def test_ratekits_own_errors_pass() -> None:
     with pytest.raises(errors.Conflict), keystone.translate_errors("X"):
         raise errors.Conflict("mine")

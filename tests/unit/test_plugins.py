@@ -1,4 +1,4 @@
-"""Plug-ins are found by name, and a wrong name or a broken plug-in is one sentence."""
+"""Plug-ins are found by name; a wrong name or a broken plug-in is one sentence."""
 
 import pathlib
 import sys
@@ -21,10 +21,10 @@ Install = Callable[..., None]
 def install(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     """Put a distribution with entry points and modules on sys.path."""
     monkeypatch.syspath_prepend(tmp_path)
-    # stevedore remembers entry points by the folders of sys.path.
+    # stevedore caches entry points by the folders of sys.path.
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
-    def installed(name: str, entry_points: str, **modules: str) -> None:
+    def write(name: str, entry_points: str, **modules: str) -> None:
         info = tmp_path / f"{name}-1.0.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
@@ -33,7 +33,7 @@ def install(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Install:
             (tmp_path / f"{module}.py").write_text(text)
         sys.path_importer_cache.clear()
 
-    return installed
+    return write
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,9 @@ def test_only_the_named_plugin_is_imported(install: Install) -> None:
 
 
 def test_ratekits_own_plugins_are_installed_in_a_fixed_order() -> None:
-    classes = [plugin for module, plugin in plugins.installed() if module.startswith("ratekit.")]
+    classes = [
+        plugin for module, plugin in plugins.list_installed() if module.startswith("ratekit.")
+    ]
     assert classes == [KeystoneFetcher, StaticFetcher, GnocchiCollector, Hashmap, Noop]
 
 

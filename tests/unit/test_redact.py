@@ -1,4 +1,4 @@
-"""No name and no password of a URL reaches anybody's eyes."""
+"""User names and passwords of URLs are not shown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ratekit import redact
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "expected"),
     [
         ("to http://joe:secret@host:1/v3: no", "to http://host:1/v3: no"),
         ("postgresql://joe:se@cr:et@host/db", "postgresql://host/db"),
@@ -21,8 +21,8 @@ from ratekit import redact
         ("nothing here", "nothing here"),
     ],
 )
-def test_urls_lose_their_names_and_passwords(text: str, shown: str) -> None:
-    assert redact.redacted(text) == shown
+def test_user_names_and_passwords_are_removed_from_urls(text: str, expected: str) -> None:
+    assert redact.redact_urls(text) == expected
 
 
 def test_messages_arguments_and_tracebacks_of_a_log_are_redacted() -> None:

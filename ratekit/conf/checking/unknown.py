@@ -79,7 +79,7 @@ def library_opts(*libraries: str) -> list[Any]:
 def _read_names(conf: Any, in_use: Sequence[Any]) -> Mapping[str, set[str]]:
     """Return the names of the options that something may read, by section."""
     sections: list[tuple[str, Sequence[Any]]] = list(core.list_opts())
-    for _, plugin in plugins.installed():
+    for _, plugin in plugins.list_installed():
         if isinstance(plugin, Configurable):
             sections += plugin.options().items()
     sections += credentials.option_sections(conf, in_use)

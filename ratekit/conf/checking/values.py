@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from oslo_config import cfg, types
@@ -40,6 +40,16 @@ def find_plugin_mistakes(conf: Any, content: Content, plugin: Any) -> list[error
     if not mistakes and isinstance(plugin, ConfCheck):
         mistakes += [content.mistake(*triple) for triple in plugin.check_conf(conf)]
     return mistakes
+
+
+def require_none(mistakes: Collection[errors.Mistake]) -> None:
+    """Require that there are no mistakes.
+
+    :raises ratekit.errors.BadInput: with each of them once, in the order of files and lines
+    """
+    if mistakes:
+        by_line = sorted(mistakes, key=lambda mistake: (mistake.file, mistake.line or 0))
+        raise errors.BadInput(dict.fromkeys(by_line))
 
 
 def _find_wrong(

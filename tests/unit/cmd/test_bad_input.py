@@ -1,4 +1,4 @@
-"""Mistakes of all kinds: what exactly is said, that the exit code is 2, that nothing is written."""
+"""Mistakes of all kinds: the exact message, exit code 2, and that nothing is written."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.unit.cmd.conftest import Shell
 
 NO_RULES = "services: {}\n"
 METRIC = "{unit: u, extra_args: {resource_type: i}}"
-#: For a rating that would work if the file under test did.
+#: Enough to rate with, if the file under test were right.
 AUTH = """\
 [fetcher]
 backend = static
@@ -38,7 +38,7 @@ def folder(ratekit: Shell, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPat
 
 
 def written(folder: pathlib.Path) -> dict[str, bytes]:
-    """Every file that stays, with its content."""
+    """Every permanent file, with its content."""
     return {
         path.name: path.read_bytes()
         for path in folder.iterdir()
@@ -47,7 +47,7 @@ def written(folder: pathlib.Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("command", "message"),
     [
         ("hashmap apply none.yml", "none.yml: cannot be read: No such file or directory"),
         ("hashmap apply folder", "folder: cannot be read: Is a directory"),
@@ -87,37 +87,39 @@ def written(folder: pathlib.Path) -> dict[str, bytes]:
         ),
     ],
 )
-def test_a_silly_command(command: str, said: str, ratekit: Shell, folder: pathlib.Path) -> None:
+def test_a_command_that_cannot_be_carried_out(
+    command: str, message: str, ratekit: Shell, folder: pathlib.Path
+) -> None:
     before = written(folder)
     answer = ratekit(*command.split())
-    assert (answer.code, answer.out, answer.err) == (2, "", f"ratekit: {said}\n")
+    assert (answer.code, answer.out, answer.err) == (2, "", f"ratekit: {message}\n")
     assert written(folder) == before
 
 
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("command", "message"),
     [
         ("frame list --limit many", "argument --limit: expected a whole number of at least 0, "
          "not 'many'"),
-        ("frame list --limit 99999999999999999999", "argument --limit: expected a whole "
-         "number of at least 0, not '99999999999999999999'"),
+        ("frame list --limit 99999999999999999999", "argument --limit: expected a whole number "
+         "of at least 0, not '99999999999999999999'"),
         ("summary --decimals 29", "argument --decimals: expected a whole number from 0 to 28, not '29'"),
         ("summary -f xml", "argument -f/--format: invalid choice: 'xml' (choose from 'csv', "
          "'json', 'table', 'value', 'yaml')"),
         ("hashmap apply", "the following arguments are required: FILE"),
     ],
 )  # fmt: skip
-def test_a_wrong_option(command: str, said: str, ratekit: Shell, folder: pathlib.Path) -> None:
+def test_a_wrong_option(command: str, message: str, ratekit: Shell, folder: pathlib.Path) -> None:
     answer = ratekit(*command.split())
     assert (answer.code, answer.out) == (2, "")
     usage, error = answer.err.splitlines()
     name = command.partition(" -")[0]
     assert usage.startswith(f"usage: ratekit {name} [options]")
-    assert error == f"ratekit {name}: error: {said}"
+    assert error == f"ratekit {name}: error: {message}"
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "messages"),
     [
         ("services: [", [":1: is not YAML: expected the node content, but found '<stream end>'"]),
         ("", [": expected a mapping (key: value), not nothing"]),
@@ -158,18 +160,18 @@ def test_a_wrong_option(command: str, said: str, ratekit: Shell, folder: pathlib
     ],
 )  # fmt: skip
 def test_a_wrong_rule_file(
-    text: str, said: list[str], ratekit: Shell, folder: pathlib.Path
+    text: str, messages: list[str], ratekit: Shell, folder: pathlib.Path
 ) -> None:
     (folder / "rules.yml").write_text(text)
     before = written(folder)
     answer = ratekit("hashmap", "apply", "rules.yml", "--yes")
     assert (answer.code, answer.out) == (2, "")
-    assert [line.removeprefix("ratekit: rules.yml") for line in answer.err.splitlines()] == said
+    assert [line.removeprefix("ratekit: rules.yml") for line in answer.err.splitlines()] == messages
     assert written(folder) == before
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "messages"),
     [
         (
             "[collect]\nperiod = often\nstart = x\n",
@@ -189,14 +191,14 @@ def test_a_wrong_rule_file(
 )  # fmt: skip
 def test_a_wrong_configuration(
     text: str,
-    said: list[str],
+    messages: list[str],
     ratekit: Shell,
     folder: pathlib.Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     ratekit.config.write_text(text)
     before = written(folder)
-    lines = [f"ratekit.conf:{line}" for line in said]
+    lines = [f"ratekit.conf:{line}" for line in messages]
     answer = ratekit("hashmap", "apply", "rules.yml", "--yes")
     assert (answer.code, answer.out) == (2, "")
     assert answer.err.splitlines() == [f"ratekit: {line}" for line in lines]
@@ -207,7 +209,7 @@ def test_a_wrong_configuration(
 
 
 @pytest.mark.parametrize(
-    ("conf", "metrics", "said"),
+    ("conf", "metrics", "messages"),
     [
         (
             "[fetcher]\nbackend = keystone\n[rating]\nmodules = hashmp\n",
@@ -247,21 +249,21 @@ def test_a_wrong_configuration(
     ],
 )
 def test_the_processor_ends_before_it_writes(
-    conf: str, metrics: str, said: list[str], ratekit: Shell, folder: pathlib.Path
+    conf: str, metrics: str, messages: list[str], ratekit: Shell, folder: pathlib.Path
 ) -> None:
     text = ratekit.config.read_text().replace(f"{folder}/metrics.yml", "metrics.yml")
     (folder / "metrics.yml").write_text(f"metrics: {{instance: {metrics}}}\n")
     ratekit.config.write_text(f"{AUTH}[fetcher_keystone]\n{conf}{text}" if conf else AUTH + text)
     before = written(folder)
     program = pathlib.Path(sys.executable).with_name("ratekit-processor")
-    done = subprocess.run(
+    process = subprocess.run(
         [program, "--once", "--config-file", "ratekit.conf"],
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
-    assert (done.returncode, done.stdout) == (2, "")
-    lines = done.stderr.replace("ratekit-processor: ", "").splitlines()
-    assert lines == said
+    assert (process.returncode, process.stdout) == (2, "")
+    lines = process.stderr.replace("ratekit-processor: ", "").splitlines()
+    assert lines == messages
     assert written(folder) == before

@@ -19,7 +19,7 @@ def new(tmp_path: pathlib.Path) -> pathlib.Path:
     return path
 
 
-def test_upgrade_makes_the_tables_and_says_so_once(
+def test_upgrade_creates_the_tables_and_reports_it_once(
     new: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert dbsync.main(["--config-file", str(new), "upgrade"]) == 0
@@ -53,7 +53,7 @@ def test_check_tells_by_its_exit_code_whether_the_database_is_current(
     assert line.count("\n") == 1
 
 
-def test_a_migration_that_has_not_ended_is_told_and_ended_by_upgrade(
+def test_an_unfinished_migration_is_reported_and_finished_by_upgrade(
     config: pathlib.Path, database: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     head = migrate.head()

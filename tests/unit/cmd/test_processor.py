@@ -1,4 +1,4 @@
-"""ratekit-processor --once: what it says about tasks, and how it ends."""
+"""ratekit-processor --once: its last line about tasks, and its exit code."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ratekit.interfaces import Storage
 from tests.contract import given
 
 NOTE = TaskNote("prices were wrong", "ann@example", given.hour(30))
-#: Nothing is due, and nobody answers.
+#: No period is due, and no Gnocchi answers.
 CONF = """\
 start = now
 [fetcher]
@@ -31,13 +31,13 @@ METRICS = "metrics: {instance: {unit: u, extra_args: {resource_type: i}}}\n"
 
 @pytest.fixture
 def ready(config: pathlib.Path, storage: Storage, usage: None) -> pathlib.Path:
-    """A configuration; scopes that are not rated any more, one of them with a gap."""
+    """A configuration; scopes that are no longer rated, one of them with a gap."""
     config.write_text(config.read_text() + CONF)
     config.with_name("metrics.yml").write_text(METRICS)
     storage.scopes.deactivate("a1", given.hour(2))
     storage.scopes.activate("a1", given.hour(4))
     states = given.listed(storage, "a1", now=given.hour(9))
-    (state,) = [one for one in states if one.scope.id == "a1"]
+    (state,) = [state for state in states if state.scope.id == "a1"]
     storage.ledger.commit(given.batch([state], periods=given.window(1, given.hour(4))))
     for scope in ("a1", "b2"):
         storage.scopes.deactivate(scope, given.hour(5))
@@ -45,16 +45,16 @@ def ready(config: pathlib.Path, storage: Storage, usage: None) -> pathlib.Path:
 
 
 def once(config: pathlib.Path, *options: str) -> tuple[int, str]:
-    """Run all there is to do; return the exit code and the last line."""
+    """Carry out all that is due; return the exit code and the last line."""
     program = pathlib.Path(sys.executable).with_name("ratekit-processor")
-    done = subprocess.run(
+    process = subprocess.run(
         [program, "--once", *options, "--config-file", config],
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
-    return done.returncode, done.stderr.splitlines()[-1]
+    return process.returncode, process.stderr.splitlines()[-1]
 
 
 def queue(storage: Storage, kind: TaskKind, end: int = 5) -> None:
@@ -62,7 +62,7 @@ def queue(storage: Storage, kind: TaskKind, end: int = 5) -> None:
     storage.tasks.add([order], NOTE)
 
 
-def test_periods_that_were_kept_are_counted_in_the_last_line(
+def test_unchanged_periods_are_counted_in_the_last_line(
     ready: pathlib.Path, storage: Storage
 ) -> None:
     queue(storage, TaskKind.RATES)

@@ -1,4 +1,4 @@
-"""Who is rated, asked of a Keystone on loopback that plays recorded answers."""
+"""The projects to rate, from a Keystone on loopback that plays recorded answers."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -27,7 +27,7 @@ def server() -> Iterator[Loopback]:
 
 @pytest.fixture
 def identity(server: Loopback) -> Loopback:
-    """A Keystone that knows ratekit's user."""
+    """A Keystone that has ratekit's user."""
     server.answers.clear()
     server.received.clear()
     version = {
@@ -60,16 +60,16 @@ def fetcher(url: str, **settings: Any) -> KeystoneFetcher:
     conf.set_override("auth_type", "password", group=group)
     # Registered by the auth plug-in only when it is loaded.
     conf.register_opts(loading.get_auth_plugin_conf_options("password"), group=group)
-    given = {
+    credentials = {
         "auth_url": url, "username": "rater", "password": "secret", "project_name": "service",
         "user_domain_id": "default", "project_domain_id": "default", **settings,
     }  # fmt: skip
-    for name, value in given.items():
+    for name, value in credentials.items():
         conf.set_override(name, value, group=group)
     return KeystoneFetcher.from_conf(conf)
 
 
-def granted(project: str, role: str = "rating", name: str | None = None) -> dict[str, Any]:
+def assignment(project: str, role: str = "rating", name: str | None = None) -> dict[str, Any]:
     return {
         "role": {"id": f"id of {role}", "name": role},
         "user": {"id": ME, "name": "rater"},
@@ -78,70 +78,74 @@ def granted(project: str, role: str = "rating", name: str | None = None) -> dict
     }
 
 
-def listed(*assignments: dict[str, Any], **more: Any) -> Played:
-    return Played({"role_assignments": list(assignments), "links": {}, **more})
+def assignment_list(*assignments: dict[str, Any], **fields: Any) -> Played:
+    return Played({"role_assignments": list(assignments), "links": {}, **fields})
 
 
 def project(id_: str, enabled: bool = True, is_domain: bool = False) -> dict[str, Any]:
     return {"id": id_, "name": f"project {id_}", "enabled": enabled, "is_domain": is_domain}
 
 
-# Who is listed ------------------------------------------------------------------------------
+# Scopes --------------------------------------------------------------------------------------
 
 
 def test_projects_with_the_role_are_listed_each_once(identity: Loopback) -> None:
     identity.play(
         ASSIGNMENTS,
-        listed(granted("p1"), granted("p1"), granted("p2"), granted("p3", role="reader")),
+        assignment_list(
+            assignment("p1"), assignment("p1"), assignment("p2"), assignment("p3", role="reader")
+        ),
     )
-    found = fetcher(identity.url).scopes()
-    assert sorted(found) == [Scope("p1", "project p1"), Scope("p2", "project p2")]
+    scopes = fetcher(identity.url).scopes()
+    assert sorted(scopes) == [Scope("p1", "project p1"), Scope("p2", "project p2")]
 
 
 def test_one_request_resolves_groups_and_inheritance(identity: Loopback) -> None:
-    identity.play(ASSIGNMENTS, listed(*(granted(f"p{number}") for number in range(100))))
+    identity.play(
+        ASSIGNMENTS, assignment_list(*(assignment(f"p{number}") for number in range(100)))
+    )
     assert len(fetcher(identity.url).scopes()) == 100
-    asked = [one for one in identity.received if one.path == ASSIGNMENTS]
-    assert [one.query for one in asked] == [
+    requests = [request for request in identity.received if request.path == ASSIGNMENTS]
+    assert [request.query for request in requests] == [
         {"user.id": [ME], "effective": [""], "include_names": [""]}
     ]
-    assert PROJECTS not in [one.path for one in identity.received]
+    assert PROJECTS not in [request.path for request in identity.received]
 
 
 def test_a_role_on_the_domain_or_the_system_is_no_project(identity: Loopback) -> None:
-    domain = {**granted("x"), "scope": {"domain": {"id": "default", "name": "Default"}}}
-    system = {**granted("x"), "scope": {"system": {"all": True}}}
-    identity.play(ASSIGNMENTS, listed(domain, system, granted("p1")))
+    domain = {**assignment("x"), "scope": {"domain": {"id": "default", "name": "Default"}}}
+    system = {**assignment("x"), "scope": {"system": {"all": True}}}
+    identity.play(ASSIGNMENTS, assignment_list(domain, system, assignment("p1")))
     assert [scope.id for scope in fetcher(identity.url).scopes()] == ["p1"]
 
 
-def test_a_role_on_no_project_is_told_and_no_empty_list(identity: Loopback) -> None:
-    identity.play(ASSIGNMENTS, listed(granted("p1", role="member")))
+def test_a_role_on_no_project_is_an_error_instead_of_an_empty_list(identity: Loopback) -> None:
+    identity.play(ASSIGNMENTS, assignment_list(assignment("p1", role="member")))
     with pytest.raises(errors.OperatorError, match="has the role 'rating' on no project; assuming"):
         fetcher(identity.url).scopes()
 
 
 def test_the_role_may_have_another_name(identity: Loopback) -> None:
-    identity.play(ASSIGNMENTS, listed(granted("p1"), granted("p2", role="billed")))
-    found = fetcher(identity.url, role_name="billed").scopes()
-    assert [scope.id for scope in found] == ["p2"]
+    identity.play(ASSIGNMENTS, assignment_list(assignment("p1"), assignment("p2", role="billed")))
+    scopes = fetcher(identity.url, role_name="billed").scopes()
+    assert [scope.id for scope in scopes] == ["p2"]
 
 
-def test_disabled_projects_are_rated_for_they_still_hold_volumes(identity: Loopback) -> None:
-    identity.play(ASSIGNMENTS, listed(granted("p1"), granted("p2")))
+def test_disabled_projects_are_rated_because_they_still_hold_volumes(identity: Loopback) -> None:
+    identity.play(ASSIGNMENTS, assignment_list(assignment("p1"), assignment("p2")))
     identity.play(PROJECTS, Played({"projects": [project("p1"), project("p2", enabled=False)]}))
     assert len(fetcher(identity.url).scopes()) == 2
 
 
-def test_disabled_projects_can_be_left_out(identity: Loopback) -> None:
-    identity.play(ASSIGNMENTS, listed(granted("p1"), granted("p2")))
+def test_disabled_projects_can_be_excluded(identity: Loopback) -> None:
+    identity.play(ASSIGNMENTS, assignment_list(assignment("p1"), assignment("p2")))
     identity.play(PROJECTS, Played({"projects": [project("p1"), project("p2", enabled=False)]}))
-    found = fetcher(identity.url, ignore_disabled_tenants=True).scopes()
-    assert [scope.id for scope in found] == ["p1"]
+    scopes = fetcher(identity.url, ignore_disabled_tenants=True).scopes()
+    assert [scope.id for scope in scopes] == ["p1"]
 
 
 @pytest.mark.parametrize(("ignore_disabled", "ids"), [(False, ["p1", "p2"]), (True, ["p1"])])
-def test_every_project_can_be_rated_whatever_the_roles(
+def test_every_project_can_be_rated_regardless_of_roles(
     identity: Loopback, ignore_disabled: bool, ids: list[str]
 ) -> None:
     identity.play(
@@ -156,25 +160,25 @@ def test_every_project_can_be_rated_whatever_the_roles(
             }
         ),
     )
-    found = fetcher(
+    scopes = fetcher(
         identity.url, ignore_rating_role=True, ignore_disabled_tenants=ignore_disabled
     ).scopes()
-    assert [scope.id for scope in found] == ids
+    assert [scope.id for scope in scopes] == ids
 
 
-# When Keystone does not answer, or not in full ------------------------------------------------
+# When Keystone does not answer, or not completely ---------------------------------------------
 
 
-def test_a_list_that_keystone_cut_off_is_for_an_operator(identity: Loopback) -> None:
-    identity.play(ASSIGNMENTS, listed(granted("p1"), truncated=True))
+def test_a_truncated_list_is_for_an_operator(identity: Loopback) -> None:
+    identity.play(ASSIGNMENTS, assignment_list(assignment("p1"), truncated=True))
     with pytest.raises(
         errors.OperatorError, match="truncated its list of role_assignments; raise list_limit"
     ):
         fetcher(identity.url).scopes()
 
 
-def test_a_list_that_says_it_is_whole_is_whole(identity: Loopback) -> None:
-    identity.play(ASSIGNMENTS, listed(granted("p1"), truncated=False))
+def test_a_list_that_is_not_truncated_is_complete(identity: Loopback) -> None:
+    identity.play(ASSIGNMENTS, assignment_list(assignment("p1"), truncated=False))
     assert len(fetcher(identity.url).scopes()) == 1
 
 
@@ -192,7 +196,7 @@ def test_a_list_that_says_it_is_whole_is_whole(identity: Loopback) -> None:
         Played({"role_assignments": [{"role": {"name": "rating"}, "scope": {"project": {}}}]}),
     ],
 )
-def test_a_senseless_list_is_no_answer(identity: Loopback, answer: Played) -> None:
+def test_an_invalid_list_is_no_answer(identity: Loopback, answer: Played) -> None:
     """An empty list would mean that nobody is rated any more."""
     identity.play(ASSIGNMENTS, answer)
     with pytest.raises(errors.TryLater, match="Keystone's list of role_assignments"):
@@ -200,14 +204,14 @@ def test_a_senseless_list_is_no_answer(identity: Loopback, answer: Played) -> No
 
 
 @pytest.mark.parametrize("answer", [Played({"projects": [{}]}), Played({"projects": "all"})])
-def test_a_senseless_list_of_projects_is_no_answer(identity: Loopback, answer: Played) -> None:
+def test_an_invalid_list_of_projects_is_no_answer(identity: Loopback, answer: Played) -> None:
     identity.play(PROJECTS, answer)
     with pytest.raises(errors.TryLater, match="Keystone's list of projects"):
         fetcher(identity.url, ignore_rating_role=True).scopes()
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 429])
-def test_a_keystone_in_trouble_is_tried_later(identity: Loopback, status: int) -> None:
+def test_a_failing_keystone_is_tried_later(identity: Loopback, status: int) -> None:
     identity.play(ASSIGNMENTS, Played(b"<html>\ntrouble</html>", status))
     with pytest.raises(errors.TryLater, match=f"role_assignments answered {status}") as caught:
         fetcher(identity.url).scopes()
@@ -215,7 +219,7 @@ def test_a_keystone_in_trouble_is_tried_later(identity: Loopback, status: int) -
 
 
 def test_a_keystone_that_does_not_answer_is_tried_later() -> None:
-    """Said without waiting: keystoneauth pauses before it tries a second time."""
+    """Raised by hand, because keystoneauth waits before a second attempt."""
     for error in (
         exceptions.ConnectTimeout("too\nlong"),
         exceptions.UnknownConnectionError("x", OSError()),
@@ -244,12 +248,12 @@ def test_a_wrong_password_is_for_an_operator(identity: Loopback) -> None:
         fetcher(identity.url).scopes()
 
 
-def test_building_it_opens_no_connection(identity: Loopback) -> None:
+def test_building_the_fetcher_opens_no_connection(identity: Loopback) -> None:
     fetcher(identity.url)
     assert identity.received == []
 
 
-def test_a_section_without_authentication_says_what_it_lacks() -> None:
+def test_a_section_without_authentication_is_a_mistake() -> None:
     conf = cfg.ConfigOpts()
     core.register_opts(conf)
     plugins.register_options(conf, KeystoneFetcher)

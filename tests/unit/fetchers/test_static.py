@@ -1,4 +1,4 @@
-"""Scopes that the configuration names."""
+"""Scopes of the configuration."""
 
 from oslo_config import cfg
 
@@ -22,7 +22,7 @@ def test_each_scope_is_listed_once_in_its_order() -> None:
     assert list(fetcher.scopes()) == [Scope("b"), Scope("a")]
 
 
-def test_no_scope_at_all_is_a_mistake() -> None:
+def test_an_empty_list_of_scopes_is_a_mistake() -> None:
     assert list(StaticFetcher.check_conf(load([]))) == [
         ("fetcher_static", "scopes", "is empty; expected ids separated by commas")
     ]

@@ -1,4 +1,4 @@
-"""Requests to Gnocchi's REST API, and what its refusals mean."""
+"""Requests to Gnocchi's REST API, and what its error responses mean."""
 
 from __future__ import annotations
 
@@ -17,48 +17,48 @@ from gnocchiclient import exceptions
 
 from ratekit import errors, http_errors, keystone
 
-#: Rows of one page of a listing; Gnocchi's own largest unless it is configured.
+#: Rows of one page of a listing: Gnocchi's default maximum.
 PAGE = 1000
-#: Answers that mean "there is nothing": an unknown metric, no resource that has it, no
+#: Error responses that mean "no usage": the metric is unknown, no resource has it, or it has no
 #: measures yet.
 _SILENCE = re.compile(r"Metric .*does not exist")
 _NO_SUCH_TYPE = re.compile(r"Resource type .*(does not exist|not found)", re.IGNORECASE)
-#: A metric whose archive policy has not what was asked for; the request fails as a whole.
-_LACKING = re.compile(
+#: An archive policy lacks what the query needs; Gnocchi then refuses the whole request.
+_AGGREGATE_MISSING = re.compile(
     r"Metrics cannot be aggregated: Granularities are missing|Metrics with unknown aggregation"
 )
-#: Metrics asked for by id that were there a moment ago.
-_GONE = re.compile(r"Unknown metrics")
-#: Codes below 500 that may go away when less is asked, or later.
+#: Metrics were deleted between their listing and a request by id.
+_DELETED = re.compile(r"Unknown metrics")
+#: Codes below 500 of requests that may succeed later, or with less data.
 _OVERLOADED = {408, 409, 413, 414, 423, 425, 429}
 
 
 class AggregateMissing(errors.OperatorError):
-    """An archive policy lacks the granularity or the aggregation method that was asked for."""
+    """An archive policy lacks the granularity or the aggregation method of a query."""
 
 
 class Transport:
-    """Sends requests and reads answers.
+    """Sends requests and reads responses.
 
-    :param api: session and endpoint; gnocchiclient's adapter, whose wrappers for the calls
-        themselves cost more than the calls
+    :param api: session and endpoint; only gnocchiclient's adapter is used, because its
+        wrappers take longer than the requests
     """
 
     def __init__(self, api: gnocchi_client.SessionClient) -> None:
         self._api = api
 
     def ask(self, method: str, url: str, **request: Any) -> Any:
-        """Return the parsed answer, numbers as Decimal; None for silence.
+        """Return the parsed response, numbers as Decimal; None means that there is no usage.
 
-        :raises ratekit.errors.TryLater: no answer for now, or one that makes no sense
-        :raises ratekit.errors.OperatorError: Gnocchi refuses
+        :raises ratekit.errors.TryLater: no response, or one that cannot be parsed
+        :raises ratekit.errors.OperatorError: Gnocchi refused the request
         """
         return self.page(method, url, **request)[0]
 
     def page(self, method: str, url: str, **request: Any) -> tuple[Any, str | None]:
-        """Return the same, and the marker from which the next page is asked for, if there is one.
+        """Return the same and the marker of the next page, if there is one.
 
-        How long a page is depends on Gnocchi's configuration, so only Gnocchi can tell.
+        The length of a page depends on Gnocchi's configuration, so only Gnocchi knows it.
         """
         body = request.pop("body", None)
         headers = {"Accept": "application/json"}
@@ -67,43 +67,48 @@ class Transport:
             headers["Content-Type"] = "application/json"
         response = self._send(method, url, headers, request)
         if response.status_code >= 400:
-            _explain(response)
+            _raise_unless_silence(response)
             return None, None
         try:
-            answer = json.loads(
+            content = json.loads(
                 response.content, parse_float=Decimal, parse_int=Decimal, parse_constant=_refuse
             )
         except ValueError as error:
-            raise errors.InvalidResponse(f"Gnocchi's answer is not JSON: {error}") from error
-        if answer is None:
-            # None is silence, which only a refusal can mean.
-            raise errors.InvalidResponse("Gnocchi's answer is null")
-        return answer, _marker(response)
+            raise errors.InvalidResponse(f"Gnocchi's response is not JSON: {error}") from error
+        if content is None:
+            # None means that there is no usage, which only an error response can say.
+            raise errors.InvalidResponse("Gnocchi's response is null")
+        return content, _marker(response)
 
     def pages(
-        self, method: str, url: str, known: Mapping[str, Any], limit: int = PAGE, body: Any = None
+        self,
+        method: str,
+        url: str,
+        parameters: Mapping[str, Any],
+        limit: int = PAGE,
+        body: Any = None,
     ) -> Iterator[tuple[list[Any], bool]]:
         """Yield a listing's pages: (rows, whether there are more).
 
-        :param known: parameters besides those that say which page
+        :param parameters: without those that select the page
         """
-        parameters = {**known, "limit": limit}
+        page_parameters = {**parameters, "limit": limit}
         while True:
-            rows, marker = self.page(method, url, params=parameters, body=body)
+            rows, marker = self.page(method, url, params=page_parameters, body=body)
             if not isinstance(rows, list):
                 raise errors.InvalidResponse("Gnocchi's listing is not a list")
             yield rows, marker is not None
             if marker is None:
                 return
-            parameters["marker"] = marker
+            page_parameters["marker"] = marker
 
     def revisions(
         self, resource_type: str, search: Mapping[str, Any], attributes: Sequence[str]
     ) -> Iterator[Any]:
-        """Yield revisions of resources, past ones too, of which ``search`` holds."""
-        known = {"history": "true", "attrs": list(attributes)}
+        """Yield the revisions of resources that match ``search``, past revisions too."""
+        parameters = {"history": "true", "attrs": list(attributes)}
         url = f"v1/search/resource/{resource_type}"
-        for rows, _ in self.pages("POST", url, known, body=search):
+        for rows, _ in self.pages("POST", url, parameters, body=search):
             yield from rows
 
     def _send(
@@ -116,45 +121,49 @@ class Transport:
                 )
         except exceptions.ConnectionTimeout as error:
             raise errors.TryLater(
-                f"Gnocchi took too long: {http_errors.one_line(error)}"
+                f"Gnocchi took too long: {http_errors.summarize(error)}"
             ) from error
         except (exceptions.ConnectionFailure, exceptions.UnknownConnectionError) as error:
             raise errors.TryLater(
-                f"Gnocchi does not answer: {http_errors.one_line(error)}"
+                f"Gnocchi does not answer: {http_errors.summarize(error)}"
             ) from error
         except exceptions.SSLError as error:
-            raise errors.AccessDenied(f"Gnocchi: {http_errors.one_line(error)}") from error
+            raise errors.AccessDenied(f"Gnocchi: {http_errors.summarize(error)}") from error
         return response
 
 
 @contextlib.contextmanager
-def sensible(what: str) -> Iterator[None]:
-    """Say whose fault it is when an answer cannot be read.
+def parsing(content: str) -> Iterator[None]:
+    """Turn errors of the code inside, which reads a response, into an error of Gnocchi.
 
-    :raises ratekit.errors.Senseless: for what goes wrong inside
+    :param content: what the response is about
+    :raises ratekit.errors.InvalidResponse: the response has not the expected form
     """
     try:
         yield
     except (TypeError, KeyError, ValueError, IndexError, AttributeError) as error:
-        raise errors.InvalidResponse(f"Gnocchi's {what} are senseless: {error!r}") from error
+        reason = f"missing key {error}" if isinstance(error, KeyError) else str(error)
+        raise errors.InvalidResponse(
+            f"cannot parse Gnocchi's {content} response: {reason}"
+        ) from error
 
 
 def _marker(response: requests.Response) -> str | None:
-    following = response.links.get("next")
-    if following is None:
+    link = response.links.get("next")
+    if link is None:
         return None
-    query = urllib.parse.parse_qs(urllib.parse.urlsplit(following["url"]).query)
+    query = urllib.parse.parse_qs(urllib.parse.urlsplit(link["url"]).query)
     if "marker" not in query:
-        raise errors.InvalidResponse("Gnocchi's next page has no marker")
+        raise errors.InvalidResponse("Gnocchi's link to the next page has no marker")
     return query["marker"][0]
 
 
 def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is no number")
+    raise ValueError(f"{constant} is not a number")
 
 
-def _explain(response: requests.Response) -> None:
-    """Return for silence, raise for anything else."""
+def _raise_unless_silence(response: requests.Response) -> None:
+    """Return if an error response means that there is no usage; raise for any other."""
     code = response.status_code
     text = _description(response)
     if code == 404 and _SILENCE.search(text):
@@ -164,16 +173,17 @@ def _explain(response: requests.Response) -> None:
     if code in (401, 403):
         raise errors.AccessDenied(f"Gnocchi refused with {code}: {text}")
     if code in _OVERLOADED or code >= 500:
-        after = http_errors.retry_after(response.headers)
-        raise errors.TryLater(f"Gnocchi answered {code}: {text}", after)
-    if code == 404 and _GONE.match(text):
-        raise errors.TryLater(f"Gnocchi's metrics have just changed: {text}")
-    kind = AggregateMissing if code in (400, 404) and _LACKING.match(text) else errors.OperatorError
+        seconds = http_errors.retry_after(response.headers)
+        raise errors.TryLater(f"Gnocchi answered {code}: {text}", seconds)
+    if code == 404 and _DELETED.match(text):
+        raise errors.TryLater(f"Gnocchi's metrics changed meanwhile: {text}")
+    is_policy = code in (400, 404) and _AGGREGATE_MISSING.match(text)
+    kind = AggregateMissing if is_policy else errors.OperatorError
     raise kind(f"Gnocchi refused with {code}: {text}")
 
 
 def _description(response: requests.Response) -> str:
-    """What a refusal says, on one line; Gnocchi answers in JSON, proxies in HTML."""
+    """Return the text of an error response as one line; Gnocchi writes JSON, proxies HTML."""
     try:
         body = response.json()
     except ValueError:
@@ -181,8 +191,8 @@ def _description(response: requests.Response) -> str:
     if isinstance(body, dict) and "description" in body:
         body = body["description"]
     if isinstance(body, dict):
-        known = (body.get(key) for key in ("cause", "reason", "detail"))
-        body = ": ".join(str(one) for one in known if one) or json.dumps(body)
+        parts = (body.get(key) for key in ("cause", "reason", "detail"))
+        body = ": ".join(str(part) for part in parts if part) or json.dumps(body)
     text = body if isinstance(body, str) else json.dumps(body)
     if text.lstrip().startswith("<"):
         text = html.unescape(re.sub(r"<[^>]*>", " ", text))

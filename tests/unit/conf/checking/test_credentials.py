@@ -1,4 +1,4 @@
-"""Credentials that cannot work are told before Keystone is asked."""
+"""Credentials that cannot work are reported before Keystone is asked."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ KEY = "[ratekit_auth]"
 
 
 def without(*names: str) -> str:
-    kept = (line for line in GOOD.splitlines() if line.split(" ")[0] not in names)
-    return "\n".join(kept) + "\n"
+    lines = (line for line in GOOD.splitlines() if line.split(" ")[0] not in names)
+    return "\n".join(lines) + "\n"
 
 
-def test_good_ones_are_taken(refusals: Refusals) -> None:
+def test_good_credentials_are_accepted(refusals: Refusals) -> None:
     assert refusals(GOOD) == []
 
 
-def test_a_missing_auth_type_is_told_once_for_both_sections(refusals: Refusals) -> None:
+def test_a_missing_auth_type_is_reported_once_for_both_sections(refusals: Refusals) -> None:
     assert refusals(without("auth_type")) == [
         f"r.conf:5: {KEY} auth_type: is required: how to authenticate, e.g. 'password'"
     ]
@@ -28,7 +28,7 @@ def test_a_missing_auth_type_is_told_once_for_both_sections(refusals: Refusals) 
     ]
 
 
-def test_a_misspelt_auth_type_is_told_with_the_nearest(refusals: Refusals) -> None:
+def test_a_misspelt_auth_type_is_reported_with_the_nearest(refusals: Refusals) -> None:
     assert refusals(GOOD.replace("= password", "= pasword")) == [
         f"r.conf:6: {KEY} auth_type: expected the name of an authentication plug-in, e.g. "
         "'password', not 'pasword' (did you mean 'password'?)"
@@ -37,7 +37,7 @@ def test_a_misspelt_auth_type_is_told_with_the_nearest(refusals: Refusals) -> No
     assert "v3applicationcredential" in line
 
 
-def test_everything_that_is_missing_is_told_together(refusals: Refusals) -> None:
+def test_all_missing_options_are_reported_together(refusals: Refusals) -> None:
     assert refusals(without("auth_url", "username", "password", "project_name")) == [
         f"r.conf:5: {KEY} auth_url: is required: Keystone's URL, such as "
         "https://keystone.example/v3",
@@ -77,7 +77,7 @@ def test_a_name_needs_its_domain(missing: str, name: str, hint: str, refusals: R
          "application_credential_id = a\napplication_credential_secret = b\n"),
     ],
 )  # fmt: skip
-def test_other_ways_to_authenticate_are_taken(old: str, new: str, refusals: Refusals) -> None:
+def test_other_ways_to_authenticate_are_accepted(old: str, new: str, refusals: Refusals) -> None:
     assert old in GOOD
     assert refusals(GOOD.replace(old, new)) == []
 
@@ -96,14 +96,14 @@ def test_an_application_credential_needs_its_secret(refusals: Refusals) -> None:
     assert "geheim" not in line
 
 
-def test_a_misspelt_option_is_named_where_the_right_one_is_missing(refusals: Refusals) -> None:
+def test_a_misspelt_option_is_named_beside_the_missing_one(refusals: Refusals) -> None:
     assert refusals(GOOD.replace("username", "usrname")) == [
         f"r.conf:5: {KEY} username: is required: the name of ratekit's own user, or user_id; "
         "line 8 has 'usrname'"
     ]
 
 
-def test_an_auth_section_that_no_file_has_is_told_with_the_nearest(refusals: Refusals) -> None:
+def test_an_auth_section_that_no_file_has_is_reported_with_the_nearest(refusals: Refusals) -> None:
     assert refusals(GOOD.replace("= ratekit_auth", "= ratekit_atuh", 1)) == [
         "r.conf:2: [fetcher_keystone] auth_section: there is no section [ratekit_atuh] "
         "(did you mean 'ratekit_auth'?)"
@@ -111,13 +111,13 @@ def test_an_auth_section_that_no_file_has_is_told_with_the_nearest(refusals: Ref
 
 
 @pytest.mark.parametrize("url", ["keystone.example", "ftp://keystone", "http://", "http://[::1"])
-def test_a_url_of_keystone_is_one(url: str, refusals: Refusals) -> None:
+def test_auth_url_must_be_a_url(url: str, refusals: Refusals) -> None:
     assert refusals(GOOD.replace("https://keystone.example/v3", url)) == [
         f"r.conf:7: {KEY} auth_url: expected Keystone's URL, such as https://keystone.example/v3"
     ]
 
 
-def test_certificates_can_be_read(refusals: Refusals) -> None:
+def test_certificates_must_be_readable(refusals: Refusals) -> None:
     text = GOOD.replace("[collector_gnocchi]\n", "[collector_gnocchi]\ncafile = /nowhere/ca.pem\n")
     assert refusals(text) == [
         "r.conf:4: [collector_gnocchi] cafile: /nowhere/ca.pem cannot be read; expected a PEM file"

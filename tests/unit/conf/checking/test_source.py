@@ -31,18 +31,18 @@ from tests.unit.conf.conftest import Refusals
         ("# x\nperiod = 3600\n\n[collect]\n", 2, "expected a [section] before the first option"),
     ],
 )
-def test_a_malformed_file_is_told_with_its_line(
+def test_a_malformed_file_is_reported_with_its_line(
     text: str, line: int, expected: str, refusals: Refusals
 ) -> None:
     assert refusals(text) == [f"r.conf:{line}: {expected}"]
 
 
-def test_a_malformed_line_is_not_repeated_since_it_may_be_a_secret(refusals: Refusals) -> None:
+def test_a_malformed_line_is_not_shown_because_it_may_be_a_secret(refusals: Refusals) -> None:
     (line,) = refusals("[ratekit_auth]\npassword geheim\n")
     assert "geheim" not in line
 
 
-def test_all_files_that_cannot_be_read_are_told_together(tmp_path: pathlib.Path) -> None:
+def test_all_unreadable_files_are_reported_together(tmp_path: pathlib.Path) -> None:
     for name in ("folder", "latin", "good"):
         path = tmp_path / name
         path.mkdir() if name == "folder" else path.write_bytes(b"[collect]\n")
@@ -50,7 +50,7 @@ def test_all_files_that_cannot_be_read_are_told_together(tmp_path: pathlib.Path)
     names = ["missing", "folder", "good", "latin"]
     with pytest.raises(errors.BadInput) as caught:
         source.read([str(tmp_path / name) for name in names], [str(tmp_path / "none")])
-    assert [str(one).removeprefix(f"{tmp_path}/") for one in caught.value.mistakes] == [
+    assert [str(mistake).removeprefix(f"{tmp_path}/") for mistake in caught.value.mistakes] == [
         "none: cannot be read: no such folder",
         "missing: cannot be read: No such file or directory",
         "folder: cannot be read: Is a directory",
@@ -59,7 +59,7 @@ def test_all_files_that_cannot_be_read_are_told_together(tmp_path: pathlib.Path)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_a_file_that_is_not_ours_is_told(tmp_path: pathlib.Path) -> None:
+def test_a_file_without_permission_is_reported(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "r.conf"
     path.write_text("[collect]\n")
     path.chmod(0)
@@ -67,19 +67,21 @@ def test_a_file_that_is_not_ours_is_told(tmp_path: pathlib.Path) -> None:
         source.read([str(path)])
 
 
-def test_the_last_of_several_options_with_one_name_counts(tmp_path: pathlib.Path) -> None:
-    one, two = tmp_path / "one.conf", tmp_path / "two.conf"
-    one.write_text("[collect]\nperiod = 1\nperiod = 2\n\n[COLLECT]\nperiod = 3\n")
-    two.write_text("[collect]\nwait_periods = 4\n")
-    content = source.read([str(one), str(two)])
+def test_the_last_of_several_options_with_one_name_applies(tmp_path: pathlib.Path) -> None:
+    first, second = tmp_path / "one.conf", tmp_path / "two.conf"
+    first.write_text("[collect]\nperiod = 1\nperiod = 2\n\n[COLLECT]\nperiod = 3\n")
+    second.write_text("[collect]\nwait_periods = 4\n")
+    content = source.read([str(first), str(second)])
     entry = content.find("collect", "period")
-    assert entry == source.OptionEntry(str(one), 6, "COLLECT", "period", "3")
-    mistake = content.mistake("collect", "start", "is odd")
-    assert str(mistake) == f"{two}:1: [collect] start: is odd"
-    assert str(content.mistake("nosuch", "start", "is odd")) == f"{two}: [nosuch] start: is odd"
+    assert entry == source.OptionEntry(str(first), 6, "COLLECT", "period", "3")
+    mistake = content.mistake("collect", "start", "is wrong")
+    assert str(mistake) == f"{second}:1: [collect] start: is wrong"
+    assert (
+        str(content.mistake("nosuch", "start", "is wrong")) == f"{second}: [nosuch] start: is wrong"
+    )
 
 
-def test_a_value_may_have_several_lines_and_begins_on_the_first(tmp_path: pathlib.Path) -> None:
+def test_a_value_of_several_lines_has_the_number_of_the_first(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "r.conf"
     path.write_text("[a]\n# c\nb: 1,\n  2\nd = 'x = y'\n")
     first, second = source.read([str(path)]).entries
@@ -96,5 +98,5 @@ def test_files_and_folders_are_those_of_the_command_line(tmp_path: pathlib.Path)
     assert source.find_files(["--config-file"], "x") == ([], [])
     for name in ("2.conf", "1.conf", "3.txt"):
         (tmp_path / name).write_text("[a]\n")
-    found = source.read([], [str(tmp_path)]).files
-    assert [pathlib.Path(one).name for one in found] == ["1.conf", "2.conf"]
+    files = source.read([], [str(tmp_path)]).files
+    assert [pathlib.Path(file).name for file in files] == ["1.conf", "2.conf"]

@@ -1,4 +1,4 @@
-"""Options that nothing reads are told, and do not stop anything."""
+"""Options that nothing reads are warnings."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_what_nothing_reads_is_a_warning(
         "[fetcher_keystone]\nregion_name = one\ntimeout = 5\ncafile =\n",
     ],
 )
-def test_what_is_read_or_may_be_somebodys_is_no_warning(
+def test_options_that_something_may_read_are_no_warning(
     text: str, load: Load, capsys: pytest.CaptureFixture[str]
 ) -> None:
     load(text + GOOD, logs=True)

@@ -54,12 +54,14 @@ def test_a_wrong_value_is_a_line(
     assert refusals(text) == [f"r.conf:{line}: [{section}] {name}: expected {expected}"]
 
 
-def test_all_wrong_values_are_told_together_in_the_order_of_the_file(refusals: Refusals) -> None:
-    found = refusals(
+def test_all_wrong_values_are_reported_together_in_the_order_of_the_file(
+    refusals: Refusals,
+) -> None:
+    lines = refusals(
         "[DEFAULT]\ndebug = maybe\n[rating]\nmodules = hashmp\n[collect]\nperiod = x\nstart = y\n"
         "[fetcher]\nbackend = keystne\n[collector_gnocchi]\ntimeout = 0\n"
     )
-    assert [line.partition(": ")[0] for line in found] == [
+    assert [line.partition(": ")[0] for line in lines] == [
         "r.conf:2", "r.conf:4", "r.conf:6", "r.conf:7", "r.conf:9", "r.conf:10", "r.conf:11",
     ]  # fmt: skip
 
@@ -72,7 +74,7 @@ def test_all_wrong_values_are_told_together_in_the_order_of_the_file(refusals: R
         ("[rating]\nmodules = noop,hash", "[rating] modules: unknown plug-in 'hash'"),
     ],
 )
-def test_an_unknown_plugin_is_told_with_the_option_that_names_it(
+def test_an_unknown_plugin_is_reported_with_the_option_that_names_it(
     option: str, expected: str, refusals: Refusals
 ) -> None:
     (line,) = refusals(f"{option}\n{GOOD}")
@@ -94,7 +96,7 @@ def test_an_indented_option_does_not_vanish_in_the_one_before(refusals: Refusals
     assert refusals(f"[fetcher_static]\nscopes = a,\n  b\n{GOOD}") == []
 
 
-def test_a_wrong_value_of_the_environment_is_told_as_such(
+def test_a_wrong_value_of_the_environment_names_the_variable(
     refusals: Refusals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OS_COLLECT__PERIOD", "often")
@@ -141,7 +143,7 @@ def test_a_wrong_command_line_is_short_and_2(
         ),
     ],
 )
-def test_values_that_do_not_fit_together_are_told(
+def test_values_that_do_not_fit_together_are_reported(
     text: str, expected: str, refusals: Refusals
 ) -> None:
     assert refusals(text + GOOD) == [expected]
@@ -155,7 +157,7 @@ def test_basic_authentication_needs_an_endpoint_and_a_user(refusals: Refusals) -
     ]
 
 
-def test_what_only_reads_the_database_needs_no_credentials(refusals: Refusals) -> None:
+def test_commands_that_do_not_rate_need_no_credentials(refusals: Refusals) -> None:
     assert refusals("[database]\nconnection = sqlite:////x\n") != []
     conf = configuration.load("ratekit-test", ["--config-file", "r.conf"])
     assert conf.database.connection == "sqlite:////x"
@@ -178,3 +180,20 @@ def test_no_configuration_file_is_one_line(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("HOME", "/nowhere")
     with pytest.raises(errors.OperatorError, match="no configuration file: expected /etc/ratekit"):
         configuration.load_for_rating("a-name-that-nobody-has", [])
+
+
+def test_an_option_that_moved_is_read_in_its_old_section(load: Load, refusals: Refusals) -> None:
+    old = GOOD.replace("[collector_gnocchi]\n", "[collector_gnocchi]\nallow_expired = {}\n")
+    assert load(old.format("true")).collect.allow_expired
+    assert refusals(old.format("maybe")) == [
+        "r.conf:4: [collector_gnocchi] allow_expired: expected true or false, not 'maybe'"
+    ]
+    both = f"[collect]\nallow_expired = maybe\n{old.format('true')}"
+    assert refusals(both) == [
+        "r.conf:2: [collect] allow_expired: expected true or false, not 'maybe'"
+    ]
+
+
+def test_options_of_plugins_that_are_not_in_use_are_not_checked(refusals: Refusals) -> None:
+    text = "[fetcher]\nbackend = static\n[fetcher_static]\nscopes = a\n"
+    assert refusals(f"{text}{GOOD}[fetcher_keystone]\nignore_rating_role = maybe\n") == []
