@@ -48,7 +48,8 @@ class FrameQuery:
     resource: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.metric} of scope {self.scope} in the period {utc_text(self.begin)}"
+        begin = utc_text(self.begin)
+        return f"{self.metric} of scope {self.scope} in the period starting at {begin}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

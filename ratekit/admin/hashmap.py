@@ -120,7 +120,7 @@ def find_replaced_charges(
     # A processor whose clock is ahead of ours may have rated later periods.
     until = storage.rules.last_rated_end() or plan.protected_until
     limit = max(plan.protected_until, period.ceiling(until, calendar.step))
-    ranges = _affected_ranges(plan.change, limit)
+    ranges = _find_affected_ranges(plan.change, limit)
     for service in dict.fromkeys(service for service, _ in ranges):
         by_scope = {scope: bounds for (name, scope), bounds in ranges.items() if name == service}
         scopes = tuple(scope for scope in by_scope if scope is not None)
@@ -236,7 +236,7 @@ def in_force(book: RuleBook, since: datetime.datetime) -> Sequence[Rule]:
 _Range = tuple[datetime.datetime, datetime.datetime]
 
 
-def _affected_ranges(
+def _find_affected_ranges(
     change: rule_change.RuleChange, limit: datetime.datetime
 ) -> dict[tuple[str, str | None], _Range]:
     """Return the times before ``limit`` at which prices change, by service and scope."""

@@ -137,12 +137,12 @@ class Preview:
     """What an order would change.
 
     :ivar changes: changes in the periods that would be replaced, by metric
-    :ivar kept: the periods that would be left unchanged
+    :ivar kept_periods: the periods that would be left unchanged
     """
 
     order: Order
     changes: Mapping[str, Change]
-    kept: Sequence[KeptPeriods]
+    kept_periods: Sequence[KeptPeriods]
 
 
 def preview(repricer: Repricer, reports: Reports, order: Order) -> Preview:

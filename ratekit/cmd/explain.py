@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,8 +13,6 @@ from ratekit.cmd.output import cells, price_breakdown, quantity_trace
 from ratekit.domain import exact
 from ratekit.domain.reporting.reports import FrameRow
 from ratekit.domain.reprocessing.task import Swap
-from ratekit.domain.usage.metric import Metric
-from ratekit.interfaces import Collector
 from ratekit.text import second_text, utc_text
 
 
@@ -98,15 +97,10 @@ class Explain(command_types.Showing):
 
 def _reduction(conf: Any, row: FrameRow, offline: bool) -> cells.Cell:
     from ratekit import composition
-    from ratekit.files import metrics_file
 
     if offline:
         return cells.optional(None)
-
-    def source() -> tuple[Sequence[Metric], Collector]:
-        collector = composition.build_collector(conf)
-        return metrics_file.load(conf.collect.metrics_conf, collector), collector
-
+    source = functools.partial(composition.read_metrics, conf)
     return quantity_trace.cell(row, source, composition.build_calendar(conf))
 
 

@@ -13,7 +13,6 @@ from ratekit.cmd.output import cells
 from ratekit.domain.reporting.findings import Severity
 from ratekit.domain.usage.metric import Metric
 from ratekit.domain.usage.trace import TraceStep
-from ratekit.interfaces import Collector
 from ratekit.text import count_text, utc_text
 
 #: How many values a table shows one by one; of more it shows the number.
@@ -34,8 +33,10 @@ class MetricList(command_types.Listing):
         self, parsed_args: argparse.Namespace
     ) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
         """Return the metrics in the file's order."""
+        from ratekit import composition
+
         conf = self.app.load_conf()
-        metrics, collector = _load(conf, parsed_args.file, offline=True)
+        metrics, collector = composition.read_metrics(conf, parsed_args.file, offline=True)
         return (
             ("Metric", "Name", "Unit", "Reads", "Conversion", "Labels", "Description"),
             [
@@ -79,8 +80,10 @@ class MetricCheck(command_types.Listing):
         self, parsed_args: argparse.Namespace
     ) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
         """Return the findings of each metric, then those of the back end as a whole."""
+        from ratekit import composition
+
         conf = self.app.load_conf()
-        metrics, collector = _load(conf, parsed_args.file, parsed_args.offline)
+        metrics, collector = composition.read_metrics(conf, parsed_args.file, parsed_args.offline)
         columns = ("Metric", "Check", "Verdict", "Detail", "Remedy")
         if parsed_args.offline:
             self._summary = f"{count_text(len(metrics), 'metric')}, no mistakes"
@@ -149,7 +152,7 @@ class MetricSample(command_types.Listing):
         if parsed_args.period is not None:
             begin = options.read_instant("--period", parsed_args.period)
         conf = self.app.load_conf()
-        metrics, collector = _load(conf, None)
+        metrics, collector = composition.read_metrics(conf)
         metric = metric_admin.find(metrics, parsed_args.name)
         calendar = composition.build_calendar(conf)
         window = metric_admin.sample_period(calendar, begin, self.app.clock())
@@ -181,14 +184,6 @@ def _with_file(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.usage = "%(prog)s [options] [FILE]"
     parser.add_argument("file", metavar="FILE", nargs="?", help="default: [collect] metrics_conf")
     return parser
-
-
-def _load(conf: Any, path: str | None, offline: bool = False) -> tuple[Sequence[Metric], Collector]:
-    from ratekit import composition
-    from ratekit.files import metrics_file
-
-    collector = composition.build_collector(conf, offline)
-    return metrics_file.load(path or conf.collect.metrics_conf, collector), collector
 
 
 def _title(

@@ -59,7 +59,6 @@ class QuoteUsage(command_types.Showing):
         """Return the usage and its prices."""
         from ratekit import composition
         from ratekit.files import metrics_file
-        from ratekit.pricing.price_list import PriceList
 
         quantity = options.read_quantity("--qty", parsed_args.qty)
         labels = options.read_labels(parsed_args.label)
@@ -75,7 +74,7 @@ class QuoteUsage(command_types.Showing):
         quote.require_service(parsed_args.service, book, label_names)
         scope = self._find_scope(parsed_args.scope, book, storage)
         scope_label = {section.scope_key: scope} if scope != quote.NO_SCOPE else {}
-        price_list = PriceList(composition.build_modules(conf), book)
+        price_list = composition.build_price_list(conf, book)
         usage_quote = quote.quote(
             price_list, period, parsed_args.service, quantity, {**scope_label, **labels}, scope
         )

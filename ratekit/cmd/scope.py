@@ -214,11 +214,11 @@ class ScopeReset(command_types.Action):
             self.print_line("nothing was changed")
             return startup.FAILED
         storage.scopes.reset(plan, gaps=parsed_args.gaps)
-        done = f"done: the scope is rated again from {utc_text(since)}"
+        message = f"done: the scope is rated again from {utc_text(since)}"
         if row.deactivated_at is None:
-            self.print_line(f"{done}, in the next cycle of the processor")
+            self.print_line(f"{message}, in the next cycle of the processor")
         else:
-            self.print_line(done)
+            self.print_line(message)
             self.app.note("the scope is deactivated; it is rated again once it is activated")
         return 0
 

@@ -280,8 +280,8 @@ def test_where_several_match_it_says_what_tells_them_apart(storage: Storage) -> 
     with pytest.raises(errors.OperatorError) as error:
         found(storage, {"flavor": "m1"})
     assert str(error.value).splitlines() == [
-        "2 frames of instance of scope p1 in the period from 2026-03-01T00:00:00Z on; choose one "
-        "by its labels:",
+        "2 frames of instance of scope p1 in the period starting at 2026-03-01T00:00:00Z; choose "
+        "one by its labels:",
         "  id=r1",
         "  id=r2",
     ]
@@ -295,7 +295,7 @@ def test_where_several_match_it_says_what_tells_them_apart(storage: Storage) -> 
         ({"flavor": "m1.big"}, None, 0, "none has flavor=m1.big"),
         ({}, "r11", 0, "none is of 'r11' .did you mean 'r1'"),
         ({"flavor": ""}, "r1", 0, "none has all of these labels: 3 frames"),
-        ({}, None, 1, "there is no frame of instance of scope p1 .* 2026-03-01T01:00:00Z"),
+        ({}, None, 1, "no frame of instance of scope p1 .* 2026-03-01T01:00:00Z"),
     ],
 )
 def test_what_is_not_there_is_said_with_what_is_near(

@@ -62,12 +62,11 @@ class HashmapPlan(command_types.Action):
         differences: Sequence[Difference] | None = None
         if since is not None:
             from ratekit import composition
-            from ratekit.pricing import price_list
 
             scope_admin.require_start(since, prepared.calendar.step)
             at = preparation.read_optional_instant("--at", parsed_args.at) or since
             book = what_if.build_book(prepared.plan.book, prepared.desired, at)
-            prices = price_list.PriceList(composition.build_modules(prepared.conf), book)
+            prices = composition.build_price_list(prepared.conf, book)
             differences = what_if.price_differences(prepared.storage.reports, prices, since)
         if parsed_args.format == "json":
             self.print_line(json.dumps(_document(prepared, differences), indent=2))
@@ -145,7 +144,7 @@ class HashmapApply(command_types.Action):
         added, closed = len(plan.change.add), len(plan.change.close)
         self.print_line(f"done: {added} added, {closed} closed; the rules are at version {version}")
         # Only now: more may have been rated by the previous rules while we waited for an answer.
-        for line in preparation.replaced_charge_lines(prepared):
+        for line in preparation.describe_replaced_charges(prepared):
             self.print_line(line)
         return 0
 

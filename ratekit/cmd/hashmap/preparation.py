@@ -117,10 +117,10 @@ def lines(prepared: PreparedPlan, all_rules: bool = False, remedy: bool = True) 
     if all_rules:
         for rule in change.keep:
             yield f"  {rule_lines.rule_text(rule)}"
-    yield from replaced_charge_lines(prepared, remedy)
+    yield from describe_replaced_charges(prepared, remedy)
 
 
-def replaced_charge_lines(prepared: PreparedPlan, remedy: bool = True) -> Iterator[str]:
+def describe_replaced_charges(prepared: PreparedPlan, remedy: bool = True) -> Iterator[str]:
     """Yield what the previous rules have charged until now, if the change is retroactive.
 
     :param remedy: name the command that reprocesses it

@@ -25,7 +25,7 @@ _Table = tuple[Sequence[str], Iterable[Sequence[Any]]]
 
 
 class Reprocess(command_types.Listing):
-    """Collect and price periods again that were rated before, with the current rules.
+    """Collect and price periods again that were rated before, by the newest rules.
 
     Queues a task for each scope; any processor may run it. The frames of a period are replaced
     in one transaction. A period whose data is gone is left unchanged and reported.
@@ -96,7 +96,7 @@ class Reprocess(command_types.Listing):
         )
         if not orders:
             raise errors.OperatorError("nothing to reprocess: no scope was rated in this time")
-        for line in _shortened_lines(orders, begin, end):
+        for line in _describe_shortened_orders(orders, begin, end):
             self.app.note(line)
         if parsed_args.dry_run:
             return self._preview(conf, storage, orders)
@@ -128,7 +128,7 @@ class Reprocess(command_types.Listing):
         repricer = composition.build_repricer(conf, storage, _call_in_turn, offline)
         previews = [reprocess.preview(repricer, storage.reports, order) for order in orders]
         for preview in previews:
-            for periods in preview.kept:
+            for periods in preview.kept_periods:
                 scope = cells.printable(preview.order.scope.id)
                 note = cells.printable(periods.note)
                 self.app.note(f"scope {scope}, {periods.window}, is left unchanged: {note}")
@@ -152,7 +152,7 @@ def _find_scopes(rows: Sequence[StateRow], words: Sequence[str]) -> Sequence[Sta
     return list(rows_by_id.values())
 
 
-def _shortened_lines(
+def _describe_shortened_orders(
     orders: Sequence[Order], begin: datetime.datetime, end: datetime.datetime
 ) -> Iterator[str]:
     """Yield a line for each shorter time for which some of the scopes were rated."""
@@ -208,7 +208,7 @@ def _total(changes: Sequence[reprocess.Change]) -> str:
 
 
 def _call_in_turn(
-    function: Callable[[A], R], items: Collection[A], limit: int, seconds: float, what: str
+    function: Callable[[A], R], items: Collection[A], limit: int, seconds: float, description: str
 ) -> list[R]:
     """Call ``function`` with each item, one after another: a command has no green threads."""
     return [function(item) for item in items]

@@ -134,7 +134,7 @@ def test_what_a_scope_was_not_charged_for_is_told(ratekit: Shell, storage: Stora
     ratekit.now = given.hour(6.5)
     left_out = Exclusion("a1", "instance", "r1", "it is broken", "mend it")
     (state,) = given.listed(storage, "a1", now=given.hour(1.5))
-    done = given.batch([state], periods=given.window(2), excluded=[left_out])
+    done = given.batch([state], periods=given.window(2), exclusions=[left_out])
     storage.ledger.commit(done)
     given.listed(storage, now=given.hour(2.5))
     given.listed(storage, "a1", now=given.hour(5.5), resume=given.hour(5))

@@ -531,7 +531,7 @@ class TestPreview:
             )
             for name in ("cpu", "disk")
         }
-        assert [(one.window, one.note) for one in found.kept] == [
+        assert [(one.window, one.note) for one in found.kept_periods] == [
             (window(2), "the archive keeps too little"),
             (window(1, hour(4)), "not there any more: disk"),
         ]
