@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Runs the tests in the clone's own virtual environment, which it creates.
 #
-#   tools/test.sh                          everything: style, types, generated files, all tests;
-#                                          starts a real Keystone, Gnocchi and databases
+#   tools/test.sh                          everything: style, types, generated files,
+#                                          documentation, all tests; starts a real Keystone,
+#                                          Gnocchi and databases
 #   tools/test.sh [pytest's arguments]     e.g. tools/test.sh tests/unit -k period
 #   tools/test.sh --full [...]             the long profile: more crashes, faults and rules
 #
@@ -46,11 +47,12 @@ if [ $# -gt 0 ]; then
     ratekit_venv "$(extras_of "$@")"
     exec python -m pytest "$@"
 fi
-ratekit_venv "test,lint,$everything"
+ratekit_venv "test,lint,doc,$everything"
 ruff check .
 ruff format --check .
 mypy
 tools/genconfig.sh --check
+sphinx-build -q -W --keep-going -b html doc doc/_build/html
 # Two halves run at once: the functional tests mostly wait for a cloud, the others compute.
 log=$(mktemp)
 trap 'kill -INT $functional 2>/dev/null && wait $functional; rm -f "$log"' EXIT
