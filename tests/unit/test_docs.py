@@ -11,6 +11,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from cliff.commandmanager import CommandManager
@@ -146,8 +147,9 @@ def test_commands_in_shell_blocks_parse(page: str) -> None:
     for program, *words in shell_commands(TEXTS[page]):
         arguments = without_global_options(words)
         if program == "ratekit":
-            factory, name, options = manager.find_command(arguments)
-            factory(None, None).get_parser(name).parse_args(options)
+            command: Any
+            command, name, options = manager.find_command(arguments)
+            command(None, None).get_parser(name).parse_args(options)
         elif program == "ratekit-dbsync":
             assert arguments in (["upgrade"], ["version"], ["check"])
         else:
@@ -242,10 +244,10 @@ def test_prices_of_the_worked_examples_are_those_that_the_code_charges() -> None
         rows = list(csv.DictReader(file))
     assert len(rows) == 10
     for row in rows:
-        labels: dict[str, str | None] = dict(
-            label.split("=", 1)  # type: ignore[misc]
-            for label in row["Labels"].split()
-        )
+        labels: dict[str, str | None] = {}
+        for label in row["Labels"].split():
+            name, _, value = label.partition("=")
+            labels[name] = value
         points = [(begin, Decimal(row["Quantity"]))]
         series = Series(row["Scope"], row["Service"], "unit", {}, labels, points)
         assert price(series, [exact.ZERO]) == [Decimal(row["Price"])], row
