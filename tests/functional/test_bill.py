@@ -124,7 +124,7 @@ def test_special_lives_of_instances(new_office: Callable[[], Office]) -> None:
     assert instance_hours(office, "renamed") == {(hour, "m1.small"): one for hour in hours}
     for name, first, last in (
         ("deleted", office.plan.begin, turn),
-        ("born", turn, office.plan.end - HOUR),
+        ("created", turn, office.plan.end - HOUR),
         ("late", turn - HOUR, office.plan.end - HOUR),
     ):
         charged = {(hour, "m1.small"): one for hour in hours if first <= hour <= last}
@@ -142,10 +142,19 @@ def test_a_late_record_is_told_from_a_resource_that_was_there_before(
     client = open_client(office.conf)
 
     def older(scopes: list[str], start: datetime.datetime) -> dict[str, bool]:
-        question = AggregateQuery(
-            "cpu", "mean", "instance", "project_id", scopes, ["id"], start, office.plan.end, 300
+        query = AggregateQuery(
+            "cpu",
+            "mean",
+            "instance",
+            "project_id",
+            scopes,
+            ["id"],
+            start,
+            office.plan.end,
+            300,
+            HOUR,
         )
-        return client.older_revisions(question, starts)
+        return client.older_revisions(query, starts)
 
     assert older([scope], office.plan.begin) == {str(resized.id): True}
     assert older(["somebody-else"], office.plan.begin) == {str(resized.id): False}

@@ -39,7 +39,7 @@ class OddOffice(Office):
 
     def __init__(self, cloud: stack.Stack, folder: pathlib.Path) -> None:
         super().__init__(cloud, sqlite_url(cloud, folder))
-        self.scope = cloud.project_ids["odd"]
+        self.scope = cloud.project_ids["policies"]
         self._metrics = folder / "metrics.yml"
         self.configure("fetcher", backend="static")
         self.configure("fetcher_static", scopes=[self.scope])

@@ -1,6 +1,6 @@
 """Resources whose archive policies are at fault, or forgetful, on a real Gnocchi.
 
-They are those of tests/stack/odd.py.
+They are those of tests/stack/unusual_policies.py.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Bench:
         of: Metric,
         first: int = 0,
         count: int = 2,
-        projects: Sequence[str] = ("odd", "demo-01"),
+        projects: Sequence[str] = ("policies", "demo-01"),
     ) -> dict[str, dict[int, Decimal]]:
         """Name of the resource -> hour -> quantity."""
         names = {str(one.id): one.name for one in self.plan.resources}
@@ -132,7 +132,7 @@ def test_the_rest_is_rated_and_the_resources_at_fault_are_named_once(
     [extremes_text] = [text for text in texts if extremes in text]
     for fact in ("'share.size'", "'extremes'", "aggregation method 'mean'"):
         assert fact in extremes_text
-    scope = bench.cloud.project_ids["odd"]
+    scope = bench.cloud.project_ids["policies"]
     assert {(one.scope, one.metric, one.resource) for one in bench.left_out()} == {
         (scope, "share.size", hourly), (scope, "share.size", extremes),
     }  # fmt: skip
@@ -164,7 +164,7 @@ def test_each_archive_policy_is_asked_for_its_own_largest_granularity(bench: Ben
 
 
 def test_what_comes_from_two_requests_under_equal_labels_adds_up(bench: Bench) -> None:
-    scope = bench.cloud.project_ids["odd"]
+    scope = bench.cloud.project_ids["policies"]
     window = Window(bench.plan.begin, HOUR, 2)
     [one] = bench.collector.collect(metric("port.drops", 0, "project_id"), window, [scope])
     assert one.groupby == {"project_id": scope}

@@ -1,6 +1,6 @@
 """metric check and metric sample on a real Gnocchi: sound, and with faults planted in it.
 
-The faults are those of tests/stack/odd.py.
+The faults are those of tests/stack/unusual_policies.py.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def test_a_backlog_is_named_once(cloud: stack.Stack, run: Run) -> None:
     url = f"{cloud.gnocchi_url}/v1/metric"
     made = admin.post(url, json={"archive_policy_name": "hourly", "name": "unread"}).json()["id"]
     try:
-        with cloud.paused("gnocchi-metricd"):
+        with cloud.pause("gnocchi-metricd"):
             measure = {"timestamp": cloud.plan().begin.isoformat(), "value": 1.0}
             admin.post(f"{url}/{made}/measures", json=[measure])
             code, rows = run("metric", "check", "--problems")
@@ -146,4 +146,4 @@ def test_without_a_scope_all_that_the_fetcher_lists_are_sampled(
     assert code == 0
     assert {row["Scope"] for row in rows} <= set(cloud.project_ids.values())
     assert len({row["Scope"] for row in rows}) > 1
-    assert cloud.project_ids["odd"] not in {row["Scope"] for row in rows}
+    assert cloud.project_ids["policies"] not in {row["Scope"] for row in rows}

@@ -1,7 +1,7 @@
 """Each metric of CloudKitty's shipped files gives what the raw measures amount to.
 
 So does each of turns.yml, which has the keys that those files lack. The resources are all
-that the cloud has; those of the project ``lives`` change within the plan's turning hour.
+that the cloud has; those of the project ``histories`` change within the plan's turning hour.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from tests.functional.conftest import REPO, Office, sqlite_url
 from tests.functional.quantities import Quantities, Query, Reckoner
 from tests.functional.test_bill import as_bill
 from tests.functional.test_commands import Shell
-from tests.stack import lives
-from tests.stack.parts import LARGE, SMALL
+from tests.stack import resource_histories
+from tests.stack.resources import LARGE, SMALL
 
 HOUR = datetime.timedelta(hours=1)
 FILES = {
@@ -80,7 +80,7 @@ class Market:
 
     def metrics(self, file: str) -> dict[str, Metric]:
         """All of a file's metrics, by public name."""
-        loaded = metrics_file.load(str(FILES[file]), self._collector)
+        loaded = metrics_file.read(str(FILES[file]), self._collector)
         return {metric.public_name: metric for metric in loaded}
 
     def turning(self, metric: Metric) -> Quantities:
@@ -117,7 +117,7 @@ def test_each_metric_gives_what_was_measured(
     whole = market.collected(metric, plan.begin, market.hours)
     assert whole == expected
     # Every kind of resource is in it that changes within the turning hour.
-    scope = market.reckoner.projects[lives.PROJECT]
+    scope = market.reckoner.projects[resource_histories.PROJECT]
     assert sum(key[:2] == (scope, turn) for key in whole) >= 8
     for first, hours in WINDOWS:
         begin = turn + first * HOUR
@@ -133,15 +133,15 @@ BY_HAND = {
     ("2026", "instance", "instance-changed"): dict(zip(FLAVORS, CHANGED, strict=True)),
     ("2018", "ip.floating", "address-changed"): dict(zip(("ACTIVE", "DOWN"), CHANGED, strict=True)),
     # 45 minutes and 16.75 s of the one, 14 minutes and 43.25 s of the other
-    ("2026", "instance", "instance-back"): {
+    ("2026", "instance", "instance-reverted"): {
         "m1.small": "0.754652777777777778",
         "m1.large": "0.245347222222222222",
     },
     ("2026", "instance", "instance-renamed"): {"m1.small": "1"},
-    ("2026", "instance", "instance-born"): {"m1.small": "1"},
-    ("turns", "hours", "instance-born"): {"m1.small": "0.478611111111111111"},
-    ("2026", "instance", "instance-died"): {"m1.small": "1"},
-    ("turns", "hours", "instance-died"): {"m1.small": "0.311111111111111111"},
+    ("2026", "instance", "instance-created"): {"m1.small": "1"},
+    ("turns", "hours", "instance-created"): {"m1.small": "0.478611111111111111"},
+    ("2026", "instance", "instance-deleted"): {"m1.small": "1"},
+    ("turns", "hours", "instance-deleted"): {"m1.small": "0.311111111111111111"},
     ("2026", "instance", "instance-brief"): {"m1.small": "1"},
     ("turns", "hours", "instance-brief"): {"m1.small": "0.479166666666666667"},
     # 17:50 and 29:50 of the 47:40 that are left of the hour; 17:50 and 20:50 of the hour
@@ -179,11 +179,11 @@ BY_HAND = {
         "hdd": "0",
         "ssd": "15.151019965277777778",
     },
-    ("turns", "volume.twice", "volume-died"): {"hdd": "6.222222222222222222"},
-    ("2026", "volume.size", "volume-noted"): {"hdd": "10"},
+    ("turns", "volume.twice", "volume-deleted"): {"hdd": "6.222222222222222222"},
+    ("2026", "volume.size", "volume-recorded"): {"hdd": "10"},
     # A step of 108 GB and eleven of 122; the same one and three
-    ("turns", "network.in", "nic-steady"): {"one": "1450000"},
-    ("turns", "network.in.of.hourly", "nic-died"): {"one": "1422000"},
+    ("turns", "network.in", "nic-unchanged"): {"one": "1450000"},
+    ("turns", "network.in.of.hourly", "nic-deleted"): {"one": "1422000"},
 }
 
 
@@ -202,7 +202,7 @@ def test_figures_worked_out_by_hand(market: Market, file: str, name: str, resour
 def test_what_is_recorded_too_late_is_not_charged(market: Market) -> None:
     """The volume's first revision started when the hour before the turning hour had been rated."""
     found = market.collected(market.metrics("2026")["volume.size"], market.plan.begin, market.hours)
-    id_ = str(market.plan.resource("volume-noted").id)
+    id_ = str(market.plan.resource("volume-recorded").id)
     hours = [begin for _, begin, _, labels in found if dict(labels)["id"] == id_]
     assert min(hours) == market.plan.turning_hour
 
@@ -212,7 +212,7 @@ def test_a_processor_stores_what_was_measured(
     market: Market, tmp_path: pathlib.Path, file: str
 ) -> None:
     start = market.plan.turning_hour - 4 * HOUR
-    projects = {name: market.cloud.project_ids[name] for name in ("demo-01", "cases", "lives")}
+    projects = {name: market.cloud.project_ids[name] for name in ("demo-01", "cases", "histories")}
     url = sqlite_url(market.cloud, tmp_path)
     conf = configparser.ConfigParser(interpolation=None)
     conf.read(market.cloud.conf_path)

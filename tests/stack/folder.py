@@ -1,13 +1,13 @@
-"""The folder that a stack lives in, and who may work on it.
+"""A stack's folder and its lock.
 
 ==================  =======================================================
-``stack.json``      what tests need to know; there while the stack is ready
+``stack.json``      what tests need to know; exists while the stack is ready
 ``ratekit.conf``    a configuration for ratekit
 ``run/``            one file per process that was started
 ``logs/``           one file per process; kept by ``down``
 ``keystone/``       Keystone's configuration, keys and database
 ``gnocchi/``        Gnocchi's configuration and measures
-``lock``            held while ``up`` or ``down`` is at work; tells a stack's folder
+``lock``            held while ``up`` or ``down`` runs; marks the folder of a stack
 ==================  =======================================================
 """
 
@@ -23,7 +23,7 @@ from pathlib import Path
 
 from tests.stack.errors import StackError
 
-# Each of these means something in a URL, an ini file or an oslo.config value.
+# Each of these has a meaning in a URL, an ini file or an oslo.config value.
 _UNUSABLE = set("$%?#\"'\\\n\r\t")
 
 
@@ -67,31 +67,31 @@ class Folder:
         return self.path / "gnocchi"
 
     def log(self, name: str) -> Path:
-        """Where the process ``name`` writes its output."""
+        """Return the file that the process ``name`` writes its output to."""
         return self.path / "logs" / f"{name}.log"
 
     def create(self) -> None:
-        """Make the folder, for this user alone if it is new.
+        """Create the folder; only this user may use a new one.
 
-        :raises OSError: it cannot be made
-        :raises StackError: it exists and holds something else
+        :raises OSError: it cannot be created
+        :raises StackError: it exists and is neither empty nor a stack's folder
         """
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # What has our names in a stack's folder is removed; elsewhere it may be dear to somebody.
+        # prepare() removes files by name; in another folder they may be an operator's.
         if not self.is_stack and any(self.path.iterdir()):
             raise StackError(f"{self.path} is neither empty nor the folder of a stack")
 
     @property
     def is_stack(self) -> bool:
-        """Whether an ``up`` has ever worked here."""
-        return self._lock.exists()
+        """Whether ``up`` has ever run here."""
+        return self._lock_path.exists()
 
     @property
-    def _lock(self) -> Path:
+    def _lock_path(self) -> Path:
         return self.path / "lock"
 
     def prepare(self) -> None:
-        """Make what is in it, and remove what an earlier stack left: its data are gone."""
+        """Create the folders in it; remove logs and data of an earlier stack."""
         self.forget()
         shutil.rmtree(self.path / "logs", ignore_errors=True)
         for stale in self.path.glob(f"{self.ratekit_database.name}*"):
@@ -100,24 +100,24 @@ class Folder:
             inner.mkdir(mode=0o700)
 
     def forget(self) -> None:
-        """Remove the servers' data, but neither logs nor what ratekit wrote."""
+        """Remove the servers' data, but neither logs nor ratekit's database."""
         self.summary.unlink(missing_ok=True)
         self.ratekit_conf.unlink(missing_ok=True)
         for inner in (self.run, self.keystone, self.gnocchi):
             shutil.rmtree(inner, ignore_errors=True)
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def lock(self) -> Iterator[None]:
         """Hold the folder's lock; it ends with this process at the latest.
 
         :raises StackError: another process holds it
         :raises OSError: the folder cannot be written
         """
-        with self._lock.open("w") as lock:
+        with self._lock_path.open("w") as file:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise StackError(f"another up or down is at work in {self.path}") from None
+                raise StackError(f"another up or down is running in {self.path}") from None
             yield
 
 

@@ -10,17 +10,17 @@ from tests.stack.folder import Folder, write_private
 from tests.stack.keystone import User
 from tests.stack.postgres import Postgres
 from tests.stack.processes import Command, Process, Processes
-from tests.stack.servers import QUIET, Door, answers, start_server, tool
+from tests.stack.servers import QUIET, BoundPort, answers, start_server, tool
 
 LIMIT = 60.0
 """Seconds for each step."""
 _WORKERS = 2
 _SACKS = 16
-"""Portions of the backlog. Gnocchi's 128 cost an idle metricd more than the work does."""
+"""Parts of the backlog. Gnocchi's default of 128 costs an idle metricd more than the work."""
 
 _CONFIGURATION = """\
 [DEFAULT]
-# Or the API's log begins with its whole configuration.
+# Else the API logs its whole configuration at the start.
 verbose = false
 parallel_operations = 1
 [api]
@@ -59,11 +59,16 @@ class Gnocchi:
 
 
 def start(
-    processes: Processes, folder: Folder, door: Door, postgres: Postgres, auth_url: str, user: User
+    processes: Processes,
+    folder: Folder,
+    port: BoundPort,
+    postgres: Postgres,
+    auth_url: str,
+    user: User,
 ) -> Gnocchi:
     """Start the API and metricd; Keystone at ``auth_url`` need not run yet.
 
-    :param user: who may validate tokens
+    :param user: a user that may validate tokens
     :raises StackError: they do not start
     """
     config = folder.gnocchi / "gnocchi.conf"
@@ -76,25 +81,25 @@ def start(
     )
     write_private(config, settings)
     write_private(folder.gnocchi / "api-paste.ini", _paste(str(config)))
-    # The API opens index and storage with its first request, so it may load meanwhile.
-    api = start_server(processes, "gnocchi", door, config)
+    # The API opens index and storage at its first request, so it can load during the upgrade.
+    api = start_server(processes, "gnocchi", port, config)
     upgrade = (tool("gnocchi-upgrade"), "--config-file", config, "--sacks-number", str(_SACKS))
     processes.run(Command("gnocchi-upgrade", upgrade, QUIET), LIMIT)
     daemon = (tool("gnocchi-metricd"), "--config-file", config)
-    # Asked politely while PostgreSQL goes too, it clings to its coordinator for a long time.
+    # After SIGTERM, while PostgreSQL ends too, it waits for its coordinator for a long time.
     metricd = processes.start(Command("gnocchi-metricd", daemon, QUIET, stop=signal.SIGKILL))
-    # It never says that it is ready; what it has to do tells.
+    # It does not report that it is ready; a failed start shows when it processes measures.
     processes.watch(metricd, lambda: True, LIMIT)
-    processes.watch(api, lambda: answers(door), LIMIT)
+    processes.watch(api, lambda: answers(port), LIMIT)
     return Gnocchi(api, metricd)
 
 
 def _paste(config: str) -> str:
-    """Gnocchi's own pipeline.
+    """Return Gnocchi's own pipeline with the path of the configuration.
 
-    The filter ``keystone_authtoken`` does not share the application's
-    configuration: unless it is told the file it knows no password.
+    The filter ``keystone_authtoken`` does not share the application's configuration: without
+    the path it has no password.
     """
-    stock = importlib.resources.files("gnocchi.rest").joinpath("api-paste.ini").read_text()
+    original = importlib.resources.files("gnocchi.rest").joinpath("api-paste.ini").read_text()
     section = "[filter:keystone_authtoken]\n"
-    return stock.replace(section, f"{section}oslo_config_file = {config}\n")
+    return original.replace(section, f"{section}oslo_config_file = {config}\n")

@@ -1,7 +1,7 @@
-"""Move the revisions of resources to where the plan has them, in Gnocchi's database.
+"""Set the times of resources' revisions to those of the plan, in Gnocchi's database.
 
-Gnocchi stamps a revision with the moment it hears of it, so to a request with
-``use_history`` everything that was measured before is invisible.
+Gnocchi gives a revision the time of the request that made it. A request with ``use_history``
+would not see anything that was measured before.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tests.stack.errors import StackError
 from tests.stack.plan import Resource
 from tests.stack.postgres import Postgres
 
-# Gnocchi keeps naive times in UTC.
+# Gnocchi stores naive times in UTC.
 _CURRENT = """
 UPDATE resource SET revision_start = planned.begin AT TIME ZONE 'UTC'
 FROM unnest(%s::uuid[], %s::timestamptz[]) AS planned (id, begin)
@@ -27,22 +27,22 @@ UPDATE resource_history SET
 FROM unnest(%s::uuid[], %s::int[], %s::timestamptz[], %s::timestamptz[])
     AS planned (id, number, begin, stop),
     (SELECT revision, row_number() OVER (PARTITION BY id ORDER BY revision) AS number
-     FROM resource_history) AS told
-WHERE resource_history.revision = told.revision
-    AND resource_history.id = planned.id AND told.number = planned.number
+     FROM resource_history) AS stored
+WHERE resource_history.revision = stored.revision
+    AND resource_history.id = planned.id AND stored.number = planned.number
 """
 
 
 def backdate(postgres: Postgres, resources: Iterable[Resource]) -> None:
-    """Give every revision of ``resources`` the bounds that the plan has for it.
+    """Give every revision of ``resources`` the times that it has in the plan.
 
     :raises StackError: Gnocchi's database has other revisions than the plan
     """
-    everything = list(resources)
-    current = [(resource.id, resource.revisions[-1].begin) for resource in everything]
+    planned = list(resources)
+    current = [(resource.id, resource.revisions[-1].begin) for resource in planned]
     former = [
         (resource.id, number, revision.begin, revision.end)
-        for resource in everything
+        for resource in planned
         for number, revision in enumerate(resource.revisions[:-1], start=1)
     ]
     try:
@@ -50,7 +50,7 @@ def backdate(postgres: Postgres, resources: Iterable[Resource]) -> None:
             _update(connection, _CURRENT, current)
             _update(connection, _FORMER, former)
     except psycopg.Error as error:
-        raise StackError(f"cannot set back Gnocchi's revisions: {error}") from error
+        raise StackError(f"cannot change the times of Gnocchi's revisions: {error}") from error
 
 
 def _update(

@@ -11,7 +11,7 @@ from keystoneauth1.session import Session
 
 from tests.stack.folder import Folder, write_private
 from tests.stack.processes import Command, Process, Processes
-from tests.stack.servers import QUIET, Door, answers, start_server, tool
+from tests.stack.servers import QUIET, BoundPort, answers, start_server, tool
 
 LIMIT = 60.0
 """Seconds for each step."""
@@ -21,10 +21,10 @@ _CONFIGURATION = """\
 [DEFAULT]
 [database]
 connection = sqlite:///{home}/keystone.sqlite
-# A crash may lose it: waiting for the disk would take longer than everything else.
+# A crash may lose data: waiting for the disk would take most of the time.
 sqlite_synchronous = false
 [cache]
-# Otherwise each request costs 200 statements. There is one process, so its memory will do.
+# Else each request costs 200 statements. There is one process, so its memory suffices.
 enabled = true
 backend = dogpile.cache.memory
 [token]
@@ -37,21 +37,21 @@ key_repository = {home}/fernet
 [credential]
 key_repository = {home}/credential
 [identity]
-# The cheapest there is: these passwords live for an hour.
+# The cheapest: these passwords are valid for an hour.
 password_hash_rounds = 4
 """
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who may ask for tokens; user and project are in the default domain."""
+    """A user with a password; user and project are in the default domain."""
 
     name: str
     password: str
     project: str
 
     def session(self, auth_url: str) -> Session:
-        """A session whose requests end after 60 s."""
+        """Return a session whose requests end after 60 s."""
         auth = v3.Password(
             auth_url=auth_url,
             username=self.name,
@@ -63,13 +63,13 @@ class User:
         return Session(auth=auth, timeout=60)
 
 
-def auth_url(door: Door) -> str:
-    """What clients call ``auth_url``."""
-    return f"{door.url}/v3"
+def auth_url(port: BoundPort) -> str:
+    """Return the URL that clients call ``auth_url``."""
+    return f"{port.url}/v3"
 
 
-def start(processes: Processes, folder: Folder, door: Door, admin: User) -> Process:
-    """Start a server that holds nothing but its administrator, whose project is created too.
+def start(processes: Processes, folder: Folder, port: BoundPort, admin: User) -> Process:
+    """Start a server that has only its administrator and the administrator's project.
 
     :raises StackError: it does not start
     """
@@ -81,15 +81,15 @@ def start(processes: Processes, folder: Folder, door: Door, admin: User) -> Proc
         command = (str(tool("keystone-manage")), "--config-file", str(config), step, *args)
         processes.run(Command(name, command, {**QUIET, **env}), LIMIT)
 
-    # It insists on being told who shall own the keys.
+    # It requires the owner of the keys.
     owner = (f"--keystone-user={os.geteuid()}", f"--keystone-group={os.getegid()}")
     steps = (("db_sync",), ("fernet_setup", *owner), ("credential_setup", *owner))
     with concurrent.futures.ThreadPoolExecutor() as pool:
         for step in [pool.submit(manage, *step) for step in steps]:
             step.result()
-    url = auth_url(door)
-    server = start_server(processes, "keystone", door, config)
-    # Passwords go through the environment: arguments are for everybody to see.
+    url = auth_url(port)
+    server = start_server(processes, "keystone", port, config)
+    # Passwords go through the environment: all users can see arguments.
     manage(
         "bootstrap",
         OS_BOOTSTRAP_USERNAME=admin.name,
@@ -101,5 +101,5 @@ def start(processes: Processes, folder: Folder, door: Door, admin: User) -> Proc
         OS_BOOTSTRAP_INTERNAL_URL=url,
         OS_BOOTSTRAP_ADMIN_URL=url,
     )
-    processes.watch(server, lambda: answers(door), LIMIT)
+    processes.watch(server, lambda: answers(port), LIMIT)
     return server

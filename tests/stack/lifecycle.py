@@ -1,4 +1,4 @@
-"""Bring a stack up and take it down."""
+"""Start and stop a stack."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from tests.stack import (
     processes,
     ratekit_conf,
 )
+from tests.stack.api import Api
 from tests.stack.build import floor_hour
 from tests.stack.errors import StackError
 from tests.stack.fill_keystone import Identity
@@ -30,8 +31,7 @@ from tests.stack.keystone import User
 from tests.stack.plan import Plan, Project
 from tests.stack.postgres import Postgres
 from tests.stack.processes import Processes
-from tests.stack.rest import Rest
-from tests.stack.servers import Door
+from tests.stack.servers import BoundPort
 from tests.stack.stack import Size, Stack
 
 
@@ -45,48 +45,49 @@ def up(
 ) -> Stack:
     """Start a cloud in ``directory`` and fill it; return when all measures are processed.
 
-    Whatever goes wrong, Ctrl-C included: what was started is stopped.
+    After a failure or Ctrl-C it stops what it has started.
 
-    :param end: first instant without data, aware, on the hour; None: the
-        begin of this hour
+    :param end: first instant without data, aware, on the hour; None: the start of this hour
     :raises StackError: it fails, or a stack is already running there
     :raises ValueError: a number is out of bounds
     """
     size = Size(projects, instances, hours, end or floor_hour(datetime.datetime.now(datetime.UTC)))
     plan = size.plan()
     folder = Folder.at(directory)
-    with _explained(folder):
+    with _as_stack_error(folder):
         folder.create()
-        with folder.locked():
-            if folder.summary.exists() and any(processes.recorded(folder).values()):
-                raise StackError(f"a stack already runs in {folder.path}: use it, or take it down")
+        with folder.lock():
+            if folder.summary.exists() and any(processes.liveness(folder).values()):
+                raise StackError(
+                    f'a stack already runs in {folder.path}: use it, or stop it with "down"'
+                )
             _clear(folder)
             folder.prepare()
-            with _stopped_on_error(folder) as (started, threads):
-                return _Launch(folder, started, threads).run(size, plan)
+            with _stop_on_error(folder) as (group, threads):
+                return _Launch(folder, group, threads).run(size, plan)
 
 
 def down(directory: str | os.PathLike[str]) -> None:
-    """Stop what runs in ``directory``, however far ``up`` came; twice is no error.
+    """Stop all that runs in ``directory``, also after an incomplete ``up``; twice is no error.
 
-    :raises StackError: something would not end
+    :raises StackError: a process does not end
     """
     folder = Folder.at(directory)
     if not folder.is_stack:
         return
-    with _explained(folder), folder.locked():
+    with _as_stack_error(folder), folder.lock():
         _clear(folder)
 
 
 def _clear(folder: Folder) -> None:
-    """End and remove what an ``up`` left, however far it came."""
-    processes.stop_recorded(folder)
+    """End the processes and remove the files of an ``up``, complete or not."""
+    processes.stop_all(folder)
     postgres.remove_home(folder)
     folder.forget()
 
 
 @contextlib.contextmanager
-def _explained(folder: Folder) -> Iterator[None]:
+def _as_stack_error(folder: Folder) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -94,15 +95,15 @@ def _explained(folder: Folder) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _stopped_on_error(folder: Folder) -> Iterator[tuple[Processes, Executor]]:
-    started, threads = Processes(folder), ThreadPoolExecutor()
+def _stop_on_error(folder: Folder) -> Iterator[tuple[Processes, Executor]]:
+    group, threads = Processes(folder), ThreadPoolExecutor()
     try:
-        yield started, threads
-        started.leave()
+        yield group, threads
+        group.leave()
     except BaseException:
-        # In this order: without their processes the threads end soon, and only when
-        # they have ended does nobody make new files.
-        started.stop()
+        # In this order: threads end soon when their processes have ended, and no new files
+        # appear when the threads have ended.
+        group.stop()
         threads.shutdown(cancel_futures=True)
         _clear(folder)
         raise
@@ -111,7 +112,7 @@ def _stopped_on_error(folder: Folder) -> Iterator[tuple[Processes, Executor]]:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Launch:
-    """One ``up``."""
+    """One run of ``up``."""
 
     folder: Folder
     processes: Processes
@@ -120,31 +121,31 @@ class _Launch:
     def run(self, size: Size, plan: Plan) -> Stack:
         """Start and fill a cloud.
 
-        :raises StackError: something fails
+        :raises StackError: a step fails
         """
         try:
             return self._run(size, plan)
         except StackError:
-            # A server that is gone explains better than what its client makes of that.
+            # A server that has ended explains more than its client's error.
             self.processes.check()
             raise
 
     def _run(self, size: Size, plan: Plan) -> Stack:
-        """Keystone comes up beside PostgreSQL and Gnocchi."""
-        doors = Door.pick(), Door.pick()
+        """Start Keystone at the same time as PostgreSQL and Gnocchi."""
+        keystone_port, gnocchi_port = BoundPort.any(), BoundPort.any()
         admin = User("admin", secrets.token_hex(16), "admin")
-        keystone_url, gnocchi_url = keystone.auth_url(doors[0]), doors[1].url
-        identity_soon = self.threads.submit(
-            self._identity, doors[0], admin, gnocchi_url, plan.projects
+        keystone_url, gnocchi_url = keystone.auth_url(keystone_port), gnocchi_port.url
+        identity_future = self.threads.submit(
+            self._identity, keystone_port, admin, gnocchi_url, plan.projects
         )
-        metering_soon = self.threads.submit(self._metering, doors[1], keystone_url, admin)
-        for done in concurrent.futures.as_completed((identity_soon, metering_soon)):
-            done.result()
-        identity, (database, servers) = identity_soon.result(), metering_soon.result()
-        rest = Rest(admin.session(keystone_url), gnocchi_url, servers.api)
-        fill_gnocchi.fill(rest, self.processes, plan, identity.project_ids)
+        metering_future = self.threads.submit(self._metering, gnocchi_port, keystone_url, admin)
+        for future in concurrent.futures.as_completed((identity_future, metering_future)):
+            future.result()
+        identity, (database, servers) = identity_future.result(), metering_future.result()
+        api = Api(admin.session(keystone_url), gnocchi_url, servers.api)
+        fill_gnocchi.fill(api, self.processes, plan, identity.project_ids)
         history.backdate(database, plan.resources)
-        fill_gnocchi.wait_until_processed(rest, self.processes, servers.metricd)
+        fill_gnocchi.wait_until_processed(api, self.processes, servers.metricd)
         stack = Stack(
             directory=self.folder.path,
             size=size,
@@ -161,13 +162,15 @@ class _Launch:
         return stack
 
     def _identity(
-        self, door: Door, admin: User, gnocchi_url: str, projects: Sequence[Project]
+        self, port: BoundPort, admin: User, gnocchi_url: str, projects: Sequence[Project]
     ) -> Identity:
-        server = keystone.start(self.processes, self.folder, door, admin)
-        rest = Rest(admin.session(keystone.auth_url(door)), keystone.auth_url(door), server)
-        return fill_keystone.fill(rest, gnocchi_url, projects)
+        server = keystone.start(self.processes, self.folder, port, admin)
+        api = Api(admin.session(keystone.auth_url(port)), keystone.auth_url(port), server)
+        return fill_keystone.fill(api, gnocchi_url, projects)
 
-    def _metering(self, door: Door, keystone_url: str, admin: User) -> tuple[Postgres, Gnocchi]:
+    def _metering(
+        self, port: BoundPort, keystone_url: str, admin: User
+    ) -> tuple[Postgres, Gnocchi]:
         database = postgres.start(self.processes, self.folder)
-        servers = gnocchi.start(self.processes, self.folder, door, database, keystone_url, admin)
+        servers = gnocchi.start(self.processes, self.folder, port, database, keystone_url, admin)
         return database, servers

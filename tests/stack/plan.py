@@ -1,9 +1,8 @@
-"""What the cloud shall hold: projects, resources, their history and every measure.
+"""The content of the cloud: projects, resources, their histories and every measure.
 
-Pure and deterministic: the same four arguments give the same plan, so a test
-can rebuild from ``stack.json`` what Gnocchi was fed and compute what a right
-answer is without asking Gnocchi. Project ids are Keystone's business: the
-plan knows projects by name.
+Pure and deterministic: the same four arguments give the same plan. From ``stack.json`` a test
+can therefore rebuild what Gnocchi was filled with, and compute a correct answer without asking
+Gnocchi. The plan names projects; Keystone gives them ids.
 """
 
 from __future__ import annotations
@@ -18,19 +17,19 @@ from typing import NamedTuple
 
 HOUR = datetime.timedelta(hours=1)
 STEP = datetime.timedelta(seconds=300)
-#: The archive policy that nearly all metrics are under.
-USUAL = "ratekit"
+#: The archive policy of nearly all metrics.
+DEFAULT_POLICY = "ratekit"
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "ratekit/tests/stack")
 
 
 def stable_id(name: str) -> uuid.UUID:
-    """The id that ``name`` has in every plan."""
+    """Return the id that ``name`` has in every plan."""
     return uuid.uuid5(_NAMESPACE, name)
 
 
 class Grant(enum.Enum):
-    """How the service user comes by the role ``rating`` on a project."""
+    """How the service user gets the role ``rating`` on a project."""
 
     DIRECT = "direct"
     GROUP = "group"
@@ -60,9 +59,9 @@ class Measure(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Revision:
-    """What a resource looked like while ``begin <= t < end``.
+    """The attributes of a resource while ``begin <= t < end``.
 
-    :ivar end: None: still so
+    :ivar end: None for the current revision
     :ivar ended_at: the ``ended_at`` that this revision carries
     """
 
@@ -74,12 +73,12 @@ class Revision:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Resource:
-    """A Gnocchi resource with its whole life.
+    """A Gnocchi resource with its whole history.
 
     :ivar name: unique in the plan and never changed, unlike ``display_name``
     :ivar revisions: oldest first, without gaps; at least one
     :ivar measures: by metric, oldest first; an empty tuple is a metric
-        that exists and was never measured
+        that exists and has no measures
     :ivar archive_policy: of its metrics
     """
 
@@ -91,17 +90,17 @@ class Resource:
     started_at: datetime.datetime
     revisions: tuple[Revision, ...]
     measures: Mapping[str, tuple[Measure, ...]]
-    archive_policy: str = USUAL
+    archive_policy: str = DEFAULT_POLICY
 
     @property
     def ended_at(self) -> datetime.datetime | None:
-        """When it was deleted; None: it still exists."""
+        """Time of deletion; None: it still exists."""
         return self.revisions[-1].ended_at
 
     def values(
         self, metric: str, begin: datetime.datetime, end: datetime.datetime
     ) -> tuple[Decimal, ...]:
-        """The values measured in ``[begin, end)``, oldest first."""
+        """Return the values measured in ``[begin, end)``, oldest first."""
         return tuple(m.value for m in self.measures.get(metric, ()) if begin <= m.at < end)
 
 
@@ -120,7 +119,7 @@ class Plan:
 
     @property
     def turning_hour(self) -> datetime.datetime:
-        """Begin of the hour in which the special cases change (see cases.py)."""
+        """Start of the hour in which the special cases change (see cases.py)."""
         return turning_hour(self.begin, self.end)
 
     def project(self, name: str) -> Project:
@@ -132,15 +131,15 @@ class Plan:
         return {resource.name: resource for resource in self.resources}[name]
 
     def resources_of(self, project: str) -> Iterator[Resource]:
-        """The resources of one project, in the plan's order."""
+        """Return the resources of one project, in the plan's order."""
         return (resource for resource in self.resources if resource.project == project)
 
     def hours(self) -> Iterator[datetime.datetime]:
-        """Begin of each hour of the plan."""
+        """Return the start of each hour of the plan."""
         count = (self.end - self.begin) // HOUR
         return (self.begin + n * HOUR for n in range(count))
 
 
 def turning_hour(begin: datetime.datetime, end: datetime.datetime) -> datetime.datetime:
-    """The middle of the plan, on the hour."""
+    """Return the middle of the plan, on the hour."""
     return begin + (end - begin) // HOUR // 2 * HOUR

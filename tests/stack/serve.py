@@ -1,9 +1,8 @@
-"""Runs as a process of its own: Keystone or Gnocchi under waitress.
+"""Serves Keystone or Gnocchi with waitress, as a process of its own.
 
-Started as ``python -P serve.py SERVICE FD CONFIG``: a plain script, not a module of
-this package, since the modules beside it carry the names of what it imports.
-It serves on a socket that is already bound: nobody can take the port in between,
-and whoever answers there is the server that ``up`` started.
+Started as ``python -P serve.py SERVICE FD CONFIG``: a plain script, not a module of this package,
+because modules of this package have the names of those that it imports. It serves on a socket that
+is already bound: no other process can take the port, so a response comes from this server.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ def load(service: str, config: str) -> Any:
 
 if __name__ == "__main__":
     service, handle, config = sys.argv[1:]
-    # Keystone reads the command line itself and would not know these.
+    # Keystone reads the command line itself and would refuse these.
     del sys.argv[1:]
     bound = socket.socket(fileno=int(handle))
     waitress.serve(load(service, config), sockets=[bound], threads=THREADS)

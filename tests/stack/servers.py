@@ -1,4 +1,4 @@
-"""Ports of our own, and HTTP servers that listen on them."""
+"""Ports of loopback, and HTTP servers that listen on them."""
 
 from __future__ import annotations
 
@@ -13,45 +13,48 @@ from tests.stack.processes import Command, Process, Processes
 
 HOST = "127.0.0.1"
 _SCRIPT = Path(__file__).with_name("serve.py")
-# Deprecation warnings of what we start concern nobody here.
+# Deprecation warnings of the servers are of no use here.
 QUIET = {"PYTHONWARNINGS": "ignore", "PYTHONUNBUFFERED": "1"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Door:
-    """A port that is ours from the moment it was picked: its socket is bound."""
+class BoundPort:
+    """A port of loopback with its bound socket, so that no other process takes the port."""
 
     socket: socket.socket
-    port: int
+    number: int
 
     @classmethod
-    def pick(cls) -> Door:
-        """:raises OSError: this host has no loopback network."""
+    def any(cls) -> BoundPort:
+        """Bind a free port.
+
+        :raises OSError: this host has no loopback network
+        """
         bound = socket.socket()
         bound.bind((HOST, 0))
         return cls(bound, bound.getsockname()[1])
 
     @property
     def url(self) -> str:
-        return f"http://{HOST}:{self.port}"
+        return f"http://{HOST}:{self.number}"
 
 
-def start_server(processes: Processes, service: str, door: Door, config: Path) -> Process:
-    """Start ``keystone`` or ``gnocchi`` behind ``door``.
+def start_server(processes: Processes, service: str, port: BoundPort, config: Path) -> Process:
+    """Start ``keystone`` or ``gnocchi`` on ``port``.
 
     :raises StackError: it cannot be started
     """
-    handle = door.socket.fileno()
+    handle = port.socket.fileno()
     args = (sys.executable, "-P", _SCRIPT, service, str(handle), config)
     process = processes.start(Command(f"{service}-api", args, QUIET, sockets=(handle,)))
-    # Ours must go, or clients would hang instead of failing once the server is dead.
-    door.socket.close()
+    # With this copy open, clients of a dead server would hang instead of failing.
+    port.socket.close()
     return process
 
 
-def answers(door: Door) -> bool:
-    """Whether a server behind ``door`` answers HTTP."""
-    connection = http.client.HTTPConnection(HOST, door.port, timeout=10)
+def answers(port: BoundPort) -> bool:
+    """Tell whether a server on ``port`` answers HTTP."""
+    connection = http.client.HTTPConnection(HOST, port.number, timeout=10)
     try:
         connection.request("GET", "/")
         status = connection.getresponse().status
@@ -63,11 +66,11 @@ def answers(door: Door) -> bool:
 
 
 def tool(name: str) -> Path:
-    """A command of the environment that we run in.
+    """Return the path of a command in this Python environment.
 
-    :raises StackError: it is not installed there
+    :raises StackError: it is not installed
     """
     path = Path(sys.executable).with_name(name)
     if not path.exists():
-        raise StackError(f"{path} does not exist: install what tests/stack needs")
+        raise StackError(f"{path} does not exist: install ratekit[stack]")
     return path

@@ -1,4 +1,4 @@
-"""A running stack as tests see it, and ``stack.json``, where that is kept."""
+"""A running stack as tests see it, and its file ``stack.json``."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Size:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Stack:
-    """A stack that was ready and filled when it was written down.
+    """A stack that is ready and filled.
 
     :ivar directory: the stack's folder
     :ivar size: the numbers behind ``plan()``
@@ -65,40 +65,40 @@ class Stack:
 
     @property
     def conf_path(self) -> Path:
-        """A configuration file for ratekit."""
+        """Configuration file for ratekit."""
         return Folder.at(self.directory).ratekit_conf
 
     def plan(self) -> Plan:
-        """Build the plan that the stack was filled with, anew each time."""
+        """Build the plan that the stack was filled with."""
         return self.size.plan()
 
     def session(self) -> Session:
-        """Keystone's session of the service user; Gnocchi is its service type ``metric``."""
+        """Return a session of the service user; Gnocchi is the service type ``metric``."""
         return self.user.session(self.keystone_url)
 
     def admin_session(self) -> Session:
-        """Keystone's session of the administrator, who may change the cloud."""
+        """Return a session of the administrator, who may change the cloud."""
         return self.admin.session(self.keystone_url)
 
     def log(self, process: str) -> Path:
-        """The log of a process, e.g. ``gnocchi-metricd``."""
+        """Return the log of a process, e.g. ``gnocchi-metricd``."""
         return Folder.at(self.directory).log(process)
 
     @contextlib.contextmanager
-    def paused(self, process: str) -> Iterator[None]:
-        """Hold a process and what it started, e.g. ``gnocchi-metricd``, for a while.
+    def pause(self, process: str) -> Iterator[None]:
+        """Stop a process and its children, e.g. ``gnocchi-metricd``, until the context ends.
 
-        :raises StackError: it is not there
+        :raises StackError: it is not running
         """
         folder = Folder.at(self.directory)
-        processes.signal_recorded(folder, process, signal.SIGSTOP)
+        processes.send_signal(folder, process, signal.SIGSTOP)
         try:
             yield
         finally:
-            processes.signal_recorded(folder, process, signal.SIGCONT)
+            processes.send_signal(folder, process, signal.SIGCONT)
 
     def save(self) -> None:
-        """Write ``stack.json``, mode 0600: it holds passwords.
+        """Write ``stack.json``, mode 0600: it contains passwords.
 
         :raises OSError: it cannot be written
         """
@@ -109,19 +109,21 @@ class Stack:
 
 
 def running(directory: str | os.PathLike[str]) -> Stack:
-    """Find the stack that runs in ``directory``.
+    """Return the stack that runs in ``directory``.
 
-    :raises StackError: none does, or a server of it has ended
+    :raises StackError: there is none, or a server of it has ended
     """
     folder = Folder.at(directory)
     try:
         facts = json.loads(folder.summary.read_text())
     except (OSError, ValueError) as error:
         raise StackError(f"no stack is running in {folder.path}: {error}") from error
-    ended = [name for name, alive in processes.recorded(folder).items() if not alive]
+    ended = [name for name, alive in processes.liveness(folder).items() if not alive]
     if ended:
         logs = " ".join(str(folder.log(name)) for name in ended)
-        raise StackError(f"of the stack in {folder.path} has ended: {', '.join(ended)}; see {logs}")
+        raise StackError(
+            f"servers of the stack in {folder.path} have ended: {', '.join(ended)}; see {logs}"
+        )
     size = facts["size"]
     size["end"] = datetime.datetime.fromisoformat(size["end"])
     facts |= {

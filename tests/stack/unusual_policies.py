@@ -1,22 +1,22 @@
-"""Resources under other archive policies than the rest, in a project that nobody rates.
+"""Resources with unusual archive policies, in a project that is not rated.
 
-They have types and metrics of their own, so that nothing else sees them:
+They have types and metrics of their own, so that no other test sees them:
 
 =============  ======================  ====================================================
 metric         type                    archive policies
 =============  ======================  ====================================================
-share.size     share                   three resources under the usual one; one under
-                                       ``hourly``, which lacks 300 s, and one that was there
-                                       for the plan's first hour only; one under ``extremes``,
+share.size     share                   three resources under the default; one under
+                                       ``hourly``, which lacks 300 s, and one that existed in
+                                       the plan's first hour only; one under ``extremes``,
                                        which lacks the mean
-port.drops     port                    two under the usual one, whose largest granularity is
+port.drops     port                    two under the default, whose largest granularity is
                                        an hour; two under ``fine``, which has 300 s only; one
-                                       under ``sevens``, 420 s, which divides no hour
+                                       under ``sevens``, 420 s, which does not divide an hour
 snapshot.size  snapshot                one under ``brief``, which keeps three hours of 300 s;
-                                       one under the usual one
-archive.size   archive                 one under ``brief``, measured for the plan's first two
-                                       hours only, which are kept therefore
-backup.size    backup                  two under ``hourly``: the policy in general lacks 300 s
+                                       one under the default
+archive.size   archive                 one under ``brief``, measured in the plan's first two
+                                       hours only, which it therefore still keeps
+backup.size    backup                  two under ``hourly``: no resource has 300 s
 =============  ======================  ====================================================
 """
 
@@ -25,11 +25,11 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 
-from tests.stack import parts, samples
-from tests.stack.parts import Span
-from tests.stack.plan import HOUR, USUAL, Resource, Revision
+from tests.stack import resources, samples
+from tests.stack.plan import DEFAULT_POLICY, HOUR, Resource, Revision
+from tests.stack.resources import Span
 
-PROJECT = "odd"
+PROJECT = "policies"
 #: Name -> (granularities in seconds, each with its points, or None for as long as the plan's
 #: own), aggregation methods.
 POLICIES: dict[str, tuple[dict[int, int | None], tuple[str, ...]]] = {
@@ -46,39 +46,41 @@ UNITS = {
 }  # fmt: skip
 
 #: Name -> (metric, archive policy).
-_PLANTED = {
-    "share-1": ("share.size", USUAL),
-    "share-2": ("share.size", USUAL),
-    "share-3": ("share.size", USUAL),
+_RESOURCES = {
+    "share-1": ("share.size", DEFAULT_POLICY),
+    "share-2": ("share.size", DEFAULT_POLICY),
+    "share-3": ("share.size", DEFAULT_POLICY),
     "share-hourly": ("share.size", "hourly"),
     "share-extremes": ("share.size", "extremes"),
     "share-gone": ("share.size", "hourly"),
-    "port-1": ("port.drops", USUAL),
-    "port-2": ("port.drops", USUAL),
+    "port-1": ("port.drops", DEFAULT_POLICY),
+    "port-2": ("port.drops", DEFAULT_POLICY),
     "port-fine-1": ("port.drops", "fine"),
     "port-fine-2": ("port.drops", "fine"),
     "port-sevens": ("port.drops", "sevens"),
-    "snapshot-1": ("snapshot.size", USUAL),
+    "snapshot-1": ("snapshot.size", DEFAULT_POLICY),
     "snapshot-brief": ("snapshot.size", "brief"),
     "archive-stopped": ("archive.size", "brief"),
     "backup-1": ("backup.size", "hourly"),
     "backup-2": ("backup.size", "hourly"),
 }
-#: For how long these were measured.
-_SHORT_LIVES = {"share-gone": HOUR, "archive-stopped": 2 * HOUR}
+#: How long these are measured.
+_DURATIONS = {"share-gone": HOUR, "archive-stopped": 2 * HOUR}
 
 
-def odd_resources(begin: datetime.datetime, end: datetime.datetime) -> Iterator[Resource]:
-    """The resources in the table above; number n measures n all the time."""
-    for number, (name, (metric, policy)) in enumerate(_PLANTED.items(), start=1):
+def resources_with_unusual_policies(
+    begin: datetime.datetime, end: datetime.datetime
+) -> Iterator[Resource]:
+    """Yield the resources of the table above; resource number n always measures n."""
+    for number, (name, (metric, policy)) in enumerate(_RESOURCES.items(), start=1):
         kind, _, _ = name.partition("-")
-        until = begin + _SHORT_LIVES.get(name, end - begin)
+        until = begin + _DURATIONS.get(name, end - begin)
         sizes = Span(begin, begin, until).measure(samples.constant(number))
         attributes = {"display_name": name}
-        life: tuple[Revision, ...] = (Revision(begin, None, attributes),)
+        revisions: tuple[Revision, ...] = (Revision(begin, None, attributes),)
         if name == "share-gone":
-            life = (
+            revisions = (
                 Revision(begin, until, attributes),
                 Revision(until, None, attributes, ended_at=until),
             )
-        yield parts.assemble(name, kind, PROJECT, life, {metric: sizes}, policy)
+        yield resources.assemble(name, kind, PROJECT, revisions, {metric: sizes}, policy)

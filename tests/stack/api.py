@@ -1,4 +1,4 @@
-"""JSON requests to a server of the stack, whose failures name the server's log."""
+"""JSON requests to a server of the stack; errors name the server's log."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from tests.stack.processes import Process
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Rest:
+class Api:
     """One server's API.
 
-    :ivar url: what paths are appended to
-    :ivar process: the server, whose log explains what went wrong
+    :ivar url: the root that paths are appended to
+    :ivar process: the server, whose log errors name
     """
 
     session: Session
     url: str
     process: Process
 
-    def ask(self, method: str, path: str, body: object = None) -> Any:
-        """Send a request; return the answer's JSON, or None if it has no body.
+    def request(self, method: str, path: str, body: object = None) -> Any:
+        """Send a request; return the response's JSON, or None if it has no body.
 
-        :raises StackError: no answer in time, or an error for an answer
+        :raises StackError: no response in time, or an error status
         """
         try:
-            answer = self.session.request(self.url + path, method, json=body)
+            response = self.session.request(self.url + path, method, json=body)
         except keystoneauth1.exceptions.ClientException as error:
             reason = " ".join(str(error).split())
             raise StackError(
                 f"{method} {path} at {self.process.name} failed: {reason}; see {self.process.log}"
             ) from error
-        return answer.json() if answer.content else None
+        return response.json() if response.content else None

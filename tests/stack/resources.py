@@ -1,4 +1,4 @@
-"""What the plan's resources are made of: flavors, attributes, gauges."""
+"""What the plan's resources consist of: flavors, attributes, measures."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import uuid
 from collections.abc import Mapping
 
 from tests.stack import samples
-from tests.stack.plan import USUAL, Measure, Resource, Revision, stable_id
+from tests.stack.plan import DEFAULT_POLICY, Measure, Resource, Revision, stable_id
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Flavor:
-    """A size of instances; ``memory`` in MiB."""
+    """A flavor of instances; ``memory`` in MiB."""
 
     name: str
     vcpus: int
@@ -26,8 +26,8 @@ class Flavor:
 
 SMALL = Flavor("m1.small", 1, 2048)
 MEDIUM = Flavor("m1.medium", 2, 4096)
-# 2048 for 20 minutes and 8192 for 40 have a whole mean (6144); with 4096 it would
-# be 3413.33…, so the instance that is resized becomes a large one.
+# 2048 for 20 minutes and 8192 for 40 have an integer mean (6144); with 4096 it would
+# be 3413.33…, so the resized instance becomes a large one.
 LARGE = Flavor("m1.large", 4, 8192)
 FLAVORS = (SMALL, MEDIUM, LARGE)
 
@@ -36,7 +36,7 @@ FLAVORS = (SMALL, MEDIUM, LARGE)
 class Span:
     """The time in which something is measured, ``[begin, end)``.
 
-    :ivar origin: the plan's begin, from which samples are counted
+    :ivar origin: the plan's start, from which samples are counted
     """
 
     origin: datetime.datetime
@@ -48,7 +48,7 @@ class Span:
 
 
 def instance(name: str, flavor: Flavor, display_name: str | None = None) -> dict[str, str]:
-    """Attributes of the instance ``name``."""
+    """Return the attributes of the instance ``name``."""
     return {
         "display_name": display_name or name,
         "flavor_id": flavor.id,
@@ -62,12 +62,12 @@ def instance(name: str, flavor: Flavor, display_name: str | None = None) -> dict
 def instance_metrics(
     seed: int, span: Span, memory: samples.Formula
 ) -> dict[str, tuple[Measure, ...]]:
-    """CPU time in ns (a counter) and memory in MiB."""
+    """Return CPU time in ns (a counter) and memory in MiB."""
     return {"cpu": span.measure(samples.cpu_time(seed)), "memory": span.measure(memory)}
 
 
 def resource_id(name: str) -> uuid.UUID:
-    """The id of the resource that the plan calls ``name``."""
+    """Return the id of the resource that the plan calls ``name``."""
     return stable_id(f"resource {name}")
 
 
@@ -75,19 +75,19 @@ def assemble(
     name: str,
     kind: str,
     project: str,
-    life: tuple[Revision, ...],
+    revisions: tuple[Revision, ...],
     measures: Mapping[str, tuple[Measure, ...]],
-    archive_policy: str = USUAL,
+    archive_policy: str = DEFAULT_POLICY,
 ) -> Resource:
-    """A resource that started with its first revision, as Gnocchi has it by default."""
+    """Return a resource that started with its first revision, Gnocchi's default."""
     return Resource(
         name=name,
         id=resource_id(name),
         type=kind,
         project=project,
         user_id=stable_id(f"user of {project}").hex,
-        started_at=life[0].begin,
-        revisions=life,
+        started_at=revisions[0].begin,
+        revisions=revisions,
         measures=measures,
         archive_policy=archive_policy,
     )
