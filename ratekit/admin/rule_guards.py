@@ -46,11 +46,11 @@ def require_known(
     :param labels: empty: metrics.yml cannot be read, and nothing is refused
     :raises ratekit.errors.BadInput: with a line for each service and field
     """
-    if not rule_warnings.strangers(path, placed, metrics_path, labels):
+    if not rule_warnings.find_unknown_targets(path, placed, metrics_path, labels):
         return
     # Only now, because it reads all labels that were ever stored.
     label_names = metric_admin.merge_labels(labels, reports.labels())
-    _refuse_unknown(rule_warnings.strangers(path, placed, metrics_path, label_names))
+    _refuse_unknown(rule_warnings.find_unknown_targets(path, placed, metrics_path, label_names))
 
 
 def require_scopes(
@@ -65,7 +65,7 @@ def require_scopes(
     """
     identities = {identity(rule) for rule in change.add}
     new = [placed_rule for placed_rule in placed if identity(placed_rule.rule) in identities]
-    _refuse_unknown(rule_warnings.stray_scopes(path, new, names))
+    _refuse_unknown(rule_warnings.find_unknown_scopes(path, new, names))
 
 
 def _refuse_unknown(mistakes: Collection[errors.Mistake]) -> None:

@@ -133,7 +133,7 @@ def _check_expression(conf: Any, content: Content) -> Iterator[errors.Mistake]:
 
     group, name = "orchestrator", "skip_datapoints_expression"
     try:
-        skip_expression.by_default((), conf[group][name])
+        skip_expression.apply_default((), conf[group][name])
     except ValueError as error:
         yield content.mistake(group, name, str(error))
 

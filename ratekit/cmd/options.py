@@ -120,7 +120,7 @@ def require_known(
     from ratekit.files import metrics_file
 
     label_names = metric_admin.merge_labels(
-        metrics_file.labels(section.metrics_conf, section.scope_key)
+        metrics_file.read_labels(section.metrics_conf, section.scope_key)
     )
     if label_names.keys() >= set(metrics) and set().union(*label_names.values()) >= set(labels):
         return

@@ -1,1 +1,1 @@
-"""metrics.yml and rule files: read, checked with the line of every mistake, and written."""
+"""Read, check and write metrics.yml and rule files; each mistake has its line."""

@@ -1,4 +1,4 @@
-"""metrics.yml -> metrics, with the line of every mistake."""
+"""metrics.yml: read as metrics, with the line of every mistake."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ratekit.interfaces import Collector
 
 
 class _Definition(NamedTuple):
-    """One definition of a metric; a metric may have several in a list."""
+    """A definition of a metric; the file may have a list of them under one name."""
 
     place: yaml_file.Path
     name: str
@@ -23,100 +23,106 @@ class _Definition(NamedTuple):
 
     @property
     def public_name(self) -> str:
-        """Its public name, as far as it can be read."""
-        given = self.data.get("alt_name") if isinstance(self.data, dict) else None
-        return given if given and isinstance(given, str) else self.name
+        """The public name, as far as it can be read."""
+        alt_name = self.data.get("alt_name") if isinstance(self.data, dict) else None
+        return alt_name if alt_name and isinstance(alt_name, str) else self.name
 
 
-def load(path: str, collector: Collector) -> tuple[Metric, ...]:
-    """Read a metrics.yml.
+def read(path: str, collector: Collector) -> tuple[Metric, ...]:
+    """Return the metrics of a metrics.yml.
 
-    Each definition is looked at by itself, so that a mistake in one hides none in another.
+    Each definition is checked by itself, so that a mistake in one hides none in another.
 
-    :param collector: whose settings the metrics' ``extra_args`` are
+    :param collector: it defines and checks ``extra_args``
     :raises ratekit.errors.BadInput: with all mistakes
     """
     document = yaml_file.read(path)
-    _, mistakes = yaml_file.attempt(
+    _, mistakes = yaml_file.validate(
         document, (), document.data, pydantic.TypeAdapter(metrics_schema.MetricsFile)
     )
     definitions = _definitions(document.data)
-    schema = metrics_schema.entry(collector.extra_args)
+    schema = metrics_schema.entry_adapter(collector.extra_args)
     metrics = []
-    for one in definitions:
-        entry, wrong = yaml_file.attempt(document, one.place, one.data, schema)
-        mistakes += wrong
+    for definition in definitions:
+        entry, entry_mistakes = yaml_file.validate(
+            document, definition.place, definition.data, schema
+        )
+        mistakes += entry_mistakes
         if entry is not None:
-            metrics.append(_metric(one.name, entry))
-        mistakes += _refusals(document, one, collector)
-    mistakes += _empty_lists(document)
-    mistakes += _namesakes(document, definitions)
-    document.refuse(mistakes)
+            metrics.append(_build_metric(definition.name, entry))
+        mistakes += _check_extra_args(document, definition, collector)
+    mistakes += _find_empty_lists(document)
+    mistakes += _find_duplicate_names(document, definitions)
+    document.raise_mistakes(mistakes)
     return tuple(metrics)
 
 
-def labels(path: str, scope_key: str) -> dict[str, frozenset[str]]:
-    """Return the public names in a metrics.yml with their labels, as far as it can be read.
+def read_labels(path: str, scope_key: str) -> dict[str, frozenset[str]]:
+    """Return the labels of each metric in a metrics.yml, by public name, as far as possible.
 
-    For hints only: whoever rates with a file that is wrong is told so.
+    For hints only; :func:`read` reports the mistakes of the file.
 
     :param scope_key: the label that every usage has
-    :returns: nothing where the file cannot be read
+    :returns: empty if the file cannot be read
     """
     try:
         definitions = _definitions(yaml_file.read(path).data)
     except errors.BadInput:
         return {}
-    found: dict[str, frozenset[str]] = {}
-    for one in definitions:
-        entry = one.data if isinstance(one.data, dict) else {}
+    labels: dict[str, frozenset[str]] = {}
+    for definition in definitions:
+        entry = definition.data if isinstance(definition.data, dict) else {}
         settings = entry.get("extra_args")
         key = settings.get("resource_key", "id") if isinstance(settings, dict) else "id"
         names = {scope_key, str(key)}
         for part in ("groupby", "metadata"):
-            given = entry.get(part)
-            names |= {str(name) for name in given} if isinstance(given, list) else set()
-        found[one.public_name] = frozenset(names)
-    return found
+            attributes = entry.get(part)
+            names |= {str(name) for name in attributes} if isinstance(attributes, list) else set()
+        labels[definition.public_name] = frozenset(names)
+    return labels
 
 
 def _definitions(data: Any) -> list[_Definition]:
-    """Return what looks like definitions, in a file that may not be what it should be."""
-    metrics = data.get("metrics") if isinstance(data, dict) else None
-    found = []
-    for name, given in (metrics if isinstance(metrics, dict) else {}).items():
+    """Return the definitions in a file that may not follow the schema."""
+    definitions = []
+    for name, content in _entries(data).items():
         place: yaml_file.Path = ("metrics", name)
-        if isinstance(given, list):
-            found += [_Definition((*place, at), name, one) for at, one in enumerate(given)]
+        if isinstance(content, list):
+            definitions += [
+                _Definition((*place, index), name, part) for index, part in enumerate(content)
+            ]
         else:
-            found.append(_Definition(place, name, given))
-    return found
+            definitions.append(_Definition(place, name, content))
+    return definitions
 
 
-def _empty_lists(document: yaml_file.Document) -> Iterator[errors.Mistake]:
-    metrics = document.data.get("metrics") if isinstance(document.data, dict) else None
-    for name, given in (metrics if isinstance(metrics, dict) else {}).items():
-        if given == []:
-            text = "expected at least one definition"
-            yield document.mistake(("metrics", name), text)
+def _entries(data: Any) -> dict[str, Any]:
+    metrics = data.get("metrics") if isinstance(data, dict) else None
+    return metrics if isinstance(metrics, dict) else {}
 
 
-def _refusals(
+def _find_empty_lists(document: yaml_file.Document) -> Iterator[errors.Mistake]:
+    for name, content in _entries(document.data).items():
+        if content == []:
+            yield document.mistake(("metrics", name), "expected at least one definition")
+
+
+def _check_extra_args(
     document: yaml_file.Document, definition: _Definition, collector: Collector
 ) -> list[errors.Mistake]:
-    """Return what the collector says to its settings, whatever the other keys are like."""
+    """Return the mistakes that the collector finds, even if other keys are wrong."""
     data = definition.data if isinstance(definition.data, dict) else {}
-    known: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(collector.extra_args)
+    adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(collector.extra_args)
     place: yaml_file.Path = (*definition.place, "extra_args")
-    args, wrong = yaml_file.attempt(document, place, data.get("extra_args"), known)
-    if wrong:
-        return []  # told with the entry
-    plain = MetricEntry(unit="any", extra_args=args, prorate=data.get("prorate") is True)
-    refusals = collector.validate(_metric(definition.name, plain))
-    return [document.mistake((*place, key), text) for key, text in refusals.items()]
+    args, schema_mistakes = yaml_file.validate(document, place, data.get("extra_args"), adapter)
+    if schema_mistakes:
+        return []  # the entry has them already
+    entry = MetricEntry(unit="any", extra_args=args, prorate=data.get("prorate") is True)
+    mistakes = collector.validate(_build_metric(definition.name, entry))
+    return [document.mistake((*place, key), text) for key, text in mistakes.items()]
 
 
-def _metric(name: str, entry: MetricEntry) -> Metric:
+def _build_metric(name: str, entry: MetricEntry) -> Metric:
     public_name = entry.alt_name or name
     expression = entry.skip_datapoints_expression
     return Metric(
@@ -137,14 +143,15 @@ def _metric(name: str, entry: MetricEntry) -> Metric:
     )
 
 
-def _namesakes(
+def _find_duplicate_names(
     document: yaml_file.Document, definitions: list[_Definition]
 ) -> Iterator[errors.Mistake]:
-    """Two metrics with one public name would be one service to the price rules."""
-    owner: dict[str, _Definition] = {}
-    for one in definitions:
-        first = owner.setdefault(one.public_name, one)
-        if first is not one:
-            has = yaml_file.dotted(first.place[1:])
-            text = f"has the public name {one.public_name!r}, which {has!r} has already"
-            yield document.mistake(one.place, text)
+    """Yield the definitions with a public name in use: price rules could not tell them apart."""
+    by_name: dict[str, _Definition] = {}
+    for definition in definitions:
+        name = definition.public_name
+        first = by_name.setdefault(name, definition)
+        if first is not definition:
+            key = yaml_file.key_text(first.place[1:])
+            text = f"public name {name!r} is already used by {key!r}"
+            yield document.mistake(definition.place, text)

@@ -1,4 +1,4 @@
-"""What may stand in a metrics.yml: one schema for validation, documentation and editors."""
+"""The schema of metrics.yml, for validation, documentation and editors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ratekit.domain.usage import mutation, number
 from ratekit.domain.usage.mutation import Mutate
 from ratekit.files import skip_expression, yaml_file
 
-#: Gnocchi takes a name with one of these for a pattern, and would rate what matches as one.
+#: Gnocchi reads a name with one of these as a pattern and would sum up all metrics that match.
 _WILDCARDS = "*?[]"
 _EXACT = {"type": ["number", "string"], "examples": [1, "1/1048576"]}
 
@@ -21,16 +21,18 @@ _EXACT = {"type": ["number", "string"], "examples": [1, "1/1048576"]}
 def _exact(value: object) -> Fraction:
     if value is None or isinstance(value, bool | list | dict):
         raise ValueError(
-            f"expected a number or a fraction such as 1/1024, not {yaml_file.shown(value)}"
+            f"expected a number or a fraction such as 1/1024, not {yaml_file.value_text(value)}"
         )
     return number.read(value)
 
 
 def _mutate(value: object) -> Mutate:
-    names = [one.name for one in Mutate]
+    names = [mutate.name for mutate in Mutate]
     if value not in names:
         hint = errors.nearest(str(value), names)
-        raise ValueError(f"expected one of {', '.join(names)}, not {yaml_file.shown(value)}{hint}")
+        raise ValueError(
+            f"expected one of {', '.join(names)}, not {yaml_file.value_text(value)}{hint}"
+        )
     return Mutate[str(value)]
 
 
@@ -44,29 +46,31 @@ def _skip(value: str) -> str:
 
 
 def _names(value: Sequence[str]) -> Sequence[str]:
-    twice = {name for name in value if value.count(name) > 1}
-    if twice:
-        raise ValueError(f"names {min(twice)!r} twice")
+    duplicates = {name for name in value if value.count(name) > 1}
+    if duplicates:
+        raise ValueError(f"contains {min(duplicates)!r} twice")
     return value
 
 
-def _unpadded(value: str) -> str:
+def _require_trimmed(value: str) -> str:
     if value != value.strip():
-        raise ValueError(f"has blanks at its begin or end: {value!r}")
+        raise ValueError(f"has leading or trailing whitespace: {value!r}")
     return value
 
 
 def _metric_name(name: str) -> str:
-    found = [letter for letter in _WILDCARDS if letter in name]
-    if found:
-        raise ValueError(f"has {found[0]!r}, which would be a pattern; name one metric")
+    wildcards = [letter for letter in _WILDCARDS if letter in name]
+    if wildcards:
+        raise ValueError(
+            f"contains {wildcards[0]!r}, which makes it a pattern; expected the name of one metric"
+        )
     return name
 
 
 Name = Annotated[
     str,
     pydantic.StringConstraints(min_length=1, max_length=255),
-    pydantic.AfterValidator(_unpadded),
+    pydantic.AfterValidator(_require_trimmed),
 ]
 MetricName = Annotated[Name, pydantic.AfterValidator(_metric_name)]
 Number = Annotated[Any, pydantic.AfterValidator(_exact), pydantic.WithJsonSchema(_EXACT)]
@@ -74,7 +78,7 @@ Names = Annotated[list[Name], pydantic.AfterValidator(_names)]
 Mutation = Annotated[
     Any,
     pydantic.AfterValidator(_mutate),
-    pydantic.WithJsonSchema({"enum": [one.name for one in Mutate]}),
+    pydantic.WithJsonSchema({"enum": [mutate.name for mutate in Mutate]}),
 ]
 MutateMap = Annotated[
     Any,
@@ -85,109 +89,133 @@ Expression = Annotated[str, pydantic.AfterValidator(_skip)]
 
 
 class MetricEntry(pydantic.BaseModel):
-    """One metric's keys, the collector's ``extra_args`` aside."""
+    """A definition of a metric; the collector defines ``extra_args``."""
 
     model_config = pydantic.ConfigDict(extra="forbid")
 
-    unit: Annotated[Name, pydantic.Field(description="Unit of the quantity, for people.")]
+    unit: Annotated[Name, pydantic.Field(description="Unit of the quantity; shown in reports.")]
     description: Annotated[
-        str | None, pydantic.Field(description="What the metric is, for people.")
+        str | None,
+        pydantic.Field(description="What the metric measures, for people. Default: none."),
     ] = None
     alt_name: Annotated[
         Name | None,
-        pydantic.Field(description="Public name: what price rules, frames and reports call it."),
+        pydantic.Field(
+            description="Public name: the name of the metric in price rules, frames and reports. "
+            "No two definitions may share it. Default: the metric's key in this file."
+        ),
     ] = None
     factor: Number = pydantic.Field(
         default=1,
         validate_default=True,
-        description="quantity = value * factor + offset; a number or a fraction such as 1/1024, "
-        "exact.",
+        description="The collected value is multiplied by it: quantity = value * factor + offset. "
+        "A number or a fraction such as 1/1024, used exactly. Default: 1.",
     )
     offset: Number = pydantic.Field(
-        default=0, validate_default=True, description="Added after the factor; exact."
+        default=0,
+        validate_default=True,
+        description="Added after the multiplication by factor, in the metric's unit. A number or a "
+        "fraction, used exactly. Default: 0.",
     )
     mutate: Mutation = pydantic.Field(
         default="NONE",
         validate_default=True,
-        description="Last step of the conversion: NUMBOOL makes 1 of all but 0, NOTNUMBOOL the "
-        "opposite; FLOOR and CEIL round; MAP looks up mutate_map.",
+        description="Last step of the conversion. NONE: no change. NUMBOOL: 0 stays 0, all other "
+        "values become 1. NOTNUMBOOL: 0 becomes 1, all other values become 0. FLOOR: round down. "
+        "CEIL: round up. MAP: use mutate_map. Default: NONE.",
     )
     mutate_map: MutateMap | None = pydantic.Field(
         default=None,
         validate_default=True,
-        description="For mutate: MAP: value after factor and offset -> quantity, compared "
-        "exactly; others become 0.",
+        description="Quantities by value, for mutate: MAP. A value after factor and offset must "
+        "equal a key exactly; all other values become 0. Default: none.",
     )
     prorate: Annotated[
         bool,
         pydantic.Field(
-            description="Scale a quantity by the share of the period between the resource's "
-            "started_at and ended_at.",
+            description="If true, multiply a quantity by the share of the period between the "
+            "resource's started_at and ended_at. Default: false.",
         ),
     ] = False
-    skip_zero: Annotated[bool, pydantic.Field(description="Do not store usages of nothing.")] = (
-        False
-    )
+    skip_zero: Annotated[
+        bool,
+        pydantic.Field(description="If true, do not store usage with quantity 0. Default: false."),
+    ] = False
     skip_datapoints_expression: Annotated[
         Expression | None,
         pydantic.Field(
-            description="Do not store rated points for which this is true, such as "
-            'datapoint.get("vol", {}).get("qty", 0) == 0.',
+            description="Do not store a rated point for which this expression is true, such as "
+            'datapoint.get("vol", {}).get("qty", 0) == 0. Default: '
+            "[orchestrator] skip_datapoints_expression in ratekit.conf.",
         ),
     ] = None
     groupby: Annotated[
         Names,
-        pydantic.Field(description="Attributes that tell usages apart; become labels."),
+        pydantic.Field(
+            description="Attributes of the resource that become labels and by which usage is told "
+            "apart in reports. Default: none."
+        ),
     ] = []
     metadata: Annotated[
-        Names, pydantic.Field(description="Further attributes to price by and to report.")
+        Names,
+        pydantic.Field(
+            description="Further attributes of the resource that become labels, for price rules "
+            "and reports. Default: none."
+        ),
     ] = []
-    extra_args: Annotated[Any, pydantic.Field(description="Settings of the collector.")]
+    extra_args: Annotated[Any, pydantic.Field(description="Options of the collector.")]
 
     @pydantic.field_validator("metadata")
     @classmethod
-    def _apart(cls, value: list[str], info: pydantic.ValidationInfo) -> list[str]:
+    def _require_disjoint(cls, value: list[str], info: pydantic.ValidationInfo) -> list[str]:
         both = set(value) & set(info.data.get("groupby", ()))
         if both:
-            raise ValueError(f"{min(both)!r} is in groupby already")
+            raise ValueError(f"{min(both)!r} is already in groupby")
         return value
 
     @pydantic.field_validator("mutate_map")
     @classmethod
-    def _with_map(cls, value: Any, info: pydantic.ValidationInfo) -> Any:
+    def _require_map(cls, value: Any, info: pydantic.ValidationInfo) -> Any:
         mutate = info.data.get("mutate")
         if mutate is Mutate.MAP and value is None:
-            raise ValueError("is required by mutate: MAP")
+            raise ValueError("is required with mutate: MAP")
         if isinstance(mutate, Mutate) and mutate is not Mutate.MAP and value is not None:
-            raise ValueError(f"is for mutate: MAP, not for {mutate.name}")
+            raise ValueError(f"is allowed only with mutate: MAP, not {mutate.name}")
         return value
 
 
 class MetricsFile(pydantic.BaseModel):
-    """The file around its entries."""
+    """The whole file, before its definitions are checked."""
 
     model_config = pydantic.ConfigDict(extra="forbid")
 
     metrics: Annotated[dict[MetricName, Any], pydantic.Field(min_length=1)]
 
 
-def entry(extra_args: type[Any]) -> pydantic.TypeAdapter[MetricEntry]:
-    """Return an entry's schema with the collector's dataclass in it."""
+def entry_adapter(extra_args: type[Any]) -> pydantic.TypeAdapter[MetricEntry]:
+    """Return the schema of a definition with the collector's dataclass in it."""
     model: Any = pydantic.create_model("Entry", __base__=MetricEntry, extra_args=(extra_args, ...))
     return pydantic.TypeAdapter(model)
 
 
 def json_schema(extra_args: type[Any]) -> dict[str, Any]:
-    """Return the JSON Schema of a whole file, for editors.
+    """Return the JSON Schema of the file, for editors and the reference.
 
     :param extra_args: the collector's dataclass
     """
     model: Any = pydantic.create_model("Entry", __base__=MetricEntry, extra_args=(extra_args, ...))
-    several: Any = model | Annotated[list[model], pydantic.Field(min_length=1)]
+    definitions: Any = model | Annotated[list[model], pydantic.Field(min_length=1)]
     file: Any = pydantic.create_model(
         "File",
         __config__=pydantic.ConfigDict(extra="forbid", title="ratekit metrics.yml"),
-        metrics=(dict[str, several], pydantic.Field(min_length=1)),
+        metrics=(
+            dict[str, definitions],
+            pydantic.Field(
+                min_length=1,
+                description="Definitions by the name of the metric in the metering back end: one, "
+                "or a list of them with different public names.",
+            ),
+        ),
     )
     schema: dict[str, Any] = pydantic.TypeAdapter(file).json_schema()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

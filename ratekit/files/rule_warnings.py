@@ -1,4 +1,4 @@
-"""What a rule file says that is allowed and yet charges nothing, or not what it seems to."""
+"""Warnings about rules that a file may have but that charge nothing, or not what they seem to."""
 
 from __future__ import annotations
 
@@ -7,179 +7,189 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from ratekit import errors
 from ratekit.domain import period
-from ratekit.domain.rules import calendar_labels, rule
-from ratekit.domain.rules.rule import CostType
+from ratekit.domain.rules import calendar_labels
+from ratekit.domain.rules.rule import CostType, MappingRule
 from ratekit.files.rules_file import PlacedRule
-from ratekit.text import utc_text
+from ratekit.text import list_text, utc_text
 
-#: Public names of metrics, with the labels of each.
+#: Labels of each metric, by its public name.
 Labels = Mapping[str, Collection[str]]
 
-#: So many strangers are told what may be meant; to look for it takes long among many scopes.
-_HINTS = 10
-#: From then on a time stands for "for ever", and may have no period after it.
-_FAR = datetime.datetime(9999, 1, 1, tzinfo=datetime.UTC)
+#: Only so many unknown scopes get a "did you mean": the search is slow among many scopes.
+_MAX_HINTS = 10
+#: A time from then on stands for "no end", and there may be no period after it.
+_FAR_FUTURE = datetime.datetime(9999, 1, 1, tzinfo=datetime.UTC)
 
 
-def warnings(
+def find_warnings(
     path: str, placed: Iterable[PlacedRule], metrics_path: str, labels: Labels
 ) -> list[errors.Mistake]:
     """Return what is suspicious in a rule file, in its order.
 
-    :param path: of the rule file, as the operator gave it
-    :param metrics_path: of the metrics.yml that ``labels`` are from
-    :param labels: nothing where that could not be read
+    :param path: path of the rule file, as the operator gave it
+    :param metrics_path: path of the metrics.yml with ``labels``
+    :param labels: empty: metrics.yml cannot be read
     """
-    members = list(placed)
-    found = [
-        *_strangers(members, metrics_path, labels),
-        *_negative(members),
-        *_rates_alone(members),
-        *_off_the_calendar(members),
-    ]
-    return _mistakes(path, found)
+    rules = list(placed)
+    return _sort(
+        path,
+        [
+            *_check_targets(rules, metrics_path, labels),
+            *_check_negative_costs(rules),
+            *_check_rates(rules),
+            *_check_calendar(rules),
+        ],
+    )
 
 
-def off_grid(
+def find_off_grid_times(
     path: str, placed: Iterable[PlacedRule], step: datetime.timedelta
 ) -> list[errors.Mistake]:
-    """Return the rules that start or end inside a period, which is priced by its begin.
+    """Return the starts and ends inside a period: its price depends on its begin alone.
 
-    :param path: of the rule file, as the operator gave it
+    :param path: path of the rule file, as the operator gave it
     :param step: length of a period
     """
-    found = []
-    for one in placed:
-        terms = one.rule.terms
+    warnings = []
+    for placed_rule in placed:
+        terms = placed_rule.rule.terms
         for key, instant in (("start", terms.start), ("end", terms.end)):
-            if instant is None or instant >= _FAR:
+            if instant is None or instant >= _FAR_FUTURE:
                 continue
             begin = period.ceiling(instant, step)
             if begin == instant:
                 continue
-            text = f"no period of {step} begins at {utc_text(instant)}: the rule counts"
-            when = utc_text(begin)
-            text += f" from {when} on" if key == "start" else f" until {when}"
-            found.append((one.line, f"{one.key}.{key}", text))
-    return _mistakes(path, found)
+            preposition = "from" if key == "start" else "until"
+            text = (
+                f"no period of {step} begins at {utc_text(instant)}: the rule applies "
+                f"{preposition} {utc_text(begin)}"
+            )
+            warnings.append((placed_rule.line, f"{placed_rule.key}.{key}", text))
+    return _sort(path, warnings)
 
 
-def stray_scopes(
+def find_unknown_scopes(
     path: str, placed: Iterable[PlacedRule], names: Mapping[str, str]
 ) -> list[errors.Mistake]:
-    """Return the scopes of rules that nobody knows, each once, in the file's order.
+    """Return the unknown scopes of rules, each once, in the file's order.
 
-    :param path: of the rule file, as the operator gave it
-    :param names: of all scopes, by id; nothing where none is known, and nothing can be told by
+    :param path: path of the rule file, as the operator gave it
+    :param names: names of all scopes, by id; empty: there are none yet, and none is unknown
     """
-    strays: dict[str, PlacedRule] = {}
-    for one in placed if names else ():
-        scope = one.rule.terms.scope
+    unknown_scopes: dict[str, PlacedRule] = {}
+    for placed_rule in placed if names else ():
+        scope = placed_rule.rule.terms.scope
         if scope is not None and scope not in names:
-            strays.setdefault(scope, one)
+            unknown_scopes.setdefault(scope, placed_rule)
     ids: dict[str, list[str]] = {}
     for scope, name in names.items():
         ids.setdefault(name, []).append(scope)
-    found = []
-    for number, (scope, one) in enumerate(strays.items()):
+    warnings = []
+    for number, (scope, placed_rule) in enumerate(unknown_scopes.items()):
         if scope in ids:
-            text = f"{scope!r} is the name of {_any_of(ids[scope])}: write the id"
+            noun = "scope" if len(ids[scope]) == 1 else "scopes"
+            text = f"{scope!r} is the name of {noun} {list_text(sorted(ids[scope]), 1)}, not an id"
         else:
-            hint = errors.nearest(scope, [*names, *ids]) if number < _HINTS else ""
+            hint = errors.nearest(scope, [*names, *ids]) if number < _MAX_HINTS else ""
             text = f"no scope has the id {scope!r}{hint}"
-        found.append((one.line, f"{one.key}.scope", f"{text}: such rules never match"))
-    return _mistakes(path, found)
+        text += "; rules for it never match"
+        warnings.append((placed_rule.line, f"{placed_rule.key}.scope", text))
+    return _sort(path, warnings)
 
 
-def unpriced(
+def find_unpriced_metrics(
     metrics_path: str, placed: Iterable[PlacedRule], labels: Labels
 ) -> list[errors.Mistake]:
-    """Return the metrics that no rule is for, all in one line, if there are any.
+    """Return one warning that names all metrics without rules, if there are any.
 
-    :param metrics_path: of the metrics.yml that ``labels`` are from
-    :param labels: nothing where that could not be read
+    :param metrics_path: path of the metrics.yml with ``labels``
+    :param labels: empty: metrics.yml cannot be read
     """
-    priced = {one.rule.target.metric for one in placed}
-    names = ", ".join(name for name in labels if name not in priced)
+    metrics = {placed_rule.rule.target.metric for placed_rule in placed}
+    names = ", ".join(name for name in labels if name not in metrics)
     if not names:
         return []
-    text = f"nothing prices: {names}: they cost nothing"
+    text = f"no rule prices {names}: their usage costs nothing"
     return [errors.Mistake(metrics_path, None, "", text)]
 
 
-def _any_of(ids: Collection[str]) -> str:
-    first, *rest = sorted(ids)
-    return f"scope {first}" if not rest else f"scope {first} and of {len(rest):,} more"
-
-
-def strangers(
+def find_unknown_targets(
     path: str, placed: Iterable[PlacedRule], metrics_path: str, labels: Labels
 ) -> list[errors.Mistake]:
     """Return the services and fields that no metric has, each once, in the file's order.
 
-    :param path: of the rule file, as the operator gave it
-    :param metrics_path: of the metrics.yml that ``labels`` are from
-    :param labels: nothing where that could not be read
+    :param path: path of the rule file, as the operator gave it
+    :param metrics_path: path of the metrics.yml with ``labels``
+    :param labels: empty: metrics.yml cannot be read, and no service is unknown
     """
-    return _mistakes(path, _strangers(placed, metrics_path, labels))
+    return _sort(path, _check_targets(placed, metrics_path, labels))
 
 
-_Found = tuple[int | None, str, str]
+#: Line, key and text.
+_Warning = tuple[int | None, str, str]
 
 
-def _mistakes(path: str, found: Iterable[_Found]) -> list[errors.Mistake]:
+def _sort(path: str, warnings: Iterable[_Warning]) -> list[errors.Mistake]:
     return [
         errors.Mistake(path, line, key, text)
-        for line, key, text in sorted(found, key=lambda one: one[0] or 0)
+        for line, key, text in sorted(warnings, key=lambda warning: warning[0] or 0)
     ]
 
 
-def _strangers(placed: Iterable[PlacedRule], metrics_path: str, labels: Labels) -> Iterator[_Found]:
-    told: set[tuple[str, str | None]] = set()
-    for one in placed if labels else ():
-        service, field = one.rule.target.metric, one.rule.target.label
+def _check_targets(
+    placed: Iterable[PlacedRule], metrics_path: str, labels: Labels
+) -> Iterator[_Warning]:
+    reported: set[tuple[str, str | None]] = set()
+    for placed_rule in placed if labels else ():
+        service, field = placed_rule.rule.target.metric, placed_rule.rule.target.label
         if service not in labels:
-            if (service, None) not in told:
-                hint = errors.nearest(service, labels)
-                text = f"no metric of {metrics_path} is called {service!r}{hint}"
-                yield one.line, one.key, f"{text}: such rules never match"
-            told.add((service, None))
-        elif field is not None and field not in labels[service]:
-            if (service, field) not in told:
-                hint = errors.nearest(field, labels[service])
-                text = f"{service} has no label {field!r} in {metrics_path}{hint}"
-                yield one.line, one.key, f"{text}: such rules never match"
-            told.add((service, field))
+            field = None
+        elif field is None or field in labels[service]:
+            continue
+        if (service, field) in reported:
+            continue
+        reported.add((service, field))
+        if field is None:
+            hint = errors.nearest(service, labels)
+            text = f"no metric in {metrics_path} is named {service!r}{hint}"
+        else:
+            hint = errors.nearest(field, labels[service])
+            text = f"{service} has no label {field!r} in {metrics_path}{hint}"
+        yield placed_rule.line, placed_rule.key, f"{text}; rules for it never match"
 
 
-def _negative(placed: Iterable[PlacedRule]) -> Iterator[_Found]:
-    for one in placed:
-        terms = one.rule.terms
+def _check_negative_costs(placed: Iterable[PlacedRule]) -> Iterator[_Warning]:
+    for placed_rule in placed:
+        terms = placed_rule.rule.terms
         if terms.cost >= 0:
             continue
         if terms.type is CostType.RATE:
-            yield one.line, one.key, "a negative rate turns the price into a credit"
-        elif isinstance(one.rule, rule.MappingRule):
-            text = "a negative flat cost never counts: the largest one of a group does, at least 0"
-            yield one.line, one.key, text
+            text = "a negative rate turns the price into a credit"
+            yield placed_rule.line, placed_rule.key, text
+        elif isinstance(placed_rule.rule, MappingRule):
+            text = (
+                "a negative flat cost has no effect: of a group, the largest flat cost counts, "
+                "and at least 0"
+            )
+            yield placed_rule.line, placed_rule.key, text
 
 
-def _rates_alone(placed: Iterable[PlacedRule]) -> Iterator[_Found]:
-    """Rates multiply what is flat in their group; without that, they multiply zero."""
+def _check_rates(placed: Iterable[PlacedRule]) -> Iterator[_Warning]:
+    """Yield the groups that have rates but nothing for them to multiply."""
     groups: dict[tuple[str, str | None], list[PlacedRule]] = {}
-    for one in placed:
-        group = (one.rule.target.metric, one.rule.terms.group)
-        groups.setdefault(group, []).append(one)
+    for placed_rule in placed:
+        group = (placed_rule.rule.target.metric, placed_rule.rule.terms.group)
+        groups.setdefault(group, []).append(placed_rule)
     for (service, name), members in groups.items():
-        if any(one.rule.terms.type is CostType.FLAT for one in members):
+        if any(member.rule.terms.type is CostType.FLAT for member in members):
             continue
-        which = f"group {name}" if name is not None else "the rules without a group"
-        text = f"{which} of {service}: rates only, and nothing flat to multiply: charges nothing"
+        rules = f"group {name}" if name is not None else "the rules without a group"
+        text = f"{rules} of {service}: rates without a flat cost multiply 0 and charge nothing"
         yield members[0].line, members[0].key, text
 
 
-def _off_the_calendar(placed: Iterable[PlacedRule]) -> Iterator[_Found]:
-    for one in placed:
-        text = calendar_labels.explain_mismatch(one.rule)
+def _check_calendar(placed: Iterable[PlacedRule]) -> Iterator[_Warning]:
+    for placed_rule in placed:
+        text = calendar_labels.explain_mismatch(placed_rule.rule)
         if text is not None:
-            yield one.line, one.key, text
+            yield placed_rule.line, placed_rule.key, text

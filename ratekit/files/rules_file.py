@@ -1,4 +1,8 @@
-"""The price rules as a YAML file: read, checked with the line of every mistake, and written."""
+"""Rule files: read with the line of every mistake, and written.
+
+This is where the file's words, service and field, become the metric and the label of a rule's
+target, and back.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,7 @@ from typing import Any, TypeVar
 import pydantic
 
 from ratekit import errors
-from ratekit.domain.rules import rule as rules
-from ratekit.domain.rules.rule import Rule, RuleTarget
+from ratekit.domain.rules.rule import MappingRule, Rule, RuleTarget, ThresholdRule
 from ratekit.files import rules_schema, yaml_file
 from ratekit.pricing import rule_change
 from ratekit.text import number_text, utc_text
@@ -20,16 +23,16 @@ from ratekit.text import number_text, utc_text
 E = TypeVar("E", bound=rules_schema.RuleEntry)
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*\Z")
-#: Words that YAML 1.1 reads as something else than text.
+#: Words that YAML 1.1 does not read as text.
 _RESERVED = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PlacedRule:
-    """A rule and where it stands.
+    """A rule and its place in the file.
 
-    :ivar line: line in the file, counted from 1, or None where there is none
-    :ivar key: dotted place, such as ``services.instance.mappings[0]``
+    :ivar line: from 1; None: not known
+    :ivar key: such as ``services.instance.mappings[0]``
     """
 
     rule: Rule
@@ -42,45 +45,45 @@ def read(path: str) -> list[Rule]:
 
     :raises ratekit.errors.BadInput: with every mistake
     """
-    return [placed.rule for placed in read_placed(path)]
+    return [placed_rule.rule for placed_rule in read_with_places(path)]
 
 
-def read_placed(path: str) -> list[PlacedRule]:
+def read_with_places(path: str) -> list[PlacedRule]:
     """Return the rules of a file with their places, in its order.
 
     :raises ratekit.errors.BadInput: with every mistake
     """
     document = yaml_file.read(path)
-    whole = pydantic.TypeAdapter(rules_schema.RulesFile)
-    _, mistakes = yaml_file.attempt(document, (), document.data, whole, rules_schema.MISPLACED)
-    # Each rule by itself, so that one that is wrong hides no others that are equal.
+    schema = pydantic.TypeAdapter(rules_schema.RulesFile)
+    _, mistakes = yaml_file.validate(document, (), document.data, schema, rules_schema.HINTS)
+    # Each rule by itself, so that a mistake in one does not hide overlaps of others.
     placed = [
-        PlacedRule(rule, document.line(place), yaml_file.dotted(place))
-        for place, rule in _rules(document.data)
+        PlacedRule(rule, document.line(place), yaml_file.key_text(place))
+        for place, rule in _build_rules(document.data)
     ]
-    document.refuse([*mistakes, *_overlaps(path, placed)])
+    document.raise_mistakes([*mistakes, *_find_overlaps(path, placed)])
     return placed
 
 
-def _rules(data: Any) -> Iterator[tuple[yaml_file.Path, Rule]]:
+def _build_rules(data: Any) -> Iterator[tuple[yaml_file.Path, Rule]]:
     for name, service in _mapping(_mapping(data).get("services")).items():
         place: yaml_file.Path = ("services", name)
-        yield from _rules_of(place, RuleTarget(name), service)
+        yield from _build_target_rules(place, RuleTarget(name), service)
         for field_name, field in _mapping(_mapping(service).get("fields")).items():
             inner: yaml_file.Path = (*place, "fields", field_name)
-            yield from _rules_of(inner, RuleTarget(name, field_name), field)
+            yield from _build_target_rules(inner, RuleTarget(name, field_name), field)
 
 
-def _rules_of(
+def _build_target_rules(
     place: yaml_file.Path, target: RuleTarget, data: Any
 ) -> Iterator[tuple[yaml_file.Path, Rule]]:
     content = _mapping(data)
     kind = rules_schema.RuleEntry if target.label is None else rules_schema.ValueEntry
     for index, entry in _entries(content.get("mappings"), kind):
         value = entry.value if isinstance(entry, rules_schema.ValueEntry) else None
-        yield (*place, "mappings", index), rules.MappingRule(target, value, entry.terms())
+        yield (*place, "mappings", index), MappingRule(target, value, entry.terms())
     for index, row in _entries(content.get("thresholds"), rules_schema.LevelEntry):
-        yield (*place, "thresholds", index), rules.ThresholdRule(target, row.level, row.terms())
+        yield (*place, "thresholds", index), ThresholdRule(target, row.level, row.terms())
 
 
 def _entries(data: Any, kind: type[E]) -> Iterator[tuple[int, E]]:
@@ -94,59 +97,64 @@ def _mapping(data: Any) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _overlaps(path: str, placed: Iterable[PlacedRule]) -> Iterator[errors.Mistake]:
-    # Equal rules are equal values, so only the object tells which line is meant.
-    places = {id(one.rule): one for one in placed}
-    for pair in rule_change.overlapping(one.rule for one in places.values()):
-        first, second = sorted((places[id(rule)] for rule in pair), key=lambda one: one.line or 0)
-        text = f"is in force together with the rule for the same on line {first.line}"
+def _find_overlaps(path: str, placed: Iterable[PlacedRule]) -> Iterator[errors.Mistake]:
+    # Equal rules are equal values, so that only the object's identity leads to its line.
+    places = {id(placed_rule.rule): placed_rule for placed_rule in placed}
+    for pair in rule_change.find_overlaps(placed_rule.rule for placed_rule in places.values()):
+        first, second = sorted(
+            (places[id(rule)] for rule in pair), key=lambda placed_rule: placed_rule.line or 0
+        )
+        text = (
+            f"overlaps the rule on line {first.line}; only one rule for the same usage, group and "
+            "scope can be in force at a time"
+        )
         yield errors.Mistake(path, second.line, second.key, text)
 
 
-def render(members: Iterable[Rule]) -> str:
-    """Write rules as a file that :func:`read` understands, always in the same order."""
+def render(rules: Iterable[Rule]) -> str:
+    """Return the text of a file with ``rules`` for :func:`read`, always in the same order."""
     tree: dict[str, dict[str | None, dict[str, list[Rule]]]] = {}
-    for rule in sorted(members, key=_order):
-        kind = "mappings" if isinstance(rule, rules.MappingRule) else "thresholds"
+    for rule in sorted(rules, key=_sort_key):
+        kind = "mappings" if isinstance(rule, MappingRule) else "thresholds"
         service = tree.setdefault(rule.target.metric, {})
         service.setdefault(rule.target.label, {}).setdefault(kind, []).append(rule)
     if not tree:
         return "services: {}\n"
     lines = ["services:"]
-    for name, parents in tree.items():
+    for name, fields in tree.items():
         lines.append(f"  {_scalar(name)}:")
-        lines += _block(parents.pop(None, {}), "    ")
-        if parents:
+        lines += _block(fields.pop(None, {}), "    ")
+        if fields:
             lines.append("    fields:")
-        for field, kinds in parents.items():
+        for field, kinds in fields.items():
             lines.append(f"      {_scalar(field or '')}:")
             lines += _block(kinds, "        ")
     return "\n".join(lines) + "\n"
 
 
-def _order(rule: Rule) -> tuple[Any, ...]:
-    threshold = isinstance(rule, rules.ThresholdRule)
-    mark = rule.level if isinstance(rule, rules.ThresholdRule) else rule.value or ""
+def _sort_key(rule: Rule) -> tuple[Any, ...]:
+    threshold = isinstance(rule, ThresholdRule)
+    mark = rule.level if isinstance(rule, ThresholdRule) else rule.value or ""
     target, terms = rule.target, rule.terms
     return (
         (target.metric, target.label is not None, target.label or "", threshold, mark),
         (terms.group is not None, terms.group or "", terms.scope is not None, terms.scope or ""),
-        # No two rules of equal identity start together, so this settles the order.
+        # No two rules of one identity start at the same time, so the order is total.
         (terms.start is not None, terms.start),
     )
 
 
 def _block(kinds: Mapping[str, Iterable[Rule]], indent: str) -> Iterator[str]:
-    for kind, members in kinds.items():
+    for kind, rules in kinds.items():
         yield f"{indent}{kind}:"
-        for rule in members:
+        for rule in rules:
             words = ", ".join(f"{key}: {text}" for key, text in _entry(rule))
             yield f"{indent}  - {{{words}}}"
 
 
 def _entry(rule: Rule) -> Iterator[tuple[str, str]]:
     terms = rule.terms
-    if isinstance(rule, rules.ThresholdRule):
+    if isinstance(rule, ThresholdRule):
         yield "level", f'"{number_text(rule.level)}"'
     elif rule.value is not None:
         yield "value", _scalar(rule.value)
@@ -161,14 +169,14 @@ def _entry(rule: Rule) -> Iterator[tuple[str, str]]:
 
 
 def _scalar(text: str) -> str:
-    """Write a text as a YAML scalar: plain where that cannot be misread."""
+    """Return a text as a YAML scalar, without quotes where it cannot be misread."""
     if _PLAIN.match(text) and text.lower() not in _RESERVED:
         return text
-    return '"' + "".join(_escaped(letter) for letter in text) + '"'
+    return '"' + "".join(_escape(letter) for letter in text) + '"'
 
 
-def _escaped(letter: str) -> str:
+def _escape(letter: str) -> str:
     if letter in '"\\':
         return "\\" + letter
-    # YAML joins lines at some of the others, and refuses to read the rest.
+    # YAML reads some of the other characters as line breaks, and rejects the rest.
     return letter if letter.isprintable() else f"\\U{ord(letter):08x}"

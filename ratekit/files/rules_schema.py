@@ -1,4 +1,4 @@
-"""What a rule file may say: its keys, its numbers, its times."""
+"""The schema of a rule file: its keys, numbers and times."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ import pydantic
 
 from ratekit.domain import exact
 from ratekit.domain.rules.rule import CostType, Terms
+from ratekit.files import yaml_file
 
-#: Longest name, value or scope id that the storages hold.
-_LONGEST = 255
-_DIGITS = 40
-_PLACES = 28
-_WHOLE = 37
+#: Longest name, value or scope id that the database holds.
+_MAX_LENGTH = 255
+_MAX_DIGITS = 40
+_MAX_PLACES = 28
+_MAX_WHOLE_DIGITS = 37
 
-#: NUL, and halves of characters.
+#: NUL and surrogates.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].+)?\Z")
 
@@ -27,14 +28,18 @@ def _number(value: Any) -> Decimal:
     if isinstance(value, str) and exact.NUMBER.match(value):
         value = Decimal(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise ValueError(f"expected a decimal number, not {_shown(value)}")
+        raise ValueError(f"expected a decimal number, not {yaml_file.value_text(value)}")
     number = Decimal(value)
     whole, _, fraction = f"{number.copy_abs():f}".partition(".")
     whole = whole.lstrip("0")
-    if len(fraction) > _PLACES or len(whole) > _WHOLE or len(whole) + len(fraction) > _DIGITS:
+    if (
+        len(fraction) > _MAX_PLACES
+        or len(whole) > _MAX_WHOLE_DIGITS
+        or len(whole) + len(fraction) > _MAX_DIGITS
+    ):
         raise ValueError(
-            f"expected at most {_DIGITS} digits, of them at most {_PLACES} after the point and "
-            f"{_WHOLE} before it"
+            f"expected at most {_MAX_DIGITS} digits, at most {_MAX_PLACES} of them after the "
+            f"decimal point and {_MAX_WHOLE_DIGITS} before it"
         )
     return number
 
@@ -42,25 +47,25 @@ def _number(value: Any) -> Decimal:
 def _level(value: Any) -> Decimal:
     number = _number(value)
     if number < 0:
-        raise ValueError(f"expected a level of at least 0, not {_shown(value)}")
+        raise ValueError(f"expected a level of at least 0, not {yaml_file.value_text(value)}")
     return number
 
 
 def _text(value: Any) -> str:
-    """Take YAML's numbers for the text that a label would have."""
+    """Return a string; a YAML number becomes the text that a label has for it."""
     if isinstance(value, Decimal):
         return f"{value:f}"
     if isinstance(value, bool):
-        # Of yes, on and true, which are one to YAML, nobody knows what the label says.
+        # YAML reads yes, on and true alike: the label may be any of them.
         word = str(value).lower()
-        raise ValueError(f"expected a text: put it in quotes, since YAML reads it as {word}")
+        raise ValueError(f"expected a string: write it in quotes, because YAML reads it as {word}")
     if not isinstance(value, str | int):
-        raise ValueError(f"expected a text, not {_shown(value)}")
+        raise ValueError(f"expected a string, not {yaml_file.value_text(value)}")
     text = str(value)
-    if len(text) > _LONGEST:
-        raise ValueError(f"expected at most {_LONGEST} characters, not {len(text)}")
+    if len(text) > _MAX_LENGTH:
+        raise ValueError(f"expected at most {_MAX_LENGTH} characters, not {len(text)}")
     if _UNSTORABLE.search(text):
-        raise ValueError(f"has a character that no database takes: {_shown(text)}")
+        raise ValueError(f"contains a NUL or an unpaired surrogate: {yaml_file.value_text(text)}")
     return text
 
 
@@ -83,23 +88,18 @@ def _instant(value: Any) -> datetime.datetime:
         return instant.astimezone(datetime.UTC)
     except (ValueError, OverflowError):
         raise ValueError(
-            "expected a date or a time to the second, like 2026-01-31 or 2026-01-31T12:00:00Z, "
-            f"not {_shown(value)}"
+            "expected a date or a time to the second, such as 2026-01-31 or 2026-01-31T12:00:00Z, "
+            f"not {yaml_file.value_text(value)}"
         ) from None
 
 
-def _shown(value: Any) -> str:
-    text = "nothing" if value is None else repr(str(value) if isinstance(value, Decimal) else value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-#: The same limits for editors; what they cannot tell is left to the reader.
+#: The same limits for editors; the reader checks what a pattern cannot.
 _DECIMAL = r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?"
-_WORD = {"type": ["string", "number"], "maxLength": _LONGEST}
+_STRING = {"type": ["string", "number"], "maxLength": _MAX_LENGTH}
 
 
 def _decimal(pattern: str, example: str, **limits: int) -> pydantic.WithJsonSchema:
-    """Text keeps every digit, where an editor's number may not."""
+    """Return the schema of a number, or of a string: a string keeps every digit."""
     text = {"type": "string", "pattern": f"^{pattern}$"}
     return pydantic.WithJsonSchema(
         {"anyOf": [text, {"type": "number", **limits}], "examples": [example]}
@@ -112,11 +112,11 @@ Level = Annotated[
     pydantic.BeforeValidator(_level),
     _decimal(_DECIMAL.replace("[-+]", "[+]", 1), "1000", minimum=0),
 ]
-Text = Annotated[str, pydantic.BeforeValidator(_text), pydantic.WithJsonSchema(_WORD)]
+Text = Annotated[str, pydantic.BeforeValidator(_text), pydantic.WithJsonSchema(_STRING)]
 Name = Annotated[
     str,
     pydantic.BeforeValidator(_name),
-    pydantic.WithJsonSchema({**_WORD, "minLength": 1}),
+    pydantic.WithJsonSchema({**_STRING, "minLength": 1}),
 ]
 Instant = Annotated[
     datetime.datetime,
@@ -136,47 +136,56 @@ class _Strict(pydantic.BaseModel):
 
 
 class RuleEntry(_Strict):
-    """What all rules have; a mapping of a service has nothing else."""
+    """The keys of every rule. A mapping of a service has no others."""
 
     cost: Annotated[
         Number,
         pydantic.Field(
-            description="Exact, at most 40 digits, of them at most 28 after the point; in quotes, "
-            "so that nothing takes it for a binary number. flat: for a unit of the quantity, each "
-            "period; of a service's threshold: for the period. rate: a factor."
+            description="Decimal number, used exactly: at most 40 digits, at most 28 of them after "
+            "the decimal point. Write it in quotes, so that no tool converts it to a binary "
+            "number. With type flat, an amount of money: per unit of the quantity and period or, "
+            "in a threshold of a service, per period. With type rate, a factor without a unit."
         ),
     ]
     type: Annotated[
         CostType,
         pydantic.Field(
-            description="flat: added; of a group's mappings that match, the highest counts. rate: "
-            "multiplies what is flat in its group."
+            description="flat: the cost is an amount; of all flat mappings in a group that match, "
+            "only the largest cost counts, and at least 0, and a flat threshold is added to it. "
+            "rate: the cost is a factor; all rates in a group that match multiply its flat amount."
         ),
     ]
     group: Annotated[
         Name | None,
         pydantic.Field(
-            description="Rules combine within a group, and groups are added up; rules without one "
-            "are a group of their own."
+            description="Name of the group. Flat costs and rates combine within a group, and the "
+            "prices of the groups are added up. Default: none; the rules without a group are one "
+            "group."
         ),
     ] = None
     scope: Annotated[
         Name | None,
         pydantic.Field(
-            description="Id of the one scope it is for; there it replaces the rule for all that "
-            "is otherwise the same."
+            description="Id of the only scope that the rule applies to. For this scope it replaces "
+            "the rule without a scope that has the same service, field, value or level, and group. "
+            "Default: none; the rule applies to all scopes."
         ),
     ] = None
     start: Annotated[
         Instant | None,
         pydantic.Field(
-            description="First instant in force, UTC unless it says another zone. Without it a "
-            "rule goes on that is in force, or begins with the next period."
+            description="First instant at which the rule is in force: a date or a time to the "
+            "second, ISO 8601, UTC unless it has another offset. Choose the begin of a period. "
+            "Default: none; a rule that is in force already stays in force, and a new rule starts "
+            "at the next period (or, if nothing has been rated yet, applies to all of the past)."
         ),
     ] = None
     end: Annotated[
         Instant | None,
-        pydantic.Field(description="First instant no longer in force; without it, no end."),
+        pydantic.Field(
+            description="First instant at which the rule is no longer in force, written like "
+            "start. Default: none; the rule stays in force."
+        ),
     ] = None
 
     @pydantic.model_validator(mode="after")
@@ -191,60 +200,86 @@ class RuleEntry(_Strict):
 
 
 class ValueEntry(RuleEntry):
-    """A mapping of a field."""
+    """A mapping of a field: a cost of the usage with one value of a label."""
 
-    value: Annotated[Text, pydantic.Field(description="What the label must be, as text.")]
+    value: Annotated[
+        Text,
+        pydantic.Field(
+            description="Text that the label must equal, at most 255 characters. A number is "
+            "compared as text; write in quotes what YAML does not read as text, such as true."
+        ),
+    ]
 
 
 class LevelEntry(RuleEntry):
-    """A threshold."""
+    """A threshold: a cost from a level on."""
 
     level: Annotated[
         Level,
         pydantic.Field(
-            description="From this quantity on, or, on a field, from this number in the label on; "
-            "of all that match in a group, the highest counts."
+            description="The threshold matches from this quantity on, in the metric's unit. On a "
+            "field, it matches from this number in the label on. At least 0. Of all thresholds in "
+            "a group that match, only the one with the highest level counts."
         ),
     ]
 
 
 class Field(_Strict):
-    """The rules of a field."""
+    """The rules of a field: they depend on the label of that name."""
 
-    mappings: list[ValueEntry] = []
-    thresholds: list[LevelEntry] = []
+    mappings: Annotated[
+        list[ValueEntry],
+        pydantic.Field(description="Costs by the label's text. Default: none."),
+    ] = []
+    thresholds: Annotated[
+        list[LevelEntry],
+        pydantic.Field(description="Costs by the label's number. Default: none."),
+    ] = []
 
 
 class Service(_Strict):
-    """The rules of a service."""
+    """The rules of a service: of the metric with that public name."""
 
-    mappings: list[RuleEntry] = []
-    thresholds: list[LevelEntry] = []
+    mappings: Annotated[
+        list[RuleEntry],
+        pydantic.Field(description="Costs of all usage of the metric. Default: none."),
+    ] = []
+    thresholds: Annotated[
+        list[LevelEntry],
+        pydantic.Field(description="Costs by the quantity. Default: none."),
+    ] = []
     fields: Annotated[
         dict[Name, Field],
-        pydantic.Field(description="By label: rules that depend on what the usage's label says."),
+        pydantic.Field(
+            description="Rules by the name of a label: one of the metric's groupby or metadata in "
+            "metrics.yml, or year, month, day_of_the_year or week_of_the_year of the period's "
+            "begin in UTC. Default: none."
+        ),
     ] = {}
 
 
 class RulesFile(_Strict):
-    """The whole file."""
+    """All price rules. A rule that is in force and that the file lacks is closed."""
 
     model_config = pydantic.ConfigDict(title="ratekit price rules")
 
     services: Annotated[
         dict[Name, Service],
-        pydantic.Field(description="By metric: its public name, alt_name or the key."),
+        pydantic.Field(
+            description="Rules by the public name of a metric: its alt_name in metrics.yml, or "
+            "else its key."
+        ),
     ]
 
 
-#: Keys of one kind of rule that people give to another.
-MISPLACED = {
-    "value": "only a field's mapping has a value: a service's always matches",
-    "level": "only a threshold has a level",
+#: Messages for keys that belong to another kind of rule.
+HINTS = {
+    "value": "only mappings of a field have a value; a service's mapping always matches",
+    "level": "only thresholds have a level",
 }
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a whole file, for editors."""
+    """Return the JSON Schema of the file, for editors and the reference."""
     schema: dict[str, Any] = RulesFile.model_json_schema()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

@@ -1,8 +1,8 @@
-"""Expressions that say which rated points are not stored: CloudKitty's, without its ``eval``.
+"""Expressions that select the rated points not to store: CloudKitty's, without its ``eval``.
 
-An expression sees one rated point as ``datapoint``, the dictionary that CloudKitty makes of it,
-and is true for a point that is to be skipped. simpleeval walks its syntax tree; here numbers
-are made exact, and all it may not do is refused before it runs.
+An expression reads one rated point as ``datapoint``, a dictionary as in CloudKitty, and is true
+if the point is to be skipped. simpleeval evaluates its syntax tree; this module makes the
+numbers exact and rejects everything that is not allowed before the expression runs.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from ratekit import errors
 from ratekit.domain.series import Series
 from ratekit.domain.usage.metric import Metric
 
-#: The one name there is.
+#: The name of the rated point in an expression.
 NAME = "datapoint"
-_LONGEST = 1000
+_MAX_LENGTH = 1000
 _ATTRIBUTES: Mapping[type, frozenset[str]] = {
     dict: frozenset({"get", "keys", "values", "items"}),
     str: frozenset({
@@ -34,34 +34,34 @@ _ATTRIBUTES: Mapping[type, frozenset[str]] = {
 }  # fmt: skip
 _METHODS = frozenset().union(*_ATTRIBUTES.values())
 _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    # What CloudKitty makes binary stays decimal.
+    # CloudKitty makes a binary number here; this stays decimal.
     "float": lambda value: Decimal(value),
     "int": int,
     "str": str,
     "len": len,
 }
-_KNOWN = frozenset({NAME, *_FUNCTIONS})
+_NAMES = frozenset({NAME, *_FUNCTIONS})
 
 
-def _exactly(apply: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """Arithmetic on numbers, without rounding."""
+def _exact_operator(apply: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Return an operator on numbers without rounding."""
 
-    def applied(one: Any, other: Any) -> Any:
-        for value in (one, other):
+    def calculate(first: Any, second: Any) -> Any:
+        for value in (first, second):
             if not isinstance(value, int | Decimal | Fraction):
-                raise TypeError(f"{value!r} is no number")
-        return apply(Fraction(one), Fraction(other))
+                raise TypeError(f"{value!r} is not a number")
+        return apply(Fraction(first), Fraction(second))
 
-    return applied
+    return calculate
 
 
 _OPERATORS: Mapping[type[ast.AST], Callable[..., Any]] = {
-    ast.Add: _exactly(operator.add),
-    ast.Sub: _exactly(operator.sub),
-    ast.Mult: _exactly(operator.mul),
-    ast.Div: _exactly(operator.truediv),
-    ast.FloorDiv: _exactly(operator.floordiv),
-    ast.Mod: _exactly(operator.mod),
+    ast.Add: _exact_operator(operator.add),
+    ast.Sub: _exact_operator(operator.sub),
+    ast.Mult: _exact_operator(operator.mul),
+    ast.Div: _exact_operator(operator.truediv),
+    ast.FloorDiv: _exact_operator(operator.floordiv),
+    ast.Mod: _exact_operator(operator.mod),
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
     ast.Gt: operator.gt,
@@ -72,8 +72,8 @@ _OPERATORS: Mapping[type[ast.AST], Callable[..., Any]] = {
     # Not operator.neg, which rounds a Decimal.
     ast.USub: lambda value: -Fraction(value) if isinstance(value, Decimal) else -value,
     ast.UAdd: lambda value: value,
-    ast.In: lambda one, many: one in many,
-    ast.NotIn: lambda one, many: one not in many,
+    ast.In: lambda value, container: value in container,
+    ast.NotIn: lambda value, container: value not in container,
     ast.Is: operator.is_,
     ast.IsNot: operator.is_not,
 }
@@ -85,73 +85,73 @@ _NODES = (
 
 
 class _AnyLabels(dict[str, str]):
-    """Labels of a sample: each is empty, since which there are depends on the cloud."""
+    """Labels of a sample: every label exists and is empty, because names depend on the cloud."""
 
     def __missing__(self, name: str) -> str:
         return ""
 
     def get(self, name: str, default: Any = "") -> Any:
-        """Return what the expression makes of a label that is not there."""
+        """Return the expression's own default."""
         return default
 
 
 _ALLOWED = {**_ATTRIBUTES, _AnyLabels: _ATTRIBUTES[dict]}
-#: What goes wrong with the sample's empty labels, and not with those that resources have.
-_FAULTS_OF_THE_SAMPLE = (ValueError, ArithmeticError, IndexError)
+#: Errors that the sample's empty labels cause, and the labels of resources need not.
+_SAMPLE_ERRORS = (ValueError, ArithmeticError, IndexError)
 
 
-def by_default(metrics: Iterable[Metric], text: str) -> list[Metric]:
-    """Return metrics that go by an expression unless they have one of their own.
+def apply_default(metrics: Iterable[Metric], text: str) -> list[Metric]:
+    """Return the metrics, with an expression for each that has none of its own.
 
-    :param text: ``False`` and nothing skip nothing
+    :param text: the expression; empty or ``False``: skip nothing
     :raises ValueError: as :func:`compile_skip`
     """
     if text.strip().lower() in ("", "false"):
         return list(metrics)
-    compile_skip("any metric", text)  # also where all have their own
+    compile_skip("any metric", text)  # checked even if no metric needs it
     return [
-        one
-        if one.skip is not None
-        else dataclasses.replace(one, skip=compile_skip(one.public_name, text))
-        for one in metrics
+        metric
+        if metric.skip is not None
+        else dataclasses.replace(metric, skip=compile_skip(metric.public_name, text))
+        for metric in metrics
     ]
 
 
 def compile_skip(metric: str, text: str) -> Callable[[Series, Decimal, Decimal], bool]:
-    """Return the predicate of an expression: (series, quantity, price) -> not to be stored.
+    """Return the predicate of an expression: (series, quantity, price) -> skip the point.
 
     The predicate raises ratekit.errors.OperatorError where the expression fails on a point, or
-    is neither true nor false of it.
+    its result is neither true nor false.
 
     :param metric: public name, for messages
-    :raises ValueError: it is no expression, or does what it may not, in words for an operator
+    :raises ValueError: the expression is invalid or not allowed, in words for an operator
     """
-    tree = _parsed(text.strip())
+    tree = _parse(text.strip())
     evaluator = simpleeval.EvalWithCompoundTypes(
         dict(_OPERATORS), dict(_FUNCTIONS), {}, dict(_ALLOWED)
     )
 
-    def evaluated(datapoint: Mapping[str, object]) -> bool:
+    def evaluate(datapoint: Mapping[str, object]) -> bool:
         evaluator.names = {NAME: datapoint}
         result = evaluator.eval(text, previously_parsed=tree)
         if result and result is not True:
-            # A quantity, say: most are not 0, and none would be stored.
-            raise TypeError(f"it yields {result!s:.50}, neither true nor false")
+            # Such as a quantity: most are not 0, so that hardly any point would be stored.
+            raise TypeError(f"expected true or false as the result, not {result!s:.50}")
         return bool(result)
 
     for number in (Decimal(0), Decimal(1)):
-        _try(evaluated, _datapoint(_AnyLabels(), _AnyLabels(), "", number, number))
+        _test_on_sample(evaluate, _datapoint(_AnyLabels(), _AnyLabels(), "", number, number))
 
     def skip(series: Series, quantity: Decimal, price: Decimal) -> bool:
         point = _datapoint(
             dict(series.groupby), dict(series.metadata), series.unit, quantity, price
         )
         try:
-            return evaluated(point)
+            return evaluate(point)
         except Exception as error:
             raise errors.OperatorError(
                 f"{metric}: skip_datapoints_expression {text!r} fails on a data point: "
-                f"{_explained(error)}"
+                f"{_describe_error(error)}"
             ) from error
 
     return skip
@@ -164,7 +164,7 @@ def _datapoint(
     quantity: Decimal,
     price: Decimal,
 ) -> dict[str, object]:
-    """CloudKitty's dictionary of a rated point."""
+    """Return CloudKitty's dictionary of a rated point."""
     return {
         "vol": {"unit": unit, "qty": quantity},
         "rating": {"price": price},
@@ -173,50 +173,54 @@ def _datapoint(
     }
 
 
-def _parsed(text: str) -> ast.expr:
-    if len(text) > _LONGEST:
-        raise ValueError(f"expected at most {_LONGEST} characters")
+def _parse(text: str) -> ast.expr:
+    if len(text) > _MAX_LENGTH:
+        raise ValueError(f"expected at most {_MAX_LENGTH} characters")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(text, mode="eval")
     except (SyntaxError, RecursionError, MemoryError) as error:
-        raise ValueError(f"is no expression: {_explained(error)}") from error
+        raise ValueError(f"is not a valid expression: {_describe_error(error)}") from error
     for node in ast.walk(tree):
-        _require_known(node)
+        _require_allowed(node)
         if isinstance(node, ast.Constant):
             node.value = _constant(node, text)
     return tree.body
 
 
-def _require_known(node: ast.AST) -> None:
+def _require_allowed(node: ast.AST) -> None:
     if not isinstance(node, _NODES):
-        raise ValueError(f"has {type(node).__name__}, which is not understood")
-    if isinstance(node, ast.Name) and node.id not in _KNOWN:
-        raise ValueError(f"knows no {node.id!r}{errors.nearest(node.id, _KNOWN)}; names are {NAME}")
+        raise ValueError(f"contains {type(node).__name__}, which is not supported")
+    if isinstance(node, ast.Name) and node.id not in _NAMES:
+        hint = errors.nearest(node.id, _NAMES)
+        raise ValueError(f"unknown name {node.id!r}{hint}; the rated point is named {NAME}")
     if isinstance(node, ast.Attribute) and node.attr not in _METHODS:
-        raise ValueError(f"may not use .{node.attr}; allowed are {', '.join(sorted(_METHODS))}")
+        names = ", ".join(sorted(_METHODS))
+        raise ValueError(f".{node.attr} is not allowed; the allowed methods are {names}")
 
 
 def _constant(node: ast.Constant, text: str) -> Any:
-    """A number is what is written, not the binary number next to it."""
+    """Return the value of a constant; a number is the decimal number as it is written."""
     if isinstance(node.value, float):
         return Decimal(ast.get_source_segment(text, node) or "")
     if node.value is not None and not isinstance(node.value, int | str):
-        raise ValueError(f"has {node.value!r}, which is no number and no text")
+        raise ValueError(f"contains {node.value!r}; expected a number or a string")
     return node.value
 
 
-def _try(evaluated: Callable[[Mapping[str, object]], bool], sample: Mapping[str, object]) -> None:
+def _test_on_sample(
+    evaluate: Callable[[Mapping[str, object]], bool], sample: Mapping[str, object]
+) -> None:
     try:
-        evaluated(sample)
-    except _FAULTS_OF_THE_SAMPLE:
+        evaluate(sample)
+    except _SAMPLE_ERRORS:
         return
     except Exception as error:
-        raise ValueError(f"fails on a sample: {_explained(error)}") from error
+        raise ValueError(f"fails on a sample data point: {_describe_error(error)}") from error
 
 
-def _explained(error: BaseException) -> str:
+def _describe_error(error: BaseException) -> str:
     if isinstance(error, KeyError):
-        return f"no such key: {error}"
+        return f"missing key {error}"
     return " ".join(str(error).split()) or type(error).__name__

@@ -1,7 +1,7 @@
-"""YAML files that operators write: read exactly, and every mistake with its line.
+"""YAML files that operators write: exact numbers, and the line of every mistake.
 
-The only import of PyYAML. Numbers keep their text: a cost of ``0.020`` arrives as
-``Decimal('0.020')`` and never passes through a binary float.
+No other module imports PyYAML. Numbers keep their text: a cost of ``0.020`` becomes
+``Decimal('0.020')`` and never a binary float.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ratekit import errors
 
 Path = tuple[str | int, ...]
 
-# Python refuses to read integers of thousands of digits; nobody means one.
+# Python does not read integers of thousands of digits.
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,99})\Z")
 _DECIMAL = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?\Z")
 _TAG = "tag:yaml.org,2002:"
@@ -27,12 +27,12 @@ _TAG = "tag:yaml.org,2002:"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Document:
-    """A YAML file's content.
+    """The content of a YAML file.
 
-    :ivar file: path as it was given
+    :ivar file: path, as the caller wrote it
     :ivar data: dicts, lists, str, int, Decimal, bool and None
-    :ivar lines: line of each place, counted from 1; a key's place has the key's line
-    :ivar mistakes: what was wrong without hiding the rest, such as a key that is given twice
+    :ivar lines: line of each place, from 1; the place of a value has its key's line
+    :ivar mistakes: those that do not prevent reading the rest, such as duplicate keys
     """
 
     file: str
@@ -41,29 +41,31 @@ class Document:
     mistakes: tuple[errors.Mistake, ...] = ()
 
     def line(self, path: Path) -> int | None:
-        """Return the line of ``path``, or of the nearest place around it."""
+        """Return the line of ``path``, or of the nearest place that contains it."""
         while path not in self.lines and path:
             path = path[:-1]
         return self.lines.get(path)
 
     def mistake(self, path: Path, expected: str) -> errors.Mistake:
         """Return a mistake at ``path``."""
-        return errors.Mistake(self.file, self.line(path), dotted(path), expected)
+        return errors.Mistake(self.file, self.line(path), key_text(path), expected)
 
-    def refuse(self, mistakes: Iterable[errors.Mistake]) -> None:
-        """Raise what was wrong with the document and ``mistakes``, if anything is.
+    def raise_mistakes(self, mistakes: Iterable[errors.Mistake]) -> None:
+        """Raise the document's own mistakes and ``mistakes``, if there are any.
+
+        A key with a mistake of the document has no other mistake.
 
         :raises ratekit.errors.BadInput: with all of them, in the order of the file
         """
-        known = {mistake.key for mistake in self.mistakes}
-        others = (mistake for mistake in mistakes if mistake.key not in known)
-        found = dict.fromkeys((*self.mistakes, *others))
-        if found:
-            raise errors.BadInput(sorted(found, key=lambda mistake: mistake.line or 0))
+        keys = {mistake.key for mistake in self.mistakes}
+        new_mistakes = (mistake for mistake in mistakes if mistake.key not in keys)
+        all_mistakes = dict.fromkeys((*self.mistakes, *new_mistakes))
+        if all_mistakes:
+            raise errors.BadInput(sorted(all_mistakes, key=lambda mistake: mistake.line or 0))
 
 
-def dotted(path: Path) -> str:
-    """Write a place as people do: ``('a', 0, 'b')`` is ``a[0].b``."""
+def key_text(path: Path) -> str:
+    """Write a place for people: ``('a', 0, 'b')`` is ``a[0].b``."""
     text = ""
     for part in path:
         word = part or "''" if isinstance(part, str) else f"[{part}]"
@@ -74,38 +76,38 @@ def dotted(path: Path) -> str:
 def read(path: str) -> Document:
     """Read a YAML file.
 
-    :raises ratekit.errors.BadInput: it is missing, unreadable or not YAML
+    :raises ratekit.errors.BadInput: the file is missing, unreadable or not YAML
     """
     try:
         with open(path, encoding="utf-8") as file:
             text = file.read()
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except OSError as error:
-        raise _refusal(path, None, f"cannot be read: {error.strerror}") from None
+        raise _bad_input(path, None, f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise _refusal(path, None, f"is not UTF-8 text: {error.reason}") from None
+        raise _bad_input(path, None, f"is not UTF-8 text: {error.reason}") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = mark.line + 1 if mark else None
         problem = error.problem or ""
         if problem.startswith("but "):
             problem = f"{error.context}, {problem}"
-        raise _refusal(path, line, f"is not YAML: {problem}") from None
+        raise _bad_input(path, line, f"is not YAML: {problem}") from None
     except yaml.YAMLError as error:
-        raise _refusal(path, None, f"is not YAML: {' '.join(str(error).split())}") from None
+        raise _bad_input(path, None, f"is not YAML: {' '.join(str(error).split())}") from None
     except RecursionError:
-        raise _refusal(path, None, "is nested too deeply") from None
+        raise _bad_input(path, None, "is nested too deeply") from None
     builder = _Builder(path)
     data = builder.build(root, ()) if root is not None else None
     return Document(path, data, builder.lines, tuple(builder.mistakes))
 
 
-def _refusal(path: str, line: int | None, text: str) -> errors.BadInput:
+def _bad_input(path: str, line: int | None, text: str) -> errors.BadInput:
     return errors.BadInput([errors.Mistake(path, line, "", text)])
 
 
 class _Builder:
-    """Turns composed nodes into plain data and remembers where each came from."""
+    """Turns YAML nodes into plain data and records the line of each."""
 
     def __init__(self, file: str) -> None:
         self._file = file
@@ -118,7 +120,7 @@ class _Builder:
         if isinstance(node, yaml.ScalarNode):
             return _scalar(node)
         if id(node) in self._open:
-            self._wrong(node, path, "must not contain itself")
+            self._add_mistake(node, path, "must not contain itself")
             return None
         self._open.add(id(node))
         try:
@@ -130,20 +132,19 @@ class _Builder:
 
     def _mapping(self, node: yaml.Node, path: Path) -> dict[str, Any]:
         data: dict[str, Any] = {}
-        own: set[str] = set()
-        for key_node, value_node in _merged_first(node):
-            merged = key_node.tag == f"{_TAG}merge"
-            if merged:
+        keys: set[str] = set()
+        for key_node, value_node in _merge_keys_first(node):
+            if key_node.tag == f"{_TAG}merge":
                 data.update(self._merge(value_node, path))
                 continue
             key = key_node.value
             if not isinstance(key, str):
-                self._wrong(key_node, path, "keys must be plain words")
+                self._add_mistake(key_node, path, "keys must be plain text")
                 continue
-            if key in own:
-                self._wrong(key_node, (*path, key), "is given twice")
+            if key in keys:
+                self._add_mistake(key_node, (*path, key), "duplicate key")
                 continue
-            own.add(key)
+            keys.add(key)
             if key in data:
                 self._forget((*path, key))
             self.lines[(*path, key)] = key_node.start_mark.line + 1
@@ -151,12 +152,12 @@ class _Builder:
         return data
 
     def _forget(self, path: Path) -> None:
-        """Drop the lines of what was merged in and is given anew."""
-        for known in [one for one in self.lines if one[: len(path)] == path]:
-            del self.lines[known]
+        """Drop the lines of a merged value that the mapping itself replaces."""
+        for place in [place for place in self.lines if place[: len(path)] == path]:
+            del self.lines[place]
 
     def _merge(self, node: yaml.Node, path: Path) -> dict[str, Any]:
-        """Content of a ``<<:`` key; earlier mappings win, as YAML says."""
+        """Return the content of a ``<<`` key; earlier mappings take precedence, as in YAML."""
         nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
         data: dict[str, Any] = {}
         for part in reversed(nodes):
@@ -164,16 +165,16 @@ class _Builder:
             if isinstance(content, dict):
                 data.update(content)
             else:
-                self._wrong(part, path, "<< needs a mapping")
+                self._add_mistake(part, path, "expected a mapping after <<")
         return data
 
-    def _wrong(self, node: yaml.Node, path: Path, text: str) -> None:
+    def _add_mistake(self, node: yaml.Node, path: Path, text: str) -> None:
         line = node.start_mark.line + 1
-        self.mistakes.append(errors.Mistake(self._file, line, dotted(path), text))
+        self.mistakes.append(errors.Mistake(self._file, line, key_text(path), text))
 
 
-def _merged_first(node: yaml.Node) -> Iterator[tuple[yaml.Node, yaml.Node]]:
-    """Own keys override merged ones wherever ``<<`` stands."""
+def _merge_keys_first(node: yaml.Node) -> Iterator[tuple[yaml.Node, yaml.Node]]:
+    """Yield ``<<`` before all other keys, so that they override it wherever it stands."""
     pairs = node.value
     yield from (pair for pair in pairs if pair[0].tag == f"{_TAG}merge")
     yield from (pair for pair in pairs if pair[0].tag != f"{_TAG}merge")
@@ -185,8 +186,8 @@ def _scalar(node: yaml.ScalarNode) -> str | int | Decimal | bool | None:
         return None
     if node.tag == f"{_TAG}bool" and text.lower() in yaml.SafeLoader.bool_values:
         return bool(yaml.SafeLoader.bool_values[text.lower()])
-    # YAML 1.1 reads 010 as eight and 1:30 as ninety; such words stay text and are refused
-    # by whoever wants a number.
+    # YAML 1.1 reads 010 as eight and 1:30 as ninety. Here both stay text, which is rejected
+    # where a number is expected.
     if node.tag == f"{_TAG}int" and _INTEGER.match(text):
         return int(text)
     if node.tag == f"{_TAG}float" and _DECIMAL.match(text):
@@ -194,25 +195,25 @@ def _scalar(node: yaml.ScalarNode) -> str | int | Decimal | bool | None:
     return text
 
 
-def attempt(
+def validate(
     document: Document,
     at: Path,
     data: Any,
     adapter: pydantic.TypeAdapter[Any],
-    not_built: Mapping[str, str] | None = None,
+    hints: Mapping[str, str] | None = None,
 ) -> tuple[Any, list[errors.Mistake]]:
-    """Return a part of a document as ``adapter``'s type, or None and what is wrong with it.
+    """Return a part of a document as ``adapter``'s type, or None and its mistakes.
 
     :param at: the part's place
     :param data: the part
-    :param not_built: keys that are known but not supported, with the reason
+    :param hints: messages for some of the keys that the schema does not allow
     """
     try:
         return adapter.validate_python(data), []
     except pydantic.ValidationError as error:
         schema = adapter.json_schema()
         return None, [
-            _explain(document, at, detail, schema, not_built or {})
+            _explain(document, at, detail, schema, hints or {})
             for detail in error.errors(include_url=False)
         ]
 
@@ -222,28 +223,28 @@ def _explain(
     at: Path,
     detail: Any,
     schema: dict[str, Any],
-    not_built: Mapping[str, str],
+    hints: Mapping[str, str],
 ) -> errors.Mistake:
-    # Pydantic says [key] where a key itself is wrong.
+    # Pydantic adds [key] where a key itself is wrong.
     inner: Path = tuple(part for part in detail["loc"] if part != "[key]")
     path: Path = at + inner
     key = path[-1] if path else ""
     kind = detail["type"]
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
-        if key in not_built:
-            return document.mistake(path, not_built[str(key)])
-        hint = errors.nearest(str(key), _known_keys(schema, inner[:-1]))
+        if key in hints:
+            return document.mistake(path, hints[str(key)])
+        hint = errors.nearest(str(key), _schema_keys(schema, inner[:-1]))
         return document.mistake(path, f"unknown key{hint}")
     if kind in ("value_error", "assertion_error"):
         return document.mistake(path, str(detail["ctx"]["error"]))
-    if kind in _WHOLE_ANSWERS:
-        return document.mistake(path, _WHOLE_ANSWERS[kind])
+    if kind in _MESSAGES:
+        return document.mistake(path, _MESSAGES[kind])
     text = _EXPECTED.get(kind) or detail["msg"].replace("Input should be", "expected")
-    return document.mistake(path, f"{text}, not {shown(detail['input'])}")
+    return document.mistake(path, f"{text}, not {value_text(detail['input'])}")
 
 
-#: By pydantic's names of what can be wrong.
-_WHOLE_ANSWERS = {
+#: Complete messages, by pydantic's types of error.
+_MESSAGES = {
     "missing": "is required",
     "string_too_short": "must not be empty",
     "too_short": "must not be empty",
@@ -251,13 +252,14 @@ _WHOLE_ANSWERS = {
 _MAPPING = "expected a mapping (key: value)"
 _WHOLE_NUMBER = "expected a whole number"
 _BOOLEAN = "expected true or false"
+#: Messages that the value follows, by pydantic's types of error.
 _EXPECTED = {
     "model_type": _MAPPING,
     "model_attributes_type": _MAPPING,
     "dataclass_type": _MAPPING,
     "dict_type": _MAPPING,
     "list_type": "expected a list",
-    "string_type": "expected a text",
+    "string_type": "expected a string",
     "int_type": _WHOLE_NUMBER,
     "int_parsing": _WHOLE_NUMBER,
     "int_from_float": _WHOLE_NUMBER,
@@ -266,8 +268,8 @@ _EXPECTED = {
 }
 
 
-def shown(value: Any) -> str:
-    """Write a value of a document for people, on one short line."""
+def value_text(value: Any) -> str:
+    """Write a value of a document for people, in one short line."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -276,8 +278,8 @@ def shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _known_keys(schema: dict[str, Any], path: Path) -> list[str]:
-    """Names that the schema allows at ``path``."""
+def _schema_keys(schema: dict[str, Any], path: Path) -> list[str]:
+    """Return the keys that the schema allows at ``path``."""
     node: dict[str, Any] = schema
     for part in (*path, None):
         while "$ref" in node:
@@ -288,5 +290,5 @@ def _known_keys(schema: dict[str, Any], path: Path) -> list[str]:
         inner = inner or node.get("properties", {}).get(part) or node.get("additionalProperties")
         if not isinstance(inner, dict):
             return []
-        node = next((one for one in inner.get("anyOf", []) if "$ref" in one), inner)
+        node = next((branch for branch in inner.get("anyOf", []) if "$ref" in branch), inner)
     return list(node.get("properties", {}))

@@ -123,7 +123,7 @@ def measure(running: stack.Stack, folder: pathlib.Path, rounds: int) -> None:
     office = new_office()
     metrics_path = _three_metrics(office, folder)
     collector = plugins.load(plugins.COLLECTORS, "gnocchi").from_conf(office.conf)
-    metrics = metrics_file.load(str(metrics_path), collector)
+    metrics = metrics_file.read(str(metrics_path), collector)
     bare(office, metrics)
     rows = []
     for _ in range(rounds):

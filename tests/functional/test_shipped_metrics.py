@@ -23,8 +23,8 @@ from ratekit.domain.period import Window
 from ratekit.domain.usage.metric import Metric
 from ratekit.files import metrics_file
 from tests import stack
-from tests.functional.conftest import REPO, Office, sqlite_url
-from tests.functional.quantities import Quantities, Query, Reckoner
+from tests.functional.conftest import REPO, Deployment, sqlite_url
+from tests.functional.quantities import Quantities, Query, QuantityOracle
 from tests.functional.test_bill import as_bill
 from tests.functional.test_commands import Shell
 from tests.stack import resource_histories
@@ -67,7 +67,7 @@ class Market:
         self.cloud = cloud
         self.plan = cloud.plan()
         self.hours = (self.plan.end - self.plan.begin) // HOUR
-        self.reckoner = Reckoner(
+        self.quantity_oracle = QuantityOracle(
             self.plan,
             {one.name: cloud.project_ids[one.name] for one in self.plan.projects},
             QUERIES,
@@ -92,7 +92,7 @@ class Market:
     def collected(self, metric: Metric, begin: datetime.datetime, hours: int) -> Quantities:
         """What the collector finds in a window; fails on what is there twice."""
         found: Quantities = {}
-        scopes = list(self.reckoner.projects.values())
+        scopes = list(self.quantity_oracle.projects.values())
         for series in self._collector.collect(metric, Window(begin, HOUR, hours), scopes):
             labels = tuple(sorted({**series.groupby, **series.metadata}.items()))
             for at, quantity in series.points:
@@ -111,13 +111,13 @@ def market(cloud: stack.Stack) -> Market:
 def test_each_metric_gives_what_was_measured(
     market: Market, file: str, name: str, definition: Any
 ) -> None:
-    expected = market.reckoner.quantities(name, definition)
+    expected = market.quantity_oracle.quantities(name, definition)
     metric = market.metrics(file)[definition.get("alt_name", name)]
     plan, turn = market.plan, market.plan.turning_hour
     whole = market.collected(metric, plan.begin, market.hours)
     assert whole == expected
     # Every kind of resource is in it that changes within the turning hour.
-    scope = market.reckoner.projects[resource_histories.PROJECT]
+    scope = market.quantity_oracle.projects[resource_histories.PROJECT]
     assert sum(key[:2] == (scope, turn) for key in whole) >= 8
     for first, hours in WINDOWS:
         begin = turn + first * HOUR
@@ -230,12 +230,12 @@ def test_a_processor_stores_what_was_measured(
     done = Shell(path).run("ratekit-processor", "--once")
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
-    bill = as_bill(Office(market.cloud, url).frames())
+    bill = as_bill(Deployment(market.cloud, url).frames())
     until = max(begin for _, begin, _, _ in bill) + HOUR
     assert until > market.plan.turning_hour + 5 * HOUR
     expected: Quantities = {}
     for name, definition in definitions(file):
-        expected |= Reckoner(market.plan, projects, QUERIES).quantities(name, definition)
+        expected |= QuantityOracle(market.plan, projects, QUERIES).quantities(name, definition)
     assert {key: quantity for key, (quantity, _) in bill.items()} == {
         key: quantity for key, quantity in expected.items() if start <= key[1] < until
     }

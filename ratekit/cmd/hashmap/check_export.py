@@ -38,15 +38,17 @@ class HashmapCheck(command_types.Action):
         """Read the file and print its mistakes and warnings."""
         from ratekit.files import metrics_file, rule_warnings, rules_file
 
-        placed = rules_file.read_placed(parsed_args.file)
+        placed = rules_file.read_with_places(parsed_args.file)
         metrics_path, scope_key = self._find_metrics(parsed_args.metrics)
-        label_names = {} if metrics_path is None else metrics_file.labels(metrics_path, scope_key)
+        label_names = (
+            {} if metrics_path is None else metrics_file.read_labels(metrics_path, scope_key)
+        )
         if parsed_args.metrics is not None and not label_names:
             raise errors.OperatorError(
                 f"{parsed_args.metrics}: cannot read any metric; see ratekit metric check"
             )
         labels = hashmap.rule_labels(label_names)
-        warnings = rule_warnings.warnings(parsed_args.file, placed, metrics_path or "", labels)
+        warnings = rule_warnings.find_warnings(parsed_args.file, placed, metrics_path or "", labels)
         for warning in warnings:
             self.app.note(f"warning: {warning}")
         comparison = f"compared with {metrics_path}" if labels else "not compared with metrics.yml"

@@ -75,7 +75,7 @@ def prepare(command: command_types.Action, parsed_args: argparse.Namespace) -> P
     from ratekit import composition
     from ratekit.files import rules_file
 
-    placed = rules_file.read_placed(parsed_args.file)
+    placed = rules_file.read_with_places(parsed_args.file)
     at = read_optional_instant("--at", parsed_args.at)
     conf = command.app.load_conf()
     storage = command.app.open_storage(conf)
@@ -160,7 +160,7 @@ def _find_warnings(
 
     path, metrics = parsed_args.file, prepared.conf.collect.metrics_conf
     change, reports = prepared.plan.change, prepared.storage.reports
-    labels = hashmap.rule_labels(metrics_file.labels(metrics, prepared.conf.collect.scope_key))
+    labels = hashmap.rule_labels(metrics_file.read_labels(metrics, prepared.conf.collect.scope_key))
     names_scope = any(placed_rule.rule.terms.scope is not None for placed_rule in placed)
     scope_names = {row.id: row.name for row in reports.scopes()} if names_scope else {}
     if not parsed_args.allow_unknown:
@@ -168,10 +168,10 @@ def _find_warnings(
         rule_guards.require_known(path, new, metrics, labels, reports)
         rule_guards.require_scopes(path, placed, change, scope_names)
     warnings = [
-        *rule_warnings.warnings(path, placed, metrics, labels),
-        *rule_warnings.stray_scopes(path, placed, scope_names),
-        *rule_warnings.off_grid(path, placed, prepared.calendar.step),
+        *rule_warnings.find_warnings(path, placed, metrics, labels),
+        *rule_warnings.find_unknown_scopes(path, placed, scope_names),
+        *rule_warnings.find_off_grid_times(path, placed, prepared.calendar.step),
     ]
     # In the order of the file, whichever check found them.
     warnings.sort(key=lambda warning: warning.line or 0)
-    return [*warnings, *rule_warnings.unpriced(metrics, placed, labels)]
+    return [*warnings, *rule_warnings.find_unpriced_metrics(metrics, placed, labels)]

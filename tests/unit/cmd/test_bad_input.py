@@ -103,7 +103,8 @@ def test_a_command_that_cannot_be_carried_out(
          "not 'many'"),
         ("frame list --limit 99999999999999999999", "argument --limit: expected a whole number "
          "of at least 0, not '99999999999999999999'"),
-        ("summary --decimals 29", "argument --decimals: expected a whole number from 0 to 28, not '29'"),
+        ("summary --decimals 29", "argument --decimals: expected a whole number from 0 to 28, "
+         "not '29'"),
         ("summary -f xml", "argument -f/--format: invalid choice: 'xml' (choose from 'csv', "
          "'json', 'table', 'value', 'yaml')"),
         ("hashmap apply", "the following arguments are required: FILE"),
@@ -144,13 +145,13 @@ def test_a_wrong_option(command: str, message: str, ratekit: Shell, folder: path
             [
                 ":4: services.instance.mappings[0].cost: expected a decimal number, not '1_0'",
                 ":5: services.instance.mappings[1].cost: expected a decimal number, not '.nan'",
-                ":6: services.instance.mappings[2].cost: expected at most 40 digits, of them at "
-                "most 28 after the point and 37 before it",
-                ":7: services.instance.mappings[3].value: only a field's mapping has a value: a "
-                "service's always matches",
-                ":9: services.instance.mappings[5]: is in force together with the rule for the "
-                "same on line 8",
-                ":10: services.instance.mappings: is given twice",
+                ":6: services.instance.mappings[2].cost: expected at most 40 digits, at most 28 "
+                "of them after the decimal point and 37 before it",
+                ":7: services.instance.mappings[3].value: only mappings of a field have a value; a "
+                "service's mapping always matches",
+                ":9: services.instance.mappings[5]: overlaps the rule on line 8; only one rule "
+                "for the same usage, group and scope can be in force at a time",
+                ":10: services.instance.mappings: duplicate key",
                 ":13: services.instance.fields.flavor.mappings[0].type: is required",
                 ":13: services.instance.fields.flavor.mappings[0].value: is required",
                 ":13: services.instance.fields.flavor.mappings[0].typ: unknown key (did you mean "
@@ -233,15 +234,15 @@ def test_a_wrong_configuration(
             "[orchestrator]\nskip_datapoints_expression = vol == 0\n",
             METRIC,
             [
-                "ratekit.conf:11: [orchestrator] skip_datapoints_expression: knows no 'vol'; "
-                "names are datapoint"
+                "ratekit.conf:11: [orchestrator] skip_datapoints_expression: unknown name "
+                "'vol'; the rated point is named datapoint"
             ],
         ),
         (
             "",
             "{unit: 1, extra_args: {resource_type: i, force_granularity: 7}}",
             [
-                "metrics.yml:1: metrics.instance.unit: expected a text, not 1",
+                "metrics.yml:1: metrics.instance.unit: expected a string, not 1",
                 "metrics.yml:1: metrics.instance.extra_args.force_granularity: 7 does not divide "
                 "the collect period, 3600",
             ],

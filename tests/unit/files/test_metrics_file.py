@@ -34,7 +34,7 @@ def load(
 
     def loaded(text: str) -> tuple[Metric, ...]:
         pathlib.Path("m.yml").write_text(text, encoding="utf-8")
-        return metrics_file.load("m.yml", COLLECTOR)
+        return metrics_file.read("m.yml", COLLECTOR)
 
     return loaded
 
@@ -57,7 +57,7 @@ Mistakes = Callable[[str], list[str]]
 
 
 def by_name(path: pathlib.Path) -> dict[str, Metric]:
-    return {metric.name: metric for metric in metrics_file.load(str(path), COLLECTOR)}
+    return {metric.name: metric for metric in metrics_file.read(str(path), COLLECTOR)}
 
 
 def test_cloudkittys_file_of_2018_is_read() -> None:
@@ -185,10 +185,10 @@ _NUMBER = "expected a number or a fraction such as 1/1024"
     [
         ("grupby: [id]", "grupby: unknown key (did you mean 'groupby'?)"),
         ("groupby: id", "groupby: expected a list, not 'id'"),
-        ("groupby: [id, 5]", "groupby[1]: expected a text, not 5"),
+        ("groupby: [id, 5]", "groupby[1]: expected a string, not 5"),
         ("groupby: [id, '']", "groupby[1]: must not be empty"),
-        ("groupby: [id, name, id]", "groupby: names 'id' twice"),
-        ("metadata: [a, a]", "metadata: names 'a' twice"),
+        ("groupby: [id, name, id]", "groupby: contains 'id' twice"),
+        ("metadata: [a, a]", "metadata: contains 'a' twice"),
         ("factor: 1/0", "factor: divides by zero: '1/0'"),
         ("factor: abc", f"factor: {_NUMBER}, not 'abc'"),
         ("factor: 1/-3", f"factor: {_NUMBER}, not '1/-3'"),
@@ -208,13 +208,13 @@ _NUMBER = "expected a number or a fraction such as 1/1024"
             "mutate:",
             "mutate: expected one of NONE, NUMBOOL, NOTNUMBOOL, FLOOR, CEIL, MAP, not nothing",
         ),
-        ("unit: again", "unit: is given twice"),
+        ("unit: again", "unit: duplicate key"),
         ("alt_name: ''", "alt_name: must not be empty"),
-        ("alt_name: yes", "alt_name: expected a text, not true"),
-        ("alt_name: ' vm'", "alt_name: has blanks at its begin or end: ' vm'"),
-        ('groupby: [id, "name\\t"]', "groupby[1]: has blanks at its begin or end: 'name\\t'"),
-        ("description: [words]", "description: expected a text, not ['words']"),
-        ("mutate_map: {1: 2}", "mutate_map: is for mutate: MAP, not for NONE"),
+        ("alt_name: yes", "alt_name: expected a string, not true"),
+        ("alt_name: ' vm'", "alt_name: has leading or trailing whitespace: ' vm'"),
+        ('groupby: [id, "name\\t"]', "groupby[1]: has leading or trailing whitespace: 'name\\t'"),
+        ("description: [words]", "description: expected a string, not ['words']"),
+        ("mutate_map: {1: 2}", "mutate_map: is allowed only with mutate: MAP, not NONE"),
         ("prorate: perhaps", "prorate: expected true or false, not 'perhaps'"),
         ("skip_zero: [1]", "skip_zero: expected true or false, not [1]"),
     ],
@@ -299,25 +299,25 @@ def test_a_file_of_another_shape_is_refused(mistakes: Mistakes, text: str, messa
 
 def test_a_label_is_in_groupby_or_in_metadata(mistakes: Mistakes) -> None:
     assert mistakes(f"{START}    groupby: [id, name]\n    metadata: [size, name]\n") == [
-        "6: metrics.cpu.metadata: 'name' is in groupby already"
+        "6: metrics.cpu.metadata: 'name' is already in groupby"
     ]
 
 
 def test_two_metrics_cannot_have_one_public_name(mistakes: Mistakes) -> None:
     more = "    unit: u\n    extra_args: {resource_type: i}\n"
     assert mistakes(f"{START}    alt_name: vm\n  b:\n    alt_name: vm\n{more}  vm:\n{more}") == [
-        "6: metrics.b: has the public name 'vm', which 'cpu' has already",
-        "10: metrics.vm: has the public name 'vm', which 'cpu' has already",
+        "6: metrics.b: public name 'vm' is already used by 'cpu'",
+        "10: metrics.vm: public name 'vm' is already used by 'cpu'",
     ]
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("disk.*", "has '*', which would be a pattern; name one metric"),
-        ("cpu?", "has '?', which would be a pattern; name one metric"),
-        ("'[ab]'", "has '[', which would be a pattern; name one metric"),
-        ("' cpu'", "has blanks at its begin or end: ' cpu'"),
+        ("disk.*", "contains '*', which makes it a pattern; expected the name of one metric"),
+        ("cpu?", "contains '?', which makes it a pattern; expected the name of one metric"),
+        ("'[ab]'", "contains '[', which makes it a pattern; expected the name of one metric"),
+        ("' cpu'", "has leading or trailing whitespace: ' cpu'"),
     ],
 )
 def test_a_name_that_gnocchi_would_read_otherwise_is_refused(
@@ -342,10 +342,10 @@ def test_a_mistake_hides_no_refusal_and_no_namesake(mistakes: Mistakes) -> None:
         "more: 1\n"
     )
     assert mistakes(text) == [
-        "3: metrics.cpu.unit: expected a text, not ['x']",
+        "3: metrics.cpu.unit: expected a string, not ['x']",
         "5: metrics.cpu.extra_args.force_granularity: 7 does not divide the collect period, 3600",
-        "6: metrics.memory: has the public name 'vm', which 'cpu' has already",
-        "8: metrics.memory.unit: is given twice",
+        "6: metrics.memory: public name 'vm' is already used by 'cpu'",
+        "8: metrics.memory.unit: duplicate key",
         "10: metrics.memory.extra_args.force_granularity: 11 does not divide the collect period, "
         "3600",
         "11: more: unknown key",
@@ -379,7 +379,7 @@ def test_the_operator_gets_the_path_as_given(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(errors.OperatorError) as caught:
-        metrics_file.load("none.yml", COLLECTOR)
+        metrics_file.read("none.yml", COLLECTOR)
     assert str(caught.value) == "none.yml: cannot be read: No such file or directory"
 
 
@@ -400,7 +400,7 @@ def test_an_expression_that_cannot_be_understood_is_refused_at_once(
 def test_definitions_of_one_metric_need_different_public_names(mistakes: Mistakes) -> None:
     entry = "{unit: u, extra_args: {resource_type: i}}"
     assert mistakes(f"metrics:\n  cpu:\n    - {entry}\n    - {entry}\n") == [
-        "4: metrics.cpu[1]: has the public name 'cpu', which 'cpu[0]' has already"
+        "4: metrics.cpu[1]: public name 'cpu' is already used by 'cpu[0]'"
     ]
 
 

@@ -66,7 +66,7 @@ services:
 def test_every_rule_knows_its_place(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "hashmap.yml"
     path.write_text("services:\n  cpu:\n    mappings:\n      - {cost: 1, type: flat}\n")
-    [placed] = rules_file.read_placed(str(path))
+    [placed] = rules_file.read_with_places(str(path))
     assert (placed.line, placed.key) == (4, "services.cpu.mappings[0]")
 
 
@@ -126,33 +126,37 @@ def test_instants_are_utc_unless_they_say_otherwise(written: str) -> None:
         ("{cost: .nan, type: flat}", "cost: expected a decimal number, not '.nan'"),
         ("{cost: -.inf, type: flat}", "cost: expected a decimal number, not '-.inf'"),
         ("{cost: NaN, type: flat}", "cost: expected a decimal number, not 'NaN'"),
-        ("{cost: yes, type: flat}", "cost: expected a decimal number, not True"),
+        ("{cost: yes, type: flat}", "cost: expected a decimal number, not true"),
         ("{cost: 1_0, type: flat}", "cost: expected a decimal number, not '1_0'"),
         ('{cost: " 1", type: flat}', "cost: expected a decimal number, not ' 1'"),
         ("{cost: , type: flat}", "cost: expected a decimal number, not nothing"),
-        ("{cost: 1e-29, type: flat}", "cost: expected at most 40 digits, of them at most 28"),
-        ("{cost: 1e40, type: flat}", "cost: expected at most 40 digits, of them at most 28"),
+        ("{cost: 1e-29, type: flat}", "cost: expected at most 40 digits, at most 28 of them"),
+        ("{cost: 1e40, type: flat}", "cost: expected at most 40 digits, at most 28 of them"),
         (f"{{cost: {'9' * 41}, type: flat}}", "cost: expected at most 40 digits"),
         (
             f"{{cost: {'9' * 38}, type: flat}}",
-            "cost: expected at most 40 digits, of them at most 28 after the point and 37 before it",
+            "cost: expected at most 40 digits, at most 28 of them after the decimal point and 37 "
+            "before it",
         ),
-        ('{cost: 1, type: flat, group: "a\\0"}', "group: has a character that no database takes"),
-        ('{cost: 1, type: flat, scope: "\\ud800"}', "scope: has a character that no database"),
-        ("{cost: 1, type: flat, value: a}", "value: only a field's mapping has a value"),
-        ("{cost: 1, type: flat, level: 1}", "level: only a threshold has a level"),
+        ('{cost: 1, type: flat, group: "a\\0"}', "group: contains a NUL or an unpaired surrogate"),
+        (
+            '{cost: 1, type: flat, scope: "\\ud800"}',
+            "scope: contains a NUL or an unpaired surrogate",
+        ),
+        ("{cost: 1, type: flat, value: a}", "value: only mappings of a field have a value"),
+        ("{cost: 1, type: flat, level: 1}", "level: only thresholds have a level"),
         ("{cost: 1, typ: flat, type: flat}", "typ: unknown key (did you mean 'type'?)"),
         ("{cost: 1, type: flat, group: }", None),
         (
             "{cost: 1, type: flat, group: NO}",
-            "group: expected a text: put it in quotes, since YAML ",
+            "group: expected a string: write it in quotes, because YAML ",
         ),
         (
             "{cost: 1, type: flat, scope: on}",
-            "scope: expected a text: put it in quotes, since YAML ",
+            "scope: expected a string: write it in quotes, because YAML ",
         ),
         ('{cost: 1, type: flat, group: ""}', "group: must not be empty"),
-        ("{cost: 1, type: flat, scope: [a]}", "scope: expected a text, not ['a']"),
+        ("{cost: 1, type: flat, scope: [a]}", "scope: expected a string, not ['a']"),
         (f"{{cost: 1, type: flat, scope: {'a' * 256}}}", "scope: expected at most 255 characters"),
         ("{cost: 1, type: flat, start: 2026}", "start: expected a date or a time to the second"),
         ("{cost: 1, type: flat, start: 20260101}", "start: expected a date or a time"),
@@ -232,7 +236,8 @@ def test_two_rules_for_the_same_must_not_be_in_force_together(first: str, second
 """
     )
     assert found == (
-        "5 services.cpu.mappings[1]: is in force together with the rule for the same on line 4"
+        "5 services.cpu.mappings[1]: overlaps the rule on line 4; only one rule for the same "
+        "usage, group and scope can be in force at a time"
     )
 
 

@@ -41,7 +41,7 @@ def metric(name: str, skip: str | None = None) -> Metric:
 
 def test_one_expression_for_all_yields_to_a_metrics_own() -> None:
     zero = 'datapoint["vol"]["qty"] == 0'
-    plain, own = skip_expression.by_default([metric("cpu"), metric("disk", skip="False")], zero)
+    plain, own = skip_expression.apply_default([metric("cpu"), metric("disk", skip="False")], zero)
     assert plain.skip is not None
     assert own.skip is not None
     assert plain.skip(SERIES, Decimal(0), Decimal(1))
@@ -51,13 +51,13 @@ def test_one_expression_for_all_yields_to_a_metrics_own() -> None:
 
 @pytest.mark.parametrize("text", ["", "False", " false "])
 def test_by_default_nothing_is_skipped(text: str) -> None:
-    [plain] = skip_expression.by_default([metric("cpu")], text)
+    [plain] = skip_expression.apply_default([metric("cpu")], text)
     assert plain.skip is None
 
 
 def test_an_expression_for_all_is_refused_even_if_no_metric_goes_by_it() -> None:
     with pytest.raises(ValueError, match="vol"):
-        skip_expression.by_default([], "vol == 0")
+        skip_expression.apply_default([], "vol == 0")
 
 
 @pytest.mark.parametrize(
@@ -110,17 +110,17 @@ def test_a_number_that_only_looks_equal_in_binary_is_another() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", "is no expression"),
-        ("datapoint =", "is no expression"),
-        ("datapoint = {}", "is no expression"),
-        ("import os", "is no expression"),
-        ("(" * 400, "is no expression"),
-        ("datapoints['vol']", r"knows no 'datapoints' \(did you mean 'datapoint'\?\)"),
-        ("False and open('/etc/passwd')", "knows no 'open'"),
-        ("__import__('os') == 1", "knows no '__import__'"),
-        ("False and datapoint.__class__", r"may not use \.__class__"),
-        ("datapoint['vol'].clear()", r"may not use \.clear"),
-        ("'{0.__class__}'.format(datapoint)", r"may not use \.format"),
+        ("", "is not a valid expression"),
+        ("datapoint =", "is not a valid expression"),
+        ("datapoint = {}", "is not a valid expression"),
+        ("import os", "is not a valid expression"),
+        ("(" * 400, "is not a valid expression"),
+        ("datapoints['vol']", r"unknown name 'datapoints' \(did you mean 'datapoint'\?\)"),
+        ("False and open('/etc/passwd')", "unknown name 'open'"),
+        ("__import__('os') == 1", "unknown name '__import__'"),
+        ("False and datapoint.__class__", r"\.__class__ is not allowed"),
+        ("datapoint['vol'].clear()", r"\.clear is not allowed"),
+        ("'{0.__class__}'.format(datapoint)", r"\.format is not allowed"),
         ("[x for x in datapoint]", "ListComp"),
         ("lambda: True", "Lambda"),
         ("f'{datapoint}' == ''", "JoinedStr"),
@@ -128,13 +128,13 @@ def test_a_number_that_only_looks_equal_in_binary_is_another() -> None:
         ("(yield)", "Yield"),
         ("1j == 1", "1j"),
         ("b'a' == 'a'", "b'a'"),
-        ("datapoint['volume']['qty'] == 0", "no such key: 'volume'"),
+        ("datapoint['volume']['qty'] == 0", "missing key 'volume'"),
         ("datapoint['metadata']['vcpus'] > 4", "not supported"),
-        ("datapoint['vol']['qty']", "neither true nor false"),
-        ("'False'", "neither true nor false"),
-        ("'a' + 'b' == 'ab'", "'a' is no number"),
-        ("'a' * 99 == 'a'", "'a' is no number"),
-        ("datapoint.vol == 1", r"may not use \.vol"),
+        ("datapoint['vol']['qty']", "expected true or false"),
+        ("'False'", "expected true or false"),
+        ("'a' + 'b' == 'ab'", "'a' is not a number"),
+        ("'a' * 99 == 'a'", "'a' is not a number"),
+        ("datapoint.vol == 1", r"\.vol is not allowed"),
         ("len == 3 or len(1)", "has no len"),
         ("True or " * 200 + "True", "at most 1000"),
     ],
@@ -151,12 +151,14 @@ def test_a_label_that_is_no_number_is_told_with_metric_and_expression() -> None:
 
 
 def test_a_label_that_is_not_there_is_told_with_metric_and_expression() -> None:
-    with pytest.raises(errors.OperatorError, match="no such key: 'flavour'"):
+    with pytest.raises(errors.OperatorError, match="missing key 'flavour'"):
         skipped('datapoint["metadata"]["flavour"] == "m1"')
 
 
 def test_an_expression_that_yields_a_label_is_told() -> None:
-    with pytest.raises(errors.OperatorError, match=r"yields m1\.small, neither true nor false"):
+    with pytest.raises(
+        errors.OperatorError, match=r"expected true or false as the result, not m1\.small"
+    ):
         skipped('datapoint["metadata"]["flavor_name"]')
 
 

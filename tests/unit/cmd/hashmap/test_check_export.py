@@ -58,31 +58,31 @@ def test_mistakes_are_lines_and_exit_code_2(alone: Shell, file: pathlib.Path) ->
     ]
 
 
-def test_what_is_suspicious_fails_only_the_strict(alone: Shell, file: pathlib.Path) -> None:
+def test_a_warning_is_a_failure_only_with_strict(alone: Shell, file: pathlib.Path) -> None:
     file.write_text(SUSPICIOUS)
     for options, code in (((), 0), (("--strict",), 1)):
         answer = alone("hashmap", "check", *options, str(file))
-        assert (answer.code, answer.out) == (code, "1 rule, 1 warning, not compared with metrics.yml\n")
-        assert answer.err == (
-            f"ratekit: warning: {file}:2: services.cpu.mappings[0]: the rules without a group of "
-            "cpu: rates only, and nothing flat to multiply: charges nothing\n"
+        assert (answer.code, answer.out) == (
+            code,
+            "1 rule, 1 warning, not compared with metrics.yml\n",
         )
+        assert answer.err.startswith(f"ratekit: warning: {file}:2: services.cpu.mappings[0]: ")
+        assert answer.err.count("\n") == 1
 
 
-def test_names_are_held_against_a_metrics_file(alone: Shell, file: pathlib.Path) -> None:
+def test_names_are_compared_with_a_metrics_file(alone: Shell, file: pathlib.Path) -> None:
     metrics = file.with_name("metrics.yml")
     metrics.write_text(METRICS)
     answer = alone("hashmap", "check", "--metrics", str(metrics), str(file))
     assert (answer.code, answer.out) == (0, f"1 rule, 1 warning, compared with {metrics}\n")
-    assert answer.err == (
-        f"ratekit: warning: {file}:2: services.cpu.mappings[0]: no metric of {metrics} is called "
-        "'cpu' (did you mean 'cpus'?): such rules never match\n"
-    )
+    assert answer.err.startswith(f"ratekit: warning: {file}:2: services.cpu.mappings[0]: ")
+    assert answer.err.count("\n") == 1
+    assert f"{metrics} is named 'cpu' (did you mean 'cpus'?)" in answer.err
     file.write_text(GOOD.replace("cpu", "cpus"))
     assert alone("hashmap", "check", "--strict", f"--metrics={metrics}", str(file)).code == 0
 
 
-def test_a_metrics_file_that_is_named_must_be_one(alone: Shell, file: pathlib.Path) -> None:
+def test_a_metrics_file_that_cannot_be_read_is_an_error(alone: Shell, file: pathlib.Path) -> None:
     missing = file.with_name("none.yml")
     answer = alone("hashmap", "check", "--metrics", str(missing), str(file))
     assert (answer.code, answer.err) == (
@@ -98,9 +98,7 @@ def test_a_configuration_names_the_metrics(ratekit: Shell, file: pathlib.Path) -
     assert (answer.code, answer.out) == (1, f"1 rule, 1 warning, compared with {metrics}\n")
 
 
-def test_a_value_that_the_calendar_never_has_is_suspicious(
-    alone: Shell, file: pathlib.Path
-) -> None:
+def test_a_value_that_the_calendar_never_has_is_a_warning(alone: Shell, file: pathlib.Path) -> None:
     file.write_text(
         "services:\n  cpu:\n    fields:\n      month:\n"
         "        mappings: [{value: 03, cost: 1, type: flat}, {value: 3, cost: 1, type: flat}]\n"

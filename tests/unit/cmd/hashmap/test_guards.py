@@ -1,4 +1,4 @@
-"""ratekit hashmap plan and apply: what needs an operator's word."""
+"""ratekit hashmap plan and apply: changes that an option must allow."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def file(tmp_path: pathlib.Path) -> pathlib.Path:
 
 
 @pytest.fixture
-def applied(ratekit: Shell, file: pathlib.Path, storage: Storage) -> None:
+def applied_rules(ratekit: Shell, file: pathlib.Path, storage: Storage) -> None:
     """The file was applied, and then two hours of two scopes were rated by it."""
     assert ratekit("hashmap", "apply", "--yes", str(file)).code == 0
     states = given.listed(storage, "a1", "b2")
@@ -69,12 +69,12 @@ class TestFreeUsage:
             ("cost: 2", "start: 2026-04-01, cost: 3", "2026-03-02T13:00:00Z"),
         ],
     )
-    def test_what_has_a_price_now_is_not_made_free(
+    def test_usage_with_a_price_is_not_made_free(
         self,
         ratekit: Shell,
         file: pathlib.Path,
         storage: Storage,
-        applied: None,
+        applied_rules: None,
         command: tuple[str, ...],
         old: str,
         new: str,
@@ -107,15 +107,15 @@ class TestFreeUsage:
         ],
         ids=["cheaper", "not used", "dearer", "for a while", "no quantity"],
     )
-    def test_what_keeps_a_price_or_is_not_used_is_no_matter(
-        self, ratekit: Shell, file: pathlib.Path, applied: None, old: str, new: str
+    def test_usage_that_keeps_a_price_or_does_not_exist_is_no_obstacle(
+        self, ratekit: Shell, file: pathlib.Path, applied_rules: None, old: str, new: str
     ) -> None:
         file.write_text(RULES.replace(old, new))
         answer = ratekit("hashmap", "plan", str(file))
         assert (answer.code, answer.err) == (0, "")
 
-    def test_a_discount_for_one_scope_is_told_with_that_scope(
-        self, ratekit: Shell, file: pathlib.Path, applied: None
+    def test_free_usage_of_one_scope_is_reported_with_the_scope(
+        self, ratekit: Shell, file: pathlib.Path, applied_rules: None
     ) -> None:
         file.write_text(RULES + SMALL.replace("cost: 2", "cost: 0, scope: b2"))
         answer = ratekit("hashmap", "plan", str(file))
@@ -123,18 +123,18 @@ class TestFreeUsage:
         assert "instance: 1 usage of the newest" in answer.err
         assert "of scope b2, would cost nothing" in answer.err
 
-    def test_what_is_free_first_is_the_example(
-        self, ratekit: Shell, file: pathlib.Path, applied: None
+    def test_the_usage_that_is_free_first_is_the_example(
+        self, ratekit: Shell, file: pathlib.Path, applied_rules: None
     ) -> None:
-        own = SMALL.replace("cost: 2", "cost: 0, scope: b2, start: 2026-04-01")
-        file.write_text(RULES.replace("cost: 2", "cost: 2, end: 2026-05-01") + own)
+        scope_rule = SMALL.replace("cost: 2", "cost: 0, scope: b2, start: 2026-04-01")
+        file.write_text(RULES.replace("cost: 2", "cost: 2, end: 2026-05-01") + scope_rule)
         answer = ratekit("hashmap", "plan", str(file))
         assert answer.code == 2
         assert "instance: 2 usages of the newest" in answer.err
         assert "of scope b2, would cost nothing from 2026-04-01T00:00:00Z" in answer.err
 
-    def test_the_past_counts_where_it_may_change(
-        self, ratekit: Shell, file: pathlib.Path, applied: None
+    def test_a_retroactive_change_is_checked_for_the_past(
+        self, ratekit: Shell, file: pathlib.Path, applied_rules: None
     ) -> None:
         file.write_text(RULES.replace("cost: 2", "cost: 0"))
         argv = ("--retroactive", "--at", "2026-03-01T01:00", str(file))
@@ -149,26 +149,26 @@ class TestScopes:
         ("scope", "words"),
         [
             ("name of b", "no scope has the id 'name of b' (did you mean 'name of b2'?)"),
-            ("name of b2", "'name of b2' is the name of scope b2: write the id"),
+            ("name of b2", "'name of b2' is the name of scope b2, not an id"),
             ("nobody", "no scope has the id 'nobody'"),
         ],
     )
-    def test_a_rule_for_a_scope_that_nobody_knows_is_refused(
+    def test_a_rule_for_an_unknown_scope_is_refused(
         self,
         ratekit: Shell,
         file: pathlib.Path,
         storage: Storage,
-        applied: None,
+        applied_rules: None,
         command: tuple[str, ...],
         scope: str,
         words: str,
     ) -> None:
-        own = SMALL.replace("cost: 2", f"cost: 1, scope: {scope}")
-        file.write_text(RULES + own + own.replace("m1.small", "m1.big"))
+        scope_rule = SMALL.replace("cost: 2", f"cost: 1, scope: {scope}")
+        file.write_text(RULES + scope_rule + scope_rule.replace("m1.small", "m1.big"))
         answer = ratekit("hashmap", *command, str(file))
         line = (
-            f"{file}:10: services.instance.fields.flavor_name.mappings[2].scope: {words}: such "
-            "rules never match"
+            f"{file}:10: services.instance.fields.flavor_name.mappings[2].scope: {words}; rules "
+            "for it never match"
         )
         assert (answer.code, answer.out) == (2, "")
         assert answer.err == f"ratekit: {line}; use --allow-unknown to accept them\n"
@@ -176,8 +176,8 @@ class TestScopes:
         answer = ratekit("hashmap", *command, "--allow-unknown", str(file))
         assert (answer.code, answer.err) == (0, f"ratekit: warning: {line}\n")
 
-    def test_a_rule_that_is_there_already_is_only_warned_of(
-        self, ratekit: Shell, file: pathlib.Path, applied: None
+    def test_an_existing_rule_for_an_unknown_scope_is_a_warning(
+        self, ratekit: Shell, file: pathlib.Path, applied_rules: None
     ) -> None:
         stray = RULES + SMALL.replace("cost: 2", "cost: 1, scope: nobody")
         file.write_text(stray)
@@ -187,15 +187,13 @@ class TestScopes:
         assert answer.code == 0
         assert "no scope has the id 'nobody'" in answer.err
 
-    def test_before_any_scope_is_known_nothing_is_guessed(
-        self, ratekit: Shell, file: pathlib.Path
-    ) -> None:
+    def test_without_scopes_no_scope_is_refused(self, ratekit: Shell, file: pathlib.Path) -> None:
         file.write_text(RULES.replace("cost: 2", "cost: 2, scope: somebody"))
         answer = ratekit("hashmap", "apply", "--yes", str(file))
         assert (answer.code, answer.err) == (0, "")
 
 
-def test_metrics_that_nothing_prices_are_one_line(ratekit: Shell, file: pathlib.Path) -> None:
+def test_metrics_without_rules_are_one_warning(ratekit: Shell, file: pathlib.Path) -> None:
     metrics = file.with_name("metrics.yml")
     names = ("vm", "instance", "cpu", "volume")
     entries = [
@@ -206,5 +204,5 @@ def test_metrics_that_nothing_prices_are_one_line(ratekit: Shell, file: pathlib.
         answer = ratekit("hashmap", *command, str(file))
         assert (answer.code, answer.err) == (
             0,
-            f"ratekit: warning: {metrics}: nothing prices: vm, cpu: they cost nothing\n",
+            f"ratekit: warning: {metrics}: no rule prices vm, cpu: their usage costs nothing\n",
         )
