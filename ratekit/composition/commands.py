@@ -31,4 +31,4 @@ def read_metrics(
     :raises ratekit.errors.OperatorError: the file or the collector cannot be used
     """
     collector = build_collector(conf, offline)
-    return metrics_file.load(path or conf.collect.metrics_conf, collector), collector
+    return metrics_file.read(path or conf.collect.metrics_conf, collector), collector

@@ -152,9 +152,9 @@ def read_settings(conf: Any, side_by_side: SideBySide, offline: bool = False) ->
 
 
 def _read_metrics(conf: Any, offline: bool) -> Sequence[Metric]:
-    metrics = metrics_file.load(conf.collect.metrics_conf, build_collector(conf, offline))
+    metrics = metrics_file.read(conf.collect.metrics_conf, build_collector(conf, offline))
     try:
-        return skip_expression.by_default(metrics, conf.orchestrator.skip_datapoints_expression)
+        return skip_expression.apply_default(metrics, conf.orchestrator.skip_datapoints_expression)
     except ValueError as error:
         raise errors.OperatorError(f"[orchestrator] skip_datapoints_expression: {error}") from None
 
