@@ -1,4 +1,4 @@
-"""What lies between planning a change of prices and making it."""
+"""Planning a change of the price rules, making it, and exporting the rules."""
 
 from __future__ import annotations
 
@@ -48,23 +48,23 @@ def rate(storage: Storage, begin: datetime.datetime = given.START) -> None:
     storage.ledger.commit(given.batch(states, periods=window, rules=version))
 
 
-def test_a_change_reaches_back_for_ever_while_nothing_is_rated(storage: Storage) -> None:
+def test_a_change_applies_from_the_beginning_while_nothing_is_rated(storage: Storage) -> None:
     for cost in (1, 2):
         rule = dataclasses.replace(RULE, terms=Terms(Decimal(cost), CostType.FLAT))
         plan = hashmap.plan(storage.rules, [rule], CALENDAR, NOW)
         hashmap.make_change(storage.rules, plan, NOW + 24 * given.HOUR, ANN)
-        found = hashmap.export(storage.rules, NOW)
-        assert [one.terms.cost for one in found] == [cost]
-        assert found[0].terms.in_force(given.START)
+        exported = hashmap.export(storage.rules, NOW)
+        assert [rule.terms.cost for rule in exported] == [cost]
+        assert exported[0].terms.in_force(given.START)
 
 
-def test_a_change_begins_with_the_next_period(storage: Storage) -> None:
+def test_a_change_applies_from_the_next_period(storage: Storage) -> None:
     rate(storage)
     plan = hashmap.plan(storage.rules, [RULE], CALENDAR, NOW)
     assert plan.change.add[0].terms.start == given.hour(37)
 
 
-def test_a_change_begins_after_all_that_has_been_rated(storage: Storage) -> None:
+def test_a_change_applies_after_all_rated_periods(storage: Storage) -> None:
     rate(storage, given.hour(40))
     plan = hashmap.plan(storage.rules, [RULE], CALENDAR, NOW)
     assert (plan.at, plan.protected_until) == (given.hour(41), given.hour(41))
@@ -73,33 +73,33 @@ def test_a_change_begins_after_all_that_has_been_rated(storage: Storage) -> None
     assert hashmap.plan(storage.rules, [RULE], days, NOW).at == given.hour(48)
 
 
-def test_a_plan_is_not_carried_out_once_its_periods_may_have_been_rated(
+def test_a_plan_is_refused_once_its_periods_may_have_been_rated(
     storage: Storage,
 ) -> None:
     early = hashmap.plan(storage.rules, [RULE], CALENDAR, NOW)
     rate(storage)
-    with pytest.raises(errors.OperatorError, match="nothing was written"):
+    with pytest.raises(errors.OperatorError):
         hashmap.make_change(storage.rules, early, NOW, ANN)
     late = hashmap.plan(storage.rules, [RULE], CALENDAR, NOW)
-    with pytest.raises(errors.OperatorError, match="nothing was changed: .*plan it again"):
+    with pytest.raises(errors.OperatorError, match="plan it again"):
         hashmap.make_change(storage.rules, late, given.hour(37), ANN)
     assert storage.rules.read().rules == ()
 
 
-def test_of_two_plans_for_one_rule_book_the_second_is_refused(storage: Storage) -> None:
+def test_the_second_of_two_plans_for_one_rule_book_is_refused(storage: Storage) -> None:
     first, second = (hashmap.plan(storage.rules, [RULE], CALENDAR, NOW) for _ in range(2))
     hashmap.make_change(storage.rules, first, NOW, ANN)
-    with pytest.raises(errors.OperatorError, match="changed by somebody else"):
+    with pytest.raises(errors.OperatorError, match="version 0"):
         hashmap.make_change(storage.rules, second, NOW, ANN)
 
 
 def test_an_export_has_the_rules_that_can_still_price_something(storage: Storage) -> None:
     def rule(start: float | None, end: float | None, value: str) -> MappingRule:
-        times = [None if one is None else given.hour(one) for one in (start, end)]
+        times = [None if number is None else given.hour(number) for number in (start, end)]
         terms = Terms(Decimal(1), CostType.FLAT, start=times[0], end=times[1])
         return MappingRule(RuleTarget("instance", "flavor"), value, terms)
 
-    def exported() -> list[str | None]:
+    def export_values() -> list[str | None]:
         rules = hashmap.export(storage.rules, NOW)
         return [rule.value for rule in rules if isinstance(rule, MappingRule)]
 
@@ -108,12 +108,12 @@ def test_an_export_has_the_rules_that_can_still_price_something(storage: Storage
         rule(None, 36.5, "ended now"),
         rule(36, 37, "ends soon"),
         rule(40, None, "later"),
-        rule(40, 40, "taken back"),
+        rule(40, 40, "withdrawn"),
     ]
     storage.rules.change(0, (), rules, given.note(NOW))
-    assert exported() == ["always", "ended now", "ends soon", "later"]
+    assert export_values() == ["always", "ended now", "ends soon", "later"]
     rate(storage)
-    assert exported() == ["always", "ends soon", "later"]
+    assert export_values() == ["always", "ends soon", "later"]
 
 
 def hours(latest: int) -> st.SearchStrategy[datetime.datetime | None]:
@@ -134,21 +134,22 @@ RULES = st.builds(
 )
 
 
-#: A file, hours until it is applied, hours that it waits (negative: retroactively), or nothing.
-WISHES = st.lists(
+#: The rules of a file, hours until it is applied, hours until it takes effect (negative:
+#: retroactively; None: by default).
+CHANGES = st.lists(
     st.tuples(st.lists(RULES, max_size=4), st.integers(0, 6), st.none() | st.integers(-8, 4)),
     max_size=4,
 )
 
 
-@given_that(wishes=WISHES, unrated=st.integers(0, 5), later=st.sampled_from([0.0, 0.5, 1.0, 5.0]))
+@given_that(changes=CHANGES, unrated=st.integers(0, 5), later=st.sampled_from([0.0, 0.5, 1.0, 5.0]))
 def test_what_is_in_force_is_a_plan_that_changes_nothing(
-    wishes: list[tuple[list[MappingRule], int, int | None]], unrated: int, later: float
+    changes: list[tuple[list[MappingRule], int, int | None]], unrated: int, later: float
 ) -> None:
-    def planned(
+    def plan_change(
         number: int, desired: Sequence[Rule], hour: float, wait: int | None
     ) -> rule_change.RuleChange:
-        """Plan as for a storage in which the first of some changes met nothing rated."""
+        """Plan as if nothing had been rated before the first ``unrated`` changes."""
         protected_until = None if number < unrated else CALENDAR.next_due(given.hour(hour))
         if wait is None:
             horizon = Horizon(
@@ -160,19 +161,19 @@ def test_what_is_in_force_is_a_plan_that_changes_nothing(
         return rule_change.plan(book, desired, horizon)
 
     book, hour = RuleBook(0, ()), 8.5
-    for number, (desired, pause, wait) in enumerate(wishes):
+    for number, (desired, pause, wait) in enumerate(changes):
         with contextlib.suppress(errors.OperatorError):
-            book = rule_change.apply(book, planned(number, desired, hour, wait))
+            book = rule_change.apply(book, plan_change(number, desired, hour, wait))
         hour += pause
-    since = EPOCH if len(wishes) < unrated else given.hour(hour + later)
+    since = EPOCH if len(changes) < unrated else given.hour(hour + later)
     exported = hashmap.in_force(book, since)
     for wait in (None, 0, 3):
-        change = planned(len(wishes), exported, hour + later, wait)
+        change = plan_change(len(changes), exported, hour + later, wait)
         assert (change.close, change.add) == ((), ())
 
 
-def numbered(book: RuleBook, change: rule_change.RuleChange) -> RuleBook:
-    """Return the book after a change, with ids as a storage gives them."""
+def number_rules(book: RuleBook, change: rule_change.RuleChange) -> RuleBook:
+    """Return the book after a change, with IDs like those of a storage."""
     after = rule_change.apply(book, change)
     rules = [
         dataclasses.replace(rule, id=number) for number, rule in enumerate(after.rules, start=1)
@@ -180,76 +181,76 @@ def numbered(book: RuleBook, change: rule_change.RuleChange) -> RuleBook:
     return dataclasses.replace(after, rules=tuple(rules))
 
 
-def recorded(
+def build_record(
     before: RuleBook, after: RuleBook, change: rule_change.RuleChange
 ) -> history.ChangeRecord:
-    """Return what a storage records of a change."""
+    """Return the record that a storage keeps of a change."""
     closed = tuple(history.Closing(rule, end) for rule, end in change.close)
     opened = after.rules[len(before.rules) :]
     return history.ChangeRecord(after.version, NOW, ANN, None, False, opened, closed)
 
 
-@given_that(wishes=WISHES, missing=st.integers(0, 2))
+@given_that(changes=CHANGES, missing=st.integers(0, 2))
 def test_changes_can_be_undone_one_by_one(
-    wishes: list[tuple[list[MappingRule], int, int | None]], missing: int
+    changes: list[tuple[list[MappingRule], int, int | None]], missing: int
 ) -> None:
     books, records, hour = [RuleBook(3, ())], list[history.ChangeRecord](), 8
-    for desired, pause, wait in wishes:
+    for desired, pause, wait in changes:
         try:
             horizon = Horizon(given.hour(hour + (wait or 0)))
             change = rule_change.plan(books[-1], desired, horizon)
         except errors.OperatorError:
             continue
-        after = numbered(books[-1], change)
-        records.insert(0, recorded(books[-1], after, change))
+        after = number_rules(books[-1], change)
+        records.insert(0, build_record(books[-1], after, change))
         books.append(after)
         hour += pause
-    known = records[: len(records) - missing] if missing else records
-    found = list(history.earlier_books(books[-1], known))
-    assert found == books[::-1][1 : len(known) + 1]
-    for book, earlier in zip(found, books[::-1][1:], strict=False):
+    stored_records = records[: len(records) - missing] if missing else records
+    earlier_books = list(history.earlier_books(books[-1], stored_records))
+    assert earlier_books == books[::-1][1 : len(stored_records) + 1]
+    for book, earlier in zip(earlier_books, books[::-1][1:], strict=False):
         assert [rule.id for rule in book.rules] == [rule.id for rule in earlier.rules]
 
 
 class TestTimes:
-    """What a plan may change is what cannot have been rated, unless it is told otherwise."""
+    """A plan changes only periods that cannot have been rated, unless it is retroactive."""
 
-    def changed(self, cost: int = 2) -> list[Rule]:
+    def new_rules(self, cost: int = 2) -> list[Rule]:
         return [dataclasses.replace(RULE, terms=Terms(Decimal(cost), CostType.FLAT))]
 
-    def started(self, storage: Storage) -> None:
-        """Have a rule in force, and an hour rated by it."""
+    def rate_with_rule(self, storage: Storage) -> None:
+        """Put a rule in force, and rate an hour by it."""
         first = hashmap.plan(storage.rules, [RULE], CALENDAR, given.START)
         hashmap.make_change(storage.rules, first, given.START, ANN)
         rate(storage)
 
     def test_a_later_time_keeps_the_prices_until_then(self, storage: Storage) -> None:
-        self.started(storage)
+        self.rate_with_rule(storage)
         at = given.hour(48)
-        plan = hashmap.plan(storage.rules, self.changed(), CALENDAR, NOW, at)
+        plan = hashmap.plan(storage.rules, self.new_rules(), CALENDAR, NOW, at)
         assert (plan.at, plan.protected_until, plan.retroactive) == (at, given.hour(37), False)
-        # Whoever confirms it hours later changes nothing that was charged.
+        # Confirming it hours later changes no existing charges.
         hashmap.make_change(storage.rules, plan, given.hour(47.9), ANN)
-        assert [one.terms.end for one in storage.rules.read().rules] == [at, None]
+        assert [rule.terms.end for rule in storage.rules.read().rules] == [at, None]
 
-    def test_at_that_time_it_is_too_late(self, storage: Storage) -> None:
-        self.started(storage)
-        plan = hashmap.plan(storage.rules, self.changed(), CALENDAR, NOW, given.hour(48))
-        with pytest.raises(errors.OperatorError, match="nothing was changed: .*plan it again"):
+    def test_at_its_own_time_a_plan_is_too_late(self, storage: Storage) -> None:
+        self.rate_with_rule(storage)
+        plan = hashmap.plan(storage.rules, self.new_rules(), CALENDAR, NOW, given.hour(48))
+        with pytest.raises(errors.OperatorError, match="plan it again"):
             hashmap.make_change(storage.rules, plan, given.hour(48), ANN)
 
     def test_an_earlier_time_is_refused(self, storage: Storage) -> None:
-        self.started(storage)
+        self.rate_with_rule(storage)
         with pytest.raises(errors.OperatorError, match="--retroactive"):
-            hashmap.plan(storage.rules, self.changed(), CALENDAR, NOW, given.hour(36))
+            hashmap.plan(storage.rules, self.new_rules(), CALENDAR, NOW, given.hour(36))
 
     def test_a_retroactive_change_is_recorded_as_one(self, storage: Storage) -> None:
-        self.started(storage)
+        self.rate_with_rule(storage)
         plan = hashmap.plan(
-            storage.rules, self.changed(), CALENDAR, NOW, given.START, retroactive=True
+            storage.rules, self.new_rules(), CALENDAR, NOW, given.START, retroactive=True
         )
         assert plan.retroactive
-        # The hour that was rated was silent.
+        # The rated hour had no usage.
         assert hashmap.find_replaced_charges(storage, plan, CALENDAR) is None
         hashmap.make_change(storage.rules, plan, given.hour(36.9), ANN, "was wrong")
         newest = hashmap.find_record(storage.rules, 2)
@@ -259,12 +260,12 @@ class TestTimes:
             given.START,
         )
 
-    def test_what_a_processor_ahead_of_our_clock_rated_was_charged_as_well(
+    def test_periods_rated_by_a_processor_ahead_of_our_clock_are_counted(
         self, storage: Storage
     ) -> None:
-        self.started(storage)
+        self.rate_with_rule(storage)
         plan = hashmap.plan(
-            storage.rules, self.changed(), CALENDAR, NOW, given.hour(36), retroactive=True
+            storage.rules, self.new_rules(), CALENDAR, NOW, given.hour(36), retroactive=True
         )
         begin = given.hour(40)
         states = given.listed(storage, "b2", start=begin)
@@ -272,25 +273,25 @@ class TestTimes:
         periods = given.window(begin=begin)
         storage.ledger.commit(given.batch(states, usage, periods=periods, rules=1))
         hashmap.make_change(storage.rules, plan, NOW, ANN)
-        found = hashmap.find_replaced_charges(storage, plan, CALENDAR)
-        assert found is not None
-        assert (found.begin, found.end, found.frames) == (begin, given.hour(41), 1)
+        charges = hashmap.find_replaced_charges(storage, plan, CALENDAR)
+        assert charges is not None
+        assert (charges.begin, charges.end, charges.frames) == (begin, given.hour(41), 1)
 
-    def test_a_retroactive_plan_goes_stale_all_the_same(self, storage: Storage) -> None:
-        self.started(storage)
+    def test_a_retroactive_plan_expires_too(self, storage: Storage) -> None:
+        self.rate_with_rule(storage)
         plan = hashmap.plan(
-            storage.rules, self.changed(), CALENDAR, NOW, given.START, retroactive=True
+            storage.rules, self.new_rules(), CALENDAR, NOW, given.START, retroactive=True
         )
         with pytest.raises(errors.OperatorError, match="plan it again"):
             hashmap.make_change(storage.rules, plan, given.hour(37), ANN)
 
-    def test_what_changes_nothing_rated_is_not_retroactive(self, storage: Storage) -> None:
-        self.started(storage)
-        plan = hashmap.plan(storage.rules, self.changed(), CALENDAR, NOW, retroactive=True)
+    def test_a_change_of_no_rated_period_is_not_retroactive(self, storage: Storage) -> None:
+        self.rate_with_rule(storage)
+        plan = hashmap.plan(storage.rules, self.new_rules(), CALENDAR, NOW, retroactive=True)
         assert not plan.retroactive
         assert hashmap.find_replaced_charges(storage, plan, CALENDAR) is None
 
-    def test_a_plan_for_nothing_rated_is_refused_once_something_is_whatever_its_time(
+    def test_a_plan_for_an_unrated_storage_is_refused_once_a_period_is_rated(
         self, storage: Storage
     ) -> None:
         plans = [

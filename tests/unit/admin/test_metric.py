@@ -1,4 +1,4 @@
-"""What operators ask about metrics, on a model of Gnocchi."""
+"""Describing, checking and sampling metrics, on a model of Gnocchi."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def collector(client: Any) -> GnocchiCollector:
     return GnocchiCollector(client, "project_id", HOUR, 2 * HOUR, clock=lambda: SIX + HOUR)
 
 
-def bad(found: list[metric_admin.MetricFinding]) -> set[tuple[str | None, str, Severity]]:
+def problems(entries: list[metric_admin.MetricFinding]) -> set[tuple[str | None, str, Severity]]:
     return {
-        (one.metric, one.finding.check, one.finding.verdict)
-        for one in found
-        if one.finding.verdict is not Severity.OK
+        (entry.metric, entry.finding.check, entry.finding.verdict)
+        for entry in entries
+        if entry.finding.verdict is not Severity.OK
     }
 
 
@@ -47,32 +47,35 @@ def bad(found: list[metric_admin.MetricFinding]) -> set[tuple[str | None, str, S
         ({"mutate": Mutate.MAP, "mutate_map": {Fraction(4): Fraction(1)}}, "MAP {4: 1}"),
     ],
 )
-def test_a_conversion_is_told_in_the_order_it_is_done(changes: dict[str, Any], text: str) -> None:
+def test_a_conversion_is_written_in_the_order_of_its_steps(
+    changes: dict[str, Any], text: str
+) -> None:
     assert metric_admin.conversion(dataclasses.replace(METRIC, **changes)) == text
 
 
-def test_a_metric_is_found_by_its_public_name_or_its_only_other() -> None:
+def test_a_metric_is_found_by_its_public_name_or_its_unique_name() -> None:
     two = dataclasses.replace(METRIC, name="memory", public_name="cpu")
     assert metric_admin.find([METRIC, two], "cpu") is two
     assert metric_admin.find([METRIC], "cpu") is METRIC
 
 
 @pytest.mark.parametrize(
-    ("word", "hint"), [("instanc", "did you mean 'instance'"), ("cpu", "use a public name: instance, flav")]
+    ("word", "hint"),
+    [("instanc", "did you mean 'instance'"), ("cpu", "use a public name: instance, flav")],
 )
-def test_a_metric_that_cannot_be_told_is_refused_with_a_hint(word: str, hint: str) -> None:
+def test_an_unknown_or_ambiguous_metric_is_refused_with_a_hint(word: str, hint: str) -> None:
     with pytest.raises(errors.OperatorError, match=hint):
         metric_admin.find([METRIC, OTHER], word)
 
 
-def test_what_is_about_the_back_end_as_a_whole_is_told_once_and_last() -> None:
+def test_findings_about_the_back_end_itself_come_once_and_last() -> None:
     client = archive("good")
     client.waiting = 7
-    found = metric_admin.check([METRIC, OTHER], collector(client))
-    assert [one.finding.check for one in found].count("backlog") == 1
-    assert found[-1].metric is None
-    assert found[-1].finding.detail == "7 measures wait for metricd"
-    assert bad(found) == {
+    entries = metric_admin.check([METRIC, OTHER], collector(client))
+    assert [entry.finding.check for entry in entries].count("backlog") == 1
+    assert entries[-1].metric is None
+    assert entries[-1].finding.detail == "7 measures wait for metricd"
+    assert problems(entries) == {
         ("flavor", "attributes", Severity.WARNING), (None, "backlog", Severity.WARNING),
     }  # fmt: skip
 
@@ -92,20 +95,22 @@ class Refusing(GnocchiCollector):
 
 
 def test_a_metric_that_the_back_end_refuses_hides_no_other() -> None:
-    found = metric_admin.check([OTHER, METRIC], Refusing(archive("odd")))
+    entries = metric_admin.check([OTHER, METRIC], Refusing(archive("odd")))
     assert {("flavor", "inspection", Severity.ERROR),
-            ("instance", "archive policy odd", Severity.ERROR)} <= bad(found)  # fmt: skip
+            ("instance", "archive policy odd", Severity.ERROR)} <= problems(entries)  # fmt: skip
 
 
 @pytest.mark.parametrize("error", [errors.AccessDenied("403"), errors.TryLater("503")])
-def test_a_back_end_that_answers_nobody_is_no_finding(error: errors.RatekitError) -> None:
-    one = Refusing(archive("good"))
-    one.error = error
+def test_a_back_end_that_refuses_or_fails_is_an_error_and_no_finding(
+    error: errors.RatekitError,
+) -> None:
+    refusing = Refusing(archive("good"))
+    refusing.error = error
     with pytest.raises(type(error)):
-        metric_admin.check([METRIC, OTHER], one)
+        metric_admin.check([METRIC, OTHER], refusing)
 
 
-def test_the_newest_period_that_is_due_is_sampled_unless_another_is_named() -> None:
+def test_by_default_the_newest_period_that_is_due_is_sampled() -> None:
     now = SIX + datetime.timedelta(minutes=5)
     window = metric_admin.sample_period(CALENDAR, None, now)
     assert window == Window(SIX - 2 * HOUR, HOUR, 1)
@@ -118,26 +123,27 @@ def test_a_period_off_the_grid_is_refused_with_its_neighbours() -> None:
         metric_admin.sample_period(CALENDAR, SIX + HOUR / 2, SIX)
 
 
-class Telling(FakeCollector):
-    """Remembers who was asked for together."""
+class RecordingCollector(FakeCollector):
+    """Records the scopes of each request."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.together: list[list[str]] = []
+        self.requests: list[list[str]] = []
 
     def trace(self, metric: Metric, window: Window, scopes: Collection[str]) -> Iterator[TraceStep]:
-        self.together.append(list(scopes))
+        self.requests.append(list(scopes))
         return iter(())
 
 
-def test_a_sample_asks_for_each_scope_once_and_not_for_all_together() -> None:
+def test_a_sample_requests_each_scope_once_and_not_all_at_the_same_time() -> None:
     scopes = [f"s{n:03}" for n in range(60)]
-    asked = Telling()
-    assert list(metric_admin.sample(METRIC, asked, Window(SIX, HOUR, 1), [*scopes, "s001"])) == []
-    assert [one for some in asked.together for one in some] == scopes
-    assert max(map(len, asked.together)) < len(scopes)
+    recording = RecordingCollector()
+    window, scope_ids = Window(SIX, HOUR, 1), [*scopes, "s001"]
+    assert list(metric_admin.sample(METRIC, recording, window, scope_ids)) == []
+    assert [scope for request in recording.requests for scope in request] == scopes
+    assert max(map(len, recording.requests)) < len(scopes)
 
 
-def test_a_collector_that_does_not_tell_its_steps_is_named() -> None:
+def test_a_collector_that_cannot_explain_its_quantities_is_an_error() -> None:
     with pytest.raises(errors.OperatorError, match="cannot explain"):
         list(metric_admin.sample(METRIC, FakeCollector(), Window(SIX, HOUR, 1), ["p1"]))

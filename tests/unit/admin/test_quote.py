@@ -1,4 +1,4 @@
-"""What a described usage would cost."""
+"""The price of a described usage."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ BOOK = RuleBook(
 )
 
 
-def quoted(
+def quote_usage(
     quantity: str = "1",
     begin: datetime.datetime = NOON,
     step: datetime.timedelta = HOUR,
@@ -55,104 +55,105 @@ def quoted(
     return quote.quote(PriceList([Hashmap()], BOOK), period, "vm", Decimal(quantity), labels)
 
 
-def quoted_for(scope: str, labels: dict[str, str]) -> quote.Quote:
+def quote_for_scope(scope: str, labels: dict[str, str]) -> quote.Quote:
     period = Period(NOON, NOON + HOUR)
     return quote.quote(PriceList([Hashmap()], BOOK), period, "vm", Decimal(1), labels, scope)
 
 
-def price(one: quote.Quote) -> str:
-    return f"{one.explanation.price.normalize():f}"
+def price(usage_quote: quote.Quote) -> str:
+    return f"{usage_quote.explanation.price.normalize():f}"
 
 
-def test_it_is_what_the_rules_of_that_period_charge() -> None:
-    assert price(quoted("3", flavor="m1")) == "0.3"
-    assert price(quoted("3", flavor="m1", zone="a")) == "0.3"
-    assert price(quoted("3", NOON - HOUR, flavor="m1", zone="a")) == "0.9"
-    assert price(quoted("3", datetime.datetime(2026, 2, 1, tzinfo=datetime.UTC), flavor="m1")) == (
-        "0.6"
-    )
-    assert price(quoted("3")) == "0"
+def test_a_price_is_by_the_rules_of_the_period() -> None:
+    assert price(quote_usage("3", flavor="m1")) == "0.3"
+    assert price(quote_usage("3", flavor="m1", zone="a")) == "0.3"
+    assert price(quote_usage("3", NOON - HOUR, flavor="m1", zone="a")) == "0.9"
+    assert price(
+        quote_usage("3", datetime.datetime(2026, 2, 1, tzinfo=datetime.UTC), flavor="m1")
+    ) == ("0.6")
+    assert price(quote_usage("3")) == "0"
 
 
-def test_a_scope_s_own_rules_count_for_it_alone() -> None:
-    assert price(quoted_for("p1", {"flavor": "m1"})) == "0.07"
-    assert price(quoted_for("p3", {"flavor": "m1"})) == "0.1"
+def test_the_rules_of_a_scope_apply_to_this_scope_only() -> None:
+    assert price(quote_for_scope("p1", {"flavor": "m1"})) == "0.07"
+    assert price(quote_for_scope("p3", {"flavor": "m1"})) == "0.1"
 
 
-def test_longer_times_multiply_the_price_and_not_the_quantity() -> None:
-    one = quoted("9", flavor="m1")
-    assert price(one) == "0.9"
-    assert [one.over(length) for length in (quote.HOUR, quote.DAY, quote.MONTH)] == [
+def test_a_longer_time_multiplies_the_price_and_not_the_quantity() -> None:
+    usage_quote = quote_usage("9", flavor="m1")
+    assert price(usage_quote) == "0.9"
+    assert [usage_quote.over(length) for length in (quote.HOUR, quote.DAY, quote.MONTH)] == [
         Decimal("0.9"), Decimal("21.6"), Decimal(648),
     ]  # fmt: skip
 
 
-def test_an_hour_of_a_longer_period_is_rounded_only_where_it_has_no_end() -> None:
+def test_the_price_of_an_hour_is_rounded_only_if_its_digits_do_not_end() -> None:
     minutes = datetime.timedelta(minutes=1)
-    assert quoted(flavor="m1", step=90 * minutes).over(HOUR) == Decimal(f"0.0{'6' * 26}7")
-    assert quoted("3", flavor="m1", step=90 * minutes).over(HOUR) == Decimal("0.2")
-    assert quoted("1e-18", flavor="m1", step=2 * HOUR).over(HOUR) == Decimal("5e-20")
+    assert quote_usage(flavor="m1", step=90 * minutes).over(HOUR) == Decimal(f"0.0{'6' * 26}7")
+    assert quote_usage("3", flavor="m1", step=90 * minutes).over(HOUR) == Decimal("0.2")
+    assert quote_usage("1e-18", flavor="m1", step=2 * HOUR).over(HOUR) == Decimal("5e-20")
 
 
 @given(st.integers(-(10**30), 10**30), st.integers(1, 10**5), st.integers(1, 10**7), st.booleans())
 def test_it_is_exact_or_rounded_half_even_once(
     units: int, step: int, length: int, small: bool
 ) -> None:
-    charged = Decimal(units).scaleb(-28 if small else -2)
-    one = quoted(step=datetime.timedelta(seconds=step))
-    one = dataclasses.replace(one, explanation=Explanation(1, (), charged))
-    found = Fraction(one.over(datetime.timedelta(seconds=length)))
-    true = Fraction(charged) * length / step
-    if exact.terminating_decimal(true) is None:
-        assert found == Fraction(round(true * 10**28), 10**28)
+    period_price = Decimal(units).scaleb(-28 if small else -2)
+    usage_quote = dataclasses.replace(
+        quote_usage(step=datetime.timedelta(seconds=step)),
+        explanation=Explanation(1, (), period_price),
+    )
+    result = Fraction(usage_quote.over(datetime.timedelta(seconds=length)))
+    exact_price = Fraction(period_price) * length / step
+    if exact.terminating_decimal(exact_price) is None:
+        assert result == Fraction(round(exact_price * 10**28), 10**28)
     else:
-        assert found == true
+        assert result == exact_price
 
 
 # Mistakes -----------------------------------------------------------------------------------
 
 
-def hints(known: dict[str, set[str]], scope: str = quote.NO_SCOPE, **labels: str) -> list[str]:
-    one = quoted_for(scope, labels)
-    return list(quote.hints(one, labels, BOOK, known))
+def hints(
+    label_names: dict[str, set[str]], scope: str = quote.NO_SCOPE, **labels: str
+) -> list[str]:
+    return list(quote.hints(quote_for_scope(scope, labels), labels, BOOK, label_names))
 
 
-def test_labels_that_nothing_looks_at_are_told_with_the_nearest() -> None:
-    known = {"vm": {"flavor", "zone"}}
-    assert hints(known, flavour="m1") == [
+def test_a_label_that_no_rule_looks_at_is_a_hint_with_the_nearest_name() -> None:
+    label_names = {"vm": {"flavor", "zone"}}
+    assert hints(label_names, flavour="m1") == [
         "vm has no label 'flavour' (did you mean 'flavor'?)",
         "rules of vm also look at these labels: flavor",
     ]
     assert hints({}, flavour="m1")[0] == (
         "no rule of vm looks at 'flavour' (did you mean 'flavor'?)"
     )
-    assert hints(known, flavor="m1", zone="a") == ["no rule of vm looks at 'zone'"]
-    assert hints(known, flavor="m1", month="2") == [
+    assert hints(label_names, flavor="m1", zone="a") == ["no rule of vm looks at 'zone'"]
+    assert hints(label_names, flavor="m1", month="2") == [
         "month is ignored: its value comes from the period"
     ]
-    assert hints(known, flavor="m1") == []
+    assert hints(label_names, flavor="m1") == []
 
 
-def test_a_value_that_no_rule_looks_for_is_told_with_the_nearest() -> None:
-    known = {"vm": {"flavor"}}
-    assert hints(known, flavor="m") == ["no rule looks for flavor=m (did you mean 'm1'?)"]
-    assert hints(known, flavor="huge") == ["no rule looks for flavor=huge"]
+def test_a_value_that_no_rule_looks_for_is_a_hint_with_the_nearest_value() -> None:
+    label_names = {"vm": {"flavor"}}
+    assert hints(label_names, flavor="m") == ["no rule looks for flavor=m (did you mean 'm1'?)"]
+    assert hints(label_names, flavor="huge") == ["no rule looks for flavor=huge"]
     level = ThresholdRule(FLAVOR, Decimal(1), Terms(Decimal(1), CostType.FLAT))
-    one = quoted_for(quote.NO_SCOPE, {"flavor": "8"})
+    usage_quote = quote_for_scope(quote.NO_SCOPE, {"flavor": "8"})
     both = RuleBook(1, (*BOOK.rules, level))
-    assert list(quote.hints(one, {"flavor": "8"}, both, known)) == []
+    assert list(quote.hints(usage_quote, {"flavor": "8"}, both, label_names)) == []
 
 
-def test_a_service_that_has_rules_and_is_no_metric_is_told() -> None:
+def test_a_service_with_rules_but_without_a_metric_is_a_hint() -> None:
     assert hints({"vms": set()}, flavor="m1") == [
         "no metric of metrics.yml is called 'vm' (did you mean 'vms'?)"
     ]
 
 
-def test_what_only_the_scope_s_own_rules_look_at_is_asked_of_it_alone() -> None:
-    assert hints({}, "p2", flavor="m1") == [
-        "rules of vm also look at these labels: rack"
-    ]
+def test_labels_of_the_rules_of_a_scope_are_a_hint_for_this_scope_only() -> None:
+    assert hints({}, "p2", flavor="m1") == ["rules of vm also look at these labels: rack"]
 
 
 def test_a_service_is_a_metric_or_has_rules() -> None:
@@ -170,7 +171,7 @@ def test_a_scope_may_have_rules_before_it_is_rated() -> None:
         quote.scope_id("p9", BOOK, ())
 
 
-def test_a_scope_that_is_known_comes_before_a_word_of_a_rule() -> None:
+def test_an_existing_scope_takes_precedence_over_the_scope_of_a_rule() -> None:
     assert quote.scope_id("p1", BOOK, [state("a1", "p1")]) == "a1"
     assert quote.scope_id("p1", BOOK, [state("a1", "p1"), state("p1", "x")]) == "p1"
     with pytest.raises(errors.OperatorError, match="2 scopes are named 'p1'"):
@@ -182,8 +183,8 @@ def state(id_: str, name: str) -> StateRow:
 
 
 @pytest.mark.parametrize("year", [1, 9999])
-def test_time_has_two_ends(year: int) -> None:
+def test_a_period_beyond_the_calendar_is_an_error(year: int) -> None:
     calendar = Calendar(datetime.timedelta(days=5000), 2)
-    moment = datetime.datetime(year, 1, 1, tzinfo=datetime.UTC)
+    instant = datetime.datetime(year, 1, 1, tzinfo=datetime.UTC)
     with pytest.raises(errors.OperatorError, match="is too far in the past or future"):
-        quote.period_of(calendar, moment)
+        quote.period_of(calendar, instant)

@@ -73,34 +73,36 @@ series = st.builds(
 
 
 def prices(rows: Sequence[FrameRow], book: RuleBook) -> Mapping[object, Decimal]:
-    """Return new prices by what tells rows apart."""
+    """Return new prices by period, scope, metric and labels."""
     return {
         (row.begin, row.scope, row.metric, str(row.metadata)): price
-        for own, rated in stored_usage.price_stored_usage(rows, PriceList(MODULES, book))
-        for row, price in zip(own, rated.prices, strict=True)
+        for frames, rated in stored_usage.price_stored_usage(rows, PriceList(MODULES, book))
+        for row, price in zip(frames, rated.prices, strict=True)
     }
 
 
 @given_that(
-    usage=st.lists(series, max_size=6, unique_by=lambda one: (one.scope, str(one.metadata))),
-    members=st.lists(rules, max_size=5),
+    usage=st.lists(series, max_size=6, unique_by=lambda each: (each.scope, str(each.metadata))),
+    candidates=st.lists(rules, max_size=5),
     chunk=st.integers(1, 7),
 )
-def test_usage_is_priced_as_when_it_was_rated(
-    usage: list[Series], members: list[Rule], chunk: int
+def test_stored_usage_is_priced_as_when_it_was_rated(
+    usage: list[Series], candidates: list[Rule], chunk: int
 ) -> None:
-    book = RuleBook(1, tuple(rule for rule in members if alone(rule, members)))
+    book = RuleBook(1, tuple(rule for rule in candidates if is_first(rule, candidates)))
     price_list = PriceList(MODULES, book)
     expected = {
-        (begin, one.scope, one.metric, str(one.metadata)): price
-        for one in usage
-        for (begin, _), price in zip(one.points, price_list.prices(one), strict=True)
+        (begin, each.scope, each.metric, str(each.metadata)): price
+        for each in usage
+        for (begin, _), price in zip(each.points, price_list.prices(each), strict=True)
     }
     rows = sorted(
         (
-            FrameRow(begin, one.scope, one.metric, "", quantity, ZERO, one.groupby, one.metadata)
-            for one in usage
-            for begin, quantity in one.points
+            FrameRow(
+                begin, each.scope, each.metric, "", quantity, ZERO, each.groupby, each.metadata
+            )
+            for each in usage
+            for begin, quantity in each.points
         ),
         key=lambda row: row.begin,
     )
@@ -109,15 +111,16 @@ def test_usage_is_priced_as_when_it_was_rated(
         assert prices(rows, book) == expected
 
 
-def alone(rule: Rule, members: Sequence[Rule]) -> bool:
-    """Tell whether a rule is the first of its identity: rules of one may not overlap."""
-    same = [
-        one
-        for one in members
-        if (type(one), one.target, one.terms.group, one.terms.scope)
-        == (type(rule), rule.target, rule.terms.group, rule.terms.scope)
+def is_first(rule: Rule, candidates: Sequence[Rule]) -> bool:
+    """Return whether a rule is the first of its identity: such rules must not overlap."""
+    identity = (type(rule), rule.target, rule.terms.group, rule.terms.scope)
+    same_identity = [
+        candidate
+        for candidate in candidates
+        if (type(candidate), candidate.target, candidate.terms.group, candidate.terms.scope)
+        == identity
     ]
-    return same[0] is rule
+    return same_identity[0] is rule
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +147,7 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> Storage:
         )
         for number, (scope, flavor) in enumerate([("a", "m1"), ("a", "m2"), ("b", "m1")], 1)
     ]
-    rated = [RatedSeries(one, price_list.prices(one)) for one in usage]
+    rated = [RatedSeries(each, price_list.prices(each)) for each in usage]
     states = given.listed(opened, "a", "b")
     opened.ledger.commit(given.batch(states, *rated, periods=given.window(HOURS), rules=version))
     return opened
@@ -152,30 +155,31 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> Storage:
 
 @given_that(desired=st.lists(rules, max_size=4), since=st.integers(0, HOURS))
 @settings(max_examples=40)
-def test_what_a_change_would_have_cost_is_what_repricing_after_it_gives(
+def test_a_forecast_of_a_change_equals_repricing_after_it(
     storage: Storage, desired: list[Rule], since: int
 ) -> None:
     begin = given.hour(since)
     now = given.hour(HOURS + 0.5)
-    known = storage.rules.read()
+    book = storage.rules.read()
     try:
-        supposed = what_if.build_book(known, desired, begin)
+        new_book = what_if.build_book(book, desired, begin)
     except errors.OperatorError:
         return
-    found = what_if.price_differences(storage.reports, PriceList(MODULES, supposed), begin)
+    new_prices = PriceList(MODULES, new_book)
+    differences = what_if.price_differences(storage.reports, new_prices, begin)
     plan = hashmap.plan(storage.rules, desired, CALENDAR, now, begin, retroactive=True)
     version = hashmap.make_change(storage.rules, plan, now, "ann")
-    assert set(storage.rules.read().rules) == set(supposed.rules)
+    assert set(storage.rules.read().rules) == set(new_book.rules)
     sums: dict[tuple[str, str], Decimal] = {}
     stored: dict[tuple[str, str], Decimal] = {}
     rows = list(storage.reports.frames(Selection(begin)))
     price_list = PriceList(MODULES, storage.rules.read())
-    for own, rated in stored_usage.price_stored_usage(rows, price_list):
-        for row, price in zip(own, rated.prices, strict=True):
+    for frames, rated in stored_usage.price_stored_usage(rows, price_list):
+        for row, price in zip(frames, rated.prices, strict=True):
             key = (row.scope, row.metric)
             sums[key] = EXACT.add(sums.get(key, ZERO), price)
             stored[key] = EXACT.add(stored.get(key, ZERO), row.price)
-    assert {(one.scope, one.metric): one.new for one in found} == sums
-    assert {(one.scope, one.metric): one.stored for one in found} == stored
-    assert sum(one.frames for one in found) == len(rows)
-    assert version == known.version + 1
+    assert {(entry.scope, entry.metric): entry.new for entry in differences} == sums
+    assert {(entry.scope, entry.metric): entry.stored for entry in differences} == stored
+    assert sum(entry.frames for entry in differences) == len(rows)
+    assert version == book.version + 1

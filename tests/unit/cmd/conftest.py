@@ -1,4 +1,4 @@
-"""Commands in this process, on a real SQLite file that is filled through the interfaces."""
+"""Run commands in this process, on a real SQLite file that is filled through the interfaces."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from ratekit.storage import migrate
 from ratekit.storage.sql import open_storage
 from tests.contract import given
 
-#: A day and a half after everybody started.
+#: A day and a half after the scopes started.
 NOW = given.hour(36.5)
 
 
 class Terminal(io.StringIO):
-    """A keyboard with somebody at it."""
+    """Standard input from a terminal."""
 
     def isatty(self) -> bool:
-        """Say so."""
+        """Return True."""
         return True
 
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What a command left behind."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str

@@ -37,6 +37,14 @@ def folder(ratekit: Shell, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPat
     return tmp_path
 
 
+def matches(lines: list[str], facts: list[tuple[str, str]]) -> bool:
+    """Compare lines with (start of the line, text in the rest of it), one for each line."""
+    return len(lines) == len(facts) and all(
+        line.startswith(start) and text in line[len(start) :]
+        for line, (start, text) in zip(lines, facts, strict=True)
+    )
+
+
 def written(folder: pathlib.Path) -> dict[str, bytes]:
     """Every permanent file, with its content."""
     return {
@@ -120,13 +128,13 @@ def test_a_wrong_option(command: str, message: str, ratekit: Shell, folder: path
 
 
 @pytest.mark.parametrize(
-    ("text", "messages"),
+    ("text", "facts"),
     [
-        ("services: [", [":1: is not YAML: expected the node content, but found '<stream end>'"]),
-        ("", [": expected a mapping (key: value), not nothing"]),
+        ("services: [", [(":1: ", "YAML")]),
+        ("", [(": ", "mapping")]),
         (
             "servces: {}\n",
-            [":1: services: is required", ":1: servces: unknown key (did you mean 'services'?)"],
+            [(":1: services: ", "required"), (":1: servces: ", "did you mean 'services'?")],
         ),
         (
             "services:\n"
@@ -143,31 +151,28 @@ def test_a_wrong_option(command: str, message: str, ratekit: Shell, folder: path
             "      flavor:\n"
             "        mappings: [{cost: 1, typ: flat}]\n",
             [
-                ":4: services.instance.mappings[0].cost: expected a decimal number, not '1_0'",
-                ":5: services.instance.mappings[1].cost: expected a decimal number, not '.nan'",
-                ":6: services.instance.mappings[2].cost: expected at most 40 digits, at most 28 "
-                "of them after the decimal point and 37 before it",
-                ":7: services.instance.mappings[3].value: only mappings of a field have a value; a "
-                "service's mapping always matches",
-                ":9: services.instance.mappings[5]: overlaps the rule on line 8; only one rule "
-                "for the same usage, group and scope can be in force at a time",
-                ":10: services.instance.mappings: duplicate key",
-                ":13: services.instance.fields.flavor.mappings[0].type: is required",
-                ":13: services.instance.fields.flavor.mappings[0].value: is required",
-                ":13: services.instance.fields.flavor.mappings[0].typ: unknown key (did you mean "
-                "'type'?)",
+                (":4: services.instance.mappings[0].cost: ", "'1_0'"),
+                (":5: services.instance.mappings[1].cost: ", "'.nan'"),
+                (":6: services.instance.mappings[2].cost: ", "at most 40 digits"),
+                (":7: services.instance.mappings[3].value: ", "mapping"),
+                (":9: services.instance.mappings[5]: ", "line 8"),
+                (":10: services.instance.mappings: ", ""),
+                (":13: services.instance.fields.flavor.mappings[0].type: ", "required"),
+                (":13: services.instance.fields.flavor.mappings[0].value: ", "required"),
+                (":13: services.instance.fields.flavor.mappings[0].typ: ", "did you mean 'type'?"),
             ],
         ),
     ],
 )  # fmt: skip
 def test_a_wrong_rule_file(
-    text: str, messages: list[str], ratekit: Shell, folder: pathlib.Path
+    text: str, facts: list[tuple[str, str]], ratekit: Shell, folder: pathlib.Path
 ) -> None:
     (folder / "rules.yml").write_text(text)
     before = written(folder)
     answer = ratekit("hashmap", "apply", "rules.yml", "--yes")
     assert (answer.code, answer.out) == (2, "")
-    assert [line.removeprefix("ratekit: rules.yml") for line in answer.err.splitlines()] == messages
+    lines = [line.removeprefix("ratekit: rules.yml") for line in answer.err.splitlines()]
+    assert matches(lines, facts), lines
     assert written(folder) == before
 
 
@@ -210,47 +215,50 @@ def test_a_wrong_configuration(
 
 
 @pytest.mark.parametrize(
-    ("conf", "metrics", "messages"),
+    ("conf", "metrics", "facts"),
     [
         (
             "[fetcher]\nbackend = keystone\n[rating]\nmodules = hashmp\n",
             METRIC,
             [
-                "ratekit.conf:9: [fetcher_keystone] auth_type: is required: how to authenticate, "
-                "e.g. 'password'",
-                "ratekit.conf:13: [rating] modules: unknown plug-in 'hashmp' (did you mean "
-                "'hashmap'?); known: hashmap, noop",
+                (
+                    "ratekit.conf:9: [fetcher_keystone] auth_type: ",
+                    "is required: how to authenticate, e.g. 'password'",
+                ),
+                (
+                    "ratekit.conf:13: [rating] modules: ",
+                    "unknown plug-in 'hashmp' (did you mean 'hashmap'?); known: hashmap, noop",
+                ),
             ],
         ),
         (
             "[DEFAULT]\nonce = banana\nallow_expired = true\n",
             METRIC,
             [
-                "ratekit.conf:11: [DEFAULT] once: is for the command line only; remove it",
-                "ratekit.conf:12: [DEFAULT] allow_expired: is for the command line only; remove it",
+                ("ratekit.conf:11: [DEFAULT] once: ", "is for the command line only; remove it"),
+                (
+                    "ratekit.conf:12: [DEFAULT] allow_expired: ",
+                    "is for the command line only; remove it",
+                ),
             ],
         ),
         (
             "[orchestrator]\nskip_datapoints_expression = vol == 0\n",
             METRIC,
-            [
-                "ratekit.conf:11: [orchestrator] skip_datapoints_expression: unknown name "
-                "'vol'; the rated point is named datapoint"
-            ],
+            [("ratekit.conf:11: [orchestrator] skip_datapoints_expression: ", "'vol'")],
         ),
         (
             "",
             "{unit: 1, extra_args: {resource_type: i, force_granularity: 7}}",
             [
-                "metrics.yml:1: metrics.instance.unit: expected a string, not 1",
-                "metrics.yml:1: metrics.instance.extra_args.force_granularity: 7 does not divide "
-                "the collect period, 3600",
+                ("metrics.yml:1: metrics.instance.unit: ", "not 1"),
+                ("metrics.yml:1: metrics.instance.extra_args.force_granularity: ", "3600"),
             ],
         ),
     ],
 )
 def test_the_processor_ends_before_it_writes(
-    conf: str, metrics: str, messages: list[str], ratekit: Shell, folder: pathlib.Path
+    conf: str, metrics: str, facts: list[tuple[str, str]], ratekit: Shell, folder: pathlib.Path
 ) -> None:
     text = ratekit.config.read_text().replace(f"{folder}/metrics.yml", "metrics.yml")
     (folder / "metrics.yml").write_text(f"metrics: {{instance: {metrics}}}\n")
@@ -266,5 +274,5 @@ def test_the_processor_ends_before_it_writes(
     )
     assert (process.returncode, process.stdout) == (2, "")
     lines = process.stderr.replace("ratekit-processor: ", "").splitlines()
-    assert lines == messages
+    assert matches(lines, facts), lines
     assert written(folder) == before

@@ -49,7 +49,8 @@ def test_check_tells_by_its_exit_code_whether_the_database_is_current(
     assert capsys.readouterr().err == ""
     assert dbsync.main(["check", "--config-file", str(new)]) == 1
     line = capsys.readouterr().err
-    assert line.endswith("has no tables yet: run ratekit-dbsync upgrade\n")
+    assert "new.sqlite" in line
+    assert line.endswith("run ratekit-dbsync upgrade\n")
     assert line.count("\n") == 1
 
 

@@ -21,7 +21,7 @@ FRAME = ("explain", "--scope", "a1", "--metric", "instance", "--period", "2026-0
 
 
 @pytest.fixture(autouse=True)
-def charged(storage: Storage) -> None:
+def frames(storage: Storage) -> None:
     """Two servers that cost 0.1 an hour, by a rule."""
     rule = MappingRule(FLAVOR, "m1", Terms(Decimal("0.1"), CostType.FLAT, "uptime"))
     storage.rules.change(0, [], [rule], given.note())
@@ -33,8 +33,8 @@ def charged(storage: Storage) -> None:
     storage.ledger.commit(given.batch(states, *usages, rules=1))
 
 
-def dearer(storage: Storage, cost: str) -> None:
-    """Another price for all that has been rated, as an operator may decree it."""
+def raise_price(storage: Storage, cost: str) -> None:
+    """Change the price of all rated periods, as a retroactive change does."""
     book = storage.rules.read()
     [old] = [rule for rule in book.rules if rule.terms.end is None]
     terms = dataclasses.replace(old.terms, cost=Decimal(cost), start=given.START)
@@ -43,14 +43,14 @@ def dearer(storage: Storage, cost: str) -> None:
     storage.rules.change(book.version, [(old, given.START)], [new], note)
 
 
-def explained(ratekit: Shell, *options: str) -> Any:
+def explain(ratekit: Shell, *options: str) -> Any:
     answer = ratekit(*FRAME, "--resource", "r1", *options, "-f", "json")
     assert (answer.code, answer.err) == (0, "")
     return answer.json()
 
 
-def test_it_shows_the_frame_its_rules_and_that_nothing_has_changed(ratekit: Shell) -> None:
-    fields = explained(ratekit, "--offline")
+def test_it_shows_the_frame_its_rules_and_the_same_price_today(ratekit: Shell) -> None:
+    fields = explain(ratekit, "--offline")
     [module] = fields.pop("Breakdown")
     assert fields == {
         "Scope": "a1",
@@ -70,11 +70,11 @@ def test_it_shows_the_frame_its_rules_and_that_nothing_has_changed(ratekit: Shel
     assert (group["arithmetic"], group["price"]) == ("flat 0.1 * quantity 3 = 0.3", "0.3")
 
 
-def test_after_a_change_of_the_past_it_shows_both_prices_and_who_made_it(
+def test_after_a_retroactive_change_it_shows_both_prices_and_who_made_it(
     ratekit: Shell, storage: Storage
 ) -> None:
-    dearer(storage, "0.15")
-    fields = explained(ratekit, "--offline")
+    raise_price(storage, "0.15")
+    fields = explain(ratekit, "--offline")
     assert fields["Rules"] == {
         "version": 1,
         "changed": {"by": "bob@host", "at": "2026-03-01T05:00:00Z", "comment": "typo"},
@@ -87,7 +87,7 @@ def test_after_a_change_of_the_past_it_shows_both_prices_and_who_made_it(
 
 
 def test_it_names_the_task_that_swapped_the_period(ratekit: Shell, storage: Storage) -> None:
-    dearer(storage, "0.15")
+    raise_price(storage, "0.15")
     order = Order(Scope("a1"), given.hour(0), given.hour(1), given.HOUR, TaskKind.RATES)
     storage.tasks.add([order], TaskNote("typo", "bob@host", given.hour(6)))
     (task,) = storage.task_ledger.open_tasks(None)
@@ -95,7 +95,7 @@ def test_it_names_the_task_that_swapped_the_period(ratekit: Shell, storage: Stor
         given.rated("a1", [("3", "0.45")], labels={"id": "r1"}, metadata={"flavor_name": "m1"})
     ]
     storage.task_ledger.swap(task, RepricedWindow(given.window(), {}, [new], 2), given.hour(7))
-    assert explained(ratekit, "--offline")["Reprocessed"] == {
+    assert explain(ratekit, "--offline")["Reprocessed"] == {
         "task": task.id, "at": "2026-03-01T07:00:00Z", "by": "bob@host", "reason": "typo",
     }  # fmt: skip
     text = ratekit(*FRAME, "--offline").out
@@ -107,22 +107,22 @@ def test_a_time_within_the_period_is_enough(ratekit: Shell) -> None:
     assert (answer.code, answer.json()["Period"]) == (0, "2026-03-01T00:00:00Z")
 
 
-def test_a_price_that_no_rules_give_is_told_plainly(ratekit: Shell) -> None:
+def test_a_price_that_no_rules_give_is_reported(ratekit: Shell) -> None:
     ratekit.config.write_text(ratekit.config.read_text() + "[rating]\nmodules = noop\n")
-    fields = explained(ratekit, "--offline")
+    fields = explain(ratekit, "--offline")
     assert fields["Rules"] == {"version": None, "changed": None}
     assert fields["Today"] == {"version": 1, "price": "0", "difference": "-0.3"}
     answer = ratekit(*FRAME, "--resource", "r1", "--offline")
     assert "no recorded version gives this price" in answer.out
 
 
-def test_without_a_back_end_the_rest_is_told(ratekit: Shell) -> None:
-    fields = explained(ratekit)
+def test_without_a_back_end_only_the_reduction_is_missing(ratekit: Shell) -> None:
+    fields = explain(ratekit)
     assert "auth_type" in fields["Reduction"]["unavailable"]
     assert fields["Price"] == "0.3"
 
 
-def test_what_frame_list_shows_can_be_given_back(ratekit: Shell) -> None:
+def test_output_of_frame_list_is_valid_input(ratekit: Shell) -> None:
     berlin = ("--timezone", "Europe/Berlin", "--begin", "2026-03-01T01:00")
     row = ratekit("frame", "list", *berlin, "-f", "json").json()[0]
     assert row["Begin"] == "2026-03-01T01:00:00+01:00"
@@ -133,7 +133,7 @@ def test_what_frame_list_shows_can_be_given_back(ratekit: Shell) -> None:
     assert answer.code == 0
 
 
-def test_of_several_frames_it_asks_for_one(ratekit: Shell) -> None:
+def test_several_matching_frames_are_listed_with_their_labels(ratekit: Shell) -> None:
     answer = ratekit(*FRAME, "--offline")
     assert (answer.code, answer.out) == (2, "")
     assert answer.err.splitlines()[1:] == ["ratekit:   id=r1", "ratekit:   id=r2"]

@@ -35,7 +35,7 @@ def rules(ratekit: Shell, tmp_path: pathlib.Path, storage: Storage) -> None:
     given.listed(storage, "a1")
 
 
-def test_it_shows_the_price_and_what_led_to_it(ratekit: Shell) -> None:
+def test_it_shows_the_price_and_its_calculation(ratekit: Shell) -> None:
     answer = ratekit(*SMALL, "-f", "json", "--at", "2026-03-02T13:30:00+01:00")
     assert answer.code == 0
     fields = answer.json()
@@ -52,7 +52,7 @@ def test_it_shows_the_price_and_what_led_to_it(ratekit: Shell) -> None:
         "Price of a day": "1.512",
         "Price of 30 days": "45.36",
     }
-    assert [(one["group"], one["arithmetic"]) for one in module["groups"]] == [
+    assert [(group["group"], group["arithmetic"]) for group in module["groups"]] == [
         (None, "flat 0.001 * quantity 3 = 0.003"),
         ("uptime", "flat 0.02 * quantity 3 = 0.06"),
     ]
@@ -81,14 +81,14 @@ def test_people_read_it_line_by_line(ratekit: Shell) -> None:
     assert cells[begin + 8] == "sum: 0.003 + 0.0225 = 0.0255"
 
 
-def test_a_scope_that_only_rules_know_is_told(
+def test_a_scope_that_only_rules_name_is_a_note(
     ratekit: Shell, tmp_path: pathlib.Path, storage: Storage
 ) -> None:
     path = tmp_path / "hashmap.yml"
     apply = ("hashmap", "apply", str(path), "--yes", "--allow-unknown")
     path.write_text(RULES.replace("scope: a1", "scope: name of a1"))
     assert ratekit(*apply).code == 0
-    # The name of a scope that is known means that scope.
+    # A name of an existing scope means this scope.
     small = (*SMALL, "--label", "project_id=a1", "-f", "json", "--scope")
     answer = ratekit(*small, "name of a1")
     assert (answer.err, answer.json()["Scope"]) == ("", "a1")
@@ -96,14 +96,16 @@ def test_a_scope_that_only_rules_know_is_told(
     assert ratekit(*apply).code == 0
     answer = ratekit(*small, "b2")
     assert answer.json()["Scope"] == "b2"
-    assert answer.err == "ratekit: no scope 'b2' exists yet; using it as a scope ID, as the rules do\n"
+    assert (
+        answer.err == "ratekit: no scope 'b2' exists yet; using it as a scope ID, as the rules do\n"
+    )
 
 
 def test_the_time_is_now_unless_one_is_given(ratekit: Shell) -> None:
     assert ratekit(*SMALL, "-f", "value", "-c", "Period begin").out == "2026-03-02T12:00:00Z\n"
 
 
-def test_what_is_odd_about_labels_is_said_beside(ratekit: Shell) -> None:
+def test_a_label_that_may_be_wrong_is_a_note(ratekit: Shell) -> None:
     answer = ratekit(*BARE, "--label", "flavour_name=m1.small")
     assert answer.code == 0
     assert answer.err.splitlines() == [
@@ -126,7 +128,10 @@ def test_what_is_odd_about_labels_is_said_beside(ratekit: Shell) -> None:
         ((*BARE, "--label", "=m1"), "--label: expected NAME=VALUE"),
         ((*BARE, "--label", "a=1", "--label", "a=1"), "--label: 'a' occurs twice"),
         ((*BARE, "--at", "noon"), "--at: expected a date or time"),
-        ((*BARE, "--at", "9999-12-31T23:59:59"), "--at: '9999-12-31T23:59:59' is too far in the future"),
+        (
+            (*BARE, "--at", "9999-12-31T23:59:59"),
+            "--at: '9999-12-31T23:59:59' is too far in the future",
+        ),
         ((*BARE, "--scope", "name of a2"), "--scope: no scope 'name of a2' (did you"),
     ],
 )

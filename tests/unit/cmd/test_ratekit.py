@@ -75,7 +75,7 @@ def test_a_wrong_or_missing_option_is_short_and_2(argv: list[str], ratekit: Shel
     [
         ("[collect]\nperiod = often\n", "period"),
         ("[database]\nconnection = nonsense\n", "[database] connection"),
-        ("[storage]\nbackend = paper\n", "unknown plug-in 'paper'; known: sql"),
+        ("[rating]\nmodules =\n", "[rating] modules: expected at least one module"),
         ("[database]\nconnection = sqlite:////nowhere/at/all\n", "[database] connection"),
     ],
 )

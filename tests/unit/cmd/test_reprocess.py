@@ -30,13 +30,13 @@ def metrics(config: pathlib.Path) -> None:
     config.with_name("metrics.yml").write_text(METRICS)
 
 
-def dear(storage: Storage) -> None:
-    """Have each instance cost 3."""
+def raise_price(storage: Storage) -> None:
+    """Make each instance cost 3."""
     rule = MappingRule(RuleTarget("instance"), None, Terms(Decimal(3), CostType.FLAT))
     storage.rules.change(0, [], [rule], given.note())
 
 
-def test_it_queues_a_task_a_scope(ratekit: Shell, storage: Storage, usage: None) -> None:
+def test_a_task_is_queued_for_each_scope(ratekit: Shell, storage: Storage, usage: None) -> None:
     answer = ratekit(
         "reprocess", "--scope", "a1", "--scope", "name of b2", *STRETCH, *WHY, "-f", "json"
     )
@@ -50,7 +50,7 @@ def test_it_queues_a_task_a_scope(ratekit: Shell, storage: Storage, usage: None)
     assert {task.note.made_at for task in tasks} == {ratekit.now}
 
 
-def test_it_asks_first(ratekit: Shell, storage: Storage, usage: None) -> None:
+def test_it_asks_for_confirmation(ratekit: Shell, storage: Storage, usage: None) -> None:
     arguments = ("reprocess", "--scope", "a1", *STRETCH, "--reason", "x", "--rates-only")
     answer = ratekit(*arguments, typed="n\n")
     assert (answer.code, answer.err) == (1, "ratekit: nothing was queued\n")
@@ -61,7 +61,7 @@ def test_it_asks_first(ratekit: Shell, storage: Storage, usage: None) -> None:
     assert len(storage.tasks.tasks()) == 1
 
 
-def test_all_scopes_are_queued_as_far_as_they_have_been_rated(
+def test_all_scopes_are_queued_for_the_time_that_they_have_been_rated(
     ratekit: Shell, storage: Storage, usage: None
 ) -> None:
     given.listed(storage, "a1", "b2", "never")
@@ -70,7 +70,7 @@ def test_all_scopes_are_queued_as_far_as_they_have_been_rated(
     )
     assert answer.code == 0, answer.err
     orders = [task.order for task, _ in storage.tasks.tasks()]
-    assert [(one.scope.id, one.begin, one.end) for one in orders] == [
+    assert [(order.scope.id, order.begin, order.end) for order in orders] == [
         ("a1", given.hour(0), given.hour(2)),
         ("b2", given.hour(0), given.hour(2)),
     ]
@@ -80,7 +80,7 @@ def test_all_scopes_are_queued_as_far_as_they_have_been_rated(
     )
 
 
-def test_all_open_tasks_in_the_way_are_named_a_line_each(
+def test_each_open_task_in_conflict_is_a_line(
     ratekit: Shell, storage: Storage, usage: None
 ) -> None:
     assert ratekit("reprocess", "--all-scopes", *STRETCH, *WHY).err == ""
@@ -120,7 +120,7 @@ def test_all_open_tasks_in_the_way_are_named_a_line_each(
         ),
     ],
 )
-def test_what_cannot_be_priced_anew_is_refused_in_a_line(
+def test_a_request_that_cannot_be_reprocessed_is_one_line_and_2(
     arguments: tuple[str, ...], expected: str, ratekit: Shell, storage: Storage, usage: None
 ) -> None:
     answer = ratekit("reprocess", *arguments)
@@ -130,9 +130,9 @@ def test_what_cannot_be_priced_anew_is_refused_in_a_line(
     assert storage.tasks.tasks() == []
 
 
-def test_whom_it_is_about_must_be_said(ratekit: Shell, usage: None) -> None:
-    for whom in ((), ("--scope", "a1", "--all-scopes")):
-        assert ratekit("reprocess", *whom, *STRETCH, *WHY).code == 2
+def test_either_scopes_or_all_scopes_must_be_given(ratekit: Shell, usage: None) -> None:
+    for scopes in ((), ("--scope", "a1", "--all-scopes")):
+        assert ratekit("reprocess", *scopes, *STRETCH, *WHY).code == 2
 
 
 def test_a_part_of_a_longer_period_is_refused(
@@ -149,7 +149,7 @@ def test_a_part_of_a_longer_period_is_refused(
 def test_a_dry_run_shows_the_difference_and_changes_nothing(
     ratekit: Shell, storage: Storage, usage: None, metrics: None
 ) -> None:
-    dear(storage)
+    raise_price(storage)
     before = given.stored(storage)
     arguments = ("reprocess", "--all-scopes", *STRETCH, "--rates-only", "--dry-run")
     answer = ratekit(*arguments, "-f", "json")
@@ -167,8 +167,11 @@ def test_a_dry_run_shows_the_difference_and_changes_nothing(
         "New price": "6",
         "Difference": "5.7",
     }
-    shown = ratekit(*arguments).out
-    assert "after reprocessing, difference -12345678901234567883.3000000000000000000000000001" in shown
+    output = ratekit(*arguments).out
+    assert (
+        "after reprocessing, difference -12345678901234567883.3000000000000000000000000001"
+        in output
+    )
     assert given.stored(storage) == before
     assert storage.tasks.tasks() == []
 
@@ -182,13 +185,13 @@ def test_tasks_are_listed_shown_and_cancelled(
     storage.task_ledger.swap(
         task, RepricedWindow(given.window(), {}, [new], 0, ("instance",)), given.hour(36)
     )
-    (listed,) = ratekit("reprocess", "list", "-f", "json").json()
-    assert (listed["Task"], listed["Periods"], listed["Done"]) == (task.id, 2, 1)
-    assert (listed["Kept"], listed["Difference"]) == (0, "6.8999999999999999999999999999")
+    (row,) = ratekit("reprocess", "list", "-f", "json").json()
+    assert (row["Task"], row["Periods"], row["Done"]) == (task.id, 2, 1)
+    assert (row["Kept"], row["Difference"]) == (0, "6.8999999999999999999999999999")
     number = str(task.id)
-    shown = ratekit("reprocess", "show", number, "-f", "json").json()
-    assert (shown["Periods swapped"], shown["Price now"]) == (1, "7")
-    assert shown["Results"] == [
+    fields = ratekit("reprocess", "show", number, "-f", "json").json()
+    assert (fields["Periods swapped"], fields["Price now"]) == (1, "7")
+    assert fields["Results"] == [
         {
             "begin": "2026-03-01T00:00:00Z",
             "outcome": "swapped",
@@ -218,13 +221,13 @@ def test_periods_that_a_task_kept_are_counted(
 ) -> None:
     ratekit("reprocess", "--scope", "a1", *STRETCH, *WHY)
     (task,) = storage.task_ledger.open_tasks(None)
-    kept = {given.hour(0): "it is gone", given.hour(1): "this as well"}
-    storage.task_ledger.swap(task, RepricedWindow(given.window(2), kept), given.hour(36))
-    (listed,) = ratekit("reprocess", "list", "--all", "-f", "json").json()
-    assert (listed["State"], listed["Done"], listed["Kept"]) == ("done", 2, 2)
+    notes = {given.hour(0): "it is gone", given.hour(1): "this as well"}
+    storage.task_ledger.swap(task, RepricedWindow(given.window(2), notes), given.hour(36))
+    (row,) = ratekit("reprocess", "list", "--all", "-f", "json").json()
+    assert (row["State"], row["Done"], row["Kept"]) == ("done", 2, 2)
 
 
-def test_a_failing_task_says_why(ratekit: Shell, storage: Storage, usage: None) -> None:
+def test_a_failing_task_shows_its_error(ratekit: Shell, storage: Storage, usage: None) -> None:
     ratekit("reprocess", "--scope", "a1", *STRETCH, *WHY)
     (task,) = storage.task_ledger.open_tasks(None)
     storage.task_ledger.postpone(task, "Gnocchi is ill", given.hour(40))
@@ -233,7 +236,7 @@ def test_a_failing_task_says_why(ratekit: Shell, storage: Storage, usage: None) 
 
 
 @pytest.mark.parametrize("command", ["show", "cancel"])
-def test_a_task_that_is_not_there_is_said_in_a_line(command: str, ratekit: Shell) -> None:
+def test_an_unknown_task_is_one_line_and_2(command: str, ratekit: Shell) -> None:
     answer = ratekit("reprocess", command, "7")
     assert (answer.code, answer.err) == (
         2,

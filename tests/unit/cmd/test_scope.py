@@ -15,40 +15,40 @@ from tests.contract import given
 from tests.unit.cmd.conftest import Shell, Terminal
 
 
-def test_it_shows_how_far_each_scope_has_been_rated(ratekit: Shell, usage: None) -> None:
+def test_list_shows_until_when_each_scope_has_been_rated(ratekit: Shell, usage: None) -> None:
     # At 36:30 the period that ends at 35:00 is the newest that is due.
     assert ratekit("scope", "list", "-f", "json").json() == [
         {
-            "Scope": one,
-            "Name": f"name of {one}",
+            "Scope": scope,
+            "Name": f"name of {scope}",
             "Rated until": "2026-03-01T02:00:00Z",
             "Lag": 33 * 3600,
             "State": "active",
         }
-        for one in ("a1", "b2")
+        for scope in ("a1", "b2")
     ]
     assert "| 1 d 9 h |" in ratekit("scope", "list").out
 
 
-def test_lag_is_nothing_when_all_that_is_due_is_rated(ratekit: Shell, usage: None) -> None:
+def test_lag_is_zero_when_all_due_periods_are_rated(ratekit: Shell, usage: None) -> None:
     ratekit.now = given.hour(3.5)
     assert [row["Lag"] for row in ratekit("scope", "list", "-f", "json").json()] == [0, 0]
     ratekit.now = given.hour(0)
     assert "| 0   |" in ratekit("scope", "list").out
 
 
-def test_a_failing_scope_shows_why_and_when_it_is_tried_again(
+def test_a_failing_scope_shows_its_error_and_when_it_is_retried(
     ratekit: Shell, storage: Storage
 ) -> None:
     state = given.listed(storage, "a1")
     storage.ledger.postpone(state, "Gnocchi said \x1b[31mno", given.hour(37))
     expected = "failing (1): Gnocchi said {}no, retry at 2026-03-02T13:00:00Z"
     assert expected.format("\x1b[31m") == ratekit("scope", "list", "-f", "json").json()[0]["State"]
-    # A terminal would obey.
+    # A terminal would execute the control characters.
     assert expected.format("\\x1b[31m") in ratekit("scope", "list").out
 
 
-def test_inactive_scopes_are_shown_when_all_are_asked_for(ratekit: Shell, storage: Storage) -> None:
+def test_inactive_scopes_are_shown_with_all(ratekit: Shell, storage: Storage) -> None:
     given.listed(storage, "gone", now=given.hour(-0.5))
     given.listed(storage, "here", now=given.hour(1))
     assert [row["Scope"] for row in ratekit("scope", "list", "-f", "json").json()] == ["here"]
@@ -62,9 +62,7 @@ def test_inactive_scopes_are_shown_when_all_are_asked_for(ratekit: Shell, storag
 # show ---------------------------------------------------------------------------------------
 
 
-def test_it_shows_all_that_is_known_of_a_scope(
-    ratekit: Shell, storage: Storage, usage: None
-) -> None:
+def test_show_has_all_fields_of_a_scope(ratekit: Shell, storage: Storage, usage: None) -> None:
     state = given.listed(storage, "a1", now=given.hour(2.5))
     storage.ledger.postpone(state, "Gnocchi is ill", given.hour(37.5))
     assert ratekit("scope", "show", "a1", "-f", "json").json() == {
@@ -82,13 +80,13 @@ def test_it_shows_all_that_is_known_of_a_scope(
         "Collector": "gnocchi",
         "Frames this month": 3,
         "Price this month": "0.3000000000000000000000000001",
-        "Last periods": shown_periods(),
+        "Last periods": build_periods(),
         "Gaps": [],
         "Exclusions": [],
     }
 
 
-def shown_periods() -> list[dict[str, object]]:
+def build_periods() -> list[dict[str, object]]:
     """Return the periods of a1 as machines see them: 16 before its first, 6 past its last."""
     unknown = [("before", 0)] * 16
     waiting = [("not rated yet", 0)] * 6
@@ -114,14 +112,14 @@ def test_the_last_periods_are_a_line_a_metric_and_a_column_a_period(
     for number, count in enumerate((12, 9, 0, 1)):
         (state,) = given.listed(storage, "a1", now=given.hour(6))
         series = [
-            given.rated("a1", [("1", "0")], begin=given.hour(number), labels={"id": str(one)})
-            for one in range(count)
+            given.rated("a1", [("1", "0")], begin=given.hour(number), labels={"id": str(id_)})
+            for id_ in range(count)
         ]
         metrics = ("instance",) if number < 2 else ("cpu", "instance")
         window = given.window(1, given.hour(number))
         storage.ledger.commit(given.batch([state], *series, periods=window, metrics=metrics))
-    shown = ratekit("scope", "show", "a1", "--periods", "5").out
-    table = [line.split("|")[2].rstrip() for line in shown.splitlines() if line.startswith("|")]
+    output = ratekit("scope", "show", "a1", "--periods", "5").out
+    table = [line.split("|")[2].rstrip() for line in output.splitlines() if line.startswith("|")]
     assert table[-6:-2] == [
         " 2026-03-01T00:00:00Z to 2026-03-01T05:00:00Z, 1 h each",
         " cpu        x x 0 0 .",
@@ -130,27 +128,26 @@ def test_the_last_periods_are_a_line_a_metric_and_a_column_a_period(
     ]
 
 
-def test_what_a_scope_was_not_charged_for_is_told(ratekit: Shell, storage: Storage) -> None:
+def test_gaps_and_exclusions_of_a_scope_are_shown(ratekit: Shell, storage: Storage) -> None:
     ratekit.now = given.hour(6.5)
-    left_out = Exclusion("a1", "instance", "r1", "it is broken", "mend it")
+    exclusion = Exclusion("a1", "instance", "r1", "it is broken", "mend it")
     (state,) = given.listed(storage, "a1", now=given.hour(1.5))
-    done = given.batch([state], periods=given.window(2), exclusions=[left_out])
-    storage.ledger.commit(done)
+    batch = given.batch([state], periods=given.window(2), exclusions=[exclusion])
+    storage.ledger.commit(batch)
     given.listed(storage, now=given.hour(2.5))
     given.listed(storage, "a1", now=given.hour(5.5), resume=given.hour(5))
-    told = ratekit("scope", "show", "a1", "-f", "json").json()
-    assert told["Gaps"] == [
-        {"begin": "2026-03-01T02:00:00Z", "end": "2026-03-01T05:00:00Z"}
+    fields = ratekit("scope", "show", "a1", "-f", "json").json()
+    assert fields["Gaps"] == [{"begin": "2026-03-01T02:00:00Z", "end": "2026-03-01T05:00:00Z"}]
+    assert fields["Exclusions"] == [
+        {
+            "resource": "r1",
+            "metric": "instance",
+            "begin": "2026-03-01T00:00:00Z",
+            "end": "2026-03-01T02:00:00Z",
+            "reason": "it is broken",
+            "remedy": "mend it",
+        }
     ]
-    [one] = told["Exclusions"]
-    assert one == {
-        "resource": "r1",
-        "metric": "instance",
-        "begin": "2026-03-01T00:00:00Z",
-        "end": "2026-03-01T02:00:00Z",
-        "reason": "it is broken",
-        "remedy": "mend it",
-    }
     table = ratekit("scope", "show", "a1").out
     assert "2026-03-01T02:00:00Z to 2026-03-01T05:00:00Z" in table
     assert (
@@ -160,7 +157,7 @@ def test_what_a_scope_was_not_charged_for_is_told(ratekit: Shell, storage: Stora
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "x", "10001", "1.5", "9" * 5000])
-def test_a_number_of_periods_that_cannot_be_shown_is_refused(
+def test_a_number_of_periods_out_of_range_is_refused(
     number: str, ratekit: Shell, usage: None
 ) -> None:
     answer = ratekit("scope", "show", "a1", f"--periods={number}")
@@ -168,7 +165,7 @@ def test_a_number_of_periods_that_cannot_be_shown_is_refused(
     assert "expected a whole number from 1 to 10000" in answer.err
 
 
-def test_the_periods_of_a_scope_that_nothing_is_known_of_are_no_lines(
+def test_a_scope_without_rated_periods_has_no_lines_of_periods(
     ratekit: Shell, storage: Storage
 ) -> None:
     given.listed(storage, "a1")
@@ -183,8 +180,8 @@ def test_a_scope_is_found_by_its_name_too(ratekit: Shell, usage: None) -> None:
 
 def test_this_month_is_the_month_of_utc(ratekit: Shell, usage: None) -> None:
     ratekit.now = given.START + datetime.timedelta(days=31)
-    shown = ratekit("scope", "show", "a1", "-f", "json").json()
-    assert (shown["Frames this month"], shown["Price this month"]) == (0, "0")
+    fields = ratekit("scope", "show", "a1", "-f", "json").json()
+    assert (fields["Frames this month"], fields["Price this month"]) == (0, "0")
 
 
 @pytest.mark.parametrize("command", ["show", "activate", "deactivate", "reset"])
@@ -200,17 +197,19 @@ def test_an_unknown_scope_is_one_line_with_the_nearest_and_2(
     )
 
 
-def test_several_scopes_of_one_name_are_told_apart_by_id(ratekit: Shell, storage: Storage) -> None:
+def test_several_scopes_with_the_same_name_are_listed_by_id(
+    ratekit: Shell, storage: Storage
+) -> None:
     twins = [Scope("a1", "twin"), Scope("b2", "twin"), Scope("twin", "c3")]
     storage.ledger.observe(twins[:2], given.START, given.START, given.START)
     answer = ratekit("scope", "deactivate", "twin")
     assert (answer.code, answer.err) == (2, "ratekit: 2 scopes are named 'twin': a1, b2\n")
-    # An id goes before all names.
+    # An ID takes precedence over a name.
     storage.ledger.observe(twins, given.START, given.START, given.START)
     assert ratekit("scope", "show", "twin", "-f", "json").json()["Name"] == "c3"
 
 
-def test_a_field_that_is_none_is_one_line_and_2(ratekit: Shell, usage: None) -> None:
+def test_an_unknown_field_is_one_line_and_2(ratekit: Shell, usage: None) -> None:
     answer = ratekit("scope", "show", "a1", "-c", "Colour")
     assert answer.code == 2
     assert answer.err.startswith("ratekit: no column 'Colour'; columns: Scope, Name")
@@ -226,9 +225,9 @@ def test_a_deactivated_scope_is_listed_as_such_until_it_is_activated(
     assert (answer.code, answer.out) == (0, "scope a1 (name of a1) is no longer rated\n")
     row = ratekit("scope", "list", "-f", "json").json()[0]
     assert (row["State"], row["Lag"]) == ("deactivated since 2026-03-02T12:30:00Z", None)
-    shown = ratekit("scope", "show", "a1", "-f", "json").json()
-    assert shown["State"] == "deactivated"
-    assert shown["Deactivated since"] == "2026-03-02T12:30:00Z"
+    fields = ratekit("scope", "show", "a1", "-f", "json").json()
+    assert fields["State"] == "deactivated"
+    assert fields["Deactivated since"] == "2026-03-02T12:30:00Z"
     assert ratekit("scope", "deactivate", "name of a1").out == (
         "nothing to do: scope a1 (name of a1) is already deactivated\n"
     )
@@ -268,27 +267,27 @@ def test_a_scope_may_resume_later(ratekit: Shell, usage: None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("time", "said"),
+    ("time", "message"),
     [
         ("soon", "--from: expected a date or time such as 2026-01-31 or 2026-01-31T12:00"),
         ("0001-01-01T00:00+05:00", "--from: '0001-01-01T00:00+05:00' is too far in the past"),
-        ("2026-03-01T01:00", "rated until 2026-03-01T02:00:00Z already"),
+        ("2026-03-01T01:00", "rated until 2026-03-01T02:00:00Z"),
         ("2026-03-01T01:00", "see ratekit scope reset"),
         ("2027-03-02", "2027-03-02T00:00:00Z is in the future: expected 2026-03-02T13:00:00Z or"),
         ("2026-03-02T12:30", "nearest start at 2026-03-02T12:00:00Z and 2026-03-02T13:00"),
     ],
 )
 def test_a_time_from_which_a_scope_cannot_resume_is_one_line_and_2(
-    time: str, said: str, ratekit: Shell, usage: None
+    time: str, message: str, ratekit: Shell, usage: None
 ) -> None:
     ratekit("scope", "deactivate", "a1")
     answer = ratekit("scope", "activate", "a1", "--from", time)
     assert (answer.code, answer.out, answer.err.count("\n")) == (2, "", 1)
-    assert said in answer.err
+    assert message in answer.err
     assert ratekit("scope", "show", "a1", "-f", "json").json()["State"] == "deactivated"
 
 
-def test_a_scope_that_is_rated_cannot_be_moved_on(ratekit: Shell, usage: None) -> None:
+def test_an_active_scope_cannot_be_activated_at_a_later_time(ratekit: Shell, usage: None) -> None:
     answer = ratekit("scope", "activate", "a1", "--from", "2026-03-02")
     assert (answer.code, answer.err.count("\n")) == (2, 1)
     assert "scope a1 is not deactivated" in answer.err
@@ -321,7 +320,7 @@ def test_on_a_terminal_a_reset_asks(ratekit: Shell, storage: Storage, usage: Non
     assert ratekit("scope", "list", "-f", "json").json()[0]["Rated until"] == "2026-03-01T01:00:00Z"
 
 
-def test_without_a_terminal_a_reset_refuses_to_guess(
+def test_without_a_terminal_a_reset_needs_yes(
     ratekit: Shell, storage: Storage, usage: None
 ) -> None:
     before = given.stored(storage)
@@ -335,7 +334,7 @@ def test_without_a_terminal_a_reset_refuses_to_guess(
     assert len(given.stored(storage)) == len(before) - 1
 
 
-def test_a_reset_to_before_a_scopes_first_period_says_so(ratekit: Shell, usage: None) -> None:
+def test_a_reset_to_before_the_first_period_of_a_scope_says_so(ratekit: Shell, usage: None) -> None:
     answer = ratekit("scope", "reset", "a1", "--to", "2026-02-27", "--yes")
     assert answer.code == 0
     assert (
@@ -353,36 +352,35 @@ def test_a_reset_to_where_a_scope_is_does_nothing(ratekit: Shell, usage: None) -
     )
 
 
-class Meanwhile(Terminal):
-    """A keyboard whose user thinks for so long that a processor rates an hour."""
+class SlowTerminal(Terminal):
+    """A terminal whose user answers after a processor has rated an hour."""
 
     def __init__(self, storage: Storage) -> None:
         super().__init__("y\n")
         self._storage = storage
 
     def readline(self, size: int = -1, /) -> str:  # type: ignore[override]
-        """Rate, and answer."""
+        """Rate an hour, then answer."""
         (state,) = given.listed(self._storage, "a1", now=given.hour(3))
-        done = given.batch([state], periods=given.window(1, state.rated_until))
-        assert not self._storage.ledger.commit(done).lost_scopes
+        batch = given.batch([state], periods=given.window(1, state.rated_until))
+        assert not self._storage.ledger.commit(batch).lost_scopes
         return super().readline()
 
 
-def test_what_is_rated_between_question_and_answer_ends_a_reset_with_1(
+def test_a_reset_fails_if_a_period_is_rated_before_the_answer(
     ratekit: Shell, storage: Storage, usage: None
 ) -> None:
     before = given.stored(storage)
-    answer = ratekit(*RESET, stdin=Meanwhile(storage))
-    assert answer.code == 1
-    assert answer.err == (
-        "ratekit: scope a1 was rated or reset meanwhile, it is now rated until "
-        "2026-03-01T03:00:00Z: nothing was changed; look again\n"
-    )
+    answer = ratekit(*RESET, stdin=SlowTerminal(storage))
+    assert (answer.code, answer.err.count("
+")) == (1, 1)
+    assert "scope a1" in answer.err
+    assert "rated until 2026-03-01T03:00:00Z" in answer.err
     assert given.stored(storage) == before
 
 
 @pytest.mark.parametrize(
-    ("time", "said"),
+    ("time", "message"),
     [
         ("yesterday", "--to: expected a date or time"),
         ("2026-03-01T01:20", "nearest start at 2026-03-01T01:00:00Z and 2026-03-01T02:00"),
@@ -390,12 +388,12 @@ def test_what_is_rated_between_question_and_answer_ends_a_reset_with_1(
     ],
 )
 def test_a_time_to_which_a_scope_cannot_be_reset_is_one_line_and_2(
-    time: str, said: str, ratekit: Shell, storage: Storage, usage: None
+    time: str, message: str, ratekit: Shell, storage: Storage, usage: None
 ) -> None:
     before = given.stored(storage)
     answer = ratekit("scope", "reset", "a1", "--yes", "--to", time)
     assert (answer.code, answer.out, answer.err.count("\n")) == (2, "", 1)
-    assert said in answer.err
+    assert message in answer.err
     assert given.stored(storage) == before
 
 
@@ -415,20 +413,18 @@ def rate(storage: Storage, minutes: int, count: int) -> None:
     )
 
 
-def test_a_reset_brings_a_scope_back_on_the_grid_when_the_period_was_changed(
-    ratekit: Shell, storage: Storage
-) -> None:
+def test_a_reset_aligns_a_scope_with_a_new_period_length(ratekit: Shell, storage: Storage) -> None:
     rate(storage, minutes=30, count=5)
     assert ratekit("scope", "reset", "a1", "--to", "2026-03-01T02:00", "--yes").code == 0
     assert given.listed(storage, "a1")[0].rated_until == given.hour(2)
     assert given.stored(storage) == []
 
 
-def test_a_reset_cuts_no_period_in_two_when_the_period_was_changed(
+def test_a_reset_to_inside_a_period_of_the_previous_length_is_refused(
     ratekit: Shell, storage: Storage
 ) -> None:
     rate(storage, minutes=90, count=3)
-    # The frame of 03:00 to 04:30 would stay, and its second half be charged once more.
+    # The frame of 03:00 to 04:30 would stay, and its second half would be charged twice.
     answer = ratekit("scope", "reset", "a1", "--to", "2026-03-01T04:00", "--yes")
     assert (answer.code, answer.err) == (
         2,
@@ -450,7 +446,7 @@ def test_a_deactivated_scope_that_is_reset_stays_deactivated(ratekit: Shell, usa
     )
 
 
-def test_a_reset_names_the_tasks_that_it_takes_work_from(
+def test_a_reset_names_the_open_tasks_that_it_affects(
     ratekit: Shell, storage: Storage, usage: None
 ) -> None:
     for scope, begin, end in (("a1", "00", "01"), ("a1", "01", "02"), ("b2", "00", "02")):

@@ -68,7 +68,7 @@ def test_amounts_survive_csv_and_yaml(ratekit: Shell, usage: None) -> None:
 def test_prices_are_rounded_half_even_only_when_asked(ratekit: Shell, storage: Storage) -> None:
     prices = {"a": "0.125", "b": "0.125", "c": "0.135", "d": "-0.001", "e": "7"}
     series = [
-        given.rated("a1", [("1", price)], labels={"id": one}) for one, price in prices.items()
+        given.rated("a1", [("1", price)], labels={"id": id_}) for id_, price in prices.items()
     ]
     storage.ledger.commit(given.batch(given.listed(storage, "a1"), *series))
     rounded = ("summary", "--groupby", "id", "--decimals", "2")
@@ -82,7 +82,7 @@ def test_prices_are_rounded_half_even_only_when_asked(ratekit: Shell, storage: S
 
 
 def test_a_total_is_added_up_before_it_is_rounded(ratekit: Shell, storage: Storage) -> None:
-    series = [given.rated("a1", [("1", "0.004")], labels={"id": one}) for one in "abc"]
+    series = [given.rated("a1", [("1", "0.004")], labels={"id": id_}) for id_ in "abc"]
     storage.ledger.commit(given.batch(given.listed(storage, "a1"), *series))
     answer = ratekit("summary", "--groupby", "id", "--decimals", "2")
     assert "Total: price 0.01, 3 frames" in answer.out
@@ -115,7 +115,7 @@ def test_it_groups_by_time_in_a_zone_and_by_label(ratekit: Shell, usage: None) -
     assert column("flavor_name,metric") == [None, "big", "m1.small"]
 
 
-def test_a_label_that_only_other_frames_have_is_said(ratekit: Shell, usage: None) -> None:
+def test_a_label_that_none_of_the_frames_has_is_a_warning(ratekit: Shell, usage: None) -> None:
     answer = ratekit("summary", "--groupby", "image", "--metric", "volume", "-f", "json")
     assert answer.code == 0
     assert answer.err == "ratekit: warning: none of these frames has a label 'image'\n"
@@ -140,7 +140,7 @@ def test_unknown_metrics_and_labels_are_refused_with_the_nearest(
     assert answer.err.endswith("'volumes' (did you mean 'volume'?)\n")
 
 
-def test_what_metrics_yml_or_a_frame_has_is_known(ratekit: Shell, usage: None) -> None:
+def test_a_name_of_metrics_yml_or_of_a_frame_is_accepted(ratekit: Shell, usage: None) -> None:
     metrics = ratekit.config.with_name("metrics.yml")
     metrics.write_text("metrics: {disk: {alt_name: storage, metadata: [kind]}}")
     for arguments in (
@@ -151,7 +151,7 @@ def test_what_metrics_yml_or_a_frame_has_is_known(ratekit: Shell, usage: None) -
     assert ratekit("summary", "--metric", "disk").code == 2
 
 
-def test_where_nothing_is_known_nothing_is_refused(ratekit: Shell) -> None:
+def test_without_metrics_and_frames_no_name_is_refused(ratekit: Shell) -> None:
     assert ratekit("summary", "--metric", "x", "--groupby", "y").code == 0
 
 

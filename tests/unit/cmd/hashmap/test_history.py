@@ -14,7 +14,7 @@ FIRST = "services: {a: {mappings: [{cost: 1, type: flat}]}}"
 
 @pytest.fixture
 def file(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
-    """A rule file of somebody who may do what root may."""
+    """A rule file of an operator who uses sudo."""
     monkeypatch.setenv("SUDO_USER", "ann")
     monkeypatch.setattr("socket.gethostname", lambda: "control1")
     path = tmp_path / "hashmap.yml"
@@ -69,7 +69,7 @@ def test_one_change_is_shown_like_a_diff(ratekit: Shell, file: pathlib.Path) -> 
 
 
 @pytest.mark.parametrize("version", ["2", "999"])
-def test_a_change_that_is_not_known_is_a_line(
+def test_an_unknown_version_is_one_line_and_2(
     ratekit: Shell, file: pathlib.Path, version: str
 ) -> None:
     ratekit("hashmap", "apply", "--yes", str(file))
@@ -82,7 +82,7 @@ def test_a_change_that_is_not_known_is_a_line(
 
 
 @pytest.mark.parametrize("argv", [("0",), ("x",), ("--limit", "0")])
-def test_a_number_that_is_none_is_a_line(ratekit: Shell, argv: tuple[str, ...]) -> None:
+def test_a_wrong_number_is_a_line(ratekit: Shell, argv: tuple[str, ...]) -> None:
     answer = ratekit("hashmap", "history", *argv)
     assert answer.code == 2
     assert f"expected a whole number of at least 1, not '{argv[-1]}'" in answer.err

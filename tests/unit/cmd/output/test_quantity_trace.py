@@ -1,4 +1,4 @@
-"""How ratekit explain shows the way to a quantity, with Gnocchi's part played by a fake."""
+"""How ratekit explain shows the calculation of a quantity, on a fake of Gnocchi."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def frame(quantity: str, flavor: str = "a", begin_minute: int = 0) -> FrameRow:
     )
 
 
-def shown(row: FrameRow, of: Metric, *cloud: Resource) -> Cell:
+def show(row: FrameRow, of: Metric, *cloud: Resource) -> Cell:
     def source() -> tuple[Sequence[Metric], Collector]:
         return [of], collector(*cloud)
 
@@ -58,7 +58,7 @@ def shown(row: FrameRow, of: Metric, *cloud: Resource) -> Cell:
 
 def test_values_are_reduced_converted_and_shared() -> None:
     of = dataclasses.replace(OF, factor=Fraction(1, 12), mutate=Mutate.CEIL)
-    cell = shown(frame("0.333333333333333333"), of, RESIZED)
+    cell = show(frame("0.333333333333333333"), of, RESIZED)
     assert cell.text.splitlines() == [
         "mean of 6, 6, 6, 6 = 6; * 1/12 CEIL = 1; share 1/3 = 0.333333333333333333",
         "equals the stored quantity",
@@ -79,17 +79,20 @@ def test_values_are_reduced_converted_and_shared() -> None:
     }
 
 
-def test_what_is_prorated_shows_in_the_share() -> None:
+def test_prorating_shows_in_the_share() -> None:
     deleted = instance("r1", [(-600, "p1", "a")], {0: 6.0, 5: 6.0, 10: 6.0, 15: 6.0})
     ended = dataclasses.replace(deleted.phases[0], ended_at=SIX + 20 * MINUTE)
     of = dataclasses.replace(OF, prorate=True)
-    cell = shown(frame("2"), of, dataclasses.replace(deleted, phases=[ended]))
-    assert cell.text.splitlines() == ["mean of 6, 6, 6, 6 = 6; share 1/3 = 2", "equals the stored quantity"]
+    cell = show(frame("2"), of, dataclasses.replace(deleted, phases=[ended]))
+    assert cell.text.splitlines() == [
+        "mean of 6, 6, 6, 6 = 6; share 1/3 = 2",
+        "equals the stored quantity",
+    ]
 
 
 def test_many_values_are_counted_and_resources_of_equal_labels_added_up() -> None:
-    other = instance("r2", [(-600, "p1", "b")], {5 * number: 3.0 for number in range(12)})
-    cell = shown(frame("7", "b"), OF, RESIZED, other)
+    second = instance("r2", [(-600, "p1", "b")], {5 * number: 3.0 for number in range(12)})
+    cell = show(frame("7", "b"), OF, RESIZED, second)
     assert cell.text.splitlines() == [
         "mean of 6, 6, 6, 6, 6, 6, 6, 6 = 6; share 2/3 = 4",
         "mean of 12 values = 3",
@@ -98,17 +101,17 @@ def test_many_values_are_counted_and_resources_of_equal_labels_added_up() -> Non
     ]
 
 
-def test_a_quantity_that_is_another_today_is_told() -> None:
-    cell = shown(frame("5", "b"), OF, RESIZED)
+def test_a_quantity_that_differs_today_is_reported() -> None:
+    cell = show(frame("5", "b"), OF, RESIZED)
     assert cell.text.splitlines()[-1].startswith("stored: 5; measures, metrics.yml or")
     assert cell.machine["quantity"] == "4"
 
 
-def test_what_cannot_be_told_is_a_line_that_says_why() -> None:
-    other = dataclasses.replace(OF, public_name="server")
-    renamed = shown(frame("5"), other, RESIZED)
-    gone = shown(frame("5", "c"), OF, RESIZED)
-    off_grid = shown(frame("5", begin_minute=30), OF, RESIZED)
+def test_a_missing_trace_is_a_line_with_the_reason() -> None:
+    server = dataclasses.replace(OF, public_name="server")
+    renamed = show(frame("5"), server, RESIZED)
+    gone = show(frame("5", "c"), OF, RESIZED)
+    off_grid = show(frame("5", begin_minute=30), OF, RESIZED)
     for cell, why in (
         (renamed, "metrics.yml no longer has a metric called 'instance'"),
         (gone, "the metering back end no longer has data of this frame"),
