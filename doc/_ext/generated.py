@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import pathlib
 import subprocess
@@ -172,6 +173,8 @@ class NotesReport(GeneratedText):
 
     def lines(self) -> Iterator[str]:
         """Yield reno's report."""
+        # It would say that there is no file with options of its own.
+        logging.getLogger("reno").setLevel(logging.WARNING)
         options = config.Config(str(ROOT))
         version = metadata.version("ratekit")
         report = formatter.format_report(

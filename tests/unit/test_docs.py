@@ -198,16 +198,34 @@ def template(node: ast.AST) -> str | None:
 
 
 @functools.cache
-def patterns() -> list[re.Pattern[str]]:
-    """Return what matches the messages that the code can say."""
-    texts = {text for source in sources().values() for text in templates(ast.parse(source))}
+def patterns() -> list[list[re.Pattern[str]]]:
+    """Return, for each module, what matches the texts that it makes."""
     results = []
-    for text in texts:
-        fragments = _FORMAT.sub(COMPUTED, " ".join(text.split())).split(COMPUTED)
-        # A text of a few letters, such as a separator, is no message.
-        if len("".join(fragments)) >= 12:
-            results.append(re.compile(_PLACEHOLDER.join(map(re.escape, fragments))))
+    for source in sources().values():
+        fragments = [
+            _FORMAT.sub(COMPUTED, " ".join(text.split())).split(COMPUTED)
+            for text in {*templates(ast.parse(source))}
+        ]
+        results.append(
+            [
+                re.compile(_PLACEHOLDER.join(map(re.escape, parts)))
+                for parts in fragments
+                # A text of a few letters, such as a separator, is no message.
+                if len("".join(parts)) >= 8
+            ]
+        )
     return results
+
+
+def can_say(message: str) -> bool:
+    """Return whether the texts of one module, one after the other, make the message."""
+    return any(is_made_of(message, texts) for texts in patterns())
+
+
+def is_made_of(message: str, texts: list[re.Pattern[str]]) -> bool:
+    matches = (text.match(message) for text in texts)
+    ends = {match.end() for match in matches if match is not None}
+    return any(end == len(message) or is_made_of(message[end:], texts) for end in ends if end)
 
 
 def messages() -> list[str]:
@@ -222,14 +240,14 @@ def test_enough_messages_are_explained() -> None:
 
 @pytest.mark.parametrize("message", messages())
 def test_the_code_can_say_the_message(message: str) -> None:
-    assert any(pattern.fullmatch(message) for pattern in patterns())
+    assert can_say(message)
 
 
 @pytest.mark.parametrize(
     "message", ["the moon is made of cheese", "unknown plug-in <name>, said a stranger", "<x>"]
 )
 def test_a_message_that_the_code_cannot_say_is_noticed(message: str) -> None:
-    assert not any(pattern.fullmatch(message) for pattern in patterns())
+    assert not can_say(message)
 
 
 # Arithmetic ---------------------------------------------------------------------------------
