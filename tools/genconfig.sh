@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Writes etc/ratekit/ratekit.conf.sample from the options in ratekit/conf, and
-# etc/ratekit/metrics.schema.json and hashmap.schema.json, which editors check metrics.yml and
-# price rules with, from what the readers take; with --check only says whether they are fresh
-# (of the sample ratekit's own sections: those of libraries change with them).
+# Writes etc/ratekit/ratekit.conf.sample from the options of ratekit and its own plug-ins, and
+# etc/ratekit/metrics.schema.json and hashmap.schema.json, with which editors check metrics.yml
+# and price rules, from the models that read them. With --check it only reports files that are
+# out of date (in the sample only ratekit's own sections, because others change with libraries).
 set -euo pipefail
 . "$(dirname "$0")/venv.sh"
 ratekit_venv
@@ -24,14 +24,14 @@ for name, schema in schemas.items():
     with open(f"{sys.argv[1]}/{name}", "w") as file:
         print(json.dumps(schema, indent=2, sort_keys=True), file=file)
 ' "$fresh"
-own() { sed -n '/^\[collect\]/,$p' "$1"; }
+own_sections() { sed -n '/^\[collect\]/,$p' "$1"; }
 if [ "${1:-}" = --check ]; then
     stale=()
-    [ "$(own "$fresh/sample")" = "$(own $sample)" ] || stale+=($sample)
+    [ "$(own_sections "$fresh/sample")" = "$(own_sections $sample)" ] || stale+=($sample)
     cmp --silent "$fresh/metrics" $metrics || stale+=($metrics)
     cmp --silent "$fresh/hashmap" $hashmap || stale+=($hashmap)
     if [ ${#stale[@]} -gt 0 ]; then
-        echo "stale: ${stale[*]}: run tools/genconfig.sh" >&2
+        echo "out of date: ${stale[*]}; run tools/genconfig.sh" >&2
         exit 1
     fi
 else

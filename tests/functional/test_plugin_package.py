@@ -88,10 +88,11 @@ def test_usage_of_the_plugin_becomes_an_exact_bill(run: Run) -> None:
     assert run("ratekit", "hashmap", "apply", "rules.yml", "--yes").returncode == 0
     rating = run("ratekit-processor", "--once")
     assert (rating.returncode, rating.stdout) == (0, "")
-    assert "6 frames in " in rating.stderr.splitlines()[-1]
-    summary = run("ratekit", "summary", "--groupby", "scope,metric,day", "-f", "json")
+    assert "8 frames in " in rating.stderr.splitlines()[-1]
+    options = "--groupby scope,metric,day --begin 2026-01-01 --end 2026-01-03 --timezone UTC"
+    summary = run("ratekit", "summary", *options.split(), "-f", "json")
     prices = {
-        (row["Scope"], row["Metric"], row["Day"][:10]): Decimal(row["Price"])
+        (row["Scope"], row["Metric"], row["Day"]): Decimal(row["Price"])
         for row in json.loads(summary.stdout)
     }
     assert prices == {
