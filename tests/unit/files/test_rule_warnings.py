@@ -114,7 +114,7 @@ def test_times_inside_a_period_are_moved_to_its_end() -> None:
     [
         (
             "project3",
-            "no scope has the id 'project3' (did you mean 'project1'?); rules for it never match",
+            "no scope has the id 'project3' (did you mean 'project2'?); rules for it never match",
         ),
         ("prod", "'prod' is the name of scope project1, not an id; rules for it never match"),
         (
