@@ -71,8 +71,7 @@ class History:
     def __init__(self, resources: Sequence[Resource], names: Collection[str] = ()) -> None:
         self.resources = resources
         self.names = frozenset(names)
-        self.questions: list[AggregateQuery] = []
-        self.index = self
+        self.queries: list[AggregateQuery] = []
 
     def attributes(self, resource_type: str) -> frozenset[str] | None:
         return self.names
@@ -80,12 +79,12 @@ class History:
     def archive_policies(self) -> list[Any]:
         return []
 
-    def aggregates(self, question: AggregateQuery) -> list[Any]:
-        self.questions.append(question)
+    def aggregates(self, query: AggregateQuery) -> list[Any]:
+        self.queries.append(query)
         rows = [
             row
             for resource in self.resources
-            for row in self._rows(resource, question)
+            for row in self._rows(resource, query)
             if row["measures"]["measures"]["aggregated"]
         ]
         text = json.dumps(rows, default=lambda instant: instant.isoformat())
@@ -93,7 +92,7 @@ class History:
         return answer
 
     def older_revisions(
-        self, question: AggregateQuery, starts: Mapping[str, Instant]
+        self, query: AggregateQuery, starts: Mapping[str, Instant]
     ) -> dict[str, bool]:
         older = {}
         for resource in self.resources:
@@ -104,43 +103,43 @@ class History:
             ]
             if before:
                 older[resource.id] = any(
-                    phase in self._found(resource, question) for phase in before
+                    phase in self._found(resource, query) for phase in before
                 )
         return older
 
-    def ends(self, question: AggregateQuery) -> dict[tuple[str, str], list[End]]:
+    def ends(self, query: AggregateQuery) -> dict[tuple[str, str], list[End]]:
         ends: dict[tuple[str, str], list[End]] = {}
         for resource in self.resources:
             for phase in resource.phases:
-                scope = phase.attributes[question.scope_key]
+                scope = phase.attributes[query.scope_key]
                 if (
                     scope is not None
-                    and scope in question.scopes
+                    and scope in query.scopes
                     and phase.ended_at is not None
-                    and phase.ended_at >= question.start
-                    and phase.start < question.stop
+                    and phase.ended_at >= query.start
+                    and phase.start < query.stop
                 ):
                     known = ends.setdefault((resource.id, scope), [])
                     known.append(End(phase.start, phase.ended_at))
         return ends
 
-    def _found(self, resource: Resource, question: AggregateQuery) -> list[Any]:
+    def _found(self, resource: Resource, query: AggregateQuery) -> list[Any]:
         return [
             phase
             for phase in resource.phases
-            if phase.start < question.stop
-            and (phase.end is None or phase.end >= question.start)
-            and phase.attributes[question.scope_key] in question.scopes
+            if phase.start < query.stop
+            and (phase.end is None or phase.end >= query.start)
+            and phase.attributes[query.scope_key] in query.scopes
         ]
 
-    def _rows(self, resource: Resource, question: AggregateQuery) -> Iterator[Any]:
-        found = self._found(resource, question)
-        granularity = datetime.timedelta(seconds=question.granularity)
+    def _rows(self, resource: Resource, query: AggregateQuery) -> Iterator[Any]:
+        found = self._found(resource, query)
+        granularity = datetime.timedelta(seconds=query.granularity)
         for index, phase in enumerate(found):
-            begin = question.start if index == 0 else max(phase.start, question.start)
-            end = question.stop if phase.end is None else min(phase.end, question.stop)
+            begin = query.start if index == 0 else max(phase.start, query.start)
+            end = query.stop if phase.end is None else min(phase.end, query.stop)
             aggregated = [
-                (at, question.granularity, value * _cover(at, granularity, begin, end))
+                (at, query.granularity, value * _cover(at, granularity, begin, end))
                 for at, value in sorted(resource.buckets.items())
                 if at + granularity > begin and at < end
             ]
@@ -151,7 +150,7 @@ class History:
                 "ended_at": phase.ended_at,
             }  # fmt: skip
             yield {
-                "group": {name: known[name] for name in question.groupby},
+                "group": {name: known[name] for name in query.groupby},
                 "measures": {"measures": {"aggregated": aggregated}},
             }
 
@@ -227,7 +226,7 @@ class FakeRules(RuleStore):
     def __init__(self) -> None:
         self.book = RuleBook(1, ())
 
-    def read(self, known: RuleBook | None = None) -> RuleBook:
+    def read(self, last_book: RuleBook | None = None) -> RuleBook:
         return known if known is not None and known.version == self.book.version else self.book
 
     def change(
@@ -236,7 +235,7 @@ class FakeRules(RuleStore):
         close: Collection[tuple[Rule, Instant]],
         add: Collection[Rule],
         note: ChangeNote,
-        unrated: bool = False,
+        require_unrated: bool = False,
     ) -> int:
         if version != self.book.version:
             raise errors.OperatorError("the rules have changed meanwhile")
@@ -246,7 +245,7 @@ class FakeRules(RuleStore):
     def records(self, limit: int | None = None) -> Sequence[ChangeRecord]:
         return ()
 
-    def rated_until(self) -> Instant | None:
+    def last_rated_end(self) -> Instant | None:
         return None
 
 

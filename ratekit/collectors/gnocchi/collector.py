@@ -1,7 +1,8 @@
-"""The collector: a question a metric, and what its answer amounts to."""
+"""The collector: one query a metric, and the usage in its response."""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -11,15 +12,15 @@ from ratekit import errors, interfaces
 from ratekit.collectors.gnocchi import options, ttl_cache
 from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.collectors.gnocchi.api.client import Client
-from ratekit.collectors.gnocchi.api.connect import closed_client, open_client
+from ratekit.collectors.gnocchi.api.connect import offline_client, open_client
 from ratekit.collectors.gnocchi.args import GnocchiArgs, contradictions
 from ratekit.collectors.gnocchi.completeness.backlog import Backlog
-from ratekit.collectors.gnocchi.completeness.exclusions import Exclusions, Policies
+from ratekit.collectors.gnocchi.completeness.exclusions import Exclusions
+from ratekit.collectors.gnocchi.completeness.policies import Policies
 from ratekit.collectors.gnocchi.completeness.retention import Retention
-from ratekit.collectors.gnocchi.completeness.routing import Wanted
 from ratekit.collectors.gnocchi.diagnostics import Inspection, findings
-from ratekit.collectors.gnocchi.query_runner import QueryRunner, merged
-from ratekit.collectors.gnocchi.reduction import first_bucket, reduction
+from ratekit.collectors.gnocchi.query_runner import QueryRunner, merge_series
+from ratekit.collectors.gnocchi.reduction import build_reduction, first_bucket
 from ratekit.collectors.gnocchi.resource_types import Attributes
 from ratekit.collectors.gnocchi.response import AggregateResponse
 from ratekit.collectors.gnocchi.warn_once import WarnOnce
@@ -35,11 +36,11 @@ LOG = logging.getLogger(__name__)
 
 
 class GnocchiCollector(interfaces.Collector):
-    """Asks for many scopes and periods at once, one request a metric.
+    """Reads the usage of many scopes and periods at once, with one request a metric.
 
     :param step: length of a period
-    :param patience: how long after a period's end a resource's first revision may still
-        begin for its measures to count
+    :param patience: how long after a period's end the first revision of a resource may start
+        for its measures in the period to count
     """
 
     extra_args = GnocchiArgs
@@ -61,15 +62,13 @@ class GnocchiCollector(interfaces.Collector):
         self._step = step
         self._patience = patience
         self._clock = clock
-        self._once = WarnOnce(LOG)
+        self._warnings = WarnOnce(LOG)
         self._attributes = Attributes(client, clock)
-        self._backlog = Backlog(client.index, max_backlog, max_backlog_wait, clock)
-        policies = Policies(
-            lambda: {policy.name: policy for policy in client.index.archive_policies()}, clock
-        )
-        self._isolation = Exclusions(client.index, policies, clock)
-        retention = Retention(client.index, policies, patience, clock, allow_expired)
-        self._inquiry = QueryRunner(client, self._isolation, retention)
+        self._backlog = Backlog(client, max_backlog, max_backlog_wait, clock)
+        policies = Policies(client, clock)
+        self._exclusions = Exclusions(client, policies, clock)
+        retention = Retention(client, policies, patience, clock, allow_expired)
+        self._runner = QueryRunner(client, self._exclusions, retention)
 
     @classmethod
     def options(cls) -> Mapping[str, Sequence[Any]]:
@@ -92,15 +91,15 @@ class GnocchiCollector(interfaces.Collector):
 
         :raises ratekit.errors.OperatorError: the section does not say how to authenticate
         """
-        return cls._made(conf, open_client(conf))
+        return cls._with_client(conf, open_client(conf))
 
     @classmethod
     def offline(cls, conf: Any) -> Self:
-        """Build what cannot ask Gnocchi, and needs no credentials therefore."""
-        return cls._made(conf, closed_client(conf))
+        """Build a collector that cannot reach Gnocchi, so needs no credentials."""
+        return cls._with_client(conf, offline_client(conf))
 
     @classmethod
-    def _made(cls, conf: Any, client: Client) -> Self:
+    def _with_client(cls, conf: Any, client: Client) -> Self:
         step = datetime.timedelta(seconds=conf.collect.period)
         section = conf[options.GROUP]
         return cls(
@@ -114,133 +113,139 @@ class GnocchiCollector(interfaces.Collector):
         )
 
     def validate(self, metric: Metric) -> Mapping[str, str]:
-        """Refuse what does not go together, and a granularity that does not divide the period."""
+        """Return settings that contradict each other or the collect period."""
         args = _args(metric)
-        refusals = dict(contradictions(args, metric.name, metric.prorate))
+        mistakes = dict(contradictions(args, metric.name, metric.prorate))
         granularity, period = args.force_granularity, self._step // datetime.timedelta(seconds=1)
         if granularity and period % granularity:
-            refusals["force_granularity"] = (
+            mistakes["force_granularity"] = (
                 f"{granularity} does not divide the collect period, {period}"
             )
-        return refusals
+        return mistakes
 
     def collect(self, metric: Metric, window: Window, scopes: Collection[str]) -> Iterator[Series]:
         """Yield what ``scopes`` used; see :class:`ratekit.interfaces.Collector`."""
         parts = [
-            answer.series(metric, groupby, how)
-            for answer, groupby, how in self._answers(metric, window, scopes)
+            response.series(metric, groupby, reduction)
+            for response, groupby, reduction in self._responses(metric, window, scopes)
         ]
-        yield from parts[0] if len(parts) == 1 else merged(parts)
+        yield from parts[0] if len(parts) == 1 else merge_series(parts)
 
     def trace(self, metric: Metric, window: Window, scopes: Collection[str]) -> Iterator[TraceStep]:
-        """Yield one step a resource, period and set of labels; see the interface."""
-        for answer, groupby, how in self._answers(metric, window, scopes):
-            yield from answer.steps(groupby, how)
+        """Yield one step for each resource, period and set of labels; see the interface."""
+        for response, groupby, reduction in self._responses(metric, window, scopes):
+            yield from response.steps(groupby, reduction)
 
-    def _answers(
+    def _responses(
         self, metric: Metric, window: Window, scopes: Collection[str]
     ) -> Iterator[tuple[AggregateResponse, int, Reduction]]:
-        """Yield (answer, how many of its names are ``groupby``, the arithmetic)."""
+        """Yield (response, number of its labels that are ``groupby``, arithmetic)."""
         args = _args(metric)
         attributes = self._attributes.of(args.resource_type)
         if attributes is None:
-            self._once.warn(
-                f"Gnocchi has no resource type {args.resource_type!r}: "
-                f"{metric.public_name} is silent"
+            self._warnings.warn(
+                f"{metric.public_name}: Gnocchi has no resource type {args.resource_type!r}; "
+                "nothing is charged"
             )
             return
         groupby, metadata = self._labels(metric, args)
         names = groupby + metadata
-        self._report_lacking(metric, args.resource_type, set(names) - attributes)
-        present = [name for name in names if name in attributes]
-        query = args.query(metric.name)
-        also = {"id", "revision_start", "revision_end", "started_at"}
-        question = AggregateQuery(
-            metric=query.metric,
-            aggregation_method=query.aggregation_method,
-            resource_type=args.resource_type,
-            scope_key=self._scope_key,
-            scopes=scopes,
-            groupby=sorted({*present, *also, *({"ended_at"} if metric.prorate else ())}),
-            start=first_bucket(query, window),
-            # A resource created after its first measure is found only up to here.
+        self._check_labels(metric, args, set(names) - attributes)
+        required = {"id", "revision_start", "revision_end", "started_at"}
+        if metric.prorate:
+            required.add("ended_at")
+        query = dataclasses.replace(
+            self._query(metric, window.begin, window.end, scopes),
+            groupby=sorted(required | (attributes & set(names))),
+            start=first_bucket(args.aggregation(metric.name), window),
+            # A resource that was created after its first measure is found only up to here.
             stop=window.end + self._patience,
-            granularity=args.force_granularity,
         )
-        for answered in self._inquiry.answers(metric, question, window):
-            answer = AggregateResponse(answered.rows, names, answered.question)
-            if answer.doubtful():
-                # Rare: one more question, so that nobody pays for what another had before.
-                older = self._client.older_revisions(answered.question, answer.doubtful())
-                answer.resolve(older)
-            if metric.prorate and answered.rows:
-                answer.note(self._client.ends(answered.question))
-            how = reduction(metric, args, window, self._patience, answered.question.granularity)
-            yield answer, len(groupby), how
+        for response in self._runner.run(metric, query, names, window):
+            granularity = response.query.granularity
+            reduction = build_reduction(metric, args, window, self._patience, granularity)
+            yield response, len(groupby), reduction
 
     def not_ready(self) -> str | None:
-        """Wait for metricd; see :class:`ratekit.interfaces.Collector`."""
+        """Return why rating should wait for metricd; see :class:`ratekit.interfaces.Readiness`."""
         return self._backlog.not_ready()
 
     def exclusions(
         self, metric: Metric, window: Window, scopes: Collection[str]
     ) -> Sequence[Exclusion]:
-        """Return resources whose archive policies are at fault; see the interface."""
-        wanted = self._wanted(metric)
-        return self._isolation.exclusions(metric.public_name, wanted, scopes, window.begin)
+        """Return resources whose archive policies do not fit; see the interface."""
+        query = self._query(metric, window.begin, window.end, scopes)
+        return self._exclusions.exclusions(metric.public_name, query, window.begin)
 
     def describe(self, metric: Metric) -> Mapping[str, str]:
-        """Return what is asked of Gnocchi, defaults and custom queries resolved."""
+        """Return what is read from Gnocchi, with defaults and custom queries resolved."""
         args = _args(metric)
-        query = args.query(metric.name)
+        aggregation = args.aggregation(metric.name)
         granularity = args.force_granularity
         return {
-            **({} if query.metric == metric.name else {"metric": query.metric}),
+            **({} if aggregation.metric == metric.name else {"metric": aggregation.metric}),
             "resource_type": args.resource_type,
-            "aggregation_method": query.aggregation_method,
-            "re_aggregation_method": query.re_aggregation_method,
+            "aggregation_method": aggregation.aggregation_method,
+            "re_aggregation_method": aggregation.re_aggregation_method,
             "granularity": f"{granularity} s" if granularity else "largest that fits",
         }
 
     def inspect(self, metric: Metric) -> Sequence[Finding]:
-        """Return what Gnocchi has of ``metric``, and what of it is not as it should be.
+        """Return findings on what Gnocchi has of ``metric``.
 
-        :raises ratekit.errors.TryLater: Gnocchi did not answer
-        :raises ratekit.errors.OperatorError: it refused
+        :raises ratekit.errors.TryLater: Gnocchi did not respond
+        :raises ratekit.errors.OperatorError: Gnocchi refused
         """
         args = _args(metric)
         groupby, metadata = self._labels(metric, args)
         required = {self._scope_key, args.resource_key}
-        inspection = Inspection(self._client, self._wanted(metric), self._clock())
+        now = self._clock()
+        inspection = Inspection(self._client, self._query(metric, now, now, ()), now)
         return list(findings(inspection, {*groupby, *metadata}, required, metric.prorate))
 
-    def _wanted(self, metric: Metric) -> Wanted:
+    def _query(
+        self,
+        metric: Metric,
+        start: datetime.datetime,
+        stop: datetime.datetime,
+        scopes: Collection[str],
+    ) -> AggregateQuery:
         args = _args(metric)
-        query = args.query(metric.name)
-        return Wanted(
-            query.metric, args.resource_type, self._scope_key, query.aggregation_method,
-            args.force_granularity, self._step,
-        )  # fmt: skip
+        aggregation = args.aggregation(metric.name)
+        return AggregateQuery(
+            metric=aggregation.metric,
+            aggregation_method=aggregation.aggregation_method,
+            resource_type=args.resource_type,
+            scope_key=self._scope_key,
+            scopes=scopes,
+            groupby=(),
+            start=start,
+            stop=stop,
+            granularity=args.force_granularity,
+            period=self._step,
+        )
 
     def _labels(self, metric: Metric, args: GnocchiArgs) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Names of the labels that tell usages apart, and of the others."""
+        """Return the names of the labels that distinguish usages, and of the others."""
         groupby = tuple(dict.fromkeys((*metric.groupby, args.resource_key, self._scope_key)))
         return groupby, tuple(name for name in metric.metadata if name not in groupby)
 
-    def _report_lacking(self, metric: Metric, resource_type: str, lacking: set[str]) -> None:
-        if self._scope_key in lacking or _args(metric).resource_key in lacking:
+    def _check_labels(self, metric: Metric, args: GnocchiArgs, absent: set[str]) -> None:
+        """Warn of labels that the resource type has no attribute for; raise if one is required."""
+        names = sorted(absent)
+        if self._scope_key in absent or args.resource_key in absent:
             raise errors.OperatorError(
-                f"{metric.public_name}: Gnocchi's resource type {resource_type!r} has no "
-                f"{' and no '.join(sorted(lacking))}"
+                f"{metric.public_name}: Gnocchi's resource type {args.resource_type!r} has no "
+                f"attribute {' and no attribute '.join(map(repr, names))}"
             )
-        for name in sorted(lacking):
-            self._once.warn(
-                f"{metric.public_name}: Gnocchi's resource type {resource_type!r} has no "
+        for name in names:
+            self._warnings.warn(
+                f"{metric.public_name}: Gnocchi's resource type {args.resource_type!r} has no "
                 f"attribute {name!r}; the label stays empty"
             )
 
 
 def _args(metric: Metric) -> GnocchiArgs:
     if not isinstance(metric.extra_args, GnocchiArgs):
-        raise TypeError(f"{metric.name} was not read for Gnocchi")
+        raise TypeError(f"{metric.name} has no extra_args of the Gnocchi collector")
     return metric.extra_args

@@ -1,8 +1,8 @@
-"""Custom queries: Gnocchi's operations on a metric, worked out exactly.
+"""Custom queries: Gnocchi's operations on a metric, computed exactly.
 
-With history Gnocchi scales what a query yields by how much of a bucket a revision covers,
-and works in binary. So only the aggregate inside a query is asked for, and what the query
-does to it is done here, to each whole bucket, in fractions.
+With history Gnocchi computes a query in binary and scales its result by the share of a bucket
+that a revision covers. Therefore ratekit reads only the aggregate inside a query, and applies
+the query's operations itself, to each whole bucket, in fractions.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from fractions import Fraction
 
 from ratekit.domain import exact
 
-#: What a node of a query makes of a bucket's value.
+#: A node of a query: value of a bucket -> result.
 _Function = Callable[[Fraction], Fraction]
 _Node = Fraction | _Function
 
 _TOKEN = re.compile(r"[()]|[^\s()]+")
-_DEEPEST = 50
-#: Higher powers of long numbers would take for ever.
+_MAX_DEPTH = 50
+#: Higher powers of long numbers would take too long.
 _EXPONENTS = range(9)
 
-UNDERSTOOD = (
-    "understood are numbers, + - * / % **, comparisons, abs, neg, floor, ceil, max, clip, clip_min "
+SYNTAX = (
+    "supported are numbers, + - * / % **, comparisons, abs, neg, floor, ceil, max, clip, clip_min "
     "and clip_max around one (aggregate METHOD (metric NAME METHOD))"
 )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Query:
-    """What is asked of one metric, and what is made of it.
+class Aggregation:
+    """Which aggregate of a metric is read, and how it is converted and reduced.
 
-    :ivar metric: the metric's name in the back end
-    :ivar aggregation_method: which stored aggregate
+    :ivar metric: the metric's name in Gnocchi
+    :ivar aggregation_method: of the stored aggregate
     :ivar re_aggregation_method: how the aggregates of a period become one value
-    :ivar convert: what a whole bucket's value becomes before that; None: stays as it is
+    :ivar convert: value of a whole bucket -> value to reduce; None: the same
     """
 
     metric: str
@@ -57,75 +57,75 @@ def fill(template: str, re_aggregation_method: str, aggregation_method: str, met
     )
 
 
-def read(text: str) -> Query:
+def read(text: str) -> Aggregation:
     """Read a query without placeholders.
 
-    :raises ValueError: it is none, or does what is not done here; in words for an operator
+    :raises ValueError: it is not valid, or not supported; the message is for an operator
     """
     tree = _parse(text)
     references: list[Sequence[str]] = []
     node = _compile(tree, references)
     if len(references) != 1:
-        raise ValueError(f"has {len(references)} aggregates of a metric; {UNDERSTOOD}")
+        raise ValueError(f"has {len(references)} aggregates; expected one; {SYNTAX}")
     re_aggregation_method, metric, aggregation_method = references[0]
     if isinstance(node, Fraction):
-        raise ValueError(f"is always {node}; {UNDERSTOOD}")
-    if node is _value:
-        return Query(metric, aggregation_method, re_aggregation_method)
-    function = node
-    return Query(
-        metric, aggregation_method, re_aggregation_method, lambda value: function(Fraction(value))
-    )
+        raise ValueError(f"is always {node}; {SYNTAX}")
+    convert = None if node is _value else _on_decimals(node)
+    return Aggregation(metric, aggregation_method, re_aggregation_method, convert)
+
+
+def _on_decimals(function: _Function) -> Callable[[Decimal], Fraction]:
+    return lambda value: function(Fraction(value))
 
 
 def _parse(text: str) -> list[object]:
-    """Read parentheses as lists of words and lists."""
+    """Return parentheses as nested lists of words."""
     stack: list[list[object]] = [[]]
     for token in _TOKEN.findall(text):
         if token == "(":
             stack.append([])
-            if len(stack) > _DEEPEST:
-                raise ValueError(f"is more than {_DEEPEST} parentheses deep")
+            if len(stack) > _MAX_DEPTH:
+                raise ValueError(f"is more than {_MAX_DEPTH} parentheses deep")
         elif token == ")":
             if len(stack) == 1:
-                raise ValueError("has a ')' too many")
+                raise ValueError("has an unmatched ')'")
             inner = stack.pop()
             stack[-1].append(inner)
         else:
             stack[-1].append(token)
     if len(stack) > 1:
-        raise ValueError("lacks a ')'")
+        raise ValueError("has an unmatched '('")
     outer = stack[0]
     if len(outer) != 1 or not isinstance(outer[0], list):
-        raise ValueError(f"is not one expression in parentheses; {UNDERSTOOD}")
+        raise ValueError(f"is not one expression in parentheses; {SYNTAX}")
     return outer[0]
 
 
 def _value(value: Fraction) -> Fraction:
-    """The aggregate itself."""
+    """Return the aggregate itself."""
     return value
 
 
 def _compile(node: object, references: list[Sequence[str]]) -> _Node:
     if isinstance(node, str):
         if not exact.NUMBER.match(node):
-            raise ValueError(f"has {node!r} where a number is expected; {UNDERSTOOD}")
+            raise ValueError(f"has {node!r} where a number is expected; {SYNTAX}")
         return Fraction(node)
     if not isinstance(node, list) or not node or not isinstance(node[0], str):
-        raise ValueError(f"has parentheses that name no operation; {UNDERSTOOD}")
+        raise ValueError(f"has parentheses without an operation; {SYNTAX}")
     name, arguments = node[0], node[1:]
     if name == "aggregate":
         references.append(_reference(arguments))
         return _value
     operation = OPERATIONS.get(name)
     if operation is None:
-        raise ValueError(f"has the operation {name!r}; {UNDERSTOOD}")
+        raise ValueError(f"has the unknown operation {name!r}; {SYNTAX}")
     if len(arguments) not in operation.counts:
-        wanted = " or ".join(str(count) for count in operation.counts)
-        raise ValueError(f"gives {name!r} {len(arguments)} values; expected {wanted}")
+        counts = " or ".join(str(count) for count in operation.counts)
+        raise ValueError(f"has {len(arguments)} values for {name!r}; expected {counts}")
     nodes = [_compile(argument, references) for argument in arguments]
     _require_exact(name, operation, nodes)
-    return _applied(operation, nodes)
+    return _apply(operation, nodes)
 
 
 def _reference(arguments: Sequence[object]) -> Sequence[str]:
@@ -133,11 +133,11 @@ def _reference(arguments: Sequence[object]) -> Sequence[str]:
     match arguments:
         case [str() as method, ["metric", str() as metric, str() as aggregation]]:
             return method, metric, aggregation
-    raise ValueError(f"has an aggregate of another form; {UNDERSTOOD}")
+    raise ValueError(f"has an aggregate of the wrong form; {SYNTAX}")
 
 
 def _require_exact(name: str, operation: Operation, nodes: Sequence[_Node]) -> None:
-    """Refuse what has no exact result for some values."""
+    """Raise for an operation that has no exact result for some values."""
     second = nodes[-1]
     if operation.is_division and not (isinstance(second, Fraction) and second):
         raise ValueError(f"{name!r} needs a number other than 0 as its second value")
@@ -147,14 +147,14 @@ def _require_exact(name: str, operation: Operation, nodes: Sequence[_Node]) -> N
         )
 
 
-def _applied(operation: Operation, nodes: Sequence[_Node]) -> _Node:
-    apply = operation.apply
-    functions: list[_Function] = []
+def _apply(operation: Operation, nodes: Sequence[_Node]) -> _Node:
+    function = operation.function
+    arguments: list[_Function] = []
     for node in nodes:
-        functions.append(_constant(node) if isinstance(node, Fraction) else node)
+        arguments.append(_constant(node) if isinstance(node, Fraction) else node)
     if all(isinstance(node, Fraction) for node in nodes):
-        return apply(*nodes)
-    return lambda value: apply(*[function(value) for function in functions])
+        return function(*nodes)
+    return lambda value: function(*[argument(value) for argument in arguments])
 
 
 def _constant(number: Fraction) -> _Function:
@@ -165,22 +165,22 @@ def _constant(number: Fraction) -> _Function:
 class Operation:
     """One operation.
 
-    :ivar apply: takes and returns fractions
-    :ivar counts: how many values it takes
+    :ivar function: takes and returns fractions
+    :ivar counts: numbers of values that it may take
     :ivar is_division: its second value must be a number other than 0
     :ivar is_power: its second value must be a small whole number
     """
 
-    apply: Callable[..., Fraction]
+    function: Callable[..., Fraction]
     counts: tuple[int, ...] = (2,)
     is_division: bool = False
     is_power: bool = False
 
 
-def _clip(value: Fraction, least: Fraction, most: Fraction | None = None) -> Fraction:
+def _clip(value: Fraction, lower: Fraction, upper: Fraction | None = None) -> Fraction:
     # As in numpy: where the bounds cross, the upper one wins.
-    clipped = max(value, least)
-    return clipped if most is None else min(clipped, most)
+    result = max(value, lower)
+    return result if upper is None else min(result, upper)
 
 
 def _fraction(function: Callable[..., int | bool]) -> Callable[..., Fraction]:

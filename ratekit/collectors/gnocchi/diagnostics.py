@@ -1,23 +1,24 @@
-"""Looks at what Gnocchi has of a metric, before or without rating it."""
+"""Examines what Gnocchi has of a metric, without rating it."""
 
 from __future__ import annotations
 
 import collections
 import dataclasses
 import datetime
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from ratekit import errors
 from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.collectors.gnocchi.api.archive_policy import Policy
 from ratekit.collectors.gnocchi.api.client import Client
-from ratekit.collectors.gnocchi.completeness.routing import Wanted
+from ratekit.collectors.gnocchi.completeness.routing import fit_policy
 from ratekit.collectors.gnocchi.resource_types import COMMON
 from ratekit.domain.reporting.findings import Finding, Severity
+from ratekit.text import count_text, utc_text
 
-#: Metrics of each archive policy whose newest measures are looked for.
+#: Metrics of each archive policy whose newest measures are read.
 _SAMPLE = 20
-#: Measures older than this say nothing about a metric of today.
+#: Older measures are ignored.
 _RECENT = datetime.timedelta(days=1)
 
 
@@ -25,10 +26,10 @@ _RECENT = datetime.timedelta(days=1)
 class PolicyUse:
     """An archive policy that a metric uses.
 
-    :ivar metrics: how many
-    :ivar granularity: seconds, with which these are asked for; None: they cannot be
-    :ivar lacks: what the policy has not, and is asked of it; empty: nothing
-    :ivar kept: how long its aggregates of that granularity are kept; None: for ever, or
+    :ivar metrics: number of metrics with this policy
+    :ivar granularity: with which they are queried, in seconds; None: they cannot be
+    :ivar lacks: what the policy lacks; empty: nothing
+    :ivar retention: how long its aggregates of that granularity are kept; None: for ever, or
         there are none
     """
 
@@ -36,100 +37,98 @@ class PolicyUse:
     metrics: int
     granularity: int | None
     lacks: str
-    kept: datetime.timedelta | None
+    retention: datetime.timedelta | None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Inspection:
-    """Answers questions about one metric, each with requests of its own.
+    """Reads facts about one metric; each method sends requests of its own.
 
-    :ivar now: when it is done, aware, UTC
+    :ivar query: its scopes and its time do not matter
+    :ivar now: the time of the inspection, aware, UTC
     """
 
     client: Client
-    wanted: Wanted
+    query: AggregateQuery
     now: datetime.datetime
 
-    def lacking(self, names: Collection[str]) -> frozenset[str] | None:
-        """Return those of ``names`` that the resource type has not; None: there is no such type."""
-        own = self.client.attributes(self.wanted.resource_type)
-        return None if own is None else frozenset(names) - own - COMMON
+    def absent_attributes(self, names: Collection[str]) -> frozenset[str] | None:
+        """Return those of ``names`` that the resource type has not; None: no such type."""
+        attributes = self.client.attributes(self.query.resource_type)
+        return None if attributes is None else frozenset(names) - attributes - COMMON
 
     def policies(self) -> Sequence[PolicyUse]:
-        """Return the archive policies of all metrics of the name, those used most first.
+        """Return the archive policies of all metrics of the name, the most used first.
 
-        Lists every one of these metrics, in pages.
+        Lists all of these metrics, in pages.
         """
-        known = {policy.name: policy for policy in self.client.index.archive_policies()}
+        policies = {policy.name: policy for policy in self.client.archive_policies()}
         counts: collections.Counter[str] = collections.Counter()
-        for rows, _ in self.client.index.metrics(self.wanted.metric):
+        for rows, _ in self.client.metrics(self.query.metric):
             counts.update(policy for _, _, policy in rows)
-        return [self._use(known[name], count) for name, count in counts.most_common()]
+        return [self._use(policies[name], count) for name, count in counts.most_common()]
 
     def newest(self, uses: Sequence[PolicyUse]) -> datetime.datetime | None:
-        """Return the begin of the newest aggregate of some of the metrics.
+        """Return the start of the newest aggregate of some of the metrics.
 
         None: there is none of the last day.
         """
-        found = [
+        instants = [
             instant
             for use in uses
             if use.granularity is not None
             for instant in self._newest_of(use.policy, use.granularity)
         ]
-        return max(found, default=None)
+        return max(instants, default=None)
 
     def backlog(self) -> int:
         """Return how many measures metricd has not processed."""
-        return self.client.index.backlog()
+        return self.client.backlog()
 
     def without_start(self) -> int:
         """Return how many resources of the type have no ``started_at``."""
-        return self.client.index.count(self.wanted.resource_type, {"=": {"started_at": None}})
+        return self.client.count(self.query.resource_type, {"=": {"started_at": None}})
 
     def _use(self, policy: Policy, count: int) -> PolicyUse:
-        destination = self.wanted.destination(policy)
-        if isinstance(destination, str):
-            return PolicyUse(policy.name, count, None, destination, None)
-        kept = policy.kept[datetime.timedelta(seconds=destination)]
-        return PolicyUse(policy.name, count, destination, "", kept)
+        fit = fit_policy(self.query, policy)
+        if isinstance(fit, str):
+            return PolicyUse(policy.name, count, None, fit, None)
+        retention = policy.retention[datetime.timedelta(seconds=fit)]
+        return PolicyUse(policy.name, count, fit, "", retention)
 
     def _newest_of(self, policy: str, granularity: int) -> Iterator[datetime.datetime]:
-        rows, _ = next(self.client.index.metrics(self.wanted.metric, policy, limit=_SAMPLE))
-        question = AggregateQuery(
-            self.wanted.metric, self.wanted.method, self.wanted.resource_type,
-            self.wanted.scope_key, (), (), self.now, self.now, granularity,
-        )  # fmt: skip
+        rows, _ = next(self.client.metrics(self.query.metric, policy, limit=_SAMPLE))
+        query = dataclasses.replace(self.query, granularity=granularity)
         ids = [id_ for id_, _, _ in rows]
-        measured: Mapping[str, datetime.datetime] = {}
-        if ids:
-            measured = self.client.index.newest(ids, question, self.now - _RECENT)
-        yield from measured.values()
+        if not ids:
+            return
+        newest = self.client.newest(ids, query, self.now - _RECENT)
+        yield from newest.values()
 
 
 def findings(
     inspection: Inspection, labels: Collection[str], required: Collection[str], prorate: bool
 ) -> Iterator[Finding]:
-    """Yield one finding a check; where there is no such resource type, that is all there is.
+    """Yield one finding a check; without the resource type there is only the first.
 
     :param labels: attributes that become labels
-    :param required: those of them without which nothing can be rated
-    :param prorate: the metric's quantities depend on when resources started
-    :raises ratekit.errors.TryLater: Gnocchi did not answer
-    :raises ratekit.errors.OperatorError: it refused
+    :param required: those of them that rating requires
+    :param prorate: whether quantities depend on when resources started
+    :raises ratekit.errors.TryLater: Gnocchi did not respond
+    :raises ratekit.errors.OperatorError: Gnocchi refused
     """
-    kind = inspection.wanted.resource_type
-    lacking = inspection.lacking(labels)
-    if lacking is None:
+    kind = inspection.query.resource_type
+    absent = inspection.absent_attributes(labels)
+    if absent is None:
         yield Finding(
             "resource type", Severity.WARNING, f"Gnocchi has no resource type {kind!r}",
-            "correct resource_type, or take the metric out if this cloud has no such service",
+            "correct resource_type, or remove the metric if this cloud has no such service",
         )  # fmt: skip
         return
     yield Finding("resource type", Severity.OK, f"Gnocchi has the resource type {kind!r}")
-    yield _attributes(kind, lacking, required)
+    yield _attributes(kind, absent, required)
     uses = inspection.policies()
-    yield _metrics(inspection.wanted.metric, uses)
+    yield _metrics(inspection.query.metric, uses)
     yield from (_policy(use) for use in uses)
     if any(use.granularity is not None for use in uses):
         yield _newest(inspection.newest(uses), inspection.now)
@@ -138,69 +137,70 @@ def findings(
         yield _starts(kind, inspection.without_start())
 
 
-def _attributes(kind: str, lacking: Collection[str], required: Collection[str]) -> Finding:
-    what = "attributes"
-    if not lacking:
-        return Finding(what, Severity.OK, f"{kind!r} has every attribute that is a label")
-    names = ", ".join(sorted(lacking))
-    if set(lacking) & set(required):
-        detail = f"{kind!r} has no {names}; without these it cannot be rated"
-        return Finding(what, Severity.ERROR, detail, "correct scope_key or resource_key")
+def _attributes(kind: str, absent: Collection[str], required: Collection[str]) -> Finding:
+    check = "attributes"
+    if not absent:
+        return Finding(check, Severity.OK, f"{kind!r} has an attribute for every label")
+    names = ", ".join(sorted(absent))
+    if set(absent) & set(required):
+        detail = f"{kind!r} has no {names}; the metric cannot be rated without them"
+        return Finding(check, Severity.ERROR, detail, "correct scope_key or resource_key")
     detail = f"{kind!r} has no {names}; the labels stay empty"
     remedy = "correct groupby and metadata, or add the attributes to Gnocchi's resource type"
-    return Finding(what, Severity.WARNING, detail, remedy)
+    return Finding(check, Severity.WARNING, detail, remedy)
 
 
 def _metrics(name: str, uses: Sequence[PolicyUse]) -> Finding:
     count = sum(use.metrics for use in uses)
     if count:
-        detail = f"{count:,} resources of any type have {name!r}"
+        detail = f"{count_text(count, 'resource')} of any type with {name!r}"
         return Finding("metrics", Severity.OK, detail)
-    detail = f"no resource of any type has {name!r}"
-    remedy = "correct the metric's name, or see whether Ceilometer polls it"
+    detail = f"no resource of any type with {name!r}"
+    remedy = "correct the metric's name, or check whether Ceilometer polls it"
     return Finding("metrics", Severity.WARNING, detail, remedy)
 
 
 def _policy(use: PolicyUse) -> Finding:
-    what = f"archive policy {use.policy}"
+    check = f"archive policy {use.policy}"
+    metrics = count_text(use.metrics, "metric")
     if use.granularity is None:
         return Finding(
-            what, Severity.ERROR, f"{use.metrics:,} metrics, without {use.lacks}: not rated",
-            "set force_granularity and aggregation_method to what all archive policies in use "
-            "have, or have these metrics made anew under another one",
+            check, Severity.ERROR, f"{metrics}; lacks {use.lacks}: not rated",
+            "set force_granularity and aggregation_method to values that all archive policies in "
+            "use have, or delete these metrics so that they are created again with another one",
         )  # fmt: skip
-    kept = "for ever" if use.kept is None else f"for {use.kept}"
-    detail = f"{use.metrics:,} metrics, asked for with {use.granularity} s, kept {kept}"
-    return Finding(what, Severity.OK, detail)
+    retention = "for ever" if use.retention is None else f"for {use.retention}"
+    detail = f"{metrics}, queried with {use.granularity} s, kept {retention}"
+    return Finding(check, Severity.OK, detail)
 
 
 def _newest(newest: datetime.datetime | None, now: datetime.datetime) -> Finding:
-    what = "newest measure"
+    check = "newest measure"
     if newest is None:
-        detail = "of some of the metrics there is none of the last day"
-        return Finding(what, Severity.WARNING, detail, "see whether Ceilometer and metricd run")
+        detail = "a sample of the metrics has no measure of the last day"
+        return Finding(check, Severity.WARNING, detail, "check that Ceilometer and metricd run")
     age = datetime.timedelta(seconds=(now - newest) // datetime.timedelta(seconds=1))
-    return Finding(what, Severity.OK, f"aggregated at {newest:%Y-%m-%dT%H:%M:%SZ}, {age} ago")
+    return Finding(check, Severity.OK, f"aggregated at {utc_text(newest)}, {age} ago")
 
 
-def _backlog(ask: Callable[[], int]) -> Finding:
-    what = "backlog"
+def _backlog(read: Callable[[], int]) -> Finding:
+    check = "backlog"
     try:
-        waiting = ask()
+        backlog = read()
     except errors.AccessDenied as error:
         remedy = "allow ratekit's user 'get status' in Gnocchi's policy"
-        return Finding(what, Severity.WARNING, f"not known: {error}", remedy, shared=True)
-    detail = f"{waiting:,} measures wait for metricd"
-    if waiting:
-        remedy = "see whether there are fewer in a minute; else metricd needs more workers"
-        return Finding(what, Severity.WARNING, detail, remedy, shared=True)
-    return Finding(what, Severity.OK, detail, shared=True)
+        return Finding(check, Severity.WARNING, f"unknown: {error}", remedy, shared=True)
+    detail = f"metricd has {count_text(backlog, 'measure')} to process"
+    if backlog:
+        remedy = "check the number again in a minute; if it grows, metricd needs more workers"
+        return Finding(check, Severity.WARNING, detail, remedy, shared=True)
+    return Finding(check, Severity.OK, detail, shared=True)
 
 
-def _starts(kind: str, without: int) -> Finding:
-    what = "started_at"
-    if not without:
-        return Finding(what, Severity.OK, f"every {kind!r} says when it started")
-    detail = f"{without:,} resources of type {kind!r} do not say when they started"
+def _starts(kind: str, count: int) -> Finding:
+    check = "started_at"
+    if not count:
+        return Finding(check, Severity.OK, f"every {kind!r} has a started_at")
+    detail = f"{count_text(count, 'resource')} of type {kind!r} without started_at"
     remedy = "their first periods cannot be prorated; set started_at in Gnocchi"
-    return Finding(what, Severity.WARNING, detail, remedy)
+    return Finding(check, Severity.WARNING, detail, remedy)

@@ -1,11 +1,10 @@
-"""One question a metric where that will do, and as few as possible where it will not."""
+"""Runs a query in one request where possible, and in as few as possible elsewhere."""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 from ratekit import errors
 from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
@@ -13,7 +12,7 @@ from ratekit.collectors.gnocchi.api.client import Client
 from ratekit.collectors.gnocchi.api.transport import AggregateMissing
 from ratekit.collectors.gnocchi.completeness.exclusions import Exclusions
 from ratekit.collectors.gnocchi.completeness.retention import Retention
-from ratekit.collectors.gnocchi.completeness.routing import Wanted
+from ratekit.collectors.gnocchi.response import AggregateResponse
 from ratekit.collectors.gnocchi.warn_once import WarnOnce
 from ratekit.domain import exact
 from ratekit.domain.period import Window
@@ -23,96 +22,95 @@ from ratekit.domain.usage.metric import Metric
 LOG = logging.getLogger(__name__)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Answered:
-    """A question and Gnocchi's groups."""
-
-    question: AggregateQuery
-    rows: list[Any]
-
-
 class QueryRunner:
-    """Gets the whole answer to a question, or none."""
+    """Returns the complete response to a query, or raises."""
 
-    def __init__(self, client: Client, isolation: Exclusions, retention: Retention) -> None:
+    def __init__(self, client: Client, exclusions: Exclusions, retention: Retention) -> None:
         self._client = client
-        self._isolation = isolation
+        self._exclusions = exclusions
         self._retention = retention
-        self._once = WarnOnce(LOG)
-        self._heard: set[str] = set()
+        self._warnings = WarnOnce(LOG)
+        self._measured_names: set[str] = set()
 
-    def answers(self, metric: Metric, question: AggregateQuery, window: Window) -> list[Answered]:
-        """Return the answers that together answer ``question``; no resource is in two of them.
+    def run(
+        self, metric: Metric, query: AggregateQuery, names: Sequence[str], window: Window
+    ) -> list[AggregateResponse]:
+        """Return the responses that together answer ``query``; no resource is in two of them.
 
-        :param question: its granularity may be 0: what suits each archive policy
-        :raises ratekit.errors.TryLater: no answer for now
-        :raises ratekit.errors.OperatorError: Gnocchi cannot answer, or has forgotten
+        :param names: labels, in the order wanted
+        :raises ratekit.errors.TryLater: Gnocchi did not respond, or the response is not valid
+        :raises ratekit.errors.Expired: Gnocchi has expired a part of the aggregates
+        :raises ratekit.errors.OperatorError: Gnocchi cannot answer
         """
         name = metric.public_name
-        wanted = Wanted(
-            metric=question.metric,
-            resource_type=question.resource_type,
-            scope_key=question.scope_key,
-            method=question.aggregation_method,
-            granularity=question.granularity,
-            period=window.step,
-        )
         try:
             try:
-                found = self._ask(name, wanted, question)
+                responses = self._ask(name, query, names)
             except AggregateMissing:
-                if not self._isolation.refused(name, wanted):
+                if not self._exclusions.find(name, query):
                     raise
-                found = self._ask(name, wanted, question)
+                responses = self._ask(name, query, names)
         except AggregateMissing as error:
             raise errors.OperatorError(f"{name}: {error}") from error
-        self._note_silence(metric, question, any(one.rows for one in found))
-        for one in found:
-            self._retention.require(name, one.question, window)
-        return found
+        self._warn_if_silent(metric, query, responses)
+        for response in responses:
+            self._retention.require(name, response.query, window)
+        for response in responses:
+            self._complete(metric, response)
+        return responses
 
-    def _ask(self, name: str, wanted: Wanted, question: AggregateQuery) -> list[Answered]:
-        found = []
-        for route in self._isolation.routes(name, wanted, question.scopes, question.start):
-            share = dataclasses.replace(
-                question, granularity=route.granularity, only=route.only, without=route.without
-            )
+    def _ask(
+        self, name: str, query: AggregateQuery, names: Sequence[str]
+    ) -> list[AggregateResponse]:
+        responses = []
+        for part in self._exclusions.queries(name, query):
             try:
-                found.append(Answered(share, self._client.aggregates(share)))
+                rows = self._client.aggregates(part)
             except (errors.AccessDenied, AggregateMissing):
                 raise
             except errors.OperatorError as error:
                 raise errors.OperatorError(f"{name}: {error}") from error
-        return found
+            responses.append(AggregateResponse(rows, names, part))
+        return responses
 
-    def _note_silence(self, metric: Metric, question: AggregateQuery, heard: bool) -> None:
-        if heard:
-            self._heard.add(metric.public_name)
-        elif metric.public_name not in self._heard:
-            # A misspelt name looks just like a metric that nobody uses yet.
-            self._once.warn(
-                f"Gnocchi has no measures of {metric.name!r} on any resource of type "
-                f"{question.resource_type!r} that was asked for so far: "
-                f"{metric.public_name} is silent"
+    def _complete(self, metric: Metric, response: AggregateResponse) -> None:
+        """Add what the response itself does not say: older revisions, and ends of resources."""
+        starts = response.uncertain_starts()
+        if starts:
+            # Rare: one more request, so that no scope pays for what another had before it.
+            response.add_older_revisions(self._client.older_revisions(response.query, starts))
+        if metric.prorate and not response.is_empty:
+            response.add_ends(self._client.ends(response.query))
+
+    def _warn_if_silent(
+        self, metric: Metric, query: AggregateQuery, responses: Sequence[AggregateResponse]
+    ) -> None:
+        name = metric.public_name
+        if not all(response.is_empty for response in responses):
+            self._measured_names.add(name)
+        elif name not in self._measured_names:
+            # A misspelt name looks like a metric that no scope uses yet.
+            self._warnings.warn(
+                f"{name}: Gnocchi has returned no measures of {metric.name!r} on resources of type "
+                f"{query.resource_type!r} so far; nothing is charged until it does"
             )
 
 
-def merged(parts: Iterable[Iterable[Series]]) -> Iterator[Series]:
+def merge_series(parts: Iterable[Iterable[Series]]) -> Iterator[Series]:
     """Yield one series for each distinct set of labels of a metric's parts.
 
-    Resources that are not told apart by their labels are one usage, whichever answer they
-    were in, so they add up.
+    Resources with equal labels are one usage, so they add up, whichever response they are in.
     """
-    series: dict[tuple[object, ...], Series] = {}
+    by_labels: dict[tuple[object, ...], Series] = {}
     for part in parts:
-        for one in part:
-            key = (one.scope, tuple(one.groupby.items()), tuple(one.metadata.items()))
-            series[key] = _sum(series[key], one) if key in series else one
-    yield from series.values()
+        for series in part:
+            key = (series.scope, tuple(series.groupby.items()), tuple(series.metadata.items()))
+            by_labels[key] = _sum(by_labels[key], series) if key in by_labels else series
+    yield from by_labels.values()
 
 
-def _sum(one: Series, other: Series) -> Series:
-    points = dict(one.points)
-    for begin, quantity in other.points:
+def _sum(augend: Series, addend: Series) -> Series:
+    points = dict(augend.points)
+    for begin, quantity in addend.points:
         points[begin] = exact.EXACT.add(points[begin], quantity) if begin in points else quantity
-    return dataclasses.replace(one, points=sorted(points.items()))
+    return dataclasses.replace(augend, points=sorted(points.items()))

@@ -1,26 +1,26 @@
-"""What a metric's settings mean for the arithmetic."""
+"""The arithmetic that a metric's settings select."""
 
 from __future__ import annotations
 
 import datetime
 
 from ratekit.collectors.gnocchi.args import GnocchiArgs
-from ratekit.collectors.gnocchi.custom_query import Query
+from ratekit.collectors.gnocchi.custom_query import Aggregation
 from ratekit.domain.period import Window
 from ratekit.domain.usage.metric import Metric
 from ratekit.domain.usage.quantities import Reduction
 from ratekit.domain.usage.reducers import RATE, REDUCERS, converting_reducer
 
 
-def first_bucket(query: Query, window: Window) -> datetime.datetime:
-    """Return from when on buckets are asked for.
+def first_bucket(aggregation: Aggregation, window: Window) -> datetime.datetime:
+    """Return the start of the first bucket to read.
 
-    A counter's are compared with those of the period before the window.
+    A counter's buckets are compared with those of the period before the window.
     """
-    return window.begin - window.step if _is_rate(query) else window.begin
+    return window.begin - window.step if _is_rate(aggregation) else window.begin
 
 
-def reduction(
+def build_reduction(
     metric: Metric,
     args: GnocchiArgs,
     window: Window,
@@ -31,10 +31,11 @@ def reduction(
 
     :param seconds: granularity of the buckets
     """
-    query = args.query(metric.name)
-    name = query.re_aggregation_method.removeprefix(RATE)
+    aggregation = args.aggregation(metric.name)
+    name = aggregation.re_aggregation_method.removeprefix(RATE)
+    convert = aggregation.convert
     begins = window.begins()
-    before = first_bucket(query, window) if _is_rate(query) else None
+    before = first_bucket(aggregation, window) if _is_rate(aggregation) else None
     if before is not None:
         begins.insert(0, before)
     granularity = datetime.timedelta(seconds=seconds)
@@ -46,7 +47,7 @@ def reduction(
         step=window.step,
         granularity=granularity,
         patience=patience,
-        reducer=REDUCERS[name] if query.convert is None else converting_reducer(name, query.convert),
+        reducer=REDUCERS[name] if convert is None else converting_reducer(name, convert),
         quantity=metric.quantity,
         split=args.use_all_resource_revisions,
         before=before,
@@ -54,5 +55,5 @@ def reduction(
     )
 
 
-def _is_rate(query: Query) -> bool:
-    return query.re_aggregation_method.startswith(RATE)
+def _is_rate(aggregation: Aggregation) -> bool:
+    return aggregation.re_aggregation_method.startswith(RATE)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-
 from ratekit.collectors.gnocchi import ttl_cache
 from ratekit.collectors.gnocchi.api.client import Client
 
@@ -18,20 +16,16 @@ COMMON = frozenset(
 
 
 class Attributes:
-    """Asks for each resource type once in a while; operators add attributes rarely."""
+    """The attributes of resource types."""
 
     def __init__(self, client: Client, clock: ttl_cache.Clock) -> None:
         self._client = client
-        self._clock = clock
-        self._types: dict[str, tuple[datetime.datetime, frozenset[str]]] = {}
+        self._cache = ttl_cache.TtlCache(self._read, clock)
 
     def of(self, resource_type: str) -> frozenset[str] | None:
-        """Return the names of all attributes; None, which is not believed: no such type."""
-        known = self._types.get(resource_type)
-        if known is not None and self._clock() < known[0]:
-            return known[1]
-        own = self._client.attributes(resource_type)
-        if own is None:
-            return None
-        self._types[resource_type] = (self._clock() + ttl_cache.FOR_A_WHILE, own | COMMON)
-        return self._types[resource_type][1]
+        """Return the names of all attributes, also those of every resource; None: no such type."""
+        return self._cache.get(resource_type)
+
+    def _read(self, resource_type: str) -> frozenset[str] | None:
+        attributes = self._client.attributes(resource_type)
+        return None if attributes is None else attributes | COMMON

@@ -1,17 +1,22 @@
-"""Answers that are believed for a while."""
+"""Values that are read again only after a while."""
 
 from __future__ import annotations
 
+import collections
 import datetime
+import math
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-Clock = Callable[[], datetime.datetime]
-T = TypeVar("T")
+import cachetools
 
-#: Operators change archive policies and what they are used for rarely.
-FOR_A_WHILE = datetime.timedelta(minutes=5)
+Clock = Callable[[], datetime.datetime]
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+#: Operators rarely change archive policies, resource types and what metrics use.
+TTL = datetime.timedelta(minutes=5)
 
 
 def now() -> datetime.datetime:
@@ -19,25 +24,30 @@ def now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
 
 
-class TtlCache(Generic[T]):
-    """Something that is asked for again only after a while.
+class TtlCache(Generic[Key, Value]):
+    """Reads the value of a key and returns it for :data:`TTL`.
 
-    :param ask: asks for it; metrics that are collected side by side ask once
+    Neither None nor an error is kept. Callers of one key that come together read it once.
+
+    :param read: key -> value
     """
 
-    def __init__(self, ask: Callable[[], T], clock: Clock) -> None:
-        self._ask = ask
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._known: tuple[datetime.datetime, T] | None = None
+    def __init__(self, read: Callable[[Key], Value], clock: Clock) -> None:
+        self._read = read
+        self._values: cachetools.TTLCache[Key, Value, datetime.datetime]
+        self._values = cachetools.TTLCache(math.inf, TTL, clock)
+        self._locks: collections.defaultdict[Key, threading.Lock]
+        self._locks = collections.defaultdict(threading.Lock)
 
-    def get(self, fresh: bool = False) -> T:
-        """Return it.
+    def get(self, key: Key, refresh: bool = False) -> Value:
+        """Return the value of ``key``.
 
-        :param fresh: ask again in any case
+        :param refresh: read it in any case
         """
-        with self._lock:
-            known = self._known
-            if known is None or fresh or self._clock() >= known[0]:
-                known = self._known = (self._clock() + FOR_A_WHILE, self._ask())
-            return known[1]
+        with self._locks[key]:
+            value = None if refresh else self._values.get(key)
+            if value is None:
+                value = self._read(key)
+                if value is not None:
+                    self._values[key] = value
+            return value

@@ -1,4 +1,4 @@
-"""Warnings that would otherwise come again with every batch."""
+"""Warnings that would otherwise be repeated with every batch."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ class WarnOnce:
 
     def __init__(self, log: logging.Logger) -> None:
         self._log = log
-        self._said: set[str] = set()
+        self._texts: set[str] = set()
 
     def warn(self, text: str) -> None:
-        """Log ``text`` as a warning, unless it has been."""
-        if text not in self._said:
-            self._said.add(text)
+        """Log ``text`` as a warning, unless it was logged before."""
+        if text not in self._texts:
+            self._texts.add(text)
             self._log.warning("%s", text)

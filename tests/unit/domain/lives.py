@@ -102,7 +102,7 @@ class How:
         )
 
 
-def question(how: How, labels: Sequence[str]) -> AggregateQuery:
+def query(how: How, labels: Sequence[str]) -> AggregateQuery:
     return AggregateQuery(
         metric="m",
         aggregation_method="mean",
@@ -113,13 +113,14 @@ def question(how: How, labels: Sequence[str]) -> AggregateQuery:
         start=how.window.begin - (HOUR if how.rate else 0 * HOUR),
         stop=how.window.end + how.wait * HOUR,
         granularity=how.granularity,
+        period=HOUR,
     )
 
 
 def asked(resource: Resource, how: How, labels: Sequence[str] = ("flavor",)) -> list[Revision]:
     """The revisions that Gnocchi returns for a window."""
     rows = sorted(
-        History([resource]).aggregates(question(how, labels)),
+        History([resource]).aggregates(query(how, labels)),
         key=lambda row: str(row["group"]["revision_start"]),
     )
     return [
@@ -145,7 +146,7 @@ def instant(text: str | None) -> Instant | None:
 
 
 def used(resource: Resource, how: How, labels: Sequence[str] = ("flavor",)) -> Used:
-    ends = History([resource]).ends(question(how, labels)).get(("r1", "p1"), ())
+    ends = History([resource]).ends(query(how, labels)).get(("r1", "p1"), ())
     found = list(usages(asked(resource, how, labels), how.reduction(), ends))
     result = {(labels, begin): quantity for labels, begin, quantity in found}
     assert len(result) == len(found), "a period came twice under one set of labels"

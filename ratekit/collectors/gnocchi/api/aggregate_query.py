@@ -1,10 +1,10 @@
-"""What is asked of Gnocchi for a metric, some scopes and a window."""
+"""A query for aggregates: of one metric, some scopes and a stretch of time."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from typing import Any
 
 Instant = datetime.datetime
@@ -12,14 +12,16 @@ Instant = datetime.datetime
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class AggregateQuery:
-    """One request for aggregates with history.
+    """A query for aggregates with history; as it is, or narrowed to what one request can answer.
 
-    :ivar groupby: attributes that come back with each group
+    :ivar groupby: attributes that Gnocchi returns with each group
     :ivar start: inclusive, UTC
     :ivar stop: exclusive, UTC
-    :ivar granularity: seconds
-    :ivar only: ids of the resources that are asked for; None: of all
-    :ivar without: ids of resources that are left out
+    :ivar granularity: seconds; 0, before the query is narrowed: of each archive policy the
+        largest that divides ``period``
+    :ivar period: length of the periods that the aggregates are reduced to
+    :ivar resource_ids: the only resources to read; None: all
+    :ivar excluded_ids: resources not to read
     """
 
     metric: str
@@ -31,17 +33,25 @@ class AggregateQuery:
     start: Instant
     stop: Instant
     granularity: int
-    only: Collection[str] | None = None
-    without: Collection[str] = ()
+    period: datetime.timedelta
+    resource_ids: Collection[str] | None = None
+    excluded_ids: Collection[str] = ()
+
+    def identity(self) -> Hashable:
+        """Return what equal queries of other scopes and other times have in common."""
+        return (
+            self.metric, self.aggregation_method, self.resource_type, self.scope_key,
+            self.granularity, self.period,
+        )  # fmt: skip
 
     def conditions(self) -> list[dict[str, Any]]:
-        """Which resources are asked for, in Gnocchi's search language; all must hold."""
-        found: list[dict[str, Any]] = [
+        """Return which resources to read, in Gnocchi's search language; all must hold."""
+        conditions: list[dict[str, Any]] = [
             {"=": {"type": self.resource_type}},
             {"in": {self.scope_key: sorted(self.scopes)}},
         ]
-        if self.only is not None:
-            found.append({"in": {"id": sorted(self.only)}})
-        if self.without:
-            found.append({"not": {"in": {"id": sorted(self.without)}}})
-        return found
+        if self.resource_ids is not None:
+            conditions.append({"in": {"id": sorted(self.resource_ids)}})
+        if self.excluded_ids:
+            conditions.append({"not": {"in": {"id": sorted(self.excluded_ids)}}})
+        return conditions

@@ -1,4 +1,4 @@
-"""How Gnocchi is reached, from the configuration."""
+"""Builds clients from the configuration."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def open_client(conf: Any) -> Client:
     if section.gnocchi_auth_type == "basic":
         if not section.gnocchi_endpoint or not section.gnocchi_user:
             raise errors.OperatorError(
-                f"[{GROUP}] gnocchi_auth_type = basic needs gnocchi_endpoint and gnocchi_user"
+                f"[{GROUP}] gnocchi_auth_type = basic requires gnocchi_endpoint and gnocchi_user"
             )
         basic = auth.GnocchiBasicPlugin(section.gnocchi_user, section.gnocchi_endpoint)
-        opened = keystone.open_session(conf, GROUP, basic)
+        session = keystone.open_session(conf, GROUP, basic)
     else:
-        opened = keystone.open_session(conf, GROUP)
+        session = keystone.open_session(conf, GROUP)
     api = gnocchi_client.SessionClient(
-        opened,
+        session,
         service_type="metric",
         interface=section.interface,
         region_name=section.region_name,
@@ -38,7 +38,7 @@ def open_client(conf: Any) -> Client:
     return Client(api)
 
 
-def closed_client(conf: Any) -> Client:
-    """Return a client that cannot reach Gnocchi, for what needs no answer."""
-    nobody = auth.GnocchiBasicPlugin("nobody", "http://gnocchi.invalid")
-    return Client(gnocchi_client.SessionClient(keystone.open_session(conf, GROUP, nobody)))
+def offline_client(conf: Any) -> Client:
+    """Return a client that cannot reach Gnocchi, for use without requests."""
+    basic = auth.GnocchiBasicPlugin("nobody", "http://gnocchi.invalid")
+    return Client(gnocchi_client.SessionClient(keystone.open_session(conf, GROUP, basic)))

@@ -96,7 +96,7 @@ class Transport:
         while True:
             rows, marker = self.page(method, url, params=page_parameters, body=body)
             if not isinstance(rows, list):
-                raise errors.InvalidResponse("Gnocchi's listing is not a list")
+                raise errors.InvalidResponse("cannot parse Gnocchi's listing: it is not a list")
             yield rows, marker is not None
             if marker is None:
                 return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import logging
 import math
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import cachetools
 
@@ -19,7 +19,7 @@ from ratekit.collectors.gnocchi.completeness.routing import (
     Routing,
     find_routing,
 )
-from ratekit.domain.reporting.excluded import Exclusion
+from ratekit.domain.reporting.exclusion import Exclusion
 from ratekit.text import count_text, list_text
 
 LOG = logging.getLogger(__name__)
@@ -171,8 +171,8 @@ def _live(
 
 def _reason(query: AggregateQuery, mismatch: PolicyMismatch) -> str:
     return (
-        f"the archive policy of its metric {query.metric!r} is {mismatch.policy!r}, which is "
-        f"without {mismatch.lacks}"
+        f"its metric {query.metric!r} has archive policy {mismatch.policy!r}, which lacks "
+        f"{mismatch.lacks}"
     )
 
 

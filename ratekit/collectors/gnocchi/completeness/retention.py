@@ -1,4 +1,4 @@
-"""Usage that Gnocchi has forgotten is not zero usage."""
+"""Refuses to rate usage that Gnocchi has expired: it is not zero usage."""
 
 from __future__ import annotations
 
@@ -11,152 +11,159 @@ from typing import NamedTuple
 from ratekit import errors
 from ratekit.collectors.gnocchi import ttl_cache
 from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
-from ratekit.collectors.gnocchi.api.index import Index, LiveResource
-from ratekit.collectors.gnocchi.completeness.exclusions import Policies
+from ratekit.collectors.gnocchi.api.client import Client, LiveResource
+from ratekit.collectors.gnocchi.completeness.policies import Policies
 from ratekit.domain.period import Window
+from ratekit.text import minute_text
 
 LOG = logging.getLogger(__name__)
 
-#: Metrics whose archive policies are asked for together.
-_MANY = 200
-#: Metrics whose measures are asked for together, first a few: where one has lost something,
-#: most have, and their measures are many; those of others are none.
-_FEW = (1, 20, _MANY)
-#: Nothing has been measured after this long from now.
-_NEVER = datetime.timedelta(days=3650)
+#: Metrics whose archive policies are read together.
+_BATCH = 200
+#: Metrics whose measures are read together, first a few: if one has expired aggregates, most
+#: have, and their measures are many; those of the others are none.
+_BATCH_SIZES = (1, 20, _BATCH)
+#: There are no measures so far in the future.
+_FUTURE = datetime.timedelta(days=3650)
 
 
 class _Loss(NamedTuple):
-    """A metric that lost aggregates of the window."""
+    """A metric some of whose aggregates of the window have expired.
+
+    :ivar retention: how long its archive policy keeps them
+    :ivar since: start of the oldest aggregate that is left
+    """
 
     resource: str
     policy: str
-    kept: datetime.timedelta
+    retention: datetime.timedelta
     since: datetime.datetime
 
 
 class Retention:
-    """Holds what can no longer be rated in full.
+    """Refuses windows whose usage Gnocchi has partly expired.
 
-    Gnocchi counts the aggregates that it keeps back from a metric's newest one, so one that
-    is measured no more loses nothing more. What has been lost is therefore looked for in
-    three steps, each of which costs requests only where the one before leaves a doubt: does
-    any archive policy keep too little, counted from now; does the metric use that policy; is
-    there a resource that was there at the time and has a newest aggregate so late that the
-    older ones are gone.
+    Gnocchi counts the retention of aggregates back from a metric's newest one, so a metric
+    without new measures loses nothing more. Three checks find expired aggregates, and each
+    sends requests only if the one before leaves a doubt: does any archive policy keep too
+    little, counted from now; does the metric use that policy; is there a resource that existed
+    at the time and whose newest aggregate is so late that the older ones have expired.
 
-    :param patience: how long before its first revision a resource may have been measured
-    :param allowed: rate what is there, and only warn
+    :param patience: how long before its first revision a resource may have measures
+    :param allow_expired: rate what is left, and only warn
     """
 
     def __init__(
         self,
-        index: Index,
+        client: Client,
         policies: Policies,
         patience: datetime.timedelta,
         clock: ttl_cache.Clock,
-        allowed: bool,
+        allow_expired: bool,
     ) -> None:
-        self._index = index
+        self._client = client
         self._policies = policies
         self._patience = patience
         self._clock = clock
-        self._allowed = allowed
-        self._used: dict[tuple[str, str], ttl_cache.TtlCache[bool]] = {}
-        self._told: set[str] = set()
+        self._allow_expired = allow_expired
+        self._policy_uses = ttl_cache.TtlCache(self._has_metric, clock)
+        self._warned_names: set[str] = set()
 
-    def require(self, name: str, question: AggregateQuery, window: Window) -> None:
-        """Refuse a question about a time of which Gnocchi has forgotten something.
+    def require(self, name: str, query: AggregateQuery, window: Window) -> None:
+        """Raise if aggregates that ``query`` reads have expired.
 
         :param name: the metric's public name
-        :param window: that is rated
-        :raises ratekit.errors.Expired: something is gone
-        :raises ratekit.errors.TryLater: Gnocchi did not answer
+        :param query: of one granularity
+        :param window: the window to rate
+        :raises ratekit.errors.Expired: some have
+        :raises ratekit.errors.TryLater: Gnocchi did not respond
         """
-        kept = self._too_short(question)
-        if not kept:
+        retentions = self._short_retentions(query)
+        if not retentions:
             return
-        loss = self._loss(question, window, kept)
+        loss = self._find_loss(query, window, retentions)
         if loss is None:
             return
-        text = _explained(name, question, loss)
-        if not self._allowed:
+        text = _loss_text(name, query, loss)
+        if not self._allow_expired:
             raise errors.Expired(
                 text,
-                "rate what is there with ratekit-processor --once --allow-expired, or start later "
-                "with ratekit scope reset or activate; an archive policy that keeps more helps "
-                "from then on",
+                "rate what is left with ratekit-processor --once --allow-expired, or start later "
+                "with ratekit scope reset or activate; an archive policy that keeps aggregates "
+                "longer helps from then on",
             )
-        if name not in self._told:
-            self._told.add(name)
-            LOG.warning("%s; what is there is rated, as --allow-expired says", text)
+        if name not in self._warned_names:
+            self._warned_names.add(name)
+            LOG.warning("%s; rating what is left because of --allow-expired", text)
 
-    def _too_short(self, question: AggregateQuery) -> Mapping[str, datetime.timedelta]:
-        """How long the metric's policies keep that from now do not reach back so far."""
-        granularity, age = _seconds(question.granularity), self._clock() - question.start
-        found = {}
-        for policy in self._policies.get().values():
-            kept = policy.kept.get(granularity)
+    def _short_retentions(self, query: AggregateQuery) -> Mapping[str, datetime.timedelta]:
+        """Return, by archive policy of the metric, retentions that may be too short."""
+        granularity, age = _seconds(query.granularity), self._clock() - query.start
+        retentions = {}
+        for policy in self._policies.by_name().values():
+            retention = policy.retention.get(granularity)
             if (
-                kept is not None
-                and question.aggregation_method in policy.methods
-                and age >= kept - granularity
-                and self._in_use(question.metric, policy.name)
+                retention is not None
+                and query.aggregation_method in policy.methods
+                and age >= retention - granularity
+                and self._policy_uses.get((query.metric, policy.name))
             ):
-                found[policy.name] = kept
-        return found
+                retentions[policy.name] = retention
+        return retentions
 
-    def _in_use(self, metric: str, policy: str) -> bool:
-        def ask() -> bool:
-            rows, _ = next(self._index.metrics(metric, policy, limit=1))
-            return bool(rows)
+    def _has_metric(self, use: tuple[str, str]) -> bool:
+        rows, _ = next(self._client.metrics(*use, limit=1))
+        return bool(rows)
 
-        known = self._used.setdefault((metric, policy), ttl_cache.TtlCache(ask, self._clock))
-        return known.get()
-
-    def _loss(
-        self, question: AggregateQuery, window: Window, kept: Mapping[str, datetime.timedelta]
+    def _find_loss(
+        self, query: AggregateQuery, window: Window, retentions: Mapping[str, datetime.timedelta]
     ) -> _Loss | None:
-        """Return one metric that has lost something, if there is one."""
-        granularity, now = _seconds(question.granularity), self._clock()
-        horizon = now - min(kept.values()) + granularity
+        """Return one metric with expired aggregates, if there is one.
+
+        :param retentions: by archive policy; metrics with another policy are not examined
+        """
+        granularity, now = _seconds(query.granularity), self._clock()
+        horizon = now - min(retentions.values()) + granularity
         until = min(window.end, horizon) + self._patience
-        for some in _batches(self._index.living(question, until), (_MANY,)):
-            of: dict[str, LiveResource] = {}
-            for one in some:
-                # Of each, the revision that is there first.
-                if one.metric not in of or one.since < of[one.metric].since:
-                    of[one.metric] = one
-            policies = self._index.policies_of(of, question, now + _NEVER)
-            doubtful = [of[id_] for id_, policy in policies.items() if policy in kept]
-            for few in _batches(doubtful, _FEW):
-                firsts = {
-                    one.metric: max(question.start, one.since - self._patience)
-                    + kept[policies[one.metric]]
+        for resources in _batches(self._client.live_resources(query, until), (_BATCH,)):
+            first_of: dict[str, LiveResource] = {}
+            for resource in resources:
+                # Of each metric, the earliest revision.
+                first = first_of.get(resource.metric)
+                if first is None or resource.since < first.since:
+                    first_of[resource.metric] = resource
+            policies = self._client.policies_of(first_of, query, now + _FUTURE)
+            suspects = [first_of[id_] for id_, policy in policies.items() if policy in retentions]
+            for batch in _batches(suspects, _BATCH_SIZES):
+                limits = {
+                    resource.metric: max(query.start, resource.since - self._patience)
+                    + retentions[policies[resource.metric]]
                     - granularity
-                    for one in few
+                    for resource in batch
                 }
-                newest = self._index.newest(firsts, question, min(firsts.values()))
+                newest = self._client.newest(limits, query, min(limits.values()))
                 for id_, instant in newest.items():
-                    if instant >= firsts[id_]:
+                    if instant >= limits[id_]:
                         policy = policies[id_]
-                        since = instant - kept[policy] + granularity
-                        return _Loss(of[id_].resource, policy, kept[policy], since)
+                        since = instant - retentions[policy] + granularity
+                        return _Loss(first_of[id_].resource, policy, retentions[policy], since)
         return None
 
 
-def _explained(name: str, question: AggregateQuery, loss: _Loss) -> str:
+def _loss_text(name: str, query: AggregateQuery, loss: _Loss) -> str:
     return (
-        f"{name}: archive policy {loss.policy!r} keeps {question.granularity} s aggregates of "
-        f"{question.metric!r} for {loss.kept} only, of resource {loss.resource} back to "
-        f"{loss.since:%Y-%m-%dT%H:%MZ}, and what was used from "
-        f"{question.start:%Y-%m-%dT%H:%MZ} on is to be rated"
+        f"{name}: usage that is to be rated has expired in Gnocchi: archive policy "
+        f"{loss.policy!r} keeps {query.granularity} s aggregates of {query.metric!r} for "
+        f"{loss.retention}; those of resource {loss.resource} start at "
+        f"{minute_text(loss.since)}, and the usage to rate at {minute_text(query.start)}"
     )
 
 
-def _batches(items: Iterable[LiveResource], sizes: Sequence[int]) -> Iterator[list[LiveResource]]:
-    """Yield batches of these sizes, the last one again and again."""
-    source = iter(items)
+def _batches(
+    resources: Iterable[LiveResource], sizes: Sequence[int]
+) -> Iterator[list[LiveResource]]:
+    """Yield batches of these sizes; the last size is repeated."""
+    source = iter(resources)
     for size in itertools.chain(sizes, itertools.repeat(sizes[-1])):
         batch = list(itertools.islice(source, size))
         if not batch:

@@ -1,206 +1,223 @@
-"""Which resources of a metric can be asked for together."""
+"""Which resources of a metric one request can read together."""
 
 from __future__ import annotations
 
 import collections
 import dataclasses
 import datetime
+import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from ratekit import errors
+from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.collectors.gnocchi.api.archive_policy import Policy
-from ratekit.collectors.gnocchi.api.index import Index, Listed, Ownership
+from ratekit.collectors.gnocchi.api.client import Client, MetricRow, Ownership
+from ratekit.text import count_text
 
-#: Faulty resources beyond which it is not they that are at fault.
+#: More mismatches than this are a mistake in the metric's settings, not in the resources.
 TOO_MANY = 5000
-#: Resources of good policies that are looked at together, to find one of the right type.
-_SOME = 200
+#: Resources that are looked up together to find one of the right type.
+_BATCH = 200
 
-#: A granularity in seconds to ask for, or what an archive policy lacks.
-Destination = int | str
+#: The granularity in seconds with which to query a policy's metrics, or what the policy lacks.
+PolicyFit = int | str
+#: Resource's id -> its scopes.
 Owners = Mapping[str, frozenset[str]]
 FindOwners = Callable[[Collection[str]], Mapping[str, Ownership]]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is asked of Gnocchi's metrics of one name.
-
-    :ivar granularity: seconds; 0: of each archive policy the largest that divides ``period``
-    :ivar period: the collect period
-    """
-
-    metric: str
-    resource_type: str
-    scope_key: str
-    method: str
-    granularity: int
-    period: datetime.timedelta
-
-    def destination(self, policy: Policy) -> Destination:
-        """Tell with which granularity a policy's metrics are asked for, or what it lacks."""
-        lacks = []
-        granularity = self.granularity or policy.widest(self.period)
-        if granularity is None:
-            seconds = self.period // datetime.timedelta(seconds=1)
-            lacks.append(f"a granularity that divides the collect period, {seconds} s")
-        elif datetime.timedelta(seconds=granularity) not in policy.kept:
-            lacks.append(f"a granularity of {granularity} s")
-        if self.method not in policy.methods:
-            lacks.append(f"the aggregation method {self.method!r}")
-        return " and ".join(lacks) if lacks or granularity is None else granularity
-
-
 class PolicyMismatch(NamedTuple):
-    """Why a resource cannot be asked for, and whose it is."""
+    """Why a resource is excluded, and which scopes it belongs to."""
 
     policy: str
     lacks: str
-    owned: Ownership
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Route:
-    """One request's share of the resources.
-
-    :ivar only: the resources it asks for, by id, and whose they are; None: all but ``without``
-    :ivar without: those it leaves out
-    """
-
-    granularity: int
-    only: Owners | None = None
-    without: Owners = dataclasses.field(default_factory=dict)
+    ownership: Ownership
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Routing:
-    """How a metric's resources are asked for.
+    """How to query the resources of a metric.
 
-    :ivar routes: no resource is in two of them
-    :ivar faults: those that are in none, by id; empty where they are too many
-    :ivar general: what to tell an operator where no resource at all can be asked for
+    :ivar granularity: of the query for all resources that are neither in ``minorities`` nor
+        mismatches; None: there are no such resources
+    :ivar minorities: granularity -> the resources of another query
+    :ivar mismatches: resources to exclude, by id; empty where there are too many
+    :ivar failure: why no resource at all can be read, for an operator
     """
 
-    routes: tuple[Route, ...] = ()
-    faults: Mapping[str, PolicyMismatch] = dataclasses.field(default_factory=dict)
-    general: str | None = None
+    granularity: int | None = None
+    minorities: Mapping[int, Owners] = dataclasses.field(default_factory=dict)
+    mismatches: Mapping[str, PolicyMismatch] = dataclasses.field(default_factory=dict)
+    failure: str | None = None
+
+    def mismatches_of(self, scopes: Collection[str]) -> dict[str, PolicyMismatch]:
+        """Return the mismatches of resources that belong or belonged to some of ``scopes``."""
+        return {
+            id_: mismatch
+            for id_, mismatch in self.mismatches.items()
+            if not mismatch.ownership.scopes.isdisjoint(scopes)
+        }
+
+    def queries(self, query: AggregateQuery) -> list[AggregateQuery]:
+        """Return the queries that together read what ``query`` asks for, each resource once.
+
+        Ids of resources that belong to other scopes are left off, so that requests are short.
+        """
+        minorities = {
+            granularity: sorted(
+                id_ for id_, scopes in owners.items() if not scopes.isdisjoint(query.scopes)
+            )
+            for granularity, owners in sorted(self.minorities.items())
+        }
+        queries = []
+        if self.granularity is not None:
+            excluded_ids = [
+                *self.mismatches_of(query.scopes),
+                *itertools.chain(*minorities.values()),
+            ]
+            queries.append(
+                dataclasses.replace(query, granularity=self.granularity, excluded_ids=excluded_ids)
+            )
+        return queries + [
+            dataclasses.replace(query, granularity=granularity, resource_ids=ids)
+            for granularity, ids in minorities.items()
+            if ids
+        ]
 
 
-def routing(index: Index, policies: Mapping[str, Policy], wanted: Wanted) -> Routing:
-    """Find out which resources are under which archive policy, in as few requests as it takes.
+def fit_policy(query: AggregateQuery, policy: Policy) -> PolicyFit:
+    """Return the granularity with which to query a policy's metrics, or what it lacks."""
+    lacks = []
+    granularity = query.granularity or policy.widest(query.period)
+    if granularity is None:
+        seconds = query.period // datetime.timedelta(seconds=1)
+        lacks.append(f"a granularity that divides the collect period, {seconds} s")
+    elif datetime.timedelta(seconds=granularity) not in policy.retention:
+        lacks.append(f"a granularity of {granularity} s")
+    if query.aggregation_method not in policy.methods:
+        lacks.append(f"the aggregation method {query.aggregation_method!r}")
+    return " and ".join(lacks) if lacks or granularity is None else granularity
 
-    One request lists a page of metrics. Where that is all, it is enough; else each archive
-    policy is asked for by itself, and of those that are good for one granularity the largest
-    group is not read to its end: its resources are the ones that are nowhere else.
 
-    :raises ratekit.errors.TryLater: Gnocchi did not answer, or not sensibly
+def find_routing(client: Client, policies: Mapping[str, Policy], query: AggregateQuery) -> Routing:
+    """Find the archive policy of each resource, in as few requests as possible.
+
+    One request lists a page of metrics. If there are more, the metrics of each archive policy
+    are listed separately; of the policies that fit, those of the largest group are not listed
+    to the end, because their resources are the ones that are in no other group.
+
+    :param query: its scopes and its time do not matter
+    :raises ratekit.errors.TryLater: Gnocchi did not respond, or the response is not valid
     """
-    destinations = {name: wanted.destination(policy) for name, policy in policies.items()}
-    groups, largest = _groups(index, wanted.metric, destinations)
-    too_many = _too_many(wanted, groups)
-    if too_many:
-        return Routing(general=too_many)
+    fits = {name: fit_policy(query, policy) for name, policy in policies.items()}
+    groups, largest = _groups(client, query.metric, fits)
+    lacks = _common_shortage(groups)
+    if lacks is not None:
+        return Routing(failure=_too_many_text(query, lacks, groups[lacks]))
 
     def owners(ids: Collection[str]) -> dict[str, Ownership]:
-        return index.owners(wanted.resource_type, wanted.scope_key, ids)
+        return client.owners(query.resource_type, query.scope_key, ids)
 
-    lacking = {
-        id_: (policy, destination)
-        for destination, group in groups.items()
+    shortages = {
+        id_: (policy, fit)
+        for fit, group in groups.items()
         for id_, policy in group.items()
-        if isinstance(destination, str)
+        if isinstance(fit, str)
     }
-    faults = {id_: PolicyMismatch(*lacking[id_], owned) for id_, owned in owners(lacking).items()}
-    good = {one: group for one, group in groups.items() if isinstance(one, int)}
-    if faults and not _any_of_type(good.values(), owners):
-        return Routing(faults=faults, general=_in_general(wanted, faults, policies))
-    minorities = [
-        Route(granularity, only={id_: one.scopes for id_, one in owners(group).items()})
-        for granularity, group in sorted(good.items())
+    mismatches = {
+        id_: PolicyMismatch(*shortages[id_], ownership)
+        for id_, ownership in owners(shortages).items()
+    }
+    readable = {fit: group for fit, group in groups.items() if isinstance(fit, int)}
+    if mismatches and not _has_resource_of_type(readable.values(), owners):
+        failure = _all_mismatch_text(query, mismatches, policies)
+        return Routing(mismatches=mismatches, failure=failure)
+    minorities = {
+        granularity: {id_: ownership.scopes for id_, ownership in owners(group).items()}
+        for granularity, group in sorted(readable.items())
         if granularity != largest
-    ]
-    without = {id_: fault.owned.scopes for id_, fault in faults.items()}
-    for route in minorities:
-        without.update(route.only or {})
-    open_to_all = wanted.granularity or largest
-    rest = [] if open_to_all is None else [Route(open_to_all, without=without)]
-    return Routing((*rest, *minorities), faults)
+    }
+    return Routing(query.granularity or largest, minorities, mismatches)
 
 
 def _groups(
-    index: Index, metric: str, destinations: Mapping[str, Destination]
-) -> tuple[dict[Destination, dict[str, str]], int | None]:
-    """Return resource -> policy by destination, and the granularity of the largest group."""
-    groups: dict[Destination, dict[str, str]] = {}
+    client: Client, metric: str, fits: Mapping[str, PolicyFit]
+) -> tuple[dict[PolicyFit, dict[str, str]], int | None]:
+    """Return resource -> policy by fit, and the granularity of the largest group."""
+    groups: dict[PolicyFit, dict[str, str]] = {}
 
-    def take(pages: Iterator[tuple[list[Listed], bool]]) -> bool:
-        rows, more = next(pages)
+    def read_page(pages: Iterator[tuple[list[MetricRow], bool]]) -> bool:
+        rows, has_next = next(pages)
         for _, resource, policy in rows:
-            if policy not in destinations:
-                raise errors.InvalidResponse(f"Gnocchi has just got a new archive policy: {policy}")
-            groups.setdefault(destinations[policy], {})[resource] = policy
-        return more
+            if policy not in fits:
+                raise errors.InvalidResponse(
+                    f"archive policy {policy} was created meanwhile; retrying"
+                )
+            groups.setdefault(fits[policy], {})[resource] = policy
+        return has_next
 
-    largest: Destination | None = None
-    if take(index.metrics(metric)):
-        unread = {policy: index.metrics(metric, policy) for policy in destinations}
+    largest: PolicyFit | None = None
+    if read_page(client.metrics(metric)):
+        unread = {policy: client.metrics(metric, policy) for policy in fits}
         while unread:
-            unread = {policy: pages for policy, pages in unread.items() if take(pages)}
-            if _lacking_most(groups):
+            unread = {policy: pages for policy, pages in unread.items() if read_page(pages)}
+            if _common_shortage(groups) is not None:
                 break
-            good = {one for policy in unread if isinstance(one := destinations[policy], int)}
-            if len(good) == 1:
-                (largest,) = good
+            readable = {fit for policy in unread if isinstance(fit := fits[policy], int)}
+            if len(readable) == 1:
+                (largest,) = readable
                 unread = {
-                    one: pages for one, pages in unread.items() if destinations[one] != largest
+                    policy: pages for policy, pages in unread.items() if fits[policy] != largest
                 }
     if isinstance(largest, int):
         return groups, largest
-    sizes = {one: len(group) for one, group in groups.items() if isinstance(one, int)}
-    return groups, max(sizes, key=lambda one: (sizes[one], one), default=None)
+    sizes = {fit: len(group) for fit, group in groups.items() if isinstance(fit, int)}
+    return groups, max(sizes, key=lambda fit: (sizes[fit], fit), default=None)
 
 
-def _lacking_most(groups: Mapping[Destination, Collection[str]]) -> str | None:
-    """Return what so many lack that it is no use to list them all."""
-    for lacks, group in groups.items():
-        if isinstance(lacks, str) and len(group) > TOO_MANY:
-            return lacks
+def _common_shortage(groups: Mapping[PolicyFit, Collection[str]]) -> str | None:
+    """Return what so many resources' policies lack that listing them all is useless."""
+    for fit, group in groups.items():
+        if isinstance(fit, str) and len(group) > TOO_MANY:
+            return fit
     return None
 
 
-def _too_many(wanted: Wanted, groups: Mapping[Destination, Mapping[str, str]]) -> str | None:
-    lacks = _lacking_most(groups)
-    if lacks is None:
-        return None
-    names = ", ".join(sorted(set(groups[lacks].values())))
+def _too_many_text(query: AggregateQuery, lacks: str, group: Mapping[str, str]) -> str:
+    names = ", ".join(sorted(set(group.values())))
     return (
-        f"more than {TOO_MANY:,} resources have the metric {wanted.metric!r} under an archive "
-        f"policy without {lacks} ({names}): set force_granularity and aggregation_method to "
-        "what it has"
+        f"more than {TOO_MANY:,} resources have the metric {query.metric!r} with an archive "
+        f"policy that lacks {lacks} ({names}); set force_granularity and aggregation_method to "
+        "values that it has"
     )
 
 
-def _any_of_type(groups: Iterable[Collection[str]], owners: FindOwners) -> bool:
+def _has_resource_of_type(groups: Iterable[Collection[str]], owners: FindOwners) -> bool:
     for group in groups:
         ids = sorted(group)
-        if any(owners(ids[at : at + _SOME]) for at in range(0, len(ids), _SOME)):
+        if any(owners(ids[first : first + _BATCH]) for first in range(0, len(ids), _BATCH)):
             return True
     return False
 
 
-def _in_general(
-    wanted: Wanted, faults: Mapping[str, PolicyMismatch], policies: Mapping[str, Policy]
+def _all_mismatch_text(
+    query: AggregateQuery,
+    mismatches: Mapping[str, PolicyMismatch],
+    policies: Mapping[str, Policy],
 ) -> str:
-    """Say that the metric, not some resource of it, is at fault, and what there is instead."""
-    shares = collections.Counter((fault.policy, fault.lacks) for fault in faults.values())
-    told = "; ".join(
-        f"{count} under {name!r}, which has not {lacks}, but "
-        f"{policies[name].granularities()} and {', '.join(sorted(policies[name].methods)[:12])}"
-        for (name, lacks), count in sorted(shares.items())
+    """Write that the metric's settings are wrong, and which values the policies have."""
+    counts = collections.Counter(
+        (mismatch.policy, mismatch.lacks) for mismatch in mismatches.values()
+    )
+    alternatives = "; ".join(
+        f"{count_text(count, 'resource')} with {name!r}, which lacks {lacks}, but has "
+        f"{policies[name].granularities_text()} and "
+        f"{', '.join(sorted(policies[name].methods)[:12])}"
+        for (name, lacks), count in sorted(counts.items())
     )
     return (
-        f"no resource of type {wanted.resource_type!r} has the metric {wanted.metric!r} under an "
-        f"archive policy that will do: {told}; set force_granularity and aggregation_method to "
-        "what there is"
+        f"no resource of type {query.resource_type!r} has the metric {query.metric!r} with an "
+        f"archive policy that fits: {alternatives}; set force_granularity and "
+        "aggregation_method to values that exist"
     )

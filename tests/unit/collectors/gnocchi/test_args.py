@@ -6,20 +6,20 @@ import pydantic
 import pytest
 
 from ratekit.collectors.gnocchi.args import GnocchiArgs, contradictions
-from ratekit.collectors.gnocchi.custom_query import Query
+from ratekit.collectors.gnocchi.custom_query import Aggregation
 
 SCHEMA = pydantic.TypeAdapter(GnocchiArgs)
 TEMPLATE = "(aggregate RE_AGGREGATION_METHOD (metric METRIC_NAME AGGREGATION_METHOD))"
 
 
-def read(**given: object) -> GnocchiArgs:
-    return SCHEMA.validate_python({"resource_type": "instance", **given})
+def read(**settings: object) -> GnocchiArgs:
+    return SCHEMA.validate_python({"resource_type": "instance", **settings})
 
 
 @pytest.mark.parametrize("method", ["first", "last", "max", "mean", "median", "min", "sum"])
 def test_differences_may_be_reduced_by(method: str) -> None:
     args = read(re_aggregation_method=f"rate:{method}")
-    assert args.query("cpu") == Query("cpu", "max", f"rate:{method}")
+    assert args.aggregation("cpu") == Aggregation("cpu", "max", f"rate:{method}")
 
 
 @pytest.mark.parametrize(
@@ -32,8 +32,10 @@ def test_another_way_to_reduce_is_refused(method: str) -> None:
 
 def test_placeholders_stand_for_what_the_metric_says() -> None:
     args = read(custom_query=f"(* 2 {TEMPLATE})", aggregation_method="last")
-    found = args.query("cpu")
-    assert (found.metric, found.aggregation_method, found.re_aggregation_method) == (
+    aggregation = args.aggregation("cpu")
+    assert (
+        aggregation.metric, aggregation.aggregation_method, aggregation.re_aggregation_method,
+    ) == (
         "cpu", "last", "last",
     )  # fmt: skip
 
@@ -41,20 +43,20 @@ def test_placeholders_stand_for_what_the_metric_says() -> None:
 def test_a_query_that_changes_nothing_is_as_if_there_were_none() -> None:
     plain = read(aggregation_method="mean", re_aggregation_method="max")
     queried = read(aggregation_method="mean", re_aggregation_method="max", custom_query=TEMPLATE)
-    assert queried.query("cpu") == plain.query("cpu")
-    assert read(custom_query="").query("cpu") == read().query("cpu")
+    assert queried.aggregation("cpu") == plain.aggregation("cpu")
+    assert read(custom_query="").aggregation("cpu") == read().aggregation("cpu")
 
 
 @pytest.mark.parametrize(
     "query", ["cos", f"(cos {TEMPLATE})", f"(/ {TEMPLATE} 0)", f"(+ {TEMPLATE} {TEMPLATE})"]
 )
 def test_a_query_that_is_not_understood_is_refused(query: str) -> None:
-    with pytest.raises(pydantic.ValidationError, match=r"understood are|other than 0"):
+    with pytest.raises(pydantic.ValidationError, match=r"supported are|other than 0"):
         read(custom_query=query)
 
 
 @pytest.mark.parametrize(
-    ("given", "prorate", "key", "expected"),
+    ("settings", "prorate", "key", "expected"),
     [
         ({}, False, None, ""),
         ({"re_aggregation_method": "rate:sum"}, False, None, ""),
@@ -91,13 +93,13 @@ def test_a_query_that_is_not_understood_is_refused(query: str) -> None:
     ],
 )  # fmt: skip
 def test_what_does_not_go_together_is_told_where_it_is(
-    given: Mapping[str, object], prorate: bool, key: str | None, expected: str
+    settings: Mapping[str, object], prorate: bool, key: str | None, expected: str
 ) -> None:
-    found = contradictions(read(**given), "cpu", prorate)
-    assert list(found) == ([] if key is None else [key])
-    assert all(expected in text for text in found.values())
+    mistakes = contradictions(read(**settings), "cpu", prorate)
+    assert list(mistakes) == ([] if key is None else [key])
+    assert all(expected in text for text in mistakes.values())
 
 
 def test_a_metric_whose_name_breaks_its_query_is_told() -> None:
-    found = contradictions(read(custom_query=f"(* 2 {TEMPLATE})"), "cpu (old)", prorate=False)
-    assert "of another form" in found["custom_query"]
+    mistakes = contradictions(read(custom_query=f"(* 2 {TEMPLATE})"), "cpu (old)", prorate=False)
+    assert "of the wrong form" in mistakes["custom_query"]

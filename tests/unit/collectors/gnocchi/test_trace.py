@@ -1,4 +1,4 @@
-"""The steps that operators are shown add up to what is collected."""
+"""The steps of a trace add up to what is collected."""
 
 import dataclasses
 from decimal import Decimal
@@ -28,12 +28,12 @@ from tests.unit.collectors.gnocchi.test_response import (
 Key = tuple[str, tuple[tuple[str, str | None], ...], object]
 
 
-def collected(cloud: list[Resource], of: Metric) -> dict[Key, Decimal]:
-    series = collector(*cloud).collect(of, Window(SIX, HOUR, HOURS), ["p1", "p2"])
+def collect(cloud: list[Resource], metric_: Metric) -> dict[Key, Decimal]:
+    result = collector(*cloud).collect(metric_, Window(SIX, HOUR, HOURS), ["p1", "p2"])
     return {
-        (one.scope, (*one.groupby.items(), *one.metadata.items()), begin): quantity
-        for one in series
-        for begin, quantity in one.points
+        (series.scope, (*series.groupby.items(), *series.metadata.items()), begin): quantity
+        for series in result
+        for begin, quantity in series.points
     }
 
 
@@ -42,17 +42,17 @@ def collected(cloud: list[Resource], of: Metric) -> dict[Key, Decimal]:
 def test_steps_of_equal_labels_and_period_add_up_to_the_point(
     groupby: tuple[str, ...], cloud: list[Resource], prorate: bool
 ) -> None:
-    of = dataclasses.replace(metric(groupby), prorate=prorate)
-    found: dict[Key, Decimal] = {}
+    traced_metric = dataclasses.replace(metric(groupby), prorate=prorate)
+    sums: dict[Key, Decimal] = {}
     window = Window(SIX, HOUR, HOURS)
-    for step in collector(*cloud).trace(of, window, ["p1", "p2"]):
+    for step in collector(*cloud).trace(traced_metric, window, ["p1", "p2"]):
         labels = (*step.groupby.items(), *step.metadata.items())
         key = (step.scope, labels, step.trace.begin)
-        found[key] = exact.EXACT.add(found.get(key, exact.ZERO), step.trace.quantity)
-    assert found == collected(cloud, of)
+        sums[key] = exact.EXACT.add(sums.get(key, exact.ZERO), step.trace.quantity)
+    assert sums == collect(cloud, traced_metric)
 
 
-def test_nothing_is_told_of_scopes_that_were_not_asked_for() -> None:
+def test_scopes_that_are_not_in_the_query_have_no_steps() -> None:
     steps = collector(TRANSFERRED).trace(metric(), Window(SIX, HOUR, HOURS), ["p1"])
     assert {step.scope for step in steps} == {"p1"}
 
@@ -62,7 +62,7 @@ def test_a_deletion_without_a_bucket_shows_in_the_share() -> None:
     ended = dataclasses.replace(alive.phases[1], ended_at=SIX + 20 * MINUTE)
     deleted = dataclasses.replace(alive, phases=[alive.phases[0], ended])
     args = GnocchiArgs("instance", aggregation_method="mean", force_granularity=300)
-    of = dataclasses.replace(metric(args=args), prorate=True)
-    [step] = collector(deleted).trace(of, Window(SIX, HOUR, 1), ["p1"])
+    traced_metric = dataclasses.replace(metric(args=args), prorate=True)
+    [step] = collector(deleted).trace(traced_metric, Window(SIX, HOUR, 1), ["p1"])
     assert (step.trace.value, step.trace.share) == (Fraction(6), Fraction(1, 3))
     assert step.trace.quantity == 2

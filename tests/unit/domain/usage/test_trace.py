@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from ratekit.domain.usage.metric import Mutate
 from ratekit.domain.usage.trace import Trace, trace_usages
 from tests.fakes import History, Resource
-from tests.unit.domain.lives import HOURS, How, asked, at, life, lives, question, used
+from tests.unit.domain.lives import HOURS, How, asked, at, life, lives, query, used
 
 
 def traces(resource: Resource, how: How) -> list[tuple[str | None, Trace]]:
-    ends = History([resource]).ends(question(how, ("flavor",))).get(("r1", "p1"), ())
+    ends = History([resource]).ends(query(how, ("flavor",))).get(("r1", "p1"), ())
     found = trace_usages(asked(resource, how), how.reduction(), ends)
     return [(labels[0], trace) for labels, trace in found]
 

@@ -1,4 +1,4 @@
-"""What Gnocchi says over HTTP, and what ratekit makes of it."""
+"""Queries over HTTP, and how ratekit reads Gnocchi's responses."""
 
 import contextlib
 import datetime
@@ -22,7 +22,7 @@ from tests.loopback import Loopback, Played, serving
 
 AGGREGATES = "/v1/aggregates"
 SIX = datetime.datetime(2026, 1, 1, 6, tzinfo=datetime.UTC)
-QUESTION = AggregateQuery(
+QUERY = AggregateQuery(
     metric="cpu",
     aggregation_method="mean",
     resource_type="instance",
@@ -32,8 +32,9 @@ QUESTION = AggregateQuery(
     start=SIX,
     stop=SIX + datetime.timedelta(hours=3),
     granularity=300,
+    period=datetime.timedelta(hours=1),
 )
-#: What a proxy says instead of Gnocchi.
+#: The response of a proxy in place of Gnocchi.
 HTML = b"<html><head><title>502 Bad Gateway</title></head>\n<body>nginx</body></html>"
 
 
@@ -51,16 +52,16 @@ def gnocchi(server: Loopback) -> Loopback:
 
 
 @contextlib.contextmanager
-def patient(url: str, seconds: float) -> Iterator[Client]:
-    """A client that waits so long for an answer."""
-    opened = session.Session(auth=auth.GnocchiBasicPlugin("admin", url), timeout=seconds)
-    yield Client(gnocchi_client.SessionClient(opened, service_type="metric"))
-    opened.session.close()
+def client_of(url: str, seconds: float) -> Iterator[Client]:
+    """A client with this timeout."""
+    http_session = session.Session(auth=auth.GnocchiBasicPlugin("admin", url), timeout=seconds)
+    yield Client(gnocchi_client.SessionClient(http_session, service_type="metric"))
+    http_session.session.close()
 
 
 @pytest.fixture
 def client(gnocchi: Loopback) -> Iterator[Client]:
-    with patient(gnocchi.url, 30.0) as client:
+    with client_of(gnocchi.url, 30.0) as client:
         yield client
 
 
@@ -69,12 +70,12 @@ def error(status: int, description: Any, title: str = "") -> Played:
     return Played({"code": status, "description": description, "title": title}, status)
 
 
-# The question -------------------------------------------------------------------------------
+# The query ----------------------------------------------------------------------------------
 
 
-def test_the_question_is_one_request(gnocchi: Loopback, client: Client) -> None:
+def test_a_query_is_one_request(gnocchi: Loopback, client: Client) -> None:
     gnocchi.play(AGGREGATES, Played([]))
-    assert client.aggregates(QUESTION) == []
+    assert client.aggregates(QUERY) == []
     [received] = gnocchi.received
     assert received.method == "POST"
     assert received.query == {
@@ -95,12 +96,12 @@ def test_the_question_is_one_request(gnocchi: Loopback, client: Client) -> None:
 
 def test_numbers_keep_the_digits_that_gnocchi_wrote(gnocchi: Loopback, client: Client) -> None:
     gnocchi.play(AGGREGATES, Played(b"[[1706.6666666666667, 300, 1e-7]]"))
-    [numbers] = client.aggregates(QUESTION)
+    [numbers] = client.aggregates(QUERY)
     assert numbers == [Decimal("1706.6666666666667"), Decimal(300), Decimal("1e-7")]
     assert {type(number) for number in numbers} == {Decimal}
 
 
-# Silence ------------------------------------------------------------------------------------
+# No usage -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -112,9 +113,11 @@ def test_numbers_keep_the_digits_that_gnocchi_wrote(gnocchi: Loopback, client: C
         Played([]),
     ],
 )
-def test_what_is_not_there_is_silence(gnocchi: Loopback, client: Client, answer: Played) -> None:
+def test_an_absent_metric_or_type_means_no_usage(
+    gnocchi: Loopback, client: Client, answer: Played
+) -> None:
     gnocchi.play(AGGREGATES, answer)
-    assert client.aggregates(QUESTION) == []
+    assert client.aggregates(QUERY) == []
 
 
 def test_an_unknown_resource_type_is_none(gnocchi: Loopback, client: Client) -> None:
@@ -164,19 +167,19 @@ CANNOT_BE_AGGREGATED = {
         (Played({"error": "nothing here"}, 404), 'refused with 404: {"error": "nothing here"}'),
     ],
 )
-def test_what_gnocchi_will_never_answer_is_for_an_operator(
+def test_a_refusal_is_for_an_operator(
     gnocchi: Loopback, client: Client, answer: Played, text: str
 ) -> None:
     gnocchi.play(AGGREGATES, answer)
     with pytest.raises(errors.OperatorError) as caught:
-        client.aggregates(QUESTION)
+        client.aggregates(QUERY)
     assert str(caught.value).endswith(text)
 
 
 def test_a_refusal_of_a_hundred_pages_is_cut_short(gnocchi: Loopback, client: Client) -> None:
     gnocchi.play(AGGREGATES, error(400, "no " * 10_000))
     with pytest.raises(errors.OperatorError) as caught:
-        client.aggregates(QUESTION)
+        client.aggregates(QUERY)
     assert len(str(caught.value)) < 600
 
 
@@ -184,26 +187,26 @@ def test_a_refusal_of_a_hundred_pages_is_cut_short(gnocchi: Loopback, client: Cl
 
 
 @pytest.mark.parametrize("status", [408, 413, 414, 429, 500, 502, 503, 504])
-def test_a_back_end_that_gives_up_is_asked_again_later(
+def test_an_overloaded_gnocchi_is_asked_again_later(
     gnocchi: Loopback, client: Client, status: int
 ) -> None:
     gnocchi.play(AGGREGATES, Played(HTML, status))
     with pytest.raises(errors.TryLater, match=f"Gnocchi answered {status}: .*nginx"):
-        client.aggregates(QUESTION)
+        client.aggregates(QUERY)
 
 
-def test_an_answer_that_takes_too_long_is_not_waited_for(gnocchi: Loopback) -> None:
+def test_a_response_that_takes_too_long_is_asked_for_again_later(gnocchi: Loopback) -> None:
     gnocchi.play(AGGREGATES, Played([], delay=5))
-    late = pytest.raises(errors.TryLater, match="Gnocchi took too long")
-    with patient(gnocchi.url, 0.2) as client, late:
-        client.aggregates(QUESTION)
+    timeout = pytest.raises(errors.TryLater, match="Gnocchi took too long")
+    with client_of(gnocchi.url, 0.2) as client, timeout:
+        client.aggregates(QUERY)
 
 
-def test_nobody_listening_is_no_answer() -> None:
+def test_a_closed_port_is_asked_again_later() -> None:
     plugin = auth.GnocchiBasicPlugin("admin", "http://127.0.0.1:1")
     api = gnocchi_client.SessionClient(session.Session(auth=plugin), service_type="metric")
     with pytest.raises(errors.TryLater, match="Gnocchi does not answer") as caught:
-        Client(api).aggregates(QUESTION)
+        Client(api).aggregates(QUERY)
     assert "\n" not in str(caught.value)
 
 
@@ -227,27 +230,29 @@ def test_nobody_listening_is_no_answer() -> None:
         "not utf-8", "null", "an object", "a text",
     ],
 )  # fmt: skip
-def test_a_senseless_answer_is_no_answer(gnocchi: Loopback, client: Client, answer: Played) -> None:
-    """Silence would mean that nothing was used."""
+def test_a_response_that_cannot_be_parsed_is_not_silence(
+    gnocchi: Loopback, client: Client, answer: Played
+) -> None:
+    """An empty result would mean that nothing was used."""
     gnocchi.play(AGGREGATES, answer)
     with pytest.raises(errors.TryLater, match="Gnocchi") as caught:
-        client.aggregates(QUESTION)
+        client.aggregates(QUERY)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("answer", [Played([]), Played({}), Played({"attributes": None})])
-def test_a_senseless_resource_type_is_no_answer(
+def test_a_resource_type_that_cannot_be_parsed_is_an_invalid_response(
     gnocchi: Loopback, client: Client, answer: Played
 ) -> None:
     gnocchi.play("/v1/resource_type/vm", answer)
-    with pytest.raises(errors.TryLater, match="resource type vm is senseless"):
+    with pytest.raises(errors.TryLater, match="resource type vm response"):
         client.attributes("vm")
 
 
 # From the configuration -----------------------------------------------------------------------
 
 
-def configured(**settings: Any) -> Any:
+def load_conf(**settings: Any) -> Any:
     conf = cfg.ConfigOpts()
     core.register_opts(conf)
     plugins.register_options(conf, GnocchiCollector)
@@ -259,45 +264,45 @@ def configured(**settings: Any) -> Any:
 
 def test_basic_authentication_is_taken_from_the_configuration(gnocchi: Loopback) -> None:
     collector = GnocchiCollector.from_conf(
-        configured(gnocchi_auth_type="basic", gnocchi_user="rater", gnocchi_endpoint=gnocchi.url)
+        load_conf(gnocchi_auth_type="basic", gnocchi_user="rater", gnocchi_endpoint=gnocchi.url)
     )
     assert collector.extra_args is GnocchiArgs
     assert gnocchi.received == []
 
 
 @pytest.mark.parametrize(
-    ("settings", "holds"),
+    ("settings", "waits"),
     [({}, False), ({"max_backlog": 4}, True), ({"max_backlog": 5}, False),
      ({"max_backlog": 4, "max_backlog_wait": 0.0}, False)],
 )  # fmt: skip
-def test_how_much_may_wait_for_metricd_is_taken_from_the_configuration(
-    gnocchi: Loopback, settings: dict[str, Any], holds: bool
+def test_the_limit_of_the_backlog_is_taken_from_the_configuration(
+    gnocchi: Loopback, settings: dict[str, Any], waits: bool
 ) -> None:
     gnocchi.play("/v1/status", Played({"storage": {"summary": {"metrics": 1, "measures": 5}}}))
     basic = {"gnocchi_auth_type": "basic", "gnocchi_user": "rater"}
     collector = GnocchiCollector.from_conf(
-        configured(gnocchi_endpoint=gnocchi.url, **basic, **settings)
+        load_conf(gnocchi_endpoint=gnocchi.url, **basic, **settings)
     )
-    assert (collector.not_ready() is not None) == holds
+    assert (collector.not_ready() is not None) == waits
     assert len(gnocchi.received) == ("max_backlog" in settings)
 
 
-@pytest.mark.parametrize("given", ["gnocchi_user", "gnocchi_endpoint"])
-def test_basic_authentication_needs_a_user_and_an_endpoint(given: str) -> None:
-    with pytest.raises(errors.OperatorError, match="needs gnocchi_endpoint and gnocchi_user"):
+@pytest.mark.parametrize("option", ["gnocchi_user", "gnocchi_endpoint"])
+def test_basic_authentication_needs_a_user_and_an_endpoint(option: str) -> None:
+    with pytest.raises(errors.OperatorError, match="requires gnocchi_endpoint and gnocchi_user"):
         GnocchiCollector.from_conf(
-            configured(gnocchi_auth_type="basic", **{given: "http://127.0.0.1:9"})
+            load_conf(gnocchi_auth_type="basic", **{option: "http://127.0.0.1:9"})
         )
 
 
-def test_a_section_without_authentication_says_what_it_lacks() -> None:
+def test_a_section_without_authentication_names_the_option() -> None:
     with pytest.raises(errors.OperatorError, match=r"\[collector_gnocchi\] auth_type is not set"):
-        GnocchiCollector.from_conf(configured())
+        GnocchiCollector.from_conf(load_conf())
 
 
 def test_an_unknown_authentication_is_one_sentence() -> None:
     with pytest.raises(errors.OperatorError, match=r"\[collector_gnocchi\] .*pasword"):
-        GnocchiCollector.from_conf(configured(auth_type="pasword"))
+        GnocchiCollector.from_conf(load_conf(auth_type="pasword"))
 
 
 # Older revisions ------------------------------------------------------------------------------
@@ -319,9 +324,9 @@ def test_older_revisions_are_those_that_start_before(gnocchi: Loopback, client: 
     starts = {"r1": SIX + datetime.timedelta(hours=1), "r2": SIX}
     rows = [older("r1", -5, "p1", -2), older("r1", -2, "p9", 1), older("r2", 0, "p1")]
     gnocchi.play(SEARCH, Played(rows))
-    assert client.older_revisions(QUESTION, starts) == {"r1": False}
+    assert client.older_revisions(QUERY, starts) == {"r1": False}
     gnocchi.play(SEARCH, Played([older("r1", -5, "p1", 1)]))
-    assert client.older_revisions(QUESTION, starts) == {"r1": True}
+    assert client.older_revisions(QUERY, starts) == {"r1": True}
 
 
 def test_a_full_page_is_asked_for_in_halves(gnocchi: Loopback, client: Client) -> None:
@@ -332,26 +337,24 @@ def test_a_full_page_is_asked_for_in_halves(gnocchi: Loopback, client: Client) -
         Played([older("r2", -7, "p9", -6)]),
         Played([older("r1", -9, "p9", -8)] * 1000),
     )
-    assert client.older_revisions(QUESTION, starts) == {"r1": False, "r2": False}
-    asked = [one.body["and"][0]["in"]["id"] for one in gnocchi.received]
-    assert asked == [["r1", "r2"], ["r2"], ["r1"]]
+    assert client.older_revisions(QUERY, starts) == {"r1": False, "r2": False}
+    ids = [request.body["and"][0]["in"]["id"] for request in gnocchi.received]
+    assert ids == [["r1", "r2"], ["r2"], ["r1"]]
 
 
 @pytest.mark.parametrize("answer", [Played({}), Played([{"id": "r1"}]), Played([[]])])
-def test_senseless_resources_are_no_answer(
+def test_resources_that_cannot_be_parsed_are_an_invalid_response(
     gnocchi: Loopback, client: Client, answer: Played
 ) -> None:
     gnocchi.play(SEARCH, answer)
-    with pytest.raises(errors.TryLater, match="Gnocchi's resources are"):
-        client.older_revisions(QUESTION, {"r1": SIX})
+    with pytest.raises(errors.TryLater, match="cannot parse Gnocchi's resources response"):
+        client.older_revisions(QUERY, {"r1": SIX})
 
 
-def test_credentials_that_gnocchi_refuses_concern_everybody(
-    gnocchi: Loopback, client: Client
-) -> None:
+def test_refused_credentials_have_an_error_of_their_own(gnocchi: Loopback, client: Client) -> None:
     gnocchi.play(AGGREGATES, error(403, "Forbidden"))
     with pytest.raises(errors.AccessDenied):
-        client.aggregates(QUESTION)
+        client.aggregates(QUERY)
 
 
 # Ends -----------------------------------------------------------------------------------------
@@ -364,8 +367,8 @@ def test_ends_are_those_of_the_window_that_were_recorded_in_time(
     gnocchi.play(
         "/v1/search/resource/instance", Played([{**row, "ended_at": "2026-01-01T06:20:00+00:00"}])
     )
-    [(of, [end])] = client.ends(QUESTION).items()
-    assert of == ("r1", "p1")
+    [(owner, [end])] = client.ends(QUERY).items()
+    assert owner == ("r1", "p1")
     assert (end.at, end.recorded_at) == (
         SIX + datetime.timedelta(minutes=20), SIX + datetime.timedelta(minutes=20, seconds=5),
     )  # fmt: skip
@@ -377,7 +380,9 @@ def test_ends_are_those_of_the_window_that_were_recorded_in_time(
     ]
 
 
-def test_ends_that_make_no_sense_are_no_answer(gnocchi: Loopback, client: Client) -> None:
+def test_ends_that_cannot_be_parsed_are_an_invalid_response(
+    gnocchi: Loopback, client: Client
+) -> None:
     gnocchi.play("/v1/search/resource/instance", Played([{"id": "r1", "project_id": "p1"}]))
-    with pytest.raises(errors.TryLater, match="Gnocchi's resources are senseless"):
-        client.ends(QUESTION)
+    with pytest.raises(errors.TryLater, match="cannot parse Gnocchi's resources response"):
+        client.ends(QUERY)

@@ -1,4 +1,4 @@
-"""Rating waits for metricd, but not for ever."""
+"""Rating waits for metricd, for a limited time."""
 
 from __future__ import annotations
 
@@ -8,75 +8,76 @@ from typing import Any
 import pytest
 
 from ratekit.collectors.gnocchi.collector import GnocchiCollector
-from tests.unit.collectors.gnocchi.archive import Archive
+from tests.unit.collectors.gnocchi.fake_gnocchi import FakeGnocchi
 
 HOUR = datetime.timedelta(hours=1)
 MINUTE = datetime.timedelta(minutes=1)
 NOON = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)
 
 
-class Waiting:
-    """A collector that lets ten measures wait, for an hour."""
+class Clocked:
+    """A collector with a clock; it waits for an hour while more than ten measures wait."""
 
-    def __init__(self, most: int | None = 10) -> None:
-        self.archive = Archive([], [], {})
+    def __init__(self, max_backlog: int | None = 10) -> None:
+        self.gnocchi = FakeGnocchi([], [], {})
         self.now = NOON
-        client: Any = self.archive
+        client: Any = self.gnocchi
         self.collector = GnocchiCollector(
-            client, "project_id", HOUR, 2 * HOUR, max_backlog=most, clock=lambda: self.now
+            client, "project_id", HOUR, 2 * HOUR, max_backlog=max_backlog, clock=lambda: self.now
         )
 
-    def at(self, minute: float, waiting: int) -> str | None:
+    def not_ready(self, minute: float, backlog: int) -> str | None:
         self.now = NOON + minute * MINUTE
-        self.archive.waiting = waiting
+        self.gnocchi.backlog_size = backlog
         return self.collector.not_ready()
 
 
 def test_without_a_limit_gnocchi_is_not_asked() -> None:
-    waiting = Waiting(None)
-    assert waiting.at(0, 10**9) is None
-    assert waiting.archive.asked == []
+    gated = Clocked(None)
+    assert gated.not_ready(0, 10**9) is None
+    assert gated.gnocchi.requests == []
 
 
 def test_up_to_the_limit_nothing_waits() -> None:
-    waiting = Waiting()
-    assert waiting.at(0, 0) is None
-    assert waiting.at(1, 10) is None
-    assert waiting.archive.asked == ["backlog", "backlog"]
+    gated = Clocked()
+    assert gated.not_ready(0, 0) is None
+    assert gated.not_ready(1, 10) is None
+    assert gated.gnocchi.requests == ["backlog", "backlog"]
 
 
-def test_while_more_measures_wait_it_says_why_and_for_how_long() -> None:
-    waiting = Waiting()
-    assert waiting.at(0, 1234) == (
-        "1,234 measures wait for Gnocchi's metricd, more than 10: rating goes on when there are "
-        "fewer, in 60 min at the latest"
+def test_while_more_measures_wait_it_returns_why_and_for_how_long() -> None:
+    gated = Clocked()
+    assert gated.not_ready(0, 1234) == (
+        "Gnocchi's metricd has 1,234 measures to process, more than 10; rating continues when "
+        "there are fewer, in 60 min at the latest"
     )
-    assert "in 15 min" in str(waiting.at(45, 11))
-    assert waiting.at(46, 10) is None
+    assert "in 15 min" in str(gated.not_ready(45, 11))
+    assert gated.not_ready(46, 10) is None
 
 
-def test_after_the_wait_it_goes_on_with_one_warning(caplog: pytest.LogCaptureFixture) -> None:
-    waiting = Waiting()
-    assert waiting.at(0, 11)
-    assert waiting.at(59.9, 11)
+def test_after_the_wait_rating_continues_with_one_warning(caplog: pytest.LogCaptureFixture) -> None:
+    gated = Clocked()
+    assert gated.not_ready(0, 11)
+    assert gated.not_ready(59.9, 11)
     assert caplog.messages == []
     for minute in (60, 61, 600):
-        assert waiting.at(minute, 11) is None
-    [told] = caplog.messages
-    assert told.startswith(
-        "11 measures wait for Gnocchi's metricd, more than 10, since 2026-01-01T12:00:00Z: "
-    )
+        assert gated.not_ready(minute, 11) is None
+    assert caplog.messages == [
+        "Gnocchi's metricd has 11 measures to process, more than 10, since 2026-01-01T12:00:00Z; "
+        "rating continues, and measures that are processed later are not charged; see "
+        "[collector_gnocchi] max_backlog_wait"
+    ]
 
 
-def test_a_backlog_that_went_away_in_between_is_waited_for_anew(
+def test_a_backlog_that_returns_is_waited_for_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    waiting = Waiting()
-    assert waiting.at(0, 11)
-    assert waiting.at(50, 10) is None
-    assert waiting.at(70, 11)
-    assert waiting.at(129, 11)
-    assert waiting.at(130, 11) is None
-    assert waiting.at(140, 3) is None
-    assert waiting.at(150, 11)
+    gated = Clocked()
+    assert gated.not_ready(0, 11)
+    assert gated.not_ready(50, 10) is None
+    assert gated.not_ready(70, 11)
+    assert gated.not_ready(129, 11)
+    assert gated.not_ready(130, 11) is None
+    assert gated.not_ready(140, 3) is None
+    assert gated.not_ready(150, 11)
     assert len(caplog.messages) == 1

@@ -1,4 +1,4 @@
-"""What can be rated is, whatever archive policies some resources are under."""
+"""Resources whose archive policies do not fit are excluded; all others are rated."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ratekit.domain.period import Window
 from ratekit.domain.reporting.exclusion import Exclusion
 from ratekit.domain.usage.metric import Metric, Mutate
 from tests.fakes import Phase, Resource
-from tests.unit.collectors.gnocchi.archive import Archive, policy
+from tests.unit.collectors.gnocchi.fake_gnocchi import FakeGnocchi, policy
 
 HOUR = datetime.timedelta(hours=1)
 SIX = datetime.datetime(2026, 1, 1, 6, tzinfo=datetime.UTC)
@@ -30,7 +30,7 @@ POLICIES = (
     GOOD,
     policy("good too", {3600: None}),
     policy("fine", {300: None}),
-    policy("odd", {420: None}),
+    policy("other", {420: None}),
     policy("extremes", {300: None, 3600: None}, ("max", "min")),
 )
 HOURLY = GnocchiArgs("instance", aggregation_method="mean", force_granularity=3600)
@@ -53,7 +53,7 @@ def metric(args: GnocchiArgs, name: str = "cpu") -> Metric:
 
 
 def resource(id_: str, *owners: str, value: float = 8.0) -> Resource:
-    """It was there long before six, and changed hands at seven if it did."""
+    """A resource that existed long before six; at seven the second owner got it, if any."""
     cuts = [SIX - 10 * HOUR, *(SIX + (1 + n) * HOUR for n in range(len(owners) - 1)), None]
     phases = [
         Phase(begin or SIX, end, {"project_id": owner, "flavor": "m1", "vcpus": "1"})
@@ -71,178 +71,183 @@ class Clock:
 
 
 class Cloud:
-    """A collector over a cloud of so many good resources, ``g0`` and on, and others."""
+    """A collector over a Gnocchi with ``good`` resources, named ``g0`` and on, and others."""
 
     def __init__(self, good: int, others: Mapping[str, str], page: int = 1000) -> None:
         resources = [resource(f"g{n}", "p1") for n in range(good)]
         under = {f"g{n}": "good" for n in range(good)} | dict(others)
         resources += [resource(id_, "p2") for id_ in others]
-        self.archive = Archive(resources, POLICIES, under, page)
+        self.gnocchi = FakeGnocchi(resources, POLICIES, under, page)
         self.clock = Clock()
-        client: Any = self.archive
+        client: Any = self.gnocchi
         self.collector = GnocchiCollector(client, "project_id", HOUR, 2 * HOUR, clock=self.clock)
         self._last: tuple[Metric, Sequence[str]] = metric(FINE), ()
 
-    def rated(self, args: GnocchiArgs, scopes: Sequence[str] = ("p1", "p2")) -> set[str | None]:
+    def rate(self, args: GnocchiArgs, scopes: Sequence[str] = ("p1", "p2")) -> set[str | None]:
         """Ids of the resources that are rated, each for the whole window."""
         self._last = metric(args), scopes
-        found = list(self.collector.collect(metric(args), WINDOW, scopes))
-        for one in found:
-            assert one.points == [(begin, Decimal(8)) for begin in WINDOW.begins()]
-        return {one.groupby["id"] for one in found}
+        result = list(self.collector.collect(metric(args), WINDOW, scopes))
+        for series in result:
+            assert series.points == [(begin, Decimal(8)) for begin in WINDOW.begins()]
+        return {series.groupby["id"] for series in result}
 
-    def left_out(self) -> Sequence[Exclusion]:
-        """What was not rated last time although it should be."""
-        of, scopes = self._last
-        return self.collector.exclusions(of, WINDOW, scopes)
+    def exclusions(self) -> Sequence[Exclusion]:
+        """The resources that were excluded last time."""
+        last_metric, scopes = self._last
+        return self.collector.exclusions(last_metric, WINDOW, scopes)
 
-    def asked(self) -> list[str]:
+    def requests(self) -> list[str]:
         """Names of the requests since the last call."""
-        asked, self.archive.asked = self.archive.asked, []
-        return asked
+        names, self.gnocchi.requests = self.gnocchi.requests, []
+        return names
 
 
-# One request where that will do ---------------------------------------------------------------
+# One request where possible --------------------------------------------------------------------
 
 
 def test_a_normal_batch_asks_for_the_archive_policies_once_and_for_its_usage() -> None:
     cloud = Cloud(3, {})
-    assert cloud.rated(FINE) == {"g0", "g1", "g2"}
-    assert sorted(cloud.asked()) == ["aggregates", "archive_policies"]
+    assert cloud.rate(FINE) == {"g0", "g1", "g2"}
+    assert sorted(cloud.requests()) == ["aggregates", "archive_policies"]
     for _ in range(3):
-        cloud.rated(FINE)
-    assert cloud.asked() == ["aggregates"] * 3
+        cloud.rate(FINE)
+    assert cloud.requests() == ["aggregates"] * 3
 
 
-# Faults -----------------------------------------------------------------------------------------
+# Mismatches -------------------------------------------------------------------------------------
 
 
 def test_one_bad_resource_among_two_hundred_costs_a_few_requests_once() -> None:
-    cloud = Cloud(199, {"bad": "odd"})
-    assert cloud.rated(FINE) == {f"g{n}" for n in range(199)}
-    asked = cloud.asked()
-    assert len(asked) - 1 <= 10, asked
-    cloud.rated(FINE)
-    assert cloud.asked() == ["aggregates"]
-    assert cloud.archive.questions[-1].without == {"bad": frozenset({"p2"})}
+    cloud = Cloud(199, {"bad": "other"})
+    assert cloud.rate(FINE) == {f"g{n}" for n in range(199)}
+    requests = cloud.requests()
+    assert len(requests) - 1 <= 10, requests
+    cloud.rate(FINE)
+    assert cloud.requests() == ["aggregates"]
+    assert cloud.gnocchi.queries[-1].excluded_ids == ["bad"]
 
 
-def test_a_fault_is_told_once_and_listed_until_it_is_mended(
+def test_an_exclusion_is_logged_once_and_listed_until_it_ends(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO")
-    cloud = Cloud(2, {"bad": "odd", "worse": "extremes"})
+    cloud = Cloud(2, {"bad": "other", "worse": "extremes"})
     for _ in range(3):
-        assert cloud.rated(FINE) == {"g0", "g1"}
+        assert cloud.rate(FINE) == {"g0", "g1"}
         cloud.clock.now += HOUR
     remedy = (
-        "delete that resource's metric 'cpu', so that it is made anew under another archive "
-        "policy, or set force_granularity and aggregation_method to what all of them have"
+        "delete that resource's metric 'cpu', so that it is created again with another archive "
+        "policy, or set force_granularity and aggregation_method to values that all of its "
+        "archive policies have"
     )
     lacks = {
-        "bad": "Gnocchi keeps 'cpu' by archive policy 'odd', without a granularity of 300 s",
-        "worse": "Gnocchi keeps 'cpu' by archive policy 'extremes', without the aggregation "
+        "bad": "its metric 'cpu' has archive policy 'other', which lacks a granularity of 300 s",
+        "worse": "its metric 'cpu' has archive policy 'extremes', which lacks the aggregation "
         "method 'mean'",
     }
     assert sorted(caplog.messages) == [
-        f"instance: left out, and not charged for: resource {id_}: {reason}; {remedy}"
+        f"instance: excluded from rating and not charged: resource {id_}: {reason}; {remedy}"
         for id_, reason in sorted(lacks.items())
     ]
-    assert cloud.left_out() == [
+    assert cloud.exclusions() == [
         Exclusion("p2", "instance", id_, reason, remedy) for id_, reason in sorted(lacks.items())
     ]
     caplog.clear()
-    cloud.archive.under["bad"] = "good"
+    cloud.gnocchi.under["bad"] = "good"
     cloud.clock.now += HOUR
-    assert cloud.rated(FINE) == {"g0", "g1", "bad"}
-    assert caplog.messages == ["instance: no longer left out: 1 resources (bad)"]
-    assert [one.resource for one in cloud.left_out()] == ["worse"]
+    assert cloud.rate(FINE) == {"g0", "g1", "bad"}
+    assert caplog.messages == ["instance: no longer excluded from rating: 1 resource (bad)"]
+    assert [exclusion.resource for exclusion in cloud.exclusions()] == ["worse"]
 
 
-def test_a_fault_that_appears_later_is_found_at_once() -> None:
-    cloud = Cloud(2, {"bad": "odd", "later": "good"})
-    assert cloud.rated(FINE) == {"g0", "g1", "later"}
-    cloud.archive.under["later"] = "odd"
+def test_a_mismatch_that_appears_later_is_found_at_once() -> None:
+    cloud = Cloud(2, {"bad": "other", "later": "good"})
+    assert cloud.rate(FINE) == {"g0", "g1", "later"}
+    cloud.gnocchi.under["later"] = "other"
     cloud.clock.now += datetime.timedelta(seconds=11)
-    assert cloud.rated(FINE) == {"g0", "g1"}
+    assert cloud.rate(FINE) == {"g0", "g1"}
 
 
-def test_who_has_no_faulty_resource_is_told_nothing_and_asked_for_plainly(
+def test_a_scope_without_excluded_resources_has_a_plain_query_and_no_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    cloud = Cloud(2, {"bad": "odd"})
-    assert cloud.rated(FINE, ["p2"]) == set()
+    cloud = Cloud(2, {"bad": "other"})
+    assert cloud.rate(FINE, ["p2"]) == set()
     caplog.clear()
-    assert cloud.rated(FINE, ["p1"]) == {"g0", "g1"}
+    assert cloud.rate(FINE, ["p1"]) == {"g0", "g1"}
     assert caplog.messages == []
-    assert cloud.archive.questions[-1].without == {}
+    assert cloud.gnocchi.queries[-1].excluded_ids == []
 
 
-def test_a_fault_of_another_resource_type_is_not_this_metrics() -> None:
+def test_a_resource_of_another_type_is_no_exclusion() -> None:
     resources = [resource("g0", "p1"), resource("bad", "p1"), resource("alien", "p1")]
-    under = {"g0": "good", "bad": "odd", "alien": "odd"}
-    archive = Archive(resources, POLICIES, under, kinds={"alien": "port"})
-    collector = GnocchiCollector(archive, "project_id", HOUR, 2 * HOUR)  # type: ignore[arg-type]
+    under = {"g0": "good", "bad": "other", "alien": "other"}
+    gnocchi = FakeGnocchi(resources, POLICIES, under, kinds={"alien": "port"})
+    collector = GnocchiCollector(gnocchi, "project_id", HOUR, 2 * HOUR)  # type: ignore[arg-type]
     assert len(list(collector.collect(metric(FINE), WINDOW, ["p1"]))) == 1
-    assert [one.resource for one in collector.exclusions(metric(FINE), WINDOW, ["p1"])] == ["bad"]
+    assert [
+        exclusion.resource for exclusion in collector.exclusions(metric(FINE), WINDOW, ["p1"])
+    ] == ["bad"]
 
 
-def test_a_resource_that_ended_long_ago_is_left_out_without_a_word(
+def test_a_resource_that_ended_long_ago_is_excluded_without_a_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    cloud = Cloud(2, {"dead": "odd", "dying": "odd"})
-    cloud.archive.ended = {"dead": SIX - HOUR, "dying": SIX}
-    assert cloud.rated(FINE) == {"g0", "g1"}
-    assert set(cloud.archive.questions[-1].without) == {"dead", "dying"}
-    assert [one.resource for one in cloud.left_out()] == ["dying"]
+    cloud = Cloud(2, {"ended": "other", "ending": "other"})
+    cloud.gnocchi.ended_at = {"ended": SIX - HOUR, "ending": SIX}
+    assert cloud.rate(FINE) == {"g0", "g1"}
+    assert set(cloud.gnocchi.queries[-1].excluded_ids) == {"ended", "ending"}
+    assert [exclusion.resource for exclusion in cloud.exclusions()] == ["ending"]
     assert len(caplog.messages) == 1
 
 
-def test_nobody_is_held_for_what_ended_long_ago() -> None:
-    cloud = Cloud(0, {"dead": "odd"})
-    cloud.archive.ended = {"dead": SIX - HOUR}
-    assert cloud.rated(FINE) == set()
-    assert cloud.rated(ANY) == set()
-    assert not cloud.left_out()
+def test_resources_that_ended_long_ago_stop_no_scope() -> None:
+    cloud = Cloud(0, {"ended": "other"})
+    cloud.gnocchi.ended_at = {"ended": SIX - HOUR}
+    assert cloud.rate(FINE) == set()
+    assert cloud.rate(ANY) == set()
+    assert not cloud.exclusions()
 
 
 @pytest.mark.parametrize("args", [FINE, ANY])
-def test_a_metric_that_lacks_it_everywhere_is_held_for_those_who_have_it(args: GnocchiArgs) -> None:
-    cloud = Cloud(0, {"bad": "odd", "worse": "odd"})
+def test_a_metric_that_fits_nowhere_stops_the_scopes_that_have_it(args: GnocchiArgs) -> None:
+    cloud = Cloud(0, {"bad": "other", "worse": "other"})
     for _ in range(2):
-        with pytest.raises(errors.OperatorError, match="2 under 'odd', which has not") as caught:
-            cloud.rated(args)
+        with pytest.raises(
+            errors.OperatorError, match="2 resources with 'other', which lacks"
+        ) as caught:
+            cloud.rate(args)
         assert "instance: no resource of type 'instance' has the metric 'cpu'" in str(caught.value)
-        assert cloud.rated(args, ["p1"]) == set()
-    assert not cloud.left_out()
-    assert cloud.asked().count("metrics") == 1
+        assert cloud.rate(args, ["p1"]) == set()
+    assert not cloud.exclusions()
+    assert cloud.requests().count("metrics") == 1
 
 
 def test_a_refusal_that_no_archive_policy_explains_is_for_an_operator() -> None:
-    cloud = Cloud(2, {"bad": "odd"})
-    cloud.archive.metrics = lambda *_, **__: iter([([], False)])  # type: ignore[method-assign]
+    cloud = Cloud(2, {"bad": "other"})
+    cloud.gnocchi.metrics = lambda *_, **__: iter([([], False)])  # type: ignore[method-assign]
     with pytest.raises(errors.OperatorError, match="instance: Metrics cannot be aggregated"):
-        cloud.rated(FINE)
-    asked = len(cloud.asked())
+        cloud.rate(FINE)
+    count = len(cloud.requests())
     with pytest.raises(errors.OperatorError, match="instance: Metrics cannot be aggregated"):
-        cloud.rated(FINE)
-    assert len(cloud.asked()) < asked
+        cloud.rate(FINE)
+    assert len(cloud.requests()) < count
 
 
-def test_faults_are_all_found_however_many_pages_they_fill() -> None:
-    cloud = Cloud(9, {f"bad{n}": "odd" for n in range(7)}, page=2)
-    assert cloud.rated(FINE) == {f"g{n}" for n in range(9)}
-    assert len(cloud.left_out()) == 7
+def test_mismatches_are_found_on_all_pages() -> None:
+    cloud = Cloud(9, {f"bad{n}": "other" for n in range(7)}, page=2)
+    assert cloud.rate(FINE) == {f"g{n}" for n in range(9)}
+    assert len(cloud.exclusions()) == 7
 
 
-def test_more_faults_than_anybody_could_mend_are_a_mistake_in_general() -> None:
-    cloud = Cloud(1, {f"bad{n}": "odd" for n in range(5001)}, page=1000)
+def test_too_many_mismatches_are_a_mistake_of_the_metric() -> None:
+    cloud = Cloud(1, {f"bad{n}": "other" for n in range(5001)}, page=1000)
     for args in (FINE, FINE, ANY):
-        with pytest.raises(errors.OperatorError, match=r"more than 5,000 resources .*\(odd\)"):
-            cloud.rated(args)
-    # One census a setting, and those who have none of these are rated.
-    assert cloud.asked().count("archive_policies") == 2
-    assert cloud.rated(FINE, ["p1"]) == {"g0"}
+        with pytest.raises(errors.OperatorError, match=r"more than 5,000 resources .*\(other\)"):
+            cloud.rate(args)
+    # One look-up for each setting; scopes without such resources are rated.
+    assert cloud.requests().count("archive_policies") == 2
+    assert cloud.rate(FINE, ["p1"]) == {"g0"}
 
 
 # force_granularity: 0 -----------------------------------------------------------------------
@@ -250,33 +255,33 @@ def test_more_faults_than_anybody_could_mend_are_a_mistake_in_general() -> None:
 
 def test_the_largest_granularity_in_use_is_one_request() -> None:
     cloud = Cloud(2, {"other": "good too"})
-    assert cloud.rated(ANY) == {"g0", "g1", "other"}
-    assert [one.granularity for one in cloud.archive.questions] == [3600]
-    cloud.asked()
-    cloud.rated(ANY)
-    assert cloud.asked() == ["aggregates"]
+    assert cloud.rate(ANY) == {"g0", "g1", "other"}
+    assert [query.granularity for query in cloud.gnocchi.queries] == [3600]
+    cloud.requests()
+    cloud.rate(ANY)
+    assert cloud.requests() == ["aggregates"]
 
 
 def test_each_granularity_in_use_is_a_request() -> None:
-    cloud = Cloud(2, {"f0": "fine", "bad": "odd"})
-    assert cloud.rated(ANY) == {"g0", "g1", "f0"}
-    [all_others, few] = cloud.archive.questions
-    assert (all_others.granularity, all_others.only) == (3600, None)
-    assert set(all_others.without) == {"f0", "bad"}
-    assert (few.granularity, set(few.only or ())) == (300, {"f0"})
-    assert "divides the collect period, 3600 s" in cloud.left_out()[0].reason
-    cloud.rated(ANY, ["p1"])
-    assert len(cloud.archive.questions) == 3
+    cloud = Cloud(2, {"f0": "fine", "bad": "other"})
+    assert cloud.rate(ANY) == {"g0", "g1", "f0"}
+    [all_others, few] = cloud.gnocchi.queries
+    assert (all_others.granularity, all_others.resource_ids) == (3600, None)
+    assert set(all_others.excluded_ids) == {"f0", "bad"}
+    assert (few.granularity, set(few.resource_ids or ())) == (300, {"f0"})
+    assert "divides the collect period, 3600 s" in cloud.exclusions()[0].reason
+    cloud.rate(ANY, ["p1"])
+    assert len(cloud.gnocchi.queries) == 3
 
 
-def test_of_each_granularity_but_one_every_resource_is_known() -> None:
+def test_the_resources_of_all_granularities_but_the_largest_are_listed() -> None:
     others = {f"f{n}": "fine" for n in range(7)}
     cloud = Cloud(9, others, page=2)
-    assert cloud.rated(ANY) == {f"g{n}" for n in range(9)} | others.keys()
-    [all_others, few] = cloud.archive.questions
+    assert cloud.rate(ANY) == {f"g{n}" for n in range(9)} | others.keys()
+    [all_others, few] = cloud.gnocchi.queries
     assert all_others.granularity == 3600
-    assert set(all_others.without) == set(others)
-    assert (few.granularity, few.only) == (300, dict.fromkeys(others, frozenset({"p2"})))
+    assert set(all_others.excluded_ids) == set(others)
+    assert (few.granularity, few.resource_ids) == (300, sorted(others))
 
 
 def test_equal_labels_from_two_requests_are_one_series() -> None:
@@ -284,22 +289,22 @@ def test_equal_labels_from_two_requests_are_one_series() -> None:
     args = GnocchiArgs(
         "instance", resource_key="flavor", aggregation_method="mean", force_granularity=0
     )
-    [one] = cloud.collector.collect(metric(args), WINDOW, ["p2"])
-    assert one.points == [(begin, Decimal(24)) for begin in WINDOW.begins()]
+    [series] = cloud.collector.collect(metric(args), WINDOW, ["p2"])
+    assert series.points == [(begin, Decimal(24)) for begin in WINDOW.begins()]
 
 
-def test_a_metric_that_nobody_has_yet_is_looked_for_each_time() -> None:
+def test_a_metric_without_resources_is_looked_up_each_time() -> None:
     cloud = Cloud(0, {})
     for _ in range(2):
-        assert cloud.rated(ANY) == set()
-    cloud.archive.resources = [resource("new", "p1")]
-    cloud.archive.under["new"] = "fine"
-    assert cloud.rated(ANY) == {"new"}
+        assert cloud.rate(ANY) == set()
+    cloud.gnocchi.resources = [resource("new", "p1")]
+    cloud.gnocchi.under["new"] = "fine"
+    assert cloud.rate(ANY) == {"new"}
 
 
-# However policies are mixed -------------------------------------------------------------------
+# Any mixture of policies ------------------------------------------------------------------------
 
-NAMES = [one.name for one in POLICIES]
+NAMES = [named.name for named in POLICIES]
 
 
 @given(
@@ -308,32 +313,34 @@ NAMES = [one.name for one in POLICIES]
     st.integers(1, 12),
     st.booleans(),
 )
-def test_every_resource_is_rated_once_or_told_of(
+def test_every_resource_is_rated_once_or_excluded(
     kinds: list[tuple[str, str]], args: GnocchiArgs, page: int, together: bool
 ) -> None:
     resources = [resource(f"r{n}", *owners.split()) for n, (_, owners) in enumerate(kinds)]
     under = {f"r{n}": name for n, (name, _) in enumerate(kinds)}
-    archive = Archive(resources, POLICIES, under, page)
-    collector = GnocchiCollector(archive, "project_id", HOUR, 2 * HOUR)  # type: ignore[arg-type]
-    will_do = {
+    gnocchi = FakeGnocchi(resources, POLICIES, under, page)
+    collector = GnocchiCollector(gnocchi, "project_id", HOUR, 2 * HOUR)  # type: ignore[arg-type]
+    fitting_names = {
         300: {"good", "fine"}, 3600: {"good", "good too"}, 0: {"good", "good too", "fine"},
     }[args.force_granularity]  # fmt: skip
-    expected = {id_ for id_, name in under.items() if name in will_do}
+    expected = {id_ for id_, name in under.items() if name in fitting_names}
     for scopes in [["p1", "p2"]] if together else [["p1"], ["p2"], ["p1"]]:
         owned = {
-            one.id for one in resources
-            if any(phase.attributes["project_id"] in scopes for phase in one.phases)
+            owned_resource.id for owned_resource in resources
+            if any(phase.attributes["project_id"] in scopes for phase in owned_resource.phases)
         }  # fmt: skip
         try:
-            found = list(collector.collect(metric(args), WINDOW, scopes))
+            result = list(collector.collect(metric(args), WINDOW, scopes))
         except errors.OperatorError:
             assert not expected
             assert owned
             continue
-        keys = [(one.groupby["id"], one.scope) for one in found]
+        keys = [(series.groupby["id"], series.scope) for series in result]
         assert len(keys) == len(set(keys))
         assert {id_ for id_, _ in keys} == expected & owned
-        assert all(quantity == 8 for one in found for _, quantity in one.points)
-        left_out = {one.resource for one in collector.exclusions(metric(args), WINDOW, scopes)}
-        assert left_out >= (owned - expected)
-        assert not left_out & expected
+        assert all(quantity == 8 for series in result for _, quantity in series.points)
+        excluded = {
+            exclusion.resource for exclusion in collector.exclusions(metric(args), WINDOW, scopes)
+        }
+        assert excluded >= (owned - expected)
+        assert not excluded & expected

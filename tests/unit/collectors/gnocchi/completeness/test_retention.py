@@ -1,4 +1,4 @@
-"""Usage that Gnocchi has forgotten is held, and nothing else is."""
+"""Windows with expired usage are refused, and no others."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ratekit.collectors.gnocchi.collector import GnocchiCollector
 from ratekit.domain.period import Window
 from ratekit.domain.usage.metric import Metric, Mutate
 from tests.fakes import Phase, Resource
-from tests.unit.collectors.gnocchi.archive import Archive, policy
+from tests.unit.collectors.gnocchi.fake_gnocchi import FakeGnocchi, policy
 
 HOUR = datetime.timedelta(hours=1)
 #: Midnight; hours below are counted from here.
@@ -42,16 +42,17 @@ METRIC = Metric(
 
 
 def resource(id_: str, first: float, last: float, owner: str = "p1") -> Resource:
-    """Measured every five minutes from an hour to another, where its record still stands."""
+    """A resource with measures every five minutes, from the first hour to the last."""
     steps = range(int(first * 12), int(last * 12))
     phases = [Phase(ZERO + first * HOUR, None, {"project_id": owner})]
     return Resource(id_, phases, {ZERO + n * HOUR / 12: float(n) for n in steps})
 
 
-def expire(one: Resource, hours: float) -> Resource:
-    """What an archive policy leaves of it."""
-    oldest = max(one.buckets) - hours * HOUR
-    return Resource(one.id, one.phases, {at: v for at, v in one.buckets.items() if at > oldest})
+def expire(source: Resource, hours: float) -> Resource:
+    """The resource with the buckets that an archive policy keeps."""
+    oldest = max(source.buckets) - hours * HOUR
+    buckets = {begin: value for begin, value in source.buckets.items() if begin > oldest}
+    return Resource(source.id, source.phases, buckets)
 
 
 class Cloud:
@@ -64,9 +65,9 @@ class Cloud:
         under: Mapping[str, str] | None = None,
         allow_expired: bool = False,
     ) -> None:
-        named = {one.id: "short" for one in resources} | dict(under or {})
-        self.archive = Archive(resources, [SHORT, LONG], named)
-        client: Any = self.archive
+        policy_of = {member.id: "short" for member in resources} | dict(under or {})
+        self.gnocchi = FakeGnocchi(resources, [SHORT, LONG], policy_of)
+        client: Any = self.gnocchi
         self.collector = GnocchiCollector(
             client, "project_id", HOUR, 2 * HOUR,
             allow_expired=allow_expired, clock=lambda: ZERO + now * HOUR,
@@ -74,8 +75,8 @@ class Cloud:
 
     def points(self, first: int, count: int, scopes: Sequence[str] = ("p1",)) -> list[Any]:
         window = Window(ZERO + first * HOUR, HOUR, count)
-        found = self.collector.collect(METRIC, window, scopes)
-        return [(one.groupby["id"], *point) for one in found for point in one.points]
+        result = self.collector.collect(METRIC, window, scopes)
+        return [(series.groupby["id"], *point) for series in result for point in series.points]
 
     def frames(self, first: int, count: int, scopes: Sequence[str] = ("p1",)) -> int:
         return len(self.points(first, count, scopes))
@@ -84,39 +85,39 @@ class Cloud:
 def test_what_is_recent_enough_costs_no_request() -> None:
     cloud = Cloud(12, resource("r1", 0, 12))
     assert cloud.frames(7, 2) == 2
-    assert sorted(cloud.archive.asked) == ["aggregates", "archive_policies"]
+    assert sorted(cloud.gnocchi.requests) == ["aggregates", "archive_policies"]
 
 
-def test_what_is_gone_is_held_with_what_an_operator_can_do() -> None:
+def test_expired_usage_is_refused_with_a_remedy() -> None:
     cloud = Cloud(12, resource("r1", 0, 12))
     with pytest.raises(errors.OperatorError) as caught:
         cloud.frames(2, 2)
     assert str(caught.value) == (
-        "instance: archive policy 'short' keeps 300 s aggregates of 'cpu' for 6:00:00 only, of "
-        "resource r1 back to 2026-01-01T06:00Z, and what was used from 2026-01-01T02:00Z on is "
-        "to be rated; rate what is there with ratekit-processor --once --allow-expired, or start "
-        "later with ratekit scope reset or activate; an archive policy that keeps more helps "
-        "from then on"
+        "instance: usage that is to be rated has expired in Gnocchi: archive policy 'short' keeps "
+        "300 s aggregates of 'cpu' for 6:00:00; those of resource r1 start at 2026-01-01T06:00Z, "
+        "and the usage to rate at 2026-01-01T02:00Z; rate what is left with ratekit-processor "
+        "--once --allow-expired, or start later with ratekit scope reset or activate; an archive "
+        "policy that keeps aggregates longer helps from then on"
     )
 
 
-def test_what_is_there_is_rated_when_an_operator_says_so(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_is_left_is_rated_with_allow_expired(caplog: pytest.LogCaptureFixture) -> None:
     cloud = Cloud(12, expire(resource("r1", 0, 12), 6), allow_expired=True)
     for _ in range(2):
         assert cloud.frames(4, 4) == 2
-    [told] = caplog.messages
-    assert told.endswith("is to be rated; what is there is rated, as --allow-expired says")
+    [message] = caplog.messages
+    assert message.endswith("; rating what is left because of --allow-expired")
 
 
-def test_a_policy_that_the_metric_does_not_use_holds_nobody() -> None:
+def test_a_policy_that_the_metric_does_not_use_stops_no_scope() -> None:
     cloud = Cloud(12, resource("r1", 0, 12), under={"r1": "long"})
     for _ in range(2):
         assert cloud.frames(2, 2) == 2
-    # Whether it is used is believed for a while.
-    assert cloud.archive.asked.count("metrics") == 1
+    # Whether it is used is cached for a while.
+    assert cloud.gnocchi.requests.count("metrics") == 1
 
 
-def test_a_scope_of_whose_usage_nothing_is_gone_is_not_held_for_others() -> None:
+def test_a_scope_without_expired_usage_is_not_stopped_by_others() -> None:
     cloud = Cloud(
         12, resource("r1", 0, 12), resource("r2", 0, 12, "p2"), under={"r2": "long"}
     )  # fmt: skip
@@ -125,12 +126,12 @@ def test_a_scope_of_whose_usage_nothing_is_gone_is_not_held_for_others() -> None
         cloud.frames(2, 2, ["p1", "p2"])
 
 
-def test_a_new_scope_that_starts_with_the_month_is_not_held_for_the_time_before_it_was() -> None:
+def test_a_new_resource_has_no_expired_usage_before_its_start() -> None:
     cloud = Cloud(12, resource("r1", 9, 12))
     assert cloud.frames(0, 12) == 3
 
 
-def test_a_metric_that_stopped_keeps_what_it_had() -> None:
+def test_a_metric_without_new_measures_loses_nothing_more() -> None:
     cloud = Cloud(500, resource("r1", 0, 5))
     assert cloud.frames(0, 5) == 5
     stopped_later = Cloud(500, resource("r1", 0, 7))
@@ -138,20 +139,22 @@ def test_a_metric_that_stopped_keeps_what_it_had() -> None:
         stopped_later.frames(0, 5)
 
 
-@pytest.mark.parametrize(("newest", "held"), [(94, False), (95, True), (96, True), (97, True)])
-def test_it_is_held_from_a_bucket_before_the_first_one_is_gone(newest: int, held: bool) -> None:
-    """Hour 2 begins with bucket 24; of 72 buckets with bucket 96 as the last, it is gone."""
+@pytest.mark.parametrize(("newest", "refused"), [(94, False), (95, True), (96, True), (97, True)])
+def test_it_is_refused_from_one_bucket_before_the_first_one_expires(
+    newest: int, refused: bool
+) -> None:
+    """Hour 2 begins with bucket 24; of 72 buckets with bucket 96 as the last, it has expired."""
     whole = resource("r1", 0, (newest + 1) / 12)
     cloud = Cloud(500, expire(whole, 6))
-    assert (ZERO + 2 * HOUR in cloud.archive.resources[0].buckets) == (newest < 96)
-    if held:
+    assert (ZERO + 2 * HOUR in cloud.gnocchi.resources[0].buckets) == (newest < 96)
+    if refused:
         with pytest.raises(errors.OperatorError):
             cloud.frames(2, 1)
     else:
         assert cloud.points(2, 1) == Cloud(0, whole, under={"r1": "long"}).points(2, 1)
 
 
-def test_a_resource_that_changed_since_was_there_before() -> None:
+def test_a_changed_resource_existed_before_its_change() -> None:
     whole = resource("r1", 0, 7.5)
     [phase] = whole.phases
     change = ZERO + 4 * HOUR
@@ -172,7 +175,7 @@ def test_a_resource_may_have_been_measured_before_its_record_was_made() -> None:
         cloud.frames(5, 3)
 
 
-def test_one_that_lost_something_is_found_among_many_that_did_not() -> None:
+def test_one_expired_metric_is_found_among_many() -> None:
     others = [resource(f"r{n}", 0, 5) for n in range(450)]
     cloud = Cloud(500, *others, resource("lost", 0, 7))
     with pytest.raises(errors.OperatorError, match="resource lost"):
@@ -183,18 +186,18 @@ def test_one_that_lost_something_is_found_among_many_that_did_not() -> None:
 def test_what_is_rated_is_what_was_measured(
     first: int, buckets: int, begin: int, count: int
 ) -> None:
-    """Gnocchi forgets on its own terms; whatever is not held is complete."""
+    """Whatever is not refused is complete."""
     whole = resource("r1", first, first + buckets / 12)
-    forgetful = Cloud(70, expire(whole, 6))
-    perfect = Cloud(70, whole, under={"r1": "long"})
+    limited = Cloud(70, expire(whole, 6))
+    complete = Cloud(70, whole, under={"r1": "long"})
     try:
-        found = forgetful.points(begin, count)
+        points = limited.points(begin, count)
     except errors.OperatorError:
         # At most a bucket too early, and as early as it may have been measured.
         oldest = max(whole.buckets) - 6 * HOUR + HOUR / 12
         assert max(ZERO + begin * HOUR, ZERO + (first - 2) * HOUR) <= oldest
         return
-    assert found == perfect.points(begin, count)
+    assert points == complete.points(begin, count)
 
 
 # Policies ---------------------------------------------------------------------------------------
@@ -217,8 +220,8 @@ def test_every_length_of_time_is_read_back(length: datetime.timedelta) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "300", "5 minutes", "1 day", "-1 day, 0:00:00", "0:05:00 x"])
-def test_what_is_no_length_of_time_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="no length of time"):
+def test_other_text_is_not_a_length_of_time(text: str) -> None:
+    with pytest.raises(ValueError, match="not a length of time"):
         timespan(text)
 
 

@@ -1,4 +1,4 @@
-"""What Gnocchi says of metrics, archive policies and resources over HTTP."""
+"""Gnocchi's metrics, archive policies and resources, read over HTTP."""
 
 import datetime
 from collections.abc import Iterator
@@ -11,8 +11,7 @@ from keystoneauth1 import session
 
 from ratekit import errors
 from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
-from ratekit.collectors.gnocchi.api.client import Client
-from ratekit.collectors.gnocchi.api.index import Index, LiveResource, Ownership
+from ratekit.collectors.gnocchi.api.client import Client, LiveResource, Ownership
 from ratekit.collectors.gnocchi.api.transport import AggregateMissing
 from tests.loopback import Loopback, Played, serving
 
@@ -20,7 +19,7 @@ AGGREGATES, METRIC = "/v1/aggregates", "/v1/metric"
 SEARCH = "/v1/search/resource/instance"
 SIX = datetime.datetime(2026, 1, 1, 6, tzinfo=datetime.UTC)
 HOUR = datetime.timedelta(hours=1)
-QUESTION = AggregateQuery(
+QUERY = AggregateQuery(
     metric="cpu",
     aggregation_method="mean",
     resource_type="instance",
@@ -30,8 +29,9 @@ QUESTION = AggregateQuery(
     start=SIX,
     stop=SIX + 3 * HOUR,
     granularity=300,
-    only=["r2", "r1"],
-    without={"r9": frozenset({"p1"})},
+    period=HOUR,
+    resource_ids=["r2", "r1"],
+    excluded_ids=["r9"],
 )
 
 
@@ -50,14 +50,9 @@ def gnocchi(server: Loopback) -> Loopback:
 
 @pytest.fixture
 def client(gnocchi: Loopback) -> Iterator[Client]:
-    opened = session.Session(auth=auth.GnocchiBasicPlugin("admin", gnocchi.url), timeout=30.0)
-    yield Client(gnocchi_client.SessionClient(opened, service_type="metric"))
-    opened.session.close()
-
-
-@pytest.fixture
-def index(client: Client) -> Index:
-    return client.index
+    http_session = session.Session(auth=auth.GnocchiBasicPlugin("admin", gnocchi.url), timeout=30.0)
+    yield Client(gnocchi_client.SessionClient(http_session, service_type="metric"))
+    http_session.session.close()
 
 
 def page(rows: Any, marker: str | None = None) -> Played:
@@ -71,9 +66,9 @@ def row(number: int, policy: str = "low", resource: str | None = "") -> dict[str
     return {"id": f"m{number}", "resource_id": resource, "archive_policy": {"name": policy}}
 
 
-def test_a_question_may_leave_resources_out_or_name_them(gnocchi: Loopback, client: Client) -> None:
+def test_a_query_may_exclude_resources_or_name_them(gnocchi: Loopback, client: Client) -> None:
     gnocchi.play(AGGREGATES, Played([]))
-    client.aggregates(QUESTION)
+    client.aggregates(QUERY)
     assert gnocchi.received[0].body["search"]["and"][2:] == [
         {"in": {"id": ["r1", "r2"]}},
         {"not": {"in": {"id": ["r9"]}}},
@@ -87,60 +82,62 @@ def test_a_question_may_leave_resources_out_or_name_them(gnocchi: Loopback, clie
         (404, {"cause": "Metrics with unknown aggregation", "detail": [["5f", "mean"]]}),
     ],
 )
-def test_what_an_archive_policy_lacks_is_told_from_other_refusals(
+def test_a_refusal_for_an_archive_policy_has_an_error_of_its_own(
     gnocchi: Loopback, client: Client, status: int, cause: Any
 ) -> None:
     gnocchi.play(AGGREGATES, Played({"code": status, "description": cause}, status))
     with pytest.raises(AggregateMissing):
-        client.aggregates(QUESTION)
+        client.aggregates(QUERY)
     gnocchi.play(AGGREGATES, Played({"code": 400, "description": "Invalid input: x"}, 400))
     with pytest.raises(errors.OperatorError) as caught:
-        client.aggregates(QUESTION)
+        client.aggregates(QUERY)
     assert not isinstance(caught.value, AggregateMissing)
 
 
 def test_a_listing_is_read_to_its_end_however_long_gnocchis_pages_are(
-    gnocchi: Loopback, index: Index
+    gnocchi: Loopback, client: Client
 ) -> None:
     gnocchi.play(METRIC, page([row(1), row(2)], "m2"), page([row(3, "high")], "m3"), page([]))
-    assert list(index.metrics("cpu", "low")) == [
+    assert list(client.metrics("cpu", "low")) == [
         ([("m1", "r1", "low"), ("m2", "r2", "low")], True),
         ([("m3", "r3", "high")], True),
         ([], False),
     ]
-    asked = [one.query for one in gnocchi.received]
-    known = {"name": ["cpu"], "archive_policy_name": ["low"], "limit": ["1000"]}
-    assert asked == [known, {**known, "marker": ["m2"]}, {**known, "marker": ["m3"]}]
+    queries = [request.query for request in gnocchi.received]
+    parameters = {"name": ["cpu"], "archive_policy_name": ["low"], "limit": ["1000"]}
+    assert queries == [
+        parameters, {**parameters, "marker": ["m2"]}, {**parameters, "marker": ["m3"]},
+    ]  # fmt: skip
 
 
-def test_a_metric_that_belongs_to_no_resource_is_nobodys(gnocchi: Loopback, index: Index) -> None:
+def test_a_metric_without_a_resource_is_ignored(gnocchi: Loopback, client: Client) -> None:
     gnocchi.play(METRIC, page([row(1), row(2, resource=None)]))
-    assert list(index.metrics("cpu")) == [([("m1", "r1", "low")], False)]
+    assert list(client.metrics("cpu")) == [([("m1", "r1", "low")], False)]
 
 
-def test_a_page_is_read_only_when_it_is_wanted(gnocchi: Loopback, index: Index) -> None:
+def test_a_page_is_read_only_when_it_is_needed(gnocchi: Loopback, client: Client) -> None:
     gnocchi.play(METRIC, page([row(1)], "m1"))
-    assert next(index.metrics("cpu", limit=1)) == ([("m1", "r1", "low")], True)
+    assert next(client.metrics("cpu", limit=1)) == ([("m1", "r1", "low")], True)
     assert len(gnocchi.received) == 1
 
 
-def test_owners_are_those_of_all_revisions(gnocchi: Loopback, index: Index) -> None:
+def test_owners_are_those_of_all_revisions(gnocchi: Loopback, client: Client) -> None:
     rows = [{"id": "r1", "project_id": owner, "ended_at": None} for owner in ("p1", "p2", None)]
     rows.append({"id": "r2", "project_id": "p1", "ended_at": None})
     rows.append({"id": "r2", "project_id": "p1", "ended_at": "2026-01-01T06:00:00+00:00"})
     gnocchi.play(SEARCH, page(rows))
     ids = [f"r{n}" for n in range(201)]
-    assert index.owners("instance", "project_id", ids) == {
+    assert client.owners("instance", "project_id", ids) == {
         "r1": Ownership(frozenset({"p1", "p2"}), None), "r2": Ownership(frozenset({"p1"}), SIX),
     }  # fmt: skip
-    assert [len(one.body["in"]["id"]) for one in gnocchi.received] == [200, 1]
+    assert [len(request.body["in"]["id"]) for request in gnocchi.received] == [200, 1]
     assert gnocchi.received[0].query["history"] == ["true"]
     assert gnocchi.received[0].query["attrs"] == ["id", "project_id", "ended_at"]
-    assert index.owners("instance", "project_id", []) == {}
+    assert client.owners("instance", "project_id", []) == {}
 
 
-def test_who_lived_in_a_window_is_asked_within_the_question(
-    gnocchi: Loopback, index: Index
+def test_live_resources_are_those_of_the_query_that_overlap_the_time(
+    gnocchi: Loopback, client: Client
 ) -> None:
     gnocchi.play(
         SEARCH,
@@ -149,69 +146,73 @@ def test_who_lived_in_a_window_is_asked_within_the_question(
             {"id": "r2", "revision_start": "2026-01-01T05:00:00+00:00", "metrics": {"disk": "m2"}},
         ]),
     )  # fmt: skip
-    assert list(index.living(QUESTION, SIX + HOUR)) == [LiveResource("r1", "m1", SIX - HOUR)]
+    assert list(client.live_resources(QUERY, SIX + HOUR)) == [LiveResource("r1", "m1", SIX - HOUR)]
     conditions = gnocchi.received[0].body["and"]
-    assert conditions[:-3] == QUESTION.conditions()
+    assert conditions[:-3] == QUERY.conditions()
     assert conditions[-3] == {"<": {"revision_start": "2026-01-01T07:00:00+00:00"}}
     assert {">=": {"revision_end": "2026-01-01T06:00:00+00:00"}} in conditions[-2]["or"]
     assert {">=": {"ended_at": "2026-01-01T06:00:00+00:00"}} in conditions[-1]["or"]
 
 
-def test_metrics_are_asked_for_by_id(gnocchi: Loopback, index: Index) -> None:
+def test_metrics_are_asked_for_by_id(gnocchi: Loopback, client: Client) -> None:
     begin = "2026-01-01T06:00:00+00:00"
     answer = {
         "measures": {"m1": {"mean": [["x", 300, 1.5], [begin, 300, 2.5]]}, "m2": {"mean": []}},
         "references": [row(1), row(2, "high")],
     }
     gnocchi.play(AGGREGATES, Played(answer))
-    assert index.newest(["m2", "m1"], QUESTION, SIX) == {"m1": SIX}
-    assert index.policies_of(["m2", "m1"], QUESTION, SIX) == {"m1": "low", "m2": "high"}
-    for one in gnocchi.received:
-        assert one.body == {"operations": ["metric", ["m1", "mean"], ["m2", "mean"]]}
-        assert (one.query["start"], one.query["granularity"]) == ([begin], ["300"])
+    assert client.newest(["m2", "m1"], QUERY, SIX) == {"m1": SIX}
+    assert client.policies_of(["m2", "m1"], QUERY, SIX) == {"m1": "low", "m2": "high"}
+    for request in gnocchi.received:
+        assert request.body == {"operations": ["metric", ["m1", "mean"], ["m2", "mean"]]}
+        assert (request.query["start"], request.query["granularity"]) == ([begin], ["300"])
     assert gnocchi.received[1].query["details"] == ["true"]
 
 
 def test_a_metric_that_has_just_been_deleted_is_asked_for_again_later(
-    gnocchi: Loopback, index: Index
+    gnocchi: Loopback, client: Client
 ) -> None:
     cause = {"cause": "Unknown metrics", "reason": "Provided metrics don't exists"}
     gnocchi.play(AGGREGATES, Played({"code": 404, "description": cause}, 404))
-    with pytest.raises(errors.TryLater, match="have just changed"):
-        index.newest(["m1"], QUESTION, SIX)
+    with pytest.raises(errors.TryLater, match="changed meanwhile"):
+        client.newest(["m1"], QUERY, SIX)
 
 
-def test_the_backlog_is_the_number_of_measures(gnocchi: Loopback, index: Index) -> None:
+def test_the_backlog_is_the_number_of_measures(gnocchi: Loopback, client: Client) -> None:
     summary = {"storage": {"summary": {"metrics": 3, "measures": 12}}, "metricd": {}}
     gnocchi.play("/v1/status", Played(summary))
-    assert index.backlog() == 12
+    assert client.backlog() == 12
     assert gnocchi.received[0].query == {"details": ["false"]}
 
 
-def test_resources_are_counted_over_all_pages(gnocchi: Loopback, index: Index) -> None:
+def test_resources_are_counted_over_all_pages(gnocchi: Loopback, client: Client) -> None:
     gnocchi.play(SEARCH, page([{"id": "r1"}] * 2, "r1"), page([{"id": "r2"}]))
-    assert index.count("instance", {"=": {"started_at": None}}) == 3
+    assert client.count("instance", {"=": {"started_at": None}}) == 3
     assert gnocchi.received[1].body == {"=": {"started_at": None}}
 
 
 @pytest.mark.parametrize("answer", [Played({}), Played([{}]), Played([[]]), Played(["x"])])
-def test_a_senseless_listing_is_no_answer(gnocchi: Loopback, index: Index, answer: Played) -> None:
+def test_a_listing_that_cannot_be_parsed_is_an_invalid_response(
+    gnocchi: Loopback, client: Client, answer: Played
+) -> None:
     for path in (METRIC, SEARCH, "/v1/archive_policy", "/v1/status"):
         gnocchi.play(path, answer)
-    with pytest.raises(errors.TryLater, match="Gnocchi's"):
-        list(index.metrics("cpu"))
-    with pytest.raises(errors.TryLater, match="Gnocchi's"):
-        index.owners("instance", "project_id", ["r1"])
-    with pytest.raises(errors.TryLater, match="Gnocchi's"):
-        list(index.living(QUESTION, SIX))
-    with pytest.raises(errors.TryLater, match="Gnocchi's"):
-        index.archive_policies()
-    with pytest.raises(errors.TryLater, match="Gnocchi's"):
-        index.backlog()
+    with pytest.raises(errors.InvalidResponse, match="cannot parse Gnocchi's"):
+        list(client.metrics("cpu"))
+    with pytest.raises(errors.InvalidResponse, match="cannot parse Gnocchi's"):
+        client.owners("instance", "project_id", ["r1"])
+    with pytest.raises(errors.InvalidResponse, match="cannot parse Gnocchi's"):
+        list(client.live_resources(QUERY, SIX))
+    with pytest.raises(errors.InvalidResponse, match="cannot parse Gnocchi's"):
+        client.archive_policies()
+    with pytest.raises(errors.InvalidResponse, match="cannot parse Gnocchi's"):
+        client.backlog()
 
 
-def test_a_next_page_without_a_marker_is_senseless(gnocchi: Loopback, index: Index) -> None:
+def test_a_next_page_without_a_marker_is_an_invalid_response(
+    gnocchi: Loopback, client: Client
+) -> None:
     link = '<http://gnocchi/v1/metric?limit=2>; rel="next"'
     gnocchi.play(METRIC, Played([row(1)], headers=(("Link", link),)))
     with pytest.raises(errors.TryLater, match="no marker"):
-        list(index.metrics("cpu"))
+        list(client.metrics("cpu"))
