@@ -191,8 +191,8 @@ def template(node: ast.AST) -> str | None:
             return value
         case ast.JoinedStr(values=parts):
             return "".join(template(part) or COMPUTED for part in parts)
-        case ast.BinOp(left=left, op=ast.Add(), right=right):
-            texts = template(left), template(right)
+        case ast.BinOp(left=first, op=ast.Add(), right=second):
+            texts = template(first), template(second)
             return None if texts == (None, None) else "".join(text or COMPUTED for text in texts)
     return None
 
