@@ -55,6 +55,7 @@ def run(packages: pathlib.Path, folder: pathlib.Path) -> Run:
     """Run a program of ratekit in the folder."""
     path = os.pathsep.join([str(packages), os.environ.get("PYTHONPATH", "")])
     environ = {**os.environ, "PYTHONPATH": path, "XDG_CACHE_HOME": str(folder / "cache")}
+    environ["TZ"] = "UTC"
 
     def run(program: str, *options: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -105,6 +106,8 @@ def test_usage_of_the_plugin_becomes_an_exact_bill(run: Run) -> None:
         ("alpha", "network", "2026-01-02"): Decimal("0.00009765625"),
         ("beta", "network", "2026-01-01"): Decimal("0.00029296875"),
     }
+    bill = run("ratekit", "summary", "--begin", "2026-01-01", "--end", "2026-02-01")
+    assert bill.stdout == (EXAMPLE / "summary.txt").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The arrows of style.md: who may import whom, and what an import may do."""
+"""The layers: which room may import which, and what an import may do."""
 
 import ast
 import pathlib
@@ -22,8 +22,8 @@ MODULES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
 
 
-def imported(node: ast.AST) -> Iterator[str]:
-    """Modules that one import statement names."""
+def import_targets(node: ast.AST) -> Iterator[str]:
+    """Yield the modules that one import statement names."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
@@ -35,7 +35,7 @@ def imported(node: ast.AST) -> Iterator[str]:
 
 
 IMPORTS = {
-    name: {module for node in ast.walk(tree) for module in imported(node)}
+    name: {module for node in ast.walk(tree) for module in import_targets(node)}
     for name, tree in TREES.items()
 }
 
@@ -44,8 +44,14 @@ OUTSIDE_COMMANDS = [name for name in MODULES if not name.startswith("ratekit.cmd
 
 
 def internal(name: str) -> set[str]:
-    """What a module imports of ratekit."""
+    """Return what a module imports of ratekit."""
     return {module for module in IMPORTS[name] if module.partition(".")[0] == "ratekit"}
+
+
+def load_targets(name: str) -> set[str]:
+    """Return the modules of ratekit that a module imports when it is imported itself."""
+    nodes = statements(TREES[name].body)
+    return {target for node in nodes for target in import_targets(node)} & MODULES.keys()
 
 
 def within(module: str, *packages: str) -> bool:
@@ -59,7 +65,7 @@ def modules(*packages: str) -> list[str]:
 
 
 def libraries(name: str) -> set[str]:
-    """What a module imports from outside of ratekit and the standard library."""
+    """Return the third-party libraries that a module imports."""
     tops = {module.partition(".")[0] for module in IMPORTS[name]}
     return tops - sys.stdlib_module_names - {"ratekit"}
 
@@ -68,9 +74,9 @@ def users(library: str) -> set[str]:
     return {name for name in MODULES if any(within(module, library) for module in IMPORTS[name])}
 
 
-# Arrows -------------------------------------------------------------------------------------
+# Imports ------------------------------------------------------------------------------------
 
-#: Rooms by rows, the doors first; a room sees the rows below its own.
+#: Rooms by rows, entry points first; a room may import the rows below its own.
 ROWS: Sequence[Collection[str]] = (
     {"cmd"},
     {"admin", "composition", "daemon"},
@@ -78,7 +84,7 @@ ROWS: Sequence[Collection[str]] = (
     {"interfaces", "conf", "plugins", "keystone", "http_errors", "concurrency"},
     {"domain", "errors", "text", "redact"},
 )
-#: Arrows between rooms of one row.
+#: Imports between rooms of one row.
 BESIDE = {
     ("processing", "pricing"),
     ("files", "pricing"),
@@ -89,9 +95,9 @@ BESIDE = {
     ("conf", "plugins"),
     ("conf", "keystone"),
 }
-#: Rooms that see less than the rows below them, and what they see.
+#: Rooms that may import less than all rows below them, and what they may import.
 NARROW: Mapping[str, Collection[str]] = {
-    "domain": set(),
+    "domain": {"text"},
     "text": set(),
     "redact": set(),
     "errors": set(),
@@ -103,7 +109,7 @@ NARROW: Mapping[str, Collection[str]] = {
     "fetchers": {"interfaces", "domain", "errors", "text", "keystone", "http_errors"},
     "collectors": {"interfaces", "domain", "errors", "text", "keystone", "http_errors"},
 }
-#: Rooms that need no library.
+#: Rooms that need no third-party library.
 PURE = {"domain", "errors", "interfaces", "pricing", "processing", "rating", "text"}
 
 
@@ -116,7 +122,7 @@ def row(name: str) -> int:
     return index
 
 
-def allowed(source: str) -> set[str]:
+def importable_rooms(source: str) -> set[str]:
     if source in NARROW:
         return set(NARROW[source])
     below = {name for rooms in ROWS[row(source) + 1 :] for name in rooms}
@@ -129,10 +135,10 @@ def test_the_rows_have_every_room() -> None:
 
 
 @pytest.mark.parametrize("source", sorted(name for names in ROWS for name in names))
-def test_a_room_sees_only_the_rows_below_it(source: str) -> None:
+def test_a_room_imports_only_rows_below_it(source: str) -> None:
     for name in modules(source):
         targets = {room(module) for module in internal(name)} - {source, ""}
-        assert targets <= allowed(source), name
+        assert targets <= importable_rooms(source), name
 
 
 @pytest.mark.parametrize("source", sorted(PURE))
@@ -155,6 +161,15 @@ def test_plug_ins_are_loaded_by_their_names_only() -> None:
         assert not targets & PLUGINS, name
 
 
+def test_what_commands_need_first_imports_no_slow_library() -> None:
+    """Commands start fast: the parts that need these libraries are imported when they are used."""
+    modules = {"ratekit.composition", "ratekit.conf.checking.values", "ratekit.cmd.configuration"}
+    while targets := {target for name in modules for target in load_targets(name)} - modules:
+        modules |= targets
+    slow = {"keystoneauth1", "gnocchiclient", "sqlalchemy", "eventlet"}
+    assert not {name for library in slow for name in users(library)} & modules
+
+
 def test_only_the_composition_and_commands_know_the_storage() -> None:
     for name in MODULES:
         targets = {room(module) for module in internal(name)} - {room(name)}
@@ -163,7 +178,7 @@ def test_only_the_composition_and_commands_know_the_storage() -> None:
 
 
 @pytest.mark.parametrize(
-    ("library", "allowed"),
+    ("library", "users_allowed"),
     [
         ("eventlet", {"ratekit.concurrency", "ratekit.cmd.processor"}),
         ("stevedore", {"ratekit.plugins"}),
@@ -174,14 +189,16 @@ def test_only_the_composition_and_commands_know_the_storage() -> None:
         ("alembic", {name for name in MODULES if within(name, "ratekit.storage")}),
     ],
 )
-def test_a_library_is_imported_where_it_can_be_replaced(library: str, allowed: set[str]) -> None:
-    assert users(library) <= allowed
+def test_a_library_is_imported_where_it_can_be_replaced(
+    library: str, users_allowed: set[str]
+) -> None:
+    assert users(library) <= users_allowed
     assert users(library)
 
 
 def test_no_modules_import_each_other_in_a_ring() -> None:
     edges = {name: internal(name) & MODULES.keys() for name in MODULES}
-    # An __init__ that is imported on the way to a module below it is no arrow.
+    # The __init__ of a package, which is imported before its modules, does not count.
     for name, targets in edges.items():
         targets -= {name, "ratekit"}
     while edges:
