@@ -64,7 +64,12 @@ class Action(_Command):
 
 
 class Listing(_Command, lister.Lister):
-    """A command that lists rows in the format of ``-f``."""
+    """A command that lists rows in the format of ``-f``.
+
+    :ivar footer: a line below a table, not in other formats: programs would add up a total twice
+    """
+
+    footer = ""
 
     def produce_output(
         self,
@@ -72,7 +77,7 @@ class Listing(_Command, lister.Lister):
         column_names: Sequence[str],
         data: Iterable[Sequence[Any]],
     ) -> int:
-        """Print the rows.
+        """Print the rows, and below a table the footer.
 
         :raises ratekit.errors.OperatorError: ``-c`` or ``--sort-column`` names an unknown column
         """
@@ -81,7 +86,10 @@ class Listing(_Command, lister.Lister):
             data = cells.align_points(data)
         elif parsed_args.formatter == "csv":
             data = cells.fill_absent(data)
-        return super().produce_output(parsed_args, column_names, data)
+        code = super().produce_output(parsed_args, column_names, data)
+        if self.footer and parsed_args.formatter == "table":
+            self.app.stdout.write(f"{self.footer}\n")
+        return code
 
 
 class Showing(_Command, show.ShowOne):

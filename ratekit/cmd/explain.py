@@ -44,7 +44,7 @@ class Explain(command_types.Showing):
         parser.add_argument(
             "--resource",
             metavar="ID",
-            help="only the usage with this value in any label, if there are several usages",
+            help="only the usage with this value in a groupby label, if there are several usages",
         )
         parser.add_argument(
             "--label",

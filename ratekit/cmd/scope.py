@@ -38,7 +38,7 @@ class ScopeList(command_types.Listing):
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
-        """Return the scopes in the order of the storage."""
+        """Return the scopes, sorted by name and ID."""
         from ratekit import composition
 
         conf = self.app.load_conf()

@@ -25,8 +25,6 @@ class Summary(command_types.Listing):
     Prices are exact. A table ends with a total; other formats contain only the groups.
     """
 
-    _total = ""
-
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Return the command's options."""
         parser = super().get_parser(prog_name)
@@ -64,23 +62,11 @@ class Summary(command_types.Listing):
         rows = reports.summary(selection, keys, zone)
         names = {row.id: row.name for row in reports.scopes()} if "scope" in keys else {}
         self._warn_of_absent_labels(rows, keys)
-        self._total = _total(rows, selection, zone, parsed_args.decimals)
+        self.footer = _total(rows, selection, zone, parsed_args.decimals)
         return (
             (*_columns(keys), *_SUMS),
             [_fields(row, keys, names, parsed_args.decimals) for row in rows],
         )
-
-    def produce_output(
-        self,
-        parsed_args: argparse.Namespace,
-        column_names: Sequence[str],
-        data: Iterable[Sequence[Any]],
-    ) -> int:
-        """Print the groups; below a table the total, which a program would add up twice."""
-        code = super().produce_output(parsed_args, column_names, data)
-        if parsed_args.formatter == "table":
-            self.app.stdout.write(f"{self._total}\n")
-        return code
 
     def _warn_of_absent_labels(self, rows: Sequence[SummaryRow], keys: Sequence[str]) -> None:
         for key in keys:

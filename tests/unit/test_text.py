@@ -1,9 +1,18 @@
 import datetime
+import zoneinfo
 from decimal import Decimal
 
 import pytest
 
-from ratekit.text import count_text, list_text, minute_text, number_text, utc_text
+from ratekit.text import (
+    count_text,
+    list_text,
+    local_text,
+    minute_text,
+    number_text,
+    second_text,
+    utc_text,
+)
 
 PARIS_NOON = datetime.datetime(
     2026, 1, 31, 12, 30, tzinfo=datetime.timezone(datetime.timedelta(hours=1))
@@ -14,13 +23,29 @@ PARIS_NOON = datetime.datetime(
     ("number", "text"),
     [("1E+3", "1000"), ("0.0200", "0.02"), ("-5.0", "-5"), ("0E-28", "0"), ("100", "100")],
 )
-def test_a_number_has_neither_exponent_nor_idle_zeros(number: str, text: str) -> None:
+def test_a_number_has_neither_exponent_nor_trailing_zeros(number: str, text: str) -> None:
     assert number_text(Decimal(number)) == text
 
 
 def test_instants_are_written_in_utc() -> None:
     assert utc_text(PARIS_NOON) == "2026-01-31T11:30:00Z"
     assert minute_text(PARIS_NOON) == "2026-01-31T11:30Z"
+    fraction = PARIS_NOON.replace(microsecond=5)
+    assert utc_text(fraction) == "2026-01-31T11:30:00.000005Z"
+    assert second_text(fraction) == "2026-01-31T11:30:00Z"
+
+
+@pytest.mark.parametrize(
+    ("zone", "month", "text"),
+    [
+        ("UTC", 7, "2026-07-31T11:30:00Z"),
+        ("Europe/Berlin", 7, "2026-07-31T13:30:00+02:00"),
+        ("Europe/London", 1, "2026-01-31T11:30:00Z"),
+        ("Europe/London", 7, "2026-07-31T12:30:00+01:00"),
+    ],
+)
+def test_an_instant_may_be_written_in_a_zone(zone: str, month: int, text: str) -> None:
+    assert local_text(PARIS_NOON.replace(month=month), zoneinfo.ZoneInfo(zone)) == text
 
 
 @pytest.mark.parametrize(
@@ -30,7 +55,7 @@ def test_a_count_agrees_with_its_noun(count: int, text: str) -> None:
     assert count_text(count, "scope") == text
 
 
-def test_a_noun_may_have_a_plural_of_its_own() -> None:
+def test_a_noun_may_have_an_irregular_plural() -> None:
     assert count_text(1, "entry", "entries") == "1 entry"
     assert count_text(2, "entry", "entries") == "2 entries"
 
@@ -39,5 +64,5 @@ def test_a_noun_may_have_a_plural_of_its_own() -> None:
     ("words", "text"),
     [("", ""), ("a", "a"), ("abc", "a, b, c"), ("abcd", "a, b, c and 1 more")],
 )
-def test_a_long_list_ends_with_how_many_more_there_are(words: str, text: str) -> None:
+def test_a_long_list_ends_with_the_number_of_omitted_words(words: str, text: str) -> None:
     assert list_text(words, limit=3) == text

@@ -62,7 +62,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-free",
         action="store_true",
-        help="accept that services that have been rated have no rules any longer, and that usage "
+        help="accept that services that have been rated are left without rules, and that usage "
         "with a price becomes free",
     )
 

@@ -31,8 +31,6 @@ class Reprocess(command_types.Listing):
     in one transaction. A period whose data is gone is left unchanged and reported.
     """
 
-    _total = ""
-
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Return the command's options."""
         parser = super().get_parser(prog_name)
@@ -67,7 +65,7 @@ class Reprocess(command_types.Listing):
             "--accept-silence",
             action="store_true",
             help="replace also periods in which usage that was charged is now missing, or has lost "
-            "a label that its price depends on",
+            "a label without which it is free",
         )
         parser.add_argument(
             "--dry-run", action="store_true", help="show what would change; queue nothing"
@@ -109,18 +107,6 @@ class Reprocess(command_types.Listing):
             for id_, order in zip(ids, orders, strict=True)
         ]
 
-    def produce_output(
-        self,
-        parsed_args: argparse.Namespace,
-        column_names: Sequence[str],
-        data: Iterable[Sequence[Any]],
-    ) -> int:
-        """Print the rows, and below a table of differences their total."""
-        code = super().produce_output(parsed_args, column_names, data)
-        if self._total and parsed_args.formatter == "table":
-            self.app.stdout.write(f"{self._total}\n")
-        return code
-
     def _preview(self, conf: Any, storage: Storage, orders: Sequence[Order]) -> _Table:
         from ratekit import composition
 
@@ -137,7 +123,7 @@ class Reprocess(command_types.Listing):
             for preview in previews
             for metric, change in preview.changes.items()
         ]
-        self._total = _total([change for _, _, change in rows])
+        self.footer = _total([change for _, _, change in rows])
         return (
             "Scope", "Name", "Metric", "Unit", "Frames", "New frames", "Quantity",
             "New quantity", "Price", "New price", "Difference",

@@ -372,8 +372,7 @@ def test_a_reset_fails_if_a_period_is_rated_before_the_answer(
 ) -> None:
     before = given.stored(storage)
     answer = ratekit(*RESET, stdin=SlowTerminal(storage))
-    assert (answer.code, answer.err.count("
-")) == (1, 1)
+    assert (answer.code, answer.err.count("\n")) == (1, 1)
     assert "scope a1" in answer.err
     assert "rated until 2026-03-01T03:00:00Z" in answer.err
     assert given.stored(storage) == before

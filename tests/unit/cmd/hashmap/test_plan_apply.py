@@ -114,8 +114,7 @@ def test_the_second_of_two_operators_at_the_same_time_is_refused(
             return True
 
     answer = ratekit("hashmap", "apply", str(file), stdin=Slow("y\n"))
-    assert (answer.code, answer.err.count("
-")) == (2, 1)
+    assert (answer.code, answer.err.count("\n")) == (2, 1)
     assert "version 0" in answer.err
     assert storage.rules.read().rules == ()
     assert [record.version for record in storage.rules.records()] == [1]
