@@ -182,8 +182,10 @@ class Reprocessor:
         """Try fewer periods at once, or put the task off."""
         attempts_left = self._count_failure(task)
         if isinstance(failure, errors.TryLater):
-            less = failure.after is None and self._repricer.ask_less(task.order, task.next_begin)
-            if less and attempts_left:
+            can_shrink = failure.after is None and self._repricer.ask_less(
+                task.order, task.next_begin
+            )
+            if can_shrink and attempts_left:
                 LOG.warning(
                     "task %d will be tried again with fewer periods at once: %s", task.id, failure
                 )

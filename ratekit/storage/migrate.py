@@ -1,4 +1,4 @@
-"""Bringing a database to the shape this code needs, and telling whether it has it."""
+"""Migrates databases to the schema that this code needs, and checks that they have it."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from ratekit.storage.db import alembic_version, sqlite
 from ratekit.storage.db.engine import Database
 from ratekit.storage.migrations import steps
 
-# Any number, as long as all processes that migrate use the same.
+# Any number, but the same in all processes that migrate.
 _LOCK = 7283545
-# MariaDB and MySQL: the longest wait, in seconds; names of locks hold for the whole server.
+# MariaDB and MySQL: the name of a lock is valid for the whole server; it may wait for a year.
 _GET_LOCK = f"SELECT GET_LOCK(CONCAT('ratekit.', SHA1(DATABASE())), {365 * 24 * 3600})"
 
 
 def upgrade(url: str) -> None:
-    """Bring the database to the newest revision; creates an SQLite file that is not there.
+    """Migrate the database to the newest revision; create a missing SQLite file.
 
-    Doing it twice, or on several hosts at once, does no harm. Processors that run meanwhile
-    cannot write: see :func:`move`.
+    It is safe to call this again, or on several hosts at the same time. Processors that run
+    meanwhile cannot write: see :func:`move`.
 
     :raises ratekit.errors.OperatorError: the database refuses, or is newer than this code
-    :raises ratekit.errors.TryLater: it did not answer
+    :raises ratekit.errors.TryLater: the database did not answer
     """
     database = Database(url, patient=True)
     try:
@@ -45,47 +45,47 @@ def upgrade(url: str) -> None:
 
 
 def move(connection: sa.Connection, target: str | None) -> None:
-    """Walk from the database's revision to ``target``, up or down; None: to no tables.
+    """Migrate from the database's revision to ``target``, up or down; None: no tables.
 
-    Each migration begins by writing into ``alembic_version`` that it is under way. That waits
-    for all transactions that were promised the old revision, and keeps new ones out: see
-    :func:`ratekit.storage.db.alembic_version.require`. On PostgreSQL and SQLite all is one
-    transaction.
-    On MariaDB and MySQL, where each change of a table commits, that first write is committed
-    by the first change: if this process dies half-way, the row goes on saying so, processors
-    go on refusing, and the next call runs that migration again from its begin.
+    Each migration first records in ``alembic_version`` that it runs. This waits for all
+    transactions that require the old revision, and blocks new ones: see
+    :func:`ratekit.storage.db.alembic_version.require`. On PostgreSQL and SQLite everything is one
+    transaction. On MariaDB and MySQL each change of a table commits, so the first one commits
+    the record, too: if this process dies, the record stays, processors still refuse to write,
+    and the next call runs the same migration again from its start.
 
-    What remains on MariaDB and MySQL: a migration may not change the same rows in two ways
-    between two changes of tables, since it could be run twice over them.
+    Therefore, on MariaDB and MySQL, a migration must not change the same rows in two ways between
+    two changes of tables: it may run over them twice.
 
     :raises ValueError: there is no such revision
     """
-    found = alembic_version.read(connection)
-    begun, _, aim = (found or "").partition(alembic_version.ARROW)
-    context = MigrationContext.configure(connection, opts={steps.RESUMED: bool(aim)})
-    for step in _path(begun or None, target):
+    revision = alembic_version.read(connection)
+    start, _, interrupted_target = (revision or "").partition(alembic_version.ARROW)
+    opts = {steps.RESUMED: bool(interrupted_target)}
+    context = MigrationContext.configure(connection, opts=opts)
+    for step in _path(start or None, target):
         mark = f"{step.before or ''}{alembic_version.ARROW}{step.after or ''}"
-        alembic_version.write(connection, found, mark)
+        alembic_version.write(connection, revision, mark)
         with Operations.context(context):
             step.run()
         alembic_version.write(connection, mark, step.after)
-        found = step.after
+        revision = step.after
         context.opts[steps.RESUMED] = False
 
 
 def current(url: str) -> str | None:
     """Return the database's revision, or None if it was never migrated.
 
-    While a migration from 0001 to 0002 is under way, or after it was killed: ``0001>0002``.
+    While a migration from 0001 to 0002 runs, or after it was interrupted, it is ``0001>0002``.
 
     :raises ratekit.errors.OperatorError: the database refuses
-    :raises ratekit.errors.TryLater: it did not answer
+    :raises ratekit.errors.TryLater: the database did not answer
     """
     return _current(Database(url))
 
 
 def revisions() -> Sequence[str]:
-    """Return all revisions that this code knows, oldest first."""
+    """Return all revisions in this release, oldest first."""
     return [script.revision for script in _scripts()]
 
 
@@ -95,34 +95,32 @@ def head() -> str:
 
 
 def check(url: str) -> None:
-    """Refuse a database that is not at :func:`head`.
+    """Require that a database is at :func:`head`.
 
     :raises ratekit.errors.OperatorError: it is not; the message says what to do
-    :raises ratekit.errors.TryLater: it did not answer
+    :raises ratekit.errors.TryLater: the database did not answer
     """
     require_head(Database(url))
 
 
 def require_head(database: Database) -> None:
-    """Do as :func:`check` for a database that is to be used; leaves no connection open.
+    """Check as :func:`check` does; leave no connection open.
 
     :raises: as :func:`check`
     """
-    found = _current(database)
-    if found == head():
+    revision = _current(database)
+    if revision == head():
         return
-    _require_known(found, database.place)
-    if found is None:
+    _require_known(revision, database.place)
+    if revision is None:
+        raise errors.OperatorError(f"{database.place} has no tables; run ratekit-dbsync upgrade")
+    if alembic_version.ARROW in revision:
         raise errors.OperatorError(
-            f"{database.place} has no tables yet: run ratekit-dbsync upgrade"
-        )
-    if alembic_version.ARROW in found:
-        raise errors.OperatorError(
-            f"{database.place} is in the middle of a migration ({found}): wait for its end, or, "
-            "if nobody is at it any more, run ratekit-dbsync upgrade again"
+            f"{database.place} is in the middle of a migration ({revision}); wait for its end, or, "
+            "if no migration process is running, run ratekit-dbsync upgrade again"
         )
     raise errors.OperatorError(
-        f"{database.place} is at revision {found}, this ratekit needs {head()}: "
+        f"{database.place} is at revision {revision}, this ratekit needs {head()}; "
         "run ratekit-dbsync upgrade"
     )
 
@@ -141,32 +139,32 @@ def _scripts() -> list[Script]:
 
 
 class _Step(NamedTuple):
-    """One migration, up or down; None: no tables."""
+    """One migration, up or down; a revision None stands for no tables."""
 
     run: Callable[[], None]
     before: str | None
     after: str | None
 
 
-def _path(found: str | None, target: str | None) -> list[_Step]:
-    """Return the migrations on the way."""
+def _path(start: str | None, target: str | None) -> list[_Step]:
+    """Return the migrations from ``start`` to ``target``, in order."""
     scripts = _scripts()
-    at: list[str | None] = [None, *(script.revision for script in scripts)]
-    begin, end = at.index(found), at.index(target)
+    ids: list[str | None] = [None, *(script.revision for script in scripts)]
+    begin, end = ids.index(start), ids.index(target)
     if begin <= end:
         return [
-            _Step(scripts[number].module.upgrade, at[number], at[number + 1])
+            _Step(scripts[number].module.upgrade, ids[number], ids[number + 1])
             for number in range(begin, end)
         ]
     return [
-        _Step(scripts[number].module.downgrade, at[number + 1], at[number])
+        _Step(scripts[number].module.downgrade, ids[number + 1], ids[number])
         for number in reversed(range(end, begin))
     ]
 
 
 def _current(database: Database) -> str | None:
-    # Looking must not leave an empty file behind, owned by whoever looked.
-    if database.engine.dialect.name == "sqlite" and not sqlite.is_there(database.engine.url):
+    # Reading must not create an empty file that belongs to the user who reads.
+    if database.engine.dialect.name == "sqlite" and not sqlite.file_exists(database.engine.url):
         return None
     try:
         with database.reading() as connection:
@@ -175,12 +173,11 @@ def _current(database: Database) -> str | None:
         database.close()
 
 
-def _require_known(found: str | None, place: str) -> None:
-    """Refuse a database that a newer ratekit has migrated, or begun to."""
-    known = revisions()
-    for one in (found or "").split(alembic_version.ARROW):
-        if one and one not in known:
-            raise errors.OperatorError(
-                f"{place} is at revision {found}, which is newer than this ratekit "
-                f"({known[-1]}): install the newer ratekit here as well"
-            )
+def _require_known(revision: str | None, place: str) -> None:
+    """:raises ratekit.errors.OperatorError: a newer ratekit has migrated it, or started to."""
+    parts = set((revision or "").split(alembic_version.ARROW)) - {""}
+    if not parts.issubset(revisions()):
+        raise errors.OperatorError(
+            f"{place} is at revision {revision}, which is newer than this ratekit ({head()}); "
+            "install the newer ratekit here too"
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from ratekit.domain.exact import PRICE_PLACES, QUANTITY_PLACES
-from ratekit.storage.db.types import TABLE, Exact, Instant, Word, digest, json_text, key
+from ratekit.storage.db.types import TABLE, Exact, Instant, Word, digest, json_text, row_id
 
 METADATA = sa.MetaData(
     naming_convention={
@@ -29,7 +29,7 @@ METADATA = sa.MetaData(
 SCOPES = sa.Table(
     "scopes",
     METADATA,
-    sa.Column("id", key(), primary_key=True),
+    sa.Column("id", row_id(), primary_key=True),
     sa.Column("scope_key", Word(), nullable=False),
     sa.Column("scope_id", Word(), nullable=False),
     sa.Column("name", sa.Text, nullable=False),
@@ -45,7 +45,7 @@ SCOPES = sa.Table(
     sa.Column("deactivated_at", Instant),
     sa.Column("resets", sa.Integer, nullable=False, server_default="0"),
     sa.Column("period_seconds", sa.Integer),
-    sa.Column("metric_set_id", key()),
+    sa.Column("metric_set_id", row_id()),
     sa.Column("rated_since", Instant),
     sa.UniqueConstraint("scope_key", "scope_id"),
     **TABLE,
@@ -56,7 +56,7 @@ SCOPES = sa.Table(
 METRIC_SETS = sa.Table(
     "metric_sets",
     METADATA,
-    sa.Column("id", key(), primary_key=True),
+    sa.Column("id", row_id(), primary_key=True),
     sa.Column("digest", digest(), nullable=False, unique=True),
     sa.Column("names", json_text(), nullable=False),
     **TABLE,
@@ -69,9 +69,11 @@ METRIC_SETS = sa.Table(
 METRIC_SET_CHANGES = sa.Table(
     "metric_set_changes",
     METADATA,
-    sa.Column("scope_id", key(), sa.ForeignKey("scopes.id"), primary_key=True, autoincrement=False),
+    sa.Column(
+        "scope_id", row_id(), sa.ForeignKey("scopes.id"), primary_key=True, autoincrement=False
+    ),
     sa.Column("begin", Instant, primary_key=True),
-    sa.Column("metric_set_id", key(), nullable=False),
+    sa.Column("metric_set_id", row_id(), nullable=False),
     sa.Column("period_seconds", sa.Integer),
     sqlite_with_rowid=False,
     **TABLE,
@@ -84,8 +86,8 @@ METRIC_SET_CHANGES = sa.Table(
 GAPS = sa.Table(
     "gaps",
     METADATA,
-    sa.Column("id", key(), primary_key=True),
-    sa.Column("scope_id", key(), sa.ForeignKey("scopes.id"), nullable=False, index=True),
+    sa.Column("id", row_id(), primary_key=True),
+    sa.Column("scope_id", row_id(), sa.ForeignKey("scopes.id"), nullable=False, index=True),
     sa.Column("last_instant", Instant, nullable=False),
     sa.Column("resume", Instant),
     **TABLE,
@@ -96,8 +98,8 @@ GAPS = sa.Table(
 EXCLUSIONS = sa.Table(
     "exclusions",
     METADATA,
-    sa.Column("id", key(), primary_key=True),
-    sa.Column("scope_id", key(), sa.ForeignKey("scopes.id"), nullable=False, index=True),
+    sa.Column("id", row_id(), primary_key=True),
+    sa.Column("scope_id", row_id(), sa.ForeignKey("scopes.id"), nullable=False, index=True),
     sa.Column("metric", Word(), nullable=False),
     sa.Column("resource", sa.Text, nullable=False),
     sa.Column("begin", Instant, nullable=False),
@@ -111,7 +113,7 @@ EXCLUSIONS = sa.Table(
 DESCRIPTORS = sa.Table(
     "descriptors",
     METADATA,
-    sa.Column("id", key(), primary_key=True),
+    sa.Column("id", row_id(), primary_key=True),
     sa.Column("metric", Word(), nullable=False),
     sa.Column("unit", Word(), nullable=False),
     sa.Column("groupby", json_text(), nullable=False),
@@ -127,9 +129,9 @@ DESCRIPTORS = sa.Table(
 FRAMES = sa.Table(
     "frames",
     METADATA,
-    sa.Column("scope_id", key(), primary_key=True, autoincrement=False),
+    sa.Column("scope_id", row_id(), primary_key=True, autoincrement=False),
     sa.Column("begin", Instant, primary_key=True),
-    sa.Column("descriptor_id", key(), primary_key=True, autoincrement=False),
+    sa.Column("descriptor_id", row_id(), primary_key=True, autoincrement=False),
     sa.Column("quantity", Exact(QUANTITY_PLACES), nullable=False),
     sa.Column("price", Exact(PRICE_PLACES), nullable=False),
     sqlite_with_rowid=False,
@@ -141,7 +143,9 @@ FRAMES = sa.Table(
 TOTALS = sa.Table(
     "totals",
     METADATA,
-    sa.Column("scope_id", key(), sa.ForeignKey("scopes.id"), primary_key=True, autoincrement=False),
+    sa.Column(
+        "scope_id", row_id(), sa.ForeignKey("scopes.id"), primary_key=True, autoincrement=False
+    ),
     sa.Column("begin", Instant, primary_key=True),
     sa.Column("metric", Word(), primary_key=True),
     sa.Column("unit", Word(), primary_key=True),
@@ -164,7 +168,7 @@ VERSIONS = sa.Table(
 SERVICES = sa.Table(
     "hashmap_services",
     METADATA,
-    sa.Column("id", key(), primary_key=True),
+    sa.Column("id", row_id(), primary_key=True),
     sa.Column("name", Word(), nullable=False, unique=True),
     **TABLE,
 )
@@ -172,8 +176,8 @@ SERVICES = sa.Table(
 FIELDS = sa.Table(
     "hashmap_fields",
     METADATA,
-    sa.Column("id", key(), primary_key=True),
-    sa.Column("service_id", key(), sa.ForeignKey("hashmap_services.id"), nullable=False),
+    sa.Column("id", row_id(), primary_key=True),
+    sa.Column("service_id", row_id(), sa.ForeignKey("hashmap_services.id"), nullable=False),
     sa.Column("name", Word(), nullable=False),
     sa.UniqueConstraint("service_id", "name"),
     **TABLE,
@@ -182,7 +186,7 @@ FIELDS = sa.Table(
 GROUPS = sa.Table(
     "hashmap_groups",
     METADATA,
-    sa.Column("id", key(), primary_key=True),
+    sa.Column("id", row_id(), primary_key=True),
     sa.Column("name", Word(), nullable=False, unique=True),
     **TABLE,
 )
@@ -194,10 +198,10 @@ def _terms() -> tuple[sa.schema.SchemaItem, ...]:
     A rule hangs on a service or on a field, never on both.
     """
     return (
-        sa.Column("id", key(), primary_key=True),
-        sa.Column("service_id", key(), sa.ForeignKey("hashmap_services.id")),
-        sa.Column("field_id", key(), sa.ForeignKey("hashmap_fields.id")),
-        sa.Column("group_id", key(), sa.ForeignKey("hashmap_groups.id")),
+        sa.Column("id", row_id(), primary_key=True),
+        sa.Column("service_id", row_id(), sa.ForeignKey("hashmap_services.id")),
+        sa.Column("field_id", row_id(), sa.ForeignKey("hashmap_fields.id")),
+        sa.Column("group_id", row_id(), sa.ForeignKey("hashmap_groups.id")),
         sa.Column("scope", Word()),
         sa.Column("cost", Exact(PRICE_PLACES), nullable=False),
         sa.Column("type", sa.String(4), nullable=False),
@@ -244,7 +248,7 @@ CHANGES = sa.Table(
 CHANGE_LINES = sa.Table(
     "hashmap_change_lines",
     METADATA,
-    sa.Column("id", key(), primary_key=True),
+    sa.Column("id", row_id(), primary_key=True),
     sa.Column(
         "version",
         sa.BigInteger,
@@ -253,8 +257,8 @@ CHANGE_LINES = sa.Table(
         index=True,
     ),
     sa.Column("action", sa.String(5), nullable=False),
-    sa.Column("mapping_id", key(), sa.ForeignKey("hashmap_mappings.id")),
-    sa.Column("threshold_id", key(), sa.ForeignKey("hashmap_thresholds.id")),
+    sa.Column("mapping_id", row_id(), sa.ForeignKey("hashmap_mappings.id")),
+    sa.Column("threshold_id", row_id(), sa.ForeignKey("hashmap_thresholds.id")),
     sa.Column("old_end", Instant),
     sa.Column("new_end", Instant),
     sa.CheckConstraint("(mapping_id IS NULL) <> (threshold_id IS NULL)", name="one_rule"),
@@ -266,8 +270,8 @@ CHANGE_LINES = sa.Table(
 TASKS = sa.Table(
     "tasks",
     METADATA,
-    sa.Column("id", key(), primary_key=True),
-    sa.Column("scope_id", key(), sa.ForeignKey("scopes.id"), nullable=False, index=True),
+    sa.Column("id", row_id(), primary_key=True),
+    sa.Column("scope_id", row_id(), sa.ForeignKey("scopes.id"), nullable=False, index=True),
     sa.Column("begin", Instant, nullable=False),
     sa.Column("end", Instant, nullable=False),
     sa.Column("period_seconds", sa.Integer, nullable=False),
@@ -289,7 +293,9 @@ TASKS = sa.Table(
 TASK_PERIODS = sa.Table(
     "task_periods",
     METADATA,
-    sa.Column("task_id", key(), sa.ForeignKey("tasks.id"), primary_key=True, autoincrement=False),
+    sa.Column(
+        "task_id", row_id(), sa.ForeignKey("tasks.id"), primary_key=True, autoincrement=False
+    ),
     sa.Column("begin", Instant, primary_key=True),
     sa.Column("outcome", sa.String(7), nullable=False),
     sa.Column("note", sa.Text),

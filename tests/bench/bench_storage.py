@@ -73,7 +73,7 @@ def measure(url: str) -> None:
 def commit(storage: Storage, batch: RatedBatch) -> None:
     """Commit a batch that cannot lose."""
     done = storage.ledger.commit(batch)
-    if done.lost:
+    if done.lost_scopes:
         raise RuntimeError("a fresh scope was lost")
 
 

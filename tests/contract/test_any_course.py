@@ -81,7 +81,7 @@ class Life:
         else:
             admin.activate(self.scope.id)
         if turn.back:
-            plan = admin.rewind(self.scope.id, START)
+            plan = admin.plan_reset(self.scope.id, START)
             since = max(plan.rated_until - turn.back * HOUR, START)
             admin.reset(dataclasses.replace(plan, since=since))
         return self.rate(turn)
@@ -94,12 +94,14 @@ class Life:
         for state in seen.states:
             if state.scope != self.scope:
                 continue
-            due = (CALENDAR.work(state, now).until - state.rated_until) // HOUR
+            due = (CALENDAR.due_scope(state, now).until - state.rated_until) // HOUR
             count = min(due, turn.hours)
             if count > 0:
                 series = rated(self.scope.id, [("1", "1")] * count, begin=state.rated_until)
                 periods = window(count, state.rated_until)
-                assert not self.storage.ledger.commit(batch([state], series, periods=periods)).lost
+                assert not self.storage.ledger.commit(
+                    batch([state], series, periods=periods)
+                ).lost_scopes
         return seen
 
 

@@ -124,7 +124,7 @@ class TestReset:
     def test_periods_that_are_rated_again_are_by_the_metrics_of_now(self, storage: Storage) -> None:
         rate(storage, ["a"], 0, {"instance": "##"}, metrics=("instance",))
         rate(storage, ["a"], 2, {"cpu": "##"})
-        storage.scopes.reset(storage.scopes.rewind("a", hour(1)))
+        storage.scopes.reset(storage.scopes.plan_reset("a", hour(1)))
         assert shown(storage, "a", 2) == {"instance": ["1", "not rated yet"]}
         rate(storage, ["a"], 1, {"cpu": "."}, metrics=("cpu",))
         assert shown(storage, "a", 2) == {
@@ -138,7 +138,7 @@ class TestReset:
         for _ in range(2):
             rate(storage, ["a"], 0, {"cpu": ".#"})
             assert shown(storage, "a", 2)["cpu"] == ["silent", "1"]
-            storage.scopes.reset(storage.scopes.rewind("a", hour(0)))
+            storage.scopes.reset(storage.scopes.plan_reset("a", hour(0)))
             assert shown(storage, "a", 2) == {}
 
 
@@ -146,7 +146,7 @@ class TestSets:
     def test_a_scope_that_is_lost_keeps_its_set(self, storage: Storage) -> None:
         states = listed(storage, "a")
         storage.ledger.commit(batch(states, metrics=("cpu",)))
-        assert storage.ledger.commit(batch(states, metrics=("disk",))).lost
+        assert storage.ledger.commit(batch(states, metrics=("disk",))).lost_scopes
         assert shown(storage, "a", 1) == {"cpu": ["silent"]}
 
     def test_the_order_of_names_makes_no_change(self, storage: Storage) -> None:
@@ -193,7 +193,7 @@ A = Scope("a", "name of a")
 class TestFallenSilent:
     def test_it_is_told_once(self, storage: Storage) -> None:
         told = [
-            rate(storage, ["a"], number, {"cpu": letter, "instance": "#"}).fallen_silent
+            rate(storage, ["a"], number, {"cpu": letter, "instance": "#"}).stopped_usage
             for number, letter in enumerate("..##..#.")
         ]
         # The second time it had been silent before.
@@ -223,19 +223,19 @@ class TestFallenSilent:
         if before:
             rate(storage, ["a"], 0, {"cpu": before})
         done = rate(storage, ["a"], len(before), {"cpu": line})
-        assert done.fallen_silent == (((A, "cpu"),) if told else ())
+        assert done.stopped_usage == (((A, "cpu"),) if told else ())
 
     def test_silence_of_more_than_a_day_ago_is_forgotten(self, storage: Storage) -> None:
         rate(storage, ["a", "b"], 0, {"cpu": "#."})
         rate(storage, ["a"], 2, {"cpu": "#" * 24})
         rate(storage, ["b"], 2, {"cpu": "#" * 22})
-        assert rate(storage, ["a"], 26, {"cpu": "."}).fallen_silent == ((A, "cpu"),)
-        assert rate(storage, ["b"], 24, {"cpu": "."}).fallen_silent == ()
+        assert rate(storage, ["a"], 26, {"cpu": "."}).stopped_usage == ((A, "cpu"),)
+        assert rate(storage, ["b"], 24, {"cpu": "."}).stopped_usage == ()
 
     def test_a_metric_that_is_not_asked_for_any_more_is_not_silent(self, storage: Storage) -> None:
         rate(storage, ["a"], 0, {"cpu": "##", "instance": "##"})
         done = rate(storage, ["a"], 2, {"cpu": "."}, metrics=("cpu",))
-        assert done.fallen_silent == ((A, "cpu"),)
+        assert done.stopped_usage == ((A, "cpu"),)
 
     def test_only_scopes_that_were_won_are_told_of(self, storage: Storage) -> None:
         rate(storage, ["a", "b"], 0, {"cpu": "#"})
@@ -243,13 +243,13 @@ class TestFallenSilent:
         work = batch(states, periods=window(1, hour(1)), metrics=BOTH)
         rate(storage, ["b"], 1, {"cpu": "#"})
         done = storage.ledger.commit(work)
-        assert (done.lost, done.fallen_silent) == ((Scope("b", "name of b"),), ((A, "cpu"),))
+        assert (done.lost_scopes, done.stopped_usage) == ((Scope("b", "name of b"),), ((A, "cpu"),))
 
     def test_a_scope_that_comes_back_is_no_news(self, storage: Storage) -> None:
         rate(storage, ["a"], 0, {"cpu": "###"})
         storage.scopes.deactivate("a", hour(3))
         storage.scopes.activate("a", hour(5))
-        assert rate(storage, ["a"], 5, {"cpu": "."}).fallen_silent == ()
+        assert rate(storage, ["a"], 5, {"cpu": "."}).stopped_usage == ()
 
     def test_many_scopes_take_as_many_statements_as_few(self, storage: Storage) -> None:
         counts = []
@@ -257,6 +257,6 @@ class TestFallenSilent:
             names = [f"{size} {number}" for number in range(size)]
             rate(storage, names, 0, {"cpu": "##"})
             with statements() as seen:
-                assert len(rate(storage, names, 2, {"cpu": "."}).fallen_silent) == size
+                assert len(rate(storage, names, 2, {"cpu": "."}).stopped_usage) == size
             counts.append(len(seen))
         assert counts[0] == counts[1]

@@ -1,4 +1,4 @@
-"""Every frame can be explained to the cent, whatever has become of the rules since."""
+"""Every frame can be explained to the last digit, whatever rules have changed since."""
 
 from __future__ import annotations
 
@@ -22,24 +22,25 @@ from ratekit.domain.schedule.backoff import Backoff
 from ratekit.domain.schedule.batch import Batch
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.domain.series import RatedSeries, Series
-from ratekit.domain.usage.metric import Metric, Mutate
+from ratekit.domain.usage.metric import Metric
 from ratekit.interfaces import Storage
 from ratekit.processing.rater import Rater, Settings
 from ratekit.rating.hashmap import Hashmap
+from tests.builders import metric
 from tests.contract import given
 from tests.contract.given import HOUR, hour
 from tests.fakes import FakeCollector, FakeModule
 from tests.unit.collectors.gnocchi import test_response as gnocchi
 
 SCOPES = ("p1", "p2", "p3", "p4")
-SERVICES = ("instance", "volume", "traffic")
+METRICS = ("instance", "volume", "traffic")
 FLAVORS = ("m1", "m2", "m3", "\u00e9", None)
 HOURS = 24
 FRAMES = 1_000
 
 
 class RandomUsage(FakeCollector):
-    """Four servers a scope and metric, each with its labels; each uses something every hour."""
+    """Four resources for each scope and metric, with usage in every hour."""
 
     def __init__(self, random: Random) -> None:
         super().__init__()
@@ -61,12 +62,6 @@ def quantity(random: Random) -> Decimal:
     return Decimal(random.randint(0, 10**19)).scaleb(-18)
 
 
-def metric(name: str) -> Metric:
-    return Metric(
-        name, name, "unit", Fraction(1), Fraction(0), (), (), Mutate.NONE, extra_args=None
-    )  # fmt: skip
-
-
 def new_rule(random: Random, start: datetime.datetime | None) -> Rule:
     terms = Terms(
         cost=Decimal(random.randint(-(10**4), 10**6)).scaleb(-random.choice((0, 5, 20))),
@@ -75,30 +70,30 @@ def new_rule(random: Random, start: datetime.datetime | None) -> Rule:
         scope=random.choice((None, None, *SCOPES)),
         start=start,
     )
-    field = random.choice((None, "flavor", "vcpus", "day_of_the_year"))
-    target = RuleTarget(random.choice(SERVICES), field)
+    label = random.choice((None, "flavor", "vcpus", "day_of_the_year"))
+    target = RuleTarget(random.choice(METRICS), label)
     if random.random() < 0.4:
         return ThresholdRule(target, Decimal(random.randint(0, 5)), terms)
     values = {"flavor": ("m1", "m2", "\u00e9"), "vcpus": ("0", "1", "2")}
-    value = random.choice(values.get(field, ("60", "61"))) if field is not None else None
+    value = random.choice(values.get(label, ("60", "61"))) if label is not None else None
     return MappingRule(target, value, terms)
 
 
-def key(rule: Rule) -> object:
-    mark = rule.level if isinstance(rule, ThresholdRule) else rule.value
-    return type(rule), rule.target, mark, rule.terms.group, rule.terms.scope
+def identity(rule: Rule) -> object:
+    content = rule.level if isinstance(rule, ThresholdRule) else rule.value
+    return type(rule), rule.target, content, rule.terms.group, rule.terms.scope
 
 
 def change(
     storage: Storage, random: Random, now: int, at: datetime.datetime | None, count: int
 ) -> None:
-    """Open rules from a time on, in place of those of equal identity; at an hour."""
+    """Add random rules from a time on, in place of those of equal identity."""
     book = storage.rules.read()
-    open_now = {key(rule): rule for rule in book.rules if rule.terms.end is None}
-    added = {key(rule): rule for rule in (new_rule(random, at) for _ in range(count))}
+    without_end = {identity(rule): rule for rule in book.rules if rule.terms.end is None}
+    added = {identity(rule): rule for rule in (new_rule(random, at) for _ in range(count))}
     close = []
-    for one in added.keys() & open_now.keys():
-        old = open_now[one]
+    for key in added.keys() & without_end.keys():
+        old = without_end[key]
         assert at is not None, "the first rules replace none"
         close.append((old, max(at, old.terms.start or at)))
     note = ChangeNote(hour(now), "ann@example", "a change", retroactive=at is not None)
@@ -110,10 +105,10 @@ def rate(storage: Storage, rater: Rater, begin: int, count: int) -> None:
     rater.rate(Batch(Window(hour(begin), HOUR, count), states))
 
 
-def rater_of(storage: Storage, random: Random) -> Rater:
+def build_rater(storage: Storage, random: Random) -> Rater:
     settings = Settings(
-        metrics=[metric(name) for name in SERVICES],
-        side_by_side=lambda call, items: [call(one) for one in items],
+        metrics=[metric(name) for name in METRICS],
+        for_each_metric=lambda call, metrics: list(map(call, metrics)),
         batch_seconds=1,
         batch_frames=10**6,
         backoff=Backoff(HOUR, HOUR),
@@ -125,41 +120,41 @@ def frames(storage: Storage) -> list[FrameRow]:
     return list(storage.reports.frames(Selection()))
 
 
-def added_up(explanation: Explanation) -> Fraction:
-    """The price as whoever reads the explanation would compute it."""
+def sum_groups(explanation: Explanation) -> Fraction:
+    """Return the price as a reader of the explanation would compute it."""
     [module] = explanation.modules
     assert module.groups is not None
-    total = sum((Fraction(one.price) for one in module.groups), Fraction(0))
+    total = sum((Fraction(group.price) for group in module.groups), Fraction(0))
     return Fraction(round(total * 10**28), 10**28)
 
 
 def test_a_thousand_frames_are_explained_to_the_digit_after_any_change(storage: Storage) -> None:
     random = Random(20_26)
     change(storage, random, 0, None, count=80)
-    rater = rater_of(storage, random)
+    rater = build_rater(storage, random)
     for begin in range(0, HOURS, 6):
         rate(storage, rater, begin, 6)
-        # From the next hour on, as planned changes are; then in the middle of what is rated.
+        # From the next hour on, as a planned change; then within the rated periods.
         change(storage, random, begin + 6, hour(begin + 6), count=8)
         change(storage, random, begin + 6, hour(random.randint(0, begin + 5)), count=40)
     rows = frames(storage)
-    assert len(rows) == HOURS * len(SCOPES) * len(SERVICES) * 4
-    undone = 0
+    assert len(rows) == HOURS * len(SCOPES) * len(METRICS) * 4
+    reverted = 0
     rules = explain.PastRules(storage.rules, [Hashmap()])
     for row in random.sample(rows, FRAMES):
         origin = rules.origin(row)
         assert origin.matches
         assert origin.explanation.price == row.price
-        assert added_up(origin.explanation) == Fraction(row.price)
-        undone += origin.change is not None
+        assert sum_groups(origin.explanation) == Fraction(row.price)
+        reverted += origin.change is not None
         assert (origin.newest.price == row.price) == (origin.change is None)
-    # Both kinds are among them: changes did reach back, and did not reach everything.
-    assert FRAMES / 10 < undone < FRAMES * 9 / 10
+    # Some prices were changed later, and some were not.
+    assert FRAMES / 10 < reverted < FRAMES * 9 / 10
 
 
 @pytest.fixture
-def charged(storage: Storage) -> FrameRow:
-    """A frame that cost 2 when it was rated."""
+def frame(storage: Storage) -> FrameRow:
+    """Return a frame that was rated at a price of 2."""
     rule = MappingRule(RuleTarget("instance"), None, Terms(Decimal(2), CostType.FLAT))
     storage.rules.change(0, [], [rule], given.note())
     states = given.listed(storage, "p1")
@@ -168,7 +163,7 @@ def charged(storage: Storage) -> FrameRow:
     return row
 
 
-def replaced(storage: Storage, at: datetime.datetime, cost: int, comment: str) -> None:
+def replace_rule(storage: Storage, at: datetime.datetime, cost: int, comment: str) -> None:
     book = storage.rules.read()
     [old] = [rule for rule in book.rules if rule.terms.end is None]
     terms = dataclasses.replace(old.terms, cost=Decimal(cost), start=at)
@@ -178,46 +173,44 @@ def replaced(storage: Storage, at: datetime.datetime, cost: int, comment: str) -
 
 
 def test_a_change_from_now_on_leaves_the_newest_rules_responsible(
-    storage: Storage, charged: FrameRow
+    storage: Storage, frame: FrameRow
 ) -> None:
-    replaced(storage, hour(1), 3, "dearer")
-    origin = explain.PastRules(storage.rules, [Hashmap()]).origin(charged)
+    replace_rule(storage, hour(1), 3, "more expensive")
+    origin = explain.PastRules(storage.rules, [Hashmap()]).origin(frame)
     assert (origin.matches, origin.change, origin.explanation.version) == (True, None, 2)
 
 
-def test_the_change_that_took_the_price_away_is_named_not_later_ones(
-    storage: Storage, charged: FrameRow
-) -> None:
-    replaced(storage, given.START, 3, "dearer")
-    replaced(storage, given.START + 5 * HOUR, 4, "later")
-    replaced(storage, given.START + 6 * HOUR, 5, "latest")
-    origin = explain.PastRules(storage.rules, [Hashmap()]).origin(charged)
+def test_the_first_change_of_the_price_is_named(storage: Storage, frame: FrameRow) -> None:
+    replace_rule(storage, given.START, 3, "more expensive")
+    replace_rule(storage, given.START + 5 * HOUR, 4, "later")
+    replace_rule(storage, given.START + 6 * HOUR, 5, "latest")
+    origin = explain.PastRules(storage.rules, [Hashmap()]).origin(frame)
     assert origin.matches
     assert origin.change is not None
-    assert (origin.change.comment, origin.explanation.version) == ("dearer", 1)
-    assert [int(one.price) for one in (origin.explanation, origin.newest)] == [2, 3]
+    assert (origin.change.comment, origin.explanation.version) == ("more expensive", 1)
+    assert [int(part.price) for part in (origin.explanation, origin.newest)] == [2, 3]
     [group] = (origin.explanation.modules[0].groups) or ()
-    # As it was then: without the end that it has now.
-    assert [one.rule.terms.end for one in group.matches] == [None]
+    # The rule of that time has no end yet.
+    assert [match.rule.terms.end for match in group.matches] == [None]
 
 
 def test_rules_that_were_changed_before_the_period_began_never_rated_it(
-    storage: Storage, charged: FrameRow
+    storage: Storage, frame: FrameRow
 ) -> None:
-    replaced(storage, given.START, 3, "dearer")
-    later = dataclasses.replace(charged, begin=hour(4))
+    replace_rule(storage, given.START, 3, "more expensive")
+    later = dataclasses.replace(frame, begin=hour(4))
     assert not explain.PastRules(storage.rules, [Hashmap()]).origin(later).matches
 
 
-def test_a_price_that_no_rules_give_is_said_to_be_none(storage: Storage, charged: FrameRow) -> None:
+def test_a_price_that_no_rules_give_has_no_match(storage: Storage, frame: FrameRow) -> None:
     for modules in ([Hashmap(), FakeModule(5)], [FakeModule(1)]):
-        origin = explain.PastRules(storage.rules, modules).origin(charged)
+        origin = explain.PastRules(storage.rules, modules).origin(frame)
         assert not origin.matches
         assert origin.change is None
         assert origin.explanation is origin.newest
 
 
-def test_every_quantity_is_told_from_the_same_history_that_it_was_collected_from(
+def test_every_quantity_is_explained_from_the_history_it_was_collected_from(
     storage: Storage,
 ) -> None:
     resized = gnocchi.instance("r1", [(-600, "p1", "a"), (20, "p1", "b")], {0: 6.0, 60: 7.0})
@@ -226,8 +219,8 @@ def test_every_quantity_is_told_from_the_same_history_that_it_was_collected_from
     of, window = gnocchi.metric(metadata=("flavor", "no such label")), Window(gnocchi.SIX, HOUR, 2)
     [state] = given.listed(storage, "p1", now=gnocchi.SIX, start=gnocchi.SIX)
     collected = [
-        RatedSeries(one, [Decimal(1)] * len(one.points))
-        for one in cloud.collect(of, window, ["p1"])
+        RatedSeries(series, [Decimal(1)] * len(series.points))
+        for series in cloud.collect(of, window, ["p1"])
     ]
     storage.ledger.commit(given.batch([state], *collected, periods=window))
     rows = frames(storage)
@@ -241,8 +234,8 @@ def test_every_quantity_is_told_from_the_same_history_that_it_was_collected_from
 
 
 @pytest.fixture
-def several(storage: Storage) -> None:
-    """Three servers in an hour, of which two differ in their resource only."""
+def three_frames(storage: Storage) -> None:
+    """Rate three servers in one hour; two of them differ only in their resource."""
     states = given.listed(storage, "p1")
     usages = [
         given.rated("p1", [("1", str(price))], labels={"id": id_}, metadata={"flavor": flavor})
@@ -251,34 +244,34 @@ def several(storage: Storage) -> None:
     storage.ledger.commit(given.batch(states, *usages))
 
 
-def found(
+def find_price(
     storage: Storage, labels: dict[str, str], resource: str | None = None, begin: int = 0
 ) -> int:
-    wanted = explain.FrameQuery("p1", "instance", hour(begin), labels, resource)
-    return int(explain.find(storage.reports, wanted, Calendar(HOUR, 2)).price)
+    query = explain.FrameQuery("p1", "instance", hour(begin), labels, resource)
+    return int(explain.find(storage.reports, query, Calendar(HOUR, 2)).price)
 
 
-@pytest.mark.usefixtures("several")
+@pytest.mark.usefixtures("three_frames")
 def test_a_frame_is_found_by_its_resource_or_labels(storage: Storage) -> None:
-    assert found(storage, {}, resource="r2") == 2
-    assert found(storage, {"id": "r1"}) == 1
-    assert found(storage, {"flavor": ""}) == 3
-    assert found(storage, {"flavor": "m1"}, resource="r1") == 1
+    assert find_price(storage, {}, resource="r2") == 2
+    assert find_price(storage, {"id": "r1"}) == 1
+    assert find_price(storage, {"flavor": ""}) == 3
+    assert find_price(storage, {"flavor": "m1"}, resource="r1") == 1
 
 
-@pytest.mark.usefixtures("several")
-def test_a_time_within_a_period_finds_what_was_charged_for_it(storage: Storage) -> None:
-    wanted = explain.FrameQuery("p1", "instance", hour(0.75), {"id": "r1"})
-    assert explain.find(storage.reports, wanted, Calendar(HOUR, 2)).begin == hour(0)
-    # What begins then comes first, whatever the periods are now.
-    wanted = dataclasses.replace(wanted, begin=hour(0))
-    assert explain.find(storage.reports, wanted, Calendar(7 * HOUR, 2)).begin == hour(0)
+@pytest.mark.usefixtures("three_frames")
+def test_a_time_within_a_period_finds_the_frame_of_the_period(storage: Storage) -> None:
+    query = explain.FrameQuery("p1", "instance", hour(0.75), {"id": "r1"})
+    assert explain.find(storage.reports, query, Calendar(HOUR, 2)).begin == hour(0)
+    # A frame that begins then takes precedence, whatever the length of a period is now.
+    query = dataclasses.replace(query, begin=hour(0))
+    assert explain.find(storage.reports, query, Calendar(7 * HOUR, 2)).begin == hour(0)
 
 
-@pytest.mark.usefixtures("several")
-def test_where_several_match_it_says_what_tells_them_apart(storage: Storage) -> None:
+@pytest.mark.usefixtures("three_frames")
+def test_if_several_frames_match_their_different_labels_are_listed(storage: Storage) -> None:
     with pytest.raises(errors.OperatorError) as error:
-        found(storage, {"flavor": "m1"})
+        find_price(storage, {"flavor": "m1"})
     assert str(error.value).splitlines() == [
         "2 frames of instance of scope p1 in the period starting at 2026-03-01T00:00:00Z; choose "
         "one by its labels:",
@@ -287,7 +280,7 @@ def test_where_several_match_it_says_what_tells_them_apart(storage: Storage) -> 
     ]
 
 
-@pytest.mark.usefixtures("several")
+@pytest.mark.usefixtures("three_frames")
 @pytest.mark.parametrize(
     ("labels", "resource", "begin", "expected"),
     [
@@ -298,8 +291,8 @@ def test_where_several_match_it_says_what_tells_them_apart(storage: Storage) -> 
         ({}, None, 1, "no frame of instance of scope p1 .* 2026-03-01T01:00:00Z"),
     ],
 )
-def test_what_is_not_there_is_said_with_what_is_near(
+def test_a_missing_frame_is_reported_with_similar_names(
     storage: Storage, labels: dict[str, str], resource: str | None, begin: int, expected: str
 ) -> None:
     with pytest.raises(errors.OperatorError, match=expected):
-        found(storage, labels, resource, begin)
+        find_price(storage, labels, resource, begin)

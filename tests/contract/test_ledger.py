@@ -42,7 +42,7 @@ class TestCommit:
     def test_frames_and_states_are_written_together(self, storage: Storage) -> None:
         states = listed(storage, "a")
         done = storage.ledger.commit(batch(states, rated("a", ONE)))
-        assert done == CommitResult(frames=1, lost=())
+        assert done == CommitResult(frames=1, lost_scopes=())
         assert stored(storage) == [("a", START, Decimal(1), Decimal("0.5"))]
         assert total(storage) == (1, Decimal("0.5"))
         assert listed(storage, "a")[0].rated_until == hour(1)
@@ -56,7 +56,7 @@ class TestCommit:
         work = batch(listed(storage, "a"), rated("a", ONE))
         storage.ledger.commit(work)
         assert storage.ledger.commit(work) == CommitResult(
-            frames=0, lost=(Scope("a", "name of a"),)
+            frames=0, lost_scopes=(Scope("a", "name of a"),)
         )
         assert total(storage) == (1, Decimal("0.5"))
 
@@ -64,7 +64,7 @@ class TestCommit:
         states = listed(storage, "a", "b", "c")
         storage.ledger.commit(batch(states[1:2], rated("b", [("1", "7")])))
         done = storage.ledger.commit(batch(states, *(rated(one, ONE) for one in "abc")))
-        assert done == CommitResult(frames=2, lost=(Scope("b", "name of b"),))
+        assert done == CommitResult(frames=2, lost_scopes=(Scope("b", "name of b"),))
         assert total(storage, "b") == (1, Decimal(7))
         assert total(storage, "a", "c") == (2, Decimal(1))
         assert {one.rated_until for one in listed(storage, "a", "b", "c")} == {hour(1)}
@@ -73,7 +73,7 @@ class TestCommit:
         (state,) = listed(storage, "a", now=hour(-0.5))
         storage.ledger.observe([], hour(1), START, START)
         done = storage.ledger.commit(batch([state], rated("a", ONE)))
-        assert done == CommitResult(frames=0, lost=(state.scope,))
+        assert done == CommitResult(frames=0, lost_scopes=(state.scope,))
         assert stored(storage) == []
 
     def test_two_processors_that_commit_at_once_charge_once(
@@ -94,7 +94,7 @@ class TestCommit:
         for thread in threads:
             thread.join()
         assert sum(one.frames for one in done) == 20
-        assert sum(len(one.lost) for one in done) == 3 * 20
+        assert sum(len(one.lost_scopes) for one in done) == 3 * 20
         assert total(storage) == (20, Decimal(10))
 
     def test_processors_that_share_some_scopes_charge_each_once(

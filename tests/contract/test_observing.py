@@ -25,7 +25,7 @@ def observe(
 def advance(storage: Storage, state: State, hours: int) -> None:
     """Rate a scope that used nothing."""
     periods = window(hours, state.rated_until)
-    assert not storage.ledger.commit(batch([state], periods=periods)).lost
+    assert not storage.ledger.commit(batch([state], periods=periods)).lost_scopes
 
 
 class TestObserve:
@@ -37,15 +37,15 @@ class TestObserve:
             hour(2),
             hour(5.5),
         )
-        assert seen.added == (state.scope,)
-        assert (seen.returned, seen.retired) == ((), ())
+        assert seen.new_scopes == (state.scope,)
+        assert (seen.returned_scopes, seen.retired_scopes) == ((), ())
 
     def test_a_known_scope_keeps_its_state(self, storage: Storage) -> None:
         (state,) = observe(storage, "a", now=0).states
         advance(storage, state, 3)
         seen = observe(storage, "a", now=4, start=9, resume=9)
         assert [one.rated_until for one in seen.states] == [hour(3)]
-        assert seen.added == ()
+        assert seen.new_scopes == ()
 
     def test_seeing_twice_changes_nothing(self, storage: Storage) -> None:
         first = observe(storage, "a", "b", now=1)
@@ -73,10 +73,10 @@ class TestObserve:
         advance(storage, state, 1)
         seen = observe(storage, now=3)
         assert [one.scope.id for one in seen.states] == ["a"]
-        assert seen.retired == ()
+        assert seen.retired_scopes == ()
         advance(storage, seen.states[0], 1)
         seen = observe(storage, now=3)
-        assert seen == Observation((), retired=(state.scope,))
+        assert seen == Observation((), retired_scopes=(state.scope,))
         assert observe(storage, now=4) == Observation(())
 
     def test_a_scope_that_is_back_resumes_without_the_gap(self, storage: Storage) -> None:
@@ -84,9 +84,9 @@ class TestObserve:
         advance(storage, state, 1)
         observe(storage, now=2)
         seen = observe(storage, "a", now=8.5, resume=8)
-        assert seen.returned == (state.scope,)
+        assert seen.returned_scopes == (state.scope,)
         assert [(one.rated_until, one.last_seen) for one in seen.states] == [(hour(8), hour(8.5))]
-        assert observe(storage, "a", now=8.5, resume=8).returned == ()
+        assert observe(storage, "a", now=8.5, resume=8).returned_scopes == ()
 
     def test_a_scope_that_is_back_is_never_rated_twice(self, storage: Storage) -> None:
         (state,) = observe(storage, "a", now=0.5).states
@@ -101,9 +101,9 @@ class TestObserve:
         (state,) = observe(storage, "a", now=1).states
         advance(storage, state, 1)
         seen = observe(storage, now=5)
-        assert ([one.scope.id for one in seen.states], seen.retired) == (["a"], ())
+        assert ([one.scope.id for one in seen.states], seen.retired_scopes) == (["a"], ())
         advance(storage, seen.states[0], 1)
-        assert observe(storage, now=5).retired == (state.scope,)
+        assert observe(storage, now=5).retired_scopes == (state.scope,)
 
     def test_a_scope_that_is_back_before_it_was_rated_to_its_end_loses_nothing_and_skips_the_gap(
         self, storage: Storage
@@ -111,13 +111,13 @@ class TestObserve:
         (state,) = observe(storage, "a", now=0.5).states
         observe(storage, now=2.5)
         seen = observe(storage, "a", now=7.5, resume=7)
-        assert seen.returned == (state.scope,)
+        assert seen.returned_scopes == (state.scope,)
         # First the hour in which it was last seen before the gap; then from its return on.
         assert [(one.rated_until, one.last_seen) for one in seen.states] == [(START, hour(0.5))]
         advance(storage, state, 1)
         seen = observe(storage, "a", now=9.5, resume=9)
         assert [(one.rated_until, one.last_seen) for one in seen.states] == [(hour(7), hour(9.5))]
-        assert seen.returned == ()
+        assert seen.returned_scopes == ()
 
     def test_a_scope_that_comes_and_goes_while_it_lags_skips_every_gap(
         self, storage: Storage
@@ -150,7 +150,7 @@ class TestObserve:
         (state,) = observe(storage, now=7.5).states
         assert (state.rated_until, state.last_seen) == (hour(4), hour(4.5))
         advance(storage, state, 1)
-        assert observe(storage, now=8.5) == Observation((), retired=(state.scope,))
+        assert observe(storage, now=8.5) == Observation((), retired_scopes=(state.scope,))
         assert observe(storage, "a", now=9.5, resume=9).states[0].rated_until == hour(9)
 
     def test_a_scope_that_is_listed_again_in_the_hour_in_which_it_was_last_seen_has_no_gap(
@@ -160,7 +160,7 @@ class TestObserve:
         observe(storage, now=2.4)
         seen = observe(storage, "a", now=2.6, resume=2)
         assert [(one.rated_until, one.last_seen) for one in seen.states] == [(START, hour(2.6))]
-        assert seen.returned == ()
+        assert seen.returned_scopes == ()
         advance(storage, state, 5)
         assert observe(storage, "a", now=7.5, resume=7).states[0].rated_until == hour(5)
 
@@ -186,18 +186,18 @@ class TestObserve:
         (state,) = observe(storage, now=50.5).states
         assert (state.rated_until, state.last_seen) == (START, hour(0.5))
         advance(storage, state, 1)
-        assert observe(storage, now=51.5).retired == (state.scope,)
+        assert observe(storage, now=51.5).retired_scopes == (state.scope,)
 
     def test_a_scope_that_is_listed_twice_is_one_scope(self, storage: Storage) -> None:
         twice = [Scope("a", "first"), Scope("b", "b"), Scope("a", "last")]
         for returned in ((), (), (Scope("a", "last"), Scope("b", "b"))):
             seen = storage.ledger.observe(twice, hour(1.5), START, START)
             assert sorted(one.scope for one in seen.states) == [Scope("a", "last"), Scope("b", "b")]
-            assert sorted(seen.returned) == list(returned)
-            if not returned and not seen.added:
+            assert sorted(seen.returned_scopes) == list(returned)
+            if not returned and not seen.new_scopes:
                 for state in seen.states:
                     advance(storage, state, 2)
-                assert len(observe(storage, now=2).retired) == 2
+                assert len(observe(storage, now=2).retired_scopes) == 2
 
     def test_processors_whose_clocks_differ_rate_the_same_and_tell_each_change_once(
         self, storage: Storage, open_another: Open
@@ -211,15 +211,15 @@ class TestObserve:
             ids = "a" if turn < 3 or turn >= 8 else ""
             for mine, at in ((storage, now), (open_another(), now - behind)):
                 seen = observe(mine, *ids, now=at, resume=at // 1)
-                for what in ("added", "returned", "retired"):
-                    news += [(turn, what) for _ in getattr(seen, what)]
+                for scopes in ("new_scopes", "returned_scopes", "retired_scopes"):
+                    news += [(turn, scopes) for _ in getattr(seen, scopes)]
                 for state in seen.states:
-                    due = (calendar.work(state, hour(at)).until - state.rated_until) // HOUR
+                    due = (calendar.due_scope(state, hour(at)).until - state.rated_until) // HOUR
                     if due > 0:
                         advance(mine, state, due)
                         first = (state.rated_until - START) // HOUR
                         rated_hours += range(first, first + due)
-        assert news == [(0, "added"), (3, "retired"), (8, "returned")]
+        assert news == [(0, "new_scopes"), (3, "retired_scopes"), (8, "returned_scopes")]
         assert rated_hours == [0, 1, 2, 8, 9, 10]
 
     def test_a_list_that_was_made_before_the_newest_takes_nobody_away_or_back(
@@ -231,7 +231,7 @@ class TestObserve:
         # Missing from the newest list; the older one says no more than is known.
         assert observe(storage, "a", now=2.3, resume=2) == Observation((state,))
         observe(storage, now=2.7)
-        assert observe(storage, "a", now=9.5, resume=9).returned == (state.scope,)
+        assert observe(storage, "a", now=9.5, resume=9).returned_scopes == (state.scope,)
         advance(storage, state, 3)
         assert observe(storage, "a", now=9.6, resume=9).states[0].rated_until == hour(9)
 
@@ -243,15 +243,17 @@ class TestObserve:
         (state,) = observe(storage, "a", now=2).states
         advance(storage, state, 5)
         seen = observe(storage, now=1)
-        assert (len(seen.states), seen.retired) == (1, ())
+        assert (len(seen.states), seen.retired_scopes) == (1, ())
 
     def test_an_id_may_have_255_letters_and_no_more(self, storage: Storage) -> None:
         longest = "ä" * 255
-        assert observe(storage, longest, now=0).added == (Scope(longest, f"name of {longest}"),)
+        assert observe(storage, longest, now=0).new_scopes == (
+            Scope(longest, f"name of {longest}"),
+        )
         work = batch(list(observe(storage, longest, now=0).states), rated(longest, [("1", "1")]))
         assert storage.ledger.commit(work).frames == 1
         seen = observe(storage, longest + "ä", "b", now=1)
-        assert seen.added == (Scope("b", "name of b"),)
+        assert seen.new_scopes == (Scope("b", "name of b"),)
 
     @pytest.mark.parametrize("bad", ["x" * 256, "x\x00", "x\ud800"])
     def test_an_id_that_no_database_can_hold_is_left_out_and_told_once(
@@ -265,7 +267,7 @@ class TestObserve:
         assert len(record.getMessage().encode("utf-8", "replace").splitlines()) == 1
 
     def test_ids_are_compared_letter_by_letter(self, storage: Storage) -> None:
-        assert len(observe(storage, "a", "A", "ä", now=0).added) == 3
+        assert len(observe(storage, "a", "A", "ä", now=0).new_scopes) == 3
 
     def test_many_scopes_take_as_many_statements_as_few(self, storage: Storage) -> None:
         counts = []

@@ -83,7 +83,7 @@ def test_a_commit_that_never_reached_the_database_is_tried_later(
     states = listed(storage, *scopes)
     work = batch(states, *(rated(one, ONE) for one in scopes))
     relay.plan(Doing.COMMIT, Moment.BEFORE)
-    with pytest.raises(errors.TryLater, match="nothing was written") as caught:
+    with pytest.raises(errors.TryLater, match="was not committed") as caught:
         storage.ledger.commit(work)
     assert "\n" not in str(caught.value)
     assert relay.injected == 1
@@ -104,7 +104,7 @@ def test_a_commit_whose_answer_is_lost_has_happened(
     with caplog.at_level(logging.WARNING):
         done = storage.ledger.commit(work)
     assert relay.injected == 1
-    assert (done.frames, done.lost) == (2, ())
+    assert (done.frames, done.lost_scopes) == (2, ())
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert total(storage, *scopes) == (2, Decimal(1))
     assert {one.rated_until for one in listed(storage, *scopes)} == {hour(1)}
@@ -129,12 +129,12 @@ def test_while_the_database_is_away_the_outcome_stays_open_and_is_settled_later(
     states = listed(storage, *scopes)
     work = batch(states, *(rated(one, ONE) for one in scopes))
     relay.plan(Doing.COMMIT, Moment.UNANSWERED, act=lambda wire: wire.door.shut())
-    with pytest.raises(errors.TryLater, match="nor can it be found out") as caught:
+    with pytest.raises(errors.TryLater, match="cannot be verified") as caught:
         storage.ledger.commit(work)
     assert "\n" not in str(caught.value)
     relay.heal()
     done = storage.ledger.commit(work)
-    assert (done.frames, {one.id for one in done.lost}) == (0, set(scopes))
+    assert (done.frames, {one.id for one in done.lost_scopes}) == (0, set(scopes))
     assert total(storage, *scopes) == (2, Decimal(1))
 
 
@@ -163,7 +163,7 @@ def test_the_outcome_is_read_when_whoever_holds_the_scopes_is_done(
         time.sleep(1.5)
 
     relay.plan(Doing.COMMIT, Moment.BEFORE, act=start)
-    assert storage.ledger.commit(batch(states, whole)).lost == ()
+    assert storage.ledger.commit(batch(states, whole)).lost_scopes == ()
     beside.join()
     assert total(storage, scopes[0]) == (2, Decimal(1))
     # The ids that the lost transaction gave to labels are nobody's, or somebody else's.
@@ -187,7 +187,7 @@ def test_a_swap_whose_commit_is_cut_off_is_looked_up(
     work = RepricedWindow(window(), {}, [new], 0, ("instance",))
     relay.plan(Doing.COMMIT, moment)
     if moment is Moment.BEFORE:
-        with pytest.raises(errors.TryLater, match="nothing was written") as caught:
+        with pytest.raises(errors.TryLater, match="was not committed") as caught:
             storage.task_ledger.swap(task, work, hour(3))
         assert "\n" not in str(caught.value)
         assert total(storage, scope) == (1, Decimal("0.5"))

@@ -69,18 +69,18 @@ def test_a_processor_looks_as_well(changed: Storage) -> None:
 
 
 def test_a_reset_knows_the_length_of_then(changed: Storage) -> None:
-    assert changed.scopes.rewind("a", hour(30)).step == DAY
-    assert changed.scopes.rewind("a", hour(48)).step == HOUR
-    assert changed.scopes.rewind("a", hour(60)).step == HOUR
+    assert changed.scopes.plan_reset("a", hour(30)).step == DAY
+    assert changed.scopes.plan_reset("a", hour(48)).step == HOUR
+    assert changed.scopes.plan_reset("a", hour(60)).step == HOUR
 
 
 def test_what_is_rated_again_after_a_reset_has_the_length_of_now(changed: Storage) -> None:
-    changed.scopes.reset(changed.scopes.rewind("a", hour(24)))
-    assert changed.scopes.rewind("a", hour(24)).step == DAY
+    changed.scopes.reset(changed.scopes.plan_reset("a", hour(24)))
+    assert changed.scopes.plan_reset("a", hour(24)).step == DAY
     rate(changed, 24, HOUR, 24)
-    assert changed.scopes.rewind("a", hour(23)).step == DAY
-    assert changed.scopes.rewind("a", hour(30)).step == HOUR
-    assert changed.scopes.rewind("a", hour(24)).frames == 24
+    assert changed.scopes.plan_reset("a", hour(23)).step == DAY
+    assert changed.scopes.plan_reset("a", hour(30)).step == HOUR
+    assert changed.scopes.plan_reset("a", hour(24)).frames == 24
     with pytest.raises(errors.OperatorError, match="periods of 1 day"):
         changed.tasks.add([order(23, 25)], NOTE)
     assert len(changed.tasks.add([order(24, 48)], NOTE)) == 1

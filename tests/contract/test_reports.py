@@ -263,7 +263,7 @@ class TestFrames:
         (first,) = itertools.islice(storage.reports.frames(ALL), 1)
         assert first.begin == START
         states = listed(storage, "a", "b")
-        assert not storage.ledger.commit(batch(states, periods=window(1, hour(3)))).lost
+        assert not storage.ledger.commit(batch(states, periods=window(1, hour(3)))).lost_scopes
 
     def test_a_reader_sees_one_moment_while_others_write(self, storage: Storage) -> None:
         keep(storage)

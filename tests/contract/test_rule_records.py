@@ -1,4 +1,4 @@
-"""What every rule store keeps of each change: who, when, why, and what there was before."""
+"""Every rule store records each change: who, when, why, and the rules before."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ from tests.contract.given import START, hour, note, statements
 FLAVOR = RuleTarget("instance", "flavor_name")
 
 
-def small(cost: str = "1", **more: object) -> MappingRule:
-    """Return what the flavor m1.small costs."""
-    terms = Terms(cost=Decimal(cost), type=CostType.FLAT, **more)  # type: ignore[arg-type]
+def small(cost: str = "1", **fields: object) -> MappingRule:
+    """Return a price of the flavor m1.small."""
+    terms = Terms(cost=Decimal(cost), type=CostType.FLAT, **fields)  # type: ignore[arg-type]
     return MappingRule(FLAVOR, "m1.small", terms)
 
 
-def large(cost: str = "1", **more: object) -> ThresholdRule:
-    """Return what a large volume costs."""
-    terms = Terms(cost=Decimal(cost), type=CostType.RATE, **more)  # type: ignore[arg-type]
+def large(cost: str = "1", **fields: object) -> ThresholdRule:
+    """Return a price of a large volume."""
+    terms = Terms(cost=Decimal(cost), type=CostType.RATE, **fields)  # type: ignore[arg-type]
     return ThresholdRule(RuleTarget("volume"), Decimal("1000"), terms)
 
 
@@ -54,7 +54,7 @@ def test_a_change_is_recorded_as_it_was_made(storage: Storage) -> None:
     close = [(first, hour(3)), (second, hour(4))]
     storage.rules.change(1, close, [small("2", start=hour(3))], later)
     newer, older = storage.rules.records()
-    *_, third = [one for one in storage.rules.read().rules if isinstance(one, MappingRule)]
+    *_, third = [rule for rule in storage.rules.read().rules if isinstance(rule, MappingRule)]
     assert newer == ChangeRecord(
         version=2,
         made_at=hour(2.123456),
@@ -64,20 +64,20 @@ def test_a_change_is_recorded_as_it_was_made(storage: Storage) -> None:
         opened=(small("2", start=hour(3)),),
         closed=(Closing(small(group="g"), hour(3)), Closing(large(end=hour(9)), hour(4))),
     )
-    assert [one.rule.id for one in newer.closed] == [first.id, second.id]
+    assert [closing.rule.id for closing in newer.closed] == [first.id, second.id]
     assert newer.opened[0].id == third.id
     assert older == ChangeRecord(
         1, START, "ann@example", None, False, (small(group="g"), large(end=hour(9))), ()
     )
 
 
-def test_the_newest_come_first_and_only_as_many_as_asked(storage: Storage) -> None:
+def test_the_newest_come_first_and_at_most_the_limit(storage: Storage) -> None:
     for version in range(4):
         storage.rules.change(version, [], [small(group=str(version))], note(hour(version)))
-    assert [one.version for one in storage.rules.records()] == [4, 3, 2, 1]
+    assert [record.version for record in storage.rules.records()] == [4, 3, 2, 1]
     newest = storage.rules.records(2)
-    assert [one.version for one in newest] == [4, 3]
-    assert [rule.terms.group for one in newest for rule in one.opened] == ["3", "2"]
+    assert [record.version for record in newest] == [4, 3]
+    assert [rule.terms.group for record in newest for rule in record.opened] == ["3", "2"]
 
 
 def test_a_change_of_nothing_is_recorded_too(storage: Storage) -> None:
@@ -99,14 +99,14 @@ def test_records_take_as_many_queries_for_many_as_for_few(storage: Storage) -> N
         storage.rules.change(version, [], rules, note())
     with statements() as seen:
         assert len(storage.rules.records()) == 30
-    assert len([one for one in seen if one.startswith("SELECT")]) == 3
+    assert len([statement for statement in seen if statement.startswith("SELECT")]) == 3
 
 
 def test_a_change_takes_as_many_statements_for_many_rules_as_for_few(storage: Storage) -> None:
     counts = []
-    for version, many in enumerate((1, 50)):
-        rules: list[Rule] = [small(group=f"{version} {number}") for number in range(many)]
-        close = [(one, hour(1)) for one in storage.rules.read().rules]
+    for version, count in enumerate((1, 50)):
+        rules: list[Rule] = [small(group=f"{version} {number}") for number in range(count)]
+        close = [(rule, hour(1)) for rule in storage.rules.read().rules]
         with statements() as seen:
             storage.rules.change(version, close, rules, note())
         counts.append(len(seen))
@@ -129,9 +129,9 @@ def test_earlier_books_are_those_that_were_stored(storage: Storage) -> None:
         books.append(storage.rules.read())
     records = storage.rules.records()
     *earlier, newest = books
-    found = list(history.earlier_books(newest, records))
-    assert found == earlier[::-1]
-    ids = [[(type(rule), rule.id) for rule in book.rules] for book in found]
+    books_before = list(history.earlier_books(newest, records))
+    assert books_before == earlier[::-1]
+    ids = [[(type(rule), rule.id) for rule in book.rules] for book in books_before]
     assert ids == [[(type(rule), rule.id) for rule in book.rules] for book in earlier[::-1]]
     assert list(history.earlier_books(books[2], records)) == books[1::-1]
     assert list(history.earlier_books(newest, records[1:])) == []
@@ -139,30 +139,30 @@ def test_earlier_books_are_those_that_were_stored(storage: Storage) -> None:
 
 def test_of_two_changes_at_once_one_is_recorded(storage: Storage, open_another: Open) -> None:
     gate = threading.Barrier(2)
-    refused: list[str] = []
+    messages: list[str] = []
 
-    def change(mine: Storage, cost: str) -> None:
+    def change(store: Storage, cost: str) -> None:
         gate.wait()
         try:
-            mine.rules.change(0, [], [small(cost)], ChangeNote(START, cost))
+            store.rules.change(0, [], [small(cost)], ChangeNote(START, cost))
         except errors.OperatorError as error:
-            refused.append(str(error))
+            messages.append(str(error))
 
     threads = [threading.Thread(target=change, args=(open_another(), cost)) for cost in "12"]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert refused == [
-        "the price rules were changed by somebody else since version 0: nothing was written; "
-        "look at them again"
+    assert messages == [
+        "the price rules have been changed by another process since version 0; nothing was "
+        "written: check the rules and repeat the command"
     ]
     (record,) = storage.rules.records()
     assert [str(rule.terms.cost) for rule in record.opened] == [record.made_by]
     assert storage.rules.read() == RuleBook(1, record.opened)
 
 
-#: What a change has done last when its process is killed, in the order in which it does it.
+#: The last step of a change before its process is killed, in the order of the steps.
 STEPS = (
     "UPDATE hashmap_versions",
     "INSERT INTO hashmap_changes",
@@ -187,11 +187,11 @@ def test_a_process_killed_in_a_change_leaves_the_old_rules_or_the_new_whole(
     records = storage.rules.records()
     if step == "COMMIT":
         assert after == RuleBook(2, (small("1", end=hour(3)), small("2", start=hour(3))))
-        assert [one.version for one in records] == [2, 1]
+        assert [record.version for record in records] == [2, 1]
         assert next(history.earlier_books(after, records)) == before
     else:
         assert after == before
-        assert [one.version for one in records] == [1]
+        assert [record.version for record in records] == [1]
         close = [(before.rules[0], hour(3))]
         assert storage.rules.change(1, close, [small("2", start=hour(3))], note()) == 2
 

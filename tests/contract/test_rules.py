@@ -1,4 +1,4 @@
-"""What every rule store keeps: rules, their history, and one version for all."""
+"""Every rule store has rules, their history, and one version for all."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ FLAVOR = RuleTarget("instance", "flavor_name")
 VOLUME = RuleTarget("volume.size")
 
 
-def terms(cost: str = "1", **more: object) -> Terms:
+def terms(cost: str = "1", **fields: object) -> Terms:
     """Return terms with a flat cost."""
-    return Terms(cost=Decimal(cost), type=CostType.FLAT, **more)  # type: ignore[arg-type]
+    return Terms(cost=Decimal(cost), type=CostType.FLAT, **fields)  # type: ignore[arg-type]
 
 
-def small(cost: str = "0.02", **more: object) -> MappingRule:
-    """Return what the flavor m1.small costs."""
-    return MappingRule(FLAVOR, "m1.small", terms(cost, **more))
+def small(cost: str = "0.02", **fields: object) -> MappingRule:
+    """Return a price of the flavor m1.small."""
+    return MappingRule(FLAVOR, "m1.small", terms(cost, **fields))
 
 
 EVERY_KIND: list[Rule] = [
@@ -65,26 +65,24 @@ class TestRead:
         storage.rules.change(0, [], [small(cost), level], note())
         assert storage.rules.read().rules == (small(cost), level)
 
-    def test_nothing_changed_takes_one_query_and_returns_what_is_known(
-        self, storage: Storage
-    ) -> None:
+    def test_without_a_change_one_query_returns_the_last_book(self, storage: Storage) -> None:
         storage.rules.change(0, [], EVERY_KIND, note())
         book = storage.rules.read()
         with statements() as seen:
             assert storage.rules.read(book) is book
-        assert len([one for one in seen if one.startswith("SELECT")]) == 1
+        assert len([statement for statement in seen if statement.startswith("SELECT")]) == 1
 
     def test_many_rules_take_as_many_queries_as_few(self, storage: Storage) -> None:
-        many = [
+        rules = [
             MappingRule(
                 RuleTarget(f"metric {number}", f"field {number}"), "x", terms(group=str(number))
             )
             for number in range(100)
         ]
-        storage.rules.change(0, [], many, note())
+        storage.rules.change(0, [], rules, note())
         with statements() as seen:
             assert len(storage.rules.read(RuleBook(0, ())).rules) == 100
-        assert len([one for one in seen if one.startswith("SELECT")]) <= 6
+        assert len([statement for statement in seen if statement.startswith("SELECT")]) <= 6
 
 
 class TestChange:
@@ -101,31 +99,31 @@ class TestChange:
         )
         assert [rule.id for rule in book.rules][:2] == [first.id, second.id]
 
-    def test_rules_may_hang_on_what_others_hang_on_already(self, storage: Storage) -> None:
+    def test_rules_may_share_the_targets_of_existing_rules(self, storage: Storage) -> None:
         version = storage.rules.change(0, [], EVERY_KIND, note())
         version = storage.rules.change(version, [], [*EVERY_KIND, *EVERY_KIND], note())
-        found = storage.rules.read().rules
-        assert sorted(found, key=repr) == sorted(EVERY_KIND * 3, key=repr)
+        rules = storage.rules.read().rules
+        assert sorted(rules, key=repr) == sorted(EVERY_KIND * 3, key=repr)
 
-    def test_a_change_made_for_an_older_version_is_refused_whole(self, storage: Storage) -> None:
+    def test_a_change_made_for_an_older_version_writes_nothing(self, storage: Storage) -> None:
         version = storage.rules.change(0, [], [small()], note())
         (rule,) = storage.rules.read().rules
-        with pytest.raises(errors.OperatorError, match="changed by somebody else"):
+        with pytest.raises(errors.OperatorError, match="since version 0"):
             storage.rules.change(0, [(rule, hour(1))], [small("3")], note())
         assert storage.rules.read() == RuleBook(version, (small(),))
 
-    def test_of_two_changes_at_once_one_is_refused(
+    def test_of_two_changes_at_once_one_is_rejected(
         self, storage: Storage, open_another: Open
     ) -> None:
         gate = threading.Barrier(2)
-        refused: list[errors.OperatorError] = []
+        failures: list[errors.OperatorError] = []
 
-        def change(mine: Storage, cost: str) -> None:
+        def change(store: Storage, cost: str) -> None:
             gate.wait()
             try:
-                mine.rules.change(0, [], [small(cost)], note())
+                store.rules.change(0, [], [small(cost)], note())
             except errors.OperatorError as error:
-                refused.append(error)
+                failures.append(error)
 
         threads = [
             threading.Thread(target=change, args=(open_another(), cost)) for cost in ("1", "2")
@@ -134,7 +132,7 @@ class TestChange:
             thread.start()
         for thread in threads:
             thread.join()
-        assert len(refused) == 1
+        assert len(failures) == 1
         book = storage.rules.read()
         assert (book.version, len(book.rules)) == (1, 1)
 
@@ -149,7 +147,7 @@ class TestChange:
             ThresholdRule(VOLUME, Decimal("0." + "0" * 28 + "1"), terms()),
         ],
     )
-    def test_a_rule_that_cannot_be_kept_is_refused_whole(
+    def test_a_rule_that_cannot_be_stored_is_rejected_with_all_others(
         self, storage: Storage, rule: Rule
     ) -> None:
         with pytest.raises(errors.OperatorError):
@@ -166,19 +164,19 @@ class TestChange:
 
 
 class TestUnrated:
-    def test_a_change_for_an_unrated_ledger_is_made_while_scopes_only_wait(
+    def test_a_change_for_an_unrated_ledger_is_made_before_the_first_rating(
         self, storage: Storage
     ) -> None:
         listed(storage, "a")
-        assert storage.rules.change(0, [], [small()], note(), unrated=True) == 1
+        assert storage.rules.change(0, [], [small()], note(), require_unrated=True) == 1
         assert storage.rules.read().rules == (small(),)
 
-    def test_a_change_for_an_unrated_ledger_is_refused_whole_once_something_is_rated(
+    def test_a_change_for_an_unrated_ledger_is_rejected_after_the_first_rating(
         self, storage: Storage
     ) -> None:
         storage.ledger.commit(batch(listed(storage, "a")))
         with pytest.raises(errors.OperatorError, match="has been rated"):
-            storage.rules.change(0, [], [small()], note(), unrated=True)
+            storage.rules.change(0, [], [small()], note(), require_unrated=True)
         assert storage.rules.read() == RuleBook(0, ())
 
     def test_of_a_commit_and_a_change_for_an_unrated_ledger_at_once_one_succeeds(
@@ -186,19 +184,19 @@ class TestUnrated:
     ) -> None:
         work = batch(listed(storage, "a"))
         gate = threading.Barrier(2)
-        done: list[str] = []
+        writes: list[str] = []
 
-        def commit(mine: Storage) -> None:
+        def commit(store: Storage) -> None:
             gate.wait()
             with contextlib.suppress(errors.RulesChanged):
-                mine.ledger.commit(work)
-                done.append("committed")
+                store.ledger.commit(work)
+                writes.append("commit")
 
-        def change(mine: Storage) -> None:
+        def change(store: Storage) -> None:
             gate.wait()
             with contextlib.suppress(errors.OperatorError):
-                mine.rules.change(0, [], [small()], note(), unrated=True)
-                done.append("changed")
+                store.rules.change(0, [], [small()], note(), require_unrated=True)
+                writes.append("change")
 
         threads = [
             threading.Thread(target=work, args=(open_another(),)) for work in (commit, change)
@@ -207,28 +205,28 @@ class TestUnrated:
             thread.start()
         for thread in threads:
             thread.join()
-        assert len(done) == 1
+        assert len(writes) == 1
 
 
-class TestRatedUntil:
-    def test_nothing_was_rated_while_scopes_only_wait(self, storage: Storage) -> None:
+class TestLastRatedEnd:
+    def test_there_is_none_before_the_first_rating(self, storage: Storage) -> None:
         listed(storage, "a", "b", now=hour(5), start=hour(3))
-        assert storage.rules.rated_until() is None
+        assert storage.rules.last_rated_end() is None
 
     def test_a_silent_scope_was_rated_too(self, storage: Storage) -> None:
         states = listed(storage, "a", "b")
         storage.ledger.commit(batch(states[:1]))
-        assert storage.rules.rated_until() == hour(1)
+        assert storage.rules.last_rated_end() == hour(1)
 
-    def test_where_a_scope_resumes_is_not_taken_for_rated(self, storage: Storage) -> None:
+    def test_the_time_at_which_a_scope_resumes_does_not_count(self, storage: Storage) -> None:
         (state,) = listed(storage, "a", now=hour(0.5))
         storage.ledger.commit(batch([state]))
         storage.ledger.observe([], hour(2), START, START)
         listed(storage, "a", now=hour(9), resume=hour(8))
-        assert storage.rules.rated_until() == hour(1)
+        assert storage.rules.last_rated_end() == hour(1)
 
-    def test_scopes_that_are_gone_count(self, storage: Storage) -> None:
+    def test_inactive_scopes_count(self, storage: Storage) -> None:
         (state,) = listed(storage, "a", now=hour(0.5))
         storage.ledger.commit(batch([state]))
         storage.ledger.observe([], hour(2), START, START)
-        assert storage.rules.rated_until() == hour(1)
+        assert storage.rules.last_rated_end() == hour(1)

@@ -100,7 +100,7 @@ class TestDeactivate:
         assert storage.scopes.deactivate("a", hour(0.25))
         seen = storage.ledger.observe([Scope("a"), Scope("b")], hour(1.5), START, START)
         assert [one.scope.id for one in seen.states] == ["b"]
-        assert (seen.added, seen.returned, seen.retired) == ((), (), ())
+        assert (seen.new_scopes, seen.returned_scopes, seen.retired_scopes) == ((), (), ())
         known = row(storage, "a")
         assert (known.deactivated_at, known.last_seen, known.active, known.rated_until) == (
             hour(0.25),
@@ -116,7 +116,7 @@ class TestDeactivate:
         states = listed(storage, "a", "b")
         open_another().scopes.deactivate("a", hour(0.25))
         done = storage.ledger.commit(batch(states, rated("a", ONE), rated("b", ONE)))
-        assert done == CommitResult(frames=1, lost=(states[0].scope,))
+        assert done == CommitResult(frames=1, lost_scopes=(states[0].scope,))
         assert [one[0] for one in stored(storage)] == ["b"]
         assert row(storage, "a").rated_until == START
 
@@ -192,13 +192,13 @@ class TestActivate:
         (state,) = three_hours(storage, "a")
         storage.scopes.deactivate("a", hour(4))
         storage.scopes.activate("a", hour(10))
-        assert storage.ledger.commit(work(state, *ONE)).lost == (state.scope,)
+        assert storage.ledger.commit(work(state, *ONE)).lost_scopes == (state.scope,)
 
 
 class TestReset:
     def test_it_tells_what_would_go_and_changes_nothing(self, storage: Storage) -> None:
         three_hours(storage, "a", "b")
-        assert storage.scopes.rewind("a", hour(1)) == ResetPlan(
+        assert storage.scopes.plan_reset("a", hour(1)) == ResetPlan(
             scope="a",
             since=hour(1),
             rated_until=hour(3),
@@ -209,7 +209,7 @@ class TestReset:
             rated_since=hour(0),
         )
         assert total(storage, "a") == (3, Decimal("0.7"))
-        nothing = storage.scopes.rewind("a", hour(3))
+        nothing = storage.scopes.plan_reset("a", hour(3))
         assert (nothing.frames, nothing.price) == (0, Decimal(0))
 
     def test_it_removes_what_one_scope_was_charged_since_then(
@@ -218,7 +218,7 @@ class TestReset:
         three_hours(storage, "a", "b")
         domains = open_storage(url, scope_key="domain_id", fetcher="static", collector="gnocchi")
         three_hours(domains, "a")
-        storage.scopes.reset(storage.scopes.rewind("a", hour(1)))
+        storage.scopes.reset(storage.scopes.plan_reset("a", hour(1)))
         assert [(one, begin) for one, begin, _, _ in stored(storage)] == [
             ("a", hour(0)),
             ("b", hour(0)),
@@ -233,7 +233,7 @@ class TestReset:
     def test_it_is_rated_again_to_the_same_frames(self, storage: Storage) -> None:
         three_hours(storage, "a")
         before = stored(storage), total(storage)
-        storage.scopes.reset(storage.scopes.rewind("a", hour(1)))
+        storage.scopes.reset(storage.scopes.plan_reset("a", hour(1)))
         (state,) = listed(storage, "a", now=hour(4))
         assert storage.ledger.commit(work(state, *THREE[1:])).frames == 2
         assert (stored(storage), total(storage)) == before
@@ -242,18 +242,18 @@ class TestReset:
         self, storage: Storage, open_another: Open
     ) -> None:
         (state,) = three_hours(storage, "a")
-        plan = storage.scopes.rewind("a", hour(1))
+        plan = storage.scopes.plan_reset("a", hour(1))
         open_another().ledger.commit(work(state, *ONE))
         with pytest.raises(errors.Conflict, match="rated until 2026-03-01T04:00:00Z") as caught:
             storage.scopes.reset(plan)
         assert "\n" not in str(caught.value)
         assert total(storage) == (4, Decimal("1.2"))
-        storage.scopes.reset(storage.scopes.rewind("a", hour(1)))
+        storage.scopes.reset(storage.scopes.plan_reset("a", hour(1)))
         assert total(storage) == (1, Decimal("0.1"))
 
     def test_the_same_plan_holds_once(self, storage: Storage) -> None:
         three_hours(storage, "a")
-        plan = storage.scopes.rewind("a", hour(3))
+        plan = storage.scopes.plan_reset("a", hour(3))
         storage.scopes.reset(plan)
         with pytest.raises(errors.Conflict):
             storage.scopes.reset(plan)
@@ -263,9 +263,9 @@ class TestReset:
     ) -> None:
         (slow,) = listed(storage, "a")
         three_hours(open_another(), "a")
-        storage.scopes.reset(storage.scopes.rewind("a", START))
+        storage.scopes.reset(storage.scopes.plan_reset("a", START))
         # It was collected for the very hour to which the scope was reset, by old data.
-        assert storage.ledger.commit(work(slow, ("9", "9"))).lost == (slow.scope,)
+        assert storage.ledger.commit(work(slow, ("9", "9"))).lost_scopes == (slow.scope,)
         assert stored(storage) == []
         (state,) = listed(storage, "a")
         assert storage.ledger.commit(work(state, *ONE)).frames == 1
@@ -276,7 +276,7 @@ class TestReset:
         (state,) = three_hours(storage, "a")
         series, points = paused(rated("a", ONE, begin=hour(3)))
         other = open_another()
-        plan = other.scopes.rewind("a", hour(1))
+        plan = other.scopes.plan_reset("a", hour(1))
         commit = Doing(
             lambda: storage.ledger.commit(batch([state], series, periods=window(1, hour(3))))
         )
@@ -297,7 +297,7 @@ class TestReset:
         for turn in range(10):
             name = f"scope {turn}"
             (state,) = three_hours(storage, name)
-            plan = other.scopes.rewind(name, hour(1))
+            plan = other.scopes.plan_reset(name, hour(1))
             gate = threading.Barrier(2)
 
             def rate(state: State = state, gate: threading.Barrier = gate) -> CommitResult:
@@ -314,7 +314,7 @@ class TestReset:
             committed, refused = both[0].result, both[1].result
             assert isinstance(committed, CommitResult)
             if refused is None:
-                assert committed.lost == (state.scope,)
+                assert committed.lost_scopes == (state.scope,)
                 assert (total(storage, name)[0], row(storage, name).rated_until) == (1, hour(1))
             else:
                 assert isinstance(refused, errors.Conflict)
@@ -323,44 +323,44 @@ class TestReset:
 
     def test_price_rules_stay_closed_for_what_was_charged(self, storage: Storage) -> None:
         three_hours(storage, "a")
-        storage.scopes.reset(storage.scopes.rewind("a", START))
-        assert storage.rules.rated_until() == hour(3)
+        storage.scopes.reset(storage.scopes.plan_reset("a", START))
+        assert storage.rules.last_rated_end() == hour(3)
         (state,) = listed(storage, "a")
         storage.ledger.commit(work(state, *ONE))
-        assert storage.rules.rated_until() == hour(3)
+        assert storage.rules.last_rated_end() == hour(3)
         with pytest.raises(errors.OperatorError, match="has been rated"):
-            storage.rules.change(0, [], [], note(hour(5)), unrated=True)
+            storage.rules.change(0, [], [], note(hour(5)), require_unrated=True)
 
     def test_failures_are_forgotten(self, storage: Storage) -> None:
         (state,) = three_hours(storage, "a")
         storage.ledger.postpone([state], "off the grid", hour(9))
-        storage.scopes.reset(storage.scopes.rewind("a", hour(2)))
+        storage.scopes.reset(storage.scopes.plan_reset("a", hour(2)))
         known = row(storage, "a")
         assert (known.failures, known.last_error, known.retry_at) == (0, None, None)
 
     def test_a_deactivated_scope_stays_so(self, storage: Storage) -> None:
         three_hours(storage, "a")
         storage.scopes.deactivate("a", hour(4))
-        storage.scopes.reset(storage.scopes.rewind("a", hour(2)))
+        storage.scopes.reset(storage.scopes.plan_reset("a", hour(2)))
         assert row(storage, "a").deactivated_at == hour(4)
         assert storage.ledger.observe([Scope("a")], hour(5), START, START).states == ()
 
     def test_a_scope_that_is_gone_is_rated_to_its_end_once_more(self, storage: Storage) -> None:
         (state,) = listed(storage, "a", now=hour(2.5))
         storage.ledger.commit(work(state, *THREE))
-        assert storage.ledger.observe([], hour(6), START, START).retired == (state.scope,)
-        storage.scopes.reset(storage.scopes.rewind("a", hour(1)))
+        assert storage.ledger.observe([], hour(6), START, START).retired_scopes == (state.scope,)
+        storage.scopes.reset(storage.scopes.plan_reset("a", hour(1)))
         (again,) = storage.ledger.observe([], hour(7), START, START).states
         assert (again.rated_until, again.last_seen) == (hour(1), hour(2.5))
         storage.ledger.commit(work(again, *THREE[1:]))
-        assert storage.ledger.observe([], hour(8), START, START).retired == (state.scope,)
+        assert storage.ledger.observe([], hour(8), START, START).retired_scopes == (state.scope,)
         assert total(storage) == (3, Decimal("0.7"))
 
     def test_a_scope_that_is_gone_and_reset_returns_without_the_gap(self, storage: Storage) -> None:
         (state,) = listed(storage, "a", now=hour(2.5))
         storage.ledger.commit(work(state, *THREE))
         storage.ledger.observe([], hour(6), START, START)
-        storage.scopes.reset(storage.scopes.rewind("a", hour(1)))
+        storage.scopes.reset(storage.scopes.plan_reset("a", hour(1)))
         (again,) = listed(storage, "a", now=hour(9.5), resume=hour(9))
         assert (again.rated_until, again.last_seen) == (hour(1), hour(2.5))
         storage.ledger.commit(work(again, *THREE[1:]))
@@ -382,7 +382,7 @@ class TestReset:
         before = stored(storage)
         assert [begin for _, begin, _, _ in before] == [hour(0), hour(5), hour(8)]
 
-        storage.scopes.reset(storage.scopes.rewind("a", START), gaps=gaps)
+        storage.scopes.reset(storage.scopes.plan_reset("a", START), gaps=gaps)
         starts = []
         for _ in range(9):
             (state,) = listed(storage, "a", now=hour(9.5))
@@ -402,9 +402,9 @@ class TestReset:
         three_hours(storage, "a")
         storage.scopes.deactivate("a", hour(3))
         storage.scopes.activate("a", hour(8))
-        storage.scopes.reset(storage.scopes.rewind("a", hour(5)), gaps=True)
+        storage.scopes.reset(storage.scopes.plan_reset("a", hour(5)), gaps=True)
         assert listed(storage, "a", now=hour(9.5))[0].rated_until == hour(5)
-        storage.scopes.reset(storage.scopes.rewind("a", hour(2)))
+        storage.scopes.reset(storage.scopes.plan_reset("a", hour(2)))
         (state,) = listed(storage, "a", now=hour(9.5))
         storage.ledger.commit(work(state, *ONE))
         assert listed(storage, "a", now=hour(9.5))[0].rated_until == hour(5)
@@ -413,8 +413,8 @@ class TestReset:
         three_hours(storage, "a")
         storage.scopes.deactivate("a", hour(3))
         storage.scopes.activate("a", hour(8))
-        storage.scopes.reset(storage.scopes.rewind("a", hour(2)), gaps=True)
-        storage.scopes.reset(storage.scopes.rewind("a", hour(1)))
+        storage.scopes.reset(storage.scopes.plan_reset("a", hour(2)), gaps=True)
+        storage.scopes.reset(storage.scopes.plan_reset("a", hour(1)))
         (state,) = listed(storage, "a", now=hour(9.5))
         assert (state.rated_until, state.last_seen) == (hour(1), hour(9.5))
 
@@ -424,7 +424,7 @@ class TestReset:
     [
         lambda scopes: scopes.deactivate("x", START),
         lambda scopes: scopes.activate("x"),
-        lambda scopes: scopes.rewind("x", START),
+        lambda scopes: scopes.plan_reset("x", START),
         lambda scopes: scopes.reset(ResetPlan("x", START, START, 0, None, 0, Decimal(0))),
     ],
 )

@@ -153,7 +153,7 @@ class TestQueue:
 
     def test_what_is_not_rated_yet_is_refused(self, storage: Storage) -> None:
         rate_hours(storage, "a", "b")
-        with pytest.raises(errors.OperatorError, match="rated until 2026-03-01T06:00:00Z only"):
+        with pytest.raises(errors.OperatorError, match="only rated until 2026-03-01T06:00:00Z"):
             storage.tasks.add([order("b"), order(end=7)], NOTE)
         with pytest.raises(errors.OperatorError, match="no scope 'c'"):
             storage.tasks.add([order("b"), order("c")], NOTE)

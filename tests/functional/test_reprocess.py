@@ -1,4 +1,4 @@
-"""Periods of the real cloud that are collected and priced anew."""
+"""Periods of the real cloud that are collected and priced again."""
 
 from __future__ import annotations
 
@@ -10,53 +10,54 @@ from ratekit.domain.rules.history import ChangeNote
 from ratekit.domain.rules.rule import CostType, MappingRule, RuleTarget, Terms
 from ratekit.domain.scope import Scope
 from ratekit.processing.reprocessor import TaskSummary
-from tests.functional.conftest import Office
-from tests.functional.test_scopes import HOUR, natural
+from tests.builders import HOUR
+from tests.functional.conftest import Deployment
+from tests.functional.test_scopes import by_key
 
 
-def queue(office: Office, kind: TaskKind) -> int:
-    """Have everything that was rated priced anew; return the number of tasks."""
-    note = TaskNote("because", "operator", office.plan.end)
+def queue(deployment: Deployment, kind: TaskKind) -> int:
+    """Queue tasks for all rated periods; return their number."""
+    note = TaskNote("because", "operator", deployment.plan.end)
     orders = [
         Order(Scope(id_), rated.since, rated.until, HOUR, kind)
-        for id_, rated in office.storage.tasks.rated().items()
+        for id_, rated in deployment.storage.tasks.rated_ranges().items()
     ]
-    return len(office.storage.tasks.add(orders, note))
+    return len(deployment.storage.tasks.add(orders, note))
 
 
-def raise_prices(office: Office) -> None:
-    """Add a price to all instances that there ever were."""
-    rules = office.storage.rules
+def raise_prices(deployment: Deployment) -> None:
+    """Add a surcharge to all instances, also in the past."""
+    rules = deployment.storage.rules
     terms = Terms(Decimal("0.123456789"), CostType.FLAT, group="surcharge")
-    note = ChangeNote(office.plan.end, "operator", retroactive=True)
+    note = ChangeNote(deployment.plan.end, "operator", retroactive=True)
     rules.change(rules.read().version, [], [MappingRule(RuleTarget("instance"), None, terms)], note)
 
 
-def test_what_is_collected_anew_is_what_was_collected_first(office: Office) -> None:
-    office.rate()
-    before = natural(office.frames())
-    count = queue(office, TaskKind.COLLECT)
-    assert office.finish_tasks() == TaskSummary(done=count)
-    assert natural(office.frames()) == before
-    accounts = [account for _, account in office.storage.tasks.tasks(ended=True)]
-    assert {outcome for one in accounts for outcome in one.periods} == {PeriodOutcome.SAME}
-    assert sum(one.new.points for one in accounts) == len(before)
+def test_collecting_again_gives_the_same_usage(deployment: Deployment) -> None:
+    deployment.rate()
+    before = by_key(deployment.frames())
+    count = queue(deployment, TaskKind.COLLECT)
+    assert deployment.finish_tasks() == TaskSummary(finished_tasks=count)
+    assert by_key(deployment.frames()) == before
+    accounts = [account for _, account in deployment.storage.tasks.tasks(ended=True)]
+    assert {outcome for account in accounts for outcome in account.periods} == {PeriodOutcome.SAME}
+    assert sum(account.new.points for account in accounts) == len(before)
 
 
-def test_other_prices_come_out_alike_whether_collected_anew_or_not(
-    new_office: Callable[[], Office],
+def test_new_prices_are_equal_with_and_without_collecting_again(
+    new_deployment: Callable[[], Deployment],
 ) -> None:
     contents = []
     for kind in (None, TaskKind.COLLECT, TaskKind.RATES):
-        office = new_office()
+        deployment = new_deployment()
         if kind is None:
-            raise_prices(office)
-        office.rate()
+            raise_prices(deployment)
+        deployment.rate()
         if kind is not None:
-            old = natural(office.frames())
-            raise_prices(office)
-            queue(office, kind)
-            assert office.finish_tasks().failed == 0
-            assert natural(office.frames()) != old
-        contents.append(natural(office.frames()))
+            old = by_key(deployment.frames())
+            raise_prices(deployment)
+            queue(deployment, kind)
+            assert deployment.finish_tasks().failed_tasks == 0
+            assert by_key(deployment.frames()) != old
+        contents.append(by_key(deployment.frames()))
     assert contents[0] == contents[1] == contents[2]

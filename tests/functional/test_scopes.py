@@ -1,4 +1,4 @@
-"""What operators do to a scope, on the real cloud and each database: no hole, nothing twice."""
+"""Operators' changes of a scope, on the real cloud and each database: no hole, nothing twice."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ import pytest
 from ratekit import composition, errors
 from ratekit.admin import scope as scope_admin
 from ratekit.domain.reporting.reports import FrameRow, Selection, StateRow, SummaryRow
-from tests.functional.conftest import Office
+from tests.builders import HOUR
+from tests.functional.conftest import Deployment
 
-HOUR = datetime.timedelta(hours=1)
-#: A period is due this long after it began.
+#: A period is due this long after its start.
 DUE = 2 * HOUR + datetime.timedelta(seconds=1)
 
 
-def row(office: Office, name: str) -> StateRow:
-    """What is known of a project."""
-    return scope_admin.find(office.storage.reports.scopes(), name)
+def row(deployment: Deployment, name: str) -> StateRow:
+    """Return the stored state of a project."""
+    return scope_admin.find(deployment.storage.reports.scopes(), name)
 
 
 class Key(NamedTuple):
-    """What a frame is of."""
+    """Identifies a frame by its content."""
 
     scope: str
     begin: datetime.datetime
@@ -34,68 +34,76 @@ class Key(NamedTuple):
     labels: tuple[tuple[str, str | None], ...]
 
 
-def natural(frames: list[FrameRow]) -> dict[Key, tuple[Decimal, Decimal]]:
-    """Frames by what they are of; fails on one that is there twice."""
-    found: dict[Key, tuple[Decimal, Decimal]] = {}
-    for one in frames:
-        labels = tuple(sorted({**one.groupby, **one.metadata}.items()))
-        key = Key(one.scope, one.begin, one.metric, one.unit, labels)
-        assert key not in found, f"charged twice: {key}"
-        found[key] = (one.quantity, one.price)
-    return found
+def by_key(frames: list[FrameRow]) -> dict[Key, tuple[Decimal, Decimal]]:
+    """Return frames by their keys; fail on a frame that is there twice."""
+    frames_by_key: dict[Key, tuple[Decimal, Decimal]] = {}
+    for frame in frames:
+        labels = tuple(sorted({**frame.groupby, **frame.metadata}.items()))
+        key = Key(frame.scope, frame.begin, frame.metric, frame.unit, labels)
+        assert key not in frames_by_key, f"charged twice: {key}"
+        frames_by_key[key] = (frame.quantity, frame.price)
+    return frames_by_key
 
 
-def totals(office: Office) -> list[SummaryRow]:
-    """Sums by scope, metric and hour."""
+def totals(deployment: Deployment) -> list[SummaryRow]:
+    """Return sums by scope, metric and hour."""
     keys = ("scope", "metric", "hour")
-    return list(office.storage.reports.summary(Selection(), keys, datetime.UTC))
+    return list(deployment.storage.reports.summary(Selection(), keys, datetime.UTC))
 
 
-def test_a_scope_that_was_deactivated_and_activated_has_no_hole(office: Office) -> None:
-    half, whole = office.plan.begin + 24 * HOUR, office.plan.end
-    office.rate(half)
-    known = row(office, "cases")
-    office.storage.scopes.deactivate(known.id, half)
-    rated = natural(office.frames(scopes=(known.id,)))
+def test_a_scope_that_is_deactivated_and_activated_again_has_no_hole(
+    deployment: Deployment,
+) -> None:
+    half, whole = deployment.plan.begin + 24 * HOUR, deployment.plan.end
+    deployment.rate(half)
+    state = row(deployment, "cases")
+    deployment.storage.scopes.deactivate(state.id, half)
+    rated = by_key(deployment.frames(scopes=(state.id,)))
     assert rated
-    office.rate(whole)
-    assert natural(office.frames(scopes=(known.id,))) == rated
-    others = {one.rated_until for one in office.storage.reports.scopes() if one.id != known.id}
-    assert min(others) > known.rated_until
+    deployment.rate(whole)
+    assert by_key(deployment.frames(scopes=(state.id,))) == rated
+    other_ends = {
+        scope.rated_until for scope in deployment.storage.reports.scopes() if scope.id != state.id
+    }
+    assert min(other_ends) > state.rated_until
 
-    calendar = composition.build_calendar(office.conf)
-    assert scope_admin.activate(office.storage.scopes, row(office, "cases"), calendar, None, whole)
-    assert office.rate().failed == 0
-    frames = office.frames(scopes=(known.id,))
-    assert {one.begin for one in frames} == set(office.plan.hours())
-    before = natural(office.frames()), totals(office)
+    calendar = composition.build_calendar(deployment.conf)
+    assert scope_admin.activate(
+        deployment.storage.scopes, row(deployment, "cases"), calendar, None, whole
+    )
+    assert deployment.rate().failed_scopes == 0
+    frames = deployment.frames(scopes=(state.id,))
+    assert {frame.begin for frame in frames} == set(deployment.plan.hours())
+    before = by_key(deployment.frames()), totals(deployment)
     # The same as if it had never been deactivated.
-    for one in office.storage.reports.scopes():
-        plan = office.storage.scopes.rewind(one.id, office.plan.begin)
-        office.storage.scopes.reset(plan)
-    assert office.frames() == []
-    office.rate()
-    assert (natural(office.frames()), totals(office)) == before
+    for scope in deployment.storage.reports.scopes():
+        plan = deployment.storage.scopes.plan_reset(scope.id, deployment.plan.begin)
+        deployment.storage.scopes.reset(plan)
+    assert deployment.frames() == []
+    deployment.rate()
+    assert (by_key(deployment.frames()), totals(deployment)) == before
 
 
-def test_a_scope_that_is_reset_gets_the_same_frames_and_nobody_else_any(office: Office) -> None:
-    office.rate()
-    before = natural(office.frames()), totals(office)
-    known = row(office, "cases")
-    since = office.plan.begin + 20 * HOUR
-    calendar = composition.build_calendar(office.conf)
-    plan = scope_admin.plan_reset(office.storage.scopes, known, calendar, since)
-    mine = {key for key in before[0] if key.scope == known.id and key.begin >= since}
-    assert mine
-    assert plan.frames == len(mine)
-    assert Fraction(plan.price) == sum(Fraction(before[0][key][1]) for key in mine)
+def test_a_reset_scope_gets_the_same_frames_and_no_other_scope_changes(
+    deployment: Deployment,
+) -> None:
+    deployment.rate()
+    before = by_key(deployment.frames()), totals(deployment)
+    state = row(deployment, "cases")
+    since = deployment.plan.begin + 20 * HOUR
+    calendar = composition.build_calendar(deployment.conf)
+    plan = scope_admin.plan_reset(deployment.storage.scopes, state, calendar, since)
+    reset_keys = {key for key in before[0] if key.scope == state.id and key.begin >= since}
+    assert reset_keys
+    assert plan.frames == len(reset_keys)
+    assert Fraction(plan.price) == sum(Fraction(before[0][key][1]) for key in reset_keys)
 
-    office.storage.scopes.reset(plan)
-    left = natural(office.frames())
-    assert before[0].keys() - left.keys() == mine
-    assert left.items() <= before[0].items()
-    outcome = office.rate()
-    assert (outcome.frames, outcome.failed) == (len(mine), 0)
-    assert (natural(office.frames()), totals(office)) == before
+    deployment.storage.scopes.reset(plan)
+    remaining = by_key(deployment.frames())
+    assert before[0].keys() - remaining.keys() == reset_keys
+    assert remaining.items() <= before[0].items()
+    result = deployment.rate()
+    assert (result.frames, result.failed_scopes) == (len(reset_keys), 0)
+    assert (by_key(deployment.frames()), totals(deployment)) == before
     with pytest.raises(errors.Conflict):
-        office.storage.scopes.reset(plan)
+        deployment.storage.scopes.reset(plan)

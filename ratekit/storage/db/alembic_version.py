@@ -1,7 +1,7 @@
-"""The one row that says at which revision the tables are, and who may write to them.
+"""The row of ``alembic_version``: the revision of the tables, which decides who may write.
 
-Alembic's own table, ``alembic_version``. While a migration from 0001 to 0002 is under way, the
-row says ``0001>0002``, which no code takes for the revision it needs.
+While a migration from 0001 to 0002 runs, the row contains ``0001>0002``. No release of ratekit
+needs such a revision, so no processor writes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from ratekit import errors
 from ratekit.storage.db.types import TABLE
 
-#: Between the two revisions of a migration that has begun.
+#: Separates the two revisions of a migration that runs, or was interrupted.
 ARROW = ">"
 
 _METADATA = sa.MetaData()
@@ -25,38 +25,38 @@ _ROW = sa.Table(
 
 
 def read(connection: sa.Connection) -> str | None:
-    """Return what the row says; None: there is none, the database was never migrated."""
+    """Return the content of the row; None: no row, the database was never migrated."""
     if not sa.inspect(connection).has_table(_ROW.name):
         return None
-    found: str | None = connection.execute(sa.select(_ROW)).scalar()
-    return found
+    revision: str | None = connection.execute(sa.select(_ROW)).scalar()
+    return revision
 
 
 def require(connection: sa.Connection, needed: str, place: str) -> None:
-    """Hold the tables at ``needed`` until the transaction ends; many may do so side by side.
+    """Require revision ``needed`` until the transaction ends; transactions share this lock.
 
-    A migration's first change of this row waits for the end of all transactions that came
-    through here, and those that come later wait for it, or read what it says.
+    A migration first changes this row: that waits for the end of all transactions that hold the
+    lock. A later transaction waits for the migration, or reads the new row.
 
-    :param place: what to call the database in the message
-    :raises ratekit.errors.Outdated: they are at another revision
+    :param place: name of the database in the message
+    :raises ratekit.errors.SchemaChanged: the tables are at another revision
     """
     query = sa.select(_ROW).with_for_update(read=True)
-    found = connection.execute(query).scalar()
-    if found != needed:
+    revision = connection.execute(query).scalar()
+    if revision != needed:
         raise errors.SchemaChanged(
-            f"{place} was migrated to revision {found} while this ratekit, which needs {needed}, "
-            "was running: stop it, and start a ratekit of the newer revision"
+            f"{place} was migrated to revision {revision} while this ratekit, which needs revision "
+            f"{needed}, was running; stop this process and start the upgraded ratekit"
         )
 
 
-def write(connection: sa.Connection, found: str | None, new: str | None) -> None:
-    """Change the row from ``found`` to ``new``; None stands for no row."""
-    if found is None:
+def write(connection: sa.Connection, old: str | None, new: str | None) -> None:
+    """Change the row from ``old`` to ``new``; None stands for no row."""
+    if old is None:
         _METADATA.create_all(connection)
     if new is None:
         connection.execute(_ROW.delete())
-    elif found is None:
+    elif old is None:
         connection.execute(_ROW.insert().values(version_num=new))
     else:
         connection.execute(_ROW.update().values(version_num=new))

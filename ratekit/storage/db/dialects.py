@@ -1,4 +1,4 @@
-"""Where databases differ: exact sums, inserts that ignore what is there, bulk writes."""
+"""Differences of databases: exact sums, inserts that skip existing rows, bulk writes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ratekit.domain.exact import EXACT, ZERO
 
 
 class exact_sum(FunctionElement[Decimal]):  # noqa: N801 -- written like a function in queries
-    """The sum of a column of exact decimals; NULL of no rows."""
+    """The sum of a column of exact decimals; NULL without rows."""
 
     name = "exact_sum"
     inherit_cache = True
@@ -37,7 +37,7 @@ def _sum_on_sqlite(element: exact_sum, compiler: SQLCompiler, **kwargs: Any) -> 
 
 
 class TextSum:
-    """SQLite's exact_sum: adds up decimals kept as text."""
+    """SQLite's exact_sum: adds decimals that are stored as text."""
 
     def __init__(self) -> None:
         self._sum = ZERO
@@ -55,7 +55,7 @@ class TextSum:
 
 
 def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert ``rows``; one that violates a unique key is there already and is left alone."""
+    """Insert ``rows``; skip a row that violates a unique key, because it exists already."""
     statement: sa.Insert
     match connection.dialect.name:
         case "sqlite":
@@ -63,7 +63,7 @@ def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[s
         case "postgresql":
             statement = postgresql.insert(table).on_conflict_do_nothing()
         case _:
-            # INSERT IGNORE would also cut text that is too long.
+            # INSERT IGNORE would also truncate text that is too long.
             statement = mysql.insert(table).on_duplicate_key_update(id=table.c.id)
     connection.execute(statement, rows)
 
@@ -74,9 +74,9 @@ def insert_many(
     columns: Sequence[str],
     rows: Iterable[tuple[str | int, ...]],
 ) -> None:
-    """Insert very many rows in the fastest way the driver has.
+    """Insert very many rows in the fastest way that the driver offers.
 
-    :param rows: values as the database writes them: numbers and instants as text
+    :param rows: values in the database's notation: decimals and instants as text
     """
     dialect = connection.dialect
     quote = dialect.identifier_preparer.quote
@@ -88,7 +88,7 @@ def insert_many(
             for row in rows:
                 write(row)
         return
-    mark = "?" if dialect.paramstyle == "qmark" else "%s"
-    marks = ", ".join([mark] * len(columns))
-    if many := list(rows):
-        connection.exec_driver_sql(f"INSERT INTO {target} VALUES ({marks})", many)
+    placeholder = "?" if dialect.paramstyle == "qmark" else "%s"
+    placeholders = ", ".join([placeholder] * len(columns))
+    if parameters := list(rows):
+        connection.exec_driver_sql(f"INSERT INTO {target} VALUES ({placeholders})", parameters)

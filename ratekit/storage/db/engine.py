@@ -13,156 +13,155 @@ from sqlalchemy import exc
 
 from ratekit import errors
 from ratekit.storage.db import alembic_version, mysql, postgresql, sqlite
-from ratekit.storage.db.errors import CommitUnconfirmed, explained, leave_standby
+from ratekit.storage.db.errors import CommitUnconfirmed, leave_standby, translate
 from ratekit.storage.db.timeouts import Engines
 
-#: Values in one IN list; SQLite takes 32,766 a statement, PostgreSQL 65,535.
+#: Maximum number of values in one IN list; SQLite accepts 32,766 a statement, PostgreSQL 65,535.
 SLICE = 5000
 
-#: What an operator has to install for a database that needs more than ratekit alone.
+#: Extra of ratekit's package that installs the driver, by database.
 _EXTRAS = {"postgresql": "postgresql", "mysql": "mysql"}
 
 T = TypeVar("T")
 
 
 def slices(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Cut into pieces that fit into one IN list."""
+    """Yield slices that fit into one IN list."""
     for start in range(0, len(items), SLICE):
         yield items[start : start + SLICE]
 
 
 def parse(url: str) -> sa.URL:
-    """Return the URL with the one driver that ratekit uses for its database.
+    """Return the URL with the driver that ratekit uses for this database.
 
-    :raises ratekit.errors.OperatorError: no such database is supported
+    :raises ratekit.errors.OperatorError: this database is not supported
     """
     try:
         parsed = sa.make_url(url)
     except (exc.ArgumentError, ValueError):
         raise errors.OperatorError(
-            "[database] connection is no URL such as sqlite:////var/lib/ratekit/ratekit.sqlite"
+            "[database] connection: expected a URL such as "
+            "sqlite:////var/lib/ratekit/ratekit.sqlite"
         ) from None
     match parsed.get_backend_name():
         case "postgresql":
             return parsed.set(drivername="postgresql+psycopg")
         case "mysql" | "mariadb" if parsed.database:
-            # One name for both: the driver finds out which of them answers.
+            # The same driver serves both: it detects which server answers.
             return parsed.set(drivername="mysql+pymysql")
         case "mysql" | "mariadb":
             raise errors.OperatorError(
-                "[database] connection: a MariaDB or MySQL URL names a database: "
+                "[database] connection: a MariaDB or MySQL URL must name a database: "
                 "mysql://user:password@host/name"
             )
         case "sqlite" if parsed.database and parsed.database != ":memory:":
             return parsed.set(drivername="sqlite+pysqlite")
         case "sqlite":
-            raise errors.OperatorError("[database] connection: an SQLite URL names a file")
-        case other:
+            raise errors.OperatorError("[database] connection: an SQLite URL must name a file")
+        case backend:
             raise errors.OperatorError(
-                f"[database] connection: {other!r} is not supported; use sqlite, postgresql or "
+                f"[database] connection: {backend!r} is not supported; use sqlite, postgresql or "
                 "mysql"
             )
 
 
 class Database:
-    """One database: reads in one snapshot, writes one after another where need be.
+    """One database: each read sees one snapshot, writes wait for each other where they must.
 
-    Connections are opened when they are needed, so a process may fork after building one.
+    Connections are opened on demand, so a process may fork after creating this object.
 
     :param url: SQLAlchemy URL
-    :param patient: wait for locks and statements without end, as migrations must
-    :param needs: the revision at which alone this code may write; None: any
-    :ivar place: the URL as given, without password and options
+    :param patient: wait for locks and statements without limit, as migrations must
+    :param needs: the only revision at which this code may write; None: any
+    :ivar place: the URL as configured, without password and options
     :raises ratekit.errors.OperatorError: the URL cannot be used
     """
 
     def __init__(self, url: str, *, patient: bool = False, needs: str | None = None) -> None:
         parsed = parse(url)
-        self._given = sa.make_url(url)
-        shown = self._given.set(drivername=self._given.get_backend_name(), query={})
-        self.place = shown.render_as_string(hide_password=True)
+        configured_url = sa.make_url(url)
+        public_url = configured_url.set(drivername=configured_url.get_backend_name(), query={})
+        self.place = public_url.render_as_string(hide_password=True)
         self._engines = _engines(parsed, self.place, patient)
         self._needs = needs
         self.engine = self._engines.reader
         for engine in self._engines:
             sa.event.listen(engine, "handle_error", leave_standby)
         self._dbapi: Any = self.engine.dialect.dbapi
-        # A storage has no end that anybody announces: connections go with its last part.
+        # No caller closes a storage: connections are closed with its last reference.
         weakref.finalize(self, self.engine.dispose)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """Open a transaction that sees one state of the database throughout.
+        """Open a transaction that sees one snapshot of the database throughout.
 
         :raises ratekit.errors.TryLater: the database did not answer
-        :raises ratekit.errors.OperatorError: it refuses, and will again
+        :raises ratekit.errors.OperatorError: the database refuses, and will refuse again
         """
-        with self._begun(self._engines.reader) as transaction:
+        with self._transaction(self._engines.reader) as transaction:
             yield transaction.connection
             transaction.rollback()
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """Open a transaction that is committed at the end, or undone by any exception.
+        """Open a transaction that is committed at the end, or rolled back by any exception.
 
-        On SQLite it waits here until it is the only writer.
+        On SQLite this waits until the transaction is the only writer.
 
-        :raises ratekit.storage.db.errors.Unknown: the database did not answer to COMMIT:
-            all was written, or nothing
+        :raises ratekit.storage.db.errors.CommitUnconfirmed: the database did not reply to
+            COMMIT: everything was written, or nothing; :mod:`ratekit.storage.db.commit` verifies
         :raises ratekit.errors.TryLater: the database did not answer; nothing was written
-        :raises ratekit.errors.Outdated: it is no longer at the revision that this code needs;
+        :raises ratekit.errors.SchemaChanged: it is no longer at the revision that this code
+            needs; nothing was written
+        :raises ratekit.errors.OperatorError: the database refuses, and will refuse again;
             nothing was written
-        :raises ratekit.errors.OperatorError: it refuses, and will again; nothing was written
         """
-        with self._begun(self._engines.writer) as transaction:
+        with self._transaction(self._engines.writer) as transaction:
             if self._needs is not None:
                 alembic_version.require(transaction.connection, self._needs, self.place)
             yield transaction.connection
             try:
                 transaction.commit()
             except (exc.DBAPIError, self._dbapi.Error) as error:
-                raise CommitUnconfirmed(
-                    f"{self.place}: no answer to COMMIT, so it is not known whether the changes "
-                    "were written"
-                ) from error
+                raise CommitUnconfirmed(self.place) from error
 
     def close(self) -> None:
-        """Close all connections that are not in use."""
+        """Close all idle connections."""
         self.engine.dispose()
 
     @contextlib.contextmanager
-    def _connected(self, engine: sa.Engine) -> Iterator[sa.Connection]:
-        """Take a connection out of the pool, and explain what goes wrong until it is back."""
+    def _connection(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+        """Take a connection from the pool; translate its errors until it is returned."""
         with contextlib.ExitStack() as stack:
-            # As long as there is no connection, the place may be what is wrong.
-            with explained(f"[database] connection {self.place}", self._dbapi):
+            # Until there is a connection, the configured URL may be the cause.
+            with translate(f"[database] connection {self.place}", self._dbapi):
                 if engine.dialect.name == "sqlite":
-                    sqlite.is_there(engine.url)
+                    sqlite.file_exists(engine.url)
                 try:
                     connection = stack.enter_context(engine.connect())
                 except TypeError as error:
-                    # From the driver, which got the options of the URL as they are.
+                    # The driver raised it: it gets the URL's options unchecked.
                     raise errors.OperatorError(
-                        f"[database] connection {self.place}: an option cannot be used: {error}"
+                        f"[database] connection {self.place}: invalid option in the URL: {error}"
                     ) from error
-            with explained(self.place, self._dbapi):
+            with translate(self.place, self._dbapi):
                 yield connection
 
     @contextlib.contextmanager
-    def _begun(self, engine: sa.Engine) -> Iterator[sa.RootTransaction]:
-        """Begin a transaction, and roll it back if anything is raised."""
-        with self._connected(engine) as connection:
+    def _transaction(self, engine: sa.Engine) -> Iterator[sa.RootTransaction]:
+        """Begin a transaction; roll it back on any exception."""
+        with self._connection(engine) as connection:
             try:
                 yield connection.begin()
             except BaseException as error:
-                if not self._rolled_back(connection, error):
+                if not self._roll_back(connection, error):
                     connection.invalidate()
                 raise
 
-    def _rolled_back(self, connection: sa.Connection, error: BaseException) -> bool:
-        """Roll back after ``error``, if the connection is still good for that."""
-        # What ends a green thread may have come in the middle of an answer; and where none came
-        # to COMMIT there is nothing left to say on this connection.
+    def _roll_back(self, connection: sa.Connection, error: BaseException) -> bool:
+        """Roll back after ``error``; return False if the connection cannot be used any more."""
+        # An exception that kills a green thread may have interrupted a reply; without a reply to
+        # COMMIT the connection is useless, too.
         if not isinstance(error, Exception | GeneratorExit) or isinstance(error, CommitUnconfirmed):
             return False
         try:
@@ -173,10 +172,10 @@ class Database:
 
 
 def _engines(url: sa.URL, place: str, patient: bool) -> Engines:
-    """:raises ratekit.errors.OperatorError: a driver is missing, or an option is none."""
+    """:raises ratekit.errors.OperatorError: the driver is missing, or an option is invalid."""
     backend = url.get_backend_name()
     try:
-        # SQLAlchemy ignores some options that it does not know, with a warning.
+        # SQLAlchemy ignores some unknown options with a warning.
         with warnings.catch_warnings():
             warnings.simplefilter("error", exc.SAWarning)
             match backend:
@@ -188,11 +187,11 @@ def _engines(url: sa.URL, place: str, patient: bool) -> Engines:
                     return mysql.connect(url, patient)
     except ModuleNotFoundError as error:
         raise errors.OperatorError(
-            f"[database] connection {place}: its driver is not installed ({error.name}): "
+            f"[database] connection {place}: the driver is not installed ({error.name}); run: "
             f"pip install 'ratekit[{_EXTRAS.get(backend, backend)}]'"
         ) from error
     except (exc.ArgumentError, exc.SAWarning, TypeError, ValueError) as error:
         (line, *_) = str(error).splitlines()
         raise errors.OperatorError(
-            f"[database] connection {place}: an option cannot be used: {line}"
+            f"[database] connection {place}: invalid option in the URL: {line}"
         ) from error

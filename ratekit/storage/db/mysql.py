@@ -15,13 +15,13 @@ from ratekit.storage.db.timeouts import (
     STATEMENT_SECONDS,
     VANISHED_SECONDS,
     Engines,
-    unsaid,
+    without_url_options,
 )
 
 # Seconds for a migration's locks and statements; servers take a year at most.
 _YEAR = 31_536_000
 
-# What does not fit is an error, never cut or rounded to something that does.
+# A value that does not fit is an error: it is never cut or rounded.
 _STRICT = (
     "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ZERO_IN_DATE,"
     "NO_ENGINE_SUBSTITUTION"
@@ -39,12 +39,12 @@ _KEEPALIVE = {
 def connect(url: sa.URL, patient: bool) -> Engines:
     """Return engines for a server; no connection is opened yet.
 
-    :param patient: wait for locks and statements without end
+    :param patient: wait for locks and statements without limit
     :raises ModuleNotFoundError: PyMySQL is not installed
     """
-    # The server's own limit comes first, and says more.
+    # The server's own limit is shorter, and its message says more.
     answer = _YEAR if patient else STATEMENT_SECONDS + VANISHED_SECONDS
-    limits = unsaid(
+    limits = without_url_options(
         url,
         connect_timeout=CONNECT_SECONDS,
         read_timeout=answer,
@@ -52,7 +52,7 @@ def connect(url: sa.URL, patient: bool) -> Engines:
     )
     engine = sa.create_engine(
         url.update_query_dict({"charset": "utf8mb4"}),
-        # Parameters stay out of messages: they are somebody's labels and prices.
+        # Messages must not quote parameters: they are customers' labels and prices.
         hide_parameters=True,
         pool_pre_ping=True,
         poolclass=pool.NullPool if patient else pool.QueuePool,
@@ -65,9 +65,9 @@ def connect(url: sa.URL, patient: bool) -> Engines:
 
 
 def is_mariadb(connection: Any) -> bool:
-    """Tell the two servers apart.
+    """Return whether the server is MariaDB, not MySQL.
 
-    :param connection: the driver's own
+    :param connection: the driver's connection
     """
     return "mariadb" in str(connection.get_server_info()).lower()
 
@@ -75,43 +75,43 @@ def is_mariadb(connection: Any) -> bool:
 def _open(
     dialect: sa.Dialect, _record: object, arguments: list[Any], options: dict[str, Any]
 ) -> Any:
-    """Connect by TCP with limits that the driver does not set; None: leave it to the driver."""
+    """Connect by TCP with limits that the driver does not set; None: the driver connects."""
     if options.get("unix_socket"):
         return None
     driver: Any = dialect.dbapi
     connection = driver.Connection(*arguments, **options, defer_connect=True)
     limit = options["connect_timeout"]
     try:
-        opened = socket.create_connection((connection.host, connection.port), limit)
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        stream = socket.create_connection((connection.host, connection.port), limit)
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for option, value in _KEEPALIVE.items():
-            opened.setsockopt(socket.IPPROTO_TCP, option, value)
-        # The server speaks first. The driver would wait for that as long as for a report.
-        opened.recv(1, socket.MSG_PEEK)
+            stream.setsockopt(socket.IPPROTO_TCP, option, value)
+        # The server sends the first byte. The driver would wait for it as long as for a report.
+        stream.recv(1, socket.MSG_PEEK)
     except OSError as error:
         place = f"{connection.host}:{connection.port}"
         raise driver.OperationalError(2003, f"cannot connect to {place}: {error}") from error
-    connection.connect(opened)
+    connection.connect(stream)
     return connection
 
 
 def _prepare(connection: Any, _record: object, patient: bool) -> None:
-    """Make a session independent of the server's defaults."""
+    """Set the session's variables, so that the server's defaults do not matter."""
     lock, statement = (_YEAR, 0) if patient else (LOCK_SECONDS, STATEMENT_SECONDS)
     session: dict[str, str | int] = {
         "sql_mode": f"'{_STRICT}'",
         "time_zone": "'+00:00'",
         "innodb_lock_wait_timeout": lock,
         "lock_wait_timeout": lock,
-        # A process that was stopped in a transaction may not lock others out for ever.
+        # A process that is suspended in a transaction must not lock others out forever.
         "wait_timeout": _YEAR if patient else STATEMENT_SECONDS,
-        # Who reads a long report page by page may take time over a page.
+        # A reader of a long report may pause between pages.
         "net_write_timeout": STATEMENT_SECONDS,
     }
     if is_mariadb(connection):
         session["max_statement_time"] = statement
     else:
-        # MySQL bounds queries only, in milliseconds.
+        # MySQL limits only queries, in milliseconds.
         session["max_execution_time"] = statement * 1000
     with connection.cursor() as cursor:
         cursor.execute("SET " + ", ".join(f"{key} = {value}" for key, value in session.items()))
@@ -120,10 +120,10 @@ def _prepare(connection: Any, _record: object, patient: bool) -> None:
 
 def _begin(connection: sa.Connection) -> None:
     if connection.get_execution_options().get("writes", False):
-        # Of the next transaction only. The locks of REPEATABLE READ would reach beyond rows.
+        # For the next transaction only. REPEATABLE READ would lock gaps between rows, too.
         begin = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
     else:
-        # Reports and rules are read with several statements that must agree.
+        # Reports and rules are read by several statements that must see the same data.
         begin = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
     driver: Any = connection.connection.driver_connection
     with driver.cursor() as cursor:

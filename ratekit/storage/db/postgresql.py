@@ -13,10 +13,10 @@ from ratekit.storage.db.timeouts import (
     STATEMENT_SECONDS,
     VANISHED_SECONDS,
     Engines,
-    unsaid,
+    without_url_options,
 )
 
-# libpq's own: a server that vanished is noticed.
+# Options of libpq: they detect a server that vanished.
 _KEEPALIVE = {
     "keepalives_idle": VANISHED_SECONDS // 2,
     "keepalives_interval": VANISHED_SECONDS // 6,
@@ -28,19 +28,19 @@ _KEEPALIVE = {
 def connect(url: sa.URL, patient: bool) -> Engines:
     """Return engines for a server; no connection is opened yet.
 
-    :param patient: wait for locks and statements without end
+    :param patient: wait for locks and statements without limit
     :raises ModuleNotFoundError: psycopg is not installed
     """
     engine = sa.create_engine(
         url,
-        # Parameters stay out of messages: they are somebody's labels and prices.
+        # Messages must not quote parameters: they are customers' labels and prices.
         hide_parameters=True,
         pool_pre_ping=True,
         poolclass=pool.NullPool if patient else pool.QueuePool,
-        connect_args=unsaid(url, **_limits(patient)),
+        connect_args=without_url_options(url, **_limits(patient)),
     )
     return Engines(
-        # Reports and rules are read with several statements that must agree.
+        # Reports and rules are read by several statements that must see the same data.
         reader=engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         ),
@@ -49,11 +49,11 @@ def connect(url: sa.URL, patient: bool) -> Engines:
 
 
 def _limits(patient: bool) -> dict[str, Any]:
-    """Return what bounds every wait."""
+    """Return options that limit every wait."""
     milliseconds = {
         "lock_timeout": LOCK_SECONDS * 1000,
         "statement_timeout": STATEMENT_SECONDS * 1000,
-        # A process that was stopped in a transaction may not lock others out for ever.
+        # A process that is suspended in a transaction must not lock others out forever.
         "idle_in_transaction_session_timeout": STATEMENT_SECONDS * 1000,
     }
     limits: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS, **_KEEPALIVE}

@@ -20,36 +20,36 @@ BUSY_SECONDS = 30.0
 #: KiB of the file kept in memory: a batch's pages, so that inserts do not re-read them.
 CACHE_KIB = 64000
 
-# Seconds that SQLite itself waits, which stops the whole process, signals and green threads.
-_BLOCKED = 1.0
-# Seconds to sleep between two looks at the writers' lock.
-_PAUSE = 0.01
+# Seconds that SQLite itself may wait: it blocks the whole process, signals and green threads.
+_BLOCKING_SECONDS = 1.0
+# Seconds to sleep between two attempts to get the writers' lock.
+_RETRY_SECONDS = 0.01
 
 
 def connect(url: sa.URL) -> Engines:
     """Return engines for a file; no file is opened yet.
 
-    The option ``timeout`` of the URL takes the place of :data:`BUSY_SECONDS`.
+    The option ``timeout`` of the URL replaces :data:`BUSY_SECONDS`.
 
-    :raises ValueError: an option of the URL is none
+    :raises ValueError: an option of the URL is invalid
     """
     patience = float(str(url.query.get("timeout", BUSY_SECONDS)))
     engine = sa.create_engine(
         url.difference_update_query(["timeout"]),
-        # Parameters stay out of messages: they are somebody's labels and prices.
+        # Messages must not quote parameters: they are customers' labels and prices.
         hide_parameters=True,
-        # The driver would begin transactions by its own ideas.
-        connect_args={"isolation_level": None, "timeout": min(_BLOCKED, patience)},
+        # Otherwise the driver begins transactions by rules of its own.
+        connect_args={"isolation_level": None, "timeout": min(_BLOCKING_SECONDS, patience)},
     )
     event.listen(engine, "connect", functools.partial(_prepare, patience=patience))
     event.listen(engine, "begin", functools.partial(_begin, patience=patience))
     return Engines(reader=engine, writer=engine.execution_options(writes=True))
 
 
-def is_there(url: sa.URL) -> bool:
-    """Tell whether the file exists, which looking at a database must not change.
+def file_exists(url: sa.URL) -> bool:
+    """Return whether the file exists; do not create it.
 
-    :raises ratekit.errors.OperatorError: not even its folder does
+    :raises ratekit.errors.OperatorError: its folder does not exist
     """
     path = pathlib.Path(url.database or "")
     if str(url.database).startswith("file:") or path.exists():
@@ -58,7 +58,7 @@ def is_there(url: sa.URL) -> bool:
     if not folder.is_dir():
         raise errors.OperatorError(
             f"[database] connection {url.set(drivername='sqlite', query={})}: the folder {folder} "
-            "does not exist: make it, and let this user write there"
+            "does not exist; create it and give this user write permission"
         )
     return False
 
@@ -68,13 +68,13 @@ def _prepare(connection: Any, _record: object, *, patience: float) -> None:
     for pragma in (
         "foreign_keys=ON",
         "journal_mode=WAL",
-        # With WAL a power cut may take the last commits whole, state and frames together:
-        # they are rated again.
+        # With WAL a power failure may lose the last commits, each as a whole, state and frames
+        # together: these periods are rated again.
         "synchronous=NORMAL",
         f"cache_size=-{CACHE_KIB}",
     ):
-        # Who makes a new file one with WAL has it alone for a moment.
-        _patiently(connection, f"PRAGMA {pragma}", time.monotonic() + patience)
+        # The first process that sets WAL on a new file locks it for a moment.
+        _execute_patiently(connection, f"PRAGMA {pragma}", time.monotonic() + patience)
 
 
 def _begin(connection: sa.Connection, patience: float) -> None:
@@ -82,19 +82,19 @@ def _begin(connection: sa.Connection, patience: float) -> None:
     if not connection.get_execution_options().get("writes", False):
         driver.execute("BEGIN").close()
         return
-    (usual,) = driver.execute("PRAGMA busy_timeout").fetchone()
+    (busy_timeout,) = driver.execute("PRAGMA busy_timeout").fetchone()
     driver.execute("PRAGMA busy_timeout=0").close()
     try:
-        # A writer that began as a reader could not wait for another.
-        _patiently(driver, "BEGIN IMMEDIATE", time.monotonic() + patience)
+        # A transaction that began as a reader cannot wait for another writer.
+        _execute_patiently(driver, "BEGIN IMMEDIATE", time.monotonic() + patience)
     finally:
-        driver.execute(f"PRAGMA busy_timeout={usual}").close()
+        driver.execute(f"PRAGMA busy_timeout={busy_timeout}").close()
 
 
-def _patiently(driver: Any, statement: str, deadline: float) -> None:
-    """Execute a statement that has to wait for others, in a way that lets green threads run.
+def _execute_patiently(driver: Any, statement: str, deadline: float) -> None:
+    """Execute a statement that may wait for other writers; other green threads run meanwhile.
 
-    :raises sqlite3.OperationalError: somebody is in the way at ``deadline`` still
+    :raises sqlite3.OperationalError: the database is still locked at ``deadline``
     """
     while True:
         try:
@@ -104,5 +104,5 @@ def _patiently(driver: Any, statement: str, deadline: float) -> None:
             busy = error.sqlite_errorname.startswith("SQLITE_BUSY")
             if not busy or time.monotonic() >= deadline:
                 raise
-        # Looked up at each call: green once eventlet has patched it.
-        time.sleep(_PAUSE)
+        # Looked up at each call, because eventlet replaces it.
+        time.sleep(_RETRY_SECONDS)

@@ -1,4 +1,4 @@
-"""Column types that mean the same on every database: exact decimals, UTC, text as it is."""
+"""Column types with the same meaning on every database: exact decimals, UTC, exact text."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from ratekit import errors
 from ratekit.domain import period
 from ratekit.domain.exact import EXACT, PRICE_PLACES, QUANTITY_PLACES
 
-#: Digits a stored decimal has at most: the most that MySQL knows.
+#: Maximum number of digits of a stored decimal: MySQL's limit.
 DIGITS = 65
 
-#: Letters of names and ids that are compared or indexed: two of them fit into the
-#: 3,072 bytes that a key has on MySQL, four bytes a letter.
+#: Maximum length in characters of names and ids that are compared or indexed: two of them fit
+#: into the 3,072 bytes of a key on MySQL, at four bytes a character.
 WORD = 255
 
-#: What each table says for itself on MariaDB and MySQL, whatever the server's defaults are.
+#: Options of each table on MariaDB and MySQL, so that the server's defaults do not matter.
 TABLE: dict[str, Any] = {
     "mysql_engine": "InnoDB",
     "mysql_charset": "utf8mb4",
     "mysql_collate": "utf8mb4_bin",
 }
 
-#: Letters of a name or an error that are kept with a scope: a line for people, not a log.
+#: Maximum length in characters of a name or an error message that is stored for people to read.
 TEXT_LENGTH = 1000
 
 # Quantizing in this context fails exactly when a DECIMAL(65, n) could not hold the value.
@@ -46,15 +46,15 @@ _PRICE_UNIT = _ONE.scaleb(-PRICE_PLACES)
 
 
 def storable(text: str) -> str:
-    """Replace or cut what databases do not take: what is for people may hold nobody up."""
+    """Replace or cut what databases do not accept: text for people must not stop the rating."""
     return text.replace("\x00", "?").encode("utf-8", "replace").decode()[:TEXT_LENGTH]
 
 
 def require_fits(quantity: Decimal, price: Decimal) -> None:
-    """Refuse what DECIMAL(65, 18) and DECIMAL(65, 28) would round or overflow.
+    """Raise if DECIMAL(65, 18) or DECIMAL(65, 28) would round a value or overflow.
 
-    A quiet NaN passes: it shows in the sum, which is checked as well. Called once a
-    point, hence two looks in one call.
+    A quiet NaN passes: it makes the sum NaN, and the sum is checked too. One call checks both
+    values, because it is made once for each point.
 
     :raises decimal.DecimalException: one of them does not fit
     """
@@ -63,15 +63,15 @@ def require_fits(quantity: Decimal, price: Decimal) -> None:
 
 
 def tidy(value: Decimal) -> Decimal:
-    """Drop zeros at the end, so that a value looks the same from every database."""
+    """Remove trailing zeros, so that a value looks the same from every database."""
     short = value.normalize(EXACT)
     return short.quantize(_ONE, context=EXACT) if short.as_tuple().exponent > 0 else short  # type: ignore[operator]
 
 
 class Exact(TypeDecorator[Decimal]):
-    """DECIMAL(65, places); text on SQLite, which would turn a decimal into binary.
+    """DECIMAL(65, places); text on SQLite, which would convert a decimal to binary.
 
-    :raises ratekit.errors.OperatorError: a value that would have to be rounded
+    :raises ratekit.errors.OperatorError: the column would round the value
     """
 
     impl = sa.Numeric
@@ -82,13 +82,13 @@ class Exact(TypeDecorator[Decimal]):
         self.places = places
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Choose the column's type."""
+        """Return the column's type."""
         if dialect.name == "sqlite":
             return dialect.type_descriptor(sa.Text())
         return dialect.type_descriptor(sa.Numeric(DIGITS, self.places))
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
-        """Check that the database will keep the value as it is."""
+        """Return the value for the database; raise if the column would change it."""
         if value is None:
             return None
         try:
@@ -102,11 +102,11 @@ class Exact(TypeDecorator[Decimal]):
                 f"{value} cannot be stored: at most {DIGITS - self.places} digits before the "
                 f"point and {self.places} after it"
             )
-        # MySQL would take a literal with an exponent for a binary float.
+        # MySQL reads a literal with an exponent as a binary float.
         return value if dialect.name == "postgresql" else format(value, "f")
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
-        """Return the decimal without zeros at its end."""
+        """Return the decimal without trailing zeros."""
         return None if value is None else tidy(Decimal(value))
 
 
@@ -120,29 +120,29 @@ class Instant(TypeDecorator[datetime.datetime]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Choose the column's type; MySQL's own default forgets microseconds."""
+        """Return the column's type; MySQL's default has no microseconds."""
         if dialect.name in ("mysql", "mariadb"):
             return dialect.type_descriptor(mysql.DATETIME(fsp=6))
         return dialect.type_descriptor(sa.DateTime())
 
     def process_bind_param(self, value: datetime.datetime | None, dialect: Dialect) -> Any:
-        """Take the zone off, which is UTC."""
+        """Remove the time zone, which is UTC."""
         if value is None:
             return None
         period.require_utc(value)
         return value.replace(tzinfo=None)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime.datetime | None:
-        """Put the zone on."""
+        """Add the time zone UTC."""
         return None if value is None else value.replace(tzinfo=datetime.UTC)
 
 
 class Word(TypeDecorator[str]):
-    """A name or id of at most 255 letters, compared and ordered letter by letter.
+    """A name or id of at most 255 characters, compared and ordered by code point.
 
-    Databases differ in what their default collations hold equal; money may not.
+    Default collations of databases differ in which texts are equal; bills must not differ.
 
-    :raises ratekit.errors.OperatorError: a longer one, which SQLite would take
+    :raises ratekit.errors.OperatorError: the text is longer; SQLite would accept it
     """
 
     impl = sa.String
@@ -152,7 +152,7 @@ class Word(TypeDecorator[str]):
         super().__init__(WORD)
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Choose the column's type."""
+        """Return the column's type."""
         if dialect.name in ("mysql", "mariadb"):
             return dialect.type_descriptor(mysql.VARCHAR(WORD, collation=word_collation(dialect)))
         if dialect.name == "postgresql":
@@ -167,39 +167,39 @@ class Word(TypeDecorator[str]):
 
 
 def word_collation(dialect: Dialect) -> str:
-    """Return the collation of MariaDB or MySQL that tells all texts apart.
+    """Return the collation of MariaDB or MySQL under which different texts are never equal.
 
-    Under ``utf8mb4_bin`` blanks at the end of a text do not count; the collations that
-    count them go by another name on each of the two.
+    ``utf8mb4_bin`` ignores trailing blanks. The collation that compares them has a different
+    name on each of the two servers.
     """
     return "utf8mb4_nopad_bin" if getattr(dialect, "is_mariadb", False) else "utf8mb4_0900_bin"
 
 
 def fits_word(value: str) -> bool:
-    """Tell whether every database takes ``value`` for a :class:`Word`."""
+    """Return whether every database accepts ``value`` for a :class:`Word`."""
     return (
         len(value) <= WORD
         and "\x00" not in value
-        and not any("\ud800" <= letter <= "\udfff" for letter in value)
+        and not any("\ud800" <= character <= "\udfff" for character in value)
     )
 
 
 def require_word(value: str) -> None:
-    """Refuse what a :class:`Word` cannot hold.
+    """Raise if ``value`` is too long for a :class:`Word`.
 
     :raises ratekit.errors.OperatorError: it is too long
     """
     if len(value) > WORD:
-        raise errors.OperatorError(f"{value[:40]!r}… is longer than {WORD} letters")
+        raise errors.OperatorError(f"{value[:40]!r}... is longer than {WORD} characters")
 
 
-def key() -> TypeEngine[int]:
-    """Type of ids; SQLite counts up by itself only what is declared INTEGER."""
+def row_id() -> TypeEngine[int]:
+    """Return the type of row ids; SQLite generates ids only for columns declared INTEGER."""
     return sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def json_text() -> TypeEngine[str]:
-    """Type of JSON in ASCII, ordered byte by byte."""
+    """Return the type of JSON in ASCII, ordered by byte."""
     return (
         sa.Text()
         .with_variant(sa.Text(collation="C"), "postgresql")
@@ -208,5 +208,5 @@ def json_text() -> TypeEngine[str]:
 
 
 def digest() -> TypeEngine[bytes]:
-    """Type of a SHA-256."""
+    """Return the type of a SHA-256 digest."""
     return sa.LargeBinary(32).with_variant(mysql.BINARY(32), "mysql", "mariadb")

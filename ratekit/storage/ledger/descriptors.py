@@ -1,4 +1,4 @@
-"""Distinct sets of labels: what stands for them, and the ids under which they are stored."""
+"""Descriptors: a metric with one distinct set of labels, and the id of its row."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ratekit.storage.db.engine import slices
 from ratekit.storage.db.types import require_word
 from ratekit.storage.schema import DESCRIPTORS
 
-#: Ids remembered by one process: about 200 bytes each.
-REMEMBERED = 100_000
+#: Maximum number of ids in the cache of one process: about 200 bytes each.
+CACHE_SIZE = 100_000
 
-# ASCII, so that no database and no collation can take offence at what is in a label.
+# ASCII, so that no database or collation can reject or change a label.
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 class Descriptor(NamedTuple):
-    """A metric with one set of labels; equal digests mean equal descriptors.
+    """A metric with one set of labels; descriptors are equal if their digests are.
 
     :ivar digest: SHA-256 of the canonical JSON of ``[metric, unit, groupby, metadata]``
     :ivar groupby: canonical JSON: sorted names, no spaces, ASCII
@@ -39,7 +39,7 @@ class Descriptor(NamedTuple):
 
 
 def describe(series: Series) -> Descriptor:
-    """Return what stands for the labels of ``series``.
+    """Return the descriptor of ``series``.
 
     :raises ratekit.errors.OperatorError: the metric's name or unit is too long
     """
@@ -53,69 +53,68 @@ def describe(series: Series) -> Descriptor:
 
 
 def labels(text: str) -> dict[str, str | None]:
-    """Return the labels that a descriptor's JSON holds."""
-    found: dict[str, str | None] = json.loads(text)
-    return found
+    """Return the labels in a descriptor's JSON."""
+    labels_by_name: dict[str, str | None] = json.loads(text)
+    return labels_by_name
 
 
 class Descriptors:
-    """Finds the ids of descriptors, storing those that are new.
+    """Finds the row ids of descriptors, and stores new descriptors.
 
-    Ids of the latest are remembered, never results of a transaction that may yet fail.
+    It caches the latest ids, but only ids from transactions that were committed.
     """
 
-    def __init__(self, remembered: int = REMEMBERED) -> None:
-        self._remembered = remembered
+    def __init__(self, cache_size: int = CACHE_SIZE) -> None:
+        self._cache_size = cache_size
         self._ids: collections.OrderedDict[bytes, int] = collections.OrderedDict()
 
     def resolve(
-        self, connection: sa.Connection, wanted: Collection[Descriptor]
+        self, connection: sa.Connection, descriptors: Collection[Descriptor]
     ) -> Mapping[bytes, int]:
-        """Return the id of each digest of ``wanted``."""
-        missing = {one.digest: one for one in wanted}
-        known = ((digest, self._ids.get(digest)) for digest in missing)
-        ids = {digest: number for digest, number in known if number is not None}
-        if not _still_true(connection, ids):
+        """Return the row id of each descriptor, by digest."""
+        by_digest = {descriptor.digest: descriptor for descriptor in descriptors}
+        ids = {digest: self._ids[digest] for digest in by_digest if digest in self._ids}
+        if not _is_current(connection, ids):
             self.forget()
             ids = {}
-        ids.update(_stored(connection, sorted(missing.keys() - ids.keys())))
-        # In the order of digests: two processors that store the same never wait in a circle.
-        new = [missing[digest] for digest in sorted(missing.keys() - ids.keys())]
+        ids.update(_read_ids(connection, sorted(by_digest.keys() - ids.keys())))
+        # Sorted: processors that store the same descriptors at the same time cannot deadlock.
+        new = [by_digest[digest] for digest in sorted(by_digest.keys() - ids.keys())]
         if new:
-            insert_new(connection, DESCRIPTORS, [one._asdict() for one in new])
-            ids.update(_stored(connection, [one.digest for one in new]))
+            insert_new(connection, DESCRIPTORS, [descriptor._asdict() for descriptor in new])
+            ids.update(_read_ids(connection, [descriptor.digest for descriptor in new]))
         return ids
 
     def remember(self, ids: Mapping[bytes, int]) -> None:
-        """Keep ``ids`` of a transaction that was committed."""
-        for digest, number in ids.items():
-            self._ids[digest] = number
+        """Cache the ids of a transaction that was committed."""
+        for digest, row_id in ids.items():
+            self._ids[digest] = row_id
             self._ids.move_to_end(digest)
-        while len(self._ids) > self._remembered:
+        while len(self._ids) > self._cache_size:
             self._ids.popitem(last=False)
 
     def forget(self) -> None:
-        """Forget all ids."""
+        """Clear the cache."""
         self._ids.clear()
 
 
-def _still_true(connection: sa.Connection, ids: Mapping[bytes, int]) -> bool:
-    """Tell whether remembered ids are those of this database.
+def _is_current(connection: sa.Connection, ids: Mapping[bytes, int]) -> bool:
+    """Return whether cached ids are those of this database.
 
-    A database that was restored from a backup under a running processor lacks the latest
-    descriptors, or has given their ids to others: the latest id tells for all.
+    If the database was restored from a backup while the processor was running, the latest
+    descriptors are missing, or others have their ids. Checking the highest id is enough.
     """
     if not ids:
         return True
-    digest, number = max(ids.items(), key=lambda item: item[1])
-    query = sa.select(DESCRIPTORS.c.digest).where(DESCRIPTORS.c.id == number)
+    digest, row_id = max(ids.items(), key=lambda pair: pair[1])
+    query = sa.select(DESCRIPTORS.c.digest).where(DESCRIPTORS.c.id == row_id)
     return bool(connection.execute(query).scalar() == digest)
 
 
-def _stored(connection: sa.Connection, digests: Sequence[bytes]) -> dict[bytes, int]:
+def _read_ids(connection: sa.Connection, digests: Sequence[bytes]) -> dict[bytes, int]:
     query = sa.select(DESCRIPTORS.c.digest, DESCRIPTORS.c.id)
     return {
         row.digest: row.id
-        for some in slices(digests)
-        for row in connection.execute(query.where(DESCRIPTORS.c.digest.in_(some)))
+        for part in slices(digests)
+        for row in connection.execute(query.where(DESCRIPTORS.c.digest.in_(part)))
     }

@@ -1,4 +1,4 @@
-"""What was left out so that the rest could be rated: the rows of ``exclusions``."""
+"""The rows of ``exclusions``: resources that were excluded so that all others were rated."""
 
 from __future__ import annotations
 
@@ -14,78 +14,79 @@ from ratekit.storage.db.types import require_word, storable
 from ratekit.storage.schema import EXCLUSIONS
 
 
-def note(
+def record(
     connection: sa.Connection,
-    keys: Mapping[str, int],
+    scope_pks: Mapping[str, int],
     window: Window,
     exclusions: Iterable[Exclusion],
 ) -> None:
-    """Note what is left out of scopes over ``window``; their rows are held locked.
+    """Record what is excluded over ``window``; the rows of the scopes must be locked.
 
-    What was left out just before goes on; nothing is asked where nothing is left out.
+    A row that ends at the window's begin is extended. Without exclusions no query is sent.
 
-    :param keys: row id of each scope, by id; what is left out of others is passed over
+    :param scope_pks: row id of each scope, by id; exclusions of other scopes are ignored
     :raises ratekit.errors.OperatorError: the name of a metric is too long
     """
-    left_out = {
-        (keys[one.scope], one.metric, storable(one.resource)): one
-        for one in exclusions
-        if one.scope in keys
+    by_resource = {
+        (scope_pks[exclusion.scope], exclusion.metric, storable(exclusion.resource)): exclusion
+        for exclusion in exclusions
+        if exclusion.scope in scope_pks
     }
-    if not left_out:
+    if not by_resource:
         return
-    lasting = _lasting(connection, {key for key, _, _ in left_out}, window.begin)
-    new, longer = [], []
-    for place, one in sorted(left_out.items()):
-        key, metric, resource = place
+    pks = {scope_pk for scope_pk, _, _ in by_resource}
+    row_ids = _find_ending(connection, pks, window.begin)
+    inserts, updates = [], []
+    for resource_key, exclusion in sorted(by_resource.items()):
+        scope_pk, metric, resource = resource_key
         require_word(metric)
-        told = {"reason": storable(one.reason), "remedy": storable(one.remedy)}
-        if place in lasting:
-            longer.append({"row": lasting[place], **told})
+        texts = {"reason": storable(exclusion.reason), "remedy": storable(exclusion.remedy)}
+        if resource_key in row_ids:
+            updates.append({"row_id": row_ids[resource_key], **texts})
             continue
-        names = {"scope_id": key, "metric": metric, "resource": resource}
-        new.append({**names, **told, "begin": window.begin, "end": window.end})
-    if longer:
-        statement = EXCLUSIONS.update().where(EXCLUSIONS.c.id == sa.bindparam("row"))
-        connection.execute(statement.values(end=window.end), longer)
-    if new:
-        connection.execute(EXCLUSIONS.insert(), new)
+        names = {"scope_id": scope_pk, "metric": metric, "resource": resource}
+        inserts.append({**names, **texts, "begin": window.begin, "end": window.end})
+    if updates:
+        statement = EXCLUSIONS.update().where(EXCLUSIONS.c.id == sa.bindparam("row_id"))
+        connection.execute(statement.values(end=window.end), updates)
+    if inserts:
+        connection.execute(EXCLUSIONS.insert(), inserts)
 
 
-def forget(connection: sa.Connection, key: int, since: datetime.datetime) -> None:
-    """Remove what was left out of a scope since an instant."""
-    later = (EXCLUSIONS.c.scope_id == key) & (EXCLUSIONS.c.end > since)
+def remove_since(connection: sa.Connection, scope_pk: int, since: datetime.datetime) -> None:
+    """Remove a scope's exclusions since an instant."""
+    later = (EXCLUSIONS.c.scope_id == scope_pk) & (EXCLUSIONS.c.end > since)
     connection.execute(EXCLUSIONS.delete().where(later & (EXCLUSIONS.c.begin >= since)))
     connection.execute(EXCLUSIONS.update().where(later).values(end=since))
 
 
-def cut_out(connection: sa.Connection, key: int, stretch: Window) -> None:
-    """Remove what was left out of a scope over a stretch; before and after it stays so."""
+def cut_out(connection: sa.Connection, scope_pk: int, window: Window) -> None:
+    """Remove a scope's exclusions over a window; those before and after it stay."""
     table = EXCLUSIONS.c
-    touching = (table.scope_id == key) & (table.begin < stretch.end) & (table.end > stretch.begin)
-    rows = connection.execute(sa.select(EXCLUSIONS).where(touching)).mappings().all()
-    rest = [
-        {**row, "begin": begin, "end": end}
+    overlaps = (table.scope_id == scope_pk) & (table.begin < window.end)
+    overlaps &= table.end > window.begin
+    rows = connection.execute(sa.select(EXCLUSIONS).where(overlaps)).mappings().all()
+    names = [column.name for column in EXCLUSIONS.c if column.name != "id"]
+    remainders = [
+        {**{name: row[name] for name in names}, "begin": begin, "end": end}
         for row in rows
-        for begin, end in ((row["begin"], stretch.begin), (stretch.end, row["end"]))
+        for begin, end in ((row["begin"], window.begin), (window.end, row["end"]))
         if begin < end
     ]
-    connection.execute(EXCLUSIONS.delete().where(touching))
-    if rest:
-        names = [column.name for column in EXCLUSIONS.c if column.name != "id"]
-        connection.execute(
-            EXCLUSIONS.insert(), [{name: one[name] for name in names} for one in rest]
-        )
+    connection.execute(EXCLUSIONS.delete().where(overlaps))
+    if remainders:
+        connection.execute(EXCLUSIONS.insert(), remainders)
 
 
-def _lasting(
-    connection: sa.Connection, keys: Collection[int], until: datetime.datetime
+def _find_ending(
+    connection: sa.Connection, scope_pks: Collection[int], end: datetime.datetime
 ) -> dict[tuple[int, str, str], int]:
-    """Return the rows of scopes that end at ``until``, by scope, metric and resource."""
+    """Return the ids of rows that end at ``end``, by scope's row id, metric and resource."""
     table = EXCLUSIONS.c
-    found: dict[tuple[int, str, str], int] = {}
-    for some in slices(sorted(keys)):
+    row_ids: dict[tuple[int, str, str], int] = {}
+    for pks in slices(sorted(scope_pks)):
         query = sa.select(table.scope_id, table.metric, table.resource, table.id)
-        rows = connection.execute(query.where(table.scope_id.in_(some) & (table.end == until)))
-        found.update({(key, metric, resource): row for key, metric, resource, row in rows})
-    return found
+        rows = connection.execute(query.where(table.scope_id.in_(pks) & (table.end == end)))
+        for scope_pk, metric, resource, row_id in rows:
+            row_ids[scope_pk, metric, resource] = row_id
+    return row_ids

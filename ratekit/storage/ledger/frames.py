@@ -1,4 +1,4 @@
-"""Rated usages on their way into ``frames`` and ``totals``."""
+"""Writes series and prices as rows of ``frames`` and ``totals``."""
 
 from __future__ import annotations
 
@@ -20,32 +20,38 @@ from ratekit.storage.ledger.descriptors import Descriptor, describe
 from ratekit.storage.schema import FRAMES, TOTALS
 
 _FRAME = ("scope_id", "begin", "descriptor_id", "quantity", "price")
+#: Columns of ``totals``, in the order of the fields of :class:`Total`.
+TOTAL = ("scope_id", "begin", "metric", "unit", "points", "quantity", "price")
 
-#: Each period's begin as databases write it.
-Begins = Mapping[datetime.datetime, str]
+#: The begin of each period in the databases' notation.
+BeginTexts = Mapping[datetime.datetime, str]
 
 
 class SeriesEntry(NamedTuple):
     """A series that is ready to be written.
 
-    :ivar key: id of the scope's row
+    :ivar scope_pk: id of the scope's row
     """
 
-    key: int
+    scope_pk: int
     descriptor: Descriptor
-    rated: RatedSeries
+    rated_series: RatedSeries
 
 
 class Total(NamedTuple):
-    """A row of ``totals`` as databases write it; fields are named after the columns."""
+    """A row of ``totals``.
 
-    scope_id: int
-    begin: str
+    :ivar scope_pk: id of the scope's row
+    :ivar points: number of frames
+    """
+
+    scope_pk: int
+    begin: datetime.datetime
     metric: str
     unit: str
     points: int
-    quantity: str
-    price: str
+    quantity: Decimal
+    price: Decimal
 
 
 class _Sum:
@@ -62,83 +68,98 @@ class _Sum:
 _Sums = dict[datetime.datetime, _Sum]
 
 
-def begin_texts(window: Window) -> Begins:
-    """Return the begins of a window's periods: naive UTC with microseconds."""
-    return texts(window.begins())
-
-
-def texts(begins: Iterable[datetime.datetime]) -> Begins:
-    """Return instants as databases write them: naive UTC with microseconds."""
+def begin_texts(begins: Iterable[datetime.datetime]) -> BeginTexts:
+    """Return instants in the databases' notation: naive UTC with microseconds."""
     return {begin: begin.replace(tzinfo=None).isoformat(" ", "microseconds") for begin in begins}
 
 
-def prepare(series: Iterable[RatedSeries], keys: Mapping[str, int]) -> list[SeriesEntry]:
+def prepare(rated_series: Iterable[RatedSeries], scope_pks: Mapping[str, int]) -> list[SeriesEntry]:
     """Build the descriptor of each series.
 
-    :param keys: row id of each scope
+    :param scope_pks: id of the row of each scope
     :raises ratekit.errors.OperatorError: a metric's name or unit is too long
-    :raises KeyError: a series of a scope that is not in ``keys``
+    :raises KeyError: a series of a scope that is not in ``scope_pks``
     """
-    return [SeriesEntry(keys[one.series.scope], describe(one.series), one) for one in series]
+    return [
+        SeriesEntry(scope_pks[rated.series.scope], describe(rated.series), rated)
+        for rated in rated_series
+    ]
 
 
-def sum_up(entries: Iterable[SeriesEntry], begins: Begins) -> list[Total]:
-    """Return exact totals, one a scope, period, metric and unit that has frames.
+def sum_up(entries: Iterable[SeriesEntry]) -> list[Total]:
+    """Return exact totals, one for each scope, period, metric and unit that has frames.
 
     :raises ratekit.errors.OperatorError: a quantity, a price or a sum cannot be stored
-    :raises KeyError: a point outside of the window
     """
     sums: dict[tuple[int, str, str], _Sums] = {}
-    for key, descriptor, rated in entries:
-        mine = sums.setdefault((key, descriptor.metric, descriptor.unit), {})
+    for scope_pk, descriptor, rated_series in entries:
+        period_sums = sums.setdefault((scope_pk, descriptor.metric, descriptor.unit), {})
         try:
-            _add(rated, mine)
+            _add(rated_series, period_sums)
         except decimal.DecimalException:
-            raise _unfit(descriptor.metric, "a quantity or price") from None
+            raise _storage_error(descriptor.metric, "a quantity or price") from None
     return [
-        _total(*key, begins[begin], one)
-        for key, periods in sums.items()
-        for begin, one in periods.items()
+        _total(*names, begin, period_sum)
+        for names, period_sums in sums.items()
+        for begin, period_sum in period_sums.items()
     ]
 
 
 def write_frames(
     connection: sa.Connection,
     entries: Collection[SeriesEntry],
-    ids: Mapping[bytes, int],
-    begins: Begins,
+    descriptor_ids: Mapping[bytes, int],
+    texts: BeginTexts,
 ) -> int:
-    """Write one frame a point, checked before by :func:`sum_up`; return how many.
+    """Write one frame for each point, and return their number.
 
-    :param ids: row id of each descriptor, by digest
+    :func:`sum_up` must have checked the values.
+
+    :param descriptor_ids: id of the row of each descriptor, by digest
+    :raises KeyError: a point whose begin is not in ``texts``
     """
-    insert_many(connection, FRAMES, _FRAME, _frames(entries, ids, begins))
-    return sum(len(entry.rated.prices) for entry in entries)
+    insert_many(connection, FRAMES, _FRAME, _frame_rows(entries, descriptor_ids, texts))
+    return sum(len(entry.rated_series.prices) for entry in entries)
 
 
-def write_totals(connection: sa.Connection, totals: Iterable[Total]) -> None:
-    """Write totals."""
-    insert_many(connection, TOTALS, Total._fields, totals)
+def write_totals(connection: sa.Connection, totals: Iterable[Total], texts: BeginTexts) -> None:
+    """Write totals.
+
+    :raises KeyError: a total whose begin is not in ``texts``
+    """
+    insert_many(connection, TOTALS, TOTAL, _total_rows(totals, texts))
 
 
-def remove(connection: sa.Connection, key: int, stretch: Window) -> None:
-    """Remove a scope's frames and totals of periods that begin in ``stretch``."""
+def read_totals(connection: sa.Connection, scope_pk: int, window: Window) -> list[Total]:
+    """Return a scope's totals of periods that begin in ``window``."""
+    query = sa.select(*(TOTALS.c[name] for name in TOTAL)).where(TOTALS.c.scope_id == scope_pk)
+    rows = query.where((TOTALS.c.begin >= window.begin) & (TOTALS.c.begin < window.end))
+    return [Total(*row) for row in connection.execute(rows)]
+
+
+def remove(connection: sa.Connection, scope_pk: int, window: Window) -> None:
+    """Remove a scope's frames and totals of periods that begin in ``window``."""
     for table in (FRAMES, TOTALS):
-        mine = (table.c.scope_id == key) & (table.c.begin >= stretch.begin)
-        connection.execute(table.delete().where(mine & (table.c.begin < stretch.end)))
+        since = (table.c.scope_id == scope_pk) & (table.c.begin >= window.begin)
+        connection.execute(table.delete().where(since & (table.c.begin < window.end)))
 
 
-def _frames(
-    entries: Iterable[SeriesEntry], ids: Mapping[bytes, int], begins: Begins
+def _frame_rows(
+    entries: Iterable[SeriesEntry], descriptor_ids: Mapping[bytes, int], texts: BeginTexts
 ) -> Iterator[tuple[str | int, ...]]:
-    for key, descriptor, rated in entries:
-        number = ids[descriptor.digest]
+    for scope_pk, descriptor, rated in entries:
+        descriptor_id = descriptor_ids[descriptor.digest]
         for (begin, quantity), price in zip(rated.series.points, rated.prices, strict=True):
-            yield key, begins[begin], number, str(quantity), str(price)
+            yield scope_pk, texts[begin], descriptor_id, str(quantity), str(price)
+
+
+def _total_rows(totals: Iterable[Total], texts: BeginTexts) -> Iterator[tuple[str | int, ...]]:
+    for scope_pk, begin, metric, unit, points, quantity, price in totals:
+        yield scope_pk, texts[begin], metric, unit, points, str(quantity), str(price)
 
 
 def _add(rated: RatedSeries, sums: _Sums) -> None:
-    """Check and add up the points of one series; the hot path, so nothing here is idle."""
+    """Check and add the points of one series; this is the hot path."""
     add = EXACT.add
     for (begin, quantity), price in zip(rated.series.points, rated.prices, strict=True):
         require_fits(quantity, price)
@@ -151,19 +172,19 @@ def _add(rated: RatedSeries, sums: _Sums) -> None:
             total.price = add(total.price, price)
 
 
-def _total(key: int, metric: str, unit: str, begin: str, total: _Sum) -> Total:
+def _total(scope_pk: int, metric: str, unit: str, begin: datetime.datetime, sums: _Sum) -> Total:
     try:
-        require_fits(total.quantity, total.price)
+        require_fits(sums.quantity, sums.price)
     except decimal.DecimalException:
-        raise _unfit(metric, "a sum") from None
-    # A NaN among the points has made the sum one.
-    if not (total.quantity.is_finite() and total.price.is_finite()):
-        raise _unfit(metric, "a quantity or price")
-    return Total(key, begin, metric, unit, total.points, str(total.quantity), str(total.price))
+        raise _storage_error(metric, "a sum") from None
+    # A NaN among the points has made the sum NaN.
+    if not (sums.quantity.is_finite() and sums.price.is_finite()):
+        raise _storage_error(metric, "a quantity or price")
+    return Total(scope_pk, begin, metric, unit, sums.points, sums.quantity, sums.price)
 
 
-def _unfit(metric: str, what: str) -> errors.OperatorError:
+def _storage_error(metric: str, value: str) -> errors.OperatorError:
     return errors.OperatorError(
-        f"metric {metric}: {what} cannot be stored: a quantity has at most 47 digits before the "
-        "point and 18 after it, a price 37 and 28"
+        f"metric {metric}: {value} cannot be stored: a quantity has at most 47 digits before the "
+        "decimal point and 18 after it, a price 37 and 28"
     )

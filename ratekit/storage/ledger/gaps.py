@@ -1,4 +1,4 @@
-"""Stretches in which scopes are not rated: the rows of ``gaps``."""
+"""The rows of ``gaps``: time ranges in which scopes are not rated."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Gap(NamedTuple):
 
 
 class Gaps:
-    """The gaps of all scopes of a key that are open or still ahead, and what becomes of them.
+    """The gaps of all scopes of one scope key that are open, or end after ``rated_until``.
 
-    Whoever holds the scopes' rows locked is the only one to change their gaps.
+    Only a transaction that has locked the scopes' rows may change their gaps.
     """
 
     def __init__(self, connection: sa.Connection, scope_key: str) -> None:
@@ -38,58 +38,58 @@ class Gaps:
         self._new: list[dict[str, Any]] = []
         self._closed: list[dict[str, Any]] = []
         self._void: list[int] = []
-        for key, *columns in connection.execute(query):
+        for scope_pk, *columns in connection.execute(query):
             gap = Gap(*columns)
             if gap.resume is None:
-                self._open[key] = gap
+                self._open[scope_pk] = gap
             else:
-                self._ahead.setdefault(key, []).append((gap.last_instant, gap.resume))
+                self._ahead.setdefault(scope_pk, []).append((gap.last_instant, gap.resume))
 
     def open(self, scope: sa.RowMapping) -> None:
-        """Note that a scope is missing from the fetcher's list."""
+        """Record that a scope is missing from the fetcher's list."""
         if scope["id"] not in self._open:
-            self._note(scope["id"], scope["last_seen"], None)
+            self._create(scope["id"], scope["last_seen"], None)
 
     def close(self, scope: sa.RowMapping, resume: datetime.datetime) -> bool:
-        """Note that a scope is listed; tell whether it had been missing, or inactive, before."""
-        key: int = scope["id"]
+        """Record that a scope is listed; return whether it was missing or inactive before."""
+        scope_pk: int = scope["id"]
         active: bool = scope["active"]
-        gap = self._open.pop(key, None)
+        gap = self._open.pop(scope_pk, None)
         if gap is None and active:
             return False
         last: datetime.datetime = scope["last_seen"] if gap is None else gap.last_instant
-        if resume <= last:  # back in the period that it is rated for anyhow
+        if resume <= last:  # it returned in a period that is rated in any case
             if gap is not None:
                 self._void.append(gap.id)
             return not active
-        if gap is None:  # inactive since before gaps were noted
-            self._note(key, last, resume)
+        if gap is None:  # inactive since before gaps were recorded
+            self._create(scope_pk, last, resume)
         else:
             self._closed.append({"gap": gap.id, "until": resume})
-        self._ahead.setdefault(key, []).append((last, resume))
+        self._ahead.setdefault(scope_pk, []).append((last, resume))
         return True
 
-    def _note(
-        self, key: int, last_instant: datetime.datetime, resume: datetime.datetime | None
+    def _create(
+        self, scope_pk: int, last_instant: datetime.datetime, resume: datetime.datetime | None
     ) -> None:
-        self._new.append({"scope_id": key, "last_instant": last_instant, "resume": resume})
+        self._new.append({"scope_id": scope_pk, "last_instant": last_instant, "resume": resume})
 
-    def across(self, key: int, rated_until: datetime.datetime) -> datetime.datetime:
-        """Return from where on to rate: behind the gap, if all before it has been rated."""
-        for last_instant, resume in self._ahead.get(key, ()):
+    def skip_from(self, scope_pk: int, rated_until: datetime.datetime) -> datetime.datetime:
+        """Return the end of the gap if everything before the gap is rated, else ``rated_until``."""
+        for last_instant, resume in self._ahead.get(scope_pk, ()):
             if last_instant < rated_until < resume:
                 rated_until = resume
         return rated_until
 
-    def seen(
-        self, key: int, rated_until: datetime.datetime, last_seen: datetime.datetime
+    def rate_to(
+        self, scope_pk: int, rated_until: datetime.datetime, last_seen: datetime.datetime
     ) -> datetime.datetime:
-        """Return the last instant up to which to rate: of the next gap, or ``last_seen``."""
-        instants = [last for last, _ in self._ahead.get(key, ()) if last >= rated_until]
+        """Return the last instant to rate: the one before the next gap, or ``last_seen``."""
+        instants = [last for last, _ in self._ahead.get(scope_pk, ()) if last >= rated_until]
         return min(last_seen, *instants) if instants else last_seen
 
     def write(self, connection: sa.Connection) -> None:
-        """Write what was noted, by at most three statements."""
+        """Write all changes, by at most three statements."""
         if self._new:
             connection.execute(GAPS.insert(), self._new)
         if self._closed:
@@ -99,20 +99,20 @@ class Gaps:
             connection.execute(GAPS.delete().where(GAPS.c.id.in_(ids)))
 
 
-def skip(
+def add(
     connection: sa.Connection,
-    key: int,
+    scope_pk: int,
     rated_until: datetime.datetime,
     resume: datetime.datetime,
 ) -> None:
-    """Note that an operator had a scope not rated from ``rated_until`` to ``resume``."""
-    # Databases keep microseconds: this is the last instant that has been rated.
+    """Add a gap from ``rated_until`` to ``resume`` for an operator."""
+    # Databases store microseconds: this is the last instant that has been rated.
     last = rated_until - datetime.timedelta(microseconds=1)
-    connection.execute(GAPS.insert().values(scope_id=key, last_instant=last, resume=resume))
+    connection.execute(GAPS.insert().values(scope_id=scope_pk, last_instant=last, resume=resume))
 
 
-def forget(connection: sa.Connection, key: int, since: datetime.datetime) -> None:
-    """Have the gaps of a scope end at ``since``; one that lasts remains."""
-    later = (GAPS.c.scope_id == key) & (GAPS.c.resume > since)
+def end_at(connection: sa.Connection, scope_pk: int, since: datetime.datetime) -> None:
+    """End the gaps of a scope at ``since``; an open gap stays."""
+    later = (GAPS.c.scope_id == scope_pk) & (GAPS.c.resume > since)
     connection.execute(GAPS.delete().where(later & (GAPS.c.last_instant >= since)))
     connection.execute(GAPS.update().where(later).values(resume=since))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import datetime
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
-from ratekit import errors
+import sqlalchemy as sa
+
 from ratekit.domain.scope import Scope, State
 from ratekit.interfaces import CommitResult, Ledger, Observation, RatedBatch
+from ratekit.storage.db import commit
 from ratekit.storage.db.engine import Database
-from ratekit.storage.db.errors import CommitUnconfirmed
-from ratekit.storage.db.types import fits_word
+from ratekit.storage.db.types import WORD, fits_word
 from ratekit.storage.ledger import exclusions, frames, metric_sets, silence
 from ratekit.storage.ledger import scopes as scope_states
 from ratekit.storage.ledger.descriptors import Descriptors
@@ -20,20 +22,33 @@ from ratekit.storage.rules import version
 LOG = logging.getLogger(__name__)
 
 
-class SqlLedger(Ledger):
-    """Keeps the orchestrator's work; safe beside any number of other processors.
+class _Write(NamedTuple):
+    """What the transaction of one batch did.
 
-    Each method may be called again with the same arguments, whatever became of the last call.
+    :ivar advanced_pks: row ids of the scopes that it advanced
+    :ivar descriptor_ids: row ids of descriptors, by digest
+    """
+
+    advanced_pks: frozenset[int]
+    descriptor_ids: Mapping[bytes, int]
+    result: CommitResult
+
+
+class SqlLedger(Ledger):
+    """Stores the orchestrator's work; safe beside any number of other processors.
+
+    Each method may be called again with the same arguments, whatever the outcome of the last
+    call was.
 
     :param database: at the newest revision
-    :param origin: what is kept with each scope
+    :param origin: what is stored with each scope
     """
 
     def __init__(self, database: Database, origin: scope_states.ScopeSource) -> None:
         self._database = database
         self._origin = origin
         self._descriptors = Descriptors()
-        self._left_out: frozenset[str] = frozenset()
+        self._unstorable_ids: frozenset[str] = frozenset()
 
     def observe(
         self,
@@ -42,98 +57,90 @@ class SqlLedger(Ledger):
         start: datetime.datetime,
         resume: datetime.datetime,
     ) -> Observation:
-        """Note which scopes the fetcher lists at ``now``; as many statements for any number.
+        """Record which scopes the fetcher lists at ``now``, by a constant number of statements.
 
-        A scope whose id no database can hold is left out, with one WARNING as long as it is
-        listed.
+        A scope whose id no database can store is not rated; one WARNING reports it for as long
+        as it is listed.
         """
-        kept = [scope for scope in scopes if fits_word(scope.id)]
-        self._tell_left_out({scope.id for scope in scopes} - {scope.id for scope in kept})
+        storable_scopes = [scope for scope in scopes if fits_word(scope.id)]
+        self._warn_of_unstorable(
+            {scope.id for scope in scopes} - {scope.id for scope in storable_scopes}
+        )
         with self._database.writing() as connection:
-            return scope_states.observe(connection, self._origin, kept, now, start, resume)
+            return scope_states.observe(
+                connection, self._origin, storable_scopes, now, start, resume
+            )
 
     def commit(self, batch: RatedBatch) -> CommitResult:
         """Write frames, totals and new states in one transaction.
 
-        What can be computed or refused before the transaction is: while it lasts, rows are
-        locked. Where the database did not answer to COMMIT, the states tell what became of
-        it; if they cannot be read either, trying again is safe, since they will tell then.
+        Everything that can be computed or refused in advance is: the transaction locks rows.
+        Without a reply to COMMIT, the states show the outcome.
         """
-        begins = frames.begin_texts(batch.window)
-        keys = {state.scope.id: state.scope_pk for state in batch.states}
-        entries = frames.prepare(batch.series, keys)
-        totals = frames.sum_up(entries, begins)
+        scope_pks = {state.scope.id: state.scope_pk for state in batch.states}
+        entries = frames.prepare(batch.series, scope_pks)
+        totals = frames.sum_up(entries)
         metrics = metric_sets.MetricSet.of(batch.metrics)
-        done, won = CommitResult(frames=0), frozenset[int]()
-        lost_answer: CommitUnconfirmed | None = None
-        try:
-            with self._database.writing() as connection:
-                version.require(connection, batch.rules_version)
-                won = scope_states.swap(connection, batch.states, batch.window, metrics)
-                mine = [entry for entry in entries if entry.key in won]
-                ids = self._descriptors.resolve(connection, [one.descriptor for one in mine])
-                written = frames.write_frames(connection, mine, ids, begins)
-                my_totals = [one for one in totals if one.scope_id in won]
-                silent = silence.fallen(connection, won, batch.window, batch.metrics, my_totals)
-                frames.write_totals(connection, my_totals)
-                won_keys = {id_: key for id_, key in keys.items() if key in won}
-                exclusions.note(connection, won_keys, batch.window, batch.excluded)
-                done = CommitResult(
-                    frames=written,
-                    lost=_lost(batch.states, won),
-                    fallen_silent=_named(batch.states, silent),
-                )
-        except CommitUnconfirmed as unknown:
-            lost_answer = unknown
-        if lost_answer is None:
-            # Only then: if somebody else has written the batch, the ids are not ours.
-            self._descriptors.remember(ids)
-        else:
-            self._require_written(batch, won, lost_answer)
-        return done
+
+        def change(connection: sa.Connection) -> _Write:
+            return self._write(connection, batch, entries, totals, metrics)
+
+        def is_pending(connection: sa.Connection, write: _Write) -> bool:
+            begin = batch.window.begin
+            return bool(scope_states.find_rated_until(connection, write.advanced_pks, begin))
+
+        committed = commit.write(self._database, change, is_pending)
+        if committed.acknowledged:
+            self._descriptors.remember(committed.result.descriptor_ids)
+        return committed.result.result
 
     def postpone(self, states: Collection[State], error: str, retry_at: datetime.datetime) -> None:
-        """Note a failure of scopes that nobody else has rated meanwhile."""
+        """Record a failure of scopes that no other processor has rated meanwhile."""
         with self._database.writing() as connection:
             scope_states.postpone(connection, states, error, retry_at)
 
-    def _require_written(
-        self, batch: RatedBatch, won: frozenset[int], unknown: CommitUnconfirmed
-    ) -> None:
-        """Find out what became of a transaction that got no answer to COMMIT.
+    def _write(
+        self,
+        connection: sa.Connection,
+        batch: RatedBatch,
+        entries: Iterable[frames.SeriesEntry],
+        totals: Iterable[frames.Total],
+        metrics: metric_sets.MetricSet,
+    ) -> _Write:
+        version.require(connection, batch.rules_version)
+        pks = scope_states.swap(connection, batch.states, batch.window, metrics)
+        entries = [entry for entry in entries if entry.scope_pk in pks]
+        totals = [total for total in totals if total.scope_pk in pks]
+        texts = frames.begin_texts(batch.window.begins())
+        ids = self._descriptors.resolve(connection, [entry.descriptor for entry in entries])
+        frame_count = frames.write_frames(connection, entries, ids, texts)
+        # Before the totals are written: it reads those of earlier batches.
+        stopped = silence.find_stopped(connection, pks, batch.window, batch.metrics, totals)
+        frames.write_totals(connection, totals, texts)
+        advanced = {state.scope.id: state.scope_pk for state in batch.states}
+        advanced = {id_: scope_pk for id_, scope_pk in advanced.items() if scope_pk in pks}
+        exclusions.record(connection, advanced, batch.window, batch.exclusions)
+        result = CommitResult(
+            frames=frame_count,
+            lost_scopes=tuple(state.scope for state in batch.states if state.scope_pk not in pks),
+            stopped_usage=_with_scopes(batch.states, stopped),
+        )
+        return _Write(pks, ids, result)
 
-        It had locked the rows of ``won``, so whoever locks them now comes after its end, and
-        it moved either all of them or none. One that was moved by somebody else was charged
-        by somebody else, all the same.
-
-        :raises ratekit.errors.TryLater: nothing was written, or that cannot be found out
-        """
-        try:
-            with self._database.writing() as connection:
-                waiting = scope_states.unmoved(connection, won, batch.window.begin)
-        except errors.RatekitError as error:
-            raise errors.TryLater(f"{unknown}; nor can it be found out: {error}") from error
-        if waiting:
-            raise errors.TryLater(f"{unknown}: nothing was written") from unknown
-        LOG.warning("%s: they were", unknown)
-
-    def _tell_left_out(self, ids: set[str]) -> None:
-        """Warn of each id once; of one that went and came back, again."""
-        for one in sorted(ids - self._left_out):
+    def _warn_of_unstorable(self, ids: set[str]) -> None:
+        """Warn once of each id, until it is no longer listed."""
+        for scope_id in sorted(ids - self._unstorable_ids):
             LOG.warning(
-                "scope %.40r… is not rated: its id is longer than 255 letters, or holds a NUL "
-                "character or half a letter, which databases cannot keep",
-                one,
+                "scope %.40r... is not rated: databases cannot store its id, which is longer "
+                "than %d characters or contains a NUL or an unpaired surrogate",
+                scope_id,
+                WORD,
             )
-        self._left_out = frozenset(ids)
+        self._unstorable_ids = frozenset(ids)
 
 
-def _lost(states: Sequence[State], won: frozenset[int]) -> tuple[Scope, ...]:
-    return tuple(state.scope for state in states if state.scope_pk not in won)
-
-
-def _named(
-    states: Sequence[State], silent: Iterable[tuple[int, str]]
+def _with_scopes(
+    states: Sequence[State], pairs: Iterable[silence.Pair]
 ) -> tuple[tuple[Scope, str], ...]:
     scopes = {state.scope_pk: state.scope for state in states}
-    return tuple((scopes[key], metric) for key, metric in silent)
+    return tuple((scopes[scope_pk], metric) for scope_pk, metric in pairs)

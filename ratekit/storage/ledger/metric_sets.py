@@ -1,4 +1,4 @@
-"""Which metrics a scope is rated by: what tells silence from not having asked."""
+"""Metrics by which scopes are rated: they distinguish silence from usage not collected."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from ratekit.storage.db.engine import slices
 from ratekit.storage.db.types import require_word
 from ratekit.storage.schema import METRIC_SET_CHANGES, METRIC_SETS, SCOPES
 
-#: Digest of the set that is in force for a scope's row. Not its id: that may stand for
-#: another set when the database was restored from a backup.
+#: Digest of the set in force for a scope's row. Not the set's id: after a restore from a backup
+#: it may belong to another set.
 IN_FORCE = (
     sa.select(METRIC_SETS.c.digest)
     .where(METRIC_SETS.c.id == SCOPES.c.metric_set_id)
@@ -27,10 +27,10 @@ IN_FORCE = (
 
 
 class MetricSet(NamedTuple):
-    """A set of metrics; equal digests mean equal sets.
+    """A set of metrics; sets are equal if their digests are.
 
     :ivar digest: SHA-256 of ``names``
-    :ivar names: canonical JSON of the public names: sorted, each once, ASCII
+    :ivar names: canonical JSON of the public names: sorted, unique, ASCII
     """
 
     digest: bytes
@@ -42,146 +42,151 @@ class MetricSet(NamedTuple):
 
         :raises ratekit.errors.OperatorError: one of them is too long
         """
-        known = sorted(set(metrics))
-        for name in known:
+        names = sorted(set(metrics))
+        for name in names:
             require_word(name)
-        names = json.dumps(known, separators=(",", ":"))
-        return cls(hashlib.sha256(names.encode("ascii")).digest(), names)
+        text = json.dumps(names, separators=(",", ":"))
+        return cls(hashlib.sha256(text.encode("ascii")).digest(), text)
 
 
 def members(names: str) -> frozenset[str]:
-    """Return the public names that a set's JSON holds."""
+    """Return the public names in a set's JSON."""
     return frozenset(json.loads(names))
 
 
 def change(
-    connection: sa.Connection, metrics: MetricSet, keys: Sequence[int], window: Window
+    connection: sa.Connection, metrics: MetricSet, scope_pks: Sequence[int], window: Window
 ) -> int:
-    """Note that scopes, locked, are rated by ``metrics`` as in ``window`` from its begin on.
+    """Record that scopes, locked, are rated by ``metrics`` from the window's begin on.
 
-    :returns: the set's id
+    :param window: its periods have the new length
+    :returns: id of the set
     """
-    number = _number(connection, metrics)
-    common = {"begin": window.begin, "metric_set_id": number, "period_seconds": seconds(window)}
-    rows = [{"scope_id": key, **common} for key in keys]
+    set_id = _store(connection, metrics)
+    values = {"begin": window.begin, "metric_set_id": set_id, "period_seconds": seconds(window)}
+    rows = [{"scope_id": scope_pk, **values} for scope_pk in scope_pks]
     connection.execute(METRIC_SET_CHANGES.insert(), rows)
-    return number
+    return set_id
 
 
 def seconds(window: Window) -> int:
-    """Return the length of its periods, as databases keep it."""
+    """Return the length of a window's periods as stored in databases."""
     return int(window.step.total_seconds())
 
 
 def lengths(
-    connection: sa.Connection, key: int, begin: datetime.datetime, end: datetime.datetime
+    connection: sa.Connection, scope_pk: int, begin: datetime.datetime, end: datetime.datetime
 ) -> frozenset[datetime.timedelta]:
-    """Return how long the periods were in which a scope was rated over a stretch of its past.
+    """Return the lengths of the periods in which a scope was rated from ``begin`` to ``end``.
 
-    Where it was not noted, they are taken to have been as long as the last ones.
+    Where no length is recorded, the length of the scope's last periods is returned.
     """
-    table, mine = METRIC_SET_CHANGES, METRIC_SET_CHANGES.c.scope_id == key
-    first = _newest(connection, mine & (table.c.begin <= begin))
-    later = mine & (table.c.begin > begin) & (table.c.begin < end)
-    found = set(connection.execute(sa.select(table.c.period_seconds).where(later)).scalars())
-    found.add(None if first is None else first.period_seconds)
-    if None in found:
-        last = sa.select(SCOPES.c.period_seconds).where(SCOPES.c.id == key)
-        found.add(connection.execute(last).scalar())
-    return frozenset(datetime.timedelta(seconds=one) for one in found if one is not None)
+    table, of_scope = METRIC_SET_CHANGES, METRIC_SET_CHANGES.c.scope_id == scope_pk
+    first = _newest(connection, of_scope & (table.c.begin <= begin))
+    later = of_scope & (table.c.begin > begin) & (table.c.begin < end)
+    numbers = set(connection.execute(sa.select(table.c.period_seconds).where(later)).scalars())
+    numbers.add(None if first is None else first.period_seconds)
+    if None in numbers:
+        last = sa.select(SCOPES.c.period_seconds).where(SCOPES.c.id == scope_pk)
+        numbers.add(connection.execute(last).scalar())
+    return frozenset(datetime.timedelta(seconds=number) for number in numbers if number is not None)
 
 
-def ever_otherwise(connection: sa.Connection, keys: Sequence[int], length: int) -> frozenset[int]:
-    """Return those scopes that were ever rated in periods of another length than this.
+def find_other_lengths(
+    connection: sa.Connection, scope_pks: Sequence[int], length: int
+) -> frozenset[int]:
+    """Return the scopes that were ever rated in periods of another length than ``length``.
 
     :param length: in seconds
     """
-    found: set[int] = set()
-    other = METRIC_SET_CHANGES.c.period_seconds != length
-    noted = sa.select(METRIC_SET_CHANGES.c.scope_id).where(other)
-    for some in slices(keys):
-        mine = sa.select(SCOPES.c.id).where(SCOPES.c.id.in_(some))
-        query = mine.where((SCOPES.c.period_seconds != length) | SCOPES.c.id.in_(noted))
-        found.update(connection.execute(query).scalars())
-    return frozenset(found)
+    matches: set[int] = set()
+    differs = METRIC_SET_CHANGES.c.period_seconds != length
+    changes = sa.select(METRIC_SET_CHANGES.c.scope_id).where(differs)
+    for pks in slices(scope_pks):
+        query = sa.select(SCOPES.c.id).where(SCOPES.c.id.in_(pks))
+        query = query.where((SCOPES.c.period_seconds != length) | SCOPES.c.id.in_(changes))
+        matches.update(connection.execute(query).scalars())
+    return frozenset(matches)
 
 
-def require_length(connection: sa.Connection, key: int, stretch: Window) -> None:
-    """Refuse to collect anew what was rated in periods of another length.
+def require_length(connection: sa.Connection, scope_pk: int, window: Window) -> None:
+    """Require that usage can be collected again in the window's periods.
 
-    A longer one would be charged beside shorter ones that it is made of. Those that make up
-    one of the new length are replaced as a whole.
+    Shorter old periods that exactly make up a new period are replaced as a whole. Any other old
+    period would be charged in addition to the new ones.
 
-    :raises ratekit.errors.OperatorError: it was
+    :raises ratekit.errors.OperatorError: the scope was rated in periods of such a length
     """
-    known = lengths(connection, key, stretch.begin, stretch.end)
-    others = {one for one in known if stretch.step % one}
-    if others:
+    old_lengths = lengths(connection, scope_pk, window.begin, window.end)
+    conflicts = sorted(length for length in old_lengths if window.step % length)
+    if conflicts:
         raise errors.OperatorError(
-            f"{stretch} was rated in periods of {' and '.join(map(str, sorted(others)))}, not of "
-            f"{stretch.step}: --rates-only prices them anew, scope reset rates them again"
+            f"{window} was rated in periods of {' and '.join(map(str, conflicts))}, not of "
+            f"{window.step}; to price them again, use --rates-only; to rate them again, use "
+            "ratekit scope reset"
         )
 
 
 def splice(
     connection: sa.Connection,
     metrics: MetricSet,
-    key: int,
-    stretch: Window,
+    scope_pk: int,
+    window: Window,
     rated_until: datetime.datetime,
 ) -> None:
-    """Note that a scope, locked, was rated anew by ``metrics`` over a stretch of its past.
+    """Record that a scope, locked, was rated again by ``metrics`` over a window of its past.
 
-    By what it was rated before and after stays as it was; where it is not known after, it is
-    not noted for the stretch either, since it could not be told where that ends.
+    What is recorded before and after the window stays. If nothing is recorded after it, nothing
+    is recorded for the window either, because its end could not be recorded.
     """
-    table, mine = METRIC_SET_CHANGES, METRIC_SET_CHANGES.c.scope_id == key
-    after = _newest(connection, mine & (table.c.begin <= stretch.end))
+    table, of_scope = METRIC_SET_CHANGES, METRIC_SET_CHANGES.c.scope_id == scope_pk
+    after = _newest(connection, of_scope & (table.c.begin <= window.end))
     if after is None:
         return
-    number = _number(connection, metrics)
-    within = mine & (table.c.begin >= stretch.begin) & (table.c.begin < stretch.end)
+    set_id = _store(connection, metrics)
+    within = of_scope & (table.c.begin >= window.begin) & (table.c.begin < window.end)
     connection.execute(table.delete().where(within))
-    before = _newest(connection, mine & (table.c.begin < stretch.begin))
+    before = _newest(connection, of_scope & (table.c.begin < window.begin))
     rows = []
-    if before is None or before.metric_set_id != number:
-        own = {"begin": stretch.begin, "metric_set_id": number}
-        rows.append({"scope_id": key, **own, "period_seconds": seconds(stretch)})
-    if stretch.end == rated_until:
-        # Here a commit notes its own, if that is another.
-        in_force = SCOPES.update().where(SCOPES.c.id == key)
-        connection.execute(in_force.values(metric_set_id=number))
-    elif after.begin < stretch.end and after.metric_set_id != number:
-        old = {"begin": stretch.end, "metric_set_id": after.metric_set_id}
-        rows.append({"scope_id": key, **old, "period_seconds": after.period_seconds})
+    if before is None or before.metric_set_id != set_id:
+        new = {"begin": window.begin, "metric_set_id": set_id}
+        rows.append({"scope_id": scope_pk, **new, "period_seconds": seconds(window)})
+    if window.end == rated_until:
+        # The next commit records its own set here, if it differs.
+        in_force = SCOPES.update().where(SCOPES.c.id == scope_pk)
+        connection.execute(in_force.values(metric_set_id=set_id))
+    elif after.begin < window.end and after.metric_set_id != set_id:
+        old = {"begin": window.end, "metric_set_id": after.metric_set_id}
+        rows.append({"scope_id": scope_pk, **old, "period_seconds": after.period_seconds})
     if rows:
         connection.execute(table.insert(), rows)
 
 
-def forget(
-    connection: sa.Connection, key: int, since: datetime.datetime
+def remove_since(
+    connection: sa.Connection, scope_pk: int, since: datetime.datetime
 ) -> tuple[int | None, int | None]:
     """Remove a scope's changes since an instant.
 
-    :returns: id of the set in force there and length of the periods in seconds, if known
+    :returns: id of the set in force at that instant, and length of the periods in seconds, if
+        recorded
     """
-    mine = METRIC_SET_CHANGES.c.scope_id == key
-    later = mine & (METRIC_SET_CHANGES.c.begin >= since)
+    of_scope = METRIC_SET_CHANGES.c.scope_id == scope_pk
+    later = of_scope & (METRIC_SET_CHANGES.c.begin >= since)
     connection.execute(METRIC_SET_CHANGES.delete().where(later))
-    newest = _newest(connection, mine)
+    newest = _newest(connection, of_scope)
     return (None, None) if newest is None else (newest.metric_set_id, newest.period_seconds)
 
 
-def _newest(connection: sa.Connection, which: sa.ColumnElement[bool]) -> sa.Row[Any] | None:
-    query = sa.select(METRIC_SET_CHANGES).where(which)
+def _newest(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> sa.Row[Any] | None:
+    query = sa.select(METRIC_SET_CHANGES).where(condition)
     return connection.execute(query.order_by(METRIC_SET_CHANGES.c.begin.desc()).limit(1)).first()
 
 
-def _number(connection: sa.Connection, metrics: MetricSet) -> int:
-    """Return the id of a set, which is stored if it is new."""
+def _store(connection: sa.Connection, metrics: MetricSet) -> int:
+    """Store a set if it is new; return its id."""
     query = sa.select(METRIC_SETS.c.id).where(METRIC_SETS.c.digest == metrics.digest)
-    number = connection.execute(query).scalar()
-    if number is None:
+    set_id = connection.execute(query).scalar()
+    if set_id is None:
         insert_new(connection, METRIC_SETS, [metrics._asdict()])
-        number = connection.execute(query).scalar_one()
-    return int(number)
+        set_id = connection.execute(query).scalar_one()
+    return int(set_id)

@@ -1,4 +1,4 @@
-"""Who is rated, and how far: the rows of ``scopes``."""
+"""The rows of ``scopes``: who is rated, and until when."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _STATE = (
 
 
 class ScopeSource(NamedTuple):
-    """Where scopes come from, as the configuration says; kept with each of them.
+    """Configured origin of scopes; stored with each of them.
 
     :ivar scope_key: name of the attribute whose values are the scopes' ids
     :ivar fetcher: name of the fetcher plug-in
@@ -52,34 +52,38 @@ def observe(
     start: datetime.datetime,
     resume: datetime.datetime,
 ) -> Observation:
-    """Note which scopes are listed at ``now``; see ``Ledger.observe``.
+    """Record which scopes are listed at ``now``; see ``Ledger.observe``.
 
-    All known scopes are locked first, in the order in which commits lock theirs: what is
-    decided here stays true until it is written, and nobody waits in a circle. Two processors
-    that see a scope for the first time at the same instant may both report it as added.
+    It first locks all rows, in the same order as commits: decisions made here stay true until
+    they are written, and no deadlock occurs. Two processors that see a new scope at the same
+    instant may both report it as new.
     """
-    listed = {scope.id: scope for scope in scopes}
-    query = _of(origin)
-    locked = connection.execute(query.with_for_update(key_share=True)).mappings()
-    known = {row["scope_id"]: row for row in locked}
+    scopes_by_id = {scope.id: scope for scope in scopes}
+    query = _select_states(origin)
+    locked_rows = connection.execute(query.with_for_update(key_share=True)).mappings()
+    rows = {row["scope_id"]: row for row in locked_rows}
     gaps = Gaps(connection, origin.scope_key)
-    added = [scope for scope in listed.values() if scope.id not in known]
-    seen = [(known[scope.id], scope) for scope in listed.values() if scope.id in known]
-    missing = [row for id_, row in known.items() if id_ not in listed and row["last_seen"] < now]
-    returned = [scope for row, scope in seen if gaps.close(row, resume)]
+    new = [scope for scope in scopes_by_id.values() if scope.id not in rows]
+    current = [(rows[scope.id], scope) for scope in scopes_by_id.values() if scope.id in rows]
+    missing = [
+        row for id_, row in rows.items() if id_ not in scopes_by_id and row["last_seen"] < now
+    ]
+    returned = tuple(scope for row, scope in current if gaps.close(row, resume))
     for row in missing:
         gaps.open(row)
-    over = {row["id"] for row in missing if row["rated_until"] > row["last_seen"]}
-    _add(connection, origin, added, now, start)
-    _refresh(connection, seen, now)
+    complete_pks = {row["id"] for row in missing if row["rated_until"] > row["last_seen"]}
+    _add(connection, origin, new, now, start)
+    _refresh(connection, current, now)
     gaps.write(connection)
-    _move(connection, known.values(), listed, over, gaps)
-    rated = query.where(SCOPES.c.active & SCOPES.c.deactivated_at.is_(None))
+    _move(connection, rows.values(), scopes_by_id.keys(), complete_pks, gaps)
+    active = query.where(SCOPES.c.active & SCOPES.c.deactivated_at.is_(None))
     return Observation(
-        states=tuple(_state(row, gaps) for row in connection.execute(rated).mappings()),
-        added=tuple(added),
-        returned=tuple(returned),
-        retired=tuple(_scope(row) for row in missing if row["active"] and row["id"] in over),
+        states=tuple(_state(row, gaps) for row in connection.execute(active).mappings()),
+        new_scopes=tuple(new),
+        returned_scopes=returned,
+        retired_scopes=tuple(
+            _scope(row) for row in missing if row["active"] and row["id"] in complete_pks
+        ),
     )
 
 
@@ -89,46 +93,45 @@ def swap(
     window: Window,
     metrics: metric_sets.MetricSet,
 ) -> frozenset[int]:
-    """Advance those of ``states`` that still are at the window's begin; return their keys.
+    """Advance those of ``states`` that still are at the window's begin; return their row ids.
 
-    They stay locked until the transaction ends, so nobody else can advance them. Those that
-    were deactivated or reset since they were observed are left out. Of those that were rated
-    by other metrics before, or in periods of another length, the change is noted.
+    They stay locked until the transaction ends, so no other processor can advance them. Scopes
+    that were deactivated or reset since they were observed are not advanced. A change of the
+    metrics or of the length of the periods is recorded.
     """
-    won: set[int] = set()
+    advanced: set[int] = set()
     changed: list[int] = []
     resets = {state.scope_pk: state.resets for state in states}
-    rated = SCOPES.c.active & SCOPES.c.deactivated_at.is_(None)
-    # Everybody locks in this order.
-    for keys in slices(sorted(resets)):
-        mine = SCOPES.c.id.in_(keys) & (SCOPES.c.rated_until == window.begin) & rated
+    active = SCOPES.c.active & SCOPES.c.deactivated_at.is_(None)
+    # All transactions lock in this order.
+    for pks in slices(sorted(resets)):
+        at_begin = SCOPES.c.id.in_(pks) & (SCOPES.c.rated_until == window.begin) & active
         columns = SCOPES.c.id, SCOPES.c.resets, SCOPES.c.period_seconds, metric_sets.IN_FORCE
-        query = sa.select(*columns).where(mine).order_by(SCOPES.c.id)
+        query = sa.select(*columns).where(at_begin).order_by(SCOPES.c.id)
         rows = connection.execute(query.with_for_update(key_share=True))
-        for key, count, length, digest in rows:
-            if count == resets[key]:
-                won.add(key)
+        for scope_pk, count, length, digest in rows:
+            if count == resets[scope_pk]:
+                advanced.add(scope_pk)
                 if (length, digest) != (metric_sets.seconds(window), metrics.digest):
-                    changed.append(key)
-    values = _rated(window)
+                    changed.append(scope_pk)
+    values = _values_after(window)
     if changed:
-        number = metric_sets.change(connection, metrics, changed, window)
-        values["metric_set_id"] = number
-    for keys in slices(sorted(won)):
+        values["metric_set_id"] = metric_sets.change(connection, metrics, changed, window)
+    for pks in slices(sorted(advanced)):
         connection.execute(
             SCOPES.update()
-            .where(SCOPES.c.id.in_(keys) & (SCOPES.c.rated_until == window.begin))
+            .where(SCOPES.c.id.in_(pks) & (SCOPES.c.rated_until == window.begin))
             .values(values)
         )
-    return frozenset(won)
+    return frozenset(advanced)
 
 
-def _rated(window: Window) -> dict[str, Any]:
-    """Return what a scope's columns are when it has been rated over ``window``."""
+def _values_after(window: Window) -> dict[str, Any]:
+    """Return the values of a scope's columns after ``window`` was rated."""
     end = sa.literal(window.end, Instant)
     return {
         "rated_until": end,
-        # After a reset, periods are rated that had been before.
+        # After a reset, periods are rated a second time.
         "last_rated": sa.case((SCOPES.c.last_rated > end, SCOPES.c.last_rated), else_=end),
         "period_seconds": metric_sets.seconds(window),
         "failures": 0,
@@ -137,16 +140,16 @@ def _rated(window: Window) -> dict[str, Any]:
     }
 
 
-def unmoved(
-    connection: sa.Connection, keys: Collection[int], seen: datetime.datetime
+def find_rated_until(
+    connection: sa.Connection, scope_pks: Collection[int], instant: datetime.datetime
 ) -> frozenset[int]:
-    """Return those of ``keys`` that are at ``seen``, waiting for who holds them locked."""
-    found: set[int] = set()
-    for some in slices(sorted(keys)):
-        query = sa.select(SCOPES.c.id, SCOPES.c.rated_until).where(SCOPES.c.id.in_(some))
+    """Return the scopes that are rated until ``instant``; wait for transactions that lock them."""
+    matches: set[int] = set()
+    for pks in slices(sorted(scope_pks)):
+        query = sa.select(SCOPES.c.id, SCOPES.c.rated_until).where(SCOPES.c.id.in_(pks))
         rows = connection.execute(query.order_by(SCOPES.c.id).with_for_update(key_share=True))
-        found.update(row.id for row in rows if row.rated_until == seen)
-    return frozenset(found)
+        matches.update(row.id for row in rows if row.rated_until == instant)
+    return frozenset(matches)
 
 
 def postpone(
@@ -155,26 +158,29 @@ def postpone(
     error: str,
     retry_at: datetime.datetime,
 ) -> None:
-    """Note a failure of ``states``, but not of one that another processor has rated since.
+    """Record a failure of ``states``, except of scopes that were rated since.
 
-    Noting it twice counts it once.
+    A failure that is recorded twice is counted once.
     """
-    line = storable(error)
     statement = (
         SCOPES.update()
-        .where(SCOPES.c.id == sa.bindparam("key"))
-        .where(SCOPES.c.rated_until == sa.bindparam("seen"))
-        .values(failures=sa.bindparam("count"), last_error=line, retry_at=retry_at)
+        .where(SCOPES.c.id == sa.bindparam("scope_pk"))
+        .where(SCOPES.c.rated_until == sa.bindparam("until"))
+        .values(failures=sa.bindparam("count"), last_error=storable(error), retry_at=retry_at)
     )
     rows = [
-        {"key": state.scope_pk, "seen": state.rated_until, "count": state.failures + 1}
+        {
+            "scope_pk": state.scope_pk,
+            "until": state.rated_until,
+            "count": state.failures + 1,
+        }
         for state in sorted(states, key=lambda state: state.scope_pk)
     ]
     if rows:
         connection.execute(statement, rows)
 
 
-def _of(origin: ScopeSource) -> sa.Select[Any]:
+def _select_states(origin: ScopeSource) -> sa.Select[Any]:
     return sa.select(*_STATE).where(SCOPES.c.scope_key == origin.scope_key).order_by(SCOPES.c.id)
 
 
@@ -185,7 +191,7 @@ def _add(
     now: datetime.datetime,
     start: datetime.datetime,
 ) -> None:
-    common = {
+    values = {
         **origin._asdict(),
         "rated_since": start,
         "rated_until": start,
@@ -196,47 +202,56 @@ def _add(
     for scope in scopes:
         require_word(scope.id)
     if scopes:
-        # One order for all processors: two that add the same scopes never wait in a circle.
+        # Sorted: processors that add the same scopes at the same time cannot deadlock.
         rows = [
-            {"scope_id": one.id, "name": storable(one.name), **common} for one in sorted(scopes)
+            {"scope_id": scope.id, "name": storable(scope.name), **values}
+            for scope in sorted(scopes)
         ]
         insert_new(connection, SCOPES, rows)
 
 
 def _refresh(
     connection: sa.Connection,
-    seen: Sequence[tuple[sa.RowMapping, Scope]],
+    scopes: Sequence[tuple[sa.RowMapping, Scope]],
     now: datetime.datetime,
 ) -> None:
-    """Move ``last_seen`` forward, and correct names that have changed."""
-    for keys in slices([row["id"] for row, _ in seen if row["last_seen"] < now]):
-        connection.execute(SCOPES.update().where(SCOPES.c.id.in_(keys)).values(last_seen=now))
+    """Move ``last_seen`` forward, and correct names that have changed.
+
+    :param scopes: the row of each listed scope, and what the fetcher lists
+    """
+    for pks in slices([row["id"] for row, _ in scopes if row["last_seen"] < now]):
+        connection.execute(SCOPES.update().where(SCOPES.c.id.in_(pks)).values(last_seen=now))
     names = [
-        {"key": row["id"], "label": name}
-        for row, scope in seen
+        {"scope_pk": row["id"], "new_name": name}
+        for row, scope in scopes
         if row["name"] != (name := storable(scope.name))
     ]
     if names:
-        statement = SCOPES.update().where(SCOPES.c.id == sa.bindparam("key"))
-        connection.execute(statement.values(name=sa.bindparam("label")), names)
+        statement = SCOPES.update().where(SCOPES.c.id == sa.bindparam("scope_pk"))
+        connection.execute(statement.values(name=sa.bindparam("new_name")), names)
 
 
 def _move(
     connection: sa.Connection,
-    known: Iterable[sa.RowMapping],
-    listed: Collection[str],
-    over: Collection[int],
+    rows: Iterable[sa.RowMapping],
+    current_ids: Collection[str],
+    complete_pks: Collection[int],
     gaps: Gaps,
 ) -> None:
-    """Take scopes over their gaps; activate who is listed, and retire who is rated to the end."""
+    """Move scopes across their gaps; activate listed scopes, and retire complete ones.
+
+    :param current_ids: ids of the listed scopes
+    :param complete_pks: row ids of missing scopes that are rated to their end
+    """
     moves = []
-    for row in known:
-        active = row["scope_id"] in listed or (row["active"] and row["id"] not in over)
-        until = gaps.across(row["id"], row["rated_until"])
+    for row in rows:
+        is_current = row["scope_id"] in current_ids
+        active = is_current or (row["active"] and row["id"] not in complete_pks)
+        until = gaps.skip_from(row["id"], row["rated_until"])
         if (active, until) != (row["active"], row["rated_until"]):
-            moves.append({"key": row["id"], "is_active": active, "until": until})
+            moves.append({"scope_pk": row["id"], "is_active": active, "until": until})
     if moves:
-        statement = SCOPES.update().where(SCOPES.c.id == sa.bindparam("key"))
+        statement = SCOPES.update().where(SCOPES.c.id == sa.bindparam("scope_pk"))
         columns: dict[str, Any] = {
             "active": sa.bindparam("is_active"),
             "rated_until": sa.bindparam("until"),
@@ -253,7 +268,7 @@ def _state(row: sa.RowMapping, gaps: Gaps) -> State:
         scope_pk=row["id"],
         scope=_scope(row),
         rated_until=row["rated_until"],
-        last_seen=gaps.seen(row["id"], row["rated_until"], row["last_seen"]),
+        last_seen=gaps.rate_to(row["id"], row["rated_until"], row["last_seen"]),
         failures=row["failures"],
         retry_at=row["retry_at"],
         resets=row["resets"],

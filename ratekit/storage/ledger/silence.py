@@ -1,4 +1,4 @@
-"""Metrics that a scope has always used and now does not: news, until it is old."""
+"""Finds metrics whose usage has stopped: once, in the batch in which it stops."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import sqlalchemy as sa
 
 from ratekit.domain.period import Window
 from ratekit.storage.db.engine import slices
-from ratekit.storage.ledger.frames import Total, begin_texts
+from ratekit.storage.ledger.frames import Total
 from ratekit.storage.schema import TOTALS
 
-#: Periods before a batch that show whether a metric has been silent before.
+#: Number of periods before a batch in which a metric must never have been silent.
 LOOK_BACK = 24
 
 #: A scope's row id and a metric's public name.
@@ -21,54 +21,56 @@ Pair = tuple[int, str]
 
 
 class _Past(NamedTuple):
-    """The first of the periods looked back on that has frames, and how many do."""
+    """The first period with frames within the look-back, and the number of such periods."""
 
     first: datetime.datetime
     periods: int
 
 
-def fallen(
+def find_stopped(
     connection: sa.Connection,
-    keys: Collection[int],
+    scope_pks: Collection[int],
     window: Window,
     metrics: Collection[str],
     totals: Iterable[Total],
 ) -> list[Pair]:
-    """Return who used what in each period up to some instant, and nothing since.
+    """Return metrics with frames in each period up to some instant, and none after it.
 
-    That instant is the window's begin or in it, so that no other batch tells the same. A
-    period that was left out counts as silence: a scope that comes back is no news.
+    The instant is the window's begin or within the window, so that no other batch reports the
+    same pair. A period that was not rated counts as silence: a scope that returns after a gap
+    and then has no usage is not reported.
 
-    :param keys: row ids of the scopes that are rated over ``window``
-    :param totals: theirs, over ``window``
+    :param scope_pks: row ids of the scopes that are rated over ``window``
+    :param totals: totals of these scopes over ``window``
     """
-    used = _used(window, totals)
+    usage = _usage_begins(totals)
     last = window.end - window.step
-    before = {pair for pair in _just_before(connection, keys, window) if pair[1] in metrics}
-    ended = [
+    before = {pair for pair in _pairs_before(connection, scope_pks, window) if pair[1] in metrics}
+    candidates = [
         pair
-        for pair in before | used.keys()
-        if pair[1] in metrics and last not in used.get(pair, ())
+        for pair in before | usage.keys()
+        if pair[1] in metrics and last not in usage.get(pair, ())
     ]
-    past = _past(connection, ended, window) if ended else {}
+    pasts = _read_pasts(connection, candidates, window) if candidates else {}
     return sorted(
-        pair for pair in ended if _always(window, past.get(pair), sorted(used.get(pair, ())))
+        pair
+        for pair in candidates
+        if _has_no_hole(window, pasts.get(pair), sorted(usage.get(pair, ())))
     )
 
 
-def _used(window: Window, totals: Iterable[Total]) -> dict[Pair, set[datetime.datetime]]:
+def _usage_begins(totals: Iterable[Total]) -> dict[Pair, set[datetime.datetime]]:
     """Return the begins of the periods that have frames."""
-    begins = {text: begin for begin, text in begin_texts(window).items()}
-    used: dict[Pair, set[datetime.datetime]] = {}
-    for one in totals:
-        used.setdefault((one.scope_id, one.metric), set()).add(begins[one.begin])
-    return used
+    usage: dict[Pair, set[datetime.datetime]] = {}
+    for total in totals:
+        usage.setdefault((total.scope_pk, total.metric), set()).add(total.begin)
+    return usage
 
 
-def _always(window: Window, past: _Past | None, begins: Sequence[datetime.datetime]) -> bool:
-    """Tell whether nothing is missing from the first period that has frames to the last.
+def _has_no_hole(window: Window, past: _Past | None, begins: Sequence[datetime.datetime]) -> bool:
+    """Return whether each period from the first to the last one with frames has frames.
 
-    :param begins: of those in the window, in order
+    :param begins: periods in the window that have frames, in order
     """
     if past is not None and (window.begin - past.first) != past.periods * window.step:
         return False
@@ -79,24 +81,29 @@ def _always(window: Window, past: _Past | None, begins: Sequence[datetime.dateti
     return begins[-1] - begins[0] == (len(begins) - 1) * window.step
 
 
-def _just_before(connection: sa.Connection, keys: Collection[int], window: Window) -> set[Pair]:
-    found: set[Pair] = set()
-    for some in slices(sorted(keys)):
+def _pairs_before(
+    connection: sa.Connection, scope_pks: Collection[int], window: Window
+) -> set[Pair]:
+    """Return the pairs with frames in the last period before the window."""
+    pairs: set[Pair] = set()
+    for part in slices(sorted(scope_pks)):
         query = (
             sa.select(TOTALS.c.scope_id, TOTALS.c.metric)
-            .where(TOTALS.c.scope_id.in_(some))
+            .where(TOTALS.c.scope_id.in_(part))
             .where(TOTALS.c.begin == window.begin - window.step)
         )
-        found.update((key, metric) for key, metric in connection.execute(query))
-    return found
+        pairs.update((scope_pk, metric) for scope_pk, metric in connection.execute(query))
+    return pairs
 
 
-def _past(connection: sa.Connection, pairs: Collection[Pair], window: Window) -> dict[Pair, _Past]:
-    """Look back, for these alone."""
-    found: dict[Pair, _Past] = {}
+def _read_pasts(
+    connection: sa.Connection, pairs: Collection[Pair], window: Window
+) -> dict[Pair, _Past]:
+    """Return what the look-back contains for these pairs."""
+    pasts: dict[Pair, _Past] = {}
     metrics = sorted({metric for _, metric in pairs})
     begin = TOTALS.c.begin
-    for some in slices(sorted({key for key, _ in pairs})):
+    for part in slices(sorted({scope_pk for scope_pk, _ in pairs})):
         query = (
             sa.select(
                 TOTALS.c.scope_id,
@@ -104,15 +111,11 @@ def _past(connection: sa.Connection, pairs: Collection[Pair], window: Window) ->
                 sa.func.min(begin, type_=begin.type),
                 sa.func.count(sa.distinct(begin)),
             )
-            .where(TOTALS.c.scope_id.in_(some) & TOTALS.c.metric.in_(metrics))
+            .where(TOTALS.c.scope_id.in_(part) & TOTALS.c.metric.in_(metrics))
             .where(begin >= window.begin - LOOK_BACK * window.step)
             .where(begin < window.begin)
             .group_by(TOTALS.c.scope_id, TOTALS.c.metric)
         )
-        found.update(
-            {
-                (key, metric): _Past(first, count)
-                for key, metric, first, count in connection.execute(query)
-            }
-        )
-    return found
+        for scope_pk, metric, first, count in connection.execute(query):
+            pasts[scope_pk, metric] = _Past(first, count)
+    return pasts

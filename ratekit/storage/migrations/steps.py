@@ -1,7 +1,7 @@
-"""What migrations need to be repeatable where each change of a table commits by itself.
+"""Operations that make migrations repeatable where each change of a table commits.
 
-On MariaDB and MySQL a migration that was killed half-way has made a part of its changes. It
-is run again, and then finds some of them there.
+On MariaDB and MySQL a migration that was killed has made a part of its changes. When it runs
+again, it must skip them.
 """
 
 from __future__ import annotations
@@ -10,37 +10,37 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
 
-#: Key of MigrationContext.opts: whether a migration that did not end is run again.
+#: Key of MigrationContext.opts: whether this run repeats a migration that was interrupted.
 RESUMED = "ratekit_resumed"
 
 
-def resumed() -> bool:
-    """Tell whether tables of this migration may be there already.
+def is_resumed() -> bool:
+    """Return whether tables of this migration may exist already.
 
-    Otherwise a table of the same name is somebody else's.
+    Otherwise a table of the same name belongs to another program.
     """
     return bool(op.get_context().opts.get(RESUMED, False))
 
 
 def add_column(table: str, column: sa.Column[object]) -> None:
-    """Add a column that an earlier run may have added."""
-    there = {one["name"] for one in sa.inspect(op.get_bind()).get_columns(table)}
-    if not (resumed() and column.name in there):
+    """Add a column, unless the interrupted run has added it."""
+    names = {info["name"] for info in sa.inspect(op.get_bind()).get_columns(table)}
+    if not (is_resumed() and column.name in names):
         op.add_column(table, column)
 
 
 def create_index(name: str, table: str, columns: list[str]) -> None:
-    """Create an index that an earlier run may have created."""
-    there = {one["name"] for one in sa.inspect(op.get_bind()).get_indexes(table)}
-    if not (resumed() and name in there):
+    """Create an index, unless the interrupted run has created it."""
+    names = {info["name"] for info in sa.inspect(op.get_bind()).get_indexes(table)}
+    if not (is_resumed() and name in names):
         op.create_index(name, table, columns)
 
 
-def exact_text(letters: int) -> mysql.VARCHAR:
-    """Return MariaDB's and MySQL's type of short text that tells all texts apart.
+def exact_text(length: int) -> mysql.VARCHAR:
+    """Return MariaDB's and MySQL's type of short text under which different texts are never equal.
 
-    Under ``utf8mb4_bin`` blanks at the end would not count.
+    ``utf8mb4_bin`` would ignore trailing blanks.
     """
     mariadb = getattr(op.get_context().dialect, "is_mariadb", False)
     collation = "utf8mb4_nopad_bin" if mariadb else "utf8mb4_0900_bin"
-    return mysql.VARCHAR(letters, collation=collation)
+    return mysql.VARCHAR(length, collation=collation)

@@ -1,1 +1,1 @@
-"""Price rules and their history, stored."""
+"""Storage of the price rules and their history."""

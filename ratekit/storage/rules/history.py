@@ -1,4 +1,4 @@
-"""Who changed which rules and when: ``hashmap_changes`` and its lines."""
+"""The history of the rules: ``hashmap_changes`` and its lines."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _CLOSE = "close"
 _REFERENCES = ((MAPPINGS, CHANGE_LINES.c.mapping_id), (THRESHOLDS, CHANGE_LINES.c.threshold_id))
 
 #: Highest id in each table of rules.
-Newest = Mapping[sa.Table, int]
+HighestIds = Mapping[sa.Table, int]
 
 
 def write_change(connection: sa.Connection, version: int, note: ChangeNote) -> None:
-    """Record that a change was made; its lines follow."""
+    """Record a change, without its lines."""
     comment = note.comment
     row = {
         "version": version,
@@ -39,7 +39,7 @@ def write_change(connection: sa.Connection, version: int, note: ChangeNote) -> N
 def write_closed(
     connection: sa.Connection, version: int, close: Collection[tuple[Rule, datetime.datetime]]
 ) -> None:
-    """Record the ends that rules had and are given."""
+    """Record the old and the new ends of rules."""
     for table, reference in _REFERENCES:
         rows = [
             {
@@ -50,29 +50,29 @@ def write_closed(
                 "new_end": end,
             }
             for rule, end in close
-            if rule_rows.table_of(rule) is table
+            if rule_rows.find_table(rule) is table
         ]
         if rows:
             connection.execute(CHANGE_LINES.insert(), rows)
 
 
-def newest(connection: sa.Connection) -> Newest:
-    """Return how far ids have been given; what is opened next gets higher ones."""
+def read_highest_ids(connection: sa.Connection) -> HighestIds:
+    """Return the highest ids so far; rules that are added later get higher ones."""
     return {
         table: connection.execute(sa.select(sa.func.max(table.c.id))).scalar() or 0
         for table in rule_rows.TABLES
     }
 
 
-def write_opened(connection: sa.Connection, version: int, before: Newest) -> None:
-    """Record the rules that were added since ``before``; nobody else can have added any."""
+def write_opened(connection: sa.Connection, version: int, before: HighestIds) -> None:
+    """Record the rules added since ``before``: the version's lock excludes all other writers."""
     columns = ("version", "action", "new_end")
     for table, reference in _REFERENCES:
-        added = sa.select(
+        new_rules = sa.select(
             sa.literal(version), sa.literal(_OPEN), table.c.end, table.c.id
         ).where(table.c.id > before[table])  # fmt: skip
         names = [*columns, reference.name]
-        connection.execute(CHANGE_LINES.insert().from_select(names, added.order_by(table.c.id)))
+        connection.execute(CHANGE_LINES.insert().from_select(names, new_rules.order_by(table.c.id)))
 
 
 def read(connection: sa.Connection, limit: int | None) -> Sequence[ChangeRecord]:
@@ -82,11 +82,11 @@ def read(connection: sa.Connection, limit: int | None) -> Sequence[ChangeRecord]
     opened: dict[int, list[Rule]] = {}
     closed: dict[int, list[Closing]] = {}
     for row in _lines(connection, changes[-1]["version"]) if changes else ():
-        rule = rule_rows.rule(row)
+        rule = rule_rows.read_rule(row)
         if row["action"] == _OPEN:
-            opened.setdefault(row["changed"], []).append(_ending(rule, row["new_end"]))
+            opened.setdefault(row["changed"], []).append(_with_end(rule, row["new_end"]))
         else:
-            closing = Closing(_ending(rule, row["old_end"]), row["new_end"])
+            closing = Closing(_with_end(rule, row["old_end"]), row["new_end"])
             closed.setdefault(row["changed"], []).append(closing)
     return [
         ChangeRecord(
@@ -99,20 +99,20 @@ def read(connection: sa.Connection, limit: int | None) -> Sequence[ChangeRecord]
 
 
 def _lines(connection: sa.Connection, since: int) -> Sequence[sa.RowMapping]:
-    """Return the lines of changes from a version on, each with its rule as it is now."""
-    found: list[sa.RowMapping] = []
+    """Return the lines of all changes since a version, each with the current row of its rule."""
+    lines: list[sa.RowMapping] = []
     line = CHANGE_LINES.c
     for table, reference in _REFERENCES:
         query = (
-            rule_rows.query(table)
+            rule_rows.select_rules(table)
             .join(CHANGE_LINES, reference == table.c.id)
             .add_columns(line.version.label("changed"), line.action, line.old_end, line.new_end)
             .where(line.version >= since)
             .order_by(line.id)
         )
-        found += connection.execute(query).mappings()
-    return found
+        lines += connection.execute(query).mappings()
+    return lines
 
 
-def _ending(rule: Rule, end: datetime.datetime | None) -> Rule:
+def _with_end(rule: Rule, end: datetime.datetime | None) -> Rule:
     return dataclasses.replace(rule, terms=dataclasses.replace(rule.terms, end=end))

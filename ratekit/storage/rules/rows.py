@@ -1,4 +1,7 @@
-"""Rows of the two tables of rules, and the rules they hold."""
+"""Rows of the two tables of rules, and the rules in them.
+
+The tables have CloudKitty's words: a service is a metric, a field is a label.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,15 @@ from ratekit.storage.schema import FIELDS, GROUPS, MAPPINGS, SERVICES, THRESHOLD
 TABLES = (MAPPINGS, THRESHOLDS)
 
 
-def table_of(rule: Rule) -> sa.Table:
-    """Return the table that keeps ``rule``."""
+def find_table(rule: Rule) -> sa.Table:
+    """Return the table for ``rule``."""
     return MAPPINGS if isinstance(rule, MappingRule) else THRESHOLDS
 
 
-def query(table: sa.Table) -> sa.Select[tuple[object, ...]]:
-    """Return the query for all rules of a table with the names of what they hang on."""
+def select_rules(table: sa.Table) -> sa.Select[tuple[object, ...]]:
+    """Return the query for all rules of a table, with the names of service, field and group."""
     service = sa.func.coalesce(table.c.service_id, FIELDS.c.service_id)
-    joined = (
+    source = (
         table.outerjoin(FIELDS, FIELDS.c.id == table.c.field_id)
         .outerjoin(SERVICES, SERVICES.c.id == service)
         .outerjoin(GROUPS, GROUPS.c.id == table.c.group_id)
@@ -28,11 +31,11 @@ def query(table: sa.Table) -> sa.Select[tuple[object, ...]]:
         FIELDS.c.name.label("field"),
         GROUPS.c.name.label("group"),
     )
-    return sa.select(table, *names).select_from(joined)
+    return sa.select(table, *names).select_from(source)
 
 
-def rule(row: sa.RowMapping) -> Rule:
-    """Return the rule in a row of :func:`query`."""
+def read_rule(row: sa.RowMapping) -> Rule:
+    """Return the rule in a row of :func:`select_rules`."""
     target = RuleTarget(row["service"], row["field"])
     terms = Terms(
         cost=row["cost"],

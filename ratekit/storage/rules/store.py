@@ -21,7 +21,7 @@ from ratekit.storage.schema import FIELDS, GROUPS, SCOPES, SERVICES
 
 
 class SqlRules(RuleStore):
-    """Keeps rules; a rule is closed, never changed or deleted.
+    """Stores rules; a rule is closed, but never changed or deleted otherwise.
 
     :param database: at the newest revision
     """
@@ -29,20 +29,20 @@ class SqlRules(RuleStore):
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def read(self, known: RuleBook | None = None) -> RuleBook:
-        """Return all rules, by three queries; ``known`` by one when nothing has changed."""
+    def read(self, last_book: RuleBook | None = None) -> RuleBook:
+        """Return all rules, by three queries, or ``last_book``, by one, if nothing has changed."""
         with self._database.reading() as connection:
             version = versions.read(connection)
-            if known is not None and known.version == version:
-                return known
-            found = [
-                rule_rows.rule(row)
+            if last_book is not None and last_book.version == version:
+                return last_book
+            rules = [
+                rule_rows.read_rule(row)
                 for table in rule_rows.TABLES
                 for row in connection.execute(
-                    rule_rows.query(table).order_by(table.c.id)
+                    rule_rows.select_rules(table).order_by(table.c.id)
                 ).mappings()
             ]
-        return RuleBook(version, tuple(found))
+        return RuleBook(version, tuple(rules))
 
     def change(
         self,
@@ -50,47 +50,47 @@ class SqlRules(RuleStore):
         close: Collection[tuple[Rule, datetime.datetime]],
         add: Collection[Rule],
         note: ChangeNote,
-        unrated: bool = False,
+        require_unrated: bool = False,
     ) -> int:
-        """End and add rules and record it, in one transaction; commits of frames wait for it.
+        """Close and add rules and record it, in one transaction; commits of frames wait for it.
 
-        :raises ValueError: a rule to close that is not stored
+        :raises ValueError: a rule to close is not stored
         """
         with self._database.writing() as connection:
-            # First, since it keeps everybody else out.
-            changed = versions.advance(connection, version)
-            if unrated and _rated_until(connection) is not None:
+            # First, because it locks the rules for all other writers.
+            new_version = versions.advance(connection, version)
+            if require_unrated and _read_last_rated_end(connection) is not None:
                 raise errors.OperatorError(
-                    "something has been rated since the change was planned: nothing was "
-                    "written; plan it again"
+                    "usage has been rated since the change was planned; nothing was written: "
+                    "repeat the command"
                 )
-            history.write_change(connection, changed, note)
+            history.write_change(connection, new_version, note)
             _close(connection, close, note.made_at)
-            history.write_closed(connection, changed, close)
-            before = history.newest(connection)
+            history.write_closed(connection, new_version, close)
+            before = history.read_highest_ids(connection)
             _add(connection, add, note.made_at)
-            history.write_opened(connection, changed, before)
-        return changed
+            history.write_opened(connection, new_version, before)
+        return new_version
 
     def records(self, limit: int | None = None) -> Sequence[ChangeRecord]:
-        """Return who changed what and when, newest first, by three queries."""
+        """Return the changes, newest first, by three queries."""
         with self._database.reading() as connection:
             return history.read(connection, limit)
 
-    def rated_until(self) -> datetime.datetime | None:
+    def last_rated_end(self) -> datetime.datetime | None:
         """Return the end of the last period that was rated for any scope, active or not.
 
-        It is noted with each commit, for silent scopes too; where a scope starts or resumes
-        is not taken for something rated.
+        Each commit records it, for silent scopes too. The time at which a scope starts or resumes
+        does not count.
         """
         with self._database.reading() as connection:
-            return _rated_until(connection)
+            return _read_last_rated_end(connection)
 
 
-def _rated_until(connection: sa.Connection) -> datetime.datetime | None:
+def _read_last_rated_end(connection: sa.Connection) -> datetime.datetime | None:
     query = sa.select(sa.func.max(SCOPES.c.last_rated))
-    found: datetime.datetime | None = connection.execute(query).scalar()
-    return found
+    end: datetime.datetime | None = connection.execute(query).scalar()
+    return end
 
 
 def _close(
@@ -103,13 +103,13 @@ def _close(
     for table in rule_rows.TABLES:
         statement = (
             table.update()
-            .where(table.c.id == sa.bindparam("key"))
+            .where(table.c.id == sa.bindparam("rule_id"))
             .values(end=sa.bindparam("until"), closed_at=now)
         )
         rows = [
-            {"key": rule.id, "until": end}
+            {"rule_id": rule.id, "until": end}
             for rule, end in close
-            if rule_rows.table_of(rule) is table
+            if rule_rows.find_table(rule) is table
         ]
         if rows and connection.execute(statement, rows).rowcount != len(rows):
             raise ValueError("a rule to close is not in the store")
@@ -132,20 +132,20 @@ def _add(connection: sa.Connection, add: Collection[Rule], now: datetime.datetim
     for table in rule_rows.TABLES:
         rows = [
             {
-                **_own(rule),
-                **_hung(rule, services, fields),
+                **_value_columns(rule),
+                **_target_columns(rule, services, fields),
                 "group_id": groups.get((rule.terms.group,)),
                 "created_at": now,
             }
             for rule in add
-            if rule_rows.table_of(rule) is table
+            if rule_rows.find_table(rule) is table
         ]
         if rows:
             connection.execute(table.insert(), rows)
 
 
-def _own(rule: Rule) -> dict[str, Any]:
-    """Return the columns that hold a rule's own values."""
+def _value_columns(rule: Rule) -> dict[str, Any]:
+    """Return the columns with a rule's own values."""
     terms = rule.terms
     special = {"value": rule.value} if isinstance(rule, MappingRule) else {"level": rule.level}
     return {
@@ -161,19 +161,19 @@ def _own(rule: Rule) -> dict[str, Any]:
 _Ids = Mapping[tuple[Any, ...], int]
 
 
-def _hung(rule: Rule, services: _Ids, fields: _Ids) -> dict[str, int | None]:
-    """Return the columns that say what a rule hangs on: its service, or else its field."""
+def _target_columns(rule: Rule, services: _Ids, fields: _Ids) -> dict[str, int | None]:
+    """Return the columns with a rule's target: its field or, without one, its service."""
     service = services[rule.target.metric,]
     if rule.target.label is None:
         return {"service_id": service, "field_id": None}
     return {"service_id": None, "field_id": fields[service, rule.target.label]}
 
 
-def _ids(connection: sa.Connection, table: sa.Table, wanted: set[tuple[Any, ...]]) -> _Ids:
-    """Return ids of services, fields or groups by their key, creating those that are new."""
-    if not wanted:
+def _ids(connection: sa.Connection, table: sa.Table, keys: set[tuple[Any, ...]]) -> _Ids:
+    """Return the ids of services, fields or groups by key; create those that do not exist."""
+    if not keys:
         return {}
     names = [column.name for column in table.c if column.name != "id"]
-    insert_new(connection, table, [dict(zip(names, key, strict=True)) for key in sorted(wanted)])
+    insert_new(connection, table, [dict(zip(names, key, strict=True)) for key in sorted(keys)])
     rows = connection.execute(sa.select(table.c.id, *(table.c[name] for name in names)))
     return {tuple(row[1:]): row[0] for row in rows}

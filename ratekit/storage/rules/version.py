@@ -1,4 +1,4 @@
-"""The one row that says at which version the price rules are."""
+"""The version of the price rules: the only row of its table."""
 
 from __future__ import annotations
 
@@ -17,26 +17,28 @@ def read(connection: sa.Connection) -> int:
 
 
 def require(connection: sa.Connection, version: int) -> None:
-    """Hold the rules at ``version`` until the transaction ends; commits may do so side by side.
+    """Lock the rules at ``version`` until the transaction ends; the lock is shared.
 
-    :raises ratekit.errors.RulesChanged: they are at another
+    :raises ratekit.errors.RulesChanged: the rules are at another version
     """
-    found = connection.execute(_QUERY.with_for_update(read=True)).scalar_one()
-    if found != version:
-        raise errors.RulesChanged(f"price rules are at version {found}, no longer at {version}")
+    current = connection.execute(_QUERY.with_for_update(read=True)).scalar_one()
+    if current != version:
+        raise errors.RulesChanged(
+            f"the price rules are at version {current}, no longer at version {version}"
+        )
 
 
 def advance(connection: sa.Connection, version: int) -> int:
-    """Move from ``version`` to the next, which is returned; others wait until the end.
+    """Increase ``version`` by 1 and return it; the row stays locked until the transaction ends.
 
-    :raises ratekit.errors.OperatorError: somebody else has changed the rules
+    :raises ratekit.errors.OperatorError: the rules are at another version
     """
-    changed = connection.execute(
+    result = connection.execute(
         VERSIONS.update().where(_ROW & (VERSIONS.c.version == version)).values(version=version + 1)
     )
-    if changed.rowcount != 1:
+    if result.rowcount != 1:
         raise errors.OperatorError(
-            f"the price rules were changed by somebody else since version {version}: "
-            "nothing was written; look at them again"
+            f"the price rules have been changed by another process since version {version}; "
+            "nothing was written: check the rules and repeat the command"
         )
     return version + 1

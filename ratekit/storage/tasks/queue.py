@@ -1,4 +1,4 @@
-"""What operators do with tasks: queue, look at and cancel them."""
+"""Queues, reads and cancels tasks for operators."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ from ratekit.storage.ledger import metric_sets
 from ratekit.storage.schema import SCOPES, TASK_PERIODS, TASKS, TOTALS
 from ratekit.storage.tasks import rows as task_rows
 from ratekit.storage.tasks.rows import OPEN
+from ratekit.text import second_text
 
 
 class _Scope(NamedTuple):
-    """A scope's row: its id, and how far it is rated."""
+    """A scope's row: its id, and until when it is rated."""
 
     scope_pk: int
     rated_until: datetime.datetime
@@ -42,15 +43,15 @@ class SqlTasks(Tasks):
     """Queues tasks with the scopes' rows locked, as commits and resets lock them.
 
     :param database: at the newest revision
-    :param scope_key: only scopes of this key are known
+    :param scope_key: scopes of other keys do not exist for it
     """
 
     def __init__(self, database: Database, scope_key: str) -> None:
         self._database = database
         self._scope_key = scope_key
 
-    def rated(self) -> Mapping[str, RatedRange]:
-        """Return how far each scope has been rated; from totals where its begin was not noted."""
+    def rated_ranges(self) -> Mapping[str, RatedRange]:
+        """Return rated ranges; they begin with the first total where no begin is recorded."""
         first = sa.func.min(TOTALS.c.begin, type_=TOTALS.c.begin.type)
         oldest = sa.select(first).where(TOTALS.c.scope_id == SCOPES.c.id).scalar_subquery()
         since = sa.func.coalesce(SCOPES.c.rated_since, oldest, type_=SCOPES.c.rated_since.type)
@@ -65,39 +66,39 @@ class SqlTasks(Tasks):
         }
 
     def add(self, orders: Sequence[Order], note: TaskNote) -> Sequence[int]:
-        """Queue tasks in one transaction; who queues another of the same scope waits for it."""
+        """Queue tasks in one transaction; other transactions for the same scopes wait for it."""
         with self._database.writing() as connection:
-            scopes = self._locked(connection, orders)
+            scopes = self._lock_scopes(connection, orders)
             _require_rated(orders, scopes)
-            _require_alone(connection, orders, scopes)
+            _require_no_overlap(connection, orders, scopes)
             _require_length(connection, orders, scopes)
-            connection.execute(
-                TASKS.insert(), [_row(one, scopes[one.scope.id].scope_pk, note) for one in orders]
-            )
-            # An open task's scope and begin are its own: no other overlaps.
+            rows = [_row(order, scopes[order.scope.id].scope_pk, note) for order in orders]
+            connection.execute(TASKS.insert(), rows)
+            # Scope and begin identify an open task, because open tasks do not overlap.
             ids = {
                 (row.scope_id, row.begin): row.id
-                for keys in slices([row.scope_pk for row in scopes.values()])
-                for row in connection.execute(_open_of(keys))
+                for pks in slices([scope.scope_pk for scope in scopes.values()])
+                for row in connection.execute(_select_open(pks))
             }
-        return [ids[scopes[one.scope.id].scope_pk, one.begin] for one in orders]
+        return [ids[scopes[order.scope.id].scope_pk, order.begin] for order in orders]
 
     def tasks(self, ended: bool = False) -> Sequence[tuple[Task, Account]]:
-        """Return tasks and what they have done, all of one snapshot."""
-        return self._accounted(sa.true() if ended else OPEN)
+        """Return tasks and what each has done, from one snapshot."""
+        return self._read_tasks(sa.true() if ended else OPEN)
 
     def task(self, task_id: int) -> tuple[Task, Account]:
-        """Return a task and what it has done, of one snapshot."""
-        for found in self._accounted(TASKS.c.id == task_id):
-            return found
-        raise _no_task(task_id)
+        """Return a task and what it has done, from one snapshot."""
+        tasks = self._read_tasks(TASKS.c.id == task_id)
+        if not tasks:
+            raise _no_task(task_id)
+        return tasks[0]
 
-    def _accounted(self, which: sa.ColumnElement[bool]) -> Sequence[tuple[Task, Account]]:
+    def _read_tasks(self, condition: sa.ColumnElement[bool]) -> Sequence[tuple[Task, Account]]:
         with self._database.reading() as connection:
-            query = task_rows.select(self._scope_key).where(which)
+            query = task_rows.select(self._scope_key).where(condition)
             tasks = [task_rows.task(row) for row in connection.execute(query).mappings()]
-            accounts = task_rows.accounts(connection, which)
-        return [(one, accounts.get(one.id, Account({}))) for one in tasks]
+            accounts = task_rows.accounts(connection, condition)
+        return [(task, accounts.get(task.id, Account({}))) for task in tasks]
 
     def periods(self, task_id: int) -> Sequence[PeriodRecord]:
         """Return the records of a task's periods."""
@@ -106,50 +107,54 @@ class SqlTasks(Tasks):
             rows = connection.execute(query.order_by(TASK_PERIODS.c.begin)).all()
         return [task_rows.record(row) for row in rows]
 
-    def swapped(self, scope_id: str, instant: datetime.datetime) -> Swap | None:
-        """Return the last swap, found among the tasks of the scope that hold the instant."""
-        holds = (TASKS.c.begin <= instant) & (instant < TASKS.c.end)
-        mine = task_rows.select(self._scope_key).where((SCOPES.c.scope_id == scope_id) & holds)
+    def last_swap(self, scope_id: str, instant: datetime.datetime) -> Swap | None:
+        """Return the last swap by the scope's tasks whose time range contains the instant."""
+        query = task_rows.select(self._scope_key).where(SCOPES.c.scope_id == scope_id)
+        query = query.where((TASKS.c.begin <= instant) & (instant < TASKS.c.end))
         with self._database.reading() as connection:
-            tasks = {row["id"]: task_rows.task(row) for row in connection.execute(mine).mappings()}
+            rows = connection.execute(query).mappings()
+            tasks = {row["id"]: task_rows.task(row) for row in rows}
             swaps = [
                 Swap(tasks[row.task_id], task_rows.record(row))
                 for ids in slices(list(tasks))
-                for row in connection.execute(_swaps(ids, tasks, instant))
+                for row in connection.execute(_select_swaps(ids, tasks, instant))
             ]
-        return max(swaps, key=lambda one: (one.record.at, one.task.id), default=None)
+        return max(swaps, key=lambda swap: (swap.record.at, swap.task.id), default=None)
 
     def cancel(self, task_id: int, now: datetime.datetime) -> bool:
-        """End an open task; a processor's batch of it comes before, or is not written."""
-        mine = task_rows.select(self._scope_key).where(TASKS.c.id == task_id)
-        cancelled = {"state": TaskState.CANCELLED.value, "ended_at": now, "retry_at": None}
+        """End an open task; a processor's batch of it is written before this, or never."""
+        query = task_rows.select(self._scope_key).where(TASKS.c.id == task_id)
+        values = {"state": TaskState.CANCELLED.value, "ended_at": now, "retry_at": None}
         with self._database.writing() as connection:
-            if connection.execute(mine).first() is None:
+            if connection.execute(query).first() is None:
                 raise _no_task(task_id)
             statement = TASKS.update().where((TASKS.c.id == task_id) & OPEN)
-            return connection.execute(statement.values(cancelled)).rowcount == 1
+            return connection.execute(statement.values(values)).rowcount == 1
 
-    def _locked(self, connection: sa.Connection, orders: Sequence[Order]) -> Mapping[str, _Scope]:
-        """Return the scopes' rows by their ids, locked in the order in which commits do.
+    def _lock_scopes(
+        self, connection: sa.Connection, orders: Sequence[Order]
+    ) -> Mapping[str, _Scope]:
+        """Lock the orders' scopes in the same order as commits; return them by their ids.
 
         :raises ratekit.errors.OperatorError: there is no such scope
         """
-        mine = SCOPES.c.scope_key == self._scope_key
-        keys: dict[str, int] = {}
-        for ids in slices([one.scope.id for one in orders]):
-            query = sa.select(SCOPES.c.scope_id, SCOPES.c.id).where(mine)
+        scope_pks: dict[str, int] = {}
+        for ids in slices([order.scope.id for order in orders]):
+            query = sa.select(SCOPES.c.scope_id, SCOPES.c.id)
+            query = query.where(SCOPES.c.scope_key == self._scope_key)
             rows = connection.execute(query.where(SCOPES.c.scope_id.in_(ids)))
-            keys.update((id_, key) for id_, key in rows)
-        for one in orders:
-            if one.scope.id not in keys:
-                raise errors.OperatorError(f"no scope {one.scope.id!r}")
-        found: dict[str, _Scope] = {}
+            scope_pks.update((scope_id, scope_pk) for scope_id, scope_pk in rows)
+        for order in orders:
+            if order.scope.id not in scope_pks:
+                raise errors.OperatorError(f"no scope {order.scope.id!r}")
+        scopes: dict[str, _Scope] = {}
         columns = SCOPES.c.scope_id, SCOPES.c.id, SCOPES.c.rated_until
-        for some in slices(sorted(keys.values())):
-            locking = sa.select(*columns).where(SCOPES.c.id.in_(some)).order_by(SCOPES.c.id)
-            for id_, key, until in connection.execute(locking.with_for_update(key_share=True)):
-                found[id_] = _Scope(key, until)
-        return found
+        for pks in slices(sorted(scope_pks.values())):
+            query = sa.select(*columns).where(SCOPES.c.id.in_(pks)).order_by(SCOPES.c.id)
+            locked_rows = connection.execute(query.with_for_update(key_share=True))
+            for scope_id, scope_pk, rated_until in locked_rows:
+                scopes[scope_id] = _Scope(scope_pk, rated_until)
+        return scopes
 
 
 def _no_task(task_id: int) -> errors.OperatorError:
@@ -157,11 +162,11 @@ def _no_task(task_id: int) -> errors.OperatorError:
 
 
 def _require_rated(orders: Sequence[Order], scopes: Mapping[str, _Scope]) -> None:
-    for one in orders:
-        until = scopes[one.scope.id].rated_until
-        if one.end > until:
+    for order in orders:
+        rated_until = scopes[order.scope.id].rated_until
+        if order.end > rated_until:
             raise errors.OperatorError(
-                f"scope {one.scope.id} is rated until {until:%Y-%m-%dT%H:%M:%SZ} only: nothing "
+                f"scope {order.scope.id} is only rated until {second_text(rated_until)}; nothing "
                 "was queued"
             )
 
@@ -169,63 +174,70 @@ def _require_rated(orders: Sequence[Order], scopes: Mapping[str, _Scope]) -> Non
 def _require_length(
     connection: sa.Connection, orders: Sequence[Order], scopes: Mapping[str, _Scope]
 ) -> None:
-    """Refuse to collect anew what was rated in periods of another length."""
-    collected = [
-        (scopes[one.scope.id].scope_pk, one.window(one.begin, (one.end - one.begin) // one.step))
-        for one in orders
-        if one.kind is TaskKind.COLLECT
+    """:raises ratekit.errors.OperatorError: an order collects in periods of another length."""
+    windows = [
+        (
+            scopes[order.scope.id].scope_pk,
+            order.window(order.begin, (order.end - order.begin) // order.step),
+        )
+        for order in orders
+        if order.kind is TaskKind.COLLECT
     ]
-    for length in {stretch.step for _, stretch in collected}:
-        alike = [key for key, stretch in collected if stretch.step == length]
+    for length in {window.step for _, window in windows}:
+        pks = [scope_pk for scope_pk, window in windows if window.step == length]
         seconds = int(length.total_seconds())
-        # Few are: of these alone it is asked when.
-        doubtful = metric_sets.ever_otherwise(connection, alike, seconds)
-        for key, stretch in collected:
-            if key in doubtful and stretch.step == length:
-                metric_sets.require_length(connection, key, stretch)
+        # One query finds the few scopes that need a check of their own.
+        candidates = metric_sets.find_other_lengths(connection, pks, seconds)
+        for scope_pk, window in windows:
+            if scope_pk in candidates and window.step == length:
+                metric_sets.require_length(connection, scope_pk, window)
 
 
-def _require_alone(
+def _require_no_overlap(
     connection: sa.Connection, orders: Sequence[Order], scopes: Mapping[str, _Scope]
 ) -> None:
-    """:raises ratekit.errors.OperatorError: open tasks of some scopes overlap, a line each."""
-    wanted = {scopes[one.scope.id].scope_pk: one for one in orders}
+    """:raises ratekit.errors.OperatorError: open tasks overlap with orders; a line for each."""
+    orders_by_pk = {scopes[order.scope.id].scope_pk: order for order in orders}
     conflicts = []
-    for keys in slices(sorted(wanted)):
-        for row in connection.execute(_open_of(keys)):
-            one = wanted[row.scope_id]
-            if row.begin < one.end and one.begin < row.end:
+    for pks in slices(sorted(orders_by_pk)):
+        for row in connection.execute(_select_open(pks)):
+            order = orders_by_pk[row.scope_id]
+            if row.begin < order.end and order.begin < row.end:
                 conflicts.append(
-                    f"task {row.id} is open for scope {one.scope.id} from "
-                    f"{row.begin:%Y-%m-%dT%H:%M:%SZ} to {row.end:%Y-%m-%dT%H:%M:%SZ}: nothing "
-                    f"was queued; wait for it, or see ratekit reprocess cancel {row.id}"
+                    f"task {row.id} is open for scope {order.scope.id} from "
+                    f"{second_text(row.begin)} to {second_text(row.end)}; nothing was queued; "
+                    f"wait for its end, or run ratekit reprocess cancel {row.id}"
                 )
     if conflicts:
         raise errors.OperatorError("\n".join(conflicts))
 
 
-def _swaps(
+def _select_swaps(
     ids: Sequence[int], tasks: Mapping[int, Task], instant: datetime.datetime
 ) -> sa.Select[Any]:
-    """Return a query for the periods that tasks swapped and that ``instant`` is in."""
+    """Return a query for the records of swapped periods that contain ``instant``."""
     table = TASK_PERIODS.c
-    by_begin: dict[datetime.datetime, list[int]] = {}
-    for id_ in ids:
-        by_begin.setdefault(period.floor(instant, tasks[id_].order.step), []).append(id_)
-    places = [(table.begin == at) & table.task_id.in_(own) for at, own in by_begin.items()]
+    ids_by_begin: dict[datetime.datetime, list[int]] = {}
+    for task_id in ids:
+        begin = period.floor(instant, tasks[task_id].order.step)
+        ids_by_begin.setdefault(begin, []).append(task_id)
+    conditions = [
+        (table.begin == begin) & table.task_id.in_(task_ids)
+        for begin, task_ids in ids_by_begin.items()
+    ]
     return sa.select(TASK_PERIODS).where(
-        sa.or_(*places) & (table.outcome == PeriodOutcome.SWAPPED.value)
+        sa.or_(*conditions) & (table.outcome == PeriodOutcome.SWAPPED.value)
     )
 
 
-def _open_of(keys: Sequence[int]) -> sa.Select[Any]:
+def _select_open(scope_pks: Sequence[int]) -> sa.Select[Any]:
     columns = TASKS.c.id, TASKS.c.scope_id, TASKS.c.begin, TASKS.c.end
-    return sa.select(*columns).where(OPEN & TASKS.c.scope_id.in_(keys)).order_by(TASKS.c.id)
+    return sa.select(*columns).where(OPEN & TASKS.c.scope_id.in_(scope_pks)).order_by(TASKS.c.id)
 
 
-def _row(order: Order, key: int, note: TaskNote) -> dict[str, Any]:
+def _row(order: Order, scope_pk: int, note: TaskNote) -> dict[str, Any]:
     return {
-        "scope_id": key,
+        "scope_id": scope_pk,
         "begin": order.begin,
         "end": order.end,
         "period_seconds": int(order.step.total_seconds()),

@@ -1,4 +1,4 @@
-"""Rows of ``tasks`` and ``task_periods``, as what they stand for."""
+"""Converts rows of ``tasks`` and ``task_periods`` to values."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from ratekit.storage.db.dialects import exact_sum
 from ratekit.storage.db.types import tidy
 from ratekit.storage.schema import SCOPES, TASK_PERIODS, TASKS
 
-#: Whether a task is waiting or at work.
+#: Whether a task has not ended.
 OPEN = TASKS.c.state == TaskState.QUEUED.value
 
 
 def select(scope_key: str) -> sa.Select[Any]:
-    """Return a query over tasks of scopes of a key, by id."""
+    """Return a query for tasks of the scopes of one scope key, ordered by id."""
     scope = SCOPES.c.scope_id.label("scope"), SCOPES.c.name, SCOPES.c.resets
     joined = TASKS.join(SCOPES, SCOPES.c.id == TASKS.c.scope_id)
     query = sa.select(TASKS, *scope).select_from(joined)
@@ -39,7 +39,7 @@ def select(scope_key: str) -> sa.Select[Any]:
 
 
 def task(row: sa.RowMapping) -> Task:
-    """Return what a row of :func:`select` says."""
+    """Return the task in a row of :func:`select`."""
     return Task(
         id=row["id"],
         order=Order(
@@ -63,7 +63,7 @@ def task(row: sa.RowMapping) -> Task:
 
 
 def record(row: sa.Row[Any]) -> PeriodRecord:
-    """Return what a row of ``task_periods`` says."""
+    """Return the record in a row of ``task_periods``."""
     return PeriodRecord(
         begin=row.begin,
         outcome=PeriodOutcome(row.outcome),
@@ -74,10 +74,10 @@ def record(row: sa.Row[Any]) -> PeriodRecord:
     )
 
 
-def accounts(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Mapping[int, Account]:
-    """Return what tasks have done, by their ids; those that have done nothing are absent.
+def accounts(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> Mapping[int, Account]:
+    """Return what each task has done, by its id, without tasks that have done nothing yet.
 
-    :param which: of their rows
+    :param condition: selects rows of ``tasks``
     """
     table = TASK_PERIODS.c
     query = (
@@ -91,30 +91,31 @@ def accounts(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Mappin
             exact_sum(table.new_price),
         )
         .join(TASKS, TASKS.c.id == table.task_id)
-        .where(which)
+        .where(condition)
         .group_by(table.task_id, table.outcome)
     )
-    found: dict[int, Account] = {}
-    for id_, outcome, count, *sums in connection.execute(query):
-        before = found.get(id_, Account({}))
-        found[id_] = Account(
-            {**before.periods, PeriodOutcome(outcome): count},
-            _plus(before.old, *sums[:2]),
-            _plus(before.new, *sums[2:]),
+    accounts_by_id: dict[int, Account] = {}
+    for task_id, outcome, count, *sums in connection.execute(query):
+        account = accounts_by_id.get(task_id, Account({}))
+        accounts_by_id[task_id] = Account(
+            {**account.periods, PeriodOutcome(outcome): count},
+            _add(account.old, *sums[:2]),
+            _add(account.new, *sums[2:]),
         )
-    if any(one.kept for one in found.values()):
-        for id_, note in connection.execute(_first_kept(which)):
-            found[id_] = dataclasses.replace(found[id_], first_kept=note)
-    return found
+    if any(account.kept_periods for account in accounts_by_id.values()):
+        for task_id, reason in connection.execute(_select_first_kept(condition)):
+            account = accounts_by_id[task_id]
+            accounts_by_id[task_id] = dataclasses.replace(account, first_kept_reason=reason)
+    return accounts_by_id
 
 
-def _first_kept(which: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    """Return a query for why the first period that a task kept was kept, by the task's id."""
+def _select_first_kept(condition: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Return a query for task ids, and the reason why the task's first kept period was kept."""
     table = TASK_PERIODS.c
     first = (
         sa.select(table.task_id, sa.func.min(table.begin, type_=table.begin.type).label("begin"))
         .join(TASKS, TASKS.c.id == table.task_id)
-        .where(which & (table.outcome == PeriodOutcome.KEPT.value))
+        .where(condition & (table.outcome == PeriodOutcome.KEPT.value))
         .group_by(table.task_id)
         .subquery()
     )
@@ -122,5 +123,5 @@ def _first_kept(which: sa.ColumnElement[bool]) -> sa.Select[Any]:
     return sa.select(table.task_id, table.note).join(first, same)
 
 
-def _plus(charge: Charge, points: Any, price: Any) -> Charge:
+def _add(charge: Charge, points: Any, price: Any) -> Charge:
     return Charge(charge.points + int(points), tidy(EXACT.add(charge.price, price or ZERO)))

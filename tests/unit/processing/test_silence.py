@@ -25,7 +25,7 @@ class TellingLedger(FakeLedger):
     def commit(self, batch: RatedBatch) -> CommitResult:
         done = super().commit(batch)
         silent = [(Scope(one), metric) for metric in self.metrics for one in sorted(self.states)]
-        return dataclasses.replace(done, fallen_silent=silent)
+        return dataclasses.replace(done, stopped_usage=silent)
 
 
 class TellingOfBoth(TellingLedger):

@@ -87,7 +87,7 @@ def _create_scopes() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_scopes"),
         sa.UniqueConstraint("scope_key", "scope_id", name="uq_scopes_scope_key_scope_id"),
         **_TABLE,
-        if_not_exists=steps.resumed(),
+        if_not_exists=steps.is_resumed(),
     )
 
 
@@ -103,7 +103,7 @@ def _create_frames() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_descriptors"),
         sa.UniqueConstraint("digest", name="uq_descriptors_digest"),
         **_TABLE,
-        if_not_exists=steps.resumed(),
+        if_not_exists=steps.is_resumed(),
     )
     op.create_table(
         "frames",
@@ -115,7 +115,7 @@ def _create_frames() -> None:
         sa.PrimaryKeyConstraint("scope_id", "begin", "descriptor_id", name="pk_frames"),
         sqlite_with_rowid=False,
         **_TABLE,
-        if_not_exists=steps.resumed(),
+        if_not_exists=steps.is_resumed(),
     )
     op.create_table(
         "totals",
@@ -130,7 +130,7 @@ def _create_frames() -> None:
         sa.ForeignKeyConstraint(["scope_id"], ["scopes.id"], name="fk_totals_scope_id"),
         sqlite_with_rowid=False,
         **_TABLE,
-        if_not_exists=steps.resumed(),
+        if_not_exists=steps.is_resumed(),
     )
 
 
@@ -141,7 +141,7 @@ def _create_parents() -> None:
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_hashmap_versions"),
         **_TABLE,
-        if_not_exists=steps.resumed(),
+        if_not_exists=steps.is_resumed(),
     )
     if op.get_bind().execute(sa.select(versions.c.id)).first() is None:
         op.bulk_insert(versions, [{"id": 1, "version": 0}])
@@ -152,7 +152,7 @@ def _create_parents() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_hashmap_services"),
         sa.UniqueConstraint("name", name="uq_hashmap_services_name"),
         **_TABLE,
-        if_not_exists=steps.resumed(),
+        if_not_exists=steps.is_resumed(),
     )
     op.create_table(
         "hashmap_fields",
@@ -165,7 +165,7 @@ def _create_parents() -> None:
         ),
         sa.UniqueConstraint("service_id", "name", name="uq_hashmap_fields_service_id_name"),
         **_TABLE,
-        if_not_exists=steps.resumed(),
+        if_not_exists=steps.is_resumed(),
     )
     op.create_table(
         "hashmap_groups",
@@ -174,7 +174,7 @@ def _create_parents() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_hashmap_groups"),
         sa.UniqueConstraint("name", name="uq_hashmap_groups_name"),
         **_TABLE,
-        if_not_exists=steps.resumed(),
+        if_not_exists=steps.is_resumed(),
     )
 
 
@@ -187,14 +187,14 @@ def _create_rules() -> None:
             "(field_id IS NULL) = (value IS NULL)", name="ck_hashmap_mappings_value_of_field"
         ),
         **_TABLE,
-        if_not_exists=steps.resumed(),
+        if_not_exists=steps.is_resumed(),
     )
     op.create_table(
         "hashmap_thresholds",
         *_terms("hashmap_thresholds"),
         sa.Column("level", _PRICE, nullable=False),
         **_TABLE,
-        if_not_exists=steps.resumed(),
+        if_not_exists=steps.is_resumed(),
     )
 
 

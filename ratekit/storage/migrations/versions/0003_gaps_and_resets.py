@@ -41,7 +41,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_gaps"),
         sa.ForeignKeyConstraint(["scope_id"], ["scopes.id"], name="fk_gaps_scope_id"),
         **_TABLE,
-        if_not_exists=steps.resumed(),
+        if_not_exists=steps.is_resumed(),
     )
     steps.create_index("ix_gaps_scope_id", "gaps", ["scope_id"])
 

@@ -42,7 +42,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_metric_sets"),
         sa.UniqueConstraint("digest", name="uq_metric_sets_digest"),
         **_TABLE,
-        if_not_exists=steps.resumed(),
+        if_not_exists=steps.is_resumed(),
     )
     op.create_table(
         "metric_set_changes",
@@ -53,7 +53,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["scope_id"], ["scopes.id"], name="fk_metric_set_changes_scope_id"),
         **_TABLE,
         sqlite_with_rowid=False,
-        if_not_exists=steps.resumed(),
+        if_not_exists=steps.is_resumed(),
     )
     steps.add_column("scopes", sa.Column("metric_set_id", _KEY))
 

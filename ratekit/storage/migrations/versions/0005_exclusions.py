@@ -57,7 +57,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_exclusions"),
         sa.ForeignKeyConstraint(["scope_id"], ["scopes.id"], name="fk_exclusions_scope_id"),
         **_TABLE,
-        if_not_exists=steps.resumed(),
+        if_not_exists=steps.is_resumed(),
     )
     steps.create_index("ix_exclusions_scope_id", "exclusions", ["scope_id"])
     steps.add_column("scopes", sa.Column("rated_since", _INSTANT))

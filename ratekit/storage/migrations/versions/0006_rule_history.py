@@ -37,7 +37,7 @@ def upgrade() -> None:
         sa.Column("retroactive", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("version", name="pk_hashmap_changes"),
         **_TABLE,
-        if_not_exists=steps.resumed(),
+        if_not_exists=steps.is_resumed(),
     )
     op.create_table(
         "hashmap_change_lines",
@@ -62,7 +62,7 @@ def upgrade() -> None:
             name="ck_hashmap_change_lines_one_rule",
         ),
         **_TABLE,
-        if_not_exists=steps.resumed(),
+        if_not_exists=steps.is_resumed(),
     )
     steps.create_index("ix_hashmap_change_lines_version", "hashmap_change_lines", ["version"])
 

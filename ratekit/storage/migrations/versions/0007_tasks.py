@@ -50,7 +50,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_tasks"),
         sa.ForeignKeyConstraint(["scope_id"], ["scopes.id"], name="fk_tasks_scope_id"),
         **_TABLE,
-        if_not_exists=steps.resumed(),
+        if_not_exists=steps.is_resumed(),
     )
     steps.create_index("ix_tasks_scope_id", "tasks", ["scope_id"])
     steps.create_index("ix_tasks_state", "tasks", ["state"])
@@ -69,7 +69,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["task_id"], ["tasks.id"], name="fk_task_periods_task_id"),
         **_TABLE,
         sqlite_with_rowid=False,
-        if_not_exists=steps.resumed(),
+        if_not_exists=steps.is_resumed(),
     )
 
 
