@@ -1,4 +1,4 @@
-"""What every storage tells operators."""
+"""The reports of every storage."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ UTC = datetime.UTC
 ALL = Selection()
 
 
-def keep(storage: Storage) -> None:
+def store_usage(storage: Storage) -> None:
     """Store three hours of two scopes, two metrics and some labels."""
     storage.ledger.commit(
         batch(
@@ -57,10 +57,10 @@ def row(
     return SummaryRow(group, points, amount, unit, Decimal(price))  # type: ignore[arg-type]
 
 
-def test_metrics_are_known_with_the_labels_that_they_ever_had(storage: Storage) -> None:
+def test_each_metric_has_the_labels_of_all_its_frames(storage: Storage) -> None:
     assert storage.reports.labels() == {}
-    keep(storage)
-    assert {name: set(own) for name, own in storage.reports.labels().items()} == {
+    store_usage(storage)
+    assert {name: set(labels) for name, labels in storage.reports.labels().items()} == {
         "instance": {"flavor", "project_id"},
         "volume": {"type", "project_id"},
     }
@@ -73,11 +73,11 @@ class TestSummary:
         assert list(summary(storage, "scope", "flavor", "day")) == []
 
     def test_everything_together_has_a_price_but_no_quantity(self, storage: Storage) -> None:
-        keep(storage)
+        store_usage(storage)
         assert summary(storage) == [row(9, None, None, "4.8")]
 
     def test_scopes_and_metrics(self, storage: Storage) -> None:
-        keep(storage)
+        store_usage(storage)
         assert summary(storage, "scope", "metric") == [
             row(5, "7", "instance", "1.1", scope="a", metric="instance"),
             row(1, "4", "instance", "1.6", scope="b", metric="instance"),
@@ -88,17 +88,17 @@ class TestSummary:
             row(3, "31.5", "GiB", "2.1", metric="volume"),
         ]
 
-    def test_groups_come_in_the_order_asked(self, storage: Storage) -> None:
-        keep(storage)
+    def test_groups_come_in_the_order_of_the_request(self, storage: Storage) -> None:
+        store_usage(storage)
         rows = summary(storage, "metric", "scope")
-        assert [tuple(one.group.items()) for one in rows] == [
+        assert [tuple(entry.group.items()) for entry in rows] == [
             (("metric", "instance"), ("scope", "a")),
             (("metric", "instance"), ("scope", "b")),
             (("metric", "volume"), ("scope", "b")),
         ]
 
     def test_hours(self, storage: Storage) -> None:
-        keep(storage)
+        store_usage(storage)
         assert summary(storage, "hour", selection=Selection(metrics=("instance",))) == [
             row(1, "1", "instance", "0.1", hour=hour(0)),
             row(2, "3", "instance", "0.5", hour=hour(1)),
@@ -108,7 +108,7 @@ class TestSummary:
     def test_labels_come_from_groupby_and_metadata_and_may_be_absent(
         self, storage: Storage
     ) -> None:
-        keep(storage)
+        store_usage(storage)
         assert summary(storage, "type", "flavor") == [
             row(3, "8", "instance", "2.4", type=None, flavor="large"),
             row(3, "3", "instance", "0.3", type=None, flavor="small"),
@@ -116,7 +116,7 @@ class TestSummary:
         ]
 
     def test_labels_with_scope_and_hour(self, storage: Storage) -> None:
-        keep(storage)
+        store_usage(storage)
         rows = summary(storage, "flavor", "scope", "hour", selection=Selection(begin=hour(2)))
         assert rows == [
             row(1, "10.5", "GiB", "0.7", flavor=None, scope="b", hour=hour(2)),
@@ -141,14 +141,14 @@ class TestSummary:
     def test_totals_and_frames_agree_on_every_selection(
         self, storage: Storage, selection: Selection
     ) -> None:
-        keep(storage)
+        store_usage(storage)
         frames = list(storage.reports.frames(selection))
         by_total = summary(storage, "metric", selection=selection)
         by_frame = summary(storage, "metric", "project_id", selection=selection)
-        price = sum((one.price for one in frames), Decimal(0))
+        price = sum((frame.price for frame in frames), Decimal(0))
         for rows in (by_total, by_frame):
-            assert sum(one.points for one in rows) == len(frames)
-            assert sum((one.price for one in rows), Decimal(0)) == price
+            assert sum(entry.points for entry in rows) == len(frames)
+            assert sum((entry.price for entry in rows), Decimal(0)) == price
 
     def test_a_metric_whose_unit_was_changed_has_no_quantity_over_both(
         self, storage: Storage
@@ -164,41 +164,41 @@ class TestSummary:
             row(1, "2", "GiB", "2", hour=hour(1)),
         ]
 
-    def test_totals_answer_without_looking_at_frames(self, storage: Storage) -> None:
-        keep(storage)
+    def test_a_summary_without_labels_reads_no_frames(self, storage: Storage) -> None:
+        store_usage(storage)
         with statements() as seen:
             summary(storage, "scope", "metric", "day")
-        assert not any("frames" in one for one in seen)
+        assert not any("frames" in statement for statement in seen)
 
     def test_scopes_of_another_key_are_not_reported(self, storage: Storage, url: str) -> None:
-        keep(storage)
-        other = open_storage(url, scope_key="user_id", fetcher="static", collector="gnocchi")
-        other.ledger.commit(batch(listed(other, "a"), rated("a", [("1", "9")])))
-        assert summary(other, "scope") == [row(1, "1", "instance", "9", scope="a")]
-        assert [one.price for one in other.reports.frames(ALL)] == [Decimal(9)]
-        assert len(other.reports.scopes()) == 1
-        assert [one.price for one in summary(storage)] == [Decimal("4.8")]
+        store_usage(storage)
+        by_user = open_storage(url, scope_key="user_id", fetcher="static", collector="gnocchi")
+        by_user.ledger.commit(batch(listed(by_user, "a"), rated("a", [("1", "9")])))
+        assert summary(by_user, "scope") == [row(1, "1", "instance", "9", scope="a")]
+        assert [frame.price for frame in by_user.reports.frames(ALL)] == [Decimal(9)]
+        assert len(by_user.reports.scopes()) == 1
+        assert [entry.price for entry in summary(storage)] == [Decimal("4.8")]
 
 
 class TestTimeZones:
-    def hours(self, storage: Storage, begin: datetime.datetime, count: int) -> None:
-        """Store hours that cost 1, 2, 4, …"""
+    def store_hours(self, storage: Storage, begin: datetime.datetime, count: int) -> None:
+        """Store hours with the prices 1, 2, 4 and so on."""
         pairs = [("1", str(2**number)) for number in range(count)]
         work = rated("a", pairs, begin=begin, labels={"flavor": "small"})
         states = listed(storage, "a", start=begin)
         storage.ledger.commit(batch(states, work, periods=window(count, begin)))
 
-    @pytest.mark.parametrize("more", [(), ("flavor",)])
+    @pytest.mark.parametrize("labels", [(), ("flavor",)])
     def test_the_hour_that_comes_twice_is_two_hours(
-        self, storage: Storage, more: tuple[str, ...]
+        self, storage: Storage, labels: tuple[str, ...]
     ) -> None:
         berlin = zoneinfo.ZoneInfo("Europe/Berlin")
         first = datetime.datetime(2026, 10, 25, tzinfo=UTC)
-        self.hours(storage, first - HOUR, 4)
-        rows = summary(storage, "hour", *more, zone=berlin)
-        assert [one.price for one in rows] == [1, 2, 4, 8]
-        shown = [one.group["hour"].isoformat() for one in rows]  # type: ignore[union-attr]
-        assert shown == [
+        self.store_hours(storage, first - HOUR, 4)
+        rows = summary(storage, "hour", *labels, zone=berlin)
+        assert [entry.price for entry in rows] == [1, 2, 4, 8]
+        hours = [entry.group["hour"].isoformat() for entry in rows]  # type: ignore[union-attr]
+        assert hours == [
             "2026-10-25T01:00:00+02:00",
             "2026-10-25T02:00:00+02:00",
             "2026-10-25T02:00:00+01:00",
@@ -208,18 +208,18 @@ class TestTimeZones:
     def test_days_of_23_and_25_hours(self, storage: Storage) -> None:
         berlin = zoneinfo.ZoneInfo("Europe/Berlin")
         begin = datetime.datetime(2026, 3, 28, tzinfo=berlin).astimezone(UTC)
-        self.hours(storage, begin, 24 + 23 + 1)
+        self.store_hours(storage, begin, 24 + 23 + 1)
         rows = summary(storage, "day", zone=berlin)
-        assert [one.points for one in rows] == [24, 23, 1]
-        assert [one.group["day"] for one in rows] == [
+        assert [entry.points for entry in rows] == [24, 23, 1]
+        assert [entry.group["day"] for entry in rows] == [
             datetime.datetime(2026, 3, day, tzinfo=berlin) for day in (28, 29, 30)
         ]
 
-    def test_a_month_begins_where_people_live(self, storage: Storage) -> None:
+    def test_a_month_starts_in_the_zone_of_the_report(self, storage: Storage) -> None:
         tokyo = zoneinfo.ZoneInfo("Asia/Tokyo")
-        self.hours(storage, datetime.datetime(2026, 3, 31, 13, tzinfo=UTC), 4)
+        self.store_hours(storage, datetime.datetime(2026, 3, 31, 13, tzinfo=UTC), 4)
         rows = summary(storage, "month", "metric", zone=tokyo)
-        assert [(one.group["month"], one.price) for one in rows] == [
+        assert [(entry.group["month"], entry.price) for entry in rows] == [
             (datetime.datetime(2026, 3, 1, tzinfo=tokyo), Decimal(1 + 2)),
             (datetime.datetime(2026, 4, 1, tzinfo=tokyo), Decimal(4 + 8)),
         ]
@@ -227,10 +227,11 @@ class TestTimeZones:
 
 class TestFrames:
     def test_they_come_by_begin_scope_metric_and_labels(self, storage: Storage) -> None:
-        keep(storage)
+        store_usage(storage)
         frames = list(storage.reports.frames(ALL))
         key = [
-            (one.begin, one.scope, one.metric, one.groupby.get("flavor") or "") for one in frames
+            (frame.begin, frame.scope, frame.metric, frame.groupby.get("flavor") or "")
+            for frame in frames
         ]
         assert key == sorted(key)
         assert len(frames) == 9
@@ -246,27 +247,27 @@ class TestFrames:
         )
 
     def test_no_more_than_the_limit(self, storage: Storage) -> None:
-        keep(storage)
-        every = list(storage.reports.frames(ALL))
-        assert list(storage.reports.frames(ALL, limit=4)) == every[:4]
+        store_usage(storage)
+        frames = list(storage.reports.frames(ALL))
+        assert list(storage.reports.frames(ALL, limit=4)) == frames[:4]
         assert list(storage.reports.frames(ALL, limit=0)) == []
 
     def test_values_look_the_same_from_every_database(self, storage: Storage) -> None:
         pairs = [("100.000", "0.0000000"), ("1e2", "1E-10"), ("0.50", "20")]
         work = rated("a", pairs)
         storage.ledger.commit(batch(listed(storage, "a"), work, periods=window(3)))
-        shown = [(str(one.quantity), str(one.price)) for one in storage.reports.frames(ALL)]
-        assert shown == [("100", "0"), ("100", "1E-10"), ("0.5", "20")]
+        texts = [(str(frame.quantity), str(frame.price)) for frame in storage.reports.frames(ALL)]
+        assert texts == [("100", "0"), ("100", "1E-10"), ("0.5", "20")]
 
-    def test_a_reader_who_stops_early_keeps_nobody_waiting(self, storage: Storage) -> None:
-        keep(storage)
+    def test_a_reader_that_stops_early_blocks_no_writer(self, storage: Storage) -> None:
+        store_usage(storage)
         (first,) = itertools.islice(storage.reports.frames(ALL), 1)
         assert first.begin == START
         states = listed(storage, "a", "b")
         assert not storage.ledger.commit(batch(states, periods=window(1, hour(3)))).lost_scopes
 
-    def test_a_reader_sees_one_moment_while_others_write(self, storage: Storage) -> None:
-        keep(storage)
+    def test_a_reader_sees_one_snapshot_while_others_write(self, storage: Storage) -> None:
+        store_usage(storage)
         reader = iter(storage.reports.frames(ALL))
         next(reader)
         states = listed(storage, "a", "b")
@@ -283,7 +284,7 @@ class TestScopes:
         storage.ledger.commit(batch([state]))
         listed(storage, "b", "a", "Z", now=hour(2))
         rows = storage.reports.scopes()
-        assert [one.id for one in rows] == ["Z", "a", "b", "gone"]
+        assert [entry.id for entry in rows] == ["Z", "a", "b", "gone"]
         assert rows[3] == StateRow(
             "gone", "name of gone", hour(1), False, 0, None, None, hour(0.5), "keystone", "gnocchi"
         )
