@@ -61,7 +61,11 @@ class GeneratedText(SphinxDirective):
 
 
 class SchemaKeys(GeneratedText):
-    """The keys of one object of a JSON schema."""
+    """The keys of one object of a JSON schema.
+
+    Objects that a key contains are links: the section about DEFINITION of ``x.schema.json`` needs
+    the label ``x-definition``.
+    """
 
     required_arguments = 1
     optional_arguments = 1
@@ -71,47 +75,66 @@ class SchemaKeys(GeneratedText):
         path = ROOT / "etc/ratekit" / self.arguments[0]
         self.env.note_dependency(str(path))
         schema = json.loads(path.read_text(encoding="utf-8"))
+        types = TypeTexts(path.name.partition(".")[0], schema["$defs"])
         target = schema["$defs"][self.arguments[1]] if len(self.arguments) > 1 else schema
         required = target.get("required", ())
         for name in sorted(target["properties"], key=lambda key: (key not in required, key)):
-            yield from describe_key(name, target["properties"][name], name in required)
+            yield from describe_key(name, target["properties"][name], name in required, types)
 
 
-def describe_key(name: str, schema: Mapping[str, Any], required: bool) -> Iterator[str]:
+class TypeTexts:
+    """Writes what kind of value a key takes.
+
+    :param prefix: of labels of sections
+    :param definitions: the schema's objects and enumerations, by name
+    """
+
+    def __init__(self, prefix: str, definitions: Mapping[str, Any]) -> None:
+        self._prefix = prefix
+        self._definitions = definitions
+
+    def text(self, schema: Mapping[str, Any]) -> str:
+        """Return reStructuredText."""
+        if "$ref" in schema:
+            name = str(schema["$ref"].rpartition("/")[2])
+            definition = self._definitions[name]
+            return self.text(definition) if "enum" in definition else self._link(name)
+        if "enum" in schema:
+            return "one of " + ", ".join(f"``{value}``" for value in schema["enum"])
+        if "anyOf" in schema:
+            choices = [self.text(choice) for choice in schema["anyOf"] if not is_null(choice)]
+            return " or ".join(dict.fromkeys(choices))
+        kinds = schema.get("type", "any value")
+        kind = " or ".join(kinds) if isinstance(kinds, list) else str(kinds)
+        if kind == "array":
+            return f"list of {self.text(schema['items'])}"
+        if kind == "object" and isinstance(schema.get("additionalProperties"), dict):
+            return f"for each name: {self.text(schema['additionalProperties'])}"
+        return kind
+
+    def _link(self, name: str) -> str:
+        return f":ref:`{self._prefix}-{name.lower()}`"
+
+
+def describe_key(
+    name: str, schema: Mapping[str, Any], required: bool, types: TypeTexts
+) -> Iterator[str]:
     """Yield the definition of one key."""
-    facts = [type_text(schema)]
-    facts += limits(schema)
+    text = schema.get("description", "")
+    facts = [types.text(schema), *limits(schema)]
     if required:
-        facts.append("required")
-    elif schema.get("default") not in (None, [], {}, ""):
+        facts.append("**required**")
+    # Most descriptions say what happens by default.
+    elif schema.get("default") not in (None, [], {}, "") and "Default" not in text:
         facts.append(f"default ``{json.dumps(schema['default'])}``")
     yield f"``{name}``"
-    yield f"    *{'; '.join(facts)}*".replace("``", "")
+    yield from (f"    {line}" for line in text.splitlines())
     yield ""
-    yield from (f"    {line}" for line in schema.get("description", "").splitlines())
+    yield f"    Value: {'; '.join(facts)}."
     examples = ", ".join(f"``{value}``" for value in schema.get("examples", ()))
     if examples:
-        yield ""
-        yield f"    Examples: {examples}"
+        yield f"    Examples: {examples}."
     yield ""
-
-
-def type_text(schema: Mapping[str, Any]) -> str:
-    """Return what kind of value a key takes."""
-    if "$ref" in schema:
-        return str(schema["$ref"].rpartition("/")[2])
-    if "enum" in schema:
-        return "one of " + ", ".join(str(value) for value in schema["enum"])
-    if "anyOf" in schema:
-        choices = [type_text(choice) for choice in schema["anyOf"] if not is_null(choice)]
-        return " or ".join(dict.fromkeys(choices))
-    kinds = schema.get("type", "any value")
-    kind = " or ".join(kinds) if isinstance(kinds, list) else str(kinds)
-    if kind == "array":
-        return f"list of {type_text(schema['items'])}"
-    if kind == "object" and isinstance(schema.get("additionalProperties"), dict):
-        return f"name → {type_text(schema['additionalProperties'])}"
-    return kind
 
 
 def limits(schema: Mapping[str, Any]) -> list[str]:

@@ -75,6 +75,13 @@ def test_pages_that_the_code_cites_exist() -> None:
     assert cited <= PAGES.keys()
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_classes_exist(page: str) -> None:
+    named = set(re.findall(r"``([A-Z][a-z]+[A-Z]\w+|[A-Z][a-z]{4,})``", PAGES[page]))
+    defined = {name for text in sources().values() for name in re.findall(r"class (\w+)", text)}
+    assert named - {"Decimal"} <= defined
+
+
 @pytest.mark.parametrize("page", sorted(PAGES.keys() - FOREIGN))
 def test_options_exist(page: str) -> None:
     sample = (ROOT / "etc/ratekit/ratekit.conf.sample").read_text(encoding="utf-8")
