@@ -1,4 +1,4 @@
-"""Metrics that are prorated: a period costs as much as the resource existed of it."""
+"""Prorated metrics: a period costs the share for which the resource existed."""
 
 import dataclasses
 import itertools
@@ -13,26 +13,26 @@ from ratekit.domain.usage.lifetime import End, Life, find_life
 from ratekit.domain.usage.metric import Mutate
 from ratekit.domain.usage.revision import Revision
 from tests.fakes import Resource
-from tests.unit.domain.lives import (
+from tests.unit.domain.resource_histories import (
     FLAVORS,
     HOUR,
     HOURS,
     SIX,
-    How,
-    Used,
+    Quantities,
+    Settings,
     at,
+    build_resource,
     by_flavor,
-    life,
-    used,
+    quantities,
 )  # fmt: skip
 
 LEVEL = dict.fromkeys(range(-60, 300, 5), 6.0)
 HOURLY = dict.fromkeys(range(-60, 300, 60), 6.0)
-UPTIME = How(3600, "mean", mutate=Mutate.NUMBOOL, prorate=True)
+UPTIME = Settings(3600, "mean", mutate=Mutate.NUMBOOL, prorate=True)
 
 
-def prorated(granularity: int = 3600, reducer: str = "mean", count: int = 1) -> How:
-    return How(granularity, reducer, count=count, prorate=True)
+def prorated_settings(granularity: int = 3600, reducer: str = "mean", count: int = 1) -> Settings:
+    return Settings(granularity, reducer, count=count, prorate=True)
 
 
 def of_hour(minutes: int) -> Decimal:
@@ -46,60 +46,62 @@ def test_a_resize_within_a_short_life_costs_each_label_its_minutes() -> None:
     """Born at 10, resized at 20, deleted at 50."""
     for granularity in (300, 3600):
         buckets = {m: 1.0 for m in range(0, 60, granularity // 60) if 10 <= m < 50 or m == 0}
-        short = life(buckets, (10, "small"), (20, "large"), ended=(50, 50))
-        how = dataclasses.replace(UPTIME, granularity=granularity)
-        assert by_flavor(used(short, how)) == {
+        short = build_resource(buckets, (10, "small"), (20, "large"), ended=(50, 50))
+        settings = dataclasses.replace(UPTIME, granularity=granularity)
+        assert by_flavor(quantities(short, settings)) == {
             ("small", 0): of_hour(10), ("large", 0): of_hour(30),
         }  # fmt: skip
 
 
 def test_a_life_is_prorated_after_the_mutation_and_before_the_rounding() -> None:
-    born = life(HOURLY, (-600, "small"), started=40)
-    how = dataclasses.replace(prorated(), factor=Fraction(1, 3), mutate=Mutate.CEIL)
-    assert by_flavor(used(born, how)) == {("small", 0): Decimal("0.666666666666666667")}
+    birth = build_resource(HOURLY, (-600, "small"), started=40)
+    settings = dataclasses.replace(prorated_settings(), factor=Fraction(1, 3), mutate=Mutate.CEIL)
+    assert by_flavor(quantities(birth, settings)) == {("small", 0): Decimal("0.666666666666666667")}
 
 
 @pytest.mark.parametrize("granularity", [300, 3600])
 def test_the_hours_between_begin_and_end_cost_in_full(granularity: int) -> None:
     buckets = {m: v for m, v in LEVEL.items() if m * 60 % granularity == 0}
     alive = {m: v for m, v in buckets.items() if 0 <= m < 200}
-    resource = life(alive, (30, "small"), ended=(200, 201))
-    assert by_flavor(used(resource, prorated(granularity, count=5))) == {
+    resource = build_resource(alive, (30, "small"), ended=(200, 201))
+    assert by_flavor(quantities(resource, prorated_settings(granularity, count=5))) == {
         ("small", 0): 3, ("small", 1): 6, ("small", 2): 6, ("small", 3): 2,
     }  # fmt: skip
 
 
 def test_a_record_made_after_the_birth_takes_nothing_from_the_first_label() -> None:
-    late = life(HOURLY, (12, "small"), (20, "large"), started=0)
-    assert by_flavor(used(late, prorated())) == {("small", 0): 2, ("large", 0): 4}
+    late = build_resource(HOURLY, (12, "small"), (20, "large"), started=0)
+    assert by_flavor(quantities(late, prorated_settings())) == {("small", 0): 2, ("large", 0): 4}
 
 
 def test_a_deletion_whose_record_is_late_counts_from_when_it_was() -> None:
-    deleted = life({0: 6.0}, (-600, "small"), ended=(20, 45))
-    assert by_flavor(used(deleted, prorated())) == {("small", 0): 2}
+    deleted = build_resource({0: 6.0}, (-600, "small"), ended=(20, 45))
+    assert by_flavor(quantities(deleted, prorated_settings())) == {("small", 0): 2}
 
 
 def test_a_resize_after_the_end_costs_nothing() -> None:
-    """Its bucket is there, its time is not."""
-    odd = life({0: 6.0}, (-600, "small"), (40, "large"), ended=(20, 30))
-    assert by_flavor(used(odd, prorated())) == {("small", 0): 2}
+    """It has a bucket, but no time in the life."""
+    resized = build_resource({0: 6.0}, (-600, "small"), (40, "large"), ended=(20, 30))
+    assert by_flavor(quantities(resized, prorated_settings())) == {("small", 0): 2}
 
 
 @pytest.mark.parametrize("granularity", [300, 3600])
 def test_a_measure_that_comes_after_the_hour_of_the_end_costs_nothing(granularity: int) -> None:
-    stray = life({0: 6.0, 60: 6.0}, (-600, "small"), ended=(30, 31))
-    assert by_flavor(used(stray, prorated(granularity, count=2))) == {("small", 0): 3}
+    stray = build_resource({0: 6.0, 60: 6.0}, (-600, "small"), ended=(30, 31))
+    assert by_flavor(quantities(stray, prorated_settings(granularity, count=2))) == {
+        ("small", 0): 3
+    }
 
 
 def test_a_measure_before_the_begin_costs_nothing() -> None:
-    early = life({0: 6.0, 60: 6.0}, (-600, "small"), started=90)
-    assert by_flavor(used(early, prorated(count=2))) == {("small", 1): 3}
+    early = build_resource({0: 6.0, 60: 6.0}, (-600, "small"), started=90)
+    assert by_flavor(quantities(early, prorated_settings(count=2))) == {("small", 1): 3}
 
 
 def test_a_resource_that_came_back_has_not_ended() -> None:
-    back = life(HOURLY, (-600, "small"), (30, "small"), ended=(20, 20))
+    back = build_resource(HOURLY, (-600, "small"), (30, "small"), ended=(20, 20))
     phases = [*back.phases[:-1], dataclasses.replace(back.phases[-1], ended_at=None)]
-    assert by_flavor(used(dataclasses.replace(back, phases=phases), prorated())) == {
+    assert by_flavor(quantities(dataclasses.replace(back, phases=phases), prorated_settings())) == {
         ("small", 0): 6
     }
 
@@ -110,13 +112,15 @@ def test_a_resource_without_times_costs_its_hour() -> None:
 
 
 @pytest.mark.parametrize(
-    ("recorded", "counts"), [(50, True), (60, True), (179, True), (180, False), (500, False)]
+    ("recorded_at", "counts"), [(50, True), (60, True), (179, True), (180, False), (500, False)]
 )
-def test_only_what_was_recorded_in_time_counts(recorded: int, counts: bool) -> None:
+def test_only_what_was_recorded_in_time_counts(recorded_at: int, counts: bool) -> None:
     """Two hours of patience, so that catching up later gives the same."""
-    deleted = life({0: 6.0}, (-600, "small"), ended=(20, recorded))
+    deleted = build_resource({0: 6.0}, (-600, "small"), ended=(20, recorded_at))
     for count in (1, 5):
-        assert by_flavor(used(deleted, prorated(count=count)))["small", 0] == (2 if counts else 6)
+        assert by_flavor(quantities(deleted, prorated_settings(count=count)))["small", 0] == (
+            2 if counts else 6
+        )
 
 
 def test_the_newest_record_of_the_end_counts() -> None:
@@ -127,87 +131,87 @@ def test_the_newest_record_of_the_end_counts() -> None:
 
 
 def test_an_end_before_the_period_is_not_known_from_a_longer_window_either() -> None:
-    """Asked for from seven on, Gnocchi does not tell that it was corrected to half past six."""
+    """A query from seven on does not return that the end was corrected to half past six."""
     revision = Revision(("small",), at(-600), None, True, [(at(60), Decimal(1))])
     ends = [End(at(90), at(80)), End(at(95), at(30))]
-    for known in (ends, ends[:1]):
-        assert find_life(at(60), HOUR, HOUR, revision, known) == Life(at(60), at(80))
+    for records in (ends, ends[:1]):
+        assert find_life(at(60), HOUR, HOUR, revision, records) == Life(at(60), at(80))
 
 
-def test_the_last_revision_has_all_of_a_life_where_revisions_are_not_told_apart() -> None:
-    short = life({0: 6.0}, (10, "small"), (20, "large"), ended=(50, 50))
-    how = dataclasses.replace(prorated(), split=False)
-    assert by_flavor(used(short, how)) == {("large", 0): 4}
+def test_without_split_the_last_revision_has_all_of_a_life() -> None:
+    short = build_resource({0: 6.0}, (10, "small"), (20, "large"), ended=(50, 50))
+    settings = dataclasses.replace(prorated_settings(), split=False)
+    assert by_flavor(quantities(short, settings)) == {("large", 0): 4}
 
 
-# Against the true life ----------------------------------------------------------------------
+# Against the true history ----------------------------------------------------------------------
 
 
 @st.composite
-def mortals(draw: st.DrawFn) -> tuple[Resource, int, int, int]:
-    """A resource that is born and ends; also: granularity, minute of birth, of end."""
+def ended_resources(draw: st.DrawFn) -> tuple[Resource, int, int, int]:
+    """A resource that starts and ends; also: granularity, minute of the start, of the end."""
     granularity = draw(st.sampled_from([600, 1200, 3600]))
-    born = draw(st.integers(-100, 250))
-    died = draw(st.integers(born + 1, 320))
-    cuts = draw(st.lists(st.integers(born + 1, 330), max_size=3, unique=True))
-    turns = [(born, draw(FLAVORS)), *((cut, draw(FLAVORS)) for cut in sorted(cuts))]
-    known = died + draw(st.integers(0, 30))
+    birth = draw(st.integers(-100, 250))
+    end = draw(st.integers(birth + 1, 320))
+    cuts = draw(st.lists(st.integers(birth + 1, 330), max_size=3, unique=True))
+    turns = [(birth, draw(FLAVORS)), *((cut, draw(FLAVORS)) for cut in sorted(cuts))]
+    recorded_at = end + draw(st.integers(0, 30))
     step = granularity // 60
-    first, last = born // step * step, died
+    first, last = birth // step * step, end
     buckets = {minute: 6.0 for minute in range(first, last, step)}
-    return life(buckets, *turns, ended=(died, known)), granularity, born, died
+    return build_resource(buckets, *turns, ended=(end, recorded_at)), granularity, birth, end
 
 
-def sums(used: Used) -> dict[int, Fraction]:
-    found: dict[int, Fraction] = {}
-    for (_, begin), quantity in used.items():
+def sums(quantities: Quantities) -> dict[int, Fraction]:
+    result: dict[int, Fraction] = {}
+    for (_, begin), quantity in quantities.items():
         hour = (begin - SIX) // HOUR
-        found[hour] = found.get(hour, Fraction(0)) + Fraction(quantity)
-    return found
+        result[hour] = result.get(hour, Fraction(0)) + Fraction(quantity)
+    return result
 
 
-@given(mortals(), st.sampled_from(["mean", "max", "last"]), st.booleans())
+@given(ended_resources(), st.sampled_from(["mean", "max", "last"]), st.booleans())
 def test_with_equal_values_the_labels_pay_the_minutes_of_the_life(
-    drawn: tuple[Resource, int, int, int], reducer: str, split: bool
+    history: tuple[Resource, int, int, int], reducer: str, split: bool
 ) -> None:
-    resource, granularity, born, died = drawn
-    how = dataclasses.replace(prorated(granularity, reducer, HOURS), split=split)
-    found = sums(used(resource, how))
+    resource, granularity, birth, end = history
+    settings = dataclasses.replace(prorated_settings(granularity, reducer, HOURS), split=split)
+    result = sums(quantities(resource, settings))
     for hour in range(HOURS):
-        minutes = max(0, min(died, 60 * hour + 60) - max(born, 60 * hour))
+        minutes = max(0, min(end, 60 * hour + 60) - max(birth, 60 * hour))
         exact = Fraction(6 * minutes, 60)
-        assert abs(found.get(hour, Fraction(0)) - exact) <= Fraction(4, 10**18)
+        assert abs(result.get(hour, Fraction(0)) - exact) <= Fraction(4, 10**18)
 
 
 @given(
-    mortals(),
+    ended_resources(),
     st.sampled_from(["mean", "max", "last"]),
     st.integers(0, 3),
     st.booleans(),
     st.lists(st.integers(1, HOURS - 1), unique=True, max_size=HOURS - 1),
 )
 def test_windows_change_nothing(
-    drawn: tuple[Resource, int, int, int],
+    history: tuple[Resource, int, int, int],
     reducer: str,
     wait: int,
     split: bool,
     cuts: list[int],
 ) -> None:
-    resource, granularity, _, _ = drawn
-    how = dataclasses.replace(prorated(granularity, reducer), wait=wait, split=split)
-    whole = used(resource, dataclasses.replace(how, count=HOURS))
-    parts: Used = {}
+    resource, granularity, _, _ = history
+    settings = dataclasses.replace(prorated_settings(granularity, reducer), wait=wait, split=split)
+    whole = quantities(resource, dataclasses.replace(settings, count=HOURS))
+    parts: Quantities = {}
     for first, end in itertools.pairwise([0, *sorted(cuts), HOURS]):
-        parts |= used(resource, dataclasses.replace(how, first=first, count=end - first))
+        parts |= quantities(resource, dataclasses.replace(settings, first=first, count=end - first))
     assert parts == whole
 
 
-@given(mortals(), st.integers(1, 400))
+@given(ended_resources(), st.integers(1, 400))
 def test_a_revision_that_changes_no_label_changes_no_usage(
-    drawn: tuple[Resource, int, int, int], minute: int
+    history: tuple[Resource, int, int, int], minute: int
 ) -> None:
-    resource, granularity, _, _ = drawn
-    how = prorated(granularity, count=HOURS)
+    resource, granularity, _, _ = history
+    settings = prorated_settings(granularity, count=HOURS)
     phases = list(resource.phases)
     for index, phase in enumerate(phases):
         cut = at(minute)
@@ -217,13 +221,13 @@ def test_a_revision_that_changes_no_label_changes_no_usage(
             ]  # fmt: skip
             break
     renamed = dataclasses.replace(resource, phases=phases)
-    assert used(renamed, how) == used(resource, how)
+    assert quantities(renamed, settings) == quantities(resource, settings)
 
 
-@given(mortals())
-def test_what_is_not_prorated_does_not_ask_for_a_life(
-    drawn: tuple[Resource, int, int, int],
+@given(ended_resources())
+def test_without_prorate_the_life_does_not_matter(
+    history: tuple[Resource, int, int, int],
 ) -> None:
-    resource, granularity, _, _ = drawn
-    hour = set(sums(used(resource, How(granularity, count=HOURS))).values())
-    assert all(abs(one - 6) <= Fraction(4, 10**18) for one in hour)
+    resource, granularity, _, _ = history
+    hourly = set(sums(quantities(resource, Settings(granularity, count=HOURS))).values())
+    assert all(abs(quantity - 6) <= Fraction(4, 10**18) for quantity in hourly)

@@ -23,7 +23,7 @@ def metric(
     return Metric("m", "m", "MiB", factor, offset, (), (), mutate, None)
 
 
-#: CloudKitty's mutations, as its documentation tells them.
+#: CloudKitty's mutations, as its documentation defines them.
 MUTATIONS: dict[Mutate, Callable[[Fraction], Fraction]] = {
     Mutate.NONE: lambda value: value,
     Mutate.NUMBOOL: lambda value: Fraction(int(value != 0)),
@@ -83,7 +83,7 @@ def test_a_mutation_sees_the_value_before_it_is_shared() -> None:
     )
 
 
-def test_a_mebibyte_is_not_rounded_before_it_must_be() -> None:
+def test_a_mebibyte_is_not_rounded_early() -> None:
     mebibytes = metric(Fraction(1, 1048576))
     assert mebibytes.quantity(Decimal(1)) == Decimal("0.000000953674316406")  # …40625 exactly
     assert mebibytes.quantity(Decimal(3 * 1048576)) == 3
@@ -116,7 +116,7 @@ def mapping(pairs: Mapping[Fraction, Fraction], factor: Fraction = ONE) -> Metri
     return dataclasses.replace(plain, mutate_map=pairs)
 
 
-def test_a_mapped_value_becomes_what_the_map_says_and_another_one_nothing() -> None:
+def test_a_value_in_the_map_becomes_its_result_and_any_other_zero() -> None:
     status = mapping({Fraction(1): Fraction(5), Fraction(-1): Fraction(1, 3)})
     assert status.quantity(Decimal("1.000")) == 5
     assert status.quantity(Decimal(-1)) == Decimal("0.333333333333333333")
@@ -134,8 +134,8 @@ def test_a_value_is_looked_up_after_factor_and_offset_and_before_its_share() -> 
 @given(st.dictionaries(FRACTIONS, FRACTIONS, min_size=1), FRACTIONS)
 def test_a_map_is_exact(pairs: dict[Fraction, Fraction], value: Fraction) -> None:
     expected = pairs.get(value, Fraction(0))
-    found = mapping(pairs).quantity(Decimal(value.numerator), value.denominator)
-    assert found == Decimal(round(expected * 10**18)).scaleb(-18, HUGE)
+    result = mapping(pairs).quantity(Decimal(value.numerator), value.denominator)
+    assert result == Decimal(round(expected * 10**18)).scaleb(-18, HUGE)
 
 
 def test_a_quantity_of_a_fraction_is_not_rounded_before() -> None:

@@ -1,4 +1,4 @@
-"""Numbers and maps as operators write them."""
+"""Numbers and maps in operators' files."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -27,7 +27,7 @@ def test_a_number_is_read_exactly(written: object, exact: Fraction) -> None:
     [True, None, "", "x", "1/0", "0x10", "010", "1_000", "nan", "inf", "1//2", [], 0.5,
      Decimal("nan"), Decimal("inf")],
 )  # fmt: skip
-def test_what_is_no_number_is_refused(written: object) -> None:
+def test_anything_but_a_number_is_refused(written: object) -> None:
     with pytest.raises(ValueError, match=r"expected a number|divides by zero"):
         number.read(written)
 
@@ -55,5 +55,5 @@ def test_a_map_of_anything_else_is_refused(pairs: Mapping[object, object]) -> No
 
 
 @given(st.fractions(), st.fractions())
-def test_what_is_written_as_a_fraction_comes_back(one: Fraction, other: Fraction) -> None:
-    assert mutation.read_map({str(one): str(other)}) == {one: other}
+def test_what_is_written_as_a_fraction_comes_back(key: Fraction, value: Fraction) -> None:
+    assert mutation.read_map({str(key): str(value)}) == {key: value}

@@ -16,29 +16,29 @@ VALUES = st.lists(
 )
 
 
-def reduced(name: str, values: list[Decimal]) -> Fraction:
+def reduce(name: str, values: list[Decimal]) -> Fraction:
     total, parts = REDUCERS[name].reduce(values)
     return Fraction(total) / parts
 
 
 @given(VALUES)
-def test_each_reducer_does_what_its_name_says_exactly(values: list[Decimal]) -> None:
+def test_each_reducer_is_exact(values: list[Decimal]) -> None:
     exact = [Fraction(value) for value in values]
-    assert reduced("mean", values) == sum(exact) / len(exact)
-    assert reduced("median", values) == statistics.median(exact)
-    assert reduced("max", values) == max(exact)
-    assert reduced("min", values) == min(exact)
-    assert reduced("first", values) == exact[0]
-    assert reduced("last", values) == exact[-1]
-    assert reduced("sum", values) == sum(exact)
-    assert reduced("count", values) == sum(exact)
+    assert reduce("mean", values) == sum(exact) / len(exact)
+    assert reduce("median", values) == statistics.median(exact)
+    assert reduce("max", values) == max(exact)
+    assert reduce("min", values) == min(exact)
+    assert reduce("first", values) == exact[0]
+    assert reduce("last", values) == exact[-1]
+    assert reduce("sum", values) == sum(exact)
+    assert reduce("count", values) == sum(exact)
 
 
 def test_a_mean_of_three_is_not_rounded() -> None:
-    assert reduced("mean", [Decimal(1), Decimal(0), Decimal(0)]) == Fraction(1, 3)
+    assert reduce("mean", [Decimal(1), Decimal(0), Decimal(0)]) == Fraction(1, 3)
 
 
-def test_parts_of_a_whole_are_told_from_levels() -> None:
+def test_sums_and_counts_are_additive() -> None:
     assert {name for name, reducer in REDUCERS.items() if reducer.additive} == {"sum", "count"}
 
 
@@ -61,37 +61,39 @@ def test_the_reducer_fits_the_aggregation_method(aggregation: str, reducer: str)
 @pytest.mark.parametrize("method", ["mean", "sum", "max", "min", "last", "first"])
 @given(st.lists(st.integers(0, 10**6), min_size=13, max_size=13))
 def test_a_stored_rate_costs_the_same_at_each_granularity(method: str, readings: list[int]) -> None:
-    """Gnocchi stores what a bucket's differences between neighbouring points come to."""
-    grown = [Decimal(new - old) for old, new in itertools.pairwise(readings)]
+    """Gnocchi stores an aggregate of the differences between neighbouring points of a bucket."""
+    growth = [Decimal(new - old) for old, new in itertools.pairwise(readings)]
 
-    def stored(size: int) -> list[Decimal]:
-        parts = [grown[begin : begin + size] for begin in range(0, 12, size)]
+    def stored_buckets(size: int) -> list[Decimal]:
+        parts = [growth[begin : begin + size] for begin in range(0, 12, size)]
         ratios = map(REDUCERS[method].reduce, parts)
         return [Decimal(Fraction(total).numerator) / count for total, count in ratios]
 
     name = default_reducer(f"rate:{method}")
-    hourly = reduced(name, stored(12))
+    hourly = reduce(name, stored_buckets(12))
     # Gnocchi rounds a bucket's mean.
-    assert all(abs(reduced(name, stored(size)) - hourly) < Fraction(1, 10**15) for size in (1, 3))
+    assert all(
+        abs(reduce(name, stored_buckets(size)) - hourly) < Fraction(1, 10**15) for size in (1, 3)
+    )
 
 
 # Conversions before ---------------------------------------------------------------------------
 
 
 @given(st.sampled_from(sorted(REDUCERS)), VALUES, st.fractions(max_denominator=10**6))
-def test_a_converting_reducer_reduces_what_was_converted(
+def test_a_converting_reducer_reduces_converted_values(
     name: str, values: list[Decimal], divisor: Fraction
 ) -> None:
     def convert(value: Decimal) -> Fraction:
         return Fraction(value) * divisor - 1
 
     total, parts = converting_reducer(name, convert).reduce(values)
-    expected = reduced(name, values) * divisor - 1
+    expected = reduce(name, values) * divisor - 1
     if name in ("sum", "count"):
         expected = sum(map(convert, values), Fraction(0))
     elif divisor < 0:
         opposite = {"max": "min", "min": "max"}.get(name, name)
-        expected = reduced(opposite, values) * divisor - 1
+        expected = reduce(opposite, values) * divisor - 1
     assert Fraction(total) / parts == expected
 
 

@@ -1,7 +1,7 @@
-"""From Gnocchi's scaled buckets back to what was used, by the design's section 5.
+"""From Gnocchi's scaled buckets back to the usage (doc/arithmetic.rst).
 
-A model of Gnocchi's history (``tests.fakes.History``) makes the rows; what is expected is
-worked out from the true life of the resource, in fractions.
+A fake of Gnocchi's history (``tests.fakes.History``) makes the rows; the expected quantities
+are computed from the true history of the resource, in fractions.
 """
 
 import dataclasses
@@ -21,31 +21,31 @@ from ratekit.domain.usage.quantities import Reduction, usages
 from ratekit.domain.usage.reducers import REDUCERS
 from ratekit.domain.usage.revision import Revision
 from tests.fakes import Phase, Resource
-from tests.unit.domain.lives import (
+from tests.unit.domain.resource_histories import (
     HOUR,
     HOURS,
     MINUTE,
     SIX,
-    How,
     Instant,
-    Used,
-    asked,
+    Quantities,
+    Settings,
     at,
+    build_resource,
     by_flavor,
-    life,
-    lives,
-    used,
+    gnocchi_revisions,
+    histories,
+    quantities,
 )  # fmt: skip
 
 # Undoing the cover ----------------------------------------------------------------------
 
 
 def test_a_resize_at_20_past_costs_a_third_of_the_old_and_two_thirds_of_the_new() -> None:
-    resized = life({0: 1706.67}, (-600, "small"), (20, "large"))
-    rows = asked(resized, How())
+    resized = build_resource({0: 1706.67}, (-600, "small"), (20, "large"))
+    rows = gnocchi_revisions(resized, Settings())
     assert [round(float(row.buckets[0][1]), 2) for row in rows] == [568.89, 1137.78]
     third = Fraction("1706.67") / 3
-    assert by_flavor(used(resized, How())) == {
+    assert by_flavor(quantities(resized, Settings())) == {
         ("small", 0): Decimal(round(third * 10**18)).scaleb(-18),
         ("large", 0): Decimal(round(2 * third * 10**18)).scaleb(-18),
     }
@@ -53,8 +53,8 @@ def test_a_resize_at_20_past_costs_a_third_of_the_old_and_two_thirds_of_the_new(
 
 def test_with_small_buckets_each_flavor_has_its_own_mean() -> None:
     values = {minute: 2048.0 if minute < 20 else 8192.0 for minute in range(0, 60, 5)}
-    resized = life(values, (-600, "small"), (20, "large"))
-    assert by_flavor(used(resized, How(granularity=300))) == {
+    resized = build_resource(values, (-600, "small"), (20, "large"))
+    assert by_flavor(quantities(resized, Settings(granularity=300))) == {
         ("small", 0): Decimal(round(Fraction(2048, 3) * 10**18)).scaleb(-18),
         ("large", 0): Decimal(round(Fraction(8192 * 2, 3) * 10**18)).scaleb(-18),
     }
@@ -63,15 +63,15 @@ def test_with_small_buckets_each_flavor_has_its_own_mean() -> None:
 def test_a_bucket_that_a_revision_covers_whole_is_not_touched() -> None:
     # 17 digits, which undoing would round to 15.
     long = 1706.6666666666667
-    assert by_flavor(used(life({0: long}, (-600, "small")), How())) == {
+    assert by_flavor(quantities(build_resource({0: long}, (-600, "small")), Settings())) == {
         ("small", 0): Decimal(repr(long))
     }
 
 
-def test_undoing_removes_what_the_binary_multiplication_did() -> None:
+def test_undoing_removes_the_error_of_the_binary_multiplication() -> None:
     for minute in range(1, 60):
-        resized = life({0: 0.1}, (-600, "small"), (minute, "small"))
-        assert used(resized, How()) == {(("small",), SIX): Decimal("0.1")}, minute
+        resized = build_resource({0: 0.1}, (-600, "small"), (minute, "small"))
+        assert quantities(resized, Settings()) == {(("small",), SIX): Decimal("0.1")}, minute
 
 
 def test_a_cover_of_a_microsecond_is_undone_too() -> None:
@@ -80,34 +80,39 @@ def test_a_cover_of_a_microsecond_is_undone_too() -> None:
         Phase(at(-60), soon, {"project_id": "p1", "flavor": "small"}),
         Phase(soon, None, {"project_id": "p1", "flavor": "large"}),
     ]
-    how = How()
-    result = by_flavor(used(Resource("r1", phases, {SIX: 3600.0}), how))
+    settings = Settings()
+    result = by_flavor(quantities(Resource("r1", phases, {SIX: 3600.0}), settings))
     assert result["small", 0] == Decimal("0.000001")
     assert sum(result.values()) == 3600
 
 
-def test_the_first_revision_reaches_back_to_the_begin_of_the_window() -> None:
-    late = life({0: 5.0, 60: 7.0}, (65, "small"))
-    assert by_flavor(used(late, How(count=2))) == {("small", 0): 5, ("small", 1): 7}
+def test_the_first_revision_reaches_back_to_the_start_of_the_window() -> None:
+    late = build_resource({0: 5.0, 60: 7.0}, (65, "small"))
+    assert by_flavor(quantities(late, Settings(count=2))) == {("small", 0): 5, ("small", 1): 7}
 
 
 def test_a_later_revision_does_not_reach_back() -> None:
-    """Gnocchi found the first one, but its scope was not asked for."""
-    how = How()
+    """Gnocchi has the first one, but its scope is not in the query."""
+    settings = Settings()
     later = Revision(("large",), at(20), None, False, [(SIX, Decimal(20))])
-    assert list(usages([later], how.reduction())) == [(("large",), SIX, Decimal(30))]
+    assert list(usages([later], settings.reduction())) == [(("large",), SIX, Decimal(30))]
 
 
 def test_a_bucket_without_cover_is_dropped() -> None:
-    how = How()
+    settings = Settings()
     gone = Revision(("small",), at(-60), at(0), True, [(SIX, Decimal(0))])
     present = Revision(("large",), at(0), None, False, [(SIX, Decimal(9))])
-    assert list(usages([gone, present], how.reduction())) == [(("large",), SIX, Decimal(9))]
+    assert list(usages([gone, present], settings.reduction())) == [(("large",), SIX, Decimal(9))]
 
 
 def test_buckets_outside_the_window_are_dropped() -> None:
-    steady = life({minute: float(minute) for minute in range(-120, 300, 60)}, (-600, "small"))
-    assert by_flavor(used(steady, How(first=1, count=2))) == {("small", 1): 60, ("small", 2): 120}
+    steady = build_resource(
+        {minute: float(minute) for minute in range(-120, 300, 60)}, (-600, "small")
+    )
+    assert by_flavor(quantities(steady, Settings(first=1, count=2))) == {
+        ("small", 1): 60,
+        ("small", 2): 120,
+    }
 
 
 # Patience -------------------------------------------------------------------------------
@@ -116,18 +121,18 @@ def test_buckets_outside_the_window_are_dropped() -> None:
 @pytest.mark.parametrize(
     ("minutes_after_the_end", "counts"), [(0, True), (119.99, True), (120, False), (121, False)]
 )
-def test_a_record_may_begin_up_to_the_patience_after_the_period(
+def test_a_record_may_start_up_to_the_patience_after_the_period(
     minutes_after_the_end: float, counts: bool
 ) -> None:
-    recorded_late = life({0: 5.0}, (60 + minutes_after_the_end, "small"))
-    for how in (How(), How(count=5), How(first=-3, count=8)):
-        assert bool(used(recorded_late, how)) == counts, how
+    recorded_late = build_resource({0: 5.0}, (60 + minutes_after_the_end, "small"))
+    for settings in (Settings(), Settings(count=5), Settings(first=-3, count=8)):
+        assert bool(quantities(recorded_late, settings)) == counts, settings
 
 
-def test_without_patience_a_record_must_begin_within_the_period() -> None:
-    assert used(life({0: 5.0}, (59, "small")), How(wait=0)) != {}
-    for how in (How(wait=0), How(wait=0, count=5)):
-        assert used(life({0: 5.0}, (60, "small")), how) == {}
+def test_without_patience_a_record_must_start_within_the_period() -> None:
+    assert quantities(build_resource({0: 5.0}, (59, "small")), Settings(wait=0)) != {}
+    for settings in (Settings(wait=0), Settings(wait=0, count=5)):
+        assert quantities(build_resource({0: 5.0}, (60, "small")), settings) == {}
 
 
 # Pooling and sharing ----------------------------------------------------------------------
@@ -139,11 +144,11 @@ DENSE = {minute: 1.0 + minute / 4 for minute in range(0, 60, 5)}
 @given(st.integers(1, 59), st.sampled_from([300, 900, 3600]))
 def test_a_rename_changes_nothing(minute: int, granularity: int) -> None:
     buckets = {m: v for m, v in DENSE.items() if m * 60 % granularity == 0}
-    plain = life(buckets, (-600, "small"))
-    renamed = life(buckets, (-600, "small"), (minute, "small"))
+    plain = build_resource(buckets, (-600, "small"))
+    renamed = build_resource(buckets, (-600, "small"), (minute, "small"))
     for reducer in ("mean", "max", "min", "last", "first", "median"):
-        how = How(granularity, reducer)
-        assert used(plain, how) == used(renamed, how)
+        settings = Settings(granularity, reducer)
+        assert quantities(plain, settings) == quantities(renamed, settings)
 
 
 @given(st.integers(1, 59), st.integers(1, 59), st.sampled_from([300, 3600]))
@@ -154,95 +159,107 @@ def test_a_rename_in_the_hour_of_a_resize_changes_nothing(
     turns = [(-600, "small"), (resize, "large")]
     if rename != resize:
         turns.append((rename, "small" if rename < resize else "large"))
-    plain = life(buckets, (-600, "small"), (resize, "large"))
-    how = How(granularity)
-    assert used(plain, how) == used(life(buckets, *sorted(turns)), how)
+    plain = build_resource(buckets, (-600, "small"), (resize, "large"))
+    settings = Settings(granularity)
+    assert quantities(plain, settings) == quantities(
+        build_resource(buckets, *sorted(turns)), settings
+    )
 
 
 def test_a_rename_while_nothing_is_measured_changes_nothing() -> None:
     buckets = {0: 4.0, 5: 4.0, 20: 8.0, 25: 8.0}
-    how = How(300)
-    plain = life(buckets, (-600, "small"), (20, "large"))
-    renamed = life(buckets, (-600, "small"), (20, "large"), (40, "large"))
-    assert used(plain, how) == used(renamed, how)
+    settings = Settings(300)
+    plain = build_resource(buckets, (-600, "small"), (20, "large"))
+    renamed = build_resource(buckets, (-600, "small"), (20, "large"), (40, "large"))
+    assert quantities(plain, settings) == quantities(renamed, settings)
 
 
-def test_labels_that_are_asked_for_tell_revisions_apart() -> None:
-    renamed = life({0: 6.0}, (-600, "small"), (20, "small"))
+def test_more_labels_distinguish_more_revisions() -> None:
+    renamed = build_resource({0: 6.0}, (-600, "small"), (20, "small"))
     labels = ("flavor", "revision_start")
-    assert sorted(used(renamed, How(), labels).values()) == [2, 4]
+    assert sorted(quantities(renamed, Settings(), labels).values()) == [2, 4]
 
 
 def test_a_flavor_that_comes_back_is_one_pool() -> None:
-    there_and_back = life({0: 6.0}, (-600, "small"), (10, "large"), (30, "small"))
-    assert by_flavor(used(there_and_back, How())) == {("small", 0): 4, ("large", 0): 2}
+    there_and_back = build_resource({0: 6.0}, (-600, "small"), (10, "large"), (30, "small"))
+    assert by_flavor(quantities(there_and_back, Settings())) == {("small", 0): 4, ("large", 0): 2}
 
 
 def test_a_deleted_resource_costs_its_hour() -> None:
     """Its last revision carries ended_at, which is no label, and no new bucket."""
     for granularity in (300, 3600):
         buckets = {m: 3.0 for m in DENSE if m < 20 and m * 60 % granularity == 0}
-        deleted = life(buckets, (-600, "small"), (20, "small"))
-        how = How(granularity, count=3)
-        assert by_flavor(used(deleted, how)) == {("small", 0): 3}
+        deleted = build_resource(buckets, (-600, "small"), (20, "small"))
+        settings = Settings(granularity, count=3)
+        assert by_flavor(quantities(deleted, settings)) == {("small", 0): 3}
 
 
 def test_a_resize_and_a_deletion_in_one_hour_share_alike_at_each_granularity() -> None:
     for granularity in (300, 3600):
         buckets = {m: 6.0 for m in DENSE if m < 40 and m * 60 % granularity == 0}
-        deleted = life(buckets, (-600, "small"), (20, "large"), (40, "large"))
-        assert by_flavor(used(deleted, How(granularity))) == {("small", 0): 2, ("large", 0): 4}
+        deleted = build_resource(buckets, (-600, "small"), (20, "large"), (40, "large"))
+        assert by_flavor(quantities(deleted, Settings(granularity))) == {
+            ("small", 0): 2,
+            ("large", 0): 4,
+        }
 
 
 def test_a_gap_in_the_measures_shares_alike_in_each_window() -> None:
-    """Gnocchi returns a revision only if the question reaches one of its buckets."""
+    """Gnocchi returns a revision only if the query reaches one of its buckets."""
     before = dict.fromkeys(range(-180, 0, 5), 6.0)
     hour = {0: 6.0, 10: 6.0, 20: 6.0}
     after = dict.fromkeys(range(300, 360, 5), 6.0)
-    gappy = life(
+    gappy = build_resource(
         {**before, **hour, **after}, (-180, "small"), (8, "large"), (18, "small"), (45, "large")
     )
-    alone = by_flavor(used(gappy, How(300)))
-    whole = by_flavor(used(gappy, How(300, first=-3, count=10)))
+    alone = by_flavor(quantities(gappy, Settings(300)))
+    whole = by_flavor(quantities(gappy, Settings(300, first=-3, count=10)))
     assert alone == {key: quantity for key, quantity in whole.items() if key[1] == 0}
 
 
 def test_a_mutated_quantity_is_shared_by_time() -> None:
-    resized = life({0: 1706.67}, (-600, "small"), (20, "large"))
+    resized = build_resource({0: 1706.67}, (-600, "small"), (20, "large"))
     third = Decimal("0.333333333333333333")
-    assert by_flavor(used(resized, How(mutate=Mutate.NUMBOOL))) == {
+    assert by_flavor(quantities(resized, Settings(mutate=Mutate.NUMBOOL))) == {
         ("small", 0): third, ("large", 0): Decimal("0.666666666666666667"),
     }  # fmt: skip
 
 
-def test_the_last_revision_has_the_whole_period_where_revisions_are_not_told_apart() -> None:
-    resized = life({0: 6.0, 60: 9.0}, (-600, "small"), (20, "large"), (70, "huge"))
-    assert by_flavor(used(resized, How(split=False, count=2))) == {
+def test_without_split_the_last_revision_has_the_whole_period() -> None:
+    resized = build_resource({0: 6.0, 60: 9.0}, (-600, "small"), (20, "large"), (70, "huge"))
+    assert by_flavor(quantities(resized, Settings(split=False, count=2))) == {
         ("large", 0): 6, ("huge", 1): 9,
     }  # fmt: skip
 
 
 def test_the_last_revision_is_the_last_one_with_a_bucket() -> None:
     buckets = {m: 6.0 for m in DENSE if m < 20}
-    gone = life(buckets, (-600, "small"), (10, "large"), (30, "none left"))
-    assert by_flavor(used(gone, How(300, split=False))) == {("large", 0): 6}
+    gone = build_resource(buckets, (-600, "small"), (10, "large"), (30, "none left"))
+    assert by_flavor(quantities(gone, Settings(300, split=False))) == {("large", 0): 6}
 
 
 def test_a_sum_of_undivided_revisions_is_the_whole_sum() -> None:
-    resized = life({0: 12.0}, (-600, "small"), (15, "large"))
-    assert by_flavor(used(resized, How(reducer="sum"))) == {("small", 0): 3, ("large", 0): 9}
-    assert by_flavor(used(resized, How(reducer="sum", split=False))) == {("large", 0): 12}
+    resized = build_resource({0: 12.0}, (-600, "small"), (15, "large"))
+    assert by_flavor(quantities(resized, Settings(reducer="sum"))) == {
+        ("small", 0): 3,
+        ("large", 0): 9,
+    }
+    assert by_flavor(quantities(resized, Settings(reducer="sum", split=False))) == {
+        ("large", 0): 12
+    }
 
 
 @pytest.mark.parametrize("reducer", ["mean", "max", "sum", "last"])
-def test_nothing_measured_is_nothing_used(reducer: str) -> None:
-    assert used(life({}, (-600, "small"), (20, "large")), How(300, reducer)) == {}
+def test_without_measures_there_is_no_usage(reducer: str) -> None:
+    assert (
+        quantities(build_resource({}, (-600, "small"), (20, "large")), Settings(300, reducer)) == {}
+    )
 
 
-# Against the true life, in fractions --------------------------------------------------------
+# Against the true history, in fractions --------------------------------------------------------
 
 
-def reduced(name: str, values: Sequence[Fraction]) -> Fraction:
+def reduce(name: str, values: Sequence[Fraction]) -> Fraction:
     functions = {
         "mean": lambda: sum(values, Fraction(0)) / len(values),
         "median": lambda: statistics.median(values),
@@ -254,11 +271,11 @@ def reduced(name: str, values: Sequence[Fraction]) -> Fraction:
     return Fraction(functions[name]())
 
 
-def truth(resource: Resource, how: How, hour: int) -> dict[str | None, Fraction]:
-    """What was used in one hour, by flavor: the design's words about the resource itself."""
+def truth(resource: Resource, settings: Settings, hour: int) -> dict[str | None, Fraction]:
+    """The usage of one hour, by flavor, computed from the resource itself."""
     begin, end = SIX + hour * HOUR, SIX + (hour + 1) * HOUR
-    size = datetime.timedelta(seconds=how.granularity)
-    seen: list[tuple[Instant, str | None, dict[Instant, Fraction]]] = []
+    size = datetime.timedelta(seconds=settings.granularity)
+    views: list[tuple[Instant, str | None, dict[Instant, Fraction]]] = []
     for index, phase in enumerate(resource.phases):
         buckets = {
             bucket: Fraction(value)
@@ -266,68 +283,66 @@ def truth(resource: Resource, how: How, hour: int) -> dict[str | None, Fraction]
             if begin <= bucket < end
             and (index == 0 or phase.start < bucket + size)
             and (phase.end is None or bucket < phase.end)
-            and phase.start < end + how.wait * HOUR
+            and phase.start < end + settings.wait * HOUR
         }
         if buckets:
-            seen.append((max(phase.start, begin), phase.attributes["flavor"], buckets))
+            views.append((max(phase.start, begin), phase.attributes["flavor"], buckets))
     pools: dict[str | None, dict[Instant, Fraction]] = {}
     times: dict[str | None, datetime.timedelta] = {}
-    ends = [*(start for start, _, _ in seen), end][1:]
-    for (start, flavor, buckets), until in zip(seen, ends, strict=True):
+    ends = [*(start for start, _, _ in views), end][1:]
+    for (start, flavor, buckets), until in zip(views, ends, strict=True):
         pools.setdefault(flavor, {}).update(buckets)
         times[flavor] = times.get(flavor, datetime.timedelta(0)) + until - start
     whole = sum(times.values(), datetime.timedelta(0))
     return {
-        flavor: reduced(how.reducer, [buckets[at] for at in sorted(buckets)])
+        flavor: reduce(settings.reducer, [buckets[at] for at in sorted(buckets)])
         * (Fraction(times[flavor] // MINUTE, whole // MINUTE) if len(pools) > 1 else 1)
         for flavor, buckets in pools.items()
     }
 
 
 @given(
-    lives(),
+    histories(),
     st.sampled_from(["mean", "median", "max", "min", "first", "last"]),
     st.integers(0, 3),
 )
-def test_what_was_used_is_what_the_design_says(
-    drawn: tuple[Resource, int], reducer: str, wait: int
-) -> None:
-    resource, granularity = drawn
-    how = How(granularity, reducer, wait, count=HOURS)
+def test_usage_is_as_defined(history: tuple[Resource, int], reducer: str, wait: int) -> None:
+    resource, granularity = history
+    settings = Settings(granularity, reducer, wait, count=HOURS)
     expected = {
         (flavor, hour): Decimal(round(quantity * 10**18)).scaleb(-18)
         for hour in range(HOURS)
-        for flavor, quantity in truth(resource, how, hour).items()
+        for flavor, quantity in truth(resource, settings, hour).items()
     }
-    assert by_flavor(used(resource, how)) == expected
+    assert by_flavor(quantities(resource, settings)) == expected
 
 
 @given(
-    lives(),
+    histories(),
     st.sampled_from(["mean", "sum", "last"]),
     st.integers(0, 3),
     st.booleans(),
     st.lists(st.integers(1, HOURS - 1), unique=True, max_size=HOURS - 1),
 )
 def test_windows_change_nothing(
-    drawn: tuple[Resource, int], reducer: str, wait: int, split: bool, cuts: list[int]
+    history: tuple[Resource, int], reducer: str, wait: int, split: bool, cuts: list[int]
 ) -> None:
-    """Promise 13: a window cut in any way gives what the whole window gives."""
-    resource, granularity = drawn
-    whole = used(resource, How(granularity, reducer, wait, split, count=HOURS))
-    parts: Used = {}
+    """A window gives the same as its parts (doc/architecture.rst)."""
+    resource, granularity = history
+    whole = quantities(resource, Settings(granularity, reducer, wait, split, count=HOURS))
+    parts: Quantities = {}
     for first, end in itertools.pairwise([0, *sorted(cuts), HOURS]):
-        how = How(granularity, reducer, wait, split, first, end - first)
-        parts |= used(resource, how)
+        settings = Settings(granularity, reducer, wait, split, first, end - first)
+        parts |= quantities(resource, settings)
     assert parts == whole
 
 
-@given(lives(), st.sampled_from([True, False]))
-def test_sums_are_conserved(drawn: tuple[Resource, int], split: bool) -> None:
-    resource, granularity = drawn
-    how = How(granularity, "sum", wait=9, split=split, count=HOURS)
+@given(histories(), st.sampled_from([True, False]))
+def test_sums_are_conserved(history: tuple[Resource, int], split: bool) -> None:
+    resource, granularity = history
+    settings = Settings(granularity, "sum", wait=9, split=split, count=HOURS)
     sums: dict[Instant, Fraction] = {}
-    for (_, begin), quantity in used(resource, how).items():
+    for (_, begin), quantity in quantities(resource, settings).items():
         sums[begin] = sums.get(begin, Fraction(0)) + Fraction(quantity)
     for hour in range(HOURS):
         begin = SIX + hour * HOUR
@@ -339,14 +354,16 @@ def test_sums_are_conserved(drawn: tuple[Resource, int], split: bool) -> None:
         assert abs(sums.get(begin, 0) - true) <= true / 10**14
 
 
-@given(lives(), st.integers(1, 10**6))
+@given(histories(), st.integers(1, 10**6))
 def test_shares_add_up_to_the_undivided_quantity_where_values_are_equal(
-    drawn: tuple[Resource, int], value: int
+    history: tuple[Resource, int], value: int
 ) -> None:
-    resource, granularity = drawn
+    resource, granularity = history
     level = dataclasses.replace(resource, buckets=dict.fromkeys(resource.buckets, float(value)))
     sums: dict[Instant, list[Decimal]] = {}
-    for (_, begin), quantity in used(level, How(granularity, wait=9, count=HOURS)).items():
+    for (_, begin), quantity in quantities(
+        level, Settings(granularity, wait=9, count=HOURS)
+    ).items():
         sums.setdefault(begin, []).append(quantity)
     # Each pool's quantity is rounded to 18 places by itself.
     assert all(
@@ -355,18 +372,18 @@ def test_shares_add_up_to_the_undivided_quantity_where_values_are_equal(
     )
 
 
-def periods(used: Iterable[tuple[object, Instant]]) -> set[Instant]:
-    return {begin for _, begin in used}
+def periods(quantities: Iterable[tuple[object, Instant]]) -> set[Instant]:
+    return {begin for _, begin in quantities}
 
 
-@given(lives(), st.booleans())
+@given(histories(), st.booleans())
 def test_a_period_is_billed_exactly_when_it_has_a_bucket(
-    drawn: tuple[Resource, int], split: bool
+    history: tuple[Resource, int], split: bool
 ) -> None:
-    resource, granularity = drawn
-    how = How(granularity, wait=9, split=split, count=HOURS)
+    resource, granularity = history
+    settings = Settings(granularity, wait=9, split=split, count=HOURS)
     measured = {SIX + (begin - SIX) // HOUR * HOUR for begin in resource.buckets}
-    assert periods(used(resource, how)) == measured & set(how.window.begins())
+    assert periods(quantities(resource, settings)) == measured & set(settings.window.begins())
 
 
 # Sums and counts ----------------------------------------------------------------------------
@@ -379,7 +396,7 @@ def additive(mutate: Mutate, offset: int = 0) -> Reduction:
     return Reduction({SIX: SIX}, hour, hour, hour, REDUCERS["sum"], metric.quantity)
 
 
-def changed_at(minute: int, value: float, *labels: str) -> list[Revision]:
+def two_revisions(minute: int, value: float, *labels: str) -> list[Revision]:
     """Two revisions of one hour's bucket as Gnocchi scales it, in binary."""
     first, last = minute / 60, (60 - minute) / 60
     return [
@@ -390,9 +407,9 @@ def changed_at(minute: int, value: float, *labels: str) -> list[Revision]:
 
 @pytest.mark.parametrize("mutate", [Mutate.NONE, Mutate.FLOOR, Mutate.CEIL])
 @given(st.integers(1, 10**6), st.integers(1, 59))
-def test_a_rename_moves_no_sum_by_the_least_digit(mutate: Mutate, value: int, minute: int) -> None:
-    found = usages(changed_at(minute, float(value), "small"), additive(mutate))
-    assert list(found) == [(("small",), SIX, Decimal(value))]
+def test_a_rename_changes_no_digit_of_a_sum(mutate: Mutate, value: int, minute: int) -> None:
+    result = usages(two_revisions(minute, float(value), "small"), additive(mutate))
+    assert list(result) == [(("small",), SIX, Decimal(value))]
 
 
 @pytest.mark.parametrize(
@@ -402,13 +419,13 @@ def test_a_rename_moves_no_sum_by_the_least_digit(mutate: Mutate, value: int, mi
 def test_a_resize_shares_a_sum_that_was_converted_once(
     mutate: Mutate, offset: int, whole: int
 ) -> None:
-    found = {
+    result = {
         labels: quantity
         for labels, _, quantity in usages(
-            changed_at(20, 3.0, "small", "large"), additive(mutate, offset)
+            two_revisions(20, 3.0, "small", "large"), additive(mutate, offset)
         )
     }
-    assert found == {
+    assert result == {
         ("small",): exact_third(whole),
         ("large",): exact_third(2 * whole),
     }

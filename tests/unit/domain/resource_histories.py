@@ -1,4 +1,4 @@
-"""Lives of resources, and what Gnocchi's history makes of them, for the tests of the arithmetic."""
+"""Histories of resources, and Gnocchi's revisions of them, for the tests of the arithmetic."""
 
 import dataclasses
 import datetime
@@ -22,7 +22,7 @@ SIX = datetime.datetime(2026, 1, 1, 6, tzinfo=datetime.UTC)
 
 Instant = datetime.datetime
 #: (labels, period's begin) -> quantity
-Used = dict[tuple[tuple[str | None, ...], Instant], Decimal]
+Quantities = dict[tuple[tuple[str | None, ...], Instant], Decimal]
 
 
 def at(minutes: float) -> Instant:
@@ -30,17 +30,18 @@ def at(minutes: float) -> Instant:
     return SIX + minutes * MINUTE
 
 
-def life(
+def build_resource(
     buckets: Mapping[int, float],
     *turns: tuple[float, str],
     name: str = "vm",
     started: float | None = None,
     ended: tuple[float, float] | None = None,
 ) -> Resource:
-    """A resource: flavors from some minute on, and values by the minute of their bucket.
+    """Return a resource: values by the minute of their bucket, flavors from some minute on.
 
-    :param started: minute at which it began to exist, if not that of its first turn
-    :param ended: (minute at which it ceased to exist, minute from which on that is known)
+    :param turns: (minute, flavor) from then on
+    :param started: minute at which it started to exist, if not that of its first turn
+    :param ended: (minute at which it ceased to exist, minute at which that was recorded)
     """
     if ended is not None:
         last = max(turn for turn in turns if turn[0] <= ended[1])
@@ -60,8 +61,8 @@ def life(
 
 
 @dataclasses.dataclass(frozen=True)
-class How:
-    """What a metric says, and a window of hours after six."""
+class Settings:
+    """Settings of a metric, and a window that starts ``first`` hours after six."""
 
     granularity: int = 3600
     reducer: str = "mean"
@@ -102,7 +103,7 @@ class How:
         )
 
 
-def query(how: How, labels: Sequence[str]) -> AggregateQuery:
+def query(settings: Settings, labels: Sequence[str]) -> AggregateQuery:
     return AggregateQuery(
         metric="m",
         aggregation_method="mean",
@@ -110,17 +111,19 @@ def query(how: How, labels: Sequence[str]) -> AggregateQuery:
         scope_key="project_id",
         scopes=["p1"],
         groupby=["id", "revision_start", "revision_end", "started_at", "ended_at", *labels],
-        start=how.window.begin - (HOUR if how.rate else 0 * HOUR),
-        stop=how.window.end + how.wait * HOUR,
-        granularity=how.granularity,
+        start=settings.window.begin - (HOUR if settings.rate else 0 * HOUR),
+        stop=settings.window.end + settings.wait * HOUR,
+        granularity=settings.granularity,
         period=HOUR,
     )
 
 
-def asked(resource: Resource, how: How, labels: Sequence[str] = ("flavor",)) -> list[Revision]:
+def gnocchi_revisions(
+    resource: Resource, settings: Settings, labels: Sequence[str] = ("flavor",)
+) -> list[Revision]:
     """The revisions that Gnocchi returns for a window."""
     rows = sorted(
-        History([resource]).aggregates(query(how, labels)),
+        History([resource]).aggregates(query(settings, labels)),
         key=lambda row: str(row["group"]["revision_start"]),
     )
     return [
@@ -145,17 +148,20 @@ def instant(text: str | None) -> Instant | None:
     return None if text is None else datetime.datetime.fromisoformat(text)
 
 
-def used(resource: Resource, how: How, labels: Sequence[str] = ("flavor",)) -> Used:
-    ends = History([resource]).ends(query(how, labels)).get(("r1", "p1"), ())
-    found = list(usages(asked(resource, how, labels), how.reduction(), ends))
-    result = {(labels, begin): quantity for labels, begin, quantity in found}
-    assert len(result) == len(found), "a period came twice under one set of labels"
+def quantities(
+    resource: Resource, settings: Settings, labels: Sequence[str] = ("flavor",)
+) -> Quantities:
+    ends = History([resource]).ends(query(settings, labels)).get(("r1", "p1"), ())
+    rows = list(usages(gnocchi_revisions(resource, settings, labels), settings.reduction(), ends))
+    result = {(labels, begin): quantity for labels, begin, quantity in rows}
+    assert len(result) == len(rows), "a period came twice under one set of labels"
     return result
 
 
-def by_flavor(used: Used) -> dict[tuple[str | None, int], Decimal]:
+def by_flavor(quantities: Quantities) -> dict[tuple[str | None, int], Decimal]:
     return {
-        (labels[0], (begin - SIX) // HOUR): quantity for (labels, begin), quantity in used.items()
+        (labels[0], (begin - SIX) // HOUR): quantity
+        for (labels, begin), quantity in quantities.items()
     }
 
 
@@ -165,15 +171,15 @@ HOURS = 5
 
 
 @st.composite
-def lives(draw: st.DrawFn) -> tuple[Resource, int]:
+def histories(draw: st.DrawFn) -> tuple[Resource, int]:
     """A resource over five hours after six, and the granularity of its buckets."""
     granularity = draw(st.sampled_from([600, 1200, 3600]))
-    born = draw(st.sampled_from([-300, -60, 0, 30, 65, 100, 120, 200]))
-    cuts = draw(st.lists(st.integers(born + 1, HOURS * 60 + 70), max_size=4, unique=True))
-    turns = [(born, draw(FLAVORS)), *((cut, draw(FLAVORS)) for cut in sorted(cuts))]
+    birth = draw(st.sampled_from([-300, -60, 0, 30, 65, 100, 120, 200]))
+    cuts = draw(st.lists(st.integers(birth + 1, HOURS * 60 + 70), max_size=4, unique=True))
+    turns = [(birth, draw(FLAVORS)), *((cut, draw(FLAVORS)) for cut in sorted(cuts))]
     minutes = range(-60, HOURS * 60 + 120, granularity // 60)
     silent = draw(st.sets(st.sampled_from(minutes), max_size=len(minutes)))
     if draw(st.booleans()):
         silent = set()
     buckets = {minute: draw(VALUES) for minute in minutes if minute not in silent}
-    return life(buckets, *turns), granularity
+    return build_resource(buckets, *turns), granularity
