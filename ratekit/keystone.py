@@ -159,7 +159,7 @@ class Session(session.Session):
                     with translate_errors(_address(auth), self.section):
                         _raise_unless_refused(error.__context__)
                 raise errors.AccessDenied(
-                    f"{_address(auth)} is no Keystone; expected its URL, such as "
+                    f"{_address(auth)} is not a Keystone API; expected its URL, such as "
                     f"https://keystone.example/v3, as auth_url in [{self.section}]"
                 ) from error
 
@@ -289,4 +289,4 @@ def _endpoints_text(
         catalog = auth.get_access(opened).service_catalog
         endpoints = catalog.get_endpoints_data(service_type=service_type).get(service_type, ())
     words = sorted(f"{endpoint.interface} in {endpoint.region_name}" for endpoint in endpoints)
-    return f"it has: {', '.join(words)}" if words else f"it has no {service_type} at all"
+    return f"it has: {', '.join(words)}" if words else "it has none of this type"
