@@ -15,7 +15,7 @@ from ratekit.domain.rules.history import ChangeNote, ChangeRecord
 from ratekit.domain.rules.rule import Rule, RuleBook
 from ratekit.domain.rules.succession import Horizon
 from ratekit.domain.schedule.calendar import Calendar
-from ratekit.interfaces import RuleStore, Storage
+from ratekit.interfaces import Reports, RuleStore, Storage
 from ratekit.pricing import rule_change
 from ratekit.text import utc_text
 
@@ -116,24 +116,11 @@ def find_replaced_charges(
     """
     if not plan.retroactive or plan.protected_until is None:
         return None
-    frames: dict[str, int] = {}
     # A processor whose clock is ahead of ours may have rated later periods.
     until = storage.rules.last_rated_end() or plan.protected_until
     limit = max(plan.protected_until, period.ceiling(until, calendar.step))
     ranges = _find_affected_ranges(plan.change, limit)
-    for service in dict.fromkeys(service for service, _ in ranges):
-        by_scope = {scope: bounds for (name, scope), bounds in ranges.items() if name == service}
-        scopes = tuple(scope for scope in by_scope if scope is not None)
-        selection = Selection(
-            min(since for since, _ in by_scope.values()),
-            max(until for _, until in by_scope.values()),
-            # A general rule also affects scopes with rules of their own: count them once.
-            scopes=() if None in by_scope else scopes,
-            metrics=(service,),
-        )
-        for row in storage.reports.summary(selection, ("scope",), datetime.UTC):
-            name = str(row.group["scope"])
-            frames[name] = frames.get(name, 0) + row.points
+    frames = _count_frames(storage.reports, ranges)
     if not frames:
         return None
     # Reprocessing refuses times at which a scope has not been rated.
@@ -234,13 +221,32 @@ def in_force(book: RuleBook, since: datetime.datetime) -> Sequence[Rule]:
 
 
 _Range = tuple[datetime.datetime, datetime.datetime]
+#: Times by service and scope; no scope: the range of a general rule.
+_Ranges = dict[tuple[str, str | None], _Range]
 
 
-def _find_affected_ranges(
-    change: rule_change.RuleChange, limit: datetime.datetime
-) -> dict[tuple[str, str | None], _Range]:
+def _count_frames(reports: Reports, ranges: _Ranges) -> Mapping[str, int]:
+    """Return the number of frames of each scope that has any in ``ranges``."""
+    frames: dict[str, int] = {}
+    for service in dict.fromkeys(service for service, _ in ranges):
+        by_scope = {scope: bounds for (name, scope), bounds in ranges.items() if name == service}
+        scopes = tuple(scope for scope in by_scope if scope is not None)
+        selection = Selection(
+            min(since for since, _ in by_scope.values()),
+            max(until for _, until in by_scope.values()),
+            # A general rule also affects scopes with rules of their own: count them once.
+            scopes=() if None in by_scope else scopes,
+            metrics=(service,),
+        )
+        for row in reports.summary(selection, ("scope",), datetime.UTC):
+            scope_id = str(row.group["scope"])
+            frames[scope_id] = frames.get(scope_id, 0) + row.points
+    return frames
+
+
+def _find_affected_ranges(change: rule_change.RuleChange, limit: datetime.datetime) -> _Ranges:
     """Return the times before ``limit`` at which prices change, by service and scope."""
-    ranges: dict[tuple[str, str | None], _Range] = {}
+    ranges: _Ranges = {}
     for rule, begin, end in _rule_ranges(change):
         end = min(end, limit)
         if begin < end:

@@ -137,7 +137,7 @@ class MetricSample(command_types.Listing):
         )
         parser.add_argument(
             "--period",
-            metavar="BEGIN",
+            metavar="TIME",
             help=f"start of the period, {options.TIME}; default: the newest period that is due",
         )
         return parser

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from tqdm.contrib import logging as tqdm_logging
 
 from ratekit.processing.cycle import Progress
+from ratekit.text import count_text
 
 LOG = logging.getLogger(__name__)
 
@@ -66,9 +67,8 @@ class Bar:
         self._frames += progress.frames
         # The total changes with each batch: scopes that failed are no longer part of it.
         bar.total = bar.n + progress.batch.size + progress.periods_left
-        bar.set_postfix_str(
-            f"{self._frames:,} frames, {progress.scopes_left} scopes left", refresh=False
-        )
+        scopes = count_text(progress.scopes_left, "scope")
+        bar.set_postfix_str(f"{count_text(self._frames, 'frame')}, {scopes} left", refresh=False)
         bar.update(progress.batch.size)
         if not progress.periods_left:
             self.close()
