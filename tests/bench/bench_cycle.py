@@ -1,10 +1,10 @@
-"""How long a catch-up takes on the real stack, beside bare requests for the same data.
+"""The duration of a catch-up on the real stack, compared with bare requests for the same data.
 
     python -m tests.bench.bench_cycle [--dir DIR] [--projects 40 --instances 20 --hours 7]
 
-Prints medians over rounds in which bare requests and whole passes take turns, so that a
-machine whose speed drifts does not favour either. Both read everything that a pass needs
-with the same requests; a pass also prices it and stores it in a fresh PostgreSQL database.
+It prints medians over rounds in which bare requests and whole passes alternate, so that
+changes of the machine's speed affect both. Both read all data of a pass with the same
+requests; a pass also prices the usage and stores it in a new PostgreSQL database.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ratekit.files import metrics_file
 from tests import stack
 from tests.functional.conftest import Office, postgresql_url
 
-#: Metrics of the comparison in the design's budgets: three.
+#: Metrics of the comparison.
 NAMES = ("instance", "volume.size", "ip.floating")
 RULES = pathlib.Path(__file__).parents[1] / "functional/rules.yml"
 
@@ -46,15 +46,15 @@ class Requests(logging.Handler):
                 self.counts[path] = self.counts.get(path, 0) + 1
 
 
-def bare(office: Office, metrics: tuple[Metric, ...]) -> float:
-    """Seconds that one request a metric for all scopes and periods takes, answers read."""
+def time_bare_requests(office: Office, metrics: tuple[Metric, ...]) -> float:
+    """Return the seconds of one request a metric for all scopes and periods."""
     session = office.cloud.session()
     plan = office.plan
-    begun = time.perf_counter()
+    start = time.perf_counter()
     for metric in metrics:
         args: Any = metric.extra_args
         groupby = {*metric.groupby, *metric.metadata, "id", "project_id"}
-        answer = session.post(
+        response = session.post(
             office.cloud.gnocchi_url + "/v1/aggregates",
             params={
                 "groupby": sorted({*groupby, "revision_start", "revision_end"}),
@@ -69,21 +69,21 @@ def bare(office: Office, metrics: tuple[Metric, ...]) -> float:
                 "search": {"in": {"project_id": sorted(office.cloud.project_ids.values())}},
             },
         )
-        json.loads(answer.content)
-    return time.perf_counter() - begun
+        json.loads(response.content)
+    return time.perf_counter() - start
 
 
-def whole_pass(office: Office, metrics_path: pathlib.Path) -> tuple[float, float, int]:
-    """Seconds, own CPU seconds and frames of one catch-up into a fresh database."""
+def time_pass(office: Office, metrics_path: pathlib.Path) -> tuple[float, float, int]:
+    """Return the seconds, the CPU seconds and the frames of one catch-up into a new database."""
     office.configure("collect", metrics_conf=str(metrics_path))
-    begun, cpu = time.perf_counter(), time.process_time()
+    start, cpu = time.perf_counter(), time.process_time()
     outcome = office.rate()
-    return time.perf_counter() - begun, time.process_time() - cpu, outcome.frames
+    return time.perf_counter() - start, time.process_time() - cpu, outcome.frames
 
 
 @contextlib.contextmanager
-def cloud(options: argparse.Namespace, folder: pathlib.Path) -> Iterator[stack.Stack]:
-    """The running stack of --dir, or a new one."""
+def open_stack(options: argparse.Namespace, folder: pathlib.Path) -> Iterator[stack.Stack]:
+    """Yield the running stack in --dir, or a new one."""
     if options.dir:
         yield stack.running(options.dir)
         return
@@ -99,7 +99,7 @@ def cloud(options: argparse.Namespace, folder: pathlib.Path) -> Iterator[stack.S
 
 
 def main() -> None:
-    """Run and print."""
+    """Run the comparison and print it."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--dir", help="folder of a running stack")
     parser.add_argument("--projects", type=int, default=40)
@@ -107,57 +107,57 @@ def main() -> None:
     parser.add_argument("--hours", type=int, default=7)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, cloud(options, pathlib.Path(name)) as running:
-        measure(running, pathlib.Path(name), options.rounds)
+    with tempfile.TemporaryDirectory() as name, open_stack(options, pathlib.Path(name)) as cloud:
+        measure(cloud, pathlib.Path(name), options.rounds)
 
 
-def measure(running: stack.Stack, folder: pathlib.Path, rounds: int) -> None:
-    """Take turns and print medians."""
+def measure(cloud: stack.Stack, folder: pathlib.Path, rounds: int) -> None:
+    """Alternate bare requests and passes; print medians."""
 
     def new_office() -> Office:
-        office = Office(running, postgresql_url(running, folder))
+        office = Office(cloud, postgresql_url(cloud, folder))
         office.apply(RULES)
         return office
 
     startup.limit_garbage_collection()
     office = new_office()
-    metrics_path = _three_metrics(office, folder)
+    metrics_path = _write_metrics(office, folder)
     collector = plugins.load(plugins.COLLECTORS, "gnocchi").from_conf(office.conf)
     metrics = metrics_file.read(str(metrics_path), collector)
-    bare(office, metrics)
+    time_bare_requests(office, metrics)
     rows = []
     for _ in range(rounds):
-        alone = bare(office, metrics)
-        rows.append((alone, *whole_pass(new_office(), metrics_path)))
+        seconds = time_bare_requests(office, metrics)
+        rows.append((seconds, *time_pass(new_office(), metrics_path)))
     counter = Requests()
     logger = logging.getLogger("keystoneauth")
     logger.addHandler(counter)
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
-    whole_pass(new_office(), metrics_path)
+    time_pass(new_office(), metrics_path)
     frames = rows[0][3]
-    print(f"{len(running.project_ids)} projects, {office.plan.begin} to {office.plan.end}")
+    print(f"{len(cloud.project_ids)} projects, {office.plan.begin} to {office.plan.end}")
     print(f"frames a pass                    {frames}")
     print(f"bare requests, seconds           {statistics.median(row[0] for row in rows):.2f}")
     print(f"ratekit's pass, seconds          {statistics.median(row[1] for row in rows):.2f}")
     print(f"ratio, pair by pair              {statistics.median(r[1] / r[0] for r in rows):.2f}")
     print(
-        "own CPU a frame, microseconds    "
+        "CPU a frame, microseconds        "
         f"{statistics.median(row[2] / row[3] for row in rows) * 1e6:.1f}"
     )
     for path, count in sorted(counter.counts.items()):
         print(f"requests to {path:<20} {count}")
 
 
-def _three_metrics(office: Office, folder: pathlib.Path) -> pathlib.Path:
-    """The project's metrics.yml cut down to the three of the comparison."""
+def _write_metrics(office: Office, folder: pathlib.Path) -> pathlib.Path:
+    """Write the metrics of the comparison from the shipped metrics.yml."""
     import yaml
 
     with open(office.conf.collect.metrics_conf, encoding="utf-8") as file:
         metrics = yaml.safe_load(file)["metrics"]
-    kept = {key: one for key, one in metrics.items() if one.get("alt_name", key) in NAMES}
+    entries = {key: entry for key, entry in metrics.items() if entry.get("alt_name", key) in NAMES}
     path = folder / "metrics.yml"
-    path.write_text(yaml.safe_dump({"metrics": kept}), encoding="utf-8")
+    path.write_text(yaml.safe_dump({"metrics": entries}), encoding="utf-8")
     return path
 
 

@@ -1,9 +1,9 @@
-"""How fast frames are stored and read back.
+"""The speed of storing and reading frames.
 
     python -m tests.bench.bench_storage [URL ...]
 
-Without URLs: each of tests.databases. Tables are created where they are missing; scopes are
-new ones on each run.
+Without URLs, it measures each database of tests.databases. It creates missing tables and adds
+new scopes in each run.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from tests.databases import BACKENDS, new_database
 
 BEGIN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 HOUR = datetime.timedelta(hours=1)
-#: Series a scope and metric.
-EACH = 100
+#: Series for each scope and metric.
+SERIES = 100
 METRICS = ("instance", "volume.size", "cpu")
 
 
@@ -61,7 +61,7 @@ def measure(url: str) -> None:
         ("commit, 24 periods, labels new", 24, 0),
         ("commit, 24 periods, labels known", 24, 0),
         ("commit, 1 period, labels known", 1, 0),
-        ("commit, 1 period, labels new", 1, EACH),
+        ("commit, 1 period, labels new", 1, SERIES),
     ):
         states = observe()
         window = Window(states[0].rated_until, HOUR, count)
@@ -71,16 +71,16 @@ def measure(url: str) -> None:
 
 
 def commit(storage: Storage, batch: RatedBatch) -> None:
-    """Commit a batch that cannot lose."""
-    done = storage.ledger.commit(batch)
-    if done.lost_scopes:
-        raise RuntimeError("a fresh scope was lost")
+    """Commit a batch of scopes that nothing else rates."""
+    result = storage.ledger.commit(batch)
+    if result.lost_scopes:
+        raise RuntimeError("another process has rated the scopes")
 
 
 def read_back(storage: Storage) -> None:
     """Print figures of reports."""
     everything = Selection()
-    frames = sum(one.points for one in storage.reports.summary(everything, (), datetime.UTC))
+    frames = sum(row.points for row in storage.reports.summary(everything, (), datetime.UTC))
     print(f"  {frames} frames stored")
     for groupby in (("scope", "metric"), ("metric", "day"), ("flavor_name",), ("host", "hour")):
         report(
@@ -92,13 +92,13 @@ def read_back(storage: Storage) -> None:
 
 
 def usage(states: list[State], window: Window, first: int) -> Iterator[RatedSeries]:
-    """Yield series with labels as instances have them, numbered from ``first`` on."""
+    """Yield series with typical labels of instances, numbered from ``first`` on."""
     quantity, price = Decimal("1.000000000000000000"), Decimal("0.0200000000000000000000000000")
     points = [(begin, quantity) for begin in window.begins()]
     prices = [price] * window.count
     for state in states:
         for metric in METRICS:
-            for number in range(first, first + EACH):
+            for number in range(first, first + SERIES):
                 series = Series(
                     scope=state.scope.id,
                     metric=metric,
@@ -120,13 +120,13 @@ def usage(states: list[State], window: Window, first: int) -> Iterator[RatedSeri
 
 
 def report(label: str, count: int, work: Callable[[], object]) -> None:
-    """Run ``work`` once and print its speed and what it cost this process."""
-    wall, own = time.perf_counter(), time.process_time()
+    """Run ``work`` once and print its speed and the CPU time of this process."""
+    wall, cpu = time.perf_counter(), time.process_time()
     work()
-    wall, own = time.perf_counter() - wall, time.process_time() - own
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     print(
         f"  {label:34} {count:8} in {wall:6.3f} s  {count / wall:10,.0f}/s"
-        f"  own CPU {own / count * 1e6:7.2f} us each"
+        f"  CPU {cpu / count * 1e6:7.2f} us each"
     )
 
 
