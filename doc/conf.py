@@ -23,6 +23,7 @@ autoprogram_cliff_ignored = [
     "--column",
     "--quote",
     "--noindent",
+    "--prefix",
     "--max-width",
     "--fit-width",
     "--print-empty",
