@@ -1,4 +1,4 @@
-"""One real cloud for all functional tests, and fresh databases for each."""
+"""One real cloud for all functional tests, and a new database for each test."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.stack import fixture
 REPO = pathlib.Path(__file__).parents[2]
 METRICS = REPO / "etc/ratekit/metrics.yml"
 RULES = pathlib.Path(__file__).with_name("rules.yml")
-#: Projects of the stack that carry the rating role in one way or another.
+#: Projects of the stack on which the service user has the role ``rating``, in any way.
 RATED = {"cases", "demo-01", "demo-02", "demo-03", "demo-04", "disabled", "grouped", "inherited"}
 
 
@@ -36,8 +36,8 @@ def pytest_configure(config: pytest.Config) -> None:
     fixture.register(config)
 
 
-class Office:
-    """ratekit on the real cloud, with a database of its own and a clock that is set.
+class Deployment:
+    """ratekit on the real cloud, with its own database and a clock that tests set.
 
     :param url: SQLAlchemy URL of a fresh, migrated database
     """
@@ -56,34 +56,38 @@ class Office:
         self._parts: composition.Parts | None = None
 
     def apply(self, rules: pathlib.Path = RULES) -> None:
-        """Put a rule file in force."""
+        """Apply a rule file."""
         calendar = composition.build_calendar(self.conf)
         desired = rules_file.read(str(rules))
         plan = hashmap.plan(self.storage.rules, desired, calendar, startup.now())
         hashmap.make_change(self.storage.rules, plan, startup.now(), "operator")
 
     def rate(self, at: datetime.datetime | None = None) -> CycleResult:
-        """Run one cycle as if it were ``at``; by default long after the last measure.
+        """Run one cycle at the time ``at``; by default long after the last measure.
 
-        One processor does all of an office's cycles, as a daemon does.
+        One processor runs all cycles of a deployment, as a daemon does.
         """
         self._now = at or self.plan.end + datetime.timedelta(hours=10)
-        return self._made().orchestrator.run_cycle()
+        return self._processor().orchestrator.run_cycle()
 
     def finish_tasks(self) -> TaskSummary:
-        """Carry out all that is queued."""
-        return self._made().tasks.finish()
+        """Carry out all queued tasks."""
+        return self._processor().tasks.finish()
 
-    def _made(self) -> composition.Parts:
+    def _processor(self) -> composition.Parts:
         if self._parts is None:
             context = RunContext(
                 clock=lambda: self._now,
                 report=lambda _: None,
-                going_on=lambda: True,
+                should_continue=lambda: True,
                 chance=lambda: 0.5,
             )
             self._parts = composition.build_processor(
-                self.conf, self.storage, context, concurrency.side_by_side
+                self.conf,
+                self.storage,
+                context,
+                concurrency.side_by_side,
+                concurrency.within,
             )
         return self._parts
 
@@ -93,45 +97,47 @@ class Office:
             self.conf.set_override(name, value, group=group)
 
     def frames(self, **selection: Any) -> list[FrameRow]:
-        """Every frame, in a fixed order."""
+        """Return the stored frames, in a fixed order."""
         return list(self.storage.reports.frames(Selection(**selection)))
 
     def projects(self) -> set[str]:
-        """Names of the projects that have frames."""
+        """Return the names of the projects that have frames."""
         names = {id_: name for name, id_ in self.cloud.project_ids.items()}
         return {names[frame.scope] for frame in self.frames()}
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def office(request: pytest.FixtureRequest, cloud: stack.Stack, tmp_path: pathlib.Path) -> Office:
-    """Ratekit with the functional tests' rules in force and nothing rated, on each database."""
+def deployment(
+    request: pytest.FixtureRequest, cloud: stack.Stack, tmp_path: pathlib.Path
+) -> Deployment:
+    """Return a deployment with the rules of rules.yml and nothing rated, on each database."""
     make = sqlite_url if request.param == "sqlite" else postgresql_url
-    office = Office(cloud, make(cloud, tmp_path))
-    office.apply()
-    return office
+    deployment = Deployment(cloud, make(cloud, tmp_path))
+    deployment.apply()
+    return deployment
 
 
 @pytest.fixture
-def new_office(cloud: stack.Stack, tmp_path: pathlib.Path) -> Callable[[], Office]:
-    """Makes offices on SQLite: rules in force, nothing rated."""
+def new_deployment(cloud: stack.Stack, tmp_path: pathlib.Path) -> Callable[[], Deployment]:
+    """Return a function that makes deployments on SQLite, with rules and nothing rated."""
 
-    def make() -> Office:
-        office = Office(cloud, sqlite_url(cloud, tmp_path))
-        office.apply()
-        return office
+    def make() -> Deployment:
+        deployment = Deployment(cloud, sqlite_url(cloud, tmp_path))
+        deployment.apply()
+        return deployment
 
     return make
 
 
 def sqlite_url(_cloud: stack.Stack, folder: pathlib.Path) -> str:
-    """A new migrated SQLite file."""
+    """Return the URL of a new migrated SQLite file."""
     url = f"sqlite:///{folder}/{uuid.uuid4().hex}.sqlite"
     migrate.upgrade(url)
     return url
 
 
 def postgresql_url(cloud: stack.Stack, _folder: pathlib.Path) -> str:
-    """A new migrated database on the stack's server."""
+    """Return the URL of a new migrated database on the stack's server."""
     name = f"ratekit_{uuid.uuid4().hex}"
     server = sa.make_url(cloud.database_url)
     engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")

@@ -1,7 +1,7 @@
-"""What a right bill is, worked out from the raw measures without a line of ratekit's code.
+"""Computes the correct bill from the raw measures, without any code of ratekit's.
 
-Quantities are those of quantities.py; prices are fractions until the design's third rounding.
-Reads metrics.yml and the rule file with PyYAML on its own terms.
+Quantities are those of quantities.py; prices are fractions until the third rounding of
+doc/arithmetic.rst. metrics.yml and the rule file are read with PyYAML alone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from tests.functional.quantities import Labels, Reckoner, rounded
+from tests.functional.quantities import Labels, QuantityOracle, round_half_even
 from tests.stack.plan import Plan
 
 #: (scope, begin, metric, labels) -> (quantity, price)
@@ -23,10 +23,10 @@ Bill = dict[tuple[str, datetime.datetime, str, Labels], tuple[Decimal, Decimal]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Oracle:
-    """Knows the plan, both files and the ids that Keystone gave.
+class BillOracle:
+    """The plan, both files, and the ids of projects in Keystone.
 
-    :ivar projects: name -> id, of the projects that are rated
+    :ivar projects: name -> id, of the rated projects
     """
 
     plan: Plan
@@ -35,7 +35,7 @@ class Oracle:
     rules: Mapping[str, Any]
 
     @classmethod
-    def read(cls, plan: Plan, projects: Mapping[str, str], metrics: str, rules: str) -> Oracle:
+    def read(cls, plan: Plan, projects: Mapping[str, str], metrics: str, rules: str) -> BillOracle:
         with open(metrics, encoding="utf-8") as file:
             metrics_data = yaml.safe_load(file)["metrics"]
         with open(rules, encoding="utf-8") as file:
@@ -43,11 +43,11 @@ class Oracle:
         return cls(plan, projects, metrics_data, rules_data)
 
     def bill(self) -> Bill:
-        """Every frame of the whole plan."""
-        reckoner = Reckoner(self.plan, self.projects)
+        """Return every frame of the whole plan."""
+        quantity_oracle = QuantityOracle(self.plan, self.projects)
         bill: Bill = {}
         for name, metric in self.metrics.items():
-            for key, quantity in reckoner.quantities(name, metric).items():
+            for key, quantity in quantity_oracle.quantities(name, metric).items():
                 scope, _, service, labels = key
                 bill[key] = quantity, self._price(service, scope, dict(labels), quantity)
         return bill
@@ -66,7 +66,7 @@ class Oracle:
             (self._group(nodes, group, scope, labels, Fraction(quantity)) for group in groups),
             Fraction(0),
         )
-        return rounded(total, 28)
+        return round_half_even(total, 28)
 
     def _group(
         self, nodes: Any, group: Any, scope: str, labels: dict[str, str | None], quantity: Fraction
@@ -75,7 +75,7 @@ class Oracle:
         best: tuple[Fraction, bool, Any] | None = None
         for field, node in nodes:
             label = None if field is None else labels.get(field)
-            for rule in _own_first(node.get("mappings", []), group, scope, "value"):
+            for rule in _effective_rules(node.get("mappings", []), group, scope, "value"):
                 if field is not None and (label is None or str(rule["value"]) != label):
                     continue
                 if rule["type"] == "flat":
@@ -83,7 +83,7 @@ class Oracle:
                 else:
                     rate *= Fraction(str(rule["cost"]))
             reached = quantity if field is None else _number(label)
-            for rule in _own_first(node.get("thresholds", []), group, scope, "level"):
+            for rule in _effective_rules(node.get("thresholds", []), group, scope, "level"):
                 level = Fraction(str(rule["level"]))
                 if reached is not None and level <= reached and (best is None or level > best[0]):
                     best = (level, field is None, rule)
@@ -99,14 +99,14 @@ class Oracle:
         return flat * rate * cost * quantity
 
 
-def _own_first(rules: Any, group: Any, scope: str, key: str) -> Iterator[Any]:
-    """A scope's own rule stands in for the general one of the same value or level."""
+def _effective_rules(rules: Any, group: Any, scope: str, key: str) -> Iterator[Any]:
+    """Yield the scope's rules, then general ones; a scope's rule replaces that of its value."""
     of_group = [rule for rule in rules if rule.get("group") == group]
-    own = [rule for rule in of_group if rule.get("scope") == scope]
-    taken = {str(rule.get(key)) for rule in own}
-    yield from own
+    scope_rules = [rule for rule in of_group if rule.get("scope") == scope]
+    replaced = {str(rule.get(key)) for rule in scope_rules}
+    yield from scope_rules
     for rule in of_group:
-        if "scope" not in rule and str(rule.get(key)) not in taken:
+        if "scope" not in rule and str(rule.get(key)) not in replaced:
             yield rule
 
 

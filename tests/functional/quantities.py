@@ -1,8 +1,8 @@
-"""What a right quantity is, worked out from the raw measures without a line of ratekit's code.
+"""Computes correct quantities from the raw measures, without any code of ratekit's.
 
-Follows the text of the design's section 5: reads definitions as they stand in metrics.yml, and
-from the plan what was measured and what resources were like. Everything is a fraction, but for
-the binary numbers that Gnocchi keeps and the design's roundings.
+Follows doc/arithmetic.rst: reads definitions as written in metrics.yml, and measures and resources'
+histories from the plan. All numbers are fractions, except the binary numbers that Gnocchi stores
+and the documented roundings.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from tests.builders import HOUR
 from tests.stack.plan import Plan, Resource, Revision
 
-HOUR = datetime.timedelta(hours=1)
 WAIT = 2 * HOUR
 NO_TIME = datetime.timedelta(0)
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
@@ -31,9 +31,9 @@ Query = Callable[[Fraction], Fraction]
 Labels = tuple[tuple[str, str | None], ...]
 #: (scope, begin, metric, labels) -> quantity
 Quantities = dict[tuple[str, datetime.datetime, str, Labels], Decimal]
-#: A bucket's begin -> the values in it, oldest first.
-Measured = Mapping[datetime.datetime, Sequence[Fraction]]
-#: A bucket's begin -> (value of the whole bucket, somebody's share of the bucket).
+#: A bucket's start -> the values in it, oldest first.
+RawBuckets = Mapping[datetime.datetime, Sequence[Fraction]]
+#: A bucket's start -> (value of the whole bucket, the revision's share of the bucket).
 Buckets = dict[datetime.datetime, tuple[Fraction, Fraction]]
 
 
@@ -48,16 +48,16 @@ class _Pool:
     time: datetime.timedelta = NO_TIME
 
     def amount(self) -> Fraction:
-        """What is the pool's of values that are parts of a whole."""
+        """Return the pool's share of values that are parts of a whole."""
         return sum((value * cover for value, cover in self.buckets.values()), Fraction(0))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Reckoner:
-    """Knows the plan and the ids that Keystone gave.
+class QuantityOracle:
+    """The plan, and the ids of projects in Keystone.
 
-    :ivar projects: name -> id, of the projects that are rated
-    :ivar queries: what each custom query that occurs makes of a bucket's value
+    :ivar projects: name -> id, of the rated projects
+    :ivar queries: each custom query that occurs, as a function of a bucket's value
     """
 
     plan: Plan
@@ -65,79 +65,79 @@ class Reckoner:
     queries: Mapping[str, Query] = dataclasses.field(default_factory=dict)
 
     def quantities(self, name: str, metric: Any) -> Quantities:
-        """Every quantity of the whole plan.
+        """Return every quantity of the whole plan.
 
         :param name: a key of metrics.yml
-        :param metric: what is defined there
+        :param metric: its definition
         """
         service = metric.get("alt_name", name)
-        found: Quantities = {}
+        quantities: Quantities = {}
         for resource in self.plan.resources:
             kind = metric["extra_args"]["resource_type"]
             if resource.project not in self.projects or resource.type != kind:
                 continue
             scope = self.projects[resource.project]
-            measured = _measured(resource, name, metric)
+            raw = _raw_buckets(resource, name, metric)
             for hour in self.plan.hours():
-                for labels, quantity in self._used(resource, metric, measured, hour):
-                    found[scope, hour, service, labels] = quantity
-        return found
+                for labels, quantity in self._hour(resource, metric, raw, hour):
+                    quantities[scope, hour, service, labels] = quantity
+        return quantities
 
-    def _used(
-        self, resource: Resource, metric: Any, measured: Measured, hour: datetime.datetime
+    def _hour(
+        self, resource: Resource, metric: Any, raw: RawBuckets, hour: datetime.datetime
     ) -> Iterator[tuple[Labels, Decimal]]:
-        pools = self._pools(resource, metric, measured, hour)
+        pools = self._pools(resource, metric, raw, hour)
         shares = _shares(pools, metric)
         for labels, pool in pools.items():
             if not shares[labels]:
                 continue
             if reducer(metric) in ADDITIVE:
-                # What is made of parts is converted once, as a whole.
-                value = sum((one.amount() for one in pools.values()), Fraction(0))
+                # The sum of the parts is converted once.
+                value = sum((part.amount() for part in pools.values()), Fraction(0))
             else:
                 values = [pool.buckets[begin][0] for begin in sorted(pool.buckets)]
-                value = _aggregated(values, reducer(metric))
-            yield labels, rounded(converted(value, metric) * shares[labels], 18)
+                value = _aggregate(values, reducer(metric))
+            yield labels, round_half_even(convert(value, metric) * shares[labels], 18)
 
     def _pools(
-        self, resource: Resource, metric: Any, measured: Measured, hour: datetime.datetime
+        self, resource: Resource, metric: Any, raw: RawBuckets, hour: datetime.datetime
     ) -> dict[Labels, _Pool]:
-        """Those that have buckets."""
-        seen = [
+        """Return the pools that have buckets, by labels."""
+        revisions = [
             (
                 self._labels(resource, metric, revision.attributes),
                 _in_force(resource, revision, hour, bool(metric.get("prorate"))),
-                _buckets(revision, revision is resource.revisions[0], metric, measured, hour),
+                _buckets(revision, revision is resource.revisions[0], metric, raw, hour),
             )
             for revision in resource.revisions
             if revision.begin < hour + HOUR + WAIT
         ]
-        last = [labels for labels, _, buckets in seen if buckets][-1:]
+        last = [labels for labels, _, buckets in revisions if buckets][-1:]
         split = metric["extra_args"].get("use_all_resource_revisions", True)
         text = metric["extra_args"].get("custom_query")
         query = self.queries[text] if text else Fraction
         pools: dict[Labels, _Pool] = {}
-        for labels, time, buckets in seen:
+        for labels, time, buckets in revisions:
             pool = pools.setdefault(labels if split or not last else last[0], _Pool())
             pool.time += time
             for begin, (value, cover) in buckets.items():
-                _, others = pool.buckets.get(begin, (value, Fraction(0)))
-                pool.buckets[begin] = query(value), others + cover
+                _, covered = pool.buckets.get(begin, (value, Fraction(0)))
+                pool.buckets[begin] = query(value), covered + cover
         return {labels: pool for labels, pool in pools.items() if pool.buckets}
 
     def _labels(self, resource: Resource, metric: Any, attributes: Mapping[str, str]) -> Labels:
-        known: dict[str, str | None] = {
+        values: dict[str, str | None] = {
             **attributes,
             "id": str(resource.id),
             "user_id": resource.user_id,
             "project_id": self.projects[resource.project],
         }
         names = {*metric.get("groupby", []), *metric.get("metadata", []), "id", "project_id"}
-        return tuple((name, known.get(name, "")) for name in sorted(names))
+        return tuple((name, values.get(name, "")) for name in sorted(names))
 
 
 def _shares(pools: Mapping[Labels, _Pool], metric: Any) -> dict[Labels, Fraction]:
-    """How much of what an hour costs is charged under each pool's labels."""
+    """Return the share of an hour's quantity that each pool's labels are charged."""
     sizes = {labels: Fraction(pool.time // MICROSECOND) for labels, pool in pools.items()}
     if metric.get("prorate"):
         return {labels: size / (HOUR // MICROSECOND) for labels, size in sizes.items()}
@@ -151,22 +151,22 @@ def _shares(pools: Mapping[Labels, _Pool], metric: Any) -> dict[Labels, Fraction
 
 
 def method(metric: Any) -> str:
-    """Which aggregate is read."""
+    """Return the aggregate that is read."""
     return str(metric["extra_args"].get("aggregation_method", "max"))
 
 
 def reducer(metric: Any) -> str:
-    """How the aggregates of an hour become one value."""
-    given = metric["extra_args"].get("re_aggregation_method")
-    return str(given or method(metric).removeprefix("rate:"))
+    """Return the method that combines the aggregates of an hour."""
+    configured = metric["extra_args"].get("re_aggregation_method")
+    return str(configured or method(metric).removeprefix("rate:"))
 
 
 def granularity(metric: Any) -> datetime.timedelta:
-    """Length of a bucket."""
+    """Return the length of a bucket."""
     return datetime.timedelta(seconds=metric["extra_args"].get("force_granularity", 3600))
 
 
-def converted(value: Fraction, metric: Any) -> Fraction:
+def convert(value: Fraction, metric: Any) -> Fraction:
     """Apply factor, offset and mutation."""
     factor = Fraction(1)
     for index, part in enumerate(str(metric.get("factor", 1)).split("/")):
@@ -182,20 +182,20 @@ def converted(value: Fraction, metric: Any) -> Fraction:
         case "FLOOR":
             return Fraction(math.floor(quantity))
         case "MAP":
-            known = {Fraction(str(key)): of for key, of in metric["mutate_map"].items()}
-            return Fraction(str(known.get(quantity, 0)))
+            values = {Fraction(str(key)): value for key, value in metric["mutate_map"].items()}
+            return Fraction(str(values.get(quantity, 0)))
     return quantity
 
 
-def rounded(value: Fraction, places: int) -> Decimal:
-    """Python rounds fractions half to even."""
+def round_half_even(value: Fraction, places: int) -> Decimal:
+    """Round; Python rounds fractions half to even."""
     return Decimal(round(value * 10**places)).scaleb(-places, decimal.Context(prec=200))
 
 
 def _in_force(
     resource: Resource, revision: Revision, hour: datetime.datetime, prorate: bool
 ) -> datetime.timedelta:
-    """How long a revision was in force in an hour; prorated: while the resource existed."""
+    """Return how long a revision was in force in an hour; prorated: while the resource existed."""
     begin, end = max(revision.begin, hour), hour + HOUR
     if revision.end is not None:
         end = min(revision.end, end)
@@ -205,39 +205,39 @@ def _in_force(
     return max(end - begin, NO_TIME)
 
 
-def _measured(resource: Resource, name: str, metric: Any) -> Measured:
-    """All of a resource's values, or what each differs by from the one before it."""
+def _raw_buckets(resource: Resource, name: str, metric: Any) -> RawBuckets:
+    """Return a resource's values by bucket; for a rate, the differences between neighbours."""
     measures = resource.measures.get(name, ())
-    values = [(one.at, Fraction(one.value)) for one in measures]
+    values = [(measure.at, Fraction(measure.value)) for measure in measures]
     if method(metric).startswith("rate:"):
         values = [(at, value - before) for (_, before), (at, value) in itertools.pairwise(values)]
-    measured: dict[datetime.datetime, list[Fraction]] = {}
+    raw: dict[datetime.datetime, list[Fraction]] = {}
     for at, value in values:
-        measured.setdefault(at - (at - EPOCH) % granularity(metric), []).append(value)
-    return measured
+        raw.setdefault(at - (at - EPOCH) % granularity(metric), []).append(value)
+    return raw
 
 
 def _buckets(
-    revision: Revision, first: bool, metric: Any, measured: Measured, hour: datetime.datetime
+    revision: Revision, first: bool, metric: Any, raw: RawBuckets, hour: datetime.datetime
 ) -> Buckets:
-    """What one revision has of an hour's buckets.
+    """Return one revision's share of an hour's buckets.
 
-    :param first: it is its resource's first, so it is stretched back over older measures
+    :param first: it is its resource's first, which extends back over older measures
     """
-    step, found = granularity(metric), {}
+    step, buckets = granularity(metric), {}
     for number in range(HOUR // step):
         begin = hour + number * step
         starts = begin if first else max(revision.begin, begin)
         ends = min(revision.end or begin + step, begin + step)
-        if begin in measured and starts < ends:
-            value = _aggregated(measured[begin], method(metric).removeprefix("rate:"))
+        if begin in raw and starts < ends:
+            value = _aggregate(raw[begin], method(metric).removeprefix("rate:"))
             cover = Fraction((ends - starts) // MICROSECOND, step // MICROSECOND)
-            found[begin] = (_in_binary(value) if cover == 1 else _fifteen_digits(value)), cover
-    return found
+            buckets[begin] = (_in_binary(value) if cover == 1 else _fifteen_digits(value)), cover
+    return buckets
 
 
-def _aggregated(values: Sequence[Fraction], how: str) -> Fraction:
-    match how:
+def _aggregate(values: Sequence[Fraction], method_name: str) -> Fraction:
+    match method_name:
         case "mean":
             return sum(values, Fraction(0)) / len(values)
         case "sum":
@@ -250,11 +250,11 @@ def _aggregated(values: Sequence[Fraction], how: str) -> Fraction:
             return min(values)
         case "last":
             return values[-1]
-    raise NotImplementedError(how)
+    raise NotImplementedError(method_name)
 
 
 def _in_binary(value: Fraction) -> Fraction:
-    """The number that Gnocchi keeps, as it writes it."""
+    """Return the number that Gnocchi stores, as it writes it."""
     return Fraction(repr(float(value)))
 
 

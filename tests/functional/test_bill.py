@@ -35,11 +35,11 @@ def oracle(deployment: Deployment) -> BillOracle:
     return BillOracle.read(deployment.plan, ids, str(METRICS), str(RULES))
 
 
-def test_every_frame_equals_the_one_worked_out_from_raw_measures(deployment: Deployment) -> None:
+def test_every_frame_equals_the_one_computed_from_raw_measures(deployment: Deployment) -> None:
     result = deployment.rate()
     bill = oracle(deployment).bill()
     assert as_bill(deployment.frames()) == bill
-    assert (result.frames, result.failed) == (len(bill), 0)
+    assert (result.frames, result.failed_scopes) == (len(bill), 0)
     assert {frame[2] for frame in bill} >= {"instance", "volume.size", "image.size", "ip.floating"}
 
 
@@ -68,11 +68,11 @@ def test_sums_in_reports_are_exact(deployment: Deployment) -> None:
     )
 
 
-def test_a_second_pass_writes_nothing(deployment: Deployment) -> None:
+def test_a_second_cycle_writes_nothing(deployment: Deployment) -> None:
     deployment.rate()
     before = deployment.frames()
     second = deployment.rate()
-    assert (second.frames, second.periods, second.failed) == (0, 0, 0)
+    assert (second.frames, second.periods, second.failed_scopes) == (0, 0, 0)
     assert deployment.frames() == before
 
 

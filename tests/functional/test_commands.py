@@ -1,4 +1,4 @@
-"""What the demo does, by the commands that operators use."""
+"""The demo's steps, with the commands that operators use."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ import pytest
 
 from tests import stack
 from tests.functional.conftest import METRICS, RATED, REPO
-from tests.functional.oracle import Oracle
+from tests.functional.oracle import BillOracle
 
 RULES = REPO / "etc/ratekit/hashmap.yml"
 
 
 class Shell:
-    """Runs ratekit's commands with a configuration of their own."""
+    """Runs ratekit's commands with one configuration."""
 
     def __init__(self, conf: pathlib.Path) -> None:
         self._conf = conf
 
     def run(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end, whatever that is."""
+        """Run a command to its end; return its output and exit code."""
         program = pathlib.Path(sys.executable).with_name(command)
         return subprocess.run(
             [program, "--config-file", self._conf, *arguments],
@@ -42,15 +42,15 @@ class Shell:
         )
 
     def json(self, *arguments: str) -> Any:
-        """Run a listing of ``ratekit`` that must succeed."""
-        done = self.run("ratekit", *arguments, "-f", "json")
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        """Return the rows of a listing of ``ratekit``, which must succeed."""
+        result = self.run("ratekit", *arguments, "-f", "json")
+        assert result.returncode == 0, result.stderr
+        return json.loads(result.stdout)
 
 
 @pytest.fixture
 def shell(cloud: stack.Stack, tmp_path: pathlib.Path) -> Shell:
-    """Commands on the real cloud and an empty SQLite file."""
+    """Return commands on the real cloud with an empty SQLite file."""
     parser = configparser.ConfigParser(interpolation=None)
     parser.read(cloud.conf_path)
     parser["database"]["connection"] = f"sqlite:///{tmp_path}/ratekit.sqlite"
@@ -60,7 +60,7 @@ def shell(cloud: stack.Stack, tmp_path: pathlib.Path) -> Shell:
     return Shell(path)
 
 
-def test_the_demos_summary_equals_figures_worked_out_independently(
+def test_the_summary_of_the_demo_equals_independently_computed_figures(
     cloud: stack.Stack, shell: Shell
 ) -> None:
     plan = cloud.plan()
@@ -76,9 +76,9 @@ def test_the_demos_summary_equals_figures_worked_out_independently(
     assert {row["Name"] for row in scopes} == RATED
     # Another hour may become due while the test runs.
     until = min(datetime.datetime.fromisoformat(row["Rated until"]) for row in scopes)
-    stretch = ("--begin", plan.begin.isoformat(), "--end", until.isoformat())
+    range_options = ("--begin", plan.begin.isoformat(), "--end", until.isoformat())
     ids = {name: id_ for name, id_ in cloud.project_ids.items() if name in RATED}
-    bill = Oracle.read(plan, ids, str(METRICS), str(RULES)).bill()
+    bill = BillOracle.read(plan, ids, str(METRICS), str(RULES)).bill()
     expected: dict[tuple[str, str], list[Fraction]] = {}
     for (scope, begin, metric, _), (quantity, price) in bill.items():
         if begin < until:
@@ -86,7 +86,7 @@ def test_the_demos_summary_equals_figures_worked_out_independently(
             sums[0] += 1
             sums[1] += Fraction(quantity)
             sums[2] += Fraction(price)
-    summary = shell.json("summary", *stretch)
+    summary = shell.json("summary", *range_options)
     assert {
         (row["Scope"], row["Metric"]): [
             Fraction(row["Frames"]),
@@ -96,10 +96,10 @@ def test_the_demos_summary_equals_figures_worked_out_independently(
         for row in summary
     } == expected
 
-    frames = shell.json("frame", "list", *stretch, "--limit", "0")
-    again = shell.run("ratekit-processor", "--once")
-    assert again.returncode == 0
-    assert shell.json("frame", "list", *stretch, "--limit", "0") == frames
+    frames = shell.json("frame", "list", *range_options, "--limit", "0")
+    second = shell.run("ratekit-processor", "--once")
+    assert second.returncode == 0
+    assert shell.json("frame", "list", *range_options, "--limit", "0") == frames
 
 
 def test_a_wrong_password_is_one_line_that_names_the_service(
@@ -109,36 +109,36 @@ def test_a_wrong_password_is_one_line_that_names_the_service(
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace(cloud.user.password, "wrong-password"), encoding="utf-8")
     assert shell.run("ratekit-dbsync", "upgrade").returncode == 0
-    done = shell.run("ratekit-processor", "--once")
-    assert done.returncode != 0
-    assert "Keystone" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert "wrong-password" not in done.stderr
+    result = shell.run("ratekit-processor", "--once")
+    assert result.returncode != 0
+    assert "Keystone" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "wrong-password" not in result.stderr
 
 
-def test_a_gnocchi_that_is_not_there_is_said_in_lines_and_nothing_is_lost(
+def test_an_absent_gnocchi_is_reported_in_lines_and_nothing_is_lost(
     cloud: stack.Stack, shell: Shell, tmp_path: pathlib.Path
 ) -> None:
     path = tmp_path / "ratekit.conf"
-    good = path.read_text(encoding="utf-8")
-    bad = "[collector_gnocchi]\ngnocchi_endpoint = http://127.0.0.1:1\n"
-    path.write_text(good.replace("[collector_gnocchi]\n", bad), encoding="utf-8")
+    correct = path.read_text(encoding="utf-8")
+    wrong = "[collector_gnocchi]\ngnocchi_endpoint = http://127.0.0.1:1\n"
+    path.write_text(correct.replace("[collector_gnocchi]\n", wrong), encoding="utf-8")
     assert shell.run("ratekit-dbsync", "upgrade").returncode == 0
-    done = shell.run("ratekit-processor", "--once")
-    assert done.returncode == 1
-    assert "Gnocchi" in done.stderr
-    assert "127.0.0.1" in done.stderr
-    assert "[Errno 111]" in done.stderr
+    result = shell.run("ratekit-processor", "--once")
+    assert result.returncode == 1
+    assert "Gnocchi" in result.stderr
+    assert "127.0.0.1" in result.stderr
+    assert "[Errno 111]" in result.stderr
     for noise in ("Traceback", "Removing descriptor", "Max retries"):
-        assert noise not in done.stderr
-    path.write_text(good, encoding="utf-8")
-    begin = {row["Rated until"] for row in shell.json("scope", "list")}
-    assert {datetime.datetime.fromisoformat(one) for one in begin} == {cloud.plan().begin}
+        assert noise not in result.stderr
+    path.write_text(correct, encoding="utf-8")
+    starts = {row["Rated until"] for row in shell.json("scope", "list")}
+    assert {datetime.datetime.fromisoformat(start) for start in starts} == {cloud.plan().begin}
     assert shell.run("ratekit-processor", "--once").returncode == 0
     assert shell.json("summary", "--begin", cloud.plan().begin.isoformat())
 
 
-def test_the_daemon_stops_at_once_when_it_is_idle(shell: Shell, tmp_path: pathlib.Path) -> None:
+def test_an_idle_daemon_stops_at_once(shell: Shell, tmp_path: pathlib.Path) -> None:
     assert shell.run("ratekit-dbsync", "upgrade").returncode == 0
     assert shell.run("ratekit-processor", "--once").returncode == 0
     log = tmp_path / "daemon.log"
@@ -156,7 +156,7 @@ def test_the_daemon_stops_at_once_when_it_is_idle(shell: Shell, tmp_path: pathli
             deadline = time.monotonic() + 60
             while "worker 1 of 1" not in log.read_text() and time.monotonic() < deadline:
                 time.sleep(0.1)
-            # The pass that follows finds nothing to do; then the daemon rests for most of an hour.
+            # Its first cycle finds nothing to do; then the daemon waits for most of an hour.
             time.sleep(3)
             daemon.send_signal(signal.SIGTERM)
             assert daemon.wait(timeout=30) == 0

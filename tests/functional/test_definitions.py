@@ -1,4 +1,4 @@
-"""What metrics.yml's less usual keys mean on a real Gnocchi: counters, queries, lives."""
+"""Less usual keys of metrics.yml on a real Gnocchi: counters, custom queries, proration."""
 
 import datetime
 from collections.abc import Mapping
@@ -14,17 +14,17 @@ from ratekit.collectors.gnocchi.args import GnocchiArgs
 from ratekit.collectors.gnocchi.collector import GnocchiCollector
 from ratekit.domain.period import Window
 from ratekit.domain.usage.metric import Metric, Mutate
-from tests import stack
+from tests import builders, stack
+from tests.builders import HOUR
 from tests.stack.plan import Resource
 
-HOUR = datetime.timedelta(hours=1)
 MICROSECOND = datetime.timedelta(microseconds=1)
-#: (resource's id, hour after the plan's begin) -> quantity of all flavors together
-Used = dict[tuple[str, int], Fraction]
+#: (resource's id, hour after the plan's start) -> quantity of all flavors together
+Usage = dict[tuple[str, int], Fraction]
 
 
-class Market:
-    """The collector on the real cloud, and what was measured there."""
+class CloudUsage:
+    """The collector on the real cloud, and the plan's measures."""
 
     def __init__(self, cloud: stack.Stack) -> None:
         self.cloud = cloud
@@ -36,92 +36,106 @@ class Market:
         self._collector = GnocchiCollector.from_conf(conf)
 
     def instances(self) -> list[Resource]:
-        return [one for one in self.plan.resources if one.measures.get("cpu")]
+        return [resource for resource in self.plan.resources if resource.measures.get("cpu")]
 
     def frames(self, metric: Metric, first: int, count: int) -> dict[Any, Decimal]:
         window = Window(self.plan.begin + first * HOUR, HOUR, count)
         return {
-            (one.groupby["id"], one.metadata["flavor_name"], (begin - self.plan.begin) // HOUR): of
-            for one in self._collector.collect(
+            (
+                series.groupby["id"],
+                series.metadata["flavor_name"],
+                (begin - self.plan.begin) // HOUR,
+            ): quantity
+            for series in self._collector.collect(
                 metric, window, list(self.cloud.project_ids.values())
             )
-            for begin, of in one.points
+            for begin, quantity in series.points
         }
 
-    def used(self, metric: Metric) -> Used:
-        """The whole plan at once, which must be what its hours are one by one."""
+    def totals(self, metric: Metric) -> Usage:
+        """Return the usage of the whole plan; single hours must give the same."""
         whole = self.frames(metric, 0, self.hours)
         parts: dict[Any, Decimal] = {}
         for hour in range(self.hours):
             parts |= self.frames(metric, hour, 1)
         assert parts == whole
-        sums: Used = {}
+        sums: Usage = {}
         for (id_, _, hour), quantity in whole.items():
             sums[id_, hour] = sums.get((id_, hour), Fraction(0)) + Fraction(quantity)
         return sums
 
 
 @pytest.fixture(scope="module")
-def market(cloud: stack.Stack) -> Market:
-    return Market(cloud)
+def usage(cloud: stack.Stack) -> CloudUsage:
+    return CloudUsage(cloud)
 
 
 def metric(args: GnocchiArgs, mutate: Mutate = Mutate.NONE, prorate: bool = False) -> Metric:
-    return Metric(
-        "cpu", "cpu", "ns", Fraction(1), Fraction(0), ("id",), ("flavor_name",), mutate, args,
+    return builders.metric(
+        unit="ns",
+        groupby=("id",),
+        metadata=("flavor_name",),
+        mutate=mutate,
+        extra_args=args,
         prorate=prorate,
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("granularity", [300, 3600])
-def test_an_instance_costs_the_time_it_existed(market: Market, granularity: int) -> None:
-    """Those that were born, resized, renamed and deleted within an hour too."""
+def test_a_prorated_instance_is_charged_for_the_time_it_existed(
+    usage: CloudUsage, granularity: int
+) -> None:
+    """Also instances that are created, resized, renamed or deleted within an hour."""
     args = GnocchiArgs("instance", aggregation_method="mean", force_granularity=granularity)
-    found = market.used(metric(args, Mutate.NUMBOOL, prorate=True))
+    totals = usage.totals(metric(args, Mutate.NUMBOOL, prorate=True))
     expected = {}
-    for instance in market.instances():
-        for hour, begin in enumerate(market.plan.hours()):
-            born = max(begin, instance.started_at)
-            died = min(begin + HOUR, instance.ended_at or begin + HOUR)
-            if born < died and instance.values("cpu", begin, begin + HOUR):
-                share = Fraction((died - born) // MICROSECOND, HOUR // MICROSECOND)
+    for instance in usage.instances():
+        for hour, begin in enumerate(usage.plan.hours()):
+            start = max(begin, instance.started_at)
+            end = min(begin + HOUR, instance.ended_at or begin + HOUR)
+            if start < end and instance.values("cpu", begin, begin + HOUR):
+                share = Fraction((end - start) // MICROSECOND, HOUR // MICROSECOND)
                 expected[str(instance.id), hour] = share
-    assert found.keys() == expected.keys()
+    assert totals.keys() == expected.keys()
     # The labels' shares are rounded to 18 places each.
-    assert all(abs(found[key] - expected[key]) <= Fraction(1, 10**18) for key in expected)
+    assert all(abs(totals[key] - expected[key]) <= Fraction(1, 10**18) for key in expected)
     assert any(share < 1 for share in expected.values())
 
 
 @pytest.mark.parametrize("granularity", [300, 3600])
-def test_an_hour_of_a_counter_is_what_it_grew_by(market: Market, granularity: int) -> None:
+def test_an_hour_of_a_counter_is_its_growth(usage: CloudUsage, granularity: int) -> None:
     args = GnocchiArgs(
         "instance", aggregation_method="last", re_aggregation_method="rate:sum",
         force_granularity=granularity,
     )  # fmt: skip
-    found = market.used(metric(args))
+    totals = usage.totals(metric(args))
     expected = {}
-    for instance in market.instances():
-        for hour, begin in enumerate(market.plan.hours()):
+    for instance in usage.instances():
+        for hour, begin in enumerate(usage.plan.hours()):
             now = instance.values("cpu", begin, begin + HOUR)
             before = instance.values("cpu", begin - HOUR, begin)
             if now and before:
                 expected[str(instance.id), hour] = now[-1] - before[-1]
             elif now and instance.started_at >= begin - HOUR:
                 expected[str(instance.id), hour] = now[-1]
-    assert expected.keys() <= found.keys()
+    assert expected.keys() <= totals.keys()
     # A cut bucket is known to 15 digits; nanoseconds are whole.
-    assert all(abs(found[key] - Fraction(expected[key])) < 1 for key in expected)
+    assert all(abs(totals[key] - Fraction(expected[key])) < 1 for key in expected)
 
 
-def test_reading_back_a_period_finds_no_more_than_there_is(market: Market) -> None:
-    """The first hour of what is older than the plan can be compared with nothing."""
+def test_a_counter_without_an_earlier_value_has_no_usage(usage: CloudUsage) -> None:
+    """Resources older than the plan have no earlier value for its first hour."""
     args = GnocchiArgs(
         "instance", aggregation_method="last", re_aggregation_method="rate:max",
         force_granularity=3600,
     )  # fmt: skip
-    old = {str(one.id) for one in market.instances() if one.started_at < market.plan.begin - HOUR}
-    found = market.used(metric(args))
-    assert not any((id_, 0) in found for id_ in old)
+    old = {
+        str(instance.id)
+        for instance in usage.instances()
+        if instance.started_at < usage.plan.begin - HOUR
+    }
+    totals = usage.totals(metric(args))
+    assert not any((id_, 0) in totals for id_ in old)
 
 
 QUERIES = [
@@ -134,23 +148,27 @@ QUERIES = [
 
 
 @pytest.mark.parametrize("template", QUERIES)
-def test_a_query_yields_what_gnocchi_yields_on_whole_buckets(market: Market, template: str) -> None:
+def test_a_custom_query_gives_gnocchis_values_on_whole_buckets(
+    usage: CloudUsage, template: str
+) -> None:
     text = template.format("(aggregate mean (metric cpu mean))")
-    instance = market.plan.resource("renamed")
-    project = market.cloud.project_ids[instance.project]
-    theirs = gnocchis(market.cloud, project, text)
-    values = gnocchis(market.cloud, project, "(aggregate mean (metric cpu mean))")
+    instance = usage.plan.resource("renamed")
+    project = usage.cloud.project_ids[instance.project]
+    expected = gnocchi_values(usage.cloud, project, text)
+    values = gnocchi_values(usage.cloud, project, "(aggregate mean (metric cpu mean))")
     convert = custom_query.read(text).convert
     assert convert is not None
-    assert theirs.keys() == values.keys()
-    assert len(theirs) > 100
+    assert expected.keys() == values.keys()
+    assert len(expected) > 100
     for key, value in values.items():
-        assert float(convert(Decimal(repr(value)))) == pytest.approx(theirs[key], rel=1e-12), key
+        assert float(convert(Decimal(repr(value)))) == pytest.approx(expected[key], rel=1e-12), key
 
 
-def gnocchis(cloud: stack.Stack, project: str, operations: str) -> Mapping[tuple[str, str], float]:
-    """Gnocchi's own answer, without history: (resource's id, begin) -> value."""
-    answer = cloud.session().post(
+def gnocchi_values(
+    cloud: stack.Stack, project: str, operations: str
+) -> Mapping[tuple[str, str], float]:
+    """Return Gnocchi's values, without history: (resource's id, start) -> value."""
+    response = cloud.session().post(
         f"{cloud.gnocchi_url}/v1/aggregates",
         params={"groupby": "id", "granularity": 3600},
         json={
@@ -161,17 +179,19 @@ def gnocchis(cloud: stack.Stack, project: str, operations: str) -> Mapping[tuple
     )
     return {
         (row["group"]["id"], begin): value
-        for row in answer.json()
+        for row in response.json()
         for begin, _, value in row["measures"]["measures"]["aggregated"]
     }
 
 
-def test_a_query_of_a_resized_instance_is_shared_like_its_plain_value(market: Market) -> None:
-    """Gnocchi would scale what the query adds, too."""
+def test_a_custom_query_of_a_resized_instance_is_split_like_its_plain_value(
+    usage: CloudUsage,
+) -> None:
+    """Gnocchi would also scale the amount that the query adds."""
     plain = GnocchiArgs("instance", aggregation_method="mean")
     text = "(+ 1000 (aggregate RE_AGGREGATION_METHOD (metric METRIC_NAME AGGREGATION_METHOD)))"
     queried = GnocchiArgs("instance", aggregation_method="mean", custom_query=text)
-    before, after = market.used(metric(plain)), market.used(metric(queried))
+    before, after = usage.totals(metric(plain)), usage.totals(metric(queried))
     assert before.keys() == after.keys()
-    # Of hours that are shared, each share is rounded to 18 places.
+    # In hours with two flavors each share is rounded to 18 places.
     assert all(abs(after[key] - before[key] - 1000) <= Fraction(1, 10**17) for key in before)

@@ -1,4 +1,4 @@
-"""What is told of each period of a scope, on the real cloud, and of what was left out of it."""
+"""Coverage of a scope's periods on the real cloud, and the resources excluded from them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ratekit import composition, concurrency
 from ratekit.domain.period import Window
 from ratekit.domain.reporting.coverage import Kind, cells
 from tests import stack
-from tests.functional.conftest import Office, sqlite_url
+from tests.builders import HOUR
+from tests.functional.conftest import Deployment, sqlite_url
 
-HOUR = datetime.timedelta(hours=1)
 SHARES = """
   share.size:
     unit: GB
@@ -34,8 +34,8 @@ NOTHING = """
 """
 
 
-class OddOffice(Office):
-    """Rates the project with resources whose archive policies are at fault."""
+class PolicyDeployment(Deployment):
+    """Rates the project whose resources have unusual archive policies."""
 
     def __init__(self, cloud: stack.Stack, folder: pathlib.Path) -> None:
         super().__init__(cloud, sqlite_url(cloud, folder))
@@ -46,7 +46,7 @@ class OddOffice(Office):
         self.configure("collect", metrics_conf=str(self._metrics))
 
     def measure(self, *metrics: str) -> None:
-        """Put another metrics.yml in force, as a reload does."""
+        """Replace metrics.yml, as a reload does."""
         self._metrics.write_text("metrics:" + "".join(metrics))
         if self._parts is not None:
             settings = composition.read_settings(self.conf, concurrency.side_by_side)
@@ -57,47 +57,51 @@ class OddOffice(Office):
 
 
 @pytest.fixture
-def office(cloud: stack.Stack, tmp_path: pathlib.Path) -> OddOffice:
-    return OddOffice(cloud, tmp_path)
+def deployment(cloud: stack.Stack, tmp_path: pathlib.Path) -> PolicyDeployment:
+    return PolicyDeployment(cloud, tmp_path)
 
 
-def test_each_period_is_used_or_silent_or_was_not_asked_for(office: OddOffice) -> None:
-    begin = office.plan.begin
+def test_each_period_has_points_or_is_silent_or_not_configured(
+    deployment: PolicyDeployment,
+) -> None:
+    begin = deployment.plan.begin
     due = 2 * HOUR + datetime.timedelta(seconds=1)
-    office.measure(SHARES, NOTHING)
-    office.rate(begin + 3 * HOUR + due)
-    office.measure(SHARES, PORTS)
-    office.rate(begin + 5 * HOUR + due)
-    facts = office.storage.reports.coverage(office.scope, begin - HOUR, begin + 8 * HOUR)
-    shown = cells(facts, Window(begin - HOUR, HOUR, 9))
-    frames = Counter((one.metric, one.begin) for one in office.frames())
-    assert set(shown) == {"share.size", "share.nothing", "port.drops"}
-    for metric, line in shown.items():
+    deployment.measure(SHARES, NOTHING)
+    deployment.rate(begin + 3 * HOUR + due)
+    deployment.measure(SHARES, PORTS)
+    deployment.rate(begin + 5 * HOUR + due)
+    facts = deployment.storage.reports.coverage(deployment.scope, begin - HOUR, begin + 8 * HOUR)
+    coverage = cells(facts, Window(begin - HOUR, HOUR, 9))
+    frames = Counter((frame.metric, frame.begin) for frame in deployment.frames())
+    assert set(coverage) == {"share.size", "share.nothing", "port.drops"}
+    for metric, line in coverage.items():
         for cell in line:
             assert cell.points == frames[metric, cell.begin]
     assert frames["share.size", begin] >= 3
-    kinds = {metric: [cell.kind for cell in line] for metric, line in shown.items()}
-    rest = [Kind.NOT_RATED] * 2
+    kinds = {metric: [cell.kind for cell in line] for metric, line in coverage.items()}
+    unrated = [Kind.NOT_RATED] * 2
     assert kinds == {
-        "share.size": [Kind.BEFORE, *[Kind.POINTS] * 6, *rest],
-        "share.nothing": [Kind.BEFORE, *[Kind.SILENT] * 4, *[Kind.NOT_CONFIGURED] * 2, *rest],
-        "port.drops": [Kind.BEFORE, *[Kind.NOT_CONFIGURED] * 4, *[Kind.POINTS] * 2, *rest],
+        "share.size": [Kind.BEFORE, *[Kind.POINTS] * 6, *unrated],
+        "share.nothing": [Kind.BEFORE, *[Kind.SILENT] * 4, *[Kind.NOT_CONFIGURED] * 2, *unrated],
+        "port.drops": [Kind.BEFORE, *[Kind.NOT_CONFIGURED] * 4, *[Kind.POINTS] * 2, *unrated],
     }
 
 
-def test_resources_that_are_left_out_are_kept_with_their_periods(office: OddOffice) -> None:
-    begin = office.plan.begin
-    office.measure(SHARES)
-    office.rate(begin + 3 * HOUR)
-    assert office.storage.reports.scopes()[0].rated_until > begin
-    office.rate(begin + 6 * HOUR)
-    until = office.storage.reports.scopes()[0].rated_until
-    facts = office.storage.reports.coverage(office.scope, begin, until)
-    found = {(span.exclusion.resource, span.begin, span.end) for span in facts.exclusions}
+def test_excluded_resources_are_stored_with_their_periods(
+    deployment: PolicyDeployment,
+) -> None:
+    begin = deployment.plan.begin
+    deployment.measure(SHARES)
+    deployment.rate(begin + 3 * HOUR)
+    assert deployment.storage.reports.scopes()[0].rated_until > begin
+    deployment.rate(begin + 6 * HOUR)
+    until = deployment.storage.reports.scopes()[0].rated_until
+    facts = deployment.storage.reports.coverage(deployment.scope, begin, until)
+    exclusions = {(span.exclusion.resource, span.begin, span.end) for span in facts.exclusions}
     assert {
-        (office.id("share-hourly"), begin, until),
-        (office.id("share-extremes"), begin, until),
-    } <= found
-    assert {one for one, _, _ in found}.isdisjoint(
-        {str(one.groupby["id"]) for one in office.frames()}
+        (deployment.id("share-hourly"), begin, until),
+        (deployment.id("share-extremes"), begin, until),
+    } <= exclusions
+    assert {resource for resource, _, _ in exclusions}.isdisjoint(
+        {str(frame.groupby["id"]) for frame in deployment.frames()}
     )

@@ -1,16 +1,14 @@
-"""Resources whose archive policies are at fault, or forgetful, on a real Gnocchi.
+"""Resources whose archive policies lack aggregates, or keep them briefly, on a real Gnocchi.
 
-They are those of tests/stack/unusual_policies.py.
+The resources are those of tests/stack/unusual_policies.py.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import logging
 from collections.abc import Sequence
 from decimal import Decimal
-from fractions import Fraction
 
 import pytest
 
@@ -22,10 +20,10 @@ from ratekit.collectors.gnocchi.collector import GnocchiCollector
 from ratekit.domain.period import Window
 from ratekit.domain.reporting.exclusion import Exclusion
 from ratekit.domain.reporting.findings import Severity
-from ratekit.domain.usage.metric import Metric, Mutate
-from tests import stack
+from ratekit.domain.usage.metric import Metric
+from tests import builders, stack
+from tests.builders import HOUR
 
-HOUR = datetime.timedelta(hours=1)
 NUMBERS = {
     "share-1": 1, "share-2": 2, "share-3": 3, "share-hourly": 4, "share-extremes": 5,
     "share-gone": 6, "port-1": 7, "port-2": 8, "port-fine-1": 9, "port-fine-2": 10,
@@ -34,15 +32,9 @@ NUMBERS = {
 
 
 def metric(name: str, granularity: int, resource_key: str = "id") -> Metric:
-    return Metric(
-        name=name,
-        public_name=name,
+    return builders.metric(
+        name,
         unit="GB",
-        factor=Fraction(1),
-        offset=Fraction(0),
-        groupby=(),
-        metadata=(),
-        mutate=Mutate.NONE,
         extra_args=GnocchiArgs(
             name.partition(".")[0],
             resource_key=resource_key,
@@ -52,8 +44,8 @@ def metric(name: str, granularity: int, resource_key: str = "id") -> Metric:
     )
 
 
-class Bench:
-    """A collector on the real Gnocchi, and what it asked."""
+class CloudCollector:
+    """A collector on the real Gnocchi, and its requests."""
 
     def __init__(self, cloud: stack.Stack, caplog: pytest.LogCaptureFixture) -> None:
         self.cloud = cloud
@@ -73,29 +65,29 @@ class Bench:
 
     def collect(
         self,
-        of: Metric,
+        metric: Metric,
         first: int = 0,
         count: int = 2,
         projects: Sequence[str] = ("policies", "demo-01"),
     ) -> dict[str, dict[int, Decimal]]:
-        """Name of the resource -> hour -> quantity."""
-        names = {str(one.id): one.name for one in self.plan.resources}
+        """Return name of the resource -> hour -> quantity."""
+        names = {str(resource.id): resource.name for resource in self.plan.resources}
         scopes = [self.cloud.project_ids[project] for project in projects]
         window = Window(self.plan.begin + first * HOUR, HOUR, count)
-        self._last = of, window, scopes
+        self._last = metric, window, scopes
         return {
-            names.get(one.groupby.get("id") or "", "all"): {
-                (begin - self.plan.begin) // HOUR: quantity for begin, quantity in one.points
+            names.get(series.groupby.get("id") or "", "all"): {
+                (begin - self.plan.begin) // HOUR: quantity for begin, quantity in series.points
             }
-            for one in self.collector.collect(of, window, scopes)
+            for series in self.collector.collect(metric, window, scopes)
         }
 
-    def left_out(self) -> Sequence[Exclusion]:
-        """What was not rated last time although it should be."""
+    def last_exclusions(self) -> Sequence[Exclusion]:
+        """Return the exclusions of the last collection."""
         return self.collector.exclusions(*self._last)
 
     def requests(self) -> list[str]:
-        """Requests since the last call; ``caplog`` is at DEBUG for keystoneauth."""
+        """Return the requests since the last call; ``caplog`` is at DEBUG for keystoneauth."""
         lines = [
             record.getMessage()
             for record in self._caplog.records
@@ -106,25 +98,27 @@ class Bench:
 
 
 @pytest.fixture
-def bench(cloud: stack.Stack, caplog: pytest.LogCaptureFixture) -> Bench:
+def cloud_collector(cloud: stack.Stack, caplog: pytest.LogCaptureFixture) -> CloudCollector:
     caplog.set_level(logging.DEBUG, "keystoneauth")
-    return Bench(cloud, caplog)
+    return CloudCollector(cloud, caplog)
 
 
 def whole(*names: str, hours: Sequence[int] = (0, 1)) -> dict[str, dict[int, Decimal]]:
     return {name: {hour: Decimal(NUMBERS[name]) for hour in hours} for name in names}
 
 
-def test_the_rest_is_rated_and_the_resources_at_fault_are_named_once(
-    bench: Bench, caplog: pytest.LogCaptureFixture
+def test_other_resources_are_rated_and_excluded_ones_are_logged_once(
+    cloud_collector: CloudCollector, caplog: pytest.LogCaptureFixture
 ) -> None:
     shares = metric("share.size", 300)
-    # What is gone since the first hour is nobody's concern.
-    assert bench.collect(shares, 2) == whole("share-1", "share-2", "share-3", hours=(2, 3))
+    # A resource that existed in the first hour only is not reported.
+    assert cloud_collector.collect(shares, 2) == whole(
+        "share-1", "share-2", "share-3", hours=(2, 3)
+    )
     texts = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
-    requests = bench.requests()
+    requests = cloud_collector.requests()
     assert len(requests) <= 1 + 1 + 10, requests
-    hourly, extremes = bench.id("share-hourly"), bench.id("share-extremes")
+    hourly, extremes = cloud_collector.id("share-hourly"), cloud_collector.id("share-extremes")
     assert len(texts) == 2
     [hourly_text] = [text for text in texts if hourly in text]
     for fact in ("'share.size'", "'hourly'", "granularity of 300 s"):
@@ -132,107 +126,120 @@ def test_the_rest_is_rated_and_the_resources_at_fault_are_named_once(
     [extremes_text] = [text for text in texts if extremes in text]
     for fact in ("'share.size'", "'extremes'", "aggregation method 'mean'"):
         assert fact in extremes_text
-    scope = bench.cloud.project_ids["policies"]
-    assert {(one.scope, one.metric, one.resource) for one in bench.left_out()} == {
+    scope = cloud_collector.cloud.project_ids["policies"]
+    assert {(exclusion.scope, exclusion.metric, exclusion.resource)
+        for exclusion in cloud_collector.last_exclusions()} == {
         (scope, "share.size", hourly), (scope, "share.size", extremes),
     }  # fmt: skip
-    # The next batch asks right the first time.
-    assert bench.collect(shares, 4) == whole("share-1", "share-2", "share-3", hours=(4, 5))
-    assert ["/v1/aggregates" in line for line in bench.requests()] == [True]
+    # The next batch needs one request.
+    assert cloud_collector.collect(shares, 4) == whole(
+        "share-1", "share-2", "share-3", hours=(4, 5)
+    )
+    assert ["/v1/aggregates" in line for line in cloud_collector.requests()] == [True]
     assert not [record for record in caplog.records if record.levelno == logging.ERROR]
 
 
-def test_a_metric_that_no_resource_has_as_asked_for_is_held(bench: Bench) -> None:
+def test_a_metric_whose_aggregate_no_resource_has_is_an_error(
+    cloud_collector: CloudCollector,
+) -> None:
     with pytest.raises(errors.OperatorError) as caught:
-        bench.collect(metric("backup.size", 300))
+        cloud_collector.collect(metric("backup.size", 300))
     for fact in ("2 ", "'hourly'", "300 s", "3600 s"):
         assert fact in str(caught.value)
-    assert not bench.left_out()
-    assert bench.collect(metric("backup.size", 300), projects=["demo-01"]) == {}
+    assert not cloud_collector.last_exclusions()
+    assert cloud_collector.collect(metric("backup.size", 300), projects=["demo-01"]) == {}
 
 
-def test_each_archive_policy_is_asked_for_its_own_largest_granularity(bench: Bench) -> None:
-    found = bench.collect(metric("port.drops", 0))
-    assert found == whole("port-1", "port-2", "port-fine-1", "port-fine-2")
-    aggregates = [line for line in bench.requests() if "/v1/aggregates" in line]
+def test_each_archive_policy_is_asked_for_its_own_largest_granularity(
+    cloud_collector: CloudCollector,
+) -> None:
+    collected = cloud_collector.collect(metric("port.drops", 0))
+    assert collected == whole("port-1", "port-2", "port-fine-1", "port-fine-2")
+    aggregates = [line for line in cloud_collector.requests() if "/v1/aggregates" in line]
     assert sorted(line.partition("granularity=")[2].partition('"')[0] for line in aggregates) == [
         "300", "3600",
     ]  # fmt: skip
-    [left_out] = bench.left_out()
-    assert left_out.resource == bench.id("port-sevens")
-    assert "3600 s" in left_out.reason
+    [exclusion] = cloud_collector.last_exclusions()
+    assert exclusion.resource == cloud_collector.id("port-sevens")
+    assert "3600 s" in exclusion.reason
 
 
-def test_what_comes_from_two_requests_under_equal_labels_adds_up(bench: Bench) -> None:
-    scope = bench.cloud.project_ids["policies"]
-    window = Window(bench.plan.begin, HOUR, 2)
-    [one] = bench.collector.collect(metric("port.drops", 0, "project_id"), window, [scope])
-    assert one.groupby == {"project_id": scope}
-    assert [quantity for _, quantity in one.points] == [Decimal(7 + 8 + 9 + 10)] * 2
+def test_usage_of_two_requests_under_equal_labels_adds_up(cloud_collector: CloudCollector) -> None:
+    scope = cloud_collector.cloud.project_ids["policies"]
+    window = Window(cloud_collector.plan.begin, HOUR, 2)
+    [series] = cloud_collector.collector.collect(
+        metric("port.drops", 0, "project_id"), window, [scope]
+    )
+    assert series.groupby == {"project_id": scope}
+    assert [quantity for _, quantity in series.points] == [Decimal(7 + 8 + 9 + 10)] * 2
 
 
-def test_one_granularity_in_use_is_one_request(bench: Bench) -> None:
-    assert bench.collect(metric("share.size", 0))
-    bench.requests()
-    assert bench.collect(metric("share.size", 0), 2)
-    assert len(bench.requests()) == 1
+def test_one_granularity_in_use_is_one_request(cloud_collector: CloudCollector) -> None:
+    assert cloud_collector.collect(metric("share.size", 0))
+    cloud_collector.requests()
+    assert cloud_collector.collect(metric("share.size", 0), 2)
+    assert len(cloud_collector.requests()) == 1
 
 
-def test_usage_that_gnocchi_has_forgotten_is_held_and_never_zero(bench: Bench) -> None:
+def test_expired_usage_is_an_error_and_never_zero(cloud_collector: CloudCollector) -> None:
     snapshots = metric("snapshot.size", 300)
     with pytest.raises(errors.OperatorError) as caught:
-        bench.collect(snapshots)
-    resource = bench.id("snapshot-brief")
+        cloud_collector.collect(snapshots)
+    resource = cloud_collector.id("snapshot-brief")
     for fact in ("'brief'", "300 s", "'snapshot.size'", "3:00:00", resource, "--allow-expired"):
         assert fact in str(caught.value)
-    # Others are not held.
-    assert bench.collect(snapshots, projects=["demo-01"]) == {}
+    # Other projects are collected.
+    assert cloud_collector.collect(snapshots, projects=["demo-01"]) == {}
 
 
-def test_an_operator_may_have_what_is_there_rated(
-    bench: Bench, caplog: pytest.LogCaptureFixture
+def test_allow_expired_rates_the_remaining_data(
+    cloud_collector: CloudCollector, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bench.collector = bench.make(allow_expired=True)
-    assert bench.collect(metric("snapshot.size", 300)) == whole("snapshot-1")
+    cloud_collector.collector = cloud_collector.make(allow_expired=True)
+    assert cloud_collector.collect(metric("snapshot.size", 300)) == whole("snapshot-1")
     [record] = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert "--allow-expired" in record.getMessage()
 
 
-def test_what_was_measured_no_more_in_time_is_still_kept(bench: Bench) -> None:
-    found = bench.collect(metric("archive.size", 300))
-    assert found == whole("archive-stopped")
+def test_a_metric_without_recent_measures_still_has_its_aggregates(
+    cloud_collector: CloudCollector,
+) -> None:
+    collected = cloud_collector.collect(metric("archive.size", 300))
+    assert collected == whole("archive-stopped")
 
 
-def test_a_normal_window_costs_one_request_beyond_what_is_known_of_policies(bench: Bench) -> None:
+def test_a_usual_window_costs_one_request_when_policies_are_known(
+    cloud_collector: CloudCollector,
+) -> None:
     instances = dataclasses.replace(
         metric("cpu", 300),
         extra_args=GnocchiArgs("instance", aggregation_method="mean", force_granularity=300),
     )
-    assert bench.collect(instances, 40)
-    bench.requests()
-    assert bench.collect(instances, 42)
-    assert ["/v1/aggregates" in line for line in bench.requests()] == [True]
+    assert cloud_collector.collect(instances, 40)
+    cloud_collector.requests()
+    assert cloud_collector.collect(instances, 42)
+    assert ["/v1/aggregates" in line for line in cloud_collector.requests()] == [True]
 
 
-def test_an_inspection_finds_what_rating_would_stumble_over(bench: Bench) -> None:
-    found = bench.collector.inspect(metric("share.size", 300))
-    by_what = {one.check: one for one in found}
-    assert by_what["resource type"].verdict is Severity.OK
-    assert by_what["attributes"].verdict is Severity.OK
-    assert by_what["metrics"].detail.startswith("6 ")
-    assert "'share.size'" in by_what["metrics"].detail
-    assert by_what["archive policy ratekit"].verdict is Severity.OK
-    assert by_what["archive policy ratekit"].detail.startswith("3 metrics")
-    assert "300 s" in by_what["archive policy ratekit"].detail
-    assert by_what["archive policy hourly"].verdict is Severity.ERROR
-    assert by_what["archive policy extremes"].verdict is Severity.ERROR
-    assert by_what["newest measure"].verdict is Severity.OK
-    assert by_what["backlog"].verdict is Severity.OK
+def test_an_inspection_finds_what_rating_would_exclude(cloud_collector: CloudCollector) -> None:
+    findings = cloud_collector.collector.inspect(metric("share.size", 300))
+    by_check = {finding.check: finding for finding in findings}
+    assert by_check["resource type"].verdict is Severity.OK
+    assert by_check["attributes"].verdict is Severity.OK
+    assert by_check["metrics"].detail.startswith("6 ")
+    assert "'share.size'" in by_check["metrics"].detail
+    assert by_check["archive policy ratekit"].verdict is Severity.OK
+    assert by_check["archive policy ratekit"].detail.startswith("3 metrics")
+    assert "300 s" in by_check["archive policy ratekit"].detail
+    assert by_check["archive policy hourly"].verdict is Severity.ERROR
+    assert by_check["archive policy extremes"].verdict is Severity.ERROR
+    assert by_check["newest measure"].verdict is Severity.OK
+    assert by_check["backlog"].verdict is Severity.OK
 
 
-def test_nothing_waits_for_metricd_here(bench: Bench) -> None:
+def test_the_collector_is_ready_without_a_backlog(cloud_collector: CloudCollector) -> None:
     conf = configuration.load_for_rating(
-        "functional", ["--config-file", str(bench.cloud.conf_path)]
+        "functional", ["--config-file", str(cloud_collector.cloud.conf_path)]
     )
     collector = GnocchiCollector(open_client(conf), "project_id", HOUR, 2 * HOUR, max_backlog=0)
     assert collector.not_ready() is None

@@ -1,6 +1,6 @@
-"""metric check and metric sample on a real Gnocchi: sound, and with faults planted in it.
+"""metric check and metric sample on a real Gnocchi: with correct and with wrong definitions.
 
-The faults are those of tests/stack/unusual_policies.py.
+The faulty resources are those of tests/stack/unusual_policies.py.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ratekit.cmd import ratekit as command
 from tests import stack
 from tests.functional.conftest import METRICS
 
-PLANTED = """\
+WRONG = """\
 metrics:
   share.size:
     unit: GB
@@ -39,11 +39,11 @@ Run = Callable[..., tuple[int, list[dict[str, Any]]]]
 
 @pytest.fixture
 def run(cloud: stack.Stack, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs ratekit in this process at the end of the plan; returns the code and the rows."""
+    """Return a function that runs ratekit at the end of the plan: exit code and rows."""
     parser = configparser.ConfigParser(interpolation=None)
     parser.read(cloud.conf_path)
     parser["collect"]["metrics_conf"] = str(METRICS)
-    # Whoever looks writes nothing, so there need be no database.
+    # These commands write nothing and need no database.
     parser["database"]["connection"] = f"sqlite:///{tmp_path}/none.sqlite"
     path = tmp_path / "ratekit.conf"
     with path.open("w", encoding="utf-8") as file:
@@ -61,7 +61,7 @@ def verdicts(rows: list[dict[str, Any]]) -> dict[tuple[str | None, str], str]:
     return {(row["Metric"], row["Check"]): row["Verdict"] for row in rows}
 
 
-def test_a_sound_cloud_passes(run: Run) -> None:
+def test_the_default_definitions_pass(run: Run) -> None:
     code, rows = run("metric", "check")
     assert code == 0
     assert {row["Verdict"] for row in rows if row["Metric"] == "instance"} == {"ok"}
@@ -69,17 +69,19 @@ def test_a_sound_cloud_passes(run: Run) -> None:
     assert (None, "backlog") in verdicts(rows)
 
 
-def test_a_resource_type_that_the_cloud_lacks_is_no_fault(run: Run, tmp_path: pathlib.Path) -> None:
-    path = tmp_path / "lacking.yml"
+def test_a_resource_type_that_the_cloud_lacks_is_only_a_warning(
+    run: Run, tmp_path: pathlib.Path
+) -> None:
+    path = tmp_path / "absent.yml"
     path.write_text("metrics: {objects: {unit: B, extra_args: {resource_type: swift_account}}}")
     code, rows = run("metric", "check", str(path), "--problems")
     assert code == 0
     assert verdicts(rows) == {("objects", "resource type"): "warning"}
 
 
-def test_each_planted_fault_is_named_with_a_remedy(run: Run, tmp_path: pathlib.Path) -> None:
-    path = tmp_path / "planted.yml"
-    path.write_text(PLANTED)
+def test_each_wrong_definition_is_reported_with_a_remedy(run: Run, tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "wrong.yml"
+    path.write_text(WRONG)
     code, rows = run("metric", "check", str(path), "--problems")
     assert code == 1
     assert verdicts(rows) == {
@@ -99,25 +101,27 @@ def test_each_planted_fault_is_named_with_a_remedy(run: Run, tmp_path: pathlib.P
     assert "serial" in details["archive.size", "attributes"]
 
 
-def test_a_backlog_is_named_once(cloud: stack.Stack, run: Run) -> None:
+def test_a_backlog_is_reported_once(cloud: stack.Stack, run: Run) -> None:
     admin = cloud.admin_session()
     url = f"{cloud.gnocchi_url}/v1/metric"
-    made = admin.post(url, json={"archive_policy_name": "hourly", "name": "unread"}).json()["id"]
+    metric_id = admin.post(url, json={"archive_policy_name": "hourly", "name": "unread"}).json()[
+        "id"
+    ]
     try:
         with cloud.pause("gnocchi-metricd"):
             measure = {"timestamp": cloud.plan().begin.isoformat(), "value": 1.0}
-            admin.post(f"{url}/{made}/measures", json=[measure])
+            admin.post(f"{url}/{metric_id}/measures", json=[measure])
             code, rows = run("metric", "check", "--problems")
     finally:
-        admin.delete(f"{url}/{made}")
+        admin.delete(f"{url}/{metric_id}")
     assert code == 0
-    [told] = [row for row in rows if row["Check"] == "backlog"]
-    assert (told["Metric"], told["Verdict"]) == (None, "warning")
-    assert "metricd" in told["Detail"]
-    assert "workers" in told["Remedy"]
+    [backlog] = [row for row in rows if row["Check"] == "backlog"]
+    assert (backlog["Metric"], backlog["Verdict"]) == (None, "warning")
+    assert "metricd" in backlog["Detail"]
+    assert "workers" in backlog["Remedy"]
 
 
-def test_a_sample_shows_what_is_charged_and_how(cloud: stack.Stack, run: Run) -> None:
+def test_a_sample_shows_quantities_and_their_computation(cloud: stack.Stack, run: Run) -> None:
     plan = cloud.plan()
     resized = str(plan.resource("resized").id)
     hours = {}
@@ -131,15 +135,19 @@ def test_a_sample_shows_what_is_charged_and_how(cloud: stack.Stack, run: Run) ->
         hours[begin] = [row for row in rows if row["Labels"]["id"] == resized]
         if len(hours[begin]) > 1:
             break
-    one, other = hours[begin]
-    assert one["Labels"]["flavor_name"] != other["Labels"]["flavor_name"]
-    assert Decimal(one["Quantity"]) + Decimal(other["Quantity"]) == 1
-    assert (one["Reducer"], one["Conversion"], one["Unit"]) == ("mean", "NUMBOOL", "instance")
-    assert one["Values"]
-    assert one["Share"] not in ("0", "1")
+    before, after = hours[begin]
+    assert before["Labels"]["flavor_name"] != after["Labels"]["flavor_name"]
+    assert Decimal(before["Quantity"]) + Decimal(after["Quantity"]) == 1
+    assert (before["Reducer"], before["Conversion"], before["Unit"]) == (
+        "mean",
+        "NUMBOOL",
+        "instance",
+    )
+    assert before["Values"]
+    assert before["Share"] not in ("0", "1")
 
 
-def test_without_a_scope_all_that_the_fetcher_lists_are_sampled(
+def test_without_a_scope_all_scopes_of_the_fetcher_are_sampled(
     cloud: stack.Stack, run: Run
 ) -> None:
     code, rows = run("metric", "sample", "volume.size")

@@ -1,4 +1,4 @@
-"""No secret is shown to anybody, however loud the logs and whatever fails."""
+"""No secret is ever printed, logged or stored, even with all logs and after failures."""
 
 from __future__ import annotations
 
@@ -13,66 +13,68 @@ from tests.functional.test_commands import Shell, shell
 __all__ = ["shell"]  # a fixture
 
 SECRET = "plantedsecret7"
-#: Everything that libraries have to tell.
-LOUD = (
+#: All logs of the libraries.
+VERBOSE = (
     "debug = true\ndefault_log_levels = keystoneauth=DEBUG,urllib3=DEBUG,requests=DEBUG,"
     "sqlalchemy=DEBUG,alembic=DEBUG,eventlet=DEBUG,gnocchiclient=DEBUG,stevedore=DEBUG\n"
 )
-#: How Keystone's tokens begin.
+#: The start of Keystone's tokens.
 TOKEN = re.compile(r"gAAAA[\w-]{20}")
 
 
-class Loud:
-    """ratekit's commands with all logs on, and all that they left behind."""
+class VerboseShell:
+    """ratekit's commands with all logs, and their output."""
 
     def __init__(self, shell: Shell, folder: pathlib.Path) -> None:
         self._shell = shell
         self._path = folder / "ratekit.conf"
-        self.text = f"[DEFAULT]\n{LOUD}{self._path.read_text(encoding='utf-8')}"
+        self.text = f"[DEFAULT]\n{VERBOSE}{self._path.read_text(encoding='utf-8')}"
 
     def prepare(self) -> None:
-        """Make the database."""
+        """Create the database."""
         assert self._shell.run("ratekit-dbsync", "upgrade").returncode == 0
 
     def rate(self, text: str) -> tuple[int, str]:
-        """Rate once; return the exit code and all that was said."""
+        """Rate once; return the exit code and the output."""
         self._path.write_text(text, encoding="utf-8")
-        done = self._shell.run("ratekit-processor", "--debug", "--once")
-        return done.returncode, done.stdout + done.stderr
+        result = self._shell.run("ratekit-processor", "--debug", "--once")
+        return result.returncode, result.stdout + result.stderr
 
-    def ask(self, text: str) -> str:
-        """List scopes; return all that was said."""
+    def list_scopes(self, text: str) -> str:
+        """List scopes; return the output."""
         self._path.write_text(text, encoding="utf-8")
-        done = self._shell.run("ratekit", "--debug", "scope", "list", "--all")
-        return done.stdout + done.stderr
+        result = self._shell.run("ratekit", "--debug", "scope", "list", "--all")
+        return result.stdout + result.stderr
 
-    def stored(self) -> bytes:
-        """Return what the SQLite database holds."""
+    def database_content(self) -> bytes:
+        """Return the bytes of the SQLite database."""
         return b"".join(path.read_bytes() for path in self._path.parent.glob("ratekit.sqlite*"))
 
 
 @pytest.fixture
-def loud(shell: Shell, tmp_path: pathlib.Path) -> Loud:
-    """Commands on the real cloud with all logs on."""
-    return Loud(shell, tmp_path)
+def verbose(shell: Shell, tmp_path: pathlib.Path) -> VerboseShell:
+    """Return commands on the real cloud with all logs."""
+    return VerboseShell(shell, tmp_path)
 
 
-def test_rating_shows_neither_password_nor_token(cloud: stack.Stack, loud: Loud) -> None:
-    loud.prepare()
-    code, said = loud.rate(loud.text)
-    assert code == 0, said[-2000:]
-    assert "REQ: curl" in said  # so it was loud
-    assert cloud.user.password not in said
-    assert not TOKEN.search(said)
-    assert cloud.user.password.encode() not in loud.stored()
+def test_rating_shows_neither_password_nor_token(cloud: stack.Stack, verbose: VerboseShell) -> None:
+    verbose.prepare()
+    code, output = verbose.rate(verbose.text)
+    assert code == 0, output[-2000:]
+    assert "REQ: curl" in output  # all logs are on
+    assert cloud.user.password not in output
+    assert not TOKEN.search(output)
+    assert cloud.user.password.encode() not in verbose.database_content()
 
 
 @pytest.mark.parametrize(
     "where",
     ["password", "keystone url", "gnocchi url", "application credential", "gnocchi user"],
 )
-def test_a_failing_back_end_shows_no_secret(cloud: stack.Stack, loud: Loud, where: str) -> None:
-    loud.prepare()
+def test_a_failing_back_end_shows_no_secret(
+    cloud: stack.Stack, verbose: VerboseShell, where: str
+) -> None:
+    verbose.prepare()
     url = f"auth_url = {cloud.keystone_url}\n"
     gnocchi = "[collector_gnocchi]\n"
     old, new = {
@@ -90,17 +92,17 @@ def test_a_failing_back_end_shows_no_secret(cloud: stack.Stack, loud: Loud, wher
             f"gnocchi_endpoint = {cloud.gnocchi_url}\n",
         ),
     }[where]
-    assert old in loud.text
-    text = loud.text.replace(old, new)
+    assert old in verbose.text
+    text = verbose.text.replace(old, new)
     if where == "application credential":
-        # Neither user nor project: the credential knows both.
-        kept = ("username", "password", "project_name", "user_domain", "project_domain")
-        text = "\n".join(line for line in text.split("\n") if not line.startswith(kept))
-    code, said = loud.rate(text)
-    assert code == 1, said[-2000:]
-    assert SECRET not in said
-    assert not TOKEN.search(said)
-    assert SECRET.encode() not in loud.stored()
+        # The credential implies user and project.
+        unused = ("username", "password", "project_name", "user_domain", "project_domain")
+        text = "\n".join(line for line in text.split("\n") if not line.startswith(unused))
+    code, output = verbose.rate(text)
+    assert code == 1, output[-2000:]
+    assert SECRET not in output
+    assert not TOKEN.search(output)
+    assert SECRET.encode() not in verbose.database_content()
 
 
 @pytest.mark.parametrize(
@@ -115,12 +117,12 @@ def test_a_failing_back_end_shows_no_secret(cloud: stack.Stack, loud: Loud, wher
         f"postgresql://joe:${SECRET}@127.0.0.1:1/ratekit",
     ],
 )
-def test_a_database_that_cannot_be_used_shows_no_secret(loud: Loud, url: str) -> None:
-    text = re.sub(r"(?m)^connection = .*$", lambda _: f"connection = {url}", loud.text)
+def test_a_database_that_cannot_be_used_shows_no_secret(verbose: VerboseShell, url: str) -> None:
+    text = re.sub(r"(?m)^connection = .*$", lambda _: f"connection = {url}", verbose.text)
     assert SECRET in text
-    code, said = loud.rate(text)
-    assert code in (1, 2), said[-2000:]
-    assert SECRET not in said + loud.ask(text)
+    code, output = verbose.rate(text)
+    assert code in (1, 2), output[-2000:]
+    assert SECRET not in output + verbose.list_scopes(text)
 
 
 @pytest.mark.parametrize(
@@ -134,9 +136,11 @@ def test_a_database_that_cannot_be_used_shows_no_secret(loud: Loud, url: str) ->
         ("username = ", f"pasword = {SECRET}\nusr = "),
     ],
 )
-def test_a_mistake_beside_a_secret_shows_no_secret(loud: Loud, old: str, new: str) -> None:
-    assert old in loud.text
-    text = loud.text.replace(old, new)
-    code, said = loud.rate(text)
-    assert code == 2, said[-2000:]
-    assert SECRET not in said
+def test_a_mistake_beside_a_secret_shows_no_secret(
+    verbose: VerboseShell, old: str, new: str
+) -> None:
+    assert old in verbose.text
+    text = verbose.text.replace(old, new)
+    code, output = verbose.rate(text)
+    assert code == 2, output[-2000:]
+    assert SECRET not in output

@@ -1,4 +1,4 @@
-"""Keystone says who is rated: roles, groups, inheritance, disabled projects."""
+"""Which projects are rated: roles, groups, inheritance, disabled projects."""
 
 from __future__ import annotations
 
@@ -7,46 +7,48 @@ from collections.abc import Callable
 import pytest
 
 from ratekit import errors
-from tests.functional.conftest import Office
+from tests.functional.conftest import Deployment
 
 DEMO = {"demo-01", "demo-02", "demo-03", "demo-04"}
 
 
-def test_roles_decide_who_is_rated(new_office: Callable[[], Office]) -> None:
-    office = new_office()
-    office.rate()
-    assert office.projects() == DEMO | {"cases", "disabled", "grouped", "inherited"}
+def test_roles_decide_who_is_rated(new_deployment: Callable[[], Deployment]) -> None:
+    deployment = new_deployment()
+    deployment.rate()
+    assert deployment.projects() == DEMO | {"cases", "disabled", "grouped", "inherited"}
 
 
 def test_disabled_projects_are_ignored_with_ignore_disabled_tenants(
-    new_office: Callable[[], Office],
+    new_deployment: Callable[[], Deployment],
 ) -> None:
-    office = new_office()
-    office.configure("fetcher_keystone", ignore_disabled_tenants=True)
-    office.rate()
-    assert office.projects() == DEMO | {"cases", "grouped", "inherited"}
+    deployment = new_deployment()
+    deployment.configure("fetcher_keystone", ignore_disabled_tenants=True)
+    deployment.rate()
+    assert deployment.projects() == DEMO | {"cases", "grouped", "inherited"}
 
 
-def test_every_project_is_rated_when_roles_are_ignored(new_office: Callable[[], Office]) -> None:
-    office = new_office()
-    office.configure("fetcher_keystone", ignore_rating_role=True)
-    office.rate()
-    assert office.projects() >= DEMO | {"cases", "disabled", "grouped", "inherited", "unrated"}
+def test_every_project_is_rated_when_roles_are_ignored(
+    new_deployment: Callable[[], Deployment],
+) -> None:
+    deployment = new_deployment()
+    deployment.configure("fetcher_keystone", ignore_rating_role=True)
+    deployment.rate()
+    assert deployment.projects() >= DEMO | {"cases", "disabled", "grouped", "inherited", "unrated"}
 
 
-def test_a_role_that_no_project_has_is_a_mistake(new_office: Callable[[], Office]) -> None:
-    office = new_office()
-    office.configure("fetcher_keystone", role_name="no-such-role")
+def test_a_role_that_no_project_has_is_a_mistake(new_deployment: Callable[[], Deployment]) -> None:
+    deployment = new_deployment()
+    deployment.configure("fetcher_keystone", role_name="no-such-role")
     with pytest.raises(errors.OperatorError, match="'no-such-role'"):
-        office.rate()
-    assert office.storage.reports.scopes() == []
+        deployment.rate()
+    assert deployment.storage.reports.scopes() == []
 
 
 def test_the_static_fetcher_lists_the_scopes_of_its_option(
-    new_office: Callable[[], Office],
+    new_deployment: Callable[[], Deployment],
 ) -> None:
-    office = new_office()
-    office.configure("fetcher", backend="static")
-    office.configure("fetcher_static", scopes=[office.cloud.project_ids["unrated"]])
-    office.rate()
-    assert office.projects() == {"unrated"}
+    deployment = new_deployment()
+    deployment.configure("fetcher", backend="static")
+    deployment.configure("fetcher_static", scopes=[deployment.cloud.project_ids["unrated"]])
+    deployment.rate()
+    assert deployment.projects() == {"unrated"}
