@@ -12,7 +12,7 @@ from ratekit import errors
 from ratekit.domain.period import Window
 from ratekit.domain.reprocessing.task import Order, TaskKind, TaskNote
 from ratekit.domain.schedule.backoff import Backoff
-from ratekit.domain.schedule.share import Partition
+from ratekit.domain.schedule.partition import Partition
 from ratekit.domain.scope import Scope
 from ratekit.domain.series import RatedSeries, Series
 from ratekit.domain.usage.metric import Metric, Mutate
@@ -97,7 +97,7 @@ class Office:
         self.now = hour(100)
         self.settings = Settings(
             metrics=[metric("cpu"), metric("disk")],
-            side_by_side=one_after_the_other,
+            for_each_metric=one_after_the_other,
             batch_seconds=30.0,
             batch_frames=10**6,
             backoff=Backoff(MINUTE, HOUR),

@@ -1,4 +1,4 @@
-"""A worker as a process of oslo.service's."""
+"""A worker as a service of oslo.service."""
 
 from __future__ import annotations
 
@@ -16,95 +16,101 @@ from ratekit.processing.rater import Settings
 
 LOG = logging.getLogger(__name__)
 
-#: Seconds that a batch may take to end after a stop; then it is abandoned whole.
-_GRACE = 5.0
-#: Seconds after a stop when the kernel ends the process, whatever it hangs in.
-_LAST = 8
+#: Seconds that a batch may take to end after a stop; then the whole batch is abandoned.
+_GRACE_SECONDS = 5.0
+#: Seconds after a stop at which the kernel ends the process, whatever blocks it.
+_KILL_SECONDS = 8
 
 
 class Processor(service.ServiceBase):  # type: ignore[misc]
     """Starts, reloads and stops a worker.
 
-    oslo.service calls ``stop`` and ``reset`` in the parent process too, where the worker was
+    oslo.service calls ``stop`` and ``reset`` in the parent process, too, where the worker was
     never started.
 
-    :param reread: re-reads configuration and metrics.yml
-    :param name: for the log
+    :param reread: re-reads the configuration and metrics.yml
+    :param name: name of the worker, for the log
     """
 
     def __init__(
         self,
         worker: Worker,
         stop: concurrency.StopEvent,
-        slot: WorkerStatus,
+        status: WorkerStatus,
         reread: Callable[[], Settings],
         name: str,
     ) -> None:
         self._worker = worker
         self._stop = stop
-        self._slot = slot
+        self._status = status
         self._reread = reread
         self._name = name
-        self._task: concurrency.GreenThread | None = None
+        self._thread: concurrency.GreenThread | None = None
 
     def start(self) -> None:
-        """Begin to rate in the background."""
-        self._task = concurrency.GreenThread(self._run)
+        """Start the worker in the background."""
+        self._thread = concurrency.GreenThread(self._run)
 
     def stop(self) -> None:
-        """End after the batch at hand, or without it: it is rated again after the next start."""
-        if self._task is None:
+        """Stop after the current batch, or abandon it; it is then rated after the next start."""
+        if self._thread is None:
             return
         self._stop.set()
-        # The default action, since Python's own handlers wait for C code to come back.
+        # The default action, because Python runs handlers only after blocking C code returns.
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(_LAST)
+        signal.alarm(_KILL_SECONDS)
         concurrency.GreenThread(self._abandon)
 
     def wait(self) -> None:
-        """Return when the loop has ended."""
-        if self._task is not None:
-            self._task.wait()
+        """Return when the worker has stopped."""
+        if self._thread is not None:
+            self._thread.wait()
 
     def reset(self) -> None:
-        """Re-read what may change; what cannot be used leaves everything as it was.
+        """Re-read the settings that may change; keep the old ones if the new ones are invalid.
 
-        In the parent process too, without a word: a worker that has to be replaced is forked
-        from there, and must not fall back to what was in force when the daemon started.
+        The parent process does this, too, but logs nothing: a worker that replaces another one
+        is forked from it, and must not use the settings from when the daemon started.
         """
-        if self._task is not None:
-            # oslo.service has taken its handler off until this is done: a second SIGHUP would
-            # end the process.
+        if self._thread is not None:
+            # oslo.service has removed its handler until this returns: a second SIGHUP would end
+            # the process.
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        refusal: BaseException | None = None
+        failure: BaseException | None = None
         try:
             self._worker.adopt(self._reread())
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a slip may not end the daemon
-            refusal = error
-        if self._task is not None:
-            self._tell(refusal)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - mistakes must not end the daemon
+            failure = error
+        if self._thread is not None:
+            self._report_reload(failure)
 
-    def _tell(self, refusal: BaseException | None) -> None:
-        if isinstance(refusal, errors.RatekitError):
-            for line in str(refusal).splitlines():
-                LOG.error("not reloaded, the old settings stay in force: %s", line)
-        elif refusal is not None:
-            LOG.error("not reloaded, the old settings stay in force", exc_info=refusal)
+    def _report_reload(self, failure: BaseException | None) -> None:
+        if isinstance(failure, errors.RatekitError):
+            for line in str(failure).splitlines():
+                LOG.error("not reloaded; the old settings remain in use: %s", line)
+        elif failure is not None:
+            LOG.error(
+                "unexpected error while reloading; the old settings remain in use", exc_info=failure
+            )
         else:
-            LOG.info("reloaded: in force from the next batch on")
-        self._slot.tell(refused=int(refusal is not None))
-        self._slot.add("reloads", 1)
+            LOG.info("reloaded; the new settings apply from the next batch")
+        self._status.reload_failed = int(failure is not None)
+        self._status.reloads += 1
 
     def _run(self) -> None:
         LOG.info("%s started", self._name)
-        self._slot.tell(pid=os.getpid())
+        self._status.pid = os.getpid()
         try:
             self._worker.run()
         finally:
             LOG.info("%s stopped", self._name)
 
     def _abandon(self) -> None:
-        concurrency.sleep(_GRACE)
-        LOG.warning("%s abandons the batch at hand: it took too long to end", self._name)
-        if self._task is not None:
-            self._task.kill()
+        concurrency.sleep(_GRACE_SECONDS)
+        LOG.warning(
+            "%s abandons the current batch, which did not finish within %g s",
+            self._name,
+            _GRACE_SECONDS,
+        )
+        if self._thread is not None:
+            self._thread.kill()

@@ -1,87 +1,78 @@
-"""What the workers tell the process that watches over them: a few numbers in shared memory."""
+"""The status of all workers in shared memory, written by them and read by the supervisor."""
 
 from __future__ import annotations
 
-import dataclasses
+import ctypes
 import mmap
 import time
-
-#: Numbers of one worker, in their order.
-_FIELDS = ("pulse", "frames", "scopes_left", "failed", "next_cycle", "reloads", "refused", "pid")
-_BYTES = 8
+from typing import Any, ClassVar
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Report:
-    """What one worker told last.
+class WorkerStatus(ctypes.Structure):
+    """The status of one worker.
 
-    :ivar pulse: when it last showed that it gets on, seconds of the monotonic clock
-    :ivar frames: written since the start
+    Each field is an aligned word of 8 bytes, which is read and written as a whole. Only the
+    worker itself writes to it.
+
+    :ivar heartbeat: when the worker last showed progress, seconds of the monotonic clock
+    :ivar frames: frames written since the start
     :ivar scopes_left: scopes that still have due periods
-    :ivar failed: scopes that could not be rated in its last cycle
-    :ivar next_cycle: when it starts again, seconds since the epoch; 0 while it rates
-    :ivar reloads: how often it has re-read its files
-    :ivar refused: 1 if the files could not be used the last time, else 0
-    :ivar pid: id of its process; 0 before it has started
+    :ivar failed_scopes: scopes that could not be rated in the last cycle
+    :ivar next_cycle: when the next cycle starts, seconds since the epoch; 0 during a cycle
+    :ivar reloads: how often the worker has re-read its files
+    :ivar reload_failed: 1 if the last reload failed, else 0
+    :ivar pid: id of the worker's process; 0 before it has started
     """
 
-    pulse: float
-    frames: float
-    scopes_left: float
-    failed: float
+    _fields_: ClassVar[Any] = (
+        ("heartbeat", ctypes.c_double),
+        ("frames", ctypes.c_int64),
+        ("scopes_left", ctypes.c_int64),
+        ("failed_scopes", ctypes.c_int64),
+        ("next_cycle", ctypes.c_double),
+        ("reloads", ctypes.c_int64),
+        ("reload_failed", ctypes.c_int64),
+        ("pid", ctypes.c_int64),
+    )
+
+    heartbeat: float
+    frames: int
+    scopes_left: int
+    failed_scopes: int
     next_cycle: float
-    reloads: float
-    refused: float
-    pid: float
+    reloads: int
+    reload_failed: int
+    pid: int
+
+    def beat(self) -> None:
+        """Show that the worker makes progress."""
+        self.heartbeat = time.monotonic()
 
 
 class StatusBoard:
-    """Shared by processes that are forked after it was made.
+    """Memory that is shared by all processes forked after it was created.
 
-    :param workers: how many rows it has
+    :param workers: number of workers
+    :ivar workers: status of each worker, to be written by this worker only
     """
 
     def __init__(self, workers: int) -> None:
-        self._memory = memoryview(mmap.mmap(-1, _BYTES * (workers * len(_FIELDS) + 1))).cast("d")
-        self.slots = [
-            WorkerStatus(self._memory, 1 + index * len(_FIELDS)) for index in range(workers)
-        ]
+        size = ctypes.sizeof(WorkerStatus)
+        memory = mmap.mmap(-1, size * workers + ctypes.sizeof(ctypes.c_int64))
+        self.workers = [WorkerStatus.from_buffer(memory, size * index) for index in range(workers)]
+        self._exit_code = ctypes.c_int64.from_buffer(memory, size * workers)
+        for worker in self.workers:
+            worker.beat()
 
     @property
     def exit_code(self) -> int:
-        """What the daemon is to end with; a worker that cannot go on sets it."""
-        return int(self._memory[0])
+        """Exit code of the daemon; set by a worker that cannot go on."""
+        return self._exit_code.value
 
     @exit_code.setter
     def exit_code(self, code: int) -> None:
-        self._memory[0] = code
+        self._exit_code.value = code
 
-    def reports(self) -> list[Report]:
-        """Return what all workers told last."""
-        return [slot.read() for slot in self.slots]
-
-
-class WorkerStatus:
-    """One worker's row; each number is written whole."""
-
-    def __init__(self, memory: memoryview[float], first: int) -> None:
-        self._memory = memory
-        self._first = first
-        self.pulse()
-
-    def pulse(self) -> None:
-        """Show that the worker gets on."""
-        self.tell(pulse=time.monotonic())
-
-    def tell(self, **numbers: float) -> None:
-        """Write numbers by their names in :class:`Report`."""
-        for name, number in numbers.items():
-            self._memory[self._first + _FIELDS.index(name)] = number
-
-    def add(self, name: str, number: float) -> None:
-        """Add to a number."""
-        self._memory[self._first + _FIELDS.index(name)] += number
-
-    def read(self) -> Report:
-        """Return the row."""
-        return Report(*self._memory[self._first : self._first + len(_FIELDS)].tolist())
+    def snapshot(self) -> list[WorkerStatus]:
+        """Return copies of the status of all workers, which do not change."""
+        return [WorkerStatus.from_buffer_copy(worker) for worker in self.workers]

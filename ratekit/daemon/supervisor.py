@@ -1,4 +1,4 @@
-"""The process that watches over the workers, and tells systemd how they are."""
+"""The parent process of the workers, which reports their status to systemd."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ from oslo_service import service
 
 from ratekit import concurrency
 from ratekit.daemon.service import Processor
-from ratekit.daemon.status_board import Report, StatusBoard
+from ratekit.daemon.status_board import StatusBoard, WorkerStatus
 from ratekit.daemon.systemd import Notifier
+from ratekit.text import count_text, utc_text
 
 LOG = logging.getLogger(__name__)
 
-#: Seconds between two looks at the board.
-_TICK = 1.0
-#: Seconds between two looks for workers that have ended.
-_LOOK = 0.2
-#: Seconds after which a reload is called done, whoever has not answered.
-_RELOAD = 30.0
-#: Exit code of a program that was ended by Ctrl-C.
+#: Seconds between two checks of the status board.
+_CHECK_SECONDS = 1.0
+#: Seconds between two checks for workers that have exited.
+_EXIT_POLL_SECONDS = 0.2
+#: Seconds after which a reload is reported as finished, even if some workers have not finished it.
+_RELOAD_SECONDS = 30.0
+#: Exit code of a program that was interrupted with Ctrl-C.
 _INTERRUPTED = 130
 
 
 class Supervisor:
-    """Looks at the board now and then.
+    """Watches the status board and reports to systemd.
 
-    :param farewell: says that Ctrl-C was understood
+    :param farewell: tells the user of a terminal that the program was interrupted
     """
 
     def __init__(
@@ -41,8 +42,9 @@ class Supervisor:
         self._notifier = notifier
         self._farewell = farewell
         self._status = ""
-        self._reloads: Sequence[float] | None = None
-        self._patience = 0.0
+        #: Number of reloads of each worker when a reload started; None: no reload is running.
+        self._reloads: Sequence[int] | None = None
+        self._reload_deadline = 0.0
         self._pids: dict[int, int] = {}
         self._signals = service.SignalHandler()
 
@@ -52,88 +54,97 @@ class Supervisor:
         self._signals.add_handler("SIGTERM", self._on_stop)
         self._signals.add_handler("SIGINT", self._on_interrupt)
         while True:
-            self.look()
-            concurrency.sleep(min(_TICK, self._notifier.watchdog / 4 or _TICK))
+            self.check()
+            concurrency.sleep(min(_CHECK_SECONDS, self._notifier.watchdog / 4 or _CHECK_SECONDS))
 
-    def look(self) -> None:
-        """Tell systemd what is new."""
-        reports = self._board.reports()
-        status = describe(reports)
+    def check(self) -> None:
+        """Report changes of the status to systemd, and that all workers make progress."""
+        workers = self._board.snapshot()
+        status = describe(workers)
         if self._reloads is not None:
-            self._end_reload(reports, status)
+            self._end_reload(workers, self._reloads, status)
         elif status != self._status:
             self._notifier.status(status)
         self._status = status
-        self._report_replaced(reports)
-        # A worker that hangs may not hide behind the others.
-        oldest = min(report.pulse for report in reports)
+        self._log_replacements(workers)
+        # One worker that hangs is enough to stop the reports to the watchdog.
+        oldest = min(worker.heartbeat for worker in workers)
         if self._notifier.watchdog and time.monotonic() - oldest < self._notifier.watchdog / 2:
             self._notifier.alive()
 
-    def _report_replaced(self, reports: Sequence[Report]) -> None:
-        """Say that a worker has died: its own log ends without a word."""
-        for number, report in enumerate(reports, start=1):
-            before = self._pids.get(number, 0)
-            if before and report.pid != before:
-                LOG.warning("worker %d had died (process %d) and was replaced", number, before)
-            self._pids[number] = int(report.pid)
+    def _log_replacements(self, workers: Sequence[WorkerStatus]) -> None:
+        """Log the death of workers, which cannot log it themselves."""
+        for number, worker in enumerate(workers, start=1):
+            pid = self._pids.get(number, 0)
+            if pid and worker.pid != pid:
+                LOG.warning("worker %d (process %d) died and was replaced", number, pid)
+            self._pids[number] = worker.pid
 
-    def _end_reload(self, reports: Sequence[Report], status: str) -> None:
-        before = self._reloads or ()
-        done = all(now.reloads > then for now, then in zip(reports, before, strict=True))
-        if done or time.monotonic() > self._patience:
+    def _end_reload(
+        self, workers: Sequence[WorkerStatus], reloads: Sequence[int], status: str
+    ) -> None:
+        finished = all(
+            worker.reloads > before for worker, before in zip(workers, reloads, strict=True)
+        )
+        if finished or time.monotonic() > self._reload_deadline:
             self._notifier.ready(status)
             self._reloads = None
-            # oslo.service has put its own handler in front again.
+            # oslo.service has installed its own handler again.
             self._signals.add_handler("SIGINT", self._on_interrupt)
 
     def _on_reload(self, _signal: int, _frame: object) -> None:
         self._notifier.reloading()
-        self._reloads = [report.reloads for report in self._board.reports()]
-        self._patience = time.monotonic() + _RELOAD
+        self._reloads = [worker.reloads for worker in self._board.snapshot()]
+        self._reload_deadline = time.monotonic() + _RELOAD_SECONDS
 
     def _on_stop(self, _signal: int, _frame: object) -> None:
         self._notifier.stopping()
 
     def _on_interrupt(self, _signal: int, _frame: object) -> None:
-        # The workers have had it from the terminal as well.
+        # The terminal has sent the signal to the workers, too.
         self._farewell()
         os._exit(_INTERRUPTED)
 
 
-def describe(reports: Sequence[Report]) -> str:
-    """Say in one line how the workers are."""
-    left = sum(int(report.scopes_left) for report in reports if not report.next_cycle)
-    failed = sum(int(report.failed) for report in reports)
-    frames = sum(int(report.frames) for report in reports)
-    rating = any(not report.next_cycle for report in reports)
-    parts = [f"rating, {left:,} scopes left" if rating else f"next cycle {_next(reports)}"]
-    parts.append(f"{frames:,} frames since the start")
+def describe(workers: Sequence[WorkerStatus]) -> str:
+    """Return the status of all workers in one line."""
+    rating = [worker for worker in workers if not worker.next_cycle]
+    failed = sum(worker.failed_scopes for worker in workers)
+    frames = sum(worker.frames for worker in workers)
+    if rating:
+        scopes = sum(worker.scopes_left for worker in rating)
+        parts = [f"rating, {count_text(scopes, 'scope')} left"]
+    else:
+        parts = [f"next cycle {_next_cycle(workers)}"]
+    parts.append(f"{count_text(frames, 'frame')} since the start")
     if failed:
-        parts.append(f"{failed:,} scopes failing, see the log")
-    if any(report.refused for report in reports):
-        parts.append("the last reload was refused, see the log")
+        parts.append(f"{count_text(failed, 'scope')} failing, see the log")
+    if any(worker.reload_failed for worker in workers):
+        parts.append("the last reload failed, see the log")
     return "; ".join(parts)
 
 
-def _next(reports: Sequence[Report]) -> str:
-    first = min(report.next_cycle for report in reports)
-    return f"{datetime.datetime.fromtimestamp(first, datetime.UTC):%Y-%m-%dT%H:%M:%SZ}"
+def _next_cycle(workers: Sequence[WorkerStatus]) -> str:
+    earliest = int(min(worker.next_cycle for worker in workers))
+    return utc_text(datetime.datetime.fromtimestamp(earliest, datetime.UTC))
 
 
 def launch(conf: Any, processors: Sequence[Processor], supervisor: Supervisor) -> None:
-    """Run each processor in a process of its own; return when a signal has ended them."""
-    launcher = service.ProcessLauncher(_Settled(conf), wait_interval=_LOOK, restart_method="mutate")
+    """Run each processor in a separate process; return when a signal has ended them."""
+    launcher = service.ProcessLauncher(
+        _UnchangedConf(conf), wait_interval=_EXIT_POLL_SECONDS, restart_method="mutate"
+    )
     for processor in processors:
         launcher.launch_service(processor)
     concurrency.GreenThread(supervisor.run)
     launcher.wait()
 
 
-class _Settled:
-    """Configuration that oslo.service leaves alone at SIGHUP.
+class _UnchangedConf:
+    """A configuration that oslo.service cannot re-read at SIGHUP.
 
-    It would end the daemon at the first slip in a file; a processor's ``reset`` re-reads.
+    oslo.service would end the daemon at the first mistake in a file. The ``reset`` method of
+    each processor re-reads the files instead.
     """
 
     def __init__(self, conf: Any) -> None:

@@ -1,4 +1,4 @@
-"""Telling systemd how the daemon is: the datagrams of sd_notify(3)."""
+"""Reports the state of the daemon to systemd, with the datagrams of sd_notify(3)."""
 
 from __future__ import annotations
 
@@ -11,50 +11,51 @@ from typing import Self
 
 
 class Notifier:
-    """Sends to the socket that systemd named; to nobody where it named none.
+    """Sends messages to the socket of systemd; sends nothing if there is no socket.
 
     :param address: path of a Unix socket, or ``@name``; empty for none
-    :param watchdog: seconds after which systemd gives up on a daemon that is silent; 0: never
+    :param watchdog: seconds without a message after which systemd restarts the daemon; 0: never
     """
 
     def __init__(self, address: str = "", watchdog: float = 0.0) -> None:
-        # systemd writes an abstract address, whose first byte is zero, with an @.
+        # systemd writes the first byte of an abstract address, which is zero, as @.
         self._address = f"\0{address[1:]}" if address.startswith("@") else address
         self.watchdog = watchdog
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Read what systemd says in the environment; see sd_watchdog_enabled(3)."""
+        """Read the variables that systemd sets; see sd_watchdog_enabled(3)."""
         microseconds = environment.get("WATCHDOG_USEC", "")
-        meant = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
-        seconds = int(microseconds) / 1e6 if microseconds.isdecimal() and meant else 0.0
+        pid = str(os.getpid())
+        applies = environment.get("WATCHDOG_PID", pid) == pid
+        seconds = int(microseconds) / 1e6 if microseconds.isdecimal() and applies else 0.0
         return cls(environment.get("NOTIFY_SOCKET", ""), seconds)
 
     def ready(self, status: str) -> None:
-        """Say that the daemon, or its reloading, is done."""
+        """Report that the daemon has started, or has reloaded its files."""
         self._send(f"READY=1\nSTATUS={status}")
 
     def reloading(self) -> None:
-        """Say that files are being re-read."""
+        """Report that files are being re-read."""
         microseconds = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self._send(f"RELOADING=1\nMONOTONIC_USEC={microseconds}")
 
     def stopping(self) -> None:
-        """Say that the daemon comes to its end."""
-        self._send("STOPPING=1\nSTATUS=finishing the batch at hand")
+        """Report that the daemon is stopping."""
+        self._send("STOPPING=1\nSTATUS=finishing the current batch")
 
     def status(self, text: str) -> None:
-        """Say in one line how the daemon is."""
+        """Report the state of the daemon in one line."""
         self._send(f"STATUS={text}")
 
     def alive(self) -> None:
-        """Keep the watchdog quiet."""
+        """Report to the watchdog that the daemon makes progress."""
         self._send("WATCHDOG=1")
 
     def _send(self, message: str) -> None:
         if not self._address:
             return
-        # The daemon's work does not depend on who watches it.
+        # Rating goes on even if systemd cannot be reached.
         with (
             contextlib.suppress(OSError),
             socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as client,

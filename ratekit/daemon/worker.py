@@ -1,4 +1,4 @@
-"""A worker: the loop around the orchestrator."""
+"""A worker: runs cycles and tasks until it is stopped."""
 
 from __future__ import annotations
 
@@ -12,56 +12,56 @@ from ratekit.daemon.status_board import WorkerStatus
 from ratekit.domain.schedule.backoff import Backoff
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.processing.cycle import Clock, CycleResult, Progress
-from ratekit.processing.failures import attempt
+from ratekit.processing.failures import RetryPolicy, attempt
 from ratekit.processing.orchestrator import Orchestrator
 from ratekit.processing.rater import Settings
 from ratekit.processing.reprocessor import Reprocessor
 
 LOG = logging.getLogger(__name__)
 
-#: Seconds to wait past the instant at which a period becomes due, so that clocks that
-#: differ a little agree that it is.
+#: Seconds to wait after the instant at which a period becomes due, so that hosts whose clocks
+#: differ slightly agree that it is due.
 _MARGIN = 1.0
-#: Seconds to wait between two signs of life.
-_NAP = 1.0
-#: Seconds between two looks for tasks, while there are none.
-_LOOK = 15.0
+#: Seconds between two heartbeats while the worker waits.
+_HEARTBEAT_SECONDS = 1.0
+#: Seconds between two checks for new tasks, while there are none.
+_TASK_POLL_SECONDS = 15.0
 
 
 class Heartbeat:
-    """Puts what a cycle tells on the board.
+    """Writes the progress of a cycle to the worker's status.
 
-    :param report: is told as well
+    :param report: is called with the progress, too
     """
 
     def __init__(
-        self, slot: WorkerStatus, stop: concurrency.StopEvent, report: Callable[[Progress], None]
+        self, status: WorkerStatus, stop: concurrency.StopEvent, report: Callable[[Progress], None]
     ) -> None:
-        self._slot = slot
+        self._status = status
         self._stop = stop
         self._report = report
 
     def report(self, progress: Progress) -> None:
         """Count a batch."""
-        self._slot.pulse()
-        self._slot.add("frames", progress.frames)
-        self._slot.tell(scopes_left=progress.scopes_left)
+        self._status.beat()
+        self._status.frames += progress.frames
+        self._status.scopes_left = progress.scopes_left
         self._report(progress)
 
-    def going_on(self) -> bool:
-        """Tell whether there is to be another batch."""
-        self._slot.pulse()
+    def should_continue(self) -> bool:
+        """Tell whether another batch may start."""
+        self._status.beat()
         return not self._stop.is_set()
 
 
 class Worker:
-    """Runs a cycle whenever a period becomes due or a scope has rested, until it is told to stop.
+    """Runs a cycle whenever a period becomes due or a failed scope may be tried again.
 
-    Between two cycles it carries out tasks, a batch at a time, so that rating always goes first.
+    Between two cycles it carries out tasks, batch by batch, so that rating always goes first.
 
     :param stop: ends the loop, and the orchestrator's cycle
-    :param slot: where others see how it gets on
-    :param give_up: is called when nothing may be written any more, with the exit code
+    :param status: where the supervisor sees the worker's progress
+    :param give_up: is called with the exit code when the process may write no more
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Worker:
         calendar: Calendar,
         backoff: Backoff,
         stop: concurrency.StopEvent,
-        slot: WorkerStatus,
+        status: WorkerStatus,
         give_up: Callable[[int], None],
         clock: Clock,
         chance: Callable[[], float],
@@ -79,110 +79,109 @@ class Worker:
         self._orchestrator = orchestrator
         self._tasks = tasks
         self._calendar = calendar
-        self._backoff = backoff
+        self._retry_policy = RetryPolicy(backoff)
         self._stop = stop
-        self._slot = slot
+        self._status = status
         self._give_up = give_up
         self._clock = clock
         self._chance = chance
         self._failures = 0
 
     def adopt(self, settings: Settings) -> None:
-        """Work by other settings from the next batch on."""
-        self._backoff = settings.backoff
+        """Use other settings from the next batch on."""
+        self._retry_policy = RetryPolicy(settings.backoff)
         self._orchestrator.adopt(settings)
 
     def run(self) -> None:
-        """Rate what is due, wait for more, and so on."""
+        """Rate what is due and wait for more, until stopped or the database is migrated."""
+        migration: errors.SchemaChanged | None = None
+        try:
+            self._run_until_stopped()
+        except errors.SchemaChanged as error:
+            migration = error
+        # Outside of the handler, where oslo.log would append the error to the line once more.
+        if migration is not None:
+            LOG.error("rating stops: %s", migration)
+            self._stop.set()
+            self._give_up(2)
+
+    def _run_until_stopped(self) -> None:
         while not self._stop.is_set():
-            self._slot.tell(next_cycle=0)
-            self._slot.pulse()
-            pause = self._cycle()
-            self._slot.tell(next_cycle=self._clock().timestamp() + pause)
-            self._rest(pause)
+            self._status.next_cycle = 0
+            self._status.beat()
+            pause = self._run_cycle()
+            self._status.next_cycle = self._clock().timestamp() + pause
+            self._wait(pause)
 
-    def _rest(self, seconds: float) -> None:
-        """Wait in short pieces, since waiting is getting on as well, or carry out tasks.
+    def _wait(self, seconds: float) -> None:
+        """Wait, with heartbeats, and carry out tasks meanwhile.
 
-        Until the clock says so, but no longer than ``seconds``: it may be set back meanwhile.
+        The wait ends when the clock says so, and after ``seconds`` at the latest, because the
+        clock may be set back meanwhile.
         """
-        ends = self._clock() + datetime.timedelta(seconds=seconds)
-        waited, look = 0.0, 0.0
+        end = self._clock() + datetime.timedelta(seconds=seconds)
+        waited, next_poll = 0.0, 0.0
         while not self._stop.is_set() and waited < seconds:
-            nap = min((ends - self._clock()).total_seconds(), seconds - waited, _NAP)
+            nap = min((end - self._clock()).total_seconds(), seconds - waited, _HEARTBEAT_SECONDS)
             if nap <= 0:
                 return
-            self._slot.pulse()
-            if waited >= look:
-                begun = time.monotonic()
-                if self._advance():
-                    waited += time.monotonic() - begun
-                    # SQLite never waits in the hub, where signals are heard.
+            self._status.beat()
+            if waited >= next_poll:
+                start = time.monotonic()
+                if self._advance_task():
+                    waited += time.monotonic() - start
+                    # SQLite never waits in the hub, which must run to deliver signals.
                     concurrency.sleep(0)
                     continue
-                look = waited + _LOOK
+                next_poll = waited + _TASK_POLL_SECONDS
             if not self._stop.is_set():
                 self._stop.wait(nap)
             waited += nap
 
-    def _advance(self) -> bool:
-        """Take a task a batch further; False: there is nothing to do for some time."""
+    def _advance_task(self) -> bool:
+        """Carry out one batch of a task; False: there is nothing to do for some time."""
         advanced = attempt(self._tasks.advance)
-        match advanced:
-            case errors.SchemaChanged():
-                self._end(advanced)
-                return False
-            case errors.RatekitError():
-                LOG.warning("tasks wait: %s", advanced)
-                return False
-            case Exception():
-                LOG.error("tasks failed in a way nobody planned for", exc_info=advanced)
-                return False
-        return advanced
+        if not isinstance(advanced, Exception):
+            return advanced
+        if isinstance(advanced, errors.RatekitError):
+            LOG.warning("tasks are waiting: %s", advanced)
+        else:
+            LOG.error("unexpected error while reading tasks", exc_info=advanced)
+        return False
 
-    def _cycle(self) -> float:
-        """Run one cycle; seconds to wait before the next."""
-        begun = self._clock()
-        outcome = attempt(self._orchestrator.run_cycle)
-        if isinstance(outcome, Exception):
-            return self._explain(outcome)
+    def _run_cycle(self) -> float:
+        """Run one cycle; return the seconds to wait before the next."""
+        start = self._clock()
+        result = attempt(self._orchestrator.run_cycle)
+        if isinstance(result, Exception):
+            return self._handle_failure(result)
         self._failures = 0
-        self._slot.tell(failed=outcome.failed)
-        return self._pause(begun, outcome)
+        self._status.failed_scopes = result.failed_scopes
+        return self._pause(start, result)
 
-    def _end(self, failure: errors.SchemaChanged) -> None:
-        """Nothing may be written any more."""
-        LOG.error("nothing more is rated: %s", failure)
-        self._stop.set()
-        self._give_up(2)
+    def _handle_failure(self, failure: Exception) -> float:
+        """Log the failure of a whole cycle; return the seconds to wait before the next."""
+        retry = self._retry_policy.retry(failure, self._failures, self._chance(), self._clock())
+        seconds = retry.delay.total_seconds()
+        retry.log(
+            LOG,
+            "rating waits for %.0f s: %s",
+            "unexpected error in this cycle; rating waits for %.0f s",
+            seconds,
+        )
+        if not isinstance(failure, errors.NotYet):
+            self._failures += 1
+        return seconds
 
-    def _explain(self, failure: Exception) -> float:
-        """Say what happens after a cycle that failed as a whole; seconds to wait."""
-        if isinstance(failure, errors.SchemaChanged):
-            self._end(failure)
-            return 0.0
-        if isinstance(failure, errors.NotYet):
-            LOG.info("rating waits: %s", failure)
-            return self._backoff.first.total_seconds()
-        after = failure.after if isinstance(failure, errors.TryLater) else None
-        rest = self._backoff.rest(self._failures, self._chance(), after).total_seconds()
-        self._failures += 1
-        match failure:
-            case errors.TryLater():
-                LOG.warning("the cycle ended, trying again in %.0f s: %s", rest, failure)
-            case errors.OperatorError():
-                LOG.error("the cycle ended, trying again in %.0f s: %s", rest, failure)
-            case _:
-                LOG.error("a cycle failed in a way nobody planned for", exc_info=failure)
-        return rest
-
-    def _pause(self, begun: datetime.datetime, outcome: CycleResult) -> float:
-        ended = self._clock()
-        if outcome.lost or self._calendar.due_until(ended) > self._calendar.due_until(begun):
-            return _MARGIN  # somebody moved a state, or it was a long catch-up: look again
-        pause = (self._calendar.next_due(ended) - ended).total_seconds() + _MARGIN
-        if outcome.retry_at is None:
+    def _pause(self, start: datetime.datetime, result: CycleResult) -> float:
+        end = self._clock()
+        is_more_due = self._calendar.due_until(end) > self._calendar.due_until(start)
+        if result.lost_scopes or is_more_due:
+            # Another processor or an operator changed a state, or it was a long catch-up.
+            return _MARGIN
+        pause = (self._calendar.next_due(end) - end).total_seconds() + _MARGIN
+        if result.retry_at is None:
             return pause
-        # Scopes that come to the end of their rest one by one are tried together.
-        rest = max((outcome.retry_at - ended).total_seconds(), self._backoff.first.total_seconds())
-        return min(pause, rest)
+        # The shortest delay lets scopes whose delays end one by one be tried together.
+        shortest = self._retry_policy.backoff.first.total_seconds()
+        return min(pause, max((result.retry_at - end).total_seconds(), shortest))

@@ -1,4 +1,4 @@
-"""Decimal arithmetic that never rounds unless it is told to."""
+"""Decimal arithmetic that rounds only where a function says so."""
 
 from __future__ import annotations
 
@@ -27,41 +27,41 @@ _ROUNDING = decimal.Context(
 )
 
 ZERO = Decimal(0)
-#: Text that is a number, for costs, levels and labels alike: what Decimal() takes, less what
-#: nobody means as a number: spaces around it, underscores, digits of other scripts, Infinity,
-#: NaN, and exponents that need megabytes to write out.
+#: Text that counts as a number, for costs, levels and labels. Decimal() accepts more: surrounding
+#: spaces, underscores, digits of other scripts, Infinity, NaN, and exponents that take megabytes
+#: to write out.
 NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?\Z")
-#: Places after the point that a stored quantity has.
+#: Decimal places of a stored quantity.
 QUANTITY_PLACES = 18
-#: Places after the point that a stored price has.
+#: Decimal places of a stored price.
 PRICE_PLACES = 28
 
 _PRICE_UNIT = Decimal(1).scaleb(-PRICE_PLACES)
 
 
 def round_price(price: Decimal) -> Decimal:
-    """Round half-even to 28 places (design, third rounding point)."""
+    """Round half-even to 28 places (third rounding point of doc/arithmetic.rst)."""
     return price.quantize(_PRICE_UNIT, context=_ROUNDING)
 
 
-def ended(ratio: Fraction) -> Decimal | None:
-    """Return a fraction as the decimal it is; None: its digits have no end."""
-    rest = ratio.denominator
+def terminating_decimal(ratio: Fraction) -> Decimal | None:
+    """Return a fraction as an exact decimal; None if its decimal expansion does not terminate."""
+    cofactor = ratio.denominator
     for prime in (2, 5):
-        while rest % prime == 0:
-            rest //= prime
-    return EXACT.divide(ratio.numerator, ratio.denominator) if rest == 1 else None
+        while cofactor % prime == 0:
+            cofactor //= prime
+    return EXACT.divide(ratio.numerator, ratio.denominator) if cofactor == 1 else None
 
 
 def round_ratio(numerator: int, denominator: int, places: int) -> Decimal:
-    """Round ``numerator / denominator`` half-even to ``places`` digits after the point.
+    """Round ``numerator / denominator`` half-even to ``places`` decimal places.
 
-    One rounding only, however long the exact quotient is. ``denominator`` is positive.
+    Rounds once, however long the exact quotient is. ``denominator`` must be positive.
     """
-    scaled, rest = divmod(numerator * 10**places, denominator)
-    if rest:
-        twice = 2 * rest
+    scaled, remainder = divmod(numerator * 10**places, denominator)
+    if remainder:
+        twice = 2 * remainder
         if twice > denominator or (twice == denominator and scaled & 1):
             scaled += 1
-    # A Decimal's exponent says where the point is, so nothing is computed here.
+    # scaleb() only sets the exponent, so it cannot round.
     return Decimal(scaled).scaleb(-places, context=EXACT)

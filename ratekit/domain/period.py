@@ -1,4 +1,4 @@
-"""Time as rating sees it: half-open periods on a grid since the epoch, in UTC."""
+"""Half-open periods on a grid that starts at the epoch, in UTC."""
 
 from __future__ import annotations
 
@@ -6,40 +6,42 @@ import dataclasses
 import datetime
 from collections.abc import Iterator
 
+from ratekit.text import minute_text
+
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
-#: Stand-ins for "for ever", so that one comparison answers whether an instant is inside.
+#: Bounds of open intervals, so that one comparison tells whether an instant is inside.
 BEGINNING = datetime.datetime.min.replace(tzinfo=datetime.UTC)
 FOREVER = datetime.datetime.max.replace(tzinfo=datetime.UTC)
 
 
 def require_utc(instant: datetime.datetime) -> None:
-    """Refuse an instant that is naive or in another zone than UTC.
+    """Require an aware datetime in UTC.
 
-    :raises ValueError: it is
+    :raises ValueError: the instant is naive or in another time zone
     """
     if instant.utcoffset() != datetime.timedelta(0):
         raise ValueError(f"{instant!r} is not an aware UTC datetime")
 
 
 def floor(instant: datetime.datetime, step: datetime.timedelta) -> datetime.datetime:
-    """Return the last instant of the grid that is not after ``instant``."""
+    """Return the last instant of the grid at or before ``instant``."""
     require_utc(instant)
     return EPOCH + (instant - EPOCH) // step * step
 
 
 def ceiling(instant: datetime.datetime, step: datetime.timedelta) -> datetime.datetime:
-    """Return the first instant of the grid that is not before ``instant``."""
+    """Return the first instant of the grid at or after ``instant``."""
     require_utc(instant)
     return EPOCH - (EPOCH - instant) // step * step
 
 
 @dataclasses.dataclass(frozen=True, slots=True, order=True)
 class Period:
-    """The stretch of time ``begin <= t < end``.
+    """The time range ``begin <= t < end``.
 
-    :ivar begin: first instant inside, aware, UTC
-    :ivar end: first instant outside, aware, UTC
+    :ivar begin: first instant of the period, aware, UTC
+    :ivar end: first instant after the period, aware, UTC
     """
 
     begin: datetime.datetime
@@ -56,7 +58,7 @@ class Period:
 class Window:
     """Consecutive periods of equal length that are collected together.
 
-    :ivar begin: begin of the first period, on the grid of ``step`` since the epoch
+    :ivar begin: start of the first period, a multiple of ``step`` since the epoch
     :ivar step: length of a period, whole seconds
     :ivar count: number of periods, at least 1
     """
@@ -79,7 +81,7 @@ class Window:
         return self.begin + self.count * self.step
 
     def begins(self) -> list[datetime.datetime]:
-        """Begins of the periods, in order."""
+        """Return the start of each period, in order."""
         return [self.begin + index * self.step for index in range(self.count)]
 
     def periods(self) -> Iterator[Period]:
@@ -88,4 +90,4 @@ class Window:
             yield Period(begin, begin + self.step)
 
     def __str__(self) -> str:
-        return f"{self.begin:%Y-%m-%dT%H:%MZ}/{self.end:%Y-%m-%dT%H:%MZ}"
+        return f"{minute_text(self.begin)}/{minute_text(self.end)}"

@@ -1,4 +1,4 @@
-"""Who is billed, and how far they have been rated."""
+"""Scopes, which are billed, and how far each has been rated."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ratekit.domain import period
 
 @dataclasses.dataclass(frozen=True, slots=True, order=True)
 class Scope:
-    """Who is billed: by default a Keystone project.
+    """A billed unit: by default a Keystone project.
 
     :ivar id: value of the scope key, at most 255 characters
-    :ivar name: for people; may be empty
+    :ivar name: for display; may be empty
     """
 
     id: str
@@ -25,13 +25,13 @@ class State:
     """How far a scope has been rated.
 
     :ivar scope_pk: id of the scope's row in the database
-    :ivar scope: who
-    :ivar rated_until: end of its last rated period, or where it starts; UTC
-    :ivar last_seen: when the fetcher last listed it, and where there is a gap ahead that is
-        not to be rated, when it did before that; UTC
-    :ivar failures: attempts that failed since the last success
-    :ivar retry_at: not to be tried before, or None; UTC
-    :ivar resets: how often an operator has reset it; what was collected before is void
+    :ivar scope: the scope
+    :ivar rated_until: end of its last rated period, or the start of its first one; UTC
+    :ivar last_seen: when the fetcher last listed it; before a gap that is not rated: when the
+        fetcher last listed it before the gap; UTC
+    :ivar failures: failed attempts since the last success
+    :ivar retry_at: earliest time of the next attempt, UTC; None: any time
+    :ivar resets: how often an operator has reset it; a reset invalidates usage collected before
     """
 
     scope_pk: int

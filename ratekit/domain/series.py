@@ -1,4 +1,4 @@
-"""What flows from a collector to storage: usages that share their labels."""
+"""Series: usages that share their labels, passed from collectors to storage."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Series:
     :ivar scope: id of the scope
     :ivar metric: public name of the metric
     :ivar unit: unit of the quantities
-    :ivar groupby: labels that tell usages apart, the scope's key among them
-    :ivar metadata: further labels; a name is in ``groupby`` or here, never in both
-    :ivar points: (begin of the period, quantity), each period at most once; begins are
-        aware UTC, quantities finite with at most 18 places
+    :ivar groupby: labels that identify the usage, including the scope key
+    :ivar metadata: further labels; no name is in both ``groupby`` and ``metadata``
+    :ivar points: (start of the period, quantity), each period at most once; starts are
+        aware UTC, quantities finite with at most 18 decimal places
     """
 
     scope: str
@@ -32,8 +32,9 @@ class Series:
 
     def __post_init__(self) -> None:
         if not self.points:
-            raise ValueError("a series has at least one point: silence is no series")
-        # One look a series keeps the hot path lean; collectors take all begins from one window.
+            raise ValueError("a series needs at least one point")
+        # Only the first point is checked, because this runs for every series; collectors take
+        # the starts of all points from one window.
         begin, quantity = self.points[0]
         period.require_utc(begin)
         if not isinstance(quantity, Decimal):
@@ -44,7 +45,8 @@ class Series:
 class RatedSeries:
     """A series with its prices.
 
-    :ivar prices: one price a point, in the order of ``series.points``, 28 places at most
+    :ivar prices: one price for each point, in the order of ``series.points``, with at most 28
+        decimal places
     """
 
     series: Series
@@ -52,4 +54,4 @@ class RatedSeries:
 
     def __post_init__(self) -> None:
         if len(self.prices) != len(self.series.points):
-            raise ValueError("a series has as many prices as points")
+            raise ValueError("a series needs one price for each point")

@@ -166,7 +166,7 @@ def _reason_to_keep(
     begin: datetime.datetime, step: datetime.timedelta, facts: CoverageFacts
 ) -> str | None:
     """Return why a period must not be priced; None: it may be."""
-    if any(gap.holds(begin) for gap in facts.gaps):
+    if any(gap.contains(begin) for gap in facts.gaps):
         return "in a gap: the scope was not rated then"
     if facts.rated_since is not None and begin < facts.rated_since:
         return "before the scope's first period"

@@ -1,1 +1,1 @@
-"""Which periods are due, in which batches, and who rates them."""
+"""Which periods are due, in which batches, and which process rates them."""

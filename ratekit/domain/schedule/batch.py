@@ -1,4 +1,4 @@
-"""How much is rated at once."""
+"""Batches: which scopes and periods are rated together."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ from collections.abc import Sequence
 
 from ratekit.domain.period import Window
 from ratekit.domain.scope import State
+from ratekit.text import count_text
 
-#: Scopes times periods of the very first batch: small, since nothing is known yet.
+#: Scopes times periods of the first batch: small, because the usage is not known yet.
 FIRST = 96
-#: How often the batches of scopes that keep failing are halved.
-_MOST_HALVINGS = 10
-#: How much larger than the last a batch may be.
+#: How often the batch limit of scopes that keep failing is halved at most.
+_MAX_HALVINGS = 10
+#: How many times larger than the last batch the next one may be.
 GROWTH = 4.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DueScope:
-    """What is due of one scope.
+    """A scope with periods that are due.
+
+    :ivar state: how far it has been rated
 
     :ivar until: end of its last due period
     """
@@ -31,9 +34,9 @@ class DueScope:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Batch:
-    """Some scopes over a window: what is collected together and written in one transaction.
+    """Scopes over a window: collected together and written in one transaction.
 
-    :ivar states: not empty; each with ``rated_until == window.begin``
+    :ivar states: at least one; each with ``rated_until == window.begin``
     """
 
     window: Window
@@ -45,7 +48,7 @@ class Batch:
         return len(self.states) * self.window.count
 
     def halves(self) -> tuple[Batch, Batch]:
-        """Split the scopes; there must be two at least."""
+        """Split the scopes, of which there must be at least two."""
         middle = len(self.states) // 2
         return (
             Batch(self.window, self.states[:middle]),
@@ -55,20 +58,21 @@ class Batch:
     def __str__(self) -> str:
         if len(self.states) == 1:
             scope = self.states[0].scope
-            who = f"scope {scope.id} ({scope.name})" if scope.name else f"scope {scope.id}"
+            subject = f"scope {scope.id} ({scope.name})" if scope.name else f"scope {scope.id}"
         else:
-            who = f"{len(self.states)} scopes"
-        return f"{who} over {self.window}"
+            subject = count_text(len(self.states), "scope")
+        return f"{subject} over {self.window}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class BatchSize:
-    """How large the next batch may be, learnt from the last ones.
+    """How large the next batch may be, learned from earlier batches.
 
-    :ivar limit: scopes times periods
+    :ivar limit: scopes times periods of the next batch
     :ivar seconds: how long collecting a batch should take
-    :ivar frames: how many frames a batch should hold at most
-    :ivar densest: most frames that a scope's period has had, on average of a batch
+    :ivar frames: how many frames a batch should have at most
+    :ivar densest: highest number of frames for one scope and period seen in a batch, averaged
+        over the batch
     """
 
     seconds: float
@@ -77,10 +81,10 @@ class BatchSize:
     densest: float = 1.0
 
     def after(self, size: int, seconds: float, frames: int) -> BatchSize:
-        """Return the size after a batch that took ``seconds`` and yielded ``frames``.
+        """Return the size after a batch of ``size`` took ``seconds`` and had ``frames``.
 
         A batch that was smaller than the limit says little about larger ones, so growth
-        starts from what was tried.
+        starts from the size of that batch.
         """
         by_time = self.seconds / max(seconds, 0.001)
         by_frames = self.frames / max(frames, 1)
@@ -88,43 +92,43 @@ class BatchSize:
         limit = int(size * factor)
         if factor >= 1:
             limit = max(limit, self.limit)
-        # Quiet scopes make batches grow; the next ones may be as busy as any have been.
+        # Scopes with little usage make batches grow; the next may be as busy as the busiest so far.
         densest = max(self.densest, frames / size)
         limit = max(min(limit, int(self.frames / densest)), 1)
         return dataclasses.replace(self, limit=limit, densest=densest)
 
-    def halved(self, size: int) -> BatchSize:
-        """Return the size after a batch of ``size`` failed: half of what was tried."""
+    def after_failure(self, size: int) -> BatchSize:
+        """Return the size after a batch of ``size`` failed: half of it."""
         return dataclasses.replace(self, limit=max(min(size, self.limit) // 2, 1))
 
 
-def next_batch(work: Sequence[DueScope], step: datetime.timedelta, limit: int) -> Batch | None:
-    """Return the next batch of what is due, the scopes that lag most first.
+def next_batch(scopes: Sequence[DueScope], step: datetime.timedelta, limit: int) -> Batch | None:
+    """Return the next batch, starting with the scopes that are furthest behind.
 
-    Those that failed before come after all others and are not mixed with them, so a scope
-    that fails for ever holds up nobody.
+    Scopes that failed before come after all others and are not mixed with them, so that a
+    scope that always fails does not delay the others.
 
-    Long windows go before many scopes: what a request costs a back end depends on the
-    number of resources far more than on the number of periods.
+    A batch prefers long windows over many scopes, because the cost of a request to a back end
+    depends on the number of resources far more than on the number of periods.
 
-    :param work: at most one a scope; those without a due period are passed over
+    :param scopes: each scope at most once; scopes without a due period are ignored
     """
     due = sorted(
-        (one for one in work if one.state.rated_until < one.until),
-        key=lambda one: (*_likeness(one), one.state.scope.id),
+        (scope for scope in scopes if scope.state.rated_until < scope.until),
+        key=lambda scope: (*_batch_key(scope), scope.state.scope.id),
     )
     if not due:
         return None
     first = due[0]
     begin = first.state.rated_until
-    # What failed before is asked for less at a time, however well the others are doing.
-    limit = max(limit >> min(first.state.failures, _MOST_HALVINGS), 1)
+    # Smaller batches for scopes that failed before, however fast the back end is otherwise.
+    limit = max(limit >> min(first.state.failures, _MAX_HALVINGS), 1)
     count = min((first.until - begin) // step, limit)
-    alike = itertools.takewhile(lambda one: _likeness(one) == _likeness(first), due)
-    states = [one.state for one in itertools.islice(alike, max(limit // count, 1))]
+    candidates = itertools.takewhile(lambda scope: _batch_key(scope) == _batch_key(first), due)
+    states = [scope.state for scope in itertools.islice(candidates, max(limit // count, 1))]
     return Batch(Window(begin, step, count), states)
 
 
-def _likeness(one: DueScope) -> tuple[int, datetime.datetime, datetime.datetime]:
-    """What scopes of one batch have in common."""
-    return one.state.failures, one.state.rated_until, one.until
+def _batch_key(scope: DueScope) -> tuple[int, datetime.datetime, datetime.datetime]:
+    """Return what all scopes of a batch have in common."""
+    return scope.state.failures, scope.state.rated_until, scope.until

@@ -1,4 +1,4 @@
-"""When a period is due, and where a new scope starts."""
+"""When a period is due, and where the rating of a new scope starts."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ratekit.domain.scope import State
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Calendar:
-    """The grid of periods and the patience with late measures.
+    """The grid of periods, and how long to wait for late measures.
 
     :ivar step: length of a period
-    :ivar wait_periods: a period is due when more than this many periods have gone by since
-        its begin, and it has ended
+    :ivar wait_periods: a period is due when it has ended and more than this many periods have
+        passed since its start
     """
 
     step: datetime.timedelta
@@ -27,20 +27,20 @@ class Calendar:
 
         CloudKitty's rule: ``begin + wait_periods * step < now`` and ``end <= now``.
         """
-        ended = self.floor(now)
-        # The last begin strictly before now - wait, as a period's end.
-        waited = period.ceiling(now - self.wait_periods * self.step, self.step)
-        return min(ended, waited)
+        last_end = self.floor(now)
+        # The end of the period that is the last to start strictly before now - wait.
+        last_end_after_wait = period.ceiling(now - self.wait_periods * self.step, self.step)
+        return min(last_end, last_end_after_wait)
 
     def next_due(self, now: datetime.datetime) -> datetime.datetime:
-        """Return when :meth:`due_until` next changes: a period is due just after it."""
+        """Return when :meth:`due_until` changes next: a period is due just after this instant."""
         return self.floor(now) + self.step
 
-    def work(self, state: State, now: datetime.datetime) -> DueScope:
-        """Return what is due of a scope.
+    def due_scope(self, state: State, now: datetime.datetime) -> DueScope:
+        """Return a scope with the end of its due periods.
 
-        One that the fetcher no longer lists is due up to the period in which it was last
-        seen, no further.
+        A scope that the fetcher no longer lists is due up to and including the period in
+        which it was last listed.
         """
         until = self.due_until(now)
         if state.last_seen < now:
@@ -48,18 +48,18 @@ class Calendar:
         return DueScope(state, until)
 
     def floor(self, instant: datetime.datetime) -> datetime.datetime:
-        """Return the begin of the period that ``instant`` is in."""
+        """Return the start of the period that contains ``instant``."""
         return period.floor(instant, self.step)
 
     def on_grid(self, instant: datetime.datetime) -> bool:
-        """Tell whether a period may begin at ``instant``."""
+        """Tell whether a period starts at ``instant``."""
         return self.floor(instant) == instant
 
     def start(self, where: str, now: datetime.datetime) -> datetime.datetime:
-        """Return where a new scope starts.
+        """Return the start of a new scope's first period.
 
         :param where: ``month``, ``now`` or an ISO 8601 date or time; naive means UTC
-        :raises ValueError: it is neither
+        :raises ValueError: ``where`` is none of these
         """
         if where == "now":
             begin = now
@@ -71,9 +71,9 @@ class Calendar:
 
 
 def parse_instant(text: str) -> datetime.datetime:
-    """Read an ISO 8601 date or time; naive means UTC.
+    """Parse an ISO 8601 date or time; naive means UTC.
 
-    :raises ValueError: it is not one
+    :raises ValueError: the text is neither
     """
     instant = datetime.datetime.fromisoformat(text)
     if instant.utcoffset() is None:

@@ -1,4 +1,4 @@
-"""Which scopes one of several processes takes care of."""
+"""How several processes divide the scopes among themselves."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import zlib
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Partition:
-    """One of ``count`` parts of all scopes, told apart by a hash of their ids.
+    """One of ``count`` parts of all scopes, divided by a hash of their ids.
 
-    The parts are for speed only: what happens when two processes take care of one scope is
-    for the ledger to decide.
+    Partitions only save time. If two processes rate the same scope, the ledger decides which
+    one writes.
 
-    :ivar index: counted from 0
+    :ivar index: number of the part, from 0
     """
 
     index: int = 0
@@ -21,8 +21,8 @@ class Partition:
 
     def __post_init__(self) -> None:
         if not 0 <= self.index < self.count:
-            raise ValueError(f"there is no part {self.index} of {self.count}")
+            raise ValueError(f"partition {self.index} of {self.count} does not exist")
 
-    def holds(self, scope_id: str) -> bool:
-        """Tell whether a scope is in this part; the same in every process and on every host."""
+    def contains(self, scope_id: str) -> bool:
+        """Tell whether a scope is in this part; the answer is the same on every host."""
         return zlib.crc32(scope_id.encode("utf-8", "replace")) % self.count == self.index

@@ -151,9 +151,8 @@ class SqlTasks(Tasks):
         columns = SCOPES.c.scope_id, SCOPES.c.id, SCOPES.c.rated_until
         for pks in slices(sorted(scope_pks.values())):
             query = sa.select(*columns).where(SCOPES.c.id.in_(pks)).order_by(SCOPES.c.id)
-            locked_rows = connection.execute(query.with_for_update(key_share=True))
-            for scope_id, scope_pk, rated_until in locked_rows:
-                scopes[scope_id] = _Scope(scope_pk, rated_until)
+            for row in connection.execute(query.with_for_update(key_share=True)):
+                scopes[row.scope_id] = _Scope(row.id, row.rated_until)
         return scopes
 
 

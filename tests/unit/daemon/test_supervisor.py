@@ -1,4 +1,4 @@
-"""What systemd is told, on a socket that stands for it."""
+"""What the supervisor reports to systemd, on a socket that stands for it."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from ratekit.daemon.systemd import Notifier  # noqa: E402
 
 
 class Systemd:
-    """The socket that a service is to tell how it is."""
+    """The socket that a service reports its state to."""
 
     def __init__(self, address: str) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(address)
         self._socket.setblocking(False)
 
-    def heard(self) -> list[str]:
-        """What has been said since the last time."""
+    def receive(self) -> list[str]:
+        """Return the messages since the last call."""
         messages = []
         while True:
             try:
@@ -56,29 +56,30 @@ def supervisor(board: StatusBoard, address: str, watchdog: float = 0.0) -> Super
 
 
 def hang(board: StatusBoard, worker: int, seconds: float) -> None:
-    """Let a worker's last sign of life be that old."""
-    board.slots[worker].tell(pulse=time.monotonic() - seconds)
+    """Make a worker's last heartbeat so many seconds old."""
+    board.workers[worker].heartbeat = time.monotonic() - seconds
 
 
 # The board ------------------------------------------------------------------------------------
 
 
-def test_what_a_forked_process_tells_its_parent_sees() -> None:
+def test_a_parent_sees_what_a_forked_process_writes() -> None:
     board = StatusBoard(2)
     child = os.fork()
     if child == 0:
-        board.slots[1].tell(frames=7, next_cycle=1.5e9)
-        board.slots[1].add("frames", 5)
+        board.workers[1].frames = 7
+        board.workers[1].next_cycle = 1.5e9
+        board.workers[1].frames += 5
         board.exit_code = 2
         os._exit(0)
     os.waitpid(child, 0)
-    first, second = board.reports()
+    first, second = board.snapshot()
     assert (first.frames, second.frames, second.next_cycle) == (0, 12, 1.5e9)
     assert board.exit_code == 2
 
 
-def test_nobody_hangs_from_the_start() -> None:
-    oldest = min(report.pulse for report in StatusBoard(3).reports())
+def test_every_worker_has_a_heartbeat_from_the_start() -> None:
+    oldest = min(worker.heartbeat for worker in StatusBoard(3).snapshot())
     assert abs(time.monotonic() - oldest) < 60
 
 
@@ -87,31 +88,33 @@ def test_nobody_hangs_from_the_start() -> None:
 
 def test_while_any_worker_rates_the_status_says_what_is_left() -> None:
     board = StatusBoard(2)
-    board.slots[0].tell(scopes_left=1200, frames=1000)
-    board.slots[1].tell(next_cycle=1.8e9, frames=234, failed=2)
-    assert describe(board.reports()) == (
+    rating, waiting = board.workers
+    rating.scopes_left, rating.frames = 1200, 1000
+    waiting.next_cycle, waiting.frames, waiting.failed_scopes = 1.8e9, 234, 2
+    assert describe(board.snapshot()) == (
         "rating, 1,200 scopes left; 1,234 frames since the start; 2 scopes failing, see the log"
     )
 
 
 def test_while_all_wait_the_status_says_when_the_next_cycle_is() -> None:
     board = StatusBoard(2)
-    board.slots[0].tell(next_cycle=1_800_000_001, refused=1)
-    board.slots[1].tell(next_cycle=1_800_000_000)
-    assert describe(board.reports()) == (
+    first, second = board.workers
+    first.next_cycle, first.reload_failed = 1_800_000_001, 1
+    second.next_cycle = 1_800_000_000
+    assert describe(board.snapshot()) == (
         "next cycle 2027-01-15T08:00:00Z; 0 frames since the start; "
-        "the last reload was refused, see the log"
+        "the last reload failed, see the log"
     )
 
 
-def test_a_status_is_told_when_it_changes(systemd: Systemd, address: str) -> None:
+def test_a_status_is_reported_when_it_changes(systemd: Systemd, address: str) -> None:
     board = StatusBoard(1)
     watching = supervisor(board, address)
-    watching.look()
-    watching.look()
-    board.slots[0].add("frames", 3)
-    watching.look()
-    assert systemd.heard() == [
+    watching.check()
+    watching.check()
+    board.workers[0].frames += 3
+    watching.check()
+    assert systemd.receive() == [
         "STATUS=rating, 0 scopes left; 0 frames since the start",
         "STATUS=rating, 0 scopes left; 3 frames since the start",
     ]
@@ -120,40 +123,40 @@ def test_a_status_is_told_when_it_changes(systemd: Systemd, address: str) -> Non
 # Watchdog -------------------------------------------------------------------------------------
 
 
-def test_the_watchdog_is_kept_quiet_while_every_worker_gets_on(
+def test_the_watchdog_gets_reports_while_every_worker_makes_progress(
     systemd: Systemd, address: str
 ) -> None:
     board = StatusBoard(2)
     hang(board, 1, seconds=20)
-    supervisor(board, address, watchdog=60).look()
-    assert "WATCHDOG=1" in systemd.heard()
+    supervisor(board, address, watchdog=60).check()
+    assert "WATCHDOG=1" in systemd.receive()
 
 
 @pytest.mark.parametrize("worker", [0, 1])
-def test_one_worker_that_hangs_is_enough_for_the_watchdog_to_bite(
+def test_one_worker_that_hangs_is_enough_to_stop_the_reports_to_the_watchdog(
     systemd: Systemd, address: str, worker: int
 ) -> None:
     board = StatusBoard(2)
     hang(board, worker, seconds=31)
-    supervisor(board, address, watchdog=60).look()
-    assert "WATCHDOG=1" not in systemd.heard()
+    supervisor(board, address, watchdog=60).check()
+    assert "WATCHDOG=1" not in systemd.receive()
 
 
-def test_without_a_watchdog_none_is_fed(systemd: Systemd, address: str) -> None:
-    supervisor(StatusBoard(1), address).look()
-    assert "WATCHDOG=1" not in systemd.heard()
+def test_without_a_watchdog_there_are_no_reports_to_it(systemd: Systemd, address: str) -> None:
+    supervisor(StatusBoard(1), address).check()
+    assert "WATCHDOG=1" not in systemd.receive()
 
 
 # The protocol ---------------------------------------------------------------------------------
 
 
-def test_the_notifier_reads_what_systemd_says() -> None:
+def test_the_notifier_reads_the_variables_of_systemd() -> None:
     environment = {"NOTIFY_SOCKET": "/run/x", "WATCHDOG_USEC": "30000000"}
     assert Notifier.from_environment(environment).watchdog == 30.0
-    own = {**environment, "WATCHDOG_PID": str(os.getpid())}
-    assert Notifier.from_environment(own).watchdog == 30.0
-    other = {**environment, "WATCHDOG_PID": "1"}
-    assert Notifier.from_environment(other).watchdog == 0.0
+    for_this_process = {**environment, "WATCHDOG_PID": str(os.getpid())}
+    assert Notifier.from_environment(for_this_process).watchdog == 30.0
+    for_another_process = {**environment, "WATCHDOG_PID": "1"}
+    assert Notifier.from_environment(for_another_process).watchdog == 0.0
     assert Notifier.from_environment({}).watchdog == 0.0
 
 
@@ -162,7 +165,7 @@ def test_an_abstract_socket_is_found() -> None:
     listening = Systemd(f"\0{name}")
     try:
         Notifier(f"@{name}").ready("fine")
-        assert listening.heard() == ["READY=1\nSTATUS=fine"]
+        assert listening.receive() == ["READY=1\nSTATUS=fine"]
     finally:
         listening.close()
 
@@ -170,7 +173,7 @@ def test_an_abstract_socket_is_found() -> None:
 def test_reloading_carries_the_time_that_systemd_wants(systemd: Systemd, address: str) -> None:
     before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
     Notifier(address).reloading()
-    (message,) = systemd.heard()
+    (message,) = systemd.receive()
     first, second = message.splitlines()
     assert first == "RELOADING=1"
     name, _, value = second.partition("=")
@@ -178,11 +181,11 @@ def test_reloading_carries_the_time_that_systemd_wants(systemd: Systemd, address
     assert before <= int(value) <= time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
 
 
-def test_a_socket_that_nobody_listens_on_does_no_harm(address: str) -> None:
+def test_a_socket_without_a_listener_does_no_harm(address: str) -> None:
     Notifier(address).alive()
     Notifier("").alive()
     listening = Systemd(address)
     Notifier(address).alive()
-    heard = listening.heard()
+    messages = listening.receive()
     listening.close()
-    assert heard == ["WATCHDOG=1"]
+    assert messages == ["WATCHDOG=1"]

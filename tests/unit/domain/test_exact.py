@@ -1,4 +1,4 @@
-"""Decimals are not rounded, except where and how the design says."""
+"""Decimals are not rounded, except where doc/arithmetic.rst says."""
 
 import decimal
 import math
@@ -31,7 +31,7 @@ def test_a_tie_goes_to_the_even_neighbour(numerator: int, rounded: str) -> None:
     assert str(exact.round_ratio(numerator, 20, 1)) == rounded
 
 
-def test_a_ratio_has_as_many_places_as_asked_for() -> None:
+def test_a_ratio_has_the_number_of_places_that_the_caller_wants() -> None:
     assert str(exact.round_ratio(2, 1, 18)) == "2.000000000000000000"
     assert exact.round_ratio(1, 3, 18) == Decimal("0.333333333333333333")
 

@@ -1,4 +1,4 @@
-"""Periods lie on a grid since the epoch, in UTC, whatever the host's zone."""
+"""Periods are on a grid since the epoch, in UTC, whatever the host's zone."""
 
 import datetime
 
@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from ratekit.domain import period
 from ratekit.domain.period import EPOCH, Period, Window
+from tests.builders import HOUR, SECOND
 
-HOUR = datetime.timedelta(hours=1)
-SECOND = datetime.timedelta(seconds=1)
 INSTANTS = st.datetimes(
     # Hypothesis wants bounds without a zone.
     datetime.datetime(1950, 1, 1),  # noqa: DTZ001
@@ -103,10 +102,10 @@ def test_a_window_is_cut_into_periods_without_gap_or_overlap(
     window = Window(period.floor(instant, step), step, count)
     periods = list(window.periods())
     assert len(periods) == count
-    assert [one.begin for one in periods] == window.begins()
-    assert [one.begin for one in periods[1:]] == [one.end for one in periods[:-1]]
+    assert [period_.begin for period_ in periods] == window.begins()
+    assert [later.begin for later in periods[1:]] == [earlier.end for earlier in periods[:-1]]
     assert (periods[0].begin, periods[-1].end) == (window.begin, window.end)
-    assert all(one.end - one.begin == step for one in periods)
+    assert all(period_.end - period_.begin == step for period_ in periods)
 
 
 def test_a_window_begins_on_the_grid() -> None:

@@ -1,4 +1,4 @@
-"""Values refuse nonsense at birth."""
+"""Values reject invalid arguments when they are built."""
 
 import datetime
 from decimal import Decimal
@@ -19,7 +19,7 @@ def series(points: Any) -> Series:
 
 
 def test_a_series_without_points_is_refused() -> None:
-    with pytest.raises(ValueError, match="silence is no series"):
+    with pytest.raises(ValueError, match="at least one point"):
         series([])
 
 
@@ -34,12 +34,12 @@ def test_a_quantity_that_is_no_decimal_is_refused(quantity: object) -> None:
         series([(NOON, quantity)])
 
 
-def test_a_rated_series_has_a_price_a_point() -> None:
-    one = series([(NOON, Decimal(1))])
-    assert RatedSeries(one, [Decimal(2)]).prices == [Decimal(2)]
+def test_a_rated_series_has_one_price_for_each_point() -> None:
+    usages = series([(NOON, Decimal(1))])
+    assert RatedSeries(usages, [Decimal(2)]).prices == [Decimal(2)]
     for prices in ([], [Decimal(1), Decimal(2)]):
-        with pytest.raises(ValueError, match="as many prices as points"):
-            RatedSeries(one, prices)
+        with pytest.raises(ValueError, match="one price for each point"):
+            RatedSeries(usages, prices)
 
 
 def test_a_state_in_local_time_is_refused() -> None:

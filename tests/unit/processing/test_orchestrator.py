@@ -16,7 +16,7 @@ from ratekit.domain.period import Window
 from ratekit.domain.rules.rule import RuleBook
 from ratekit.domain.schedule.backoff import Backoff
 from ratekit.domain.schedule.calendar import Calendar
-from ratekit.domain.schedule.share import Partition
+from ratekit.domain.schedule.partition import Partition
 from ratekit.domain.scope import Scope
 from ratekit.domain.series import Series
 from ratekit.domain.usage.metric import Metric, Mutate
@@ -75,7 +75,7 @@ class Office:
         self.stop_after = 1000
         self.settings = Settings(
             metrics=[metric("cpu"), metric("disk")],
-            side_by_side=one_after_the_other,
+            for_each_metric=one_after_the_other,
             batch_seconds=30.0,
             batch_frames=10**6,
             backoff=Backoff(MINUTE, HOUR),
@@ -91,7 +91,7 @@ class Office:
         context = RunContext(
             clock=lambda: self.now,
             report=self.told.append,
-            going_on=lambda: len(self.told) < self.stop_after,
+            should_continue=lambda: len(self.told) < self.stop_after,
             chance=lambda: self.chance,
         )
         self.orchestrator = Orchestrator(
@@ -105,7 +105,7 @@ class Office:
         )
 
     def rate(self, patient: bool = True) -> CycleResult:
-        return self.orchestrator.run_cycle(patient)
+        return self.orchestrator.run_cycle(wait_for_retry=patient)
 
     def fail(self, failure: Failure) -> None:
         self.collector.failures.append(failure)
@@ -139,7 +139,7 @@ def about(scope: str, error: Exception) -> Failure:
 
 def test_a_cycle_catches_up_with_all_that_is_due() -> None:
     office = Office("a", "b", "c", limit=4)
-    assert office.rate() == CycleResult(frames=3 * DUE * 2, periods=3 * DUE, failed=0)
+    assert office.rate() == CycleResult(frames=3 * DUE * 2, periods=3 * DUE, failed_scopes=0)
     assert office.rated() == {"a": DUE, "b": DUE, "c": DUE}
     assert set(office.ledger.frames) == {
         (scope, name, MONTH + hour * HOUR)
@@ -196,7 +196,7 @@ def test_a_silent_scope_advances_too() -> None:
             return iter(())
 
     office = Office("a", "b", collector=Silent())
-    assert office.rate() == CycleResult(frames=0, periods=2 * DUE, failed=0)
+    assert office.rate() == CycleResult(frames=0, periods=2 * DUE, failed_scopes=0)
     assert office.rated() == {"a": DUE, "b": DUE}
 
 
@@ -252,8 +252,11 @@ def test_scopes_that_come_and_go_are_logged_once(caplog: pytest.LogCaptureFixtur
     office.now += 24 * HOUR
     for _ in range(3):
         office.rate()
-    news = [text for text in caplog.messages if text.startswith("scopes ")]
-    assert news == ["scopes new: 2 (a, b)", "scopes no longer listed, and rated to the end: 1 (a)"]
+    messages = [text for text in caplog.messages if "scopes" in text]
+    assert messages == [
+        "new scopes: 2 (a, b)",
+        "scopes that are no longer listed, rated to the end: 1 (a)",
+    ]
 
 
 def test_a_list_without_anybody_is_taken_for_a_mistake_and_changes_nothing() -> None:
@@ -261,7 +264,9 @@ def test_a_list_without_anybody_is_taken_for_a_mistake_and_changes_nothing() -> 
     office.rate()
     office.fetcher.listed = []
     office.now += 5 * HOUR
-    with pytest.raises(errors.OperatorError, match="lists no scope at all: nobody is rated until"):
+    with pytest.raises(
+        errors.OperatorError, match="the fetcher returned no scopes; assuming a misconfiguration"
+    ):
         office.rate()
     office.fetcher.listed = [Scope("a"), Scope("b")]
     assert office.rate().periods == 2 * 5
@@ -270,7 +275,7 @@ def test_a_list_without_anybody_is_taken_for_a_mistake_and_changes_nothing() -> 
 def test_many_new_scopes_are_one_short_line(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "ratekit")
     Office(*"abcdefg").rate()
-    assert "scopes new: 7 (a, b, c, d, e and 2 more)" in caplog.messages
+    assert "new scopes: 7 (a, b, c, d, e and 2 more)" in caplog.messages
 
 
 def test_when_the_fetcher_does_not_answer_nothing_happens() -> None:
@@ -289,7 +294,7 @@ def test_a_scope_that_is_refused_does_not_hold_up_the_others(bad: str) -> None:
     office = Office(*"abcdefgh")
     office.fail(about(bad, REFUSED))
     rest = NOW + MINUTE
-    assert office.rate() == CycleResult(7 * DUE * 2, 7 * DUE, failed=1, retry_at=rest)
+    assert office.rate() == CycleResult(7 * DUE * 2, 7 * DUE, failed_scopes=1, retry_at=rest)
     assert office.rated() == {scope: 0 if scope == bad else DUE for scope in "abcdefgh"}
     assert office.ledger.errors == {bad: str(REFUSED)}
 
@@ -299,9 +304,10 @@ def test_a_failure_that_nobody_planned_for_does_not_hold_up_the_others(
 ) -> None:
     office = Office(*"abcd")
     office.fail(about("b", ZeroDivisionError("oops")))
-    assert office.rate().failed == 1
+    assert office.rate().failed_scopes == 1
     assert office.rated() == {"a": DUE, "b": 0, "c": DUE, "d": DUE}
     assert office.ledger.errors == {"b": "oops"}
+    assert "unexpected error while rating scope b over" in caplog.text
     assert "Traceback" in caplog.text
 
 
@@ -331,7 +337,7 @@ def test_a_scope_whose_answer_fails_holds_up_few_others_even_at_first() -> None:
 def test_a_metric_that_is_refused_says_so_on_each_scope() -> None:
     office = Office("a", "b")
     office.fail(lambda asked: REFUSED if asked.metric == "disk" else None)
-    assert office.rate() == CycleResult(failed=2, retry_at=NOW + MINUTE)
+    assert office.rate() == CycleResult(failed_scopes=2, retry_at=NOW + MINUTE)
     assert office.ledger.errors == {"a": str(REFUSED), "b": str(REFUSED)}
     assert office.ledger.frames == {}
 
@@ -342,7 +348,7 @@ def test_a_metric_that_is_refused_says_so_on_each_scope() -> None:
 def test_a_back_end_that_is_down_loses_nothing() -> None:
     office = Office("a", "b")
     office.fail(always(BACK_END_DOWN))
-    assert office.rate().failed > 0
+    assert office.rate().failed_scopes > 0
     assert office.rated() == {"a": 0, "b": 0}
     office.mend()
     office.now += MINUTE
@@ -363,7 +369,7 @@ def test_a_scope_that_failed_rests() -> None:
     office.mend()
     asked = len(office.collector.asked)
     office.now += MINUTE - datetime.timedelta(seconds=1)
-    assert office.rate() == CycleResult(failed=1, retry_at=NOW + MINUTE)
+    assert office.rate() == CycleResult(failed_scopes=1, retry_at=NOW + MINUTE)
     assert len(office.collector.asked) == asked
     office.now += datetime.timedelta(seconds=1)
     assert office.rate().periods == DUE
@@ -421,14 +427,14 @@ def test_a_question_that_is_too_large_is_asked_in_smaller_parts() -> None:
 def test_one_scope_over_a_long_window_is_asked_in_shorter_ones() -> None:
     office = Office("a", limit=1000)
     office.fail(lambda asked: GAVE_UP if asked.window.count > DUE // 2 else None)
-    assert office.rate() == CycleResult(frames=DUE * 2, periods=DUE, failed=0)
+    assert office.rate() == CycleResult(frames=DUE * 2, periods=DUE, failed_scopes=0)
 
 
 def test_a_request_in_vain_now_and_then_does_not_end_the_cycle() -> None:
     office = Office(*"abcdefgh", limit=DUE)
     turns = itertools.count(1)
     office.fail(lambda asked: GAVE_UP if next(turns) % 7 == 0 else None)
-    assert office.rate().failed == 0
+    assert office.rate().failed_scopes == 0
     assert set(office.rated().values()) == {DUE}
 
 
@@ -478,7 +484,7 @@ def test_when_rules_change_between_pricing_and_storing_the_batch_is_priced_again
 
     module = FakeModule(1)
     office = Office("a", modules=[module], ledger=Changing)
-    assert office.rate() == CycleResult(frames=DUE * 2, periods=DUE, failed=0)
+    assert office.rate() == CycleResult(frames=DUE * 2, periods=DUE, failed_scopes=0)
     assert module.compiled == [1, 2]
     assert [batch.rules_version for batch in office.ledger.commits] == [2]
 
@@ -497,7 +503,7 @@ class Raced(FakeLedger):
 
 def test_a_scope_that_another_processor_has_rated_is_left_out_and_the_others_go_on() -> None:
     office = Office("a", "b", "c", ledger=Raced)
-    assert office.rate() == CycleResult(frames=2 * DUE * 2, periods=2 * DUE, lost=1)
+    assert office.rate() == CycleResult(frames=2 * DUE * 2, periods=2 * DUE, lost_scopes=1)
     assert {scope for scope, _, _ in office.ledger.frames} == {"a", "c"}
     assert len(office.ledger.commits) == 1
     assert [str(one.batch).partition(" over ")[0] for one in office.told] == ["2 scopes"]
@@ -526,7 +532,7 @@ def test_a_lost_scope_is_taken_up_again_from_where_the_other_left_it() -> None:
 def test_a_stop_ends_the_cycle_between_batches() -> None:
     office = Office("a", "b", "c", limit=DUE)
     office.stop_after = 1
-    assert office.rate() == CycleResult(frames=DUE * 2, periods=DUE, failed=0)
+    assert office.rate() == CycleResult(frames=DUE * 2, periods=DUE, failed_scopes=0)
     office.stop_after = 1000
     assert office.rate().periods == 2 * DUE
 
@@ -545,12 +551,12 @@ def test_a_state_off_the_grid_is_held_with_the_remedy_and_the_others_go_on() -> 
     office.ledger.states["a"] = dataclasses.replace(state, rated_until=MONTH + 90 * MINUTE)
     office.now += HOUR
     rest = office.now + MINUTE
-    assert office.rate() == CycleResult(frames=2, periods=1, failed=1, retry_at=rest)
+    assert office.rate() == CycleResult(frames=2, periods=1, failed_scopes=1, retry_at=rest)
     assert office.ledger.errors == {
-        "a": "rated until 2026-01-01T01:30:00Z, where no period of 1:00:00 begins: "
-        "set [collect] period back to what it was, or see ratekit scope reset"
+        "a": "rated until 2026-01-01T01:30:00Z, which is not the start of a period of 1:00:00: "
+        "set [collect] period back to its previous value, or see ratekit scope reset"
     }
-    assert office.rate() == CycleResult(failed=1, retry_at=rest)
+    assert office.rate() == CycleResult(failed_scopes=1, retry_at=rest)
 
 
 # A back end that refuses ratekit ------------------------------------------------------------
@@ -586,9 +592,12 @@ def test_when_a_back_end_is_down_all_scopes_rest_together(
 ) -> None:
     office = Office(*(f"s{number}" for number in range(9)), limit=1)
     office.fail(always(BACK_END_DOWN))
-    assert office.rate() == CycleResult(failed=9, retry_at=NOW + MINUTE)
+    assert office.rate() == CycleResult(failed_scopes=9, retry_at=NOW + MINUTE)
     assert {office.rest(f"s{number}") for number in range(9)} == {MINUTE}
-    assert "the cycle ends after 3 failures in a row" in caplog.text
+    assert (
+        "stopping this cycle after 3 consecutive failures; 7 scopes will be retried later"
+        in caplog.messages
+    )
 
 
 def test_a_back_end_that_stays_down_is_asked_ever_more_rarely_by_all_together() -> None:
@@ -610,7 +619,7 @@ def test_a_scope_that_breaks_the_back_end_down_holds_up_nobody_else() -> None:
     office = Office(*(f"s{number:02d}" for number in range(16)), limit=1000)
     office.fail(about("s00", GAVE_UP))
     outcome = office.rate()
-    assert (outcome.failed, outcome.lost) == (1, 0)
+    assert (outcome.failed_scopes, outcome.lost_scopes) == (1, 0)
     assert office.rated() == {f"s{number:02d}": DUE * (number > 0) for number in range(16)}
 
 
@@ -618,7 +627,7 @@ def test_a_back_end_that_asks_to_be_left_alone_is_left_alone_that_long() -> None
     office = Office("a", "b", "c")
     office.fail(always(errors.TryLater("Gnocchi answered 429", after=1000.0)))
     rest = datetime.timedelta(seconds=1000)
-    assert office.rate() == CycleResult(failed=3, retry_at=NOW + rest)
+    assert office.rate() == CycleResult(failed_scopes=3, retry_at=NOW + rest)
     assert [office.rest(scope) for scope in "abc"] == [rest] * 3
     assert len(office.collector.asked) == 1
 
@@ -652,7 +661,7 @@ def test_a_question_too_large_for_a_back_end_that_asks_for_rests_is_asked_in_par
 def test_a_request_for_no_rest_at_all_is_like_none() -> None:
     office = Office("a")
     office.fail(always(errors.TryLater("Gnocchi answered 429", after=0.0)))
-    assert office.rate().failed == 1
+    assert office.rate().failed_scopes == 1
     assert office.rest("a") == MINUTE
 
 
@@ -672,7 +681,7 @@ def test_many_scopes_that_are_refused_one_by_one_do_not_cost_a_question_each() -
     office = Office(*(f"s{number:03d}" for number in range(256)), limit=10_000)
     office.fail(always(REFUSED))
     outcome = office.rate()
-    assert outcome.failed == 256
+    assert outcome.failed_scopes == 256
     assert len(office.collector.asked) <= 32
     assert outcome.retry_at == NOW + MINUTE
 
@@ -703,7 +712,7 @@ def test_a_conflict_is_tried_again_at_once_but_not_for_ever() -> None:
     assert office.rate() == CycleResult(DUE * 2, DUE)
     office.conflicts = 1000
     office.now += HOUR
-    assert office.rate() == CycleResult(failed=1, retry_at=office.now + MINUTE)
+    assert office.rate() == CycleResult(failed_scopes=1, retry_at=office.now + MINUTE)
 
 
 # Several workers, and settings that change ------------------------------------------------------
@@ -714,7 +723,7 @@ def test_workers_share_all_scopes_and_none_twice() -> None:
     rated = []
     for index in range(3):
         office = Office(*scopes, share=Partition(index, 3))
-        assert office.rate().failed == 0
+        assert office.rate().failed_scopes == 0
         assert set(office.ledger.states) == set(scopes)
         rated.append({scope for scope, hours in office.rated().items() if hours})
     assert sorted(scope for some in rated for scope in some) == scopes
@@ -744,4 +753,4 @@ def test_the_earliest_end_of_a_rest_is_told() -> None:
         office.ledger.states["a"], retry_at=office.now + MINUTE / 3
     )
     assert first == NOW + MINUTE
-    assert office.rate() == CycleResult(failed=2, retry_at=office.now + MINUTE / 3)
+    assert office.rate() == CycleResult(failed_scopes=2, retry_at=office.now + MINUTE / 3)

@@ -91,7 +91,7 @@ def test_tasks_take_turns(office: Office, caplog: pytest.LogCaptureFixture) -> N
     assert scopes[:4] == ["a", "b", "a", "b"]
     assert total(office.storage) == (48, Decimal(48 * 5))
     told = [one.getMessage() for one in caplog.records]
-    assert len([line for line in told if "begins at" in line]) == 2
+    assert len([line for line in told if "starts at" in line]) == 2
     assert len([line for line in told if "is done" in line]) == 2
     assert "price: 24 before, 120 now" in told[-1]
 
@@ -101,7 +101,7 @@ def test_only_scopes_of_ones_own_share_are_taken(office: Office) -> None:
     office.rate(*names)
     office.queue(*names)
     shares = [Partition(0, 2), Partition(1, 2)]
-    counts = [office.another(share=one).finish().done for one in shares]
+    counts = [office.another(share=one).finish().finished_tasks for one in shares]
     assert sum(counts) == 8
     assert all(counts)
 
@@ -120,8 +120,8 @@ class TestKept:
     @pytest.mark.parametrize(
         ("gone", "note_"),
         [
-            ((None, "disk", 2), "not there any more: disk"),
-            (("r2", "disk", 2), "not there any more: disk of id=r2 project_id=a"),
+            ((None, "disk", 2), "no longer available: disk"),
+            (("r2", "disk", 2), "no longer available: disk of id=r2 project_id=a"),
         ],
     )
     def test_a_period_that_lacks_usage_that_was_charged_for_is_left_unless_that_is_accepted(
@@ -148,7 +148,7 @@ class TestKept:
         office.reprocessor = office.another()
         (task,) = office.queue("a", begin=0, end=1)
         office.work()
-        assert office.notes(task) == ["not there any more: disk (it is not in metrics.yml)"]
+        assert office.notes(task) == ["no longer available: disk (not in metrics.yml)"]
 
     @pytest.mark.parametrize("accepted", [False, True])
     def test_a_label_that_prices_hang_on_is_not_dropped_unsaid(
@@ -162,19 +162,19 @@ class TestKept:
         (task,) = office.queue("a", begin=0, end=2, accept_silence=accepted)
         finished = office.another([Hashmap()]).finish()
         if accepted:
-            assert finished == TaskSummary(done=1)
+            assert finished == TaskSummary(finished_tasks=1)
             assert total(office.storage) == (24, Decimal(16))
             return
         why = (
-            "not there any more: label id of cpu, without which it costs nothing, "
+            "no longer available: label id of cpu, without which it costs nothing, "
             "label id of disk, without which it costs nothing"
         )
         assert office.notes(task) == [why] * 2
         assert total(office.storage) == (24, Decimal(24))
         # To its owner it must not look like success.
-        assert finished == TaskSummary(done=1, kept=2)
+        assert finished == TaskSummary(finished_tasks=1, kept_periods=2)
         (warning,) = [one for one in caplog.records if one.levelno == logging.WARNING]
-        assert f"left 2 of its periods as they were; the first: {why}" in warning.getMessage()
+        assert f"2 periods were left unchanged; the first: {why}" in warning.getMessage()
 
     def test_labels_that_have_other_names_now_are_no_loss(self, office: Office) -> None:
         office.rate("a")
@@ -257,7 +257,7 @@ class TestFailures:
         assert [task.failures for task in tasks] == [1] * 3 + [0] * 5
         office.work()
         assert sum(task.failures for task, _ in office.storage.tasks.tasks()) == 6
-        assert office.reprocessor.finish() == TaskSummary(failed=8)
+        assert office.reprocessor.finish() == TaskSummary(failed_tasks=8)
 
     def test_an_answer_shows_that_a_back_end_is_not_down(self, office: Office) -> None:
         office.rate(*"abcde")
@@ -265,7 +265,7 @@ class TestFailures:
             lambda asked: None if asked.scopes[0] in "ce" else errors.TryLater("504", after=60)
         )
         office.queue(*"abcde")
-        assert office.another().finish() == TaskSummary(done=2, failed=3)
+        assert office.another().finish() == TaskSummary(finished_tasks=2, failed_tasks=3)
 
     def test_prices_alone_say_nothing_about_a_back_end(self, office: Office) -> None:
         office.settings = dataclasses.replace(office.settings, batch_frames=4)
@@ -275,7 +275,7 @@ class TestFailures:
         office.collector.failures.append(lambda asked: errors.TryLater("refused", after=60))
         (rates,) = office.queue("t", kind=TaskKind.RATES)
         office.queue(*names)
-        assert office.reprocessor.finish() == TaskSummary(done=1, failed=8)
+        assert office.reprocessor.finish() == TaskSummary(finished_tasks=1, failed_tasks=8)
         assert office.outcomes(rates) == "sw" * 6
         assert len(office.collector.asked) == 3
 
@@ -364,7 +364,7 @@ class TestFailures:
             return swap(task, repriced, now)
 
         monkeypatch.setattr(type(office.storage.task_ledger), "swap", staticmethod(blocked))
-        assert office.reprocessor.finish() == TaskSummary(done=1, failed=1)
+        assert office.reprocessor.finish() == TaskSummary(finished_tasks=1, failed_tasks=1)
         ((task, _),) = office.storage.tasks.tasks()
         assert (task.failures, task.last_error) == (1, "lock timeout")
         assert len([one for one in office.collector.asked if one.scopes == ("a",)]) == 2 * 3
@@ -399,7 +399,7 @@ class TestFailures:
         office.work()
         assert [task.order.scope.id for task, _ in office.storage.tasks.tasks()] == ["a"]
         assert total(office.storage, "b") == (24, Decimal(120))
-        assert "nobody planned for" in caplog.text
+        assert "unexpected error in task" in caplog.text
 
     def test_data_that_is_on_its_way_is_waited_for_without_a_failure(self, office: Office) -> None:
         office.rate("a", "b")
@@ -424,11 +424,11 @@ class TestFailures:
             lambda asked: errors.OperatorError("refused") if asked.scopes == ("a",) else None
         )
         office.queue("a", "b")
-        assert office.reprocessor.finish() == TaskSummary(done=1, failed=1)
+        assert office.reprocessor.finish() == TaskSummary(finished_tasks=1, failed_tasks=1)
         # Also what rests.
-        assert office.reprocessor.finish() == TaskSummary(done=0, failed=1)
+        assert office.reprocessor.finish() == TaskSummary(finished_tasks=0, failed_tasks=1)
         office.collector.waits = "metricd has a backlog"
-        assert office.reprocessor.finish() == TaskSummary(done=0, failed=1)
+        assert office.reprocessor.finish() == TaskSummary(finished_tasks=0, failed_tasks=1)
 
     def test_one_that_may_not_collect_leaves_such_tasks_waiting_and_counts_them(
         self, office: Office
@@ -436,7 +436,9 @@ class TestFailures:
         office.rate("a", "b")
         office.queue("a")
         office.queue("b", kind=TaskKind.RATES)
-        assert office.another(collects=False).finish() == TaskSummary(done=1, failed=1)
+        assert office.another(collects=False).finish() == TaskSummary(
+            finished_tasks=1, failed_tasks=1
+        )
         ((task, _),) = office.storage.tasks.tasks()
         assert task.order.kind is TaskKind.COLLECT
 
@@ -485,7 +487,7 @@ def test_what_metrics_yml_skips_is_not_charged_and_no_loss(office: Office, kind:
     office.settings = dataclasses.replace(office.settings, metrics=[skipping, metric("disk")])
     office.rate("a")
     (task,) = office.queue("a", kind=kind)
-    assert office.another([FakeModule(0)]).finish() == TaskSummary(done=1)
+    assert office.another([FakeModule(0)]).finish() == TaskSummary(finished_tasks=1)
     assert office.outcomes(task) == "sw" * 6
     assert total(office.storage) == (12 if kind is TaskKind.COLLECT else 24, Decimal(0))
 
@@ -533,7 +535,7 @@ class TestPreview:
         }
         assert [(one.window, one.note) for one in found.kept_periods] == [
             (window(2), "the archive keeps too little"),
-            (window(1, hour(4)), "not there any more: disk"),
+            (window(1, hour(4)), "no longer available: disk"),
         ]
         assert stored(office.storage) == before
         (task,) = office.queue("a")
@@ -614,7 +616,7 @@ def test_prices_alone_become_to_the_digit_what_was_foretold(
     price_list = PriceList([Hashmap()], storage.rules.read())
     foretold = price_differences(storage.reports, price_list, hour(since))
     office.queue("a", "b", begin=since, end=4, kind=TaskKind.RATES)
-    assert office.another([Hashmap()]).finish() == TaskSummary(done=2, failed=0)
+    assert office.another([Hashmap()]).finish() == TaskSummary(finished_tasks=2, failed_tasks=0)
     rows = storage.reports.summary(Selection(begin=hour(since)), ("scope", "metric"), datetime.UTC)
     assert [(one.scope, one.metric, one.new) for one in foretold] == [
         (row.group["scope"], row.group["metric"], row.price) for row in rows

@@ -45,8 +45,8 @@ def test_a_metric_that_falls_silent_is_one_line_with_the_first_scopes_and_the_pe
     office.now = MONTH + 2 * HOUR + SECOND  # one period is due
     office.rate()
     assert warnings(caplog) == [
-        "metric cpu: no usage any more at 2026-01-01T00:00Z/2026-01-01T01:00Z of 7 scopes that "
-        "had some in every period before: scope-0, scope-1, scope-2, scope-3, scope-4, …"
+        "metric cpu: usage stopped at 2026-01-01T00:00Z/2026-01-01T01:00Z for 7 scopes that had "
+        "usage in every earlier period: scope-0, scope-1, scope-2, scope-3, scope-4 and 2 more"
     ]
 
 
@@ -55,7 +55,7 @@ def test_each_metric_has_its_own_line(caplog: pytest.LogCaptureFixture) -> None:
     office.now = MONTH + 2 * HOUR + SECOND  # one period is due
     office.rate()
     assert [line.partition(":")[0] for line in warnings(caplog)] == ["metric cpu", "metric disk"]
-    assert warnings(caplog)[0].endswith("of 1 scope that had some in every period before: a")
+    assert warnings(caplog)[0].endswith("for 1 scope that had usage in every earlier period: a")
 
 
 def test_silence_that_metrics_yml_asks_for_is_not_said(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,9 +1,8 @@
-"""What was charged for and is not there any more: usage, and labels that prices hang on."""
+"""Charged usage, and labels that its price depends on, that the back end no longer has."""
 
 from __future__ import annotations
 
 import dataclasses
-import datetime
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -11,43 +10,44 @@ from typing import Any
 import pytest
 
 from ratekit.domain.reporting.reports import FrameRow
-from ratekit.domain.reprocessing.missing_usage import lost
+from ratekit.domain.reprocessing.missing_usage import find_missing_usage
 from ratekit.domain.series import RatedSeries, Series
+from tests.builders import HOUR, MONTH
 
-BEGIN = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
-HOUR = datetime.timedelta(hours=1)
-NOBODY: Mapping[str, str | None] = {}
+NO_LABELS: Mapping[str, str | None] = {}
 SMALL = {"flavor": "m1"}
 
 
-def frame(price: str, metadata: Mapping[str, str | None] = NOBODY, **groupby: str) -> FrameRow:
-    return FrameRow(BEGIN, "p", "vm", "u", Decimal(1), Decimal(price), groupby, metadata)
+def frame(price: str, metadata: Mapping[str, str | None] = NO_LABELS, **groupby: str) -> FrameRow:
+    return FrameRow(MONTH, "p", "vm", "u", Decimal(1), Decimal(price), groupby, metadata)
 
 
-def usage(price: str, metadata: Mapping[str, str | None] = NOBODY, **groupby: str) -> RatedSeries:
-    series = Series("p", "vm", "u", groupby, metadata, [(BEGIN, Decimal(1))])
+def usage(
+    price: str, metadata: Mapping[str, str | None] = NO_LABELS, **groupby: str
+) -> RatedSeries:
+    series = Series("p", "vm", "u", groupby, metadata, [(MONTH, Decimal(1))])
     return RatedSeries(series, [Decimal(price)])
 
 
-def told(stored: list[FrameRow], collected: list[RatedSeries]) -> str | None:
-    found = lost(stored, collected, HOUR, ["vm"])
-    return found[BEGIN].removeprefix("not there any more: ") if found else None
+def missing_usage(stored: list[FrameRow], collected: list[RatedSeries]) -> str | None:
+    reasons = find_missing_usage(stored, collected, HOUR, ["vm"])
+    return reasons[MONTH].removeprefix("no longer available: ") if reasons else None
 
 
 FREE = "label flavor of vm, without which it costs nothing"
 
 
 def test_a_label_without_which_usage_costs_nothing_is_named() -> None:
-    assert told([frame("0.14", SMALL, id="r1")], [usage("0", id="r1")]) == FREE
+    assert missing_usage([frame("0.14", SMALL, id="r1")], [usage("0", id="r1")]) == FREE
 
 
-def test_a_label_that_told_usages_apart_is_named_as_well() -> None:
-    assert told([frame("0.14", id="r1", flavor="m1")], [usage("0", id="r1")]) == FREE
+def test_a_label_that_identified_the_usage_is_named_too() -> None:
+    assert missing_usage([frame("0.14", id="r1", flavor="m1")], [usage("0", id="r1")]) == FREE
 
 
 def test_several_labels_are_named_together() -> None:
     stored = frame("1", {"flavor": "m1", "az": "a", "host": None}, id="r1")
-    assert told([stored], [usage("0", {"host": None}, id="r1")]) == (
+    assert missing_usage([stored], [usage("0", {"host": None}, id="r1")]) == (
         "labels az and flavor of vm, without which it costs nothing"
     )
 
@@ -55,10 +55,10 @@ def test_several_labels_are_named_together() -> None:
 @pytest.mark.parametrize(
     ("stored", "collected"),
     [
-        # It costs something all the same, or cost nothing before.
+        # It has a price now, or had none before.
         (frame("0.14", SMALL, id="r1"), [usage("0.01", id="r1")]),
         (frame("0", SMALL, id="r1"), [usage("0", id="r1")]),
-        # No label is gone: the price is.
+        # No label is missing, only the price.
         (frame("0.14", SMALL, id="r1"), [usage("0", SMALL, id="r1")]),
         (frame("0.14", SMALL, id="r1"), [usage("0", id="r1", flavor="m1")]),
         # All usages with its labels count.
@@ -67,30 +67,30 @@ def test_several_labels_are_named_together() -> None:
         (frame("0.14", id="r1", p="p"), [usage("0.1", uuid="r9", p="p")]),
     ],
 )
-def test_what_costs_something_or_has_its_labels_is_no_loss(
+def test_usage_that_has_a_price_or_all_its_labels_is_not_missing(
     stored: FrameRow, collected: list[RatedSeries]
 ) -> None:
-    assert told([stored], collected) is None
+    assert missing_usage([stored], collected) is None
 
 
-def test_what_others_cost_is_no_excuse() -> None:
+def test_the_price_of_other_usages_does_not_count() -> None:
     stored = [frame("0.14", SMALL, id="r1"), frame("3", {"flavor": "m2"}, id="r2")]
-    assert told(stored, [usage("0", id="r1"), usage("3", id="r2")]) == FREE
-    # Nor where it has another set of labels.
-    others = [usage("0", id="r1"), usage("3", node="n1")]
-    assert told([frame("0.14", SMALL, id="r1")], others) == FREE
-    assert told([frame("0.14", id="r1", flavor="m1")], others) == FREE
-    assert told([frame("0.14", id="r2")], others) == "vm of id=r2"
+    assert missing_usage(stored, [usage("0", id="r1"), usage("3", id="r2")]) == FREE
+    # Nor if those have another set of labels.
+    other_usages = [usage("0", id="r1"), usage("3", node="n1")]
+    assert missing_usage([frame("0.14", SMALL, id="r1")], other_usages) == FREE
+    assert missing_usage([frame("0.14", id="r1", flavor="m1")], other_usages) == FREE
+    assert missing_usage([frame("0.14", id="r2")], other_usages) == "vm of id=r2"
 
 
-def test_of_labels_that_have_other_names_those_that_stayed_tell_what_is_gone() -> None:
+def test_after_labels_were_renamed_the_remaining_ones_identify_what_is_missing() -> None:
     stored = [frame("1", id="r1", flavor="m1"), frame("1", id="r2", flavor="m1")]
-    assert told(stored, [usage("1", id="r1")]) == "vm of flavor=m1 id=r2"
+    assert missing_usage(stored, [usage("1", id="r1")]) == "vm of flavor=m1 id=r2"
 
 
-def test_without_a_label_in_common_only_the_metric_tells() -> None:
-    assert told([frame("1", id="r1")], [usage("1", uuid="x")]) is None
-    assert told([frame("1", id="r1")], []) == "vm"
+def test_without_a_label_in_common_only_the_metric_counts() -> None:
+    assert missing_usage([frame("1", id="r1")], [usage("1", uuid="x")]) is None
+    assert missing_usage([frame("1", id="r1")], []) == "vm"
 
 
 R1: dict[str, Any] = {"id": "r1", "project_id": "p"}
@@ -98,31 +98,31 @@ R2: dict[str, Any] = {"id": "r2", "project_id": "p"}
 
 
 @pytest.mark.parametrize(
-    "now",
+    "labels",
     [
-        pytest.param({"id": "r1", "project_id": "p", "user": "u"}, id="one more"),
-        pytest.param({"id": "r1"}, id="one less"),
-        pytest.param({"id": "r1", "user": "u"}, id="another"),
+        pytest.param({"id": "r1", "project_id": "p", "user": "u"}, id="one label more"),
+        pytest.param({"id": "r1"}, id="one label less"),
+        pytest.param({"id": "r1", "user": "u"}, id="another label"),
     ],
 )
-def test_a_lost_resource_is_noticed_although_labels_have_changed(now: dict[str, Any]) -> None:
+def test_a_missing_resource_is_found_although_labels_have_changed(labels: dict[str, Any]) -> None:
     stored = [frame("1", **R1), frame("1", **R2)]
-    assert told(stored, [usage("1", **now)]) == "vm of id=r2 project_id=p"
+    assert missing_usage(stored, [usage("1", **labels)]) == "vm of id=r2 project_id=p"
 
 
-def test_usage_that_has_fewer_labels_does_not_stand_for_a_resource() -> None:
+def test_usage_with_fewer_labels_does_not_count_as_a_resource() -> None:
     """Two metrics of the same public name."""
-    now = [usage("1", user="u", **R1), usage("1", project_id="p")]
-    assert told([frame("1", **R2)], now) == "vm of id=r2 project_id=p"
+    collected = [usage("1", user="u", **R1), usage("1", project_id="p")]
+    assert missing_usage([frame("1", **R2)], collected) == "vm of id=r2 project_id=p"
 
 
 def test_frames_of_shorter_periods_are_found_in_the_period_that_they_are_in() -> None:
     stored = [
-        dataclasses.replace(frame("1", **R1), begin=BEGIN + HOUR / 2),
-        dataclasses.replace(frame("1", **R2), begin=BEGIN + 3 * HOUR / 2),
+        dataclasses.replace(frame("1", **R1), begin=MONTH + HOUR / 2),
+        dataclasses.replace(frame("1", **R2), begin=MONTH + 3 * HOUR / 2),
     ]
-    points = [(BEGIN, Decimal(1)), (BEGIN + HOUR, Decimal(1))]
-    now = RatedSeries(Series("p", "vm", "u", R1, {}, points), [Decimal(1)] * 2)
-    assert lost(stored, [now], HOUR, ["vm"]) == {
-        BEGIN + HOUR: "not there any more: vm of id=r2 project_id=p"
+    points = [(MONTH, Decimal(1)), (MONTH + HOUR, Decimal(1))]
+    collected = RatedSeries(Series("p", "vm", "u", R1, {}, points), [Decimal(1)] * 2)
+    assert find_missing_usage(stored, [collected], HOUR, ["vm"]) == {
+        MONTH + HOUR: "no longer available: vm of id=r2 project_id=p"
     }

@@ -2,7 +2,6 @@
 
 import collections
 import dataclasses
-import datetime
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -12,35 +11,33 @@ from hypothesis import strategies as st
 from ratekit.domain.period import Window
 from ratekit.domain.schedule.batch import FIRST, GROWTH, Batch, BatchSize, DueScope, next_batch
 from ratekit.domain.scope import Scope, State
-
-HOUR = datetime.timedelta(hours=1)
-BASE = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+from tests.builders import HOUR, MONTH
 
 #: (periods rated already, periods due in all) of each scope
 Due = Sequence[tuple[int, int]]
 
 
-def works(due: Due) -> list[DueScope]:
+def due_scopes(due: Due) -> list[DueScope]:
     return [
         DueScope(
-            State(number, Scope(f"p{number:03d}"), BASE + rated * HOUR, BASE),
-            BASE + until * HOUR,
+            State(number, Scope(f"p{number:03d}"), MONTH + rated * HOUR, MONTH),
+            MONTH + until * HOUR,
         )
         for number, (rated, until) in enumerate(due)
     ]
 
 
-def rate_all(work: list[DueScope], limit: Callable[[int], int]) -> list[Batch]:
+def rate_all(scopes: list[DueScope], limit: Callable[[int], int]) -> list[Batch]:
     """Take batches until none is left, advancing states as the orchestrator does."""
-    open_work = {one.state.scope_pk: one for one in work}
+    remaining = {scope.state.scope_pk: scope for scope in scopes}
     batches: list[Batch] = []
-    while (batch := next_batch(list(open_work.values()), HOUR, limit(len(batches)))) is not None:
+    while (batch := next_batch(list(remaining.values()), HOUR, limit(len(batches)))) is not None:
         batches.append(batch)
         for state in batch.states:
-            one = open_work[state.scope_pk]
-            assert one.state.rated_until == batch.window.begin
-            advanced = dataclasses.replace(one.state, rated_until=batch.window.end)
-            open_work[state.scope_pk] = DueScope(advanced, one.until)
+            scope = remaining[state.scope_pk]
+            assert scope.state.rated_until == batch.window.begin
+            advanced = dataclasses.replace(scope.state, rated_until=batch.window.end)
+            remaining[state.scope_pk] = DueScope(advanced, scope.until)
     return batches
 
 
@@ -51,7 +48,7 @@ def rate_all(work: list[DueScope], limit: Callable[[int], int]) -> list[Batch]:
 def test_all_that_is_due_is_rated_exactly_once_whatever_the_limits(
     due: list[tuple[int, int]], limits: list[int]
 ) -> None:
-    batches = rate_all(works(due), lambda nth: limits[nth % len(limits)])
+    batches = rate_all(due_scopes(due), lambda nth: limits[nth % len(limits)])
     rated = collections.Counter(
         (state.scope_pk, begin)
         for batch in batches
@@ -59,7 +56,7 @@ def test_all_that_is_due_is_rated_exactly_once_whatever_the_limits(
         for begin in batch.window.begins()
     )
     expected = {
-        (number, BASE + hour * HOUR)
+        (number, MONTH + hour * HOUR)
         for number, (rated_until, until) in enumerate(due)
         for hour in range(rated_until, until)
     }
@@ -72,70 +69,70 @@ def test_all_that_is_due_is_rated_exactly_once_whatever_the_limits(
 
 def test_nothing_due_is_no_batch() -> None:
     assert next_batch([], HOUR, 10) is None
-    assert next_batch(works([(3, 3), (5, 4)]), HOUR, 10) is None
+    assert next_batch(due_scopes([(3, 3), (5, 4)]), HOUR, 10) is None
 
 
 def test_the_scopes_that_lag_most_come_first() -> None:
-    batch = next_batch(works([(5, 9), (2, 9), (7, 9), (2, 9)]), HOUR, 100)
+    batch = next_batch(due_scopes([(5, 9), (2, 9), (7, 9), (2, 9)]), HOUR, 100)
     assert batch is not None
     assert [state.scope.id for state in batch.states] == ["p001", "p003"]
-    assert batch.window == Window(BASE + 2 * HOUR, HOUR, 7)
+    assert batch.window == Window(MONTH + 2 * HOUR, HOUR, 7)
 
 
 def test_scopes_that_failed_before_come_last_and_by_themselves() -> None:
-    work = works([(0, 9), (5, 9), (0, 9), (5, 9)])
+    scopes = due_scopes([(0, 9), (5, 9), (0, 9), (5, 9)])
     for number, failures in ((0, 2), (2, 1)):
-        failed = dataclasses.replace(work[number].state, failures=failures)
-        work[number] = dataclasses.replace(work[number], state=failed)
-    batches = rate_all(work, lambda _: 100)
+        state = dataclasses.replace(scopes[number].state, failures=failures)
+        scopes[number] = dataclasses.replace(scopes[number], state=state)
+    batches = rate_all(scopes, lambda _: 100)
     assert [[state.scope_pk for state in batch.states] for batch in batches] == [[1, 3], [2], [0]]
 
 
 def test_long_windows_go_before_many_scopes() -> None:
-    batch = next_batch(works([(0, 6)] * 10), HOUR, 20)
+    batch = next_batch(due_scopes([(0, 6)] * 10), HOUR, 20)
     assert batch is not None
     assert (batch.window.count, len(batch.states)) == (6, 3)
 
 
 def test_a_scope_that_is_due_no_further_is_not_dragged_along() -> None:
-    batch = next_batch(works([(0, 6), (0, 2)]), HOUR, 100)
+    batch = next_batch(due_scopes([(0, 6), (0, 2)]), HOUR, 100)
     assert batch is not None
     assert [state.scope.id for state in batch.states] == ["p001"]
     assert batch.window.count == 2
 
 
-def test_the_order_in_which_work_is_told_changes_nothing() -> None:
-    work = works([(0, 6)] * 10)
-    assert next_batch(work, HOUR, 20) == next_batch(work[::-1], HOUR, 20)
+def test_the_order_of_the_scopes_changes_nothing() -> None:
+    scopes = due_scopes([(0, 6)] * 10)
+    assert next_batch(scopes, HOUR, 20) == next_batch(scopes[::-1], HOUR, 20)
 
 
 @pytest.mark.parametrize(
-    ("scopes", "periods", "most"), [(8, 48, 4), (40, 7, 4), (1, 720, 5), (1000, 1, 5)]
+    ("scopes", "periods", "limit_of_batches"), [(8, 48, 4), (40, 7, 4), (1, 720, 5), (1000, 1, 5)]
 )
-def test_catching_up_takes_few_batches(scopes: int, periods: int, most: int) -> None:
+def test_catching_up_takes_few_batches(scopes: int, periods: int, limit_of_batches: int) -> None:
     """With answers that are quick and small the batches grow fast."""
     sizes = [BatchSize(seconds=30.0, frames=1_000_000)]
 
     def limit(nth: int) -> int:
         return sizes[nth].limit
 
-    open_work = works([(0, periods)] * scopes)
+    remaining = due_scopes([(0, periods)] * scopes)
     batches = 0
-    while (batch := next_batch(open_work, HOUR, limit(batches))) is not None:
+    while (batch := next_batch(remaining, HOUR, limit(batches))) is not None:
         batches += 1
         sizes.append(sizes[-1].after(batch.size, seconds=1.0, frames=batch.size))
-        done = {state.scope_pk for state in batch.states}
-        open_work = [
-            DueScope(dataclasses.replace(one.state, rated_until=batch.window.end), one.until)
-            if one.state.scope_pk in done
-            else one
-            for one in open_work
+        rated = {state.scope_pk for state in batch.states}
+        remaining = [
+            DueScope(dataclasses.replace(scope.state, rated_until=batch.window.end), scope.until)
+            if scope.state.scope_pk in rated
+            else scope
+            for scope in remaining
         ]
-    assert batches <= most
+    assert batches <= limit_of_batches
 
 
 def test_the_first_batch_is_small() -> None:
-    batch = next_batch(works([(0, 48)] * 8), HOUR, BatchSize(30.0, 100_000).limit)
+    batch = next_batch(due_scopes([(0, 48)] * 8), HOUR, BatchSize(30.0, 100_000).limit)
     assert batch is not None
     assert batch.size <= FIRST
 
@@ -188,28 +185,28 @@ def test_growth_is_bounded_however_quick_the_answer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("limit", "size", "halved"),
+    ("limit", "size", "expected"),
     [(400, 400, 200), (1000, 40, 20), (20, 40, 10), (9, 3, 1), (1, 1, 1)],
 )
 def test_after_a_failure_at_most_half_of_what_was_tried_is_tried(
-    limit: int, size: int, halved: int
+    limit: int, size: int, expected: int
 ) -> None:
-    assert BatchSize(10.0, 1000, limit).halved(size).limit == halved
+    assert BatchSize(10.0, 1000, limit).after_failure(size).limit == expected
 
 
 def test_two_halves_of_a_batch_are_the_batch() -> None:
-    states = [one.state for one in works([(0, 1)] * 5)]
-    one, other = Batch(Window(BASE, HOUR, 2), states).halves()
-    assert [*one.states, *other.states] == states
-    assert one.states
-    assert other.states
-    assert one.window == other.window == Window(BASE, HOUR, 2)
+    states = [scope.state for scope in due_scopes([(0, 1)] * 5)]
+    first, second = Batch(Window(MONTH, HOUR, 2), states).halves()
+    assert [*first.states, *second.states] == states
+    assert first.states
+    assert second.states
+    assert first.window == second.window == Window(MONTH, HOUR, 2)
 
 
 def test_a_batch_of_one_scope_names_it() -> None:
-    window = Window(BASE, HOUR, 2)
-    named = State(1, Scope("p1", "alice"), BASE, BASE)
-    nameless = State(1, Scope("p1"), BASE, BASE)
+    window = Window(MONTH, HOUR, 2)
+    named = State(1, Scope("p1", "alice"), MONTH, MONTH)
+    nameless = State(1, Scope("p1"), MONTH, MONTH)
     assert str(Batch(window, [named])) == (
         "scope p1 (alice) over 2026-01-01T00:00Z/2026-01-01T02:00Z"
     )

@@ -1,4 +1,4 @@
-"""A period is due when CloudKitty would say so; new, gone and returned scopes."""
+"""When a period is due, and for which periods scopes are rated that appear or disappear."""
 
 import datetime
 
@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from ratekit.domain.period import EPOCH
 from ratekit.domain.schedule.calendar import Calendar, parse_instant
 from ratekit.domain.scope import Scope, State
+from tests.builders import HOUR, SECOND
 
-HOUR = datetime.timedelta(hours=1)
-SECOND = datetime.timedelta(seconds=1)
 MICROSECOND = datetime.timedelta(microseconds=1)
 NOON = datetime.datetime(2026, 1, 15, 12, tzinfo=datetime.UTC)
 HOURLY = Calendar(HOUR, 2)
@@ -24,7 +23,7 @@ def state(rated_until: datetime.datetime, last_seen: datetime.datetime) -> State
 def is_due(
     begin: datetime.datetime, step: datetime.timedelta, wait: int, now: datetime.datetime
 ) -> bool:
-    """The design's words, section 3."""
+    """Apply CloudKitty's rule as doc/architecture.rst states it."""
     return begin + step <= now and begin + wait * step < now
 
 
@@ -50,12 +49,12 @@ def test_due_is_what_cloudkitty_calls_due(now: datetime.datetime, seconds: int, 
         assert is_due(begin, step, wait, now) == (begin < until), begin
 
 
-def test_with_two_periods_of_patience_an_hour_is_due_just_after_the_next_has_ended() -> None:
+def test_with_a_wait_of_two_periods_an_hour_is_due_just_after_the_next_has_ended() -> None:
     assert HOURLY.due_until(NOON) == NOON - 2 * HOUR
     assert HOURLY.due_until(NOON + MICROSECOND) == NOON - HOUR
 
 
-def test_without_patience_an_hour_is_due_as_soon_as_it_has_ended() -> None:
+def test_without_a_wait_an_hour_is_due_as_soon_as_it_has_ended() -> None:
     calendar = Calendar(HOUR, 0)
     assert calendar.due_until(NOON) == NOON
     assert calendar.due_until(NOON - MICROSECOND) == NOON - HOUR
@@ -79,25 +78,25 @@ def test_more_is_due_right_after_next_due_and_not_between(
 
 def test_a_listed_scope_is_due_up_to_the_last_due_period() -> None:
     now = NOON + 5 * SECOND
-    work = HOURLY.work(state(NOON - 10 * HOUR, last_seen=now), now)
+    work = HOURLY.due_scope(state(NOON - 10 * HOUR, last_seen=now), now)
     assert work.until == NOON - HOUR
 
 
 def test_a_scope_no_longer_listed_is_due_up_to_the_period_in_which_it_was_last_seen() -> None:
     now = NOON + 5 * SECOND
     seen = NOON - 6 * HOUR + 25 * datetime.timedelta(minutes=1)
-    assert HOURLY.work(state(NOON - 10 * HOUR, last_seen=seen), now).until == NOON - 5 * HOUR
+    assert HOURLY.due_scope(state(NOON - 10 * HOUR, last_seen=seen), now).until == NOON - 5 * HOUR
 
 
 def test_the_period_that_began_when_a_scope_was_last_seen_is_its_last() -> None:
     now = NOON + 5 * SECOND
     seen = NOON - 6 * HOUR
-    assert HOURLY.work(state(NOON - 10 * HOUR, last_seen=seen), now).until == NOON - 5 * HOUR
+    assert HOURLY.due_scope(state(NOON - 10 * HOUR, last_seen=seen), now).until == NOON - 5 * HOUR
 
 
 def test_a_scope_that_has_just_vanished_still_waits_for_late_measures() -> None:
     now = NOON + 5 * SECOND
-    work = HOURLY.work(state(NOON - 10 * HOUR, last_seen=NOON - SECOND), now)
+    work = HOURLY.due_scope(state(NOON - 10 * HOUR, last_seen=NOON - SECOND), now)
     assert work.until == NOON - HOUR
 
 
