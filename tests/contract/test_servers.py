@@ -14,7 +14,7 @@ from ratekit.storage import migrate
 from ratekit.storage.db.engine import Database
 from ratekit.storage.sql import open_storage
 from tests.contract.given import Breaking, batch, interrupted, listed, rated, stored
-from tests.databases import SERVERS, new_database, shared_server
+from tests.databases import SERVERS, new_database, server_of_session
 
 SLOW = {
     "postgresql": "SET LOCAL statement_timeout = 10; SELECT pg_sleep(5)",
@@ -59,7 +59,7 @@ def url_of(server: Database) -> str:
 def end(kind: str, session: int) -> None:
     """Have an administrator end a session."""
     kill = {"postgresql": f"SELECT pg_terminate_backend({session}, 5000)"}
-    shared_server(kind).execute(kill.get(kind, f"KILL {session}"))
+    server_of_session(kind).execute(kill.get(kind, f"KILL {session}"))
 
 
 def session_of(connection: sa.Connection, kind: str) -> int:
@@ -221,7 +221,7 @@ class Severing(Breaking):
             "postgresql": f"SELECT pid FROM pg_stat_activity WHERE datname = '{name}'",
             "mariadb": f"SELECT id FROM information_schema.processlist WHERE db = '{name}'",
         }
-        for (session,) in shared_server(kind).execute(sessions[kind]):
+        for (session,) in server_of_session(kind).execute(sessions[kind]):
             end(kind, int(str(session)))
 
 
@@ -248,7 +248,7 @@ class TestRefusals:
         self, server: Database, kind: str
     ) -> None:
         name = server.engine.url.database
-        shared = shared_server(kind)
+        shared = server_of_session(kind)
         make, forget = {
             "postgresql": (
                 ["CREATE ROLE guest LOGIN PASSWORD 'guest'"],

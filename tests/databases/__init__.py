@@ -1,25 +1,31 @@
-"""Real databases for tests: SQLite files, and PostgreSQL and MariaDB servers of their own.
+"""Real databases for tests: SQLite files, and private PostgreSQL and MariaDB servers.
 
-For a test that needs a database, whichever server has it::
+For a test that needs a database on any server::
 
     from tests.databases import BACKENDS, new_database
 
     @pytest.fixture(params=BACKENDS)
-    def url(request, tmp_path):
-        with new_database(request.param, tmp_path) as found:
-            yield found
+    def database_url(request, tmp_path):
+        with new_database(request.param, tmp_path) as url:
+            yield url
 
-For a test that stops, kills or freezes a server, one of its own::
+For a test that stops, kills or freezes a server::
 
-    from tests.databases import own_server
+    from tests.databases import private_server
 
-    with own_server("mariadb") as server:
+    with private_server("mariadb") as server:
         url = server.url("ratekit")
         server.kill()
         server.start()
 """
 
-from tests.databases.choice import BACKENDS, SERVERS, new_database, own_server, shared_server
+from tests.databases.choice import (
+    BACKENDS,
+    SERVERS,
+    new_database,
+    private_server,
+    server_of_session,
+)
 from tests.databases.server import Databases, Server
 
 __all__ = [
@@ -28,6 +34,6 @@ __all__ = [
     "Databases",
     "Server",
     "new_database",
-    "own_server",
-    "shared_server",
+    "private_server",
+    "server_of_session",
 ]

@@ -1,4 +1,4 @@
-"""Which database a test gets."""
+"""Chooses the database of a test."""
 
 from __future__ import annotations
 
@@ -25,47 +25,48 @@ BACKENDS = ("sqlite", *SERVERS)
 
 @contextlib.contextmanager
 def new_database(backend: str, folder: pathlib.Path) -> Iterator[str]:
-    """Yield the URL of an empty database that is gone afterwards.
+    """Yield the URL of an empty database that is dropped afterwards.
 
     :param backend: one of :data:`BACKENDS`
-    :param folder: where an SQLite file goes, which stays
+    :param folder: where an SQLite file is created; it stays
     """
     if backend == "sqlite":
         yield f"sqlite:///{folder}/{uuid.uuid4().hex}.sqlite"
         return
-    with shared_server(backend).fresh() as url:
+    with server_of_session(backend).fresh() as url:
         yield url
 
 
 @functools.cache
-def shared_server(backend: str) -> Databases:
-    """Return a server that all tests share, until this process ends; do not stop it.
+def server_of_session(backend: str) -> Databases:
+    """Return the server that all tests share until this process ends; do not stop it.
 
-    It is the one that RATEKIT_TEST_POSTGRESQL or RATEKIT_TEST_MARIADB names (a URL; its user
-    must be allowed to create databases), else one of our own. Without either the test is
-    skipped, or fails where CI is set.
+    RATEKIT_TEST_POSTGRESQL or RATEKIT_TEST_MARIADB names it (a URL; its user must be allowed to
+    create databases); else a private one is started. Without either the test is skipped, or fails
+    where CI is set.
 
     :param backend: one of :data:`SERVERS`
     """
-    if named := os.environ.get(f"RATEKIT_TEST_{backend.upper()}"):
+    if server_url := os.environ.get(f"RATEKIT_TEST_{backend.upper()}"):
         kind = {"postgresql": PostgresqlDatabases, "mariadb": MariadbDatabases}[backend]
-        return kind(sa.make_url(named).set(drivername=_own(backend).DRIVER))
+        return kind(sa.make_url(server_url).set(drivername=_server_type(backend).DRIVER))
     stack = contextlib.ExitStack()
-    server = stack.enter_context(own_server(backend))
+    server = stack.enter_context(private_server(backend))
     atexit.register(stack.close)
     return server
 
 
 @contextlib.contextmanager
-def own_server(backend: str) -> Iterator[Server]:
-    """Yield a server that nobody else uses, removed afterwards: stop it, kill it, freeze it.
+def private_server(backend: str) -> Iterator[Server]:
+    """Yield a server for one test, removed afterwards: stop it, kill it, freeze it.
 
-    It takes a second (PostgreSQL) or some (MariaDB). Skips or fails as :func:`shared_server`.
+    A start takes a second (PostgreSQL) or some (MariaDB). Skips or fails as
+    :func:`server_of_session`.
 
     :param backend: one of :data:`SERVERS`
     """
     try:
-        server = _own(backend)()
+        server = _server_type(backend)()
     except Missing as missing:
         if os.environ.get("CI"):
             pytest.fail(str(missing))
@@ -74,5 +75,5 @@ def own_server(backend: str) -> Iterator[Server]:
         yield server
 
 
-def _own(backend: str) -> type[Server]:
+def _server_type(backend: str) -> type[Server]:
     return {"postgresql": Postgresql, "mariadb": Mariadb}[backend]

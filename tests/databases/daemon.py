@@ -1,4 +1,4 @@
-"""A server process of ours: run by a user with least rights, ended with all its children."""
+"""A server process that runs as an unprivileged user and ends with all its children."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from collections.abc import Sequence
 
 import psutil
 
-#: Seconds that a command or an orderly end may take.
+#: Seconds that a command or an orderly stop may take.
 LIMIT = 60.0
 
 HOST = "127.0.0.1"
 
 
 def account() -> str | None:
-    """Return who shall run servers: we (None), or somebody with least rights if we are root."""
+    """Return the user that runs servers: None for the current one, ``nobody`` for root."""
     return "nobody" if os.geteuid() == 0 else None
 
 
 def free_port() -> int:
-    """Return a port of loopback that was free a moment ago."""
+    """Return a port of loopback that was just free."""
     with socket.socket() as bound:
         bound.bind((HOST, 0))
         return int(bound.getsockname()[1])
@@ -32,9 +32,9 @@ def free_port() -> int:
 def run(folder: pathlib.Path, *command: str | pathlib.Path) -> None:
     """Run a command to its end, in ``folder``.
 
-    :raises RuntimeError: it fails; the message has what it wrote
+    :raises RuntimeError: it fails; the message has its output
     """
-    done = subprocess.run(
+    result = subprocess.run(
         command,
         user=account(),
         extra_groups=None if account() is None else [],
@@ -46,19 +46,19 @@ def run(folder: pathlib.Path, *command: str | pathlib.Path) -> None:
         text=True,
         timeout=LIMIT,
     )
-    if done.returncode:
-        raise RuntimeError(f"{command[0]} failed: {done.stdout}")
+    if result.returncode:
+        raise RuntimeError(f"{command[0]} failed: {result.stdout}")
 
 
-# Its standard input ends when we do, however that comes about.
+# Its standard input ends when this process ends, also after SIGKILL.
 _WATCH = 'cat; kill -9 "$0"; sleep 1; rm -rf "$1"'
 
 
 class Daemon:
-    """A process that runs until it is told to end, or until we end, were it by SIGKILL.
+    """A process that runs until it is stopped, or until this process ends, also by SIGKILL.
 
-    :param folder: where it runs, removed should we end without a word; its output goes to
-        ``log`` in there
+    :param folder: its working directory with its output in ``log``; removed if this process ends
+        without stopping it
     """
 
     def __init__(self, folder: pathlib.Path, command: Sequence[str | pathlib.Path]) -> None:
@@ -90,35 +90,35 @@ class Daemon:
 
     @property
     def log(self) -> str:
-        """The end of what it wrote."""
+        """The end of its output."""
         return self._log.read_text(errors="replace")[-2000:]
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to it and to all its children; nothing if it has ended."""
         if self.alive:
-            for one in self._family():
-                _send(one, number)
+            for process in self._family():
+                _send(process, number)
 
     def end(self, number: signal.Signals) -> None:
-        """Ask it to end, and wait until it and its children have; nothing if it has ended.
+        """Ask it to end, and wait for it and its children; nothing if it has ended.
 
-        :raises RuntimeError: they would not
+        :raises RuntimeError: a process does not end
         """
         family = self._family()
         if family:
             _send(family[0], number)
-        self._ended(family)
+        self._wait(family)
 
     def kill(self) -> None:
         """End it and its children at once, as a lack of memory would."""
         family = self._family()
-        for one in family:
-            _send(one, signal.SIGKILL)
-        self._ended(family)
+        for process in family:
+            _send(process, signal.SIGKILL)
+        self._wait(family)
 
-    def _ended(self, family: list[psutil.Process]) -> None:
+    def _wait(self, family: list[psutil.Process]) -> None:
         self._popen.wait(LIMIT)
-        _gone(family)
+        _wait_for_end(family)
         self._watch.kill()
         self._watch.communicate()
 
@@ -138,13 +138,15 @@ def _send(process: psutil.Process, number: signal.Signals) -> None:
         return
 
 
-def _gone(family: list[psutil.Process]) -> None:
+def _wait_for_end(family: list[psutil.Process]) -> None:
     _, alive = psutil.wait_procs(family, timeout=LIMIT)
     if alive:
-        raise RuntimeError(f"would not end: {alive}")
+        raise RuntimeError(f"did not end: {alive}")
 
 
 def _environment(folder: pathlib.Path) -> dict[str, str]:
-    """Ours, without what a server would take for orders."""
-    ours = {key: value for key, value in os.environ.items() if not key.startswith(("PG", "MYSQL"))}
-    return {**ours, "TMPDIR": str(folder), "HOME": str(folder)}
+    """Return this process's environment without variables that configure a server."""
+    environment = {
+        key: value for key, value in os.environ.items() if not key.startswith(("PG", "MYSQL"))
+    }
+    return {**environment, "TMPDIR": str(folder), "HOME": str(folder)}

@@ -1,4 +1,4 @@
-"""MariaDB: the system's programs, with data and sockets of our own."""
+"""MariaDB: the system's programs, with private data and sockets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.databases.server import Databases, Missing, Server
 _OPTIONS = (
     f"--bind-address={HOST}",
     "--skip-name-resolve",
-    # Everything that was acknowledged is with the kernel, which outlives the server.
+    # An acknowledged commit is in the kernel's memory, which survives the server's end.
     "--innodb-flush-log-at-trx-commit=2",
     "--innodb-flush-method=nosync",
     "--innodb-buffer-pool-size=128M",
@@ -31,7 +31,7 @@ class MariadbDatabases(Databases):
 
 
 class Mariadb(MariadbDatabases, Server):
-    """A MariaDB server whose defaults are as unfit for money as they can be."""
+    """A MariaDB server with the least suitable defaults that it has."""
 
     DRIVER = "mysql+pymysql"
     USER = "ratekit"
@@ -42,7 +42,7 @@ class Mariadb(MariadbDatabases, Server):
         self._server, self._install = _program("mariadbd"), _program("mariadb-install-db")
 
     def prepare(self) -> None:
-        """Run mariadb-install-db, and note the user that the first start makes."""
+        """Run mariadb-install-db; write the statements that the first start runs for the user."""
         users = self.folder / "users.sql"
         users.write_text(
             f"CREATE USER IF NOT EXISTS '{self.USER}'@'%' IDENTIFIED BY '{self.password}';\n"
@@ -58,7 +58,7 @@ class Mariadb(MariadbDatabases, Server):
         )
 
     def command(self) -> Sequence[str | pathlib.Path]:
-        """Return what starts the server."""
+        """Return the command that starts the server."""
         return [
             self._server,
             "--no-defaults",
@@ -72,7 +72,7 @@ class Mariadb(MariadbDatabases, Server):
 
 
 def _program(name: str) -> str:
-    found = shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin")))
-    if found is None:
+    path = shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin")))
+    if path is None:
         raise Missing(f"no MariaDB ({name}): set RATEKIT_TEST_MARIADB or install mariadb-server")
-    return found
+    return path

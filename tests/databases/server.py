@@ -1,4 +1,4 @@
-"""What tests ask of a database server, whoever runs it."""
+"""Database servers for tests, started here or elsewhere."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _ATTEMPTS = 5
 
 
 class Missing(Exception):
-    """A server that cannot be had on this machine; the message says what would help."""
+    """A server is not installed on this machine; the message says how to get it."""
 
 
 class Databases:
-    """A running server, for as long as somebody else lets it run.
+    """A running server that is started and stopped elsewhere.
 
-    :param url: of a database that is always there, with its driver; its user may create others
+    :param url: of a database that always exists, with its driver; its user may create databases
     """
 
-    #: Added to DROP DATABASE, so that nobody who is still connected is in the way.
+    #: Added to DROP DATABASE, so that open connections do not prevent it.
     FORCE = ""
 
     def __init__(self, url: sa.URL) -> None:
@@ -41,14 +41,14 @@ class Databases:
     def url(self, name: str | None = None) -> str:
         """Create an empty database and return its URL, by TCP on loopback, with a password.
 
-        :param name: letters, digits, ``_``; must not be there yet; None: any
+        :param name: letters, digits, ``_``; must not exist yet; None: any
         """
         name = name or f"ratekit_test_{uuid.uuid4().hex}"
         self.execute(f"CREATE DATABASE {name}")
         return self.root.set(database=name).render_as_string(hide_password=False)
 
     def drop(self, url: str) -> None:
-        """Drop a database that :meth:`url` made, whoever is connected to it."""
+        """Drop a database that :meth:`url` created, even with open connections."""
         self.execute(f"DROP DATABASE {sa.make_url(url).database}{self.FORCE}")
 
     @contextlib.contextmanager
@@ -61,7 +61,7 @@ class Databases:
             self.drop(url)
 
     def execute(self, statement: str) -> list[tuple[object, ...]]:
-        """Run one statement with all rights, on a connection of its own; return its rows."""
+        """Run one statement as administrator, on a new connection; return its rows."""
         engine = sa.create_engine(self.root, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
         with engine.connect() as connection:
             result = connection.exec_driver_sql(statement)
@@ -69,13 +69,13 @@ class Databases:
 
 
 class Server(Databases, abc.ABC):
-    """A server of its own, in a temporary folder, on loopback.
+    """A private server in a temporary folder, on loopback.
 
-    Port, users and data outlive :meth:`stop` and :meth:`kill` until :meth:`start`, so URLs
-    stay valid. A commit that was acknowledged survives :meth:`kill`. As a context manager it
-    is started, and removed whole at the end.
+    Port, users and data survive :meth:`stop` and :meth:`kill`, so URLs stay valid after
+    :meth:`start`. A commit that was acknowledged survives :meth:`kill`. As a context manager it is
+    started, and removed at the end.
 
-    :ivar folder: holds data, log and a Unix socket
+    :ivar folder: contains data, log and a Unix socket
     :ivar port: of loopback
     :ivar password: of the user of all URLs
     :raises Missing: it is not installed
@@ -84,7 +84,7 @@ class Server(Databases, abc.ABC):
     DRIVER: str
     USER: str
     ROOT: str
-    #: What ends the server soon and in good order, without waiting for clients.
+    #: The signal for an orderly stop that does not wait for clients.
     END = signal.SIGTERM
 
     def __init__(self) -> None:
@@ -104,11 +104,11 @@ class Server(Databases, abc.ABC):
 
     @abc.abstractmethod
     def prepare(self) -> None:
-        """Make the data, in a folder that belongs to who runs the server."""
+        """Create the data, in a folder that belongs to the server's user."""
 
     @abc.abstractmethod
     def command(self) -> Sequence[str | pathlib.Path]:
-        """Return what starts the server."""
+        """Return the command that starts the server."""
 
     def __enter__(self) -> Self:
         try:
@@ -125,7 +125,7 @@ class Server(Databases, abc.ABC):
         self.remove()
 
     def start(self) -> None:
-        """Start it again, on its port; return when it answers.
+        """Start it on its port; return when it answers.
 
         :raises RuntimeError: it does not start
         """
@@ -141,22 +141,22 @@ class Server(Databases, abc.ABC):
                 time.sleep(0.05)
 
     def stop(self) -> None:
-        """End it in good order; clients lose their connections."""
+        """Stop it in good order; clients lose their connections."""
         if self._daemon:
             self._daemon.end(self.END)
 
     def kill(self) -> None:
-        """End it at once with SIGKILL, children too."""
+        """Kill it and its children with SIGKILL."""
         if self._daemon:
             self._daemon.kill()
 
     def freeze(self) -> None:
-        """Let it neither answer nor end: connections stay open, nothing comes."""
+        """Pause it: connections stay open, but it does not answer."""
         if self._daemon:
             self._daemon.send(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it go on."""
+        """Resume it after :meth:`freeze`."""
         if self._daemon:
             self._daemon.send(signal.SIGCONT)
 
@@ -166,7 +166,7 @@ class Server(Databases, abc.ABC):
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _start_somewhere(self) -> None:
-        """Start it on a port that nobody takes in the meantime."""
+        """Start it on a free port; try others if another process takes it meanwhile."""
         for attempt in range(_ATTEMPTS):
             self.port = free_port()
             self.root = sa.URL.create(

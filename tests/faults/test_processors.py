@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.databases import SERVERS, own_server
+from tests.databases import SERVERS, private_server
 from tests.faults.conftest import FULL, LONG, SHORT, NewTrial, Truth
 from tests.faults.ledger_content import Difference
 from tests.faults.relay import Moment, Relay
@@ -99,7 +99,7 @@ def test_when_the_first_process_is_killed_its_workers_end_and_nothing_is_lost(
 def test_a_database_server_that_is_killed_and_started_again_loses_nothing(
     backend: str, new_trial: NewTrial, truth: Truth
 ) -> None:
-    with own_server(backend) as server:
+    with private_server(backend) as server:
         trial = new_trial(LONG, SMALL_BATCHES, url=driven(server.url("ratekit")))
 
         def kill(_: Relay) -> None:
