@@ -1,15 +1,12 @@
-"""What keystoneauth's errors mean, and how long a back end asks to wait."""
+"""Options of sections that authenticate, URLs, and what keystoneauth's errors mean."""
 
 from __future__ import annotations
-
-import datetime
-import email.utils
 
 import pytest
 import requests
 from keystoneauth1 import exceptions
 
-from ratekit import errors, http_errors, keystone
+from ratekit import errors, keystone
 
 
 def response(status: int, **headers: str) -> requests.Response:
@@ -17,37 +14,6 @@ def response(status: int, **headers: str) -> requests.Response:
     answer.status_code = status
     answer.headers.update({name.replace("_", "-"): text for name, text in headers.items()})
     return answer
-
-
-def http_date(seconds: float) -> str:
-    instant = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
-    return email.utils.format_datetime(instant + datetime.timedelta(seconds=seconds), usegmt=True)
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("0", 0), ("7", 7), (" 7 ", 7), ("7.5", 7.5), ("-7", 0), ("-0", 0),
-        ("999999999", http_errors.MAX_RETRY_AFTER), (http_date(30), 30), (http_date(-30), 0),
-        (http_date(10**9), http_errors.MAX_RETRY_AFTER),
-        ("Sun, 01 Mar 2026 00:00:05 -0000", 5), ("Sun, 01 Mar 2026 01:00:05 +0100", 5),
-    ],
-)  # fmt: skip
-def test_retry_after_is_seconds_or_a_date_up_to_a_limit(text: str, seconds: float) -> None:
-    assert http_errors.retry_after({"Retry-After": text, "Date": http_date(0)}) == seconds
-    assert http_errors.retry_after({"retry-after": text, "DATE": http_date(0)}) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "soon", "1e3", "nan", "٣", "9" * 30, "Sun, 99 Mar 2026"])
-def test_an_invalid_retry_after_is_none(text: str) -> None:
-    assert http_errors.retry_after({"Retry-After": text}) is None
-    assert http_errors.retry_after({}) is None
-
-
-def test_without_the_responses_own_date_the_clock_is_used() -> None:
-    later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=2)
-    assert http_errors.retry_after({"Retry-After": email.utils.format_datetime(later)}) == 3600
-    assert http_errors.retry_after({"Retry-After": http_date(-(10**9))}) == 0
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 503])
@@ -95,3 +61,34 @@ def test_errors_are_sorted_by_who_has_to_act(
 def test_ratekits_own_errors_pass() -> None:
     with pytest.raises(errors.Conflict), keystone.translate_errors("X"):
         raise errors.Conflict("mine")
+
+
+@pytest.mark.parametrize(
+    ("url", "usable"),
+    [
+        ("https://keystone.example/v3", True),
+        ("http://[::1]:5000", True),
+        ("keystone.example:5000", False),
+        ("ftp://keystone.example", False),
+        ("http://", False),
+        ("http://keystone.example:0", False),
+        ("http://keystone.example:port", False),
+    ],
+)
+def test_a_url_needs_http_and_a_host(url: str, usable: bool) -> None:
+    assert keystone.is_web_url(url) is usable
+
+
+def test_connection_options_are_those_that_a_session_reads() -> None:
+    names = [opt.dest for opt in keystone.connection_options()]
+    assert names == [
+        "auth_type", "auth_section", "cafile", "certfile", "keyfile", "insecure", "region_name",
+        "timeout",
+    ]  # fmt: skip
+
+
+def test_a_sample_has_the_options_of_passwords_after_auth_section() -> None:
+    names = [opt.dest for opt in keystone.sample_options(keystone.connection_options())]
+    assert names[:2] == ["auth_type", "auth_section"]
+    assert {"auth_url", "username", "password"} <= set(names[2 : names.index("cafile")])
+    assert keystone.sample_options([]) == []
