@@ -25,7 +25,7 @@ from ratekit.cmd import startup
 from ratekit.domain.usage.metric import Metric
 from ratekit.files import metrics_file
 from tests import stack
-from tests.functional.conftest import Office, postgresql_url
+from tests.functional.conftest import Deployment, postgresql_url
 
 #: Metrics of the comparison.
 NAMES = ("instance", "volume.size", "ip.floating")
@@ -46,16 +46,16 @@ class Requests(logging.Handler):
                 self.counts[path] = self.counts.get(path, 0) + 1
 
 
-def time_bare_requests(office: Office, metrics: tuple[Metric, ...]) -> float:
+def time_bare_requests(deployment: Deployment, metrics: tuple[Metric, ...]) -> float:
     """Return the seconds of one request a metric for all scopes and periods."""
-    session = office.cloud.session()
-    plan = office.plan
+    session = deployment.cloud.session()
+    plan = deployment.plan
     start = time.perf_counter()
     for metric in metrics:
         args: Any = metric.extra_args
         groupby = {*metric.groupby, *metric.metadata, "id", "project_id"}
         response = session.post(
-            office.cloud.gnocchi_url + "/v1/aggregates",
+            deployment.cloud.gnocchi_url + "/v1/aggregates",
             params={
                 "groupby": sorted({*groupby, "revision_start", "revision_end"}),
                 "use_history": "true",
@@ -66,18 +66,18 @@ def time_bare_requests(office: Office, metrics: tuple[Metric, ...]) -> float:
             json={
                 "operations": ["aggregate", "max", ["metric", metric.name, "mean"]],
                 "resource_type": args.resource_type,
-                "search": {"in": {"project_id": sorted(office.cloud.project_ids.values())}},
+                "search": {"in": {"project_id": sorted(deployment.cloud.project_ids.values())}},
             },
         )
         json.loads(response.content)
     return time.perf_counter() - start
 
 
-def time_pass(office: Office, metrics_path: pathlib.Path) -> tuple[float, float, int]:
+def time_pass(deployment: Deployment, metrics_path: pathlib.Path) -> tuple[float, float, int]:
     """Return the seconds, the CPU seconds and the frames of one catch-up into a new database."""
-    office.configure("collect", metrics_conf=str(metrics_path))
+    deployment.configure("collect", metrics_conf=str(metrics_path))
     start, cpu = time.perf_counter(), time.process_time()
-    outcome = office.rate()
+    outcome = deployment.rate()
     return time.perf_counter() - start, time.process_time() - cpu, outcome.frames
 
 
@@ -114,29 +114,29 @@ def main() -> None:
 def measure(cloud: stack.Stack, folder: pathlib.Path, rounds: int) -> None:
     """Alternate bare requests and passes; print medians."""
 
-    def new_office() -> Office:
-        office = Office(cloud, postgresql_url(cloud, folder))
-        office.apply(RULES)
-        return office
+    def new_deployment() -> Deployment:
+        deployment = Deployment(cloud, postgresql_url(cloud, folder))
+        deployment.apply(RULES)
+        return deployment
 
     startup.limit_garbage_collection()
-    office = new_office()
-    metrics_path = _write_metrics(office, folder)
-    collector = plugins.load(plugins.COLLECTORS, "gnocchi").from_conf(office.conf)
+    deployment = new_deployment()
+    metrics_path = _write_metrics(deployment, folder)
+    collector = plugins.load(plugins.COLLECTORS, "gnocchi").from_conf(deployment.conf)
     metrics = metrics_file.read(str(metrics_path), collector)
-    time_bare_requests(office, metrics)
+    time_bare_requests(deployment, metrics)
     rows = []
     for _ in range(rounds):
-        seconds = time_bare_requests(office, metrics)
-        rows.append((seconds, *time_pass(new_office(), metrics_path)))
+        seconds = time_bare_requests(deployment, metrics)
+        rows.append((seconds, *time_pass(new_deployment(), metrics_path)))
     counter = Requests()
     logger = logging.getLogger("keystoneauth")
     logger.addHandler(counter)
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
-    time_pass(new_office(), metrics_path)
+    time_pass(new_deployment(), metrics_path)
     frames = rows[0][3]
-    print(f"{len(cloud.project_ids)} projects, {office.plan.begin} to {office.plan.end}")
+    print(f"{len(cloud.project_ids)} projects, {deployment.plan.begin} to {deployment.plan.end}")
     print(f"frames a pass                    {frames}")
     print(f"bare requests, seconds           {statistics.median(row[0] for row in rows):.2f}")
     print(f"ratekit's pass, seconds          {statistics.median(row[1] for row in rows):.2f}")
@@ -149,11 +149,11 @@ def measure(cloud: stack.Stack, folder: pathlib.Path, rounds: int) -> None:
         print(f"requests to {path:<20} {count}")
 
 
-def _write_metrics(office: Office, folder: pathlib.Path) -> pathlib.Path:
+def _write_metrics(deployment: Deployment, folder: pathlib.Path) -> pathlib.Path:
     """Write the metrics of the comparison from the shipped metrics.yml."""
     import yaml
 
-    with open(office.conf.collect.metrics_conf, encoding="utf-8") as file:
+    with open(deployment.conf.collect.metrics_conf, encoding="utf-8") as file:
         metrics = yaml.safe_load(file)["metrics"]
     entries = {key: entry for key, entry in metrics.items() if entry.get("alt_name", key) in NAMES}
     path = folder / "metrics.yml"

@@ -1,1 +1,1 @@
-"""The hashmap's arithmetic held to CloudKitty's own class."""
+"""Comparison of the hashmap's arithmetic with CloudKitty's own class."""

@@ -1,4 +1,4 @@
-"""One CloudKitty for all comparisons."""
+"""One process of CloudKitty for all comparisons."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.differential import peer
+from tests.differential import cloudkitty_client
+from tests.differential.cloudkitty_client import Cloudkitty
 
 
 @pytest.fixture(scope="session")
-def cloudkitty() -> Iterator[peer.Cloudkitty]:
-    """CloudKitty's hashmap."""
-    with peer.running() as found:
-        yield found
+def cloudkitty() -> Iterator[Cloudkitty]:
+    """Run CloudKitty's hashmap."""
+    with cloudkitty_client.start() as client:
+        yield client

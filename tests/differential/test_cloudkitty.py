@@ -1,4 +1,4 @@
-"""ratekit's prices are CloudKitty's, to the last of 28 places, wherever CloudKitty has one."""
+"""ratekit's prices equal CloudKitty's to 28 places, wherever CloudKitty has a price."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from ratekit.domain.rules.rule import (
 )
 from ratekit.domain.series import Series
 from ratekit.rating.hashmap import Hashmap
-from tests.differential import drawing, features, intended
-from tests.differential.drawing import BASE, Case
-from tests.differential.peer import Cloudkitty
+from tests.differential import differences, features, random_cases
+from tests.differential.cloudkitty_client import Cloudkitty
+from tests.differential.random_cases import BASE, Case
 
-#: Rule sets that one run of the comparison draws.
+#: Cases in one run of the comparison.
 CASES = 2_000
-#: The long profile makes 100,000.
+#: The full tests compare 100,000 cases.
 RUNS = 50 if os.environ.get("RATEKIT_TEST_FULL") == "1" else 1
 
 THOROUGH = settings(
     max_examples=CASES,
     deadline=None,
     database=None,
-    # Each run draws other cases than the others, and the same each time.
+    # Every run has different cases, and the same cases each time.
     derandomize=False,
     phases=[Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -44,15 +44,17 @@ THOROUGH = settings(
 _WIDE = decimal.Context(prec=4000, Emin=-999999, Emax=999999, traps=[decimal.InvalidOperation])
 
 
-def rounded(price: Decimal | str) -> Decimal | str:
-    """CloudKitty's price as ratekit stores it."""
+def round_price(price: Decimal | str) -> Decimal | str:
+    """Return CloudKitty's price rounded as ratekit stores it."""
     if isinstance(price, str):
         return price
     return price.quantize(Decimal("1e-28"), decimal.ROUND_HALF_EVEN, _WIDE)
 
 
-def priced(rules: Sequence[Rule], series: Series, before: Decimal = Decimal(0)) -> list[Decimal]:
-    """ratekit's prices."""
+def ratekit_prices(
+    rules: Sequence[Rule], series: Series, before: Decimal = Decimal(0)
+) -> list[Decimal]:
+    """Return ratekit's prices."""
     pricer = Hashmap().compile(RuleBook(1, tuple(rules)))
     return list(pricer(series, [before] * len(series.points)))
 
@@ -63,24 +65,24 @@ def test_prices_are_cloudkittys(run: int, cloudkitty: Cloudkitty) -> None:
 
     @seed(run)
     @THOROUGH
-    @given(drawing.cases())
+    @given(random_cases.cases())
     def compare(case: Case) -> None:
         tally["cases"] += 1
         for series in case.series:
-            asked = intended.question(case.rules, series)
-            [expected] = cloudkitty.prices(asked.rules, [asked.series], case.before)
-            found = priced(case.rules, series, case.before)
-            assert found == [rounded(price) for price in expected], sorted(asked.reasons)
-            tally["usages"] += len(found)
-            tally["usages with a price"] += sum(price != case.before for price in found)
-            tally.update(f"intended: {reason}" for reason in asked.reasons)
+            adapted = differences.adapt(case.rules, series)
+            [expected] = cloudkitty.prices(adapted.rules, [adapted.series], case.before)
+            prices = ratekit_prices(case.rules, series, case.before)
+            assert prices == [round_price(price) for price in expected], sorted(adapted.reasons)
+            tally["usages"] += len(prices)
+            tally["usages with a price"] += sum(price != case.before for price in prices)
+            tally.update(f"difference: {reason}" for reason in adapted.reasons)
             for point in series.points:
-                tally.update(features.features(case.rules, series, point))
+                tally.update(features.find_features(case.rules, series, point))
 
     compare()
     for name, count in sorted(tally.items()):
         print(f"{count:8} {name}")
-    # A comparison of cases in which nothing happens would prove nothing.
+    # A comparison of cases without matching rules would show nothing.
     assert tally["cases"] >= CASES
     assert tally["usages with a price"] > tally["usages"] / 2
     assert {name for name in features.EXPECTED if tally[name] < CASES / 100} == set()
@@ -88,18 +90,18 @@ def test_prices_are_cloudkittys(run: int, cloudkitty: Cloudkitty) -> None:
 
 @seed(0)
 @settings(THOROUGH, max_examples=10)
-@given(drawing.cases(storable=True))
-def test_rules_in_memory_are_to_cloudkitty_what_rules_in_its_own_database_are(
+@given(random_cases.cases(storable=True))
+def test_cloudkitty_prices_rules_in_memory_as_rules_in_its_database(
     cloudkitty: Cloudkitty, case: Case
 ) -> None:
     for series in case.series:
-        asked = intended.question(case.rules, series)
-        expected = cloudkitty.prices(asked.rules, [asked.series], stored=True)
-        assert cloudkitty.prices(asked.rules, [asked.series]) == expected
-        assert [priced(case.rules, series)] == expected
+        adapted = differences.adapt(case.rules, series)
+        expected = cloudkitty.prices(adapted.rules, [adapted.series], stored=True)
+        assert cloudkitty.prices(adapted.rules, [adapted.series]) == expected
+        assert [ratekit_prices(case.rules, series)] == expected
 
 
-# Where CloudKitty is not followed ---------------------------------------------------------
+# Deliberate differences --------------------------------------------------------------
 
 VCPUS = RuleTarget("instance", "vcpus")
 
@@ -112,15 +114,17 @@ def usage(**labels: str | None) -> Series:
     return Series("p1", "instance", "instance", labels, {}, [(BASE, Decimal(1))])
 
 
-def both(cloudkitty: Cloudkitty, rules: Sequence[Rule], series: Series) -> tuple[object, object]:
-    """What CloudKitty and ratekit say about one usage."""
-    [[theirs]] = cloudkitty.prices(rules, [series])
-    [ours] = priced(rules, series)
-    return theirs, ours
+def both_prices(
+    cloudkitty: Cloudkitty, rules: Sequence[Rule], series: Series
+) -> tuple[object, object]:
+    """Return CloudKitty's and ratekit's price of one usage."""
+    [[expected]] = cloudkitty.prices(rules, [series])
+    [price] = ratekit_prices(rules, series)
+    return expected, price
 
 
 @pytest.mark.parametrize(
-    ("label", "cloudkitty_says"),
+    ("label", "cloudkitty_price"),
     [
         (None, "TypeError"),
         ("", "InvalidOperation"),
@@ -135,36 +139,36 @@ def both(cloudkitty: Cloudkitty, rules: Sequence[Rule], series: Series) -> tuple
         ("-Infinity", Decimal(0)),
     ],
 )
-def test_a_label_that_is_no_plain_decimal_number_reaches_no_threshold(
-    label: str | None, cloudkitty_says: object, cloudkitty: Cloudkitty
+def test_a_label_that_is_not_a_plain_decimal_number_matches_no_threshold(
+    label: str | None, cloudkitty_price: object, cloudkitty: Cloudkitty
 ) -> None:
     rules = [ThresholdRule(VCPUS, Decimal(2), flat(1))]
-    assert both(cloudkitty, rules, usage(vcpus=label)) == (cloudkitty_says, 0)
+    assert both_prices(cloudkitty, rules, usage(vcpus=label)) == (cloudkitty_price, 0)
 
 
 def test_a_null_label_is_not_the_word_none(cloudkitty: Cloudkitty) -> None:
     rules = [MappingRule(VCPUS, "None", flat(1))]
-    assert both(cloudkitty, rules, usage(vcpus=None)) == (1, 0)
-    assert both(cloudkitty, rules, usage(vcpus="None")) == (1, 1)
+    assert both_prices(cloudkitty, rules, usage(vcpus=None)) == (1, 0)
+    assert both_prices(cloudkitty, rules, usage(vcpus="None")) == (1, 1)
 
 
 def test_an_empty_value_matches_an_empty_label(cloudkitty: Cloudkitty) -> None:
     rules = [MappingRule(VCPUS, "", flat(1))]
-    assert both(cloudkitty, rules, usage(vcpus="")) == (0, 1)
+    assert both_prices(cloudkitty, rules, usage(vcpus="")) == (0, 1)
 
 
-def test_rules_without_a_group_are_apart_from_a_group_called_default(
+def test_rules_without_a_group_are_not_in_a_group_named_default(
     cloudkitty: Cloudkitty,
 ) -> None:
     rules = [
         MappingRule(VCPUS, "4", flat(1)),
         MappingRule(RuleTarget("instance"), None, flat(2, "_DEFAULT_")),
     ]
-    assert both(cloudkitty, rules, usage(vcpus="4")) == (2, 3)
+    assert both_prices(cloudkitty, rules, usage(vcpus="4")) == (2, 3)
 
 
 @pytest.mark.parametrize("level", ["-1e-8", "-1", "-2"])
 def test_there_are_no_levels_below_zero(level: str) -> None:
-    """CloudKitty takes them, and never looks at those of -1 and below."""
+    """CloudKitty accepts them, but ignores levels of -1 and below."""
     with pytest.raises(ValueError, match="at least 0"):
         ThresholdRule(VCPUS, Decimal(level), flat(1))

@@ -1,4 +1,4 @@
-"""What is told of a price is what was charged."""
+"""The explanation of a price is the arithmetic that priced."""
 
 import dataclasses
 import datetime
@@ -26,7 +26,12 @@ from ratekit.pricing.price_list import PriceList
 from ratekit.rating.hashmap import Hashmap
 from ratekit.rating.noop import Noop
 from tests.fakes import FakeModule
-from tests.unit.rating.test_hashmap_properties import a_series, in_force, mark, places, some_rules
+from tests.unit.rating.test_hashmap_properties import (
+    decimals,
+    in_force,
+    random_series,
+    rule_lists,
+)
 
 BEGIN = datetime.datetime(2026, 1, 3, tzinfo=datetime.UTC)
 VM = RuleTarget("vm")
@@ -44,57 +49,57 @@ def usage(quantity: str, scope: str = "p1", **labels: str) -> Series:
     return Series(scope, "vm", "instance", labels, {}, [(BEGIN, Decimal(quantity))])
 
 
-def told(rules: Sequence[Rule], series: Series) -> tuple[GroupExplanation, ...]:
-    explained = Hashmap().explain(RuleBook(1, tuple(rules)), series, Decimal(0))
-    assert explained.groups is not None
-    return explained.groups
+def explain(rules: Sequence[Rule], series: Series) -> tuple[GroupExplanation, ...]:
+    explanation = Hashmap().explain(RuleBook(1, tuple(rules)), series, Decimal(0))
+    assert explanation.groups is not None
+    return explanation.groups
 
 
 def verdicts(rules: Sequence[Rule], series: Series) -> dict[Rule, str]:
-    found = [one for group in told(rules, series) for one in group.matches]
-    assert len({one.rule for one in found}) == len(found), "a rule is told twice"
-    return {one.rule: one.verdict.name for one in found}
+    matches = [match for group in explain(rules, series) for match in group.matches]
+    assert len({match.rule for match in matches}) == len(matches), "a rule is explained twice"
+    return {match.rule: match.verdict.name for match in matches}
 
 
-def singles(series: Series) -> list[Series]:
+def split_points(series: Series) -> list[Series]:
     return [dataclasses.replace(series, points=[point]) for point in series.points]
 
 
 # Any rules and usages ---------------------------------------------------------------------
 
 
-@given(some_rules(), a_series(), places(28, 3))
+@given(rule_lists(), random_series(), decimals(28, 3))
 @settings(max_examples=60, deadline=None)
-def test_the_groups_add_up_to_what_is_charged(
+def test_the_prices_of_the_groups_add_up_to_the_price(
     rules: list[Rule], series: Series, before: Decimal
 ) -> None:
     book = RuleBook(1, tuple(rules))
     prices = Hashmap().compile(book)(series, [before] * len(series.points))
-    for single, price in zip(singles(series), prices, strict=True):
-        explained = Hashmap().explain(book, single, before)
-        assert explained.price == price
-        total = Fraction(before) + sum(Fraction(one.price) for one in told(rules, single))
-        assert Fraction(explained.exact_price) == total
+    for single, price in zip(split_points(series), prices, strict=True):
+        explanation = Hashmap().explain(book, single, before)
+        assert explanation.price == price
+        total = Fraction(before) + sum(Fraction(group.price) for group in explain(rules, single))
+        assert Fraction(explanation.exact_price) == total
         assert Fraction(price) == Fraction(round(total * 10**28), 10**28)
 
 
-@given(some_rules(), a_series())
+@given(rule_lists(), random_series())
 @settings(max_examples=60, deadline=None)
 def test_each_line_of_arithmetic_is_true(rules: list[Rule], series: Series) -> None:
     book = RuleBook(1, tuple(rules))
-    for single in singles(series):
+    for single in split_points(series):
         explanation = PriceList([Hashmap()], book).explain(single)
         for line in price_breakdown.cell(explanation).text.splitlines():
             if "=" in line and ": " not in line.removeprefix("sum: "):
-                left, right = re.sub("[a-z:]", "", line).split("=")
-                assert evaluated(left) == Fraction(right.strip()), line
+                sum_text, total_text = re.sub("[a-z:]", "", line).split("=")
+                assert evaluate(sum_text) == Fraction(total_text.strip()), line
 
 
-def evaluated(text: str) -> Fraction:
-    """The value of a sum of products, the first factor of which may be a sum in brackets."""
+def evaluate(text: str) -> Fraction:
+    """Return the value of a sum of products; its first factor may be a sum in parentheses."""
     bracket = re.match(r"\s*\((.*?)\)(.*)", text)
     if bracket is not None:
-        return evaluated(bracket[1]) * evaluated(f"1{bracket[2]}")
+        return evaluate(bracket[1]) * evaluate(f"1{bracket[2]}")
     total = Fraction(0)
     for product in text.split(" + "):
         value = Fraction(1)
@@ -104,38 +109,38 @@ def evaluated(text: str) -> Fraction:
     return total
 
 
-@given(some_rules(), a_series())
+@given(rule_lists(), random_series())
 @settings(max_examples=60, deadline=None)
 def test_without_the_rules_that_do_not_count_the_price_is_the_same(
     rules: list[Rule], series: Series
 ) -> None:
-    for single in singles(series):
-        found = [one for group in told(rules, single) for one in group.matches]
-        counting = [one.rule for one in found if one.verdict is RuleVerdict.COUNTS]
+    for single in split_points(series):
+        matches = [match for group in explain(rules, single) for match in group.matches]
+        counting = [match.rule for match in matches if match.verdict is RuleVerdict.COUNTS]
         assert price(counting, single) == price(rules, single)
-        assert {one.rule for one in found} <= set(rules)
+        assert {match.rule for match in matches} <= set(rules)
 
 
-@given(some_rules(), a_series())
+@given(rule_lists(), random_series())
 @settings(max_examples=60, deadline=None)
-def test_a_rule_is_called_replaced_where_the_scope_has_one_in_its_place(
+def test_a_rule_is_replaced_if_and_only_if_the_scope_has_its_own(
     rules: list[Rule], series: Series
 ) -> None:
-    for single in singles(series):
+    for single in split_points(series):
         begin = single.points[0][0]
         effective = in_force(rules, single.scope, begin)
-        for group in told(rules, single):
-            for one in group.matches:
-                replaced = one.verdict is RuleVerdict.REPLACED
-                assert replaced == (one.rule not in effective), (mark(one.rule), one)
+        for group in explain(rules, single):
+            for match in group.matches:
+                is_replaced = match.verdict is RuleVerdict.REPLACED
+                assert is_replaced == (match.rule not in effective), match
 
 
 def price(rules: Sequence[Rule], series: Series) -> Decimal:
-    [found] = Hashmap().compile(RuleBook(1, tuple(rules)))(series, [Decimal(0)])
-    return found
+    [total] = Hashmap().compile(RuleBook(1, tuple(rules)))(series, [Decimal(0)])
+    return total
 
 
-# What became of each rule -------------------------------------------------------------------
+# Verdicts ----------------------------------------------------------------------------------
 
 
 def test_the_largest_flat_cost_counts_once() -> None:
@@ -151,36 +156,36 @@ def test_the_largest_flat_cost_counts_once() -> None:
     }
 
 
-def test_of_all_thresholds_reached_one_counts() -> None:
+def test_of_all_matching_thresholds_one_counts() -> None:
     low = ThresholdRule(VM, Decimal(1), terms("5"))
     high = ThresholdRule(VM, Decimal(4), terms("6"))
-    unreached = ThresholdRule(VM, Decimal(5), terms("7"))
-    field = ThresholdRule(VCPUS, Decimal(4), terms("8"))
+    too_high = ThresholdRule(VM, Decimal(5), terms("7"))
+    on_label = ThresholdRule(VCPUS, Decimal(4), terms("8"))
     series = usage("4", vcpus="9")
-    assert verdicts([low, high, unreached, field], series) == {
+    assert verdicts([low, high, too_high, on_label], series) == {
         low: "NOT_HIGHEST",
         high: "COUNTS",
-        field: "NOT_HIGHEST",
+        on_label: "NOT_HIGHEST",
     }
-    [group] = told([low, high, unreached, field], series)
+    [group] = explain([low, high, too_high, on_label], series)
     assert (group.threshold, group.unit_price, group.price) == (high, Decimal(0), Decimal(6))
 
 
-def test_a_scope_s_own_rules_replace_and_others_are_not_told() -> None:
+def test_a_scope_s_own_rules_replace_general_ones_and_others_do_not_match() -> None:
     general = MappingRule(FLAVOR, "m1", terms("2"))
-    own = MappingRule(FLAVOR, "m1", terms("1", scope="p1"))
-    step, own_step = (
-        ThresholdRule(VCPUS, Decimal(1), terms("3", scope=one)) for one in (None, "p1")
+    scope_rule = MappingRule(FLAVOR, "m1", terms("1", scope="p1"))
+    step, scope_step = (
+        ThresholdRule(VCPUS, Decimal(1), terms("3", scope=scope)) for scope in (None, "p1")
     )
     rules: list[Rule] = [
         general,
-        own,
+        scope_rule,
         step,
-        own_step,
+        scope_step,
         MappingRule(VM, None, terms("9", scope="p2")),
     ]
     assert verdicts(rules, usage("1", flavor="m1", vcpus="1")) == {
-        general: "REPLACED", own: "COUNTS", step: "REPLACED", own_step: "COUNTS",
+        general: "REPLACED", scope_rule: "COUNTS", step: "REPLACED", scope_step: "COUNTS",
     }  # fmt: skip
     assert verdicts(rules, usage("1", "p3", flavor="m1", vcpus="1")) == {
         general: "COUNTS", step: "COUNTS",
@@ -192,32 +197,34 @@ def test_groups_come_by_name_and_only_those_in_which_a_rule_matches() -> None:
         MappingRule(VM, None, terms("1", group="b")),
         MappingRule(VM, None, terms("1", group="a")),
         MappingRule(VM, None, terms("1")),
-        ThresholdRule(VM, Decimal(100), terms("1", group="unreached")),
+        ThresholdRule(VM, Decimal(100), terms("1", group="too high")),
     ]
-    assert [one.group for one in told(rules, usage("1"))] == [None, "a", "b"]
+    assert [group.group for group in explain(rules, usage("1"))] == [None, "a", "b"]
 
 
 # All modules --------------------------------------------------------------------------------
 
 
-def test_each_module_is_told_on_top_of_those_before() -> None:
+def test_each_module_is_explained_with_the_price_before_it() -> None:
     book = RuleBook(7, (MappingRule(VM, None, terms("2")),))
     explanation = PriceList([FakeModule(5), Hashmap(), Noop()], book).explain(usage("3"))
-    assert [(one.module, int(one.before), int(one.price)) for one in explanation.modules] == [
+    assert [
+        (module.module, int(module.before), int(module.price)) for module in explanation.modules
+    ] == [
         ("FakeModule", 0, 5),
         ("hashmap", 5, 11),
         ("noop", 11, 11),
     ]
-    assert [one.groups and len(one.groups) for one in explanation.modules] == [None, 1, ()]
+    assert [module.groups and len(module.groups) for module in explanation.modules] == [None, 1, ()]
     assert (explanation.version, explanation.price) == (7, Decimal(11))
 
 
-def test_a_service_without_rules_is_charged_what_it_was_before() -> None:
-    explained = Hashmap().explain(RuleBook(1, ()), usage("3"), Decimal("0.5"))
-    assert explained == ModuleExplanation("hashmap", Decimal("0.5"), (), Decimal("0.5"))
+def test_a_metric_without_rules_keeps_its_price() -> None:
+    explanation = Hashmap().explain(RuleBook(1, ()), usage("3"), Decimal("0.5"))
+    assert explanation == ModuleExplanation("hashmap", Decimal("0.5"), (), Decimal("0.5"))
 
 
-def test_points_are_explained_one_at_a_time() -> None:
-    two = dataclasses.replace(usage("1"), points=[(BEGIN, Decimal(1))] * 2)
+def test_only_a_series_with_one_point_is_explained() -> None:
+    two_points = dataclasses.replace(usage("1"), points=[(BEGIN, Decimal(1))] * 2)
     with pytest.raises(ValueError, match="one point"):
-        PriceList([Hashmap()], RuleBook(1, ())).explain(two)
+        PriceList([Hashmap()], RuleBook(1, ())).explain(two_points)

@@ -1,7 +1,7 @@
-"""The hashmap against an interpreter that reads the design's section 6 word by word.
+"""The hashmap compared with an interpreter that follows doc/arithmetic.rst literally.
 
-The interpreter knows nothing of tables, layers or formulas: it looks at every rule for every
-point, in fractions.
+The interpreter has no tables, layers or formulas: it reads every rule for every point, and
+computes in fractions.
 """
 
 import dataclasses
@@ -27,10 +27,10 @@ from ratekit.domain.series import Series
 from ratekit.rating.hashmap import Hashmap
 
 HOUR = datetime.timedelta(hours=1)
-# A Saturday evening: the next midnight begins a week, and the year is four days old.
+# A Saturday evening: a week starts at the next midnight, on the fourth day of the year.
 BASE = datetime.datetime(2026, 1, 3, 21, tzinfo=datetime.UTC)
 SCOPES = ("p1", "p2")
-FIELDS = ("flavor", "vcpus", "zone", "month", "day_of_the_year", "week_of_the_year", "year")
+ALL_LABELS = ("flavor", "vcpus", "zone", "month", "day_of_the_year", "week_of_the_year", "year")
 LABELS = ("flavor", "vcpus", "zone")
 # Two spellings of one accented letter, and an Arabic three.
 TEXTS = (
@@ -55,7 +55,7 @@ CALENDAR = ("1", "3", "4", "00", "01", "2026")
 
 
 def number(label: str | None) -> Fraction | None:
-    """The label as a plain decimal number."""
+    """Return the label as a plain decimal number."""
     if not label or set(label) - set("0123456789.+-eE"):
         return None
     try:
@@ -64,48 +64,53 @@ def number(label: str | None) -> Fraction | None:
         return None
 
 
-def mark(rule: Rule) -> str | Decimal | None:
+def value_or_level(rule: Rule) -> str | Decimal | None:
     return rule.level if isinstance(rule, ThresholdRule) else rule.value
 
 
 def in_force(rules: Iterable[Rule], scope: str, begin: datetime.datetime) -> list[Rule]:
-    found = [
+    candidates = [
         rule
         for rule in rules
         if rule.terms.scope in (None, scope)
         and (rule.terms.start is None or rule.terms.start <= begin)
         and (rule.terms.end is None or begin < rule.terms.end)
     ]
-    own = {(r.target, mark(r), r.terms.group) for r in found if r.terms.scope is not None}
+    scope_rules = {place(rule) for rule in candidates if rule.terms.scope is not None}
     return [
         rule
-        for rule in found
-        if rule.terms.scope is not None or (rule.target, mark(rule), rule.terms.group) not in own
+        for rule in candidates
+        if rule.terms.scope is not None or place(rule) not in scope_rules
     ]
+
+
+def place(rule: Rule) -> tuple[object, ...]:
+    """Return what a scope's own rule and the general one that it replaces share."""
+    return rule.target, value_or_level(rule), rule.terms.group
 
 
 def group_price(
     rules: Sequence[Rule], labels: dict[str, str | None], quantity: Fraction
 ) -> Fraction:
     flat, rate = Fraction(0), Fraction(1)
-    reached: list[tuple[Fraction, ThresholdRule]] = []
+    matches: list[tuple[Fraction, ThresholdRule]] = []
     for rule in rules:
         cost = Fraction(rule.terms.cost)
         label = labels.get(rule.target.label) if rule.target.label is not None else None
         if isinstance(rule, ThresholdRule):
-            compared = quantity if rule.target.label is None else number(label)
-            if compared is not None and Fraction(rule.level) <= compared:
-                reached.append((Fraction(rule.level), rule))
+            size = quantity if rule.target.label is None else number(label)
+            if size is not None and Fraction(rule.level) <= size:
+                matches.append((Fraction(rule.level), rule))
         elif rule.target.label is None or (label is not None and label == rule.value):
             if rule.terms.type is CostType.FLAT:
                 flat = max(flat, cost)
             else:
                 rate *= cost
-    if not reached:
+    if not matches:
         return flat * rate * quantity
-    highest = max(level for level, _ in reached)
+    highest = max(level for level, _ in matches)
     first = min(
-        (rule for level, rule in reached if level == highest),
+        (rule for level, rule in matches if level == highest),
         key=lambda rule: (rule.target.label is not None, rule.target.label or ""),
     )
     cost, is_flat = Fraction(first.terms.cost), first.terms.type is CostType.FLAT
@@ -115,18 +120,18 @@ def group_price(
     return price + cost if is_flat else price * cost
 
 
-def naive(rules: Sequence[Rule], series: Series, before: Sequence[Decimal]) -> list[Fraction]:
+def interpret(rules: Sequence[Rule], series: Series, before: Sequence[Decimal]) -> list[Fraction]:
     prices = []
-    for (begin, quantity), charged in zip(series.points, before, strict=True):
+    for (begin, quantity), price_before in zip(series.points, before, strict=True):
         labels = {**series.metadata, **series.groupby}
         labels["year"], labels["month"] = begin.strftime("%Y"), begin.strftime("%-m")
         labels["day_of_the_year"] = begin.strftime("%-j")
         labels["week_of_the_year"] = begin.strftime("%U")
         current = in_force(rules, series.scope, begin)
-        total = Fraction(charged)
+        total = Fraction(price_before)
         for group in {rule.terms.group for rule in current}:
-            own = [rule for rule in current if rule.terms.group == group]
-            total += group_price(own, labels, Fraction(quantity))
+            members = [rule for rule in current if rule.terms.group == group]
+            total += group_price(members, labels, Fraction(quantity))
         # round() of a Fraction is exact and half-even.
         prices.append(Fraction(round(total * 10**28), 10**28))
     return prices
@@ -135,27 +140,27 @@ def naive(rules: Sequence[Rule], series: Series, before: Sequence[Decimal]) -> l
 # Random rules and usages ----------------------------------------------------------------
 
 
-def places(digits: int, whole: int) -> st.SearchStrategy[Decimal]:
+def decimals(digits: int, whole: int) -> st.SearchStrategy[Decimal]:
     large = 10 ** (digits + whole)
     return st.integers(-large, large).map(lambda units: Decimal(f"{units}e-{digits}"))
 
 
 COSTS = st.one_of(
     st.sampled_from([Decimal(text) for text in ("0", "1", "-2", "0.5", "3", "1e-28", "0.1")]),
-    places(28, 12),
+    decimals(28, 12),
 )
 LEVELS = st.sampled_from([Decimal(text) for text in ("0", "1", "1.0", "2", "2.5", "3", "10")])
 QUANTITIES = st.one_of(
     st.sampled_from([Decimal(text) for text in ("0", "1", "2", "2.5", "0.5", "-1")]),
-    places(18, 6),
+    decimals(18, 6),
 )
 BOUNDS = st.one_of(st.none(), st.integers(-2, 8).map(lambda hours: BASE + hours * HOUR))
 
 
 @st.composite
-def some_rules(draw: st.DrawFn) -> list[Rule]:
-    kept: list[Rule] = []
-    fields = [None, *draw(st.lists(st.sampled_from(FIELDS), min_size=1, max_size=3))]
+def rule_lists(draw: st.DrawFn) -> list[Rule]:
+    rules: list[Rule] = []
+    names = [None, *draw(st.lists(st.sampled_from(ALL_LABELS), min_size=1, max_size=3))]
     for _ in range(draw(st.integers(0, 12))):
         terms = Terms(
             cost=draw(COSTS),
@@ -165,7 +170,7 @@ def some_rules(draw: st.DrawFn) -> list[Rule]:
             start=draw(BOUNDS),
             end=draw(BOUNDS),
         )
-        target = RuleTarget("instance", draw(st.sampled_from(fields)))
+        target = RuleTarget("instance", draw(st.sampled_from(names)))
         rule: Rule
         if draw(st.booleans()):
             rule = ThresholdRule(target, draw(LEVELS), terms)
@@ -173,18 +178,16 @@ def some_rules(draw: st.DrawFn) -> list[Rule]:
             texts = TEXTS if target.label in LABELS else CALENDAR
             value = draw(st.sampled_from(texts)) if target.label is not None else None
             rule = MappingRule(target, value, terms)
-        if not any(clash(rule, other) for other in kept):
-            kept.append(rule)
-    return kept
+        if not any(clash(rule, member) for member in rules):
+            rules.append(rule)
+    return rules
 
 
-def clash(one: Rule, other: Rule) -> bool:
-    """Whether both could be in force at once for the same."""
-    same = (one.target, mark(one), one.terms.group, one.terms.scope) == (
-        (other.target, mark(other), other.terms.group, other.terms.scope)
-    )
-    return same and any(
-        one.terms.in_force(BASE + n * HOUR) and other.terms.in_force(BASE + n * HOUR)
+def clash(first: Rule, second: Rule) -> bool:
+    """Return whether both have one identity and are in force at the same time."""
+    identities = {(*place(rule), rule.terms.scope) for rule in (first, second)}
+    return len(identities) == 1 and any(
+        first.terms.in_force(BASE + n * HOUR) and second.terms.in_force(BASE + n * HOUR)
         for n in range(-3, 10)
     )
 
@@ -195,7 +198,7 @@ LABEL_SETS = st.dictionaries(
 
 
 @st.composite
-def a_series(draw: st.DrawFn) -> Series:
+def random_series(draw: st.DrawFn) -> Series:
     hours = draw(st.lists(st.integers(-2, 8), min_size=1, max_size=4, unique=True))
     return Series(
         scope=draw(st.sampled_from(SCOPES)),
@@ -211,52 +214,52 @@ def price(rules: Sequence[Rule], series: Series, before: Sequence[Decimal]) -> l
     return list(Hashmap().compile(RuleBook(1, tuple(rules)))(series, before))
 
 
-def nothing(series: Series) -> list[Decimal]:
+def zeros(series: Series) -> list[Decimal]:
     return [Decimal(0)] * len(series.points)
 
 
 # Properties -----------------------------------------------------------------------------
 
 
-@given(some_rules(), st.lists(a_series(), min_size=1, max_size=3), places(28, 3))
+@given(rule_lists(), st.lists(random_series(), min_size=1, max_size=3), decimals(28, 3))
 @settings(max_examples=80, deadline=None)
-def test_prices_are_those_of_the_design(
-    rules: list[Rule], usages: list[Series], charged: Decimal
+def test_prices_are_those_of_the_interpreter(
+    rules: list[Rule], usages: list[Series], price_before: Decimal
 ) -> None:
     pricer = Hashmap().compile(RuleBook(1, tuple(rules)))
     for series in usages:
-        before = [charged] * len(series.points)
-        found = pricer(series, before)
-        assert [Fraction(one) for one in found] == naive(rules, series, before)
-        assert all(one.as_tuple().exponent == -28 for one in found)
+        before = [price_before] * len(series.points)
+        prices = pricer(series, before)
+        assert [Fraction(total) for total in prices] == interpret(rules, series, before)
+        assert all(total.as_tuple().exponent == -28 for total in prices)
 
 
-@given(some_rules(), a_series(), st.randoms(use_true_random=False))
+@given(rule_lists(), random_series(), st.randoms(use_true_random=False))
 @settings(max_examples=20, deadline=None)
 def test_the_order_of_rules_changes_nothing(
     rules: list[Rule], series: Series, random: Random
 ) -> None:
     shuffled = random.sample(rules, len(rules))
-    assert price(shuffled, series, nothing(series)) == price(rules, series, nothing(series))
+    assert price(shuffled, series, zeros(series)) == price(rules, series, zeros(series))
 
 
-@given(some_rules(), a_series())
+@given(rule_lists(), random_series())
 @settings(max_examples=20, deadline=None)
-def test_rules_of_other_services_and_scopes_change_nothing(
+def test_rules_of_other_metrics_and_scopes_change_nothing(
     rules: list[Rule], series: Series
 ) -> None:
-    others: list[Rule] = []
+    other_rules: list[Rule] = []
     for rule in rules:
-        elsewhere = dataclasses.replace(rule.target, metric="volume")
-        others.append(dataclasses.replace(rule, target=elsewhere))
-        terms = dataclasses.replace(rule.terms, scope="somebody else")
-        others.append(dataclasses.replace(rule, terms=terms))
-    found = price([*rules, *others], series, nothing(series))
-    assert found == price(rules, series, nothing(series))
+        target = dataclasses.replace(rule.target, metric="volume")
+        other_rules.append(dataclasses.replace(rule, target=target))
+        terms = dataclasses.replace(rule.terms, scope="another scope")
+        other_rules.append(dataclasses.replace(rule, terms=terms))
+    prices = price([*rules, *other_rules], series, zeros(series))
+    assert prices == price(rules, series, zeros(series))
 
 
 def with_costs(rules: Iterable[Rule], flat: int = 1) -> list[Rule]:
-    """The rules with small whole costs, so that no price needs rounding."""
+    """Return the rules with small whole costs, so that no price needs rounding."""
     return [
         dataclasses.replace(
             rule,
@@ -269,25 +272,27 @@ def with_costs(rules: Iterable[Rule], flat: int = 1) -> list[Rule]:
     ]
 
 
-@given(some_rules(), a_series(), st.integers(0, 50))
+@given(rule_lists(), random_series(), st.integers(0, 50))
 @settings(max_examples=20, deadline=None)
 def test_without_thresholds_the_price_grows_with_the_quantity(
     rules: list[Rule], series: Series, factor: int
 ) -> None:
     mappings = with_costs(rule for rule in rules if isinstance(rule, MappingRule))
-    more = dataclasses.replace(
+    multiplied_usage = dataclasses.replace(
         series, points=[(begin, quantity * factor) for begin, quantity in series.points]
     )
-    single = price(mappings, series, nothing(series))
-    grown = price(mappings, more, nothing(series))
-    assert [Fraction(one) for one in grown] == [factor * Fraction(one) for one in single]
+    single = price(mappings, series, zeros(series))
+    multiplied = price(mappings, multiplied_usage, zeros(series))
+    assert [Fraction(total) for total in multiplied] == [
+        factor * Fraction(total) for total in single
+    ]
 
 
-@given(some_rules(), a_series(), st.integers(0, 50))
+@given(rule_lists(), random_series(), st.integers(0, 50))
 @settings(max_examples=20, deadline=None)
 def test_scaling_all_flat_costs_scales_the_price(
     rules: list[Rule], series: Series, factor: int
 ) -> None:
-    single = price(with_costs(rules), series, nothing(series))
-    scaled = price(with_costs(rules, flat=factor), series, nothing(series))
-    assert [Fraction(one) for one in scaled] == [factor * Fraction(one) for one in single]
+    single = price(with_costs(rules), series, zeros(series))
+    scaled = price(with_costs(rules, flat=factor), series, zeros(series))
+    assert [Fraction(total) for total in scaled] == [factor * Fraction(total) for total in single]

@@ -1,20 +1,20 @@
-"""CloudKitty's own hashmap, answering questions in a process of its own.
+"""CloudKitty's own hashmap as a process that prices usage on request.
 
-    python -m tests.differential.worker
+    python -m tests.differential.cloudkitty_server
 
-A question is a line of JSON on standard input:
+A request is a line of JSON on standard input:
 
 * ``rules``: each with service, field, value (of a mapping) or level (of a threshold), type,
-  cost, group, scope, start and end, null where it has none;
+  cost, group, scope, start and end, null for none;
 * ``series``: each with scope, metric, groupby, metadata and points [[begin, quantity], ...];
-* ``before``: what each point costs already;
-* ``stored``: whether the rules go through CloudKitty's own tables in an SQLite database, or
-  are handed to it in memory, which is some hundred times as fast.
+* ``before``: price of each point by previous modules;
+* ``stored``: whether CloudKitty reads the rules from its own tables in an SQLite database or
+  from memory, which is about a hundred times as fast.
 
-The answer is a line with, for each series, for each point, the price that CloudKitty gives,
-or the name of what it raises. Numbers are text both ways. The classes that put the calendar
-into the labels, load the rules and price are CloudKitty's, untouched; nothing is imported
-from ratekit.
+The response is a line with the price by CloudKitty of each point of each series, or the name of
+the exception that it raises. Numbers are text in both directions. CloudKitty's own classes, not
+modified, add the calendar to the labels, load the rules and compute the price. Nothing is
+imported from ratekit.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from cloudkitty.rating.hash.db import api
 from cloudkitty.rating.hash.db.sqlalchemy import models
 from oslo_config import cfg
 
-#: CloudKitty computes with 28 digits; with these it never rounds, and would raise if it did.
+#: CloudKitty computes with 28 digits. In this context it does not round, and would raise first.
 EXACT = decimal.Context(
     prec=2000,
     Emin=-999999,
@@ -47,22 +47,22 @@ Rule = dict[str, Any]
 
 
 def main() -> None:
-    """Answer until standard input ends."""
+    """Respond until standard input ends."""
     decimal.setcontext(EXACT)
     # CloudKitty logs to standard output.
-    answers, sys.stdout = sys.stdout, sys.stderr
-    queries = api.IMPL
+    responses, sys.stdout = sys.stdout, sys.stderr
+    database = api.IMPL
     tables: Tables | None = None
     for line in sys.stdin:
-        question = json.loads(line)
-        if question["stored"]:
+        request = json.loads(line)
+        if request["stored"]:
             tables = tables or Tables()
-            tables.fill(question["rules"])
-            api.IMPL = queries
+            tables.fill(request["rules"])
+            api.IMPL = database
         else:
-            api.IMPL = Memory(question["rules"])
-        answer = [_prices(series, Decimal(question["before"])) for series in question["series"]]
-        print(json.dumps(answer), file=answers, flush=True)
+            api.IMPL = Memory(request["rules"])
+        response = [_prices(series, Decimal(request["before"])) for series in request["series"]]
+        print(json.dumps(response), file=responses, flush=True)
 
 
 def _prices(series: dict[str, Any], before: Decimal) -> list[str]:
@@ -83,19 +83,20 @@ def _prices(series: dict[str, Any], before: Decimal) -> list[str]:
         frame = dataframe.DataFrame(start, start + datetime.timedelta(hours=1))
         frame.add_point(point, series["metric"])
         try:
-            [(_, priced)] = module.process(frame).iterpoints()
+            [(_, rated_point)] = module.process(frame).iterpoints()
         except (decimal.InvalidOperation, TypeError) as error:
             prices.append(type(error).__name__)
         else:
-            prices.append(str(priced.price))
+            prices.append(str(rated_point.price))
     return prices
 
 
 class Memory:
-    """Stands in for CloudKitty's database: the methods that its hashmap reads rules with.
+    """A fake of CloudKitty's database: the methods by which its hashmap reads rules.
 
-    Ids are positions or names. Fields come by name: CloudKitty's database promises no order,
-    and of equal levels its first field wins. Thresholds are valid for a time, like mappings.
+    Ids are positions or names. Fields are sorted by name: CloudKitty's database guarantees no
+    order, and of equal levels the first field takes precedence. Thresholds have a validity, as
+    mappings have.
     """
 
     def __init__(self, rules: list[Rule]) -> None:
@@ -121,13 +122,13 @@ class Memory:
     def get_field(self, uuid: tuple[str, str]) -> Any:
         return types.SimpleNamespace(name=uuid[1])
 
-    def list_mappings(self, **which: Any) -> list[int]:
-        return self._listed(False, **which)
+    def list_mappings(self, **filters: Any) -> list[int]:
+        return self._list_rules(False, **filters)
 
-    def list_thresholds(self, **which: Any) -> list[int]:
-        return self._listed(True, **which)
+    def list_thresholds(self, **filters: Any) -> list[int]:
+        return self._list_rules(True, **filters)
 
-    def _listed(
+    def _list_rules(
         self,
         thresholds: bool,
         service_uuid: str | None,
@@ -136,7 +137,7 @@ class Memory:
         is_active: Any,
     ) -> list[int]:
         if is_active is True:
-            # CloudKitty's first look, at the rules of now; it looks again before it prices.
+            # CloudKitty first reads the current rules; it reads again before it prices.
             return []
         return [
             position
@@ -173,8 +174,7 @@ def _instant(text: str | None) -> datetime.datetime | None:
 class Tables:
     """CloudKitty's own tables and queries, in an SQLite database in memory.
 
-    SQLite has binary floats only, and CloudKitty's thresholds are valid for ever.
-
+    SQLite has binary floats only, and CloudKitty's thresholds have no end.
     """
 
     def __init__(self) -> None:
@@ -186,17 +186,17 @@ class Tables:
             models.Base.metadata.create_all(session.connection())
 
     def fill(self, rules: list[Rule]) -> None:
-        """Replace all rows; fields go in by name."""
+        """Replace all rows; insert fields by name."""
         self._ids.clear()
         with db.session_for_write() as session:
             for table in reversed(models.Base.metadata.sorted_tables):
                 session.execute(table.delete())
-            for rule in sorted(rules, key=lambda one: one["field"] or ""):
+            for rule in sorted(rules, key=lambda rule: rule["field"] or ""):
                 session.add(self._row(session, rule))
 
     def _row(self, session: Any, rule: Rule) -> Any:
         columns = {
-            "service_id": self._named(session, models.HashMapService, rule["service"]),
+            "service_id": self._find_or_insert(session, models.HashMapService, rule["service"]),
             "map_type": rule["type"],
             "cost": Decimal(rule["cost"]),
             "tenant_id": rule["scope"],
@@ -204,10 +204,10 @@ class Tables:
         if rule["field"] is not None:
             service = columns.pop("service_id")
             name = rule["field"]
-            field = self._named(session, models.HashMapField, name, service_id=service)
+            field = self._find_or_insert(session, models.HashMapField, name, service_id=service)
             columns["field_id"] = field
         if rule["group"] is not None:
-            columns["group_id"] = self._named(session, models.HashMapGroup, rule["group"])
+            columns["group_id"] = self._find_or_insert(session, models.HashMapGroup, rule["group"])
         if rule["level"] is not None:
             level = Decimal(rule["level"])
             return models.HashMapThreshold(threshold_id=self._uuid(), level=level, **columns)
@@ -223,8 +223,8 @@ class Tables:
             **columns,
         )
 
-    def _named(self, session: Any, model: Any, name: str, **columns: Any) -> int:
-        """Return the id of the row of that name, which is made when it is new."""
+    def _find_or_insert(self, session: Any, model: Any, name: str, **columns: Any) -> int:
+        """Return the id of the row with that name; insert it if there is none."""
         key = (model.__name__, name, str(columns))
         if key not in self._ids:
             kind = model.__name__.removeprefix("HashMap").lower()
@@ -235,7 +235,7 @@ class Tables:
         return self._ids[key]
 
     def _uuid(self) -> str:
-        """Return what sorts after all before, so that rows come in the order they were made."""
+        """Return an id that sorts after all previous ones, so that rows keep their order."""
         return f"{next(self._numbers):09}"
 
 

@@ -1,4 +1,4 @@
-"""Asking CloudKitty."""
+"""Prices from CloudKitty."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 
 class Cloudkitty:
-    """CloudKitty's hashmap in a process of its own, with its global configuration and context."""
+    """CloudKitty's hashmap in a separate process, because its configuration is global."""
 
-    def __init__(self, questions: IO[str], answers: IO[str]) -> None:
-        self._questions = questions
-        self._answers = answers
+    def __init__(self, requests: IO[str], responses: IO[str]) -> None:
+        self._requests = requests
+        self._responses = responses
 
     def prices(
         self,
@@ -35,32 +35,32 @@ class Cloudkitty:
         before: Decimal = Decimal(0),
         stored: bool = False,
     ) -> list[list[Decimal | str]]:
-        """Return for each series and point the unrounded price, or the error's name.
+        """Return the price of each point of each series, not rounded, or the name of an error.
 
-        :param before: what each point costs already
-        :param stored: whether rules go through CloudKitty's database
+        :param before: price of each point by previous modules
+        :param stored: whether CloudKitty reads the rules from its database
         """
-        question = {
+        request = {
             "rules": [_rule(rule) for rule in rules],
-            "series": [_series(one) for one in series],
+            "series": [_series(member) for member in series],
             "before": str(before),
             "stored": stored,
         }
-        print(json.dumps(question), file=self._questions, flush=True)
-        answer = self._answers.readline()
-        assert answer, "CloudKitty's process is gone; what it said is above"
-        return [[_answer(text) for text in one] for one in json.loads(answer)]
+        print(json.dumps(request), file=self._requests, flush=True)
+        response = self._responses.readline()
+        assert response, "CloudKitty's process has ended; see its output above"
+        return [[_read_price(text) for text in texts] for texts in json.loads(response)]
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Cloudkitty]:
-    """Yield a CloudKitty; skips where it is not installed, and fails where CI is set."""
+def start() -> Iterator[Cloudkitty]:
+    """Start CloudKitty; without it skip the test or, if CI is set, fail."""
     if importlib.util.find_spec("cloudkitty") is None:
-        missing = "CloudKitty is not installed: pip install ratekit[differential]"
+        message = "CloudKitty is not installed: pip install ratekit[differential]"
         if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
-    command = [sys.executable, "-W", "ignore", "-m", "tests.differential.worker"]
+            pytest.fail(message)
+        pytest.skip(message)
+    command = [sys.executable, "-W", "ignore", "-m", "tests.differential.cloudkitty_server"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:
         assert process.stdin is not None
@@ -94,5 +94,5 @@ def _series(series: Series) -> dict[str, Any]:
     }
 
 
-def _answer(text: str) -> Decimal | str:
+def _read_price(text: str) -> Decimal | str:
     return text if text.isalpha() else Decimal(text)
