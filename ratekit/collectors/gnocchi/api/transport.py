@@ -16,6 +16,7 @@ from gnocchiclient import client as gnocchi_client
 from gnocchiclient import exceptions
 
 from ratekit import errors, http_errors, keystone
+from ratekit.collectors.gnocchi.options import GROUP
 
 #: Rows of one page of a listing: Gnocchi's default maximum.
 PAGE = 1000
@@ -115,7 +116,7 @@ class Transport:
         self, method: str, url: str, headers: dict[str, str], request: dict[str, Any]
     ) -> requests.Response:
         try:
-            with keystone.translate_errors("Keystone, asked for Gnocchi,"):
+            with keystone.translate_errors("Keystone (for Gnocchi)"):
                 response: requests.Response = self._api.request(
                     url, method, raise_exc=False, headers=headers, **request
                 )
@@ -128,7 +129,10 @@ class Transport:
                 f"Gnocchi does not answer: {http_errors.summarize(error)}"
             ) from error
         except exceptions.SSLError as error:
-            raise errors.AccessDenied(f"Gnocchi: {http_errors.summarize(error)}") from error
+            raise errors.AccessDenied(
+                f"Gnocchi: TLS verification failed: {http_errors.summarize(error)}; check cafile "
+                f"and insecure in [{GROUP}]"
+            ) from error
         return response
 
 
