@@ -210,6 +210,14 @@ def test_a_closed_port_is_asked_again_later() -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_failed_tls_verification_names_the_options_to_check(gnocchi: Loopback) -> None:
+    plain_http = gnocchi.url.replace("http://", "https://")
+    refusal = pytest.raises(errors.AccessDenied, match="TLS verification failed")
+    with client_of(plain_http, 30.0) as client, refusal as caught:
+        client.aggregates(QUERY)
+    assert "cafile and insecure in [collector_gnocchi]" in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "answer",
     [
