@@ -88,8 +88,8 @@ def find(reports: Reports, query: FrameQuery, calendar: Calendar) -> FrameRow:
         raise errors.OperatorError("\n".join(_alternatives(matches, query)))
     if rows:
         raise errors.OperatorError(
-            f"{_mismatch(rows, query)}: {count_text(len(rows), 'frame')} of {query}; see ratekit "
-            "frame list"
+            f"no frame of {query} has {_mismatch(rows, query)}; frames in this period: "
+            f"{len(rows):,}, see ratekit frame list"
         )
     raise errors.OperatorError(
         f"no frame of {query}; see ratekit frame list, and ratekit scope show for the reason"
@@ -203,15 +203,16 @@ def _alternatives(rows: Sequence[FrameRow], query: FrameQuery) -> Iterator[str]:
 
 
 def _mismatch(rows: Sequence[FrameRow], query: FrameQuery) -> str:
-    """Return the first condition of a query that no frame meets."""
+    """Return the first condition of a query that no frame meets, as an object of "has"."""
     names = {name for row in rows for name in _labels(row)}
     for name, value in query.labels.items():
         if value and name not in names:
-            return f"none has a label {name!r}{errors.nearest(name, names)}"
+            return f"a label {name!r}{errors.nearest(name, names)}"
         values = {_labels(row).get(name) or "" for row in rows}
         if value not in values:
-            return f"none has {name}={value}{errors.nearest(value, values)}"
+            return f"{name}={value}{errors.nearest(value, values)}"
     resources = {value for row in rows for value in row.groupby.values() if value}
     if query.resource is not None and query.resource not in resources:
-        return f"none is of {query.resource!r}{errors.nearest(query.resource, resources)}"
-    return "none has all of these labels"
+        hint = errors.nearest(query.resource, resources)
+        return f"the value {query.resource!r} in a groupby label{hint}"
+    return "all of these labels"

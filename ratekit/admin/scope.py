@@ -87,7 +87,7 @@ class ScopeCoverage:
     """
 
     cells: Mapping[str, Sequence[coverage.PeriodCoverage]]
-    gaps: Sequence[coverage.Stretch]
+    gaps: Sequence[coverage.GapSpan]
     exclusions: Sequence[ExclusionSpan]
 
 

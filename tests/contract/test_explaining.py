@@ -284,10 +284,10 @@ def test_if_several_frames_match_their_different_labels_are_listed(storage: Stor
 @pytest.mark.parametrize(
     ("labels", "resource", "begin", "expected"),
     [
-        ({"flavour": "m1"}, None, 0, "none has a label 'flavour' .*'flavor'.*: 3 frames of inst"),
-        ({"flavor": "m1.big"}, None, 0, "none has flavor=m1.big"),
-        ({}, "r11", 0, "none is of 'r11' .did you mean 'r1'"),
-        ({"flavor": ""}, "r1", 0, "none has all of these labels: 3 frames"),
+        ({"flavour": "m1"}, None, 0, "has a label 'flavour' .*'flavor'.*: 3, see"),
+        ({"flavor": "m1.big"}, None, 0, "has flavor=m1.big"),
+        ({}, "r11", 0, "has the value 'r11' in a .* .did you mean 'r1'"),
+        ({"flavor": ""}, "r1", 0, "has all of these labels; .*: 3, see"),
         ({}, None, 1, "no frame of instance of scope p1 .* 2026-03-01T01:00:00Z"),
     ],
 )

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from ratekit.cmd.output import cells
 from ratekit.domain import period
 from ratekit.domain.period import Window
-from ratekit.domain.reporting.coverage import Kind, PeriodCoverage, Stretch
+from ratekit.domain.reporting.coverage import GapSpan, Kind, PeriodCoverage
 from ratekit.domain.reporting.exclusion import ExclusionSpan
 from ratekit.text import utc_text
 
@@ -42,7 +42,7 @@ def timeline(window: Window, coverage: Mapping[str, Sequence[PeriodCoverage]]) -
     return cells.Cell(0, "\n".join(_lines(window, coverage)), machine)
 
 
-def gaps(stretches: Sequence[Stretch], step: datetime.timedelta) -> cells.Cell:
+def gaps(stretches: Sequence[GapSpan], step: datetime.timedelta) -> cells.Cell:
     """Show when a scope was not rated at all, a line each; to machines a list of objects.
 
     :param step: length of the periods

@@ -12,6 +12,13 @@ from ratekit.domain.exact import EXACT
 from ratekit.domain.reprocessing.task import Account, PeriodOutcome, PeriodRecord, Task, TaskState
 from ratekit.text import count_text, second_text, utc_text
 
+#: The fields of ``reprocess show`` that count periods.
+_OUTCOMES = {
+    "Periods changed": PeriodOutcome.SWAPPED,
+    "Periods with equal totals": PeriodOutcome.SAME,
+    "Periods kept": PeriodOutcome.KEPT,
+}
+
 
 class ReprocessList(command_types.Listing):
     """List open tasks and their progress."""
@@ -83,10 +90,7 @@ class ReprocessShow(command_types.Showing):
             "Last error": cells.optional(task.last_error),
             "Retry at": cells.instant(task.retry_at),
             "Periods": _period_count(task),
-            **{
-                f"Periods {outcome.value}": account.periods.get(outcome, 0)
-                for outcome in PeriodOutcome
-            },
+            **{title: account.periods.get(outcome, 0) for title, outcome in _OUTCOMES.items()},
             "Frames before": account.old.points,
             "Frames now": account.new.points,
             "Price before": cells.amount(account.old.price),

@@ -148,7 +148,7 @@ def test_several_matching_frames_are_listed_with_their_labels(ratekit: Shell) ->
         ({"--period": "noon"}, "--period: expected a date or time"),
         ({"--period": "2026-03-01T01:00"}, "no frame of instance of scope a1"),
         ({"--label": "flavor_name"}, "--label: expected NAME=VALUE"),
-        ({"--label": "flavor=m1"}, "none has a label 'flavor'"),
+        ({"--label": "flavor=m1"}, "has a label 'flavor'"),
     ],
 )
 def test_every_mistake_is_a_line_and_2(

@@ -190,7 +190,7 @@ def test_tasks_are_listed_shown_and_cancelled(
     assert (row["Kept"], row["Difference"]) == (0, "6.8999999999999999999999999999")
     number = str(task.id)
     fields = ratekit("reprocess", "show", number, "-f", "json").json()
-    assert (fields["Periods swapped"], fields["Price now"]) == (1, "7")
+    assert (fields["Periods changed"], fields["Price now"]) == (1, "7")
     assert fields["Results"] == [
         {
             "begin": "2026-03-01T00:00:00Z",
