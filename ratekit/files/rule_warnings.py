@@ -61,7 +61,7 @@ def find_off_grid_times(
                 continue
             preposition = "from" if key == "start" else "until"
             text = (
-                f"no period of {step} begins at {utc_text(instant)}: the rule applies "
+                f"no period of {step} starts at {utc_text(instant)}; the rule applies "
                 f"{preposition} {utc_text(begin)}"
             )
             warnings.append((placed_rule.line, f"{placed_rule.key}.{key}", text))

@@ -175,7 +175,7 @@ class RuleEntry(_Strict):
         Instant | None,
         pydantic.Field(
             description="First instant at which the rule is in force: a date or a time to the "
-            "second, ISO 8601, UTC unless it has another offset. Choose the begin of a period. "
+            "second, ISO 8601, UTC unless it has another offset. Choose the start of a period. "
             "Default: none; a rule that is in force already stays in force, and a new rule starts "
             "at the next period (or, if nothing has been rated yet, applies to all of the past)."
         ),
@@ -253,7 +253,7 @@ class Service(_Strict):
         pydantic.Field(
             description="Rules by the name of a label: one of the metric's groupby or metadata in "
             "metrics.yml, or year, month, day_of_the_year or week_of_the_year of the period's "
-            "begin in UTC. Default: none."
+            "start in UTC. Default: none."
         ),
     ] = {}
 

@@ -38,11 +38,11 @@ class MetricsFrom:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Stretch:
-    """A gap: a time range in which a scope is not rated.
+class GapSpan:
+    """A time range in which a scope is not rated: a gap.
 
     :ivar last_instant: the period that contains it is still rated; UTC
-    :ivar resume: begin of the first period that is rated again, UTC; None: not known yet
+    :ivar resume: start of the first period that is rated again, UTC; None: not known yet
     """
 
     last_instant: datetime.datetime
@@ -57,11 +57,11 @@ class Stretch:
 class CoverageFacts:
     """The storage's records of a scope over a time range.
 
-    :ivar rated_since: begin of the scope's first period, UTC; None: not known
+    :ivar rated_since: start of the scope's first period, UTC; None: not known
     :ivar rated_until: end of the last rated period, UTC
     :ivar changes: the metrics at the start of the range, if they are known, and each later
         change, by begin
-    :ivar points: number of frames by begin of the period and public name, each above 0
+    :ivar points: number of frames by the period's begin and public name, each above 0
     :ivar gaps: those that overlap the range
     :ivar exclusions: those that overlap it
     """
@@ -70,7 +70,7 @@ class CoverageFacts:
     rated_until: datetime.datetime
     changes: Sequence[MetricsFrom]
     points: Mapping[tuple[datetime.datetime, str], int]
-    gaps: Sequence[Stretch]
+    gaps: Sequence[GapSpan]
     exclusions: Sequence[ExclusionSpan] = ()
 
 

@@ -14,7 +14,7 @@ from ratekit.domain import period
 class Selection:
     """The frames that a report includes.
 
-    :ivar begin: begin of the first period, UTC, inclusive; None: from the first frame on
+    :ivar begin: start of the first period, UTC, inclusive; None: from the first frame on
     :ivar end: compared with a period's begin, exclusive; None: until the last frame
     :ivar scopes: ids; empty for all
     :ivar metrics: public names; empty for all
@@ -62,7 +62,7 @@ class ResetPlan:
 
     :ivar scope: its id
     :ivar since: from where on it would be rated again, UTC
-    :ivar rated_since: begin of its first period until now, UTC; None: not known
+    :ivar rated_since: start of its first period until now, UTC; None: not known
     :ivar rated_until: how far it is rated now, UTC
     :ivar resets: how often it has been reset before
     :ivar step: length of the periods that were rated from there on; None: not known
@@ -107,7 +107,7 @@ class SummaryRow:
 class FrameRow:
     """A frame as stored.
 
-    :ivar begin: begin of its period, UTC
+    :ivar begin: start of its period, UTC
     """
 
     begin: datetime.datetime

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ratekit import errors
-from ratekit.domain.reporting.coverage import CoverageFacts, MetricsFrom, Stretch
+from ratekit.domain.reporting.coverage import CoverageFacts, GapSpan, MetricsFrom
 from ratekit.domain.reporting.exclusion import Exclusion, ExclusionSpan
 from ratekit.storage.ledger.metric_sets import members
 from ratekit.storage.schema import EXCLUSIONS, GAPS, METRIC_SET_CHANGES, METRIC_SETS, SCOPES, TOTALS
@@ -45,7 +45,7 @@ def read(
             for instant, names in connection.execute(_changes(scope.id, begin, end))
         ),
         points=points,
-        gaps=tuple(Stretch(*row) for row in connection.execute(_gaps(scope.id, begin, end))),
+        gaps=tuple(GapSpan(*row) for row in connection.execute(_gaps(scope.id, begin, end))),
         exclusions=tuple(
             ExclusionSpan(
                 Exclusion(scope_id, row.metric, row.resource, row.reason, row.remedy),

@@ -1,4 +1,4 @@
-"""What became of each period in each metric."""
+"""The state of each period in each metric."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from ratekit.domain.period import Window
 from ratekit.domain.reporting.coverage import (
     CoverageFacts,
+    GapSpan,
     Kind,
     MetricsFrom,
     PeriodCoverage,
-    Stretch,
     cells,
 )
 
@@ -38,21 +38,21 @@ def facts(
         rated_until=hour(rated_until),
         changes=[MetricsFrom(hour(at), frozenset(names.split())) for at, names in changes],
         points={(hour(at), name): count for (at, name), count in (points or {}).items()},
-        gaps=[Stretch(hour(last), None if to is None else hour(to)) for last, to in gaps],
+        gaps=[GapSpan(hour(last), None if to is None else hour(to)) for last, to in gaps],
     )
 
 
-def shown(known: CoverageFacts, count: int = 4) -> dict[str, list[str]]:
-    """Return each metric's cells as words, points as numbers."""
-    table = cells(known, Window(START, HOUR, count))
+def texts(coverage_facts: CoverageFacts, count: int = 4) -> dict[str, list[str]]:
+    """Return each metric's cells as text, points as numbers."""
+    table = cells(coverage_facts, Window(START, HOUR, count))
     return {
-        metric: [str(one.points) if one.kind is Kind.POINTS else one.kind.value for one in line]
+        metric: [str(cell.points) if cell.kind is Kind.POINTS else cell.kind.value for cell in line]
         for metric, line in table.items()
     }
 
 
-def test_a_period_is_used_or_silent_or_not_rated_yet() -> None:
-    assert shown(facts(points={(0, "cpu"): 12, (2, "cpu"): 1})) == {
+def test_a_period_has_usage_or_is_silent_or_not_rated_yet() -> None:
+    assert texts(facts(points={(0, "cpu"): 12, (2, "cpu"): 1})) == {
         "cpu": ["12", "silent", "1", "not rated yet"],
         "disk": ["silent", "silent", "silent", "not rated yet"],
     }
@@ -60,7 +60,7 @@ def test_a_period_is_used_or_silent_or_not_rated_yet() -> None:
 
 def test_a_metric_is_not_configured_before_and_after_it_was_in_the_file() -> None:
     changes = ((0, "cpu"), (1, "cpu disk"), (2, "cpu"))
-    assert shown(facts(rated_until=4, changes=changes))["disk"] == [
+    assert texts(facts(rated_until=4, changes=changes))["disk"] == [
         "not configured",
         "silent",
         "not configured",
@@ -68,26 +68,26 @@ def test_a_metric_is_not_configured_before_and_after_it_was_in_the_file() -> Non
     ]
 
 
-def test_before_the_first_known_set_only_what_was_used_is_known() -> None:
-    assert shown(facts(changes=((1.0, "cpu"),), points={(0, "disk"): 2})) == {
+def test_before_the_first_recorded_set_only_metrics_with_usage_are_known() -> None:
+    assert texts(facts(changes=((1.0, "cpu"),), points={(0, "disk"): 2})) == {
         "cpu": ["unknown", "silent", "silent", "not rated yet"],
         "disk": ["2", "not configured", "not configured", "not rated yet"],
     }
 
 
 def test_the_period_of_a_gaps_last_instant_is_still_rated() -> None:
-    known = facts(rated_until=3, gaps=((0.5, 2),))
-    assert shown(known)["cpu"] == ["silent", "gap", "silent", "not rated yet"]
+    with_gap = facts(rated_until=3, gaps=((0.5, 2),))
+    assert texts(with_gap)["cpu"] == ["silent", "gap", "silent", "not rated yet"]
 
 
-def test_a_gap_may_begin_with_a_period_and_last() -> None:
+def test_a_gap_may_start_with_a_period_and_have_no_end() -> None:
     microsecond = 1 / 3_600_000_000
-    known = facts(rated_until=1, gaps=((1 - microsecond, None),))
-    assert shown(known)["cpu"] == ["silent", "gap", "gap", "gap"]
+    with_gap = facts(rated_until=1, gaps=((1 - microsecond, None),))
+    assert texts(with_gap)["cpu"] == ["silent", "gap", "gap", "gap"]
 
 
-def test_a_gap_that_lies_ahead_is_no_gap_before_it() -> None:
-    assert shown(facts(rated_until=1, gaps=((1.5, 3),)))["cpu"] == [
+def test_a_future_gap_has_no_effect_before_it() -> None:
+    assert texts(facts(rated_until=1, gaps=((1.5, 3),)))["cpu"] == [
         "silent",
         "not rated yet",
         "gap",
@@ -95,13 +95,13 @@ def test_a_gap_that_lies_ahead_is_no_gap_before_it() -> None:
     ]
 
 
-def test_frames_of_shorter_periods_count_where_these_began() -> None:
-    known = facts(points={(0, "cpu"): 1, (0.5, "cpu"): 2, (1.5, "cpu"): 4})
-    assert shown(known, count=2)["cpu"] == ["3", "4"]
+def test_frames_of_shorter_periods_count_in_the_period_of_their_begin() -> None:
+    half_hours = facts(points={(0, "cpu"): 1, (0.5, "cpu"): 2, (1.5, "cpu"): 4})
+    assert texts(half_hours, count=2)["cpu"] == ["3", "4"]
 
 
-def test_what_lies_outside_of_the_window_is_not_shown() -> None:
-    assert shown(facts(changes=((9, "cpu"),), points={(-1, "ram"): 1, (4, "disk"): 1})) == {}
+def test_what_lies_outside_of_the_window_is_not_texts() -> None:
+    assert texts(facts(changes=((9, "cpu"),), points={(-1, "ram"): 1, (4, "disk"): 1})) == {}
 
 
 HOURS = st.integers(-2, 14)
@@ -109,8 +109,8 @@ SETS = st.frozensets(st.sampled_from(NAMES))
 
 
 @st.composite
-def any_facts(draw: st.DrawFn) -> CoverageFacts:
-    """Draw facts, even such as no ledger has."""
+def facts_strategy(draw: st.DrawFn) -> CoverageFacts:
+    """Draw facts, including facts that no ledger has."""
     changes = draw(st.dictionaries(HOURS, SETS, max_size=4))
     ends = st.one_of(st.none(), HOURS.map(hour))
     return CoverageFacts(
@@ -125,24 +125,27 @@ def any_facts(draw: st.DrawFn) -> CoverageFacts:
                 )
             ).items()
         },
-        gaps=draw(st.lists(st.builds(Stretch, st.floats(-2, 14).map(hour), ends), max_size=3)),
+        gaps=draw(st.lists(st.builds(GapSpan, st.floats(-2, 14).map(hour), ends), max_size=3)),
     )
 
 
-def by_hand(known: CoverageFacts, begin: datetime.datetime, metric: str) -> set[Kind]:
+def possible_kinds(
+    coverage_facts: CoverageFacts, begin: datetime.datetime, metric: str
+) -> set[Kind]:
     """Return each kind whose own condition holds."""
-    used = (begin, metric) in known.points
-    left_out = any(
-        one.last_instant < begin and not (one.resume and one.resume <= begin) for one in known.gaps
+    used = (begin, metric) in coverage_facts.points
+    in_gap = any(
+        gap.last_instant < begin and not (gap.resume and gap.resume <= begin)
+        for gap in coverage_facts.gaps
     )
-    rated = not used and not left_out and begin < known.rated_until
-    sets = [one.metrics for one in known.changes if one.begin <= begin]
+    rated = not used and not in_gap and begin < coverage_facts.rated_until
+    sets = [change.metrics for change in coverage_facts.changes if change.begin <= begin]
     return {
         kind
         for kind, holds in {
             Kind.POINTS: used,
-            Kind.GAP: not used and left_out,
-            Kind.NOT_RATED: not used and not left_out and not rated,
+            Kind.GAP: not used and in_gap,
+            Kind.NOT_RATED: not used and not in_gap and not rated,
             Kind.UNKNOWN: rated and not sets,
             Kind.SILENT: rated and bool(sets) and metric in sets[-1],
             Kind.NOT_CONFIGURED: rated and bool(sets) and metric not in sets[-1],
@@ -151,35 +154,35 @@ def by_hand(known: CoverageFacts, begin: datetime.datetime, metric: str) -> set[
     }
 
 
-@given(any_facts())
-def test_every_cell_is_exactly_one_kind(known: CoverageFacts) -> None:
+@given(facts_strategy())
+def test_every_cell_is_exactly_one_kind(coverage_facts: CoverageFacts) -> None:
     window = Window(START, HOUR, 12)
-    for metric, line in cells(known, window).items():
-        assert [one.begin for one in line] == window.begins()
-        for one in line:
-            assert by_hand(known, one.begin, metric) == {one.kind}
-            assert one.points == known.points.get((one.begin, metric), 0)
+    for metric, line in cells(coverage_facts, window).items():
+        assert [cell.begin for cell in line] == window.begins()
+        for cell in line:
+            assert possible_kinds(coverage_facts, cell.begin, metric) == {cell.kind}
+            assert cell.points == coverage_facts.points.get((cell.begin, metric), 0)
 
 
-@given(any_facts(), st.integers(1, 11))
-def test_splitting_windows_changes_nothing(known: CoverageFacts, cut: int) -> None:
-    whole = cells(known, Window(START, HOUR, 12))
+@given(facts_strategy(), st.integers(1, 11))
+def test_splitting_windows_changes_nothing(coverage_facts: CoverageFacts, cut: int) -> None:
+    whole = cells(coverage_facts, Window(START, HOUR, 12))
     parts = [
-        cells(known, Window(START, HOUR, cut)),
-        cells(known, Window(hour(cut), HOUR, 12 - cut)),
+        cells(coverage_facts, Window(START, HOUR, cut)),
+        cells(coverage_facts, Window(hour(cut), HOUR, 12 - cut)),
     ]
     assert set(whole) == set(parts[0]) | set(parts[1])
     for metric, line in whole.items():
-        for part, own in zip(parts, (line[:cut], line[cut:]), strict=True):
-            assert part.get(metric, own) == own
+        for part, expected in zip(parts, (line[:cut], line[cut:]), strict=True):
+            assert part.get(metric, expected) == expected
             if metric not in part:
-                assert not any(one.kind in (Kind.POINTS, Kind.SILENT) for one in own)
+                assert not any(cell.kind in (Kind.POINTS, Kind.SILENT) for cell in expected)
 
 
 def test_no_points_are_lost() -> None:
-    known = facts(points={(0, "cpu"): 12, (2, "disk"): 1})
-    table = cells(known, Window(START, HOUR, 4))
-    assert [one for line in table.values() for one in line if one.points] == [
+    half_hours = facts(points={(0, "cpu"): 12, (2, "disk"): 1})
+    table = cells(coverage_facts, Window(START, HOUR, 4))
+    assert [cell for line in table.values() for cell in line if cell.points] == [
         PeriodCoverage(hour(0), Kind.POINTS, 12),
         PeriodCoverage(hour(2), Kind.POINTS, 1),
     ]

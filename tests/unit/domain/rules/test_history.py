@@ -1,4 +1,4 @@
-"""From when on a recorded change of the rules holds."""
+"""The first instant at which a recorded change affects the rules."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def at(hours: int) -> datetime.datetime:
 
 
 def rule(start: int | None = None, end: int | None = None) -> Rule:
-    times = [None if one is None else at(one) for one in (start, end)]
+    times = [None if hours is None else at(hours) for hours in (start, end)]
     terms = Terms(Decimal(1), CostType.FLAT, start=times[0], end=times[1])
     return MappingRule(RuleTarget("cpu"), None, terms)
 
@@ -28,23 +28,23 @@ def record(*opened: Rule, closed: tuple[Closing, ...] = ()) -> ChangeRecord:
 
 
 @pytest.mark.parametrize(
-    ("one", "hours"),
+    ("change", "hours"),
     [
         (record(rule(5), rule(3)), 3),
         (record(rule(5), closed=(Closing(rule(), at(4)),)), 4),
         (record(closed=(Closing(rule(end=2), at(4)),)), 2),
         (record(rule(9), closed=(Closing(rule(7), at(7)),)), 7),
-        # What was never in force changes nothing.
+        # A rule that was never in force changes nothing.
         (record(rule(9), rule(3, 3), closed=(Closing(rule(2, 2), at(1)),)), 9),
     ],
-    ids=["opened", "closed", "longer", "taken back", "empty"],
+    ids=["opened", "closed", "longer", "never in force", "empty"],
 )
-def test_a_change_holds_from_the_first_instant_that_has_other_rules(
-    one: ChangeRecord, hours: int
+def test_a_change_starts_at_the_first_instant_with_different_rules(
+    change: ChangeRecord, hours: int
 ) -> None:
-    assert one.since == at(hours)
+    assert change.since == at(hours)
 
 
-@pytest.mark.parametrize("one", [record(), record(rule(), rule(3))], ids=["nothing", "always"])
-def test_a_change_may_hold_from_the_beginning(one: ChangeRecord) -> None:
-    assert one.since is None
+@pytest.mark.parametrize("change", [record(), record(rule(), rule(3))], ids=["nothing", "always"])
+def test_a_change_may_have_no_first_instant(change: ChangeRecord) -> None:
+    assert change.since is None

@@ -1,4 +1,4 @@
-"""Hours, days and months where clocks are moved."""
+"""Hours, days and months in zones with daylight saving time."""
 
 from __future__ import annotations
 
@@ -27,19 +27,17 @@ def utc(text: str) -> datetime.datetime:
         # Clocks go forward over midnight: the day begins at one o'clock.
         ("Asia/Beirut", "2026-03-29T03:00", "day", "2026-03-28T22:00"),
         ("Asia/Beirut", "2026-03-28T22:00", "hour", "2026-03-28T22:00"),
-        # Half an hour off, and moved by half an hour.
+        # Offsets of half an hour, and a clock change of half an hour.
         ("Asia/Kolkata", "2026-01-01T00:00", "hour", "2025-12-31T23:30"),
         ("Asia/Kolkata", "2025-12-31T18:30", "month", "2025-12-31T18:30"),
         ("Australia/Lord_Howe", "2026-04-04T15:15", "hour", "2026-04-04T14:00"),
         ("Australia/Lord_Howe", "2026-10-03T15:45", "hour", "2026-10-03T15:30"),
-        # Samoa left out the 30th of December 2011.
+        # Samoa skipped 30 December 2011.
         ("Pacific/Apia", "2011-12-30T10:00", "day", "2011-12-30T10:00"),
         ("Pacific/Apia", "2011-12-30T09:59", "day", "2011-12-29T10:00"),
     ],
 )
-def test_buckets_begin_where_local_clocks_say(
-    zone: str, instant: str, name: str, begin: str
-) -> None:
+def test_buckets_start_by_the_local_clock(zone: str, instant: str, name: str, begin: str) -> None:
     assert bucket(utc(instant), name, zoneinfo.ZoneInfo(zone)) == utc(begin)
 
 
@@ -54,13 +52,13 @@ def test_buckets_begin_where_local_clocks_say(
         ["UTC", "Europe/Berlin", "America/Sao_Paulo", "Australia/Lord_Howe", "Asia/Kathmandu"]
     ),
 )
-def test_a_bucket_begins_at_or_before_its_instants_and_holds_its_begin(
+def test_a_bucket_starts_at_or_before_its_instants_and_contains_its_start(
     instant: datetime.datetime, name: str, zone: str
 ) -> None:
-    there = zoneinfo.ZoneInfo(zone)
-    begin = bucket(instant, name, there)
+    local_zone = zoneinfo.ZoneInfo(zone)
+    begin = bucket(instant, name, local_zone)
     assert begin <= instant
-    assert bucket(begin, name, there) == begin
+    assert bucket(begin, name, local_zone) == begin
 
 
 def test_there_are_no_other_buckets() -> None:
