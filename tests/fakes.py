@@ -102,9 +102,7 @@ class History:
                 if resource.id in starts and phase.start < starts[resource.id]
             ]
             if before:
-                older[resource.id] = any(
-                    phase in self._found(resource, query) for phase in before
-                )
+                older[resource.id] = any(phase in self._found(resource, query) for phase in before)
         return older
 
     def ends(self, query: AggregateQuery) -> dict[tuple[str, str], list[End]]:
@@ -163,10 +161,10 @@ def _cover(at: Instant, granularity: datetime.timedelta, begin: Instant, end: In
 
 
 class FakeFetcher(Fetcher):
-    """Lists ``listed``, or raises ``error``."""
+    """Lists ``listed_scopes``, or raises ``error``."""
 
     def __init__(self, *ids: str) -> None:
-        self.listed = [Scope(one) for one in ids]
+        self.listed_scopes = [Scope(one) for one in ids]
         self.error: Exception | None = None
 
     @classmethod
@@ -176,11 +174,11 @@ class FakeFetcher(Fetcher):
     def scopes(self) -> Collection[Scope]:
         if self.error is not None:
             raise self.error
-        return list(self.listed)
+        return list(self.listed_scopes)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Asked:
+class CollectCall:
     """One call of a collector."""
 
     metric: str
@@ -191,15 +189,15 @@ class Asked:
 class FakeCollector(Collector):
     """Every scope uses one of every metric in every period.
 
-    :ivar asked: all calls, in order
+    :ivar calls: all calls, in order
     :ivar failures: tried in order on each call; one that returns an error fails the call
     """
 
     extra_args = type(None)
 
     def __init__(self) -> None:
-        self.asked: list[Asked] = []
-        self.failures: list[Callable[[Asked], Exception | None]] = []
+        self.calls: list[CollectCall] = []
+        self.failures: list[Callable[[CollectCall], Exception | None]] = []
 
     @classmethod
     def from_conf(cls, conf: Any) -> Self:
@@ -209,10 +207,10 @@ class FakeCollector(Collector):
         return {}
 
     def collect(self, metric: Metric, window: Window, scopes: Collection[str]) -> Iterator[Series]:
-        asked = Asked(metric.public_name, window, tuple(scopes))
-        self.asked.append(asked)
+        call = CollectCall(metric.public_name, window, tuple(scopes))
+        self.calls.append(call)
         for failure in self.failures:
-            error = failure(asked)
+            error = failure(call)
             if error is not None:
                 raise error
         for scope in scopes:
@@ -221,13 +219,22 @@ class FakeCollector(Collector):
 
 
 class FakeRules(RuleStore):
-    """A rule book that tests replace."""
+    """Keeps price rules in memory; tests may replace ``book``. It keeps no records of changes.
 
-    def __init__(self) -> None:
-        self.book = RuleBook(1, ())
+    The contract tests run over it.
+
+    :ivar last_end: end of the last period that was rated; :class:`FakeLedger` sets it
+    """
+
+    def __init__(self, version: int = 1) -> None:
+        self.book = RuleBook(version, ())
+        self.last_end: Instant | None = None
+        self._last_id = 0
 
     def read(self, last_book: RuleBook | None = None) -> RuleBook:
-        return known if known is not None and known.version == self.book.version else self.book
+        if last_book is not None and last_book.version == self.book.version:
+            return last_book
+        return self.book
 
     def change(
         self,
@@ -237,29 +244,59 @@ class FakeRules(RuleStore):
         note: ChangeNote,
         require_unrated: bool = False,
     ) -> int:
+        ends = {rule.id: end for rule, end in close}
         if version != self.book.version:
-            raise errors.OperatorError("the rules have changed meanwhile")
-        self.book = RuleBook(version + 1, (*self.book.rules, *add))
+            raise errors.OperatorError(f"the rules were changed since version {version}")
+        if not ends.keys() <= {rule.id for rule in self.book.rules}:
+            raise ValueError("a rule to close is not in the store")
+        if require_unrated and self.last_end is not None:
+            raise errors.OperatorError("a period has been rated")
+        rules = [
+            dataclasses.replace(rule, terms=dataclasses.replace(rule.terms, end=ends[rule.id]))
+            if rule.id in ends
+            else rule
+            for rule in self.book.rules
+        ]
+        for rule in add:
+            self._last_id += 1
+            rules.append(dataclasses.replace(rule, id=self._last_id))
+        self.book = RuleBook(version + 1, tuple(rules))
         return self.book.version
 
     def records(self, limit: int | None = None) -> Sequence[ChangeRecord]:
-        return ()
+        raise NotImplementedError
 
     def last_rated_end(self) -> Instant | None:
-        return None
+        return self.last_end
+
+
+@dataclasses.dataclass(slots=True)
+class FakeGap:
+    """Time in which a scope is not rated; ``resume`` None: it is still missing.
+
+    :ivar last_instant: the last instant before it
+    """
+
+    last_instant: Instant
+    resume: Instant | None = None
 
 
 class FakeLedger(Ledger):
-    """Keeps everything in memory.
+    """Keeps scopes and frames in memory, for one thread and one series a scope and metric.
+
+    The contract tests run over it. What it does not promise: limits of ids, texts and numbers,
+    search for stopped usage, and nothing written by a commit that fails.
 
     :ivar states: by scope's id
     :ivar active: ids of active scopes
     :ivar frames: (scope, metric, begin) -> (quantity, price)
-    :ivar errors: scope's id -> why it was postponed last
+    :ivar commits: all batches, in order
+    :ivar errors: scope's id -> why it was postponed last, since its last success
     """
 
     def __init__(self, rules: FakeRules) -> None:
         self._rules = rules
+        self._gaps: dict[str, list[FakeGap]] = {}
         self.states: dict[str, State] = {}
         self.active: set[str] = set()
         self.frames: dict[tuple[str, str, Instant], tuple[Decimal, Decimal]] = {}
@@ -269,56 +306,98 @@ class FakeLedger(Ledger):
     def observe(
         self, scopes: Collection[Scope], now: Instant, start: Instant, resume: Instant
     ) -> Observation:
-        added, returned, retired = [], [], []
-        for scope in scopes:
-            known = self.states.get(scope.id)
-            if known is None:
-                added.append(scope)
-                known = State(len(self.states) + 1, scope, start, now)
-            elif scope.id not in self.active:
+        scopes_by_id = {scope.id: scope for scope in scopes}
+        new, returned = [], []
+        retired = self._retire_missing(scopes_by_id.keys(), now)
+        for scope in scopes_by_id.values():
+            state = self.states.get(scope.id)
+            if state is None:
+                new.append(scope)
+                state = State(len(self.states) + 1, scope, start, now)
+            elif self._close_gap(state, resume):
                 returned.append(scope)
-                known = dataclasses.replace(known, rated_until=max(known.rated_until, resume))
-            self.active.add(scope.id)
-            self.states[scope.id] = dataclasses.replace(known, last_seen=now)
-        listed = {scope.id for scope in scopes}
-        for id_ in sorted(self.active - listed):
-            if self.states[id_].rated_until > self.states[id_].last_seen:
+            last_seen = max(state.last_seen, now)
+            self.states[scope.id] = dataclasses.replace(state, scope=scope, last_seen=last_seen)
+        self.active |= scopes_by_id.keys()
+        for id_, state in self.states.items():
+            for gap in self._gaps.get(id_, ()):
+                if gap.resume is not None and gap.last_instant < state.rated_until < gap.resume:
+                    state = dataclasses.replace(state, rated_until=gap.resume)
+            self.states[id_] = state
+        states = [self._observed(state) for id_, state in self.states.items() if id_ in self.active]
+        return Observation(tuple(states), tuple(new), tuple(returned), tuple(retired))
+
+    def _retire_missing(self, current_ids: Collection[str], now: Instant) -> list[Scope]:
+        retired = []
+        for id_, state in self.states.items():
+            if id_ in current_ids or state.last_seen >= now:
+                continue
+            gaps = self._gaps.setdefault(id_, [])
+            if not any(gap.resume is None for gap in gaps):
+                gaps.append(FakeGap(state.last_seen))
+            if id_ in self.active and state.rated_until > state.last_seen:
                 self.active.discard(id_)
-                retired.append(self.states[id_].scope)
-        states = [state for id_, state in self.states.items() if id_ in self.active]
-        return Observation(states, added, returned, retired)
+                retired.append(state.scope)
+        return retired
+
+    def _close_gap(self, state: State, resume: Instant) -> bool:
+        """Return whether a listed scope was missing, or inactive, before."""
+        gaps = self._gaps.setdefault(state.scope.id, [])
+        gap = next((gap for gap in gaps if gap.resume is None), None)
+        active = state.scope.id in self.active
+        if gap is None:
+            return not active
+        if resume <= gap.last_instant:
+            gaps.remove(gap)
+            return not active
+        gap.resume = resume
+        return True
+
+    def _observed(self, state: State) -> State:
+        ends = [
+            gap.last_instant
+            for gap in self._gaps.get(state.scope.id, ())
+            if gap.resume is not None and gap.last_instant >= state.rated_until
+        ]
+        return dataclasses.replace(state, last_seen=min([state.last_seen, *ends]))
 
     def commit(self, batch: RatedBatch) -> CommitResult:
         if batch.rules_version != self._rules.book.version:
             raise errors.RulesChanged("the rules are newer")
         self.commits.append(batch)
-        seen = {state.scope.id: state for state in batch.states}
-        lost = {
-            id_ for id_, state in seen.items()
-            if self.states[id_].rated_until != state.rated_until
-        }  # fmt: skip
-        frames = 0
+        advanced = {
+            state.scope.id
+            for state in batch.states
+            if state.scope.id in self.active
+            and self.states[state.scope.id].rated_until == batch.window.begin
+        }
+        frame_count = 0
         for rated in batch.series:
-            if rated.series.scope in lost:
+            if rated.series.scope not in advanced:
                 continue
             for (begin, quantity), price in zip(rated.series.points, rated.prices, strict=True):
                 key = (rated.series.scope, rated.series.metric, begin)
                 assert key not in self.frames, f"{key} is charged twice"
                 self.frames[key] = (quantity, price)
-                frames += 1
-        for id_ in seen.keys() - lost:
+                frame_count += 1
+        for id_ in advanced:
+            self.errors.pop(id_, None)
             self.states[id_] = dataclasses.replace(
                 self.states[id_], rated_until=batch.window.end, failures=0, retry_at=None
             )
-        return CommitResult(frames, [state.scope for id_, state in seen.items() if id_ in lost])
+        if advanced:
+            self._rules.last_end = max(batch.window.end, self._rules.last_end or batch.window.end)
+        lost = tuple(state.scope for state in batch.states if state.scope.id not in advanced)
+        return CommitResult(frame_count, lost)
 
     def postpone(self, states: Collection[State], error: str, retry_at: Instant) -> None:
         for state in states:
-            known = self.states[state.scope.id]
-            self.errors[state.scope.id] = error
-            self.states[state.scope.id] = dataclasses.replace(
-                known, failures=state.failures + 1, retry_at=retry_at
-            )
+            current = self.states[state.scope.id]
+            if current.rated_until == state.rated_until:
+                self.errors[state.scope.id] = error
+                self.states[state.scope.id] = dataclasses.replace(
+                    current, failures=state.failures + 1, retry_at=retry_at
+                )
 
 
 class FakeModule(RatingModule):

@@ -38,6 +38,7 @@ from tests.contract.given import (
 ONE = [("1", "0.5")]
 
 
+@pytest.mark.with_fake
 class TestCommit:
     def test_frames_and_states_are_written_together(self, storage: Storage) -> None:
         states = listed(storage, "a")
@@ -121,6 +122,7 @@ class TestCommit:
         assert sum(one.frames for one in done) == 12
         assert total(storage) == (12, Decimal(6))
 
+    @pytest.mark.databases_only
     def test_what_fails_in_the_middle_leaves_nothing(self, storage: Storage) -> None:
         states = listed(storage, "a", "b")
         work = batch(states, rated("a", ONE), interrupted(rated("b", ONE)))
@@ -151,6 +153,7 @@ class TestCommit:
         assert stored(storage) == []
         assert storage.ledger.commit(batch(states, rated("a", ONE), rules=version)).frames == 1
 
+    @pytest.mark.databases_only
     @pytest.mark.parametrize(
         ("quantity", "price"),
         [
@@ -172,6 +175,7 @@ class TestCommit:
         assert stored(storage) == []
         assert listed(storage, "a", "b") == states
 
+    @pytest.mark.databases_only
     def test_a_sum_that_does_not_fit_is_refused_whole(self, storage: Storage) -> None:
         states = listed(storage, "a")
         most = "9" * 37
@@ -219,6 +223,7 @@ class TestCommit:
         frames = storage.reports.frames(Selection())
         assert [(one.scope, one.groupby["id"]) for one in frames] == [("a", "old"), ("b", "new")]
 
+    @pytest.mark.databases_only
     def test_labels_of_any_alphabet_come_back_as_they_were(self, storage: Storage) -> None:
         labels = {"name": "Zürich 東京 🦊", "quote": "\"'\\\n\t\x00", "half": "\ud800", "": ""}
         metadata = {"none": None, "empty": "", "Z": "z", "z": "Z"}
@@ -231,6 +236,7 @@ class TestCommit:
         assert frame.metadata == metadata
         assert frame.unit == "°C"
 
+    @pytest.mark.databases_only
     def test_labels_that_differ_in_case_or_blanks_are_different(self, storage: Storage) -> None:
         values = ["x", "X", "x ", None, "", "null"]
         work = batch(
@@ -240,6 +246,7 @@ class TestCommit:
         frames = storage.reports.frames(Selection())
         assert {one.groupby["id"] for one in frames} == set(values)
 
+    @pytest.mark.databases_only
     def test_costs_that_binary_floats_cannot_hold_stay_exact(self, storage: Storage) -> None:
         count = 160
         work = batch(
@@ -255,6 +262,7 @@ class TestCommit:
         ]
         assert total(storage)[1] == Decimal("1" * 34 + "27." + "0" * 27 + "1")
 
+    @pytest.mark.databases_only
     def test_numbers_with_an_exponent_stay_exact(self, storage: Storage) -> None:
         values = [("1E+3", "1E-28"), ("123E-18", "123456789012345678901234567E+10")]
         work = batch(
@@ -265,6 +273,7 @@ class TestCommit:
         kept = sorted((quantity, price) for _, _, quantity, price in stored(storage))
         assert kept == sorted((Decimal(quantity), Decimal(price)) for quantity, price in values)
 
+    @pytest.mark.databases_only
     def test_names_that_differ_in_blanks_at_their_end_are_different(self, storage: Storage) -> None:
         scopes = ["a", "a ", "A"]
         names = ["instance", "instance ", "Instance"]
@@ -285,6 +294,7 @@ class TestCommit:
         for scope in scopes:
             assert total(storage, scope) == (6, Decimal(3))
 
+    @pytest.mark.databases_only
     def test_a_batch_takes_as_many_statements_for_many_scopes_as_for_few(
         self, storage: Storage
     ) -> None:
@@ -299,6 +309,7 @@ class TestCommit:
             counts.append(len(seen))
         assert counts[0] == counts[1] <= 12
 
+    @pytest.mark.databases_only
     def test_a_batch_takes_no_statement_for_metrics_that_are_as_before(
         self, storage: Storage
     ) -> None:
@@ -313,6 +324,7 @@ class TestCommit:
         # The states' own two; with a change, the set is looked for, added, found and noted.
         assert counts == [6, 1, 6]
 
+    @pytest.mark.databases_only
     @settings(
         max_examples=15,
         deadline=None,

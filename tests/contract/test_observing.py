@@ -28,6 +28,7 @@ def advance(storage: Storage, state: State, hours: int) -> None:
     assert not storage.ledger.commit(batch([state], periods=periods)).lost_scopes
 
 
+@pytest.mark.with_fake
 class TestObserve:
     def test_a_new_scope_starts_at_the_start(self, storage: Storage) -> None:
         seen = observe(storage, "a", now=5.5, start=2)
@@ -58,6 +59,7 @@ class TestObserve:
         )
         assert [one.scope.name for one in seen.states] == ["Zoë", "name of b"]
 
+    @pytest.mark.databases_only
     def test_a_name_that_is_no_text_holds_nobody_up(self, storage: Storage) -> None:
         odd = [Scope("a", "half \ud800"), Scope("b", "nul \x00")]
         for _ in range(2):
@@ -245,6 +247,7 @@ class TestObserve:
         seen = observe(storage, now=1)
         assert (len(seen.states), seen.retired_scopes) == (1, ())
 
+    @pytest.mark.databases_only
     def test_an_id_may_have_255_letters_and_no_more(self, storage: Storage) -> None:
         longest = "ä" * 255
         assert observe(storage, longest, now=0).new_scopes == (
@@ -255,6 +258,7 @@ class TestObserve:
         seen = observe(storage, longest + "ä", "b", now=1)
         assert seen.new_scopes == (Scope("b", "name of b"),)
 
+    @pytest.mark.databases_only
     @pytest.mark.parametrize("bad", ["x" * 256, "x\x00", "x\ud800"])
     def test_an_id_that_no_database_can_hold_is_left_out_and_told_once(
         self, storage: Storage, bad: str, caplog: pytest.LogCaptureFixture
@@ -269,6 +273,7 @@ class TestObserve:
     def test_ids_are_compared_letter_by_letter(self, storage: Storage) -> None:
         assert len(observe(storage, "a", "A", "ä", now=0).new_scopes) == 3
 
+    @pytest.mark.databases_only
     def test_many_scopes_take_as_many_statements_as_few(self, storage: Storage) -> None:
         counts = []
         for size in (5, 200):
@@ -304,7 +309,9 @@ class TestObserve:
         assert len(storage.reports.scopes()) == 30
 
 
+@pytest.mark.with_fake
 class TestPostpone:
+    @pytest.mark.databases_only
     def test_a_failure_is_counted_and_told(self, storage: Storage) -> None:
         states = listed(storage, "a", "b")
         storage.ledger.postpone(states[:1], "Gnocchi is ill", hour(1))
@@ -337,6 +344,7 @@ class TestPostpone:
         storage.ledger.postpone([state], "too late", hour(1))
         assert listed(storage, "a")[0].failures == 0
 
+    @pytest.mark.databases_only
     def test_many_scopes_take_one_statement(self, storage: Storage) -> None:
         states = listed(storage, *(f"scope {number}" for number in range(200)))
         with statements() as seen:

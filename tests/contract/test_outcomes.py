@@ -30,13 +30,13 @@ from tests.contract.given import (
     window,
 )
 from tests.databases import SERVERS, new_database
-from tests.faults.relay import Moment, Relay, relayed
-from tests.faults.wire import Doing
+from tests.faults.relay import Moment, Relay, run_relay
+from tests.faults.wire import MessageKind
 
 ONE = [("1", "0.5")]
 
 
-def opened(url: str) -> Storage:
+def running_listener(url: str) -> Storage:
     """Open the storage."""
     return open_storage(url, scope_key="project_id", fetcher="keystone", collector="gnocchi")
 
@@ -55,20 +55,20 @@ def direct(
 @pytest.fixture
 def relay(direct: str) -> Iterator[Relay]:
     """A wire to the database."""
-    with relayed(direct) as found:
+    with run_relay(direct) as found:
         yield found
 
 
 @pytest.fixture
 def storage(relay: Relay) -> Storage:
     """The storage at the end of the wire."""
-    return opened(relay.url)
+    return running_listener(relay.url)
 
 
 @pytest.fixture
 def other(direct: str) -> Storage:
     """What another processor has, whose wire is sound."""
-    return opened(direct)
+    return running_listener(direct)
 
 
 @pytest.fixture
@@ -82,11 +82,11 @@ def test_a_commit_that_never_reached_the_database_is_tried_later(
 ) -> None:
     states = listed(storage, *scopes)
     work = batch(states, *(rated(one, ONE) for one in scopes))
-    relay.plan(Doing.COMMIT, Moment.BEFORE)
+    relay.plan(MessageKind.COMMIT, Moment.BEFORE)
     with pytest.raises(errors.TryLater, match="was not committed") as caught:
         storage.ledger.commit(work)
     assert "\n" not in str(caught.value)
-    assert relay.injected == 1
+    assert relay.injections == 1
     assert total(storage, *scopes) == (0, Decimal(0))
     assert storage.ledger.commit(work).frames == 2
     assert total(storage, *scopes) == (2, Decimal(1))
@@ -100,10 +100,10 @@ def test_a_commit_whose_answer_is_lost_has_happened(
 ) -> None:
     states = listed(storage, *scopes)
     work = batch(states, *(rated(one, ONE) for one in scopes))
-    relay.plan(Doing.COMMIT, Moment.UNANSWERED)
+    relay.plan(MessageKind.COMMIT, Moment.UNANSWERED)
     with caplog.at_level(logging.WARNING):
         done = storage.ledger.commit(work)
-    assert relay.injected == 1
+    assert relay.injections == 1
     assert (done.frames, done.lost_scopes) == (2, ())
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert total(storage, *scopes) == (2, Decimal(1))
@@ -114,12 +114,12 @@ def test_a_connection_that_is_lost_after_the_answer_harms_nobody(
     relay: Relay, storage: Storage, scopes: tuple[str, str]
 ) -> None:
     states = listed(storage, *scopes)
-    relay.plan(Doing.COMMIT, Moment.ANSWERED)
+    relay.plan(MessageKind.COMMIT, Moment.ANSWERED)
     for number in range(2):
         begin = hour(number)
         work = batch(states, rated(scopes[0], ONE, begin=begin), periods=window(1, begin))
         assert storage.ledger.commit(work).frames == 1
-    assert relay.injected == 1
+    assert relay.injections == 1
     assert total(storage, *scopes) == (2, Decimal(1))
 
 
@@ -128,11 +128,11 @@ def test_while_the_database_is_away_the_outcome_stays_open_and_is_settled_later(
 ) -> None:
     states = listed(storage, *scopes)
     work = batch(states, *(rated(one, ONE) for one in scopes))
-    relay.plan(Doing.COMMIT, Moment.UNANSWERED, act=lambda wire: wire.door.shut())
+    relay.plan(MessageKind.COMMIT, Moment.UNANSWERED, action=lambda wire: wire.listener.refuse())
     with pytest.raises(errors.TryLater, match="cannot be verified") as caught:
         storage.ledger.commit(work)
     assert "\n" not in str(caught.value)
-    relay.heal()
+    relay.clear_faults()
     done = storage.ledger.commit(work)
     assert (done.frames, {one.id for one in done.lost_scopes}) == (0, set(scopes))
     assert total(storage, *scopes) == (2, Decimal(1))
@@ -162,7 +162,7 @@ def test_the_outcome_is_read_when_whoever_holds_the_scopes_is_done(
         beside.start()
         time.sleep(1.5)
 
-    relay.plan(Doing.COMMIT, Moment.BEFORE, act=start)
+    relay.plan(MessageKind.COMMIT, Moment.BEFORE, action=start)
     assert storage.ledger.commit(batch(states, whole)).lost_scopes == ()
     beside.join()
     assert total(storage, scopes[0]) == (2, Decimal(1))
@@ -185,7 +185,7 @@ def test_a_swap_whose_commit_is_cut_off_is_looked_up(
     assert task is not None
     new = rated(scope, [("1", "0.75")], labels={"id": scope})
     work = RepricedWindow(window(), {}, [new], 0, ("instance",))
-    relay.plan(Doing.COMMIT, moment)
+    relay.plan(MessageKind.COMMIT, moment)
     if moment is Moment.BEFORE:
         with pytest.raises(errors.TryLater, match="was not committed") as caught:
             storage.task_ledger.swap(task, work, hour(3))
@@ -195,7 +195,7 @@ def test_a_swap_whose_commit_is_cut_off_is_looked_up(
         account = storage.task_ledger.swap(task, work, hour(3))
     else:
         account = storage.task_ledger.swap(task, work, hour(3))
-    assert relay.injected == 1
+    assert relay.injections == 1
     assert account is not None
     assert account.new.price == Decimal("0.75")
     assert total(storage, scope) == (1, Decimal("0.75"))

@@ -45,6 +45,7 @@ EVERY_KIND: list[Rule] = [
 ]
 
 
+@pytest.mark.with_fake
 class TestRead:
     def test_a_new_store_has_no_rules_at_version_0(self, storage: Storage) -> None:
         assert storage.rules.read() == RuleBook(0, ())
@@ -65,6 +66,7 @@ class TestRead:
         storage.rules.change(0, [], [small(cost), level], note())
         assert storage.rules.read().rules == (small(cost), level)
 
+    @pytest.mark.databases_only
     def test_without_a_change_one_query_returns_the_last_book(self, storage: Storage) -> None:
         storage.rules.change(0, [], EVERY_KIND, note())
         book = storage.rules.read()
@@ -72,6 +74,7 @@ class TestRead:
             assert storage.rules.read(book) is book
         assert len([statement for statement in seen if statement.startswith("SELECT")]) == 1
 
+    @pytest.mark.databases_only
     def test_many_rules_take_as_many_queries_as_few(self, storage: Storage) -> None:
         rules = [
             MappingRule(
@@ -85,6 +88,7 @@ class TestRead:
         assert len([statement for statement in seen if statement.startswith("SELECT")]) <= 6
 
 
+@pytest.mark.with_fake
 class TestChange:
     def test_a_closed_rule_stays_with_its_end(self, storage: Storage) -> None:
         version = storage.rules.change(0, [], [small("1"), small("2", group="other")], note())
@@ -136,6 +140,7 @@ class TestChange:
         book = storage.rules.read()
         assert (book.version, len(book.rules)) == (1, 1)
 
+    @pytest.mark.databases_only
     @pytest.mark.parametrize(
         "rule",
         [
@@ -163,6 +168,7 @@ class TestChange:
         assert storage.rules.read().version == 0
 
 
+@pytest.mark.with_fake
 class TestUnrated:
     def test_a_change_for_an_unrated_ledger_is_made_before_the_first_rating(
         self, storage: Storage
@@ -208,6 +214,7 @@ class TestUnrated:
         assert len(writes) == 1
 
 
+@pytest.mark.with_fake
 class TestLastRatedEnd:
     def test_there_is_none_before_the_first_rating(self, storage: Storage) -> None:
         listed(storage, "a", "b", now=hour(5), start=hour(3))

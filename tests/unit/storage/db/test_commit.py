@@ -59,7 +59,7 @@ def change(connection: sa.Connection) -> int:
 def is_pending(connection: sa.Connection, result: int) -> bool:
     """Return whether the change is still to be made; it gets what the change returned."""
     assert result == 42
-    return connection.execute(_VERSION).scalar_one() != 7
+    return bool(connection.execute(_VERSION).scalar_one() != 7)
 
 
 def never(connection: sa.Connection, result: int) -> bool:

@@ -1,0 +1,75 @@
+"""A storage made of the fakes, so that the contract tests prove them."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, cast
+
+from ratekit.domain.reporting.coverage import CoverageFacts
+from ratekit.domain.reporting.reports import FrameRow, Selection, StateRow, SummaryRow
+from ratekit.interfaces import Reports, Storage
+from tests.fakes import FakeLedger, FakeRules
+
+
+class FakeReports(Reports):
+    """Reads back what a :class:`FakeLedger` keeps: scopes, frames without labels, and the total."""
+
+    def __init__(self, ledger: FakeLedger) -> None:
+        self._ledger = ledger
+
+    def scopes(self) -> Sequence[StateRow]:
+        return [
+            StateRow(
+                id=id_,
+                name=state.scope.name,
+                rated_until=state.rated_until,
+                active=id_ in self._ledger.active,
+                failures=state.failures,
+                last_error=self._ledger.errors.get(id_),
+                retry_at=state.retry_at,
+                last_seen=state.last_seen,
+                fetcher="",
+                collector="",
+            )
+            for id_, state in sorted(self._ledger.states.items())
+        ]
+
+    def frames(self, selection: Selection, limit: int | None = None) -> Iterator[FrameRow]:
+        assert limit is None
+        assert selection == Selection(scopes=selection.scopes)
+        for (scope, metric, begin), (quantity, price) in sorted(self._ledger.frames.items()):
+            if not selection.scopes or scope in selection.scopes:
+                yield FrameRow(begin, scope, metric, "", quantity, price, {}, {})
+
+    def summary(
+        self, selection: Selection, groupby: Sequence[str], zone: datetime.tzinfo
+    ) -> Sequence[SummaryRow]:
+        assert not groupby
+        prices = [row.price for row in self.frames(selection)]
+        return [SummaryRow({}, len(prices), None, None, sum(prices, Decimal(0)))] if prices else []
+
+    def labels(self) -> Mapping[str, Collection[str]]:
+        raise NotImplementedError
+
+    def coverage(
+        self, scope_id: str, begin: datetime.datetime, end: datetime.datetime
+    ) -> CoverageFacts:
+        raise NotImplementedError
+
+
+def open_fake_storage() -> Storage:
+    """Return an empty storage that has a ledger, rules and reports, and no other part."""
+    rules = FakeRules(version=0)
+    ledger = FakeLedger(rules)
+    missing = cast(Any, None)
+    return Storage(
+        ledger=ledger,
+        rules=rules,
+        reports=FakeReports(ledger),
+        scopes=missing,
+        tasks=missing,
+        task_ledger=missing,
+        processes=1,
+    )
