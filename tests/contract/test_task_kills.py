@@ -19,7 +19,7 @@ from ratekit.domain.reprocessing.task import TaskKind, TaskState
 from ratekit.interfaces import Storage
 from tests.contract.conftest import Open
 from tests.contract.given import hour, stored
-from tests.task_office import Office
+from tests.reprocessing_bench import ReprocessingBench
 
 HOURS = 30
 SCOPES = ("a", "b")
@@ -35,12 +35,12 @@ def preloaded() -> None:
     FORKS.set_forkserver_preload([__name__])
 
 
-def small_batches(url: str) -> Office:
-    """Return an office that needs many batches."""
-    office = Office(url)
-    office.settings = dataclasses.replace(office.settings, batch_frames=8)
-    office.reprocessor = office.another()
-    return office
+def small_batches(url: str) -> ReprocessingBench:
+    """Return an bench that needs many batches."""
+    bench = ReprocessingBench(url)
+    bench.settings = dataclasses.replace(bench.settings, batch_frames=8)
+    bench.reprocessor = bench.another()
+    return bench
 
 
 def finish(url: str, moment: float = 0.0) -> None:
@@ -49,12 +49,14 @@ def finish(url: str, moment: float = 0.0) -> None:
     :param moment: seconds after which the kernel kills it, by this process's own clock: whoever
         would do it from outside may come too late; 0: never
     """
-    office = small_batches(url)
+    bench = small_batches(url)
     signal.setitimer(signal.ITIMER_REAL, moment)
-    office.reprocessor.finish()
+    bench.reprocessor.finish()
 
 
-def foretold(office: Office, storage: Storage) -> list[tuple[str, datetime.datetime, Decimal]]:
+def foretold(
+    bench: ReprocessingBench, storage: Storage
+) -> list[tuple[str, datetime.datetime, Decimal]]:
     """Return scope, begin and price of all frames after tasks of all hours but two."""
     return [
         (scope, begin, Decimal(5) if hour(1) <= begin < hour(HOURS - 1) else Decimal(1))
@@ -66,10 +68,10 @@ def foretold(office: Office, storage: Storage) -> list[tuple[str, datetime.datet
 def test_tasks_that_are_killed_again_and_again_end_where_they_should(
     kind: TaskKind, url: str, storage: Storage, open_another: Open
 ) -> None:
-    office = small_batches(url)
-    office.rate(*SCOPES, count=HOURS)
-    ids = office.queue(*SCOPES, begin=1, end=HOURS - 1, kind=kind)
-    expected = foretold(office, storage)
+    bench = small_batches(url)
+    bench.rate(*SCOPES, count=HOURS)
+    ids = bench.queue(*SCOPES, begin=1, end=HOURS - 1, kind=kind)
+    expected = foretold(bench, storage)
     moments = random.Random(kind.value)
     killed, code = 0, None
     with reading(open_another, len(expected)) as wrong:
@@ -95,10 +97,10 @@ def test_tasks_that_are_killed_again_and_again_end_where_they_should(
 def test_processors_side_by_side_swap_each_period_once(
     url: str, storage: Storage, open_another: Open
 ) -> None:
-    office = small_batches(url)
-    office.rate(*SCOPES, count=HOURS)
-    office.queue(*SCOPES, begin=1, end=HOURS - 1)
-    expected = foretold(office, storage)
+    bench = small_batches(url)
+    bench.rate(*SCOPES, count=HOURS)
+    bench.queue(*SCOPES, begin=1, end=HOURS - 1)
+    expected = foretold(bench, storage)
     with reading(open_another, len(expected)) as wrong:
         processes = [FORKS.Process(target=finish, args=(url,)) for _ in range(3)]
         for one in processes:
