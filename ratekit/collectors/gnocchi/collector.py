@@ -24,7 +24,7 @@ from ratekit.collectors.gnocchi.reduction import build_reduction, first_bucket
 from ratekit.collectors.gnocchi.resource_types import Attributes
 from ratekit.collectors.gnocchi.response import AggregateResponse
 from ratekit.collectors.gnocchi.warn_once import WarnOnce
-from ratekit.domain.period import Window
+from ratekit.domain.period import EPOCH, Window
 from ratekit.domain.reporting.exclusion import Exclusion
 from ratekit.domain.reporting.findings import Finding
 from ratekit.domain.series import Series
@@ -155,7 +155,7 @@ class GnocchiCollector(interfaces.Collector):
         if metric.prorate:
             required.add("ended_at")
         query = dataclasses.replace(
-            self._query(metric, window.begin, window.end, scopes),
+            self._query(metric, window.step, scopes),
             groupby=sorted(required | (attributes & set(names))),
             start=first_bucket(args.aggregation(metric.name), window),
             # A resource that was created after its first measure is found only up to here.
@@ -174,7 +174,7 @@ class GnocchiCollector(interfaces.Collector):
         self, metric: Metric, window: Window, scopes: Collection[str]
     ) -> Sequence[Exclusion]:
         """Return resources whose archive policies do not fit; see the interface."""
-        query = self._query(metric, window.begin, window.end, scopes)
+        query = self._query(metric, window.step, scopes)
         return self._exclusions.exclusions(metric.public_name, query, window.begin)
 
     def describe(self, metric: Metric) -> Mapping[str, str]:
@@ -199,17 +199,16 @@ class GnocchiCollector(interfaces.Collector):
         args = _args(metric)
         groupby, metadata = self._labels(metric, args)
         required = {self._scope_key, args.resource_key}
-        now = self._clock()
-        inspection = Inspection(self._client, self._query(metric, now, now, ()), now)
+        inspection = Inspection(self._client, self._query(metric, self._step), self._clock())
         return list(findings(inspection, {*groupby, *metadata}, required, metric.prorate))
 
     def _query(
-        self,
-        metric: Metric,
-        start: datetime.datetime,
-        stop: datetime.datetime,
-        scopes: Collection[str],
+        self, metric: Metric, period: datetime.timedelta, scopes: Collection[str] = ()
     ) -> AggregateQuery:
+        """Return the query of a metric, without labels and of no time.
+
+        :param period: may differ from today's collect period, for windows of the past
+        """
         args = _args(metric)
         aggregation = args.aggregation(metric.name)
         return AggregateQuery(
@@ -219,10 +218,10 @@ class GnocchiCollector(interfaces.Collector):
             scope_key=self._scope_key,
             scopes=scopes,
             groupby=(),
-            start=start,
-            stop=stop,
+            start=EPOCH,
+            stop=EPOCH,
             granularity=args.force_granularity,
-            period=self._step,
+            period=period,
         )
 
     def _labels(self, metric: Metric, args: GnocchiArgs) -> tuple[tuple[str, ...], tuple[str, ...]]:

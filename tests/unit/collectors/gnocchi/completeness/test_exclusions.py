@@ -284,6 +284,19 @@ def test_the_resources_of_all_granularities_but_the_largest_are_listed() -> None
     assert (few.granularity, few.resource_ids) == (300, sorted(others))
 
 
+def test_a_window_of_the_past_may_have_periods_of_another_length() -> None:
+    cloud = Cloud(1, {"hourly": "good too", "f0": "fine", "bad": "other"})
+    half_hours = Window(SIX, HOUR / 2, 2)
+    results = list(cloud.collector.collect(metric(ANY), half_hours, ["p1", "p2"]))
+    assert {series.groupby["id"] for series in results} == {"g0", "f0"}
+    assert [query.granularity for query in cloud.gnocchi.queries] == [300]
+    exclusions = cloud.collector.exclusions(metric(ANY), half_hours, ["p1", "p2"])
+    assert [exclusion.resource for exclusion in exclusions] == ["bad", "hourly"]
+    assert all("1800 s" in exclusion.reason for exclusion in exclusions)
+    # The routing of one length is not that of another.
+    assert cloud.rate(ANY) == {"g0", "hourly", "f0"}
+
+
 def test_equal_labels_from_two_requests_are_one_series() -> None:
     cloud = Cloud(0, {"a": "good", "b": "fine", "c": "fine"})
     args = GnocchiArgs(
