@@ -1,6 +1,6 @@
-"""Faults on purpose: crashes and broken networks neither lose nor double a cent.
+"""Injected faults: crashes and broken networks neither lose nor duplicate a charge.
 
-Between ratekit and the real services of ``tests/stack`` and ``tests/databases`` stand an HTTP
-proxy and a relay for databases that misbehave by a script; processes and servers are killed.
-What is in the database afterwards is compared with what is there without any fault.
+ratekit reaches the real services of ``tests/stack`` and ``tests/databases`` through an HTTP proxy
+and a database relay, which inject planned faults; processes and servers are killed. Afterwards the
+database is compared with one that was rated without faults.
 """

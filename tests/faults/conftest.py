@@ -1,4 +1,4 @@
-"""The real cloud, the undisturbed truth, and trials beside it."""
+"""The real cloud, the content without faults, and trials to compare with it."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from tests.faults.trial import (
     Processor,
     Site,
     Trial,
-    driven,
+    delete_rated_data,
     prepare,
-    sweep,
     trial,
+    with_driver,
 )
 from tests.stack import fixture
 
 #: The long profile: more repetitions, all databases, all faults at all places.
 FULL = os.environ.get("RATEKIT_TEST_FULL") == "1"
-#: Hours that a trial catches up with: in a few batches, or in many.
+#: Hours that a trial rates: in a few batches, or in many.
 SHORT = 14
 LONG = 40
 
 NewTrial = Callable[..., Trial]
-Truth = Callable[[int], Content]
-PreparedPlan = Callable[[str], str]
+ExpectedContent = Callable[[int], Content]
+PrepareDatabase = Callable[[str], str]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -43,57 +43,59 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def prepared(
+def prepared_database(
     cloud: stack.Stack, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[PreparedPlan]:
-    """Makes one database of each kind, with rules in force; each call empties it of the rest."""
-    with contextlib.ExitStack() as opened:
+) -> Iterator[PrepareDatabase]:
+    """Return a function that empties the one database of a kind, except for its rules."""
+    with contextlib.ExitStack() as running_listener:
 
         @functools.cache
         def make(backend: str) -> str:
             folder = tmp_path_factory.mktemp(backend)
-            url = driven(opened.enter_context(new_database(backend, folder)))
+            url = with_driver(running_listener.enter_context(new_database(backend, folder)))
             prepare(Site(cloud, folder, SHORT), url)
             return url
 
-        def emptied(backend: str) -> str:
+        def empty(backend: str) -> str:
             url = make(backend)
-            sweep(url)
+            delete_rated_data(url)
             return url
 
-        yield emptied
+        yield empty
 
 
 @pytest.fixture(scope="session")
-def truth(
-    cloud: stack.Stack, prepared: PreparedPlan, tmp_path_factory: pytest.TempPathFactory
-) -> Truth:
-    """Says what is in a database that was rated without any fault, in one go, by hours."""
+def expected_content(
+    cloud: stack.Stack, prepared_database: PrepareDatabase, tmp_path_factory: pytest.TempPathFactory
+) -> ExpectedContent:
+    """Return a function of hours: the content that a run without faults leaves."""
 
     @functools.cache
-    def rated(hours: int) -> Content:
-        site = Site(cloud, tmp_path_factory.mktemp("truth"), hours)
+    def rate(hours: int) -> Content:
+        site = Site(cloud, tmp_path_factory.mktemp("expected"), hours)
         with new_database("sqlite", site.folder) as url:
             prepare(site, url)
-            processor = Processor(site.configured("truth", url, {}), site.folder / "log", "--once")
-            assert processor.ended() == 0, processor.said()
+            processor = Processor(
+                site.write_conf("expected", url, {}), site.folder / "log", "--once"
+            )
+            assert processor.wait() == 0, processor.log_text()
             content = site.content(url)
-        # Tests compare with this, so there had better be something, and all of it.
+        # Tests compare with this, so it must be complete.
         assert len(content.frames) > 15 * hours
         assert {state.rated_until for state in content.states.values()} == {
             site.horizon.replace(tzinfo=None)
         }
         return content
 
-    return rated
+    return rate
 
 
 @pytest.fixture
 def new_trial(
-    cloud: stack.Stack, prepared: PreparedPlan, tmp_path: pathlib.Path
+    cloud: stack.Stack, prepared_database: PrepareDatabase, tmp_path: pathlib.Path
 ) -> Iterator[NewTrial]:
-    """Makes a trial, with small batches and short timeouts; one at a time a database."""
-    with contextlib.ExitStack() as opened:
+    """Return a function that makes a trial; one at a time for each database."""
+    with contextlib.ExitStack() as running_listener:
 
         def make(
             hours: int = SHORT,
@@ -103,9 +105,9 @@ def new_trial(
         ) -> Trial:
             site = Site(cloud, tmp_path, hours)
             if url is None:
-                url = prepared(backend)
+                url = prepared_database(backend)
             else:
                 prepare(site, url)
-            return opened.enter_context(trial(site, url, options))
+            return running_listener.enter_context(trial(site, url, options))
 
         yield make

@@ -1,4 +1,4 @@
-"""What an HTTP service may do instead of answering."""
+"""Faults of an HTTP service."""
 
 from __future__ import annotations
 
@@ -7,95 +7,95 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.faults.http_proxy import Answer, Exchange, PolicyMismatch
+from tests.faults.http_proxy import Exchange, Fault, Response
 
 _HTML = b"<html><head><title>Sorry</title></head><body><h1>%s</h1><p>nginx</p></body></html>"
 _JSON = {"Content-Type": "application/json"}
 
 
-def refused(exchange: Exchange) -> bool:
-    """Refuse all connections until the door is opened again."""
+def refuse_connections(exchange: Exchange) -> bool:
+    """Refuse all connections until the listener is opened again."""
     exchange.hang_up()
-    exchange.proxy.door.shut()
+    exchange.proxy.listener.refuse()
     return True
 
 
-def reset_before_answer(exchange: Exchange) -> bool:
-    """Take the request, answer nothing."""
+def reset_before_response(exchange: Exchange) -> bool:
+    """Accept the request, then reset the connection."""
     exchange.hang_up()
     return True
 
 
-def reset_in_mid_answer(exchange: Exchange) -> bool:
-    """Send half an answer."""
-    answer = exchange.forward()
-    half = len(answer.body) // 2
-    exchange.answer(
-        dataclasses.replace(answer, body=answer.body[:half]), missing=len(answer.body) - half
+def reset_within_response(exchange: Exchange) -> bool:
+    """Send half a response, then reset the connection."""
+    response = exchange.forward()
+    half = len(response.body) // 2
+    exchange.respond(
+        dataclasses.replace(response, body=response.body[:half]), missing=len(response.body) - half
     )
     exchange.hang_up()
     return True
 
 
-def stalled(exchange: Exchange) -> bool:
-    """Say nothing until the caller has had enough."""
+def stall_until_timeout(exchange: Exchange) -> bool:
+    """Send nothing until the client gives up."""
     exchange.wait()
     exchange.hang_up()
     return True
 
 
-def dripping(exchange: Exchange) -> bool:
-    """Send a byte now and then, for ever."""
-    exchange.answer(Answer(200, _JSON, b"["), missing=10**9)
+def drip(exchange: Exchange) -> bool:
+    """Send a byte from time to time, without an end."""
+    exchange.respond(Response(200, _JSON, b"["), missing=10**9)
     exchange.trickle(b" ", 0.2)
     exchange.hang_up()
     return True
 
 
-def saying(
+def respond_with(
     status: int, body: bytes | Any = b"", headers: Mapping[str, str] | None = None
-) -> PolicyMismatch:
-    """Answer without asking the service; a body that is not bytes is sent as JSON."""
-    kind = {"Content-Type": "text/html"} if isinstance(body, bytes) else _JSON
+) -> Fault:
+    """Respond without the service; a body other than bytes is sent as JSON."""
+    content_type = {"Content-Type": "text/html"} if isinstance(body, bytes) else _JSON
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
 
     def play(exchange: Exchange) -> bool:
-        exchange.answer(Answer(status, {**kind, **(headers or {})}, content))
+        exchange.respond(Response(status, {**content_type, **(headers or {})}, content))
         return True
 
     return play
 
 
-def page(status: int, title: str) -> PolicyMismatch:
-    """Answer with an HTML page, as things between us and the service do."""
-    return saying(status, _HTML % title.encode())
+def respond_with_page(status: int, title: str) -> Fault:
+    """Respond with an HTML page, as a proxy before the service does."""
+    return respond_with(status, _HTML % title.encode())
 
 
-def truncated(exchange: Exchange) -> bool:
-    """Send half an answer as if that were all."""
-    answer = exchange.forward()
-    exchange.answer(dataclasses.replace(answer, body=answer.body[: len(answer.body) // 2]))
+def truncate_response(exchange: Exchange) -> bool:
+    """Send half a response as if it were complete."""
+    response = exchange.forward()
+    exchange.respond(dataclasses.replace(response, body=response.body[: len(response.body) // 2]))
     return True
 
 
-def changed(change: Callable[[Any], Any]) -> PolicyMismatch:
-    """Change the service's own JSON; ``change`` returns None where there is nothing to change."""
+def change_json(change: Callable[[Any], Any]) -> Fault:
+    """Change the service's JSON; ``change`` returns None if it cannot change it."""
 
     def play(exchange: Exchange) -> bool:
-        answer = exchange.forward()
-        body = json.loads(answer.body) if answer.status < 400 else None
-        other = change(body) if body else None
-        if other is None:
-            exchange.answer(answer)
+        response = exchange.forward()
+        body = json.loads(response.body) if response.status < 400 else None
+        changed_body = change(body) if body else None
+        if changed_body is None:
+            exchange.respond(response)
             return False
-        exchange.answer(dataclasses.replace(answer, body=json.dumps(other).encode()))
+        exchange.respond(dataclasses.replace(response, body=json.dumps(changed_body).encode()))
         return True
 
     return play
 
 
-def first_value(value: Any) -> Callable[[Any], Any]:
-    """Put ``value`` in the place of the first measure of the first group."""
+def replace_first_value(value: Any) -> Callable[[Any], Any]:
+    """Replace the first measure of the first group with ``value``."""
 
     def change(groups: list[Any]) -> Any:
         points = groups[0]["measures"]["measures"]["aggregated"]
@@ -107,13 +107,13 @@ def first_value(value: Any) -> Callable[[Any], Any]:
     return change
 
 
-def doubled(groups: list[Any]) -> list[Any]:
+def duplicate_group(groups: list[Any]) -> list[Any]:
     """Return the first group twice."""
     return [groups[0], *groups]
 
 
-def without(*keys: str) -> Callable[[Any], Any]:
-    """Take a key out of the first group."""
+def remove_key(*keys: str) -> Callable[[Any], Any]:
+    """Remove a key from the first group."""
 
     def change(groups: list[Any]) -> Any:
         inner = groups[0]
@@ -125,65 +125,65 @@ def without(*keys: str) -> Callable[[Any], Any]:
     return change
 
 
-def twice_a_bucket(groups: list[Any]) -> list[Any]:
+def duplicate_measure(groups: list[Any]) -> list[Any]:
     """Return a measure of the first group twice."""
     points = groups[0]["measures"]["measures"]["aggregated"]
     points.insert(0, points[0])
     return groups
 
 
-def moved_out_of_reach(groups: list[Any]) -> list[Any]:
-    """Make the first measure's time senseless."""
+def invalid_time(groups: list[Any]) -> list[Any]:
+    """Replace the first measure's time with text that is no time."""
     groups[0]["measures"]["measures"]["aggregated"][0][0] = "yesterday"
     return groups
 
 
-NETWORK_FAULTS: Mapping[str, PolicyMismatch] = {
-    "connections refused": refused,
-    "reset before the answer": reset_before_answer,
-    "reset in mid-answer": reset_in_mid_answer,
-    "stalled": stalled,
+NETWORK_FAULTS: Mapping[str, Fault] = {
+    "connections refused": refuse_connections,
+    "reset before the response": reset_before_response,
+    "reset within the response": reset_within_response,
+    "stalled": stall_until_timeout,
 }
 
-#: Answers that are whole, but not what was asked for.
-HTTP_FAULTS: Mapping[str, PolicyMismatch] = {
-    "401": saying(401, {"error": {"code": 401, "title": "Unauthorized"}}),
-    "403": saying(403, {"code": 403, "title": "Forbidden", "description": "policy"}),
-    "404 page": page(404, "404 Not Found"),
-    "409": saying(409, {"code": 409, "title": "Conflict", "description": "busy"}),
-    "413 page": page(413, "413 Request Entity Too Large"),
-    "429 with Retry-After": saying(429, b"slow down", {"Retry-After": "1"}),
-    "500": saying(500, b"Internal Server Error"),
-    "502 page": page(502, "502 Bad Gateway"),
-    "503 with Retry-After": saying(503, b"maintenance", {"Retry-After": "1"}),
-    "504 page": page(504, "504 Gateway Time-out"),
-    "301 to nowhere": saying(301, b"", {"Location": "http://127.0.0.1:1/"}),
-    "204": saying(204),
-    "nothing": saying(200, b""),
-    "200 page": page(200, "Welcome to nginx!"),
-    "truncated JSON": truncated,
-    "{}": saying(200, {}),
-    "null": saying(200, b"null", _JSON),
-    "a string": saying(200, "hello"),
-    "a number": saying(200, 7),
-    "a list of strings": saying(200, ["hello"]),
-    "a list of lists": saying(200, [[]]),
+#: Complete responses with an error status or a wrong body.
+HTTP_FAULTS: Mapping[str, Fault] = {
+    "401": respond_with(401, {"error": {"code": 401, "title": "Unauthorized"}}),
+    "403": respond_with(403, {"code": 403, "title": "Forbidden", "description": "policy"}),
+    "404 page": respond_with_page(404, "404 Not Found"),
+    "409": respond_with(409, {"code": 409, "title": "Conflict", "description": "busy"}),
+    "413 page": respond_with_page(413, "413 Request Entity Too Large"),
+    "429 with Retry-After": respond_with(429, b"slow down", {"Retry-After": "1"}),
+    "500": respond_with(500, b"Internal Server Error"),
+    "502 page": respond_with_page(502, "502 Bad Gateway"),
+    "503 with Retry-After": respond_with(503, b"maintenance", {"Retry-After": "1"}),
+    "504 page": respond_with_page(504, "504 Gateway Time-out"),
+    "301 to nowhere": respond_with(301, b"", {"Location": "http://127.0.0.1:1/"}),
+    "204": respond_with(204),
+    "empty body": respond_with(200, b""),
+    "200 page": respond_with_page(200, "Welcome to nginx!"),
+    "truncated JSON": truncate_response,
+    "{}": respond_with(200, {}),
+    "null": respond_with(200, b"null", _JSON),
+    "a string": respond_with(200, "hello"),
+    "a number": respond_with(200, 7),
+    "a list of strings": respond_with(200, ["hello"]),
+    "a list of lists": respond_with(200, [[]]),
 }
 
-#: Wrong inside of an answer about aggregates.
-GROUP_FAULTS: Mapping[str, PolicyMismatch] = {
-    "NaN": changed(first_value(float("nan"))),
-    "Infinity": changed(first_value(float("inf"))),
-    "null values": changed(first_value(None)),
-    "text for values": changed(first_value("12")),
-    "true for values": changed(first_value(True)),
-    "duplicate groups": changed(doubled),
-    "groups without measures": changed(without("measures")),
-    "groups without an id": changed(without("group", "id")),
-    "senseless times": changed(moved_out_of_reach),
-    "groups without a label": changed(without("group", "flavor_name")),
-    "duplicate measures": changed(twice_a_bucket),
+#: Wrong content of a response about aggregates.
+GROUP_FAULTS: Mapping[str, Fault] = {
+    "NaN": change_json(replace_first_value(float("nan"))),
+    "Infinity": change_json(replace_first_value(float("inf"))),
+    "null values": change_json(replace_first_value(None)),
+    "text for values": change_json(replace_first_value("12")),
+    "true for values": change_json(replace_first_value(True)),
+    "duplicate groups": change_json(duplicate_group),
+    "groups without measures": change_json(remove_key("measures")),
+    "groups without an id": change_json(remove_key("group", "id")),
+    "invalid times": change_json(invalid_time),
+    "groups without a label": change_json(remove_key("group", "flavor_name")),
+    "duplicate measures": change_json(duplicate_measure),
 }
 
-#: An answer about somebody who is not named.
-NO_SCOPE = changed(without("group", "project_id"))
+#: A response without the scope.
+NO_SCOPE = change_json(remove_key("group", "project_id"))

@@ -1,4 +1,4 @@
-"""An HTTP proxy before one real service; it misbehaves by a script."""
+"""An HTTP proxy before one real service; it injects planned faults."""
 
 from __future__ import annotations
 
@@ -14,9 +14,16 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.faults.door import HOST, Door, gone, opened, reset
+from tests.faults.listener import HOST, Listener, is_closed_by_peer, reset, running_listener
 
-_BY_HAND = {"connection", "content-length", "transfer-encoding", "keep-alive", "server", "date"}
+_SET_BY_PROXY = {
+    "connection",
+    "content-length",
+    "transfer-encoding",
+    "keep-alive",
+    "server",
+    "date",
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -24,8 +31,8 @@ class Place:
     """Requests of one kind.
 
     :ivar method: GET or POST
-    :ivar path: pattern that is found in the path
-    :ivar body: all of it are found in the body
+    :ivar path: regular expression that is found in the path
+    :ivar body: byte strings that are all found in the body
     """
 
     method: str
@@ -42,8 +49,8 @@ class Place:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Answer:
-    """What the service said."""
+class Response:
+    """A response of the service."""
 
     status: int
     headers: Mapping[str, str]
@@ -51,9 +58,9 @@ class Answer:
 
 
 class Exchange:
-    """One request that waits for its answer.
+    """One request that waits for its response.
 
-    :ivar proxy: where it came in
+    :ivar proxy: the proxy that received it
     """
 
     def __init__(self, proxy: Proxy, handler: http.server.BaseHTTPRequestHandler, body: bytes):
@@ -61,8 +68,8 @@ class Exchange:
         self._handler = handler
         self._body = body
 
-    def forward(self) -> Answer:
-        """Ask the service itself."""
+    def forward(self) -> Response:
+        """Return the service's response."""
         upstream = self.proxy.upstream
         connection = http.client.HTTPConnection(upstream.hostname or HOST, upstream.port)
         headers = {
@@ -72,38 +79,38 @@ class Exchange:
         }
         try:
             connection.request(self._handler.command, self._handler.path, self._body, headers)
-            answer = connection.getresponse()
-            return Answer(answer.status, dict(answer.headers.items()), answer.read())
+            response = connection.getresponse()
+            return Response(response.status, dict(response.headers.items()), response.read())
         finally:
             connection.close()
 
-    def answer(self, answer: Answer, missing: int = 0) -> None:
-        """Answer.
+    def respond(self, response: Response, missing: int = 0) -> None:
+        """Send a response.
 
-        :param missing: bytes that are announced but do not come
+        :param missing: number of bytes that are announced but not sent
         """
         handler = self._handler
-        handler.send_response(answer.status)
-        for name, value in answer.headers.items():
-            if name.lower() not in _BY_HAND:
+        handler.send_response(response.status)
+        for name, value in response.headers.items():
+            if name.lower() not in _SET_BY_PROXY:
                 handler.send_header(name, value)
-        handler.send_header("Content-Length", str(len(answer.body) + missing))
+        handler.send_header("Content-Length", str(len(response.body) + missing))
         handler.end_headers()
-        handler.wfile.write(answer.body)
+        handler.wfile.write(response.body)
         handler.wfile.flush()
 
     def trickle(self, piece: bytes, pause: float) -> None:
-        """Send ``piece`` again and again until the caller goes away or the proxy closes."""
+        """Send ``piece`` repeatedly until the client disconnects or the proxy closes."""
         with contextlib.suppress(OSError):
             while not self.wait(pause):
                 self._handler.wfile.write(piece)
                 self._handler.wfile.flush()
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Wait until the caller goes away or the proxy closes; tell whether that happened."""
+        """Wait until the client disconnects or the proxy closes; False: not within ``seconds``."""
         deadline = None if seconds is None else time.monotonic() + seconds
         while deadline is None or time.monotonic() < deadline:
-            if self.proxy.closing.wait(0.05) or gone(self._handler.connection):
+            if self.proxy.closing.wait(0.05) or is_closed_by_peer(self._handler.connection):
                 return True
         return False
 
@@ -113,109 +120,107 @@ class Exchange:
         reset(self._handler.connection)
 
 
-#: Deals with an exchange; False: there was nothing to break, so it does not count.
-PolicyMismatch = Callable[[Exchange], bool]
+#: Handles an exchange; False: it could not inject its fault, so it does not count.
+Fault = Callable[[Exchange], bool]
 
 
 @dataclasses.dataclass(slots=True)
-class _Planned:
+class _FaultPlan:
     place: Place
-    fault: PolicyMismatch
+    fault: Fault
     first: int
     times: int | None
-    seen: int = 0
-    injected: int = 0
+    matches: int = 0
+    injections: int = 0
 
 
 class Proxy:
-    """Passes everything on, but for what was planned.
+    """Forwards requests, and injects planned faults.
 
     :param url: the service's root
-    :param moved: addresses to replace in answers; so that a catalogue leads here
+    :param replacements: URLs to replace in responses, so that a catalogue leads here
     :ivar closing: set when the proxy ends
     """
 
-    def __init__(self, url: str, moved: Mapping[str, str] | None = None) -> None:
+    def __init__(self, url: str, replacements: Mapping[str, str] | None = None) -> None:
         self.upstream = urlsplit(url)
         self.closing = threading.Event()
-        self.door = Door(self._serve)
-        self.moved = dict(moved or {})
-        self._planned: list[_Planned] = []
+        self.listener = Listener(self._serve)
+        self.replacements = dict(replacements or {})
+        self._plans: list[_FaultPlan] = []
         self._lock = threading.Lock()
-        self.injected_at: list[float] = []
+        self.injection_times: list[float] = []
 
     @property
     def url(self) -> str:
-        """Our own root."""
-        return f"http://{HOST}:{self.door.port}{self.upstream.path}"
+        """The proxy's root."""
+        return f"http://{HOST}:{self.listener.port}{self.upstream.path}"
 
-    def plan(
-        self, place: Place, fault: PolicyMismatch, first: int = 1, times: int | None = 1
-    ) -> None:
-        """Break ``times`` requests of a kind in a row, the ``first`` on; None: all of them."""
-        self._planned.append(_Planned(place, fault, first, times))
+    def plan(self, place: Place, fault: Fault, first: int = 1, times: int | None = 1) -> None:
+        """Inject a fault into ``times`` requests of a place, from the ``first`` on; None: all."""
+        self._plans.append(_FaultPlan(place, fault, first, times))
 
-    def heal(self) -> None:
-        """Behave from now on."""
-        self._planned.clear()
-        self.injected_at.clear()
-        self.door.open()
+    def clear_faults(self) -> None:
+        """Forget all plans, and open the listener."""
+        self._plans.clear()
+        self.injection_times.clear()
+        self.listener.open()
 
     @property
-    def injected(self) -> int:
+    def injections(self) -> int:
         """Number of faults injected."""
-        return len(self.injected_at)
+        return len(self.injection_times)
 
     def handle(self, handler: http.server.BaseHTTPRequestHandler) -> None:
-        """Deal with one request."""
+        """Handle one request."""
         length = int(handler.headers.get("Content-Length") or 0)
         body = handler.rfile.read(length)
         exchange = Exchange(self, handler, body)
-        planned = self._due(handler.command, handler.path, body)
-        if planned is None or not self._broken(planned, exchange):
-            exchange.answer(self._moved(exchange.forward()))
+        plan = self._next_fault(handler.command, handler.path, body)
+        if plan is None or not self._inject(plan, exchange):
+            exchange.respond(self._replace_urls(exchange.forward()))
 
-    def _due(self, method: str, path: str, body: bytes) -> _Planned | None:
+    def _next_fault(self, method: str, path: str, body: bytes) -> _FaultPlan | None:
         with self._lock:
-            for one in self._planned:
-                if one.place.has(method, path, body):
-                    one.seen += 1
-                    enough = one.times is not None and one.injected >= one.times
-                    if one.seen >= one.first and not enough:
-                        one.injected += 1
-                        return one
+            for plan in self._plans:
+                if plan.place.has(method, path, body):
+                    plan.matches += 1
+                    is_complete = plan.times is not None and plan.injections >= plan.times
+                    if plan.matches >= plan.first and not is_complete:
+                        plan.injections += 1
+                        return plan
         return None
 
-    def _broken(self, planned: _Planned, exchange: Exchange) -> bool:
-        done = False
+    def _inject(self, plan: _FaultPlan, exchange: Exchange) -> bool:
+        is_injected = False
         try:
-            done = planned.fault(exchange)
+            is_injected = plan.fault(exchange)
         finally:
-            if done:
-                self.injected_at.append(time.monotonic())
+            if is_injected:
+                self.injection_times.append(time.monotonic())
             else:
-                # Nothing to break, or a caller who had given up before: the next one gets it.
+                # Nothing to change, or a client that had given up: the next request gets the fault.
                 with self._lock:
-                    planned.injected -= 1
-        return done
+                    plan.injections -= 1
+        return is_injected
 
-    def _moved(self, answer: Answer) -> Answer:
-        body = answer.body
-        for old, new in self.moved.items():
+    def _replace_urls(self, response: Response) -> Response:
+        body = response.body
+        for old, new in self.replacements.items():
             body = body.replace(old.encode(), new.encode())
-        return dataclasses.replace(answer, body=body)
+        return dataclasses.replace(response, body=body)
 
-    def _serve(self, caller: socket.socket) -> None:
-        caller.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        _Handler(caller, caller.getpeername(), self)
+    def _serve(self, client: socket.socket) -> None:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        _Handler(client, client.getpeername(), self)
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def __init__(self, caller: socket.socket, address: Any, proxy: Proxy) -> None:
+    def __init__(self, client: socket.socket, address: Any, proxy: Proxy) -> None:
         self._proxy = proxy
-        super().__init__(caller, address, proxy)  # type: ignore[arg-type]
+        super().__init__(client, address, proxy)  # type: ignore[arg-type]
 
     def do_GET(self) -> None:
         self._proxy.handle(self)
@@ -231,10 +236,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def proxied(url: str) -> Iterator[Proxy]:
-    """Serve until the context is left."""
+def run_proxy(url: str) -> Iterator[Proxy]:
+    """Serve until the context ends."""
     proxy = Proxy(url)
-    with opened(proxy.door):
+    with running_listener(proxy.listener):
         try:
             yield proxy
         finally:

@@ -1,6 +1,6 @@
-"""What a database of ratekit's holds, by natural keys: no id that a database gave is in it.
+"""The content of ratekit's database by natural keys, without ids that the database generates.
 
-Read with plain SQL, not by ratekit's own code, the same on SQLite, PostgreSQL and MariaDB.
+Read with plain SQL, not with ratekit's code; the same on SQLite, PostgreSQL and MariaDB.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _INSTANTS = frozenset({"begin", "rated_until", "last_rated", "retry_at"})
 _DECIMALS = frozenset({"quantity", "price"})
 
 Key = tuple[Any, ...]
-#: Natural key -> the other columns of each row that has it; more than one is one too many.
+#: Natural key -> the other columns of each row with this key; more than one row is a fault.
 Rows = Mapping[Key, tuple[tuple[Any, ...], ...]]
 
 
@@ -54,7 +54,7 @@ class State:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Content:
-    """Everything that money depends on.
+    """All rows that charges depend on.
 
     :ivar frames: (scope key, scope, metric, unit, begin, groupby, metadata) -> (quantity, price)
     :ivar totals: (scope key, scope, metric, unit, begin) -> (points, quantity, price)
@@ -66,7 +66,7 @@ class Content:
     states: Mapping[Key, State]
 
     def until(self, horizon: datetime.datetime) -> Content:
-        """Return what begins before ``horizon``, aware UTC, as if no more had been rated."""
+        """Return the content before ``horizon``, aware UTC, as if no more had been rated."""
         naive = horizon.replace(tzinfo=None)
         return Content(
             {key: rows for key, rows in self.frames.items() if key[4] < naive},
@@ -77,12 +77,12 @@ class Content:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Difference:
-    """How a database differs from the true one.
+    """How a database differs from the expected content.
 
-    :ivar lost: keys of rows that are not there
-    :ivar doubled: keys of rows that are there more than once, or that should not be there
+    :ivar lost: keys of rows that are missing
+    :ivar doubled: keys of rows that exist more than once, or should not exist
     :ivar changed: keys of rows with other values
-    :ivar states: (key of a scope, its true state, the one found) where these differ
+    :ivar states: (key of a scope, expected state, actual state) where these differ
     """
 
     lost: tuple[Key, ...] = ()
@@ -105,41 +105,45 @@ def read(url: str) -> Content:
     return Content(frames, totals, {key: _state(*row) for key, (row,) in states.items()})
 
 
-def compare(true: Content, found: Content) -> Difference:
+def compare(expected: Content, actual: Content) -> Difference:
     """Compare everything."""
-    frames = _compared(true.frames, found.frames)
-    totals = _compared(true.totals, found.totals)
-    scopes = sorted({*true.states, *found.states})
-    states = [(key, true.states.get(key), found.states.get(key)) for key in scopes]
+    frames = _compare_rows(expected.frames, actual.frames)
+    totals = _compare_rows(expected.totals, actual.totals)
+    scopes = sorted({*expected.states, *actual.states})
+    states = [(key, expected.states.get(key), actual.states.get(key)) for key in scopes]
     return Difference(
         frames.lost + totals.lost,
         frames.doubled + totals.doubled,
         frames.changed + totals.changed,
-        tuple(one for one in states if one[1] != one[2]),
+        tuple(row for row in states if row[1] != row[2]),
     )
 
 
 def wrong_sums(content: Content) -> list[Key]:
-    """Return the keys of totals that are not the exact sums of their frames, or lack them."""
+    """Return the keys where totals and the exact sums of frames differ."""
     sums: dict[Key, list[Fraction]] = collections.defaultdict(lambda: [Fraction(0)] * 3)
     for key, rows in content.frames.items():
         for quantity, price in rows:
-            one = sums[key[:5]]
-            sums[key[:5]] = [one[0] + 1, one[1] + Fraction(quantity), one[2] + Fraction(price)]
-    told = {key: [Fraction(one) for one in rows[0]] for key, rows in content.totals.items()}
-    return [key for key in {*sums, *told} if sums.get(key) != told.get(key)]
+            count, quantities, prices = sums[key[:5]]
+            sums[key[:5]] = [count + 1, quantities + Fraction(quantity), prices + Fraction(price)]
+    totals = {key: [Fraction(value) for value in rows[0]] for key, rows in content.totals.items()}
+    return [key for key in {*sums, *totals} if sums.get(key) != totals.get(key)]
 
 
-def _compared(true: Rows, found: Rows) -> Difference:
+def _compare_rows(expected: Rows, actual: Rows) -> Difference:
     return Difference(
-        lost=tuple(sorted(true.keys() - found.keys(), key=str)),
+        lost=tuple(sorted(expected.keys() - actual.keys(), key=str)),
         doubled=tuple(
             sorted(
-                (key for key, rows in found.items() if len(rows) != 1 or key not in true), key=str
+                (key for key, rows in actual.items() if len(rows) != 1 or key not in expected),
+                key=str,
             )
         ),
         changed=tuple(
-            sorted((key for key in true.keys() & found.keys() if true[key] != found[key]), key=str)
+            sorted(
+                (key for key in expected.keys() & actual.keys() if expected[key] != actual[key]),
+                key=str,
+            )
         ),
     )
 
@@ -153,7 +157,7 @@ def _rows(connection: sa.Connection, query: str, key: int) -> Rows:
 
 
 def _plain(column: str, value: Any) -> Any:
-    """Return a value in one form: SQLite keeps instants and decimals as text."""
+    """Return a value in one form: SQLite stores instants and decimals as text."""
     if not isinstance(value, str):
         return value
     if column in _INSTANTS:
@@ -162,8 +166,8 @@ def _plain(column: str, value: Any) -> Any:
 
 
 def _state(*row: Any) -> State:
-    until, last, active, *others = row
-    return State(until, last, bool(active), *others)
+    until, last, active, *retry_columns = row
+    return State(until, last, bool(active), *retry_columns)
 
 
 def _until(state: State, horizon: datetime.datetime) -> State:

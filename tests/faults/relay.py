@@ -1,4 +1,4 @@
-"""A TCP relay before a database server; it cuts and holds connections by a script."""
+"""A TCP relay before a database server; it cuts and holds connections as planned."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from collections.abc import Callable, Iterator
 
 import sqlalchemy as sa
 
-from tests.faults.door import HOST, Door, gone, opened, reset
-from tests.faults.wire import Doing, MysqlStream, PostgresqlStream, Stream
+from tests.faults.listener import HOST, Listener, is_closed_by_peer, reset, running_listener
+from tests.faults.wire import MessageKind, MysqlStream, PostgresqlStream, Stream
 
 _CHUNK = 1 << 16
 
 
 class Moment(enum.Enum):
-    """When something happens to a message of the client's.
+    """When a fault is injected into a message of the client's.
 
     :cvar BEFORE: it is not forwarded
     :cvar MIDDLE: half of it is forwarded
-    :cvar UNANSWERED: the server has done it; its answer is kept back
+    :cvar UNANSWERED: the server has executed it; its answer is not forwarded
     :cvar ANSWERED: the client has the answer
     """
 
@@ -34,83 +34,84 @@ class Moment(enum.Enum):
 
 
 @dataclasses.dataclass(slots=True)
-class _Planned:
-    doing: Doing
+class _FaultPlan:
+    kind: MessageKind
     moment: Moment
     first: int
     times: int | None
-    act: Callable[[Relay], None]
+    action: Callable[[Relay], None]
     stall: bool
-    seen: int = 0
-    injected: int = 0
+    matches: int = 0
+    injections: int = 0
 
 
 class Relay:
-    """Passes everything on, but for what was planned.
+    """Forwards messages, and injects planned faults.
 
     :param url: SQLAlchemy URL of a database; over TCP or a Unix socket
-    :ivar committed_at: when each transaction with frames was committed and answered
+    :ivar commit_times: when each transaction with frames was committed and answered
     """
 
     def __init__(self, url: str) -> None:
         self._real = sa.make_url(url)
         self._family, self._address = _address(self._real)
         self.closing = threading.Event()
-        self.door = Door(self._serve)
-        self._planned: list[_Planned] = []
+        self.listener = Listener(self._serve)
+        self._plans: list[_FaultPlan] = []
         self._lock = threading.Lock()
-        self.injected_at: list[float] = []
-        self.committed_at: list[float] = []
+        self.injection_times: list[float] = []
+        self.commit_times: list[float] = []
 
     @property
     def url(self) -> str:
-        """SQLAlchemy URL of the database through us."""
-        return self._real.set(host=HOST, port=self.door.port, query={}).render_as_string(
+        """SQLAlchemy URL of the database through the relay."""
+        return self._real.set(host=HOST, port=self.listener.port, query={}).render_as_string(
             hide_password=False
         )
 
     def plan(
         self,
-        doing: Doing,
+        kind: MessageKind,
         moment: Moment,
         first: int = 1,
         times: int | None = 1,
-        act: Callable[[Relay], None] = lambda _: None,
+        action: Callable[[Relay], None] = lambda _: None,
         stall: bool = False,
     ) -> None:
-        """Cut ``times`` connections, the ``first`` on, at a moment; None: all of them.
+        """Cut ``times`` connections at a message, from the ``first`` on; None: all.
 
-        :param act: is called at that moment, before the cut
+        :param action: is called at that moment, before the cut
         :param stall: hold the connection until the client goes away, then cut
         """
-        self._planned.append(_Planned(doing, moment, first, times, act, stall))
+        self._plans.append(_FaultPlan(kind, moment, first, times, action, stall))
 
-    def heal(self) -> None:
-        """Behave from now on."""
-        self._planned.clear()
-        self.door.open()
+    def clear_faults(self) -> None:
+        """Forget all plans, and open the listener."""
+        self._plans.clear()
+        self.listener.open()
 
     @property
-    def injected(self) -> int:
+    def injections(self) -> int:
         """Number of faults injected."""
-        return len(self.injected_at)
+        return len(self.injection_times)
 
-    def strike(self, planned: _Planned, client: socket.socket) -> None:
-        """Do what was planned to a connection, short of cutting it."""
-        self.injected_at.append(time.monotonic())
-        planned.act(self)
-        while planned.stall and not self.closing.wait(0.05) and not gone(client):
+    def inject(self, plan: _FaultPlan, client: socket.socket) -> None:
+        """Carry out a plan on a connection, except for cutting it."""
+        self.injection_times.append(time.monotonic())
+        plan.action(self)
+        while plan.stall and not self.closing.wait(0.05) and not is_closed_by_peer(client):
             pass
 
-    def due(self, doing: Doing) -> _Planned | None:
-        """Return what is planned for this message."""
+    def next_fault(self, kind: MessageKind) -> _FaultPlan | None:
+        """Return the plan for this message."""
         with self._lock:
-            for one in self._planned:
-                if one.doing is doing:
-                    one.seen += 1
-                    if one.seen >= one.first and (one.times is None or one.injected < one.times):
-                        one.injected += 1
-                        return one
+            for plan in self._plans:
+                if plan.kind is kind:
+                    plan.matches += 1
+                    is_complete = plan.times is not None and plan.injections >= plan.times
+                    if plan.matches >= plan.first and not is_complete:
+                        plan.injections += 1
+                        return plan
         return None
 
     def _serve(self, client: socket.socket) -> None:
@@ -120,18 +121,20 @@ class Relay:
             if self._family == socket.AF_INET:
                 server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             mysql = self._real.get_backend_name() != "postgresql"
-            line = _Line(self, client, server, MysqlStream() if mysql else PostgresqlStream())
-            back = threading.Thread(target=line.answers)
+            connection = _Connection(
+                self, client, server, MysqlStream() if mysql else PostgresqlStream()
+            )
+            back = threading.Thread(target=connection.forward_responses)
             back.start()
             try:
-                line.requests()
+                connection.forward_requests()
             finally:
                 reset(client)
                 reset(server)
                 back.join()
 
 
-class _Line:
+class _Connection:
     """One client's connection to the server."""
 
     def __init__(
@@ -141,40 +144,40 @@ class _Line:
         self._client = client
         self._server = server
         self._stream = stream
-        # What is to happen to the answer that comes next.
-        self._awaited: _Planned | None = None
+        # The plan for the next answer.
+        self._next_answer_plan: _FaultPlan | None = None
         self._committing = False
 
-    def requests(self) -> None:
-        """Pass on what the client sends, until either side ends."""
+    def forward_requests(self) -> None:
+        """Forward the client's messages until either side ends."""
         while data := self._client.recv(_CHUNK):
-            for doing, message in self._stream.messages(data):
-                planned = None if doing is Doing.OTHER else self._relay.due(doing)
-                if planned is None:
-                    self._committing = doing is Doing.COMMIT
+            for kind, message in self._stream.messages(data):
+                plan = None if kind is MessageKind.OTHER else self._relay.next_fault(kind)
+                if plan is None:
+                    self._committing = kind is MessageKind.COMMIT
                     self._server.sendall(message)
-                elif planned.moment in (Moment.BEFORE, Moment.MIDDLE):
-                    if planned.moment is Moment.MIDDLE:
+                elif plan.moment in (Moment.BEFORE, Moment.MIDDLE):
+                    if plan.moment is Moment.MIDDLE:
                         self._server.sendall(message[: len(message) // 2])
-                    self._relay.strike(planned, self._client)
+                    self._relay.inject(plan, self._client)
                     return
                 else:
-                    self._committing = doing is Doing.COMMIT
-                    self._awaited = planned
+                    self._committing = kind is MessageKind.COMMIT
+                    self._next_answer_plan = plan
                     self._server.sendall(message)
 
-    def answers(self) -> None:
-        """Pass on what the server answers, until either side ends."""
+    def forward_responses(self) -> None:
+        """Forward the server's answers until either side ends."""
         with contextlib.suppress(OSError):
             while data := self._server.recv(_CHUNK):
-                planned, self._awaited = self._awaited, None
+                plan, self._next_answer_plan = self._next_answer_plan, None
                 if self._committing:
                     self._committing = False
-                    self._relay.committed_at.append(time.monotonic())
-                if planned is None or planned.moment is Moment.ANSWERED:
+                    self._relay.commit_times.append(time.monotonic())
+                if plan is None or plan.moment is Moment.ANSWERED:
                     self._client.sendall(data)
-                if planned is not None:
-                    self._relay.strike(planned, self._client)
+                if plan is not None:
+                    self._relay.inject(plan, self._client)
                     break
         reset(self._client)
 
@@ -191,10 +194,10 @@ def _address(url: sa.URL) -> tuple[socket.AddressFamily, tuple[str, int] | str]:
 
 
 @contextlib.contextmanager
-def relayed(url: str) -> Iterator[Relay]:
-    """Relay until the context is left."""
+def run_relay(url: str) -> Iterator[Relay]:
+    """Relay until the context ends."""
     relay = Relay(url)
-    with opened(relay.door):
+    with running_listener(relay.listener):
         try:
             yield relay
         finally:

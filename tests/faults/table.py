@@ -1,8 +1,8 @@
-"""``python -m tests.faults.table``: what each fault cost, one line a fault.
+"""``python -m tests.faults.table``: prints the effect of each fault, one line a fault.
 
-Each fault breaks one catch-up by the daemon; afterwards the database is compared with the
-undisturbed one. The seconds are those from the last injection to the next commit of frames;
-retries begin after one second, as configured here.
+Each fault is injected while a daemon catches up; then the database is compared with one that was
+rated without faults. The seconds are those from the last injection to the next commit of frames;
+the first retry comes after one second, as configured here.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from tests.faults.http_faults import (
     HTTP_FAULTS,
     NETWORK_FAULTS,
     NO_SCOPE,
-    dripping,
+    drip,
 )
-from tests.faults.http_proxy import Place, PolicyMismatch
+from tests.faults.http_proxy import Fault, Place
 from tests.faults.ledger_content import Content
 from tests.faults.relay import Moment
 from tests.faults.trial import (
-    QUICK_TO_GIVE_UP,
+    SHORT_BATCH_TIMEOUT,
     Processor,
     Site,
     Trial,
-    driven,
+    delete_rated_data,
     prepare,
-    sweep,
     trial,
-    waited_for,
+    wait_until,
+    with_driver,
 )
-from tests.faults.wire import Doing
+from tests.faults.wire import MessageKind
 
 HOURS = 14
 TIMES = 2
-#: Seconds for which a daemon may take to be done in spite of a fault.
+#: Seconds within which a daemon must catch up in spite of a fault.
 LIMIT = 90.0
 AGGREGATES = Place("POST", "/v1/aggregates", (b'"cpu"',))
 ROLES = Place("GET", "/v3/role_assignments")
@@ -53,35 +53,35 @@ Plan = Callable[[Trial], None]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Line:
-    """What one fault did.
+    """The effect of one fault.
 
     :ivar seconds: from the last injection to the next commit; None: there was none
-    :ivar done: everything was rated in time
+    :ivar is_complete: everything was rated in time
     """
 
     fault: str
-    injected: int
+    injections: int
     lost: int
     doubled: int
     changed: int
     seconds: float | None
-    done: bool
+    is_complete: bool
 
     def __str__(self) -> str:
         seconds = "-" if self.seconds is None else f"{self.seconds:.1f}"
-        verdict = "" if self.done else "  not done"
+        verdict = "" if self.is_complete else "  not done"
         return (
-            f"{self.fault:<48}{self.injected:>9}{self.lost:>7}{self.doubled:>9}{self.changed:>9}"
+            f"{self.fault:<48}{self.injections:>9}{self.lost:>7}{self.doubled:>9}{self.changed:>9}"
             f"{seconds:>9}{verdict}"
         )
 
 
 def faults() -> Mapping[str, Plan]:
-    """Return what to plan, by name."""
+    """Return the plan of each fault, by name."""
     plans: dict[str, Plan] = {}
     gnocchi = {
         **NETWORK_FAULTS,
-        "dripping": dripping,
+        "dripping": drip,
         **HTTP_FAULTS,
         **GROUP_FAULTS,
         "groups without a scope": NO_SCOPE,
@@ -90,43 +90,51 @@ def faults() -> Mapping[str, Plan]:
         plans[f"Gnocchi, aggregates: {name}"] = _at_gnocchi(fault)
     for name in (*NETWORK_FAULTS, "401", "500", "502 page", "truncated JSON", "{}"):
         plans[f"Keystone, role assignments: {name}"] = _at_keystone(gnocchi[name])
-    for doing, moment in (
-        (Doing.BULK, Moment.BEFORE),
-        (Doing.BULK, Moment.MIDDLE),
-        *((Doing.COMMIT, moment) for moment in Moment if moment is not Moment.MIDDLE),
+    for kind, moment in (
+        (MessageKind.BULK, Moment.BEFORE),
+        (MessageKind.BULK, Moment.MIDDLE),
+        *((MessageKind.COMMIT, moment) for moment in Moment if moment is not Moment.MIDDLE),
     ):
-        plans[f"database, cut at {doing.value}: {moment.value}"] = _at_database(doing, moment)
+        plans[f"database, cut at {kind.value}: {moment.value}"] = _at_database(kind, moment)
     return plans
 
 
-def measure(name: str, plan: Plan, tried: Trial, truth: Content) -> Line:
-    """Let a daemon catch up under a fault."""
-    plan(tried)
-    daemon = tried.start()
+def measure(name: str, plan: Plan, trial_run: Trial, expected_content: Content) -> Line:
+    """Let a daemon catch up with a fault."""
+    plan(trial_run)
+    daemon = trial_run.start()
 
-    def done() -> bool:
-        # What was shut is opened again as an operator would, who does not look all the time.
-        for door in (tried.gnocchi.door, tried.keystone.door, tried.relay.door):
-            door.open()
-        return tried.is_done() or daemon.ended(1) is not None
+    def has_stopped() -> bool:
+        # A closed listener is opened again after a while, as a service comes back.
+        for listener in (
+            trial_run.gnocchi.listener,
+            trial_run.keystone.listener,
+            trial_run.relay.listener,
+        ):
+            listener.open()
+        return trial_run.is_complete() or daemon.wait(1) is not None
 
     try:
-        finished = waited_for(done, LIMIT) and tried.is_done()
+        is_complete = wait_until(has_stopped, LIMIT) and trial_run.is_complete()
         daemon.terminate()
-        daemon.ended(30)
+        daemon.wait(30)
     finally:
         daemon.kill()
-    struck = [*tried.gnocchi.injected_at, *tried.keystone.injected_at, *tried.relay.injected_at]
-    after = [at for at in tried.relay.committed_at if at > max(struck, default=0)]
-    difference = ledger_content.compare(truth, tried.content())
+    times = [
+        *trial_run.gnocchi.injection_times,
+        *trial_run.keystone.injection_times,
+        *trial_run.relay.injection_times,
+    ]
+    after = [at for at in trial_run.relay.commit_times if at > max(times, default=0)]
+    difference = ledger_content.compare(expected_content, trial_run.content())
     return Line(
         fault=name,
-        injected=len(struck),
+        injections=len(times),
         lost=len(difference.lost),
         doubled=len(difference.doubled),
         changed=len(difference.changed),
-        seconds=min(after) - max(struck) if after and struck else None,
-        done=finished,
+        seconds=min(after) - max(times) if after and times else None,
+        is_complete=is_complete,
     )
 
 
@@ -140,25 +148,25 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         _cloud(options.stack, pathlib.Path(folder)) as cloud,
-        new_database(options.database, pathlib.Path(folder)) as found,
+        new_database(options.database, pathlib.Path(folder)) as database_url,
     ):
-        url = driven(found)
+        url = with_driver(database_url)
         site = Site(cloud, pathlib.Path(folder), HOURS)
         prepare(site, url)
-        truth = _truth(site, url)
+        expected_content = _expected_content(site, url)
         heads = ("fault", "injected", "lost", "doubled", "changed", "seconds")
         print("{:<48}{:>9}{:>7}{:>9}{:>9}{:>9}".format(*heads))
         for name, plan in faults().items():
             if re.search(options.only, name):
-                sweep(url)
-                with trial(site, url, QUICK_TO_GIVE_UP) as tried:
-                    print(measure(name, plan, tried, truth), flush=True)
+                delete_rated_data(url)
+                with trial(site, url, SHORT_BATCH_TIMEOUT) as trial_run:
+                    print(measure(name, plan, trial_run, expected_content), flush=True)
 
 
-def _truth(site: Site, url: str) -> Content:
-    processor = Processor(site.configured("truth", url, {}), site.folder / "truth", "--once")
-    if processor.ended() != 0:
-        raise SystemExit(processor.said())
+def _expected_content(site: Site, url: str) -> Content:
+    processor = Processor(site.write_conf("expected", url, {}), site.folder / "expected", "--once")
+    if processor.wait() != 0:
+        raise SystemExit(processor.log_text())
     return site.content(url)
 
 
@@ -173,16 +181,16 @@ def _cloud(running: str | None, folder: pathlib.Path) -> Iterator[stack.Stack]:
         stack.down(folder / "cloud")
 
 
-def _at_gnocchi(fault: PolicyMismatch) -> Plan:
-    return lambda tried: tried.gnocchi.plan(AGGREGATES, fault, first=2, times=TIMES)
+def _at_gnocchi(fault: Fault) -> Plan:
+    return lambda trial_run: trial_run.gnocchi.plan(AGGREGATES, fault, first=2, times=TIMES)
 
 
-def _at_keystone(fault: PolicyMismatch) -> Plan:
-    return lambda tried: tried.keystone.plan(ROLES, fault, times=TIMES)
+def _at_keystone(fault: Fault) -> Plan:
+    return lambda trial_run: trial_run.keystone.plan(ROLES, fault, times=TIMES)
 
 
-def _at_database(doing: Doing, moment: Moment) -> Plan:
-    return lambda tried: tried.relay.plan(doing, moment, first=2, times=TIMES)
+def _at_database(kind: MessageKind, moment: Moment) -> Plan:
+    return lambda trial_run: trial_run.relay.plan(kind, moment, first=2, times=TIMES)
 
 
 if __name__ == "__main__":

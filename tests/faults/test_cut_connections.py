@@ -1,66 +1,72 @@
-"""A database connection that breaks at the worst moment neither loses nor doubles a cent."""
+"""A database connection that breaks at a commit neither loses nor duplicates a charge."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.databases import SERVERS
-from tests.faults.conftest import FULL, SHORT, NewTrial, Truth
+from tests.faults.conftest import FULL, SHORT, ExpectedContent, NewTrial
 from tests.faults.ledger_content import Difference
 from tests.faults.relay import Moment
-from tests.faults.trial import waited_for
-from tests.faults.wire import Doing
+from tests.faults.trial import wait_until
+from tests.faults.wire import MessageKind
 
 BACKENDS = SERVERS if FULL else SERVERS[:1]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(
-    ("doing", "moment"),
+    ("kind", "moment"),
     [
-        (Doing.BULK, Moment.MIDDLE),
-        (Doing.COMMIT, Moment.BEFORE),
-        (Doing.COMMIT, Moment.UNANSWERED),
-        (Doing.COMMIT, Moment.ANSWERED),
+        (MessageKind.BULK, Moment.MIDDLE),
+        (MessageKind.COMMIT, Moment.BEFORE),
+        (MessageKind.COMMIT, Moment.UNANSWERED),
+        (MessageKind.COMMIT, Moment.ANSWERED),
     ],
 )
 def test_a_connection_that_is_cut_at_a_commit_charges_once(
-    doing: Doing, moment: Moment, backend: str, new_trial: NewTrial, truth: Truth
+    kind: MessageKind,
+    moment: Moment,
+    backend: str,
+    new_trial: NewTrial,
+    expected_content: ExpectedContent,
 ) -> None:
     trial = new_trial(backend=backend)
-    trial.relay.plan(doing, moment, first=2, times=2)
-    trial.until_done()
-    assert trial.relay.injected == 2
-    assert trial.difference(truth(SHORT)) == Difference()
+    trial.relay.plan(kind, moment, first=2, times=2)
+    trial.rate_until_done()
+    assert trial.relay.injections == 2
+    assert trial.difference(expected_content(SHORT)) == Difference()
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("moment", [Moment.BEFORE, Moment.UNANSWERED])
 def test_a_processor_that_is_killed_while_its_commit_stalls_charges_once(
-    moment: Moment, backend: str, new_trial: NewTrial, truth: Truth
+    moment: Moment, backend: str, new_trial: NewTrial, expected_content: ExpectedContent
 ) -> None:
     trial = new_trial(backend=backend)
-    trial.relay.plan(Doing.COMMIT, moment, first=2, stall=True)
-    stuck = trial.start("--once")
+    trial.relay.plan(MessageKind.COMMIT, moment, first=2, stall=True)
+    processor = trial.start("--once")
     try:
-        assert waited_for(lambda: trial.relay.injected == 1)
-        assert stuck.ended(2) is None
+        assert wait_until(lambda: trial.relay.injections == 1)
+        assert processor.wait(2) is None
     finally:
-        stuck.kill()
-    trial.until_done()
-    assert trial.difference(truth(SHORT)) == Difference()
+        processor.kill()
+    trial.rate_until_done()
+    assert trial.difference(expected_content(SHORT)) == Difference()
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_database_that_refuses_connections_for_a_while_is_waited_for(
-    backend: str, new_trial: NewTrial, truth: Truth
+def test_after_a_database_has_refused_connections_for_a_while_nothing_is_lost(
+    backend: str, new_trial: NewTrial, expected_content: ExpectedContent
 ) -> None:
     trial = new_trial(backend=backend)
-    trial.relay.plan(Doing.COMMIT, Moment.ANSWERED, first=2, act=lambda relay: relay.door.shut())
+    trial.relay.plan(
+        MessageKind.COMMIT, Moment.ANSWERED, first=2, action=lambda relay: relay.listener.refuse()
+    )
     assert trial.once() == 1
-    # And as long as it goes on, nothing but that happens.
+    # While it lasts, no other fault happens.
     assert trial.once() != 0
-    assert trial.relay.injected == 1
-    trial.heal()
-    trial.until_done()
-    assert trial.difference(truth(SHORT)) == Difference()
+    assert trial.relay.injections == 1
+    trial.clear_faults()
+    trial.rate_until_done()
+    assert trial.difference(expected_content(SHORT)) == Difference()

@@ -1,4 +1,4 @@
-"""A processor that is carrying out tasks stops when it is told to, on SQLite as well."""
+"""A processor that carries out tasks stops after SIGTERM, also on SQLite."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ gnocchi_endpoint = http://127.0.0.1:1
 """
 
 
-def prepared(url: str) -> Storage:
-    """Months of a scope, rated at the old price, and a task that is to price them anew."""
+def storage_with_task(url: str) -> Storage:
+    """Return storage with months of a scope at the old price, and a task to price them again."""
     migrate.upgrade(url)
     storage = open_storage(url, scope_key="project_id", fetcher="static", collector="gnocchi")
     rule = MappingRule(RuleTarget("cpu"), None, Terms(Decimal(3), CostType.FLAT))
@@ -62,7 +62,7 @@ def prepared(url: str) -> Storage:
 
 def test_sigterm_ends_a_processor_in_the_middle_of_a_task(tmp_path: pathlib.Path) -> None:
     url = f"sqlite:///{tmp_path}/r.sqlite"
-    storage = prepared(url)
+    storage = storage_with_task(url)
     (tmp_path / "metrics.yml").write_text(METRICS)
     (tmp_path / "r.conf").write_text(CONF.format(url=url, folder=tmp_path))
     program = pathlib.Path(sys.executable).with_name("ratekit-processor")
@@ -79,8 +79,8 @@ def test_sigterm_ends_a_processor_in_the_middle_of_a_task(tmp_path: pathlib.Path
         finally:
             daemon.kill()
             daemon.wait()
-    done = len(storage.tasks.periods(1))
+    periods = len(storage.tasks.periods(1))
     assert code == 0, (tmp_path / "log").read_text()
-    assert 0 < done < HOURS
+    assert 0 < periods < HOURS
     [(task, _)] = storage.tasks.tasks()
-    assert task.next_begin == hour(done)
+    assert task.next_begin == hour(periods)

@@ -1,4 +1,4 @@
-"""One database's catch-up under faults: ratekit's own commands, a proxy, a relay."""
+"""One database that ratekit's commands fill in spite of faults, through proxies and a relay."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ import psutil
 import sqlalchemy as sa
 
 from tests import stack
+from tests.builders import HOUR
 from tests.faults import ledger_content
-from tests.faults.http_proxy import Proxy, proxied
+from tests.faults.http_proxy import Proxy, run_proxy
 from tests.faults.ledger_content import Content, Difference
-from tests.faults.relay import Relay, relayed
+from tests.faults.relay import Relay, run_relay
 
-HOUR = datetime.timedelta(hours=1)
 METRICS = pathlib.Path(__file__).with_name("metrics.yml")
 RULES = pathlib.Path(__file__).parents[1] / "functional/rules.yml"
-#: Seconds after which a processor that does not end by itself is taken to hang.
-PATIENCE = 240.0
-#: What a batch may hold, so that there are many commits.
+#: Seconds after which a processor that has not ended counts as hanging.
+TIMEOUT = 240.0
+#: Small batches, so that there are many commits.
 SMALL_BATCHES: Mapping[str, Mapping[str, object]] = {
     "orchestrator": {"batch_frames": 30, "retry_seconds": 1}
 }
-#: Seconds to wait for an answer, where some never come.
-IMPATIENT: Mapping[str, Mapping[str, object]] = {
+#: Short timeouts of requests, for faults without a response.
+SHORT_TIMEOUTS: Mapping[str, Mapping[str, object]] = {
     **SMALL_BATCHES,
     "collector_gnocchi": {"timeout": 2},
     "fetcher_keystone": {"timeout": 2},
 }
-#: Seconds for a whole batch, where some answers never end.
-QUICK_TO_GIVE_UP: Mapping[str, Mapping[str, object]] = {
-    **IMPATIENT,
+#: A short timeout of a batch, for responses without an end.
+SHORT_BATCH_TIMEOUT: Mapping[str, Mapping[str, object]] = {
+    **SHORT_TIMEOUTS,
     "orchestrator": {**SMALL_BATCHES["orchestrator"], "batch_timeout": 5},
 }
 
@@ -50,7 +50,7 @@ Options = Mapping[str, Mapping[str, object]]
 class Processor:
     """A process of ``ratekit-processor``.
 
-    :ivar log: what it wrote to standard error
+    :ivar log: file with its standard error
     """
 
     def __init__(self, conf: pathlib.Path, log: pathlib.Path, *arguments: str) -> None:
@@ -65,42 +65,42 @@ class Processor:
                 start_new_session=True,
             )
 
-    def ended(self, seconds: float = PATIENCE) -> int | None:
-        """Wait for its end; None: it goes on."""
+    def wait(self, seconds: float = TIMEOUT) -> int | None:
+        """Wait for its end; return the exit code, or None if it still runs."""
         try:
             return self._popen.wait(seconds)
         except subprocess.TimeoutExpired:
             return None
 
     def kill(self) -> None:
-        """Leave it and its workers no time for anything."""
+        """Kill it and its workers with SIGKILL."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._popen.pid, signal.SIGKILL)
         self._popen.wait()
 
     def kill_first(self) -> None:
-        """Kill the process that was started, not its workers."""
+        """Kill the first process, not its workers."""
         self._popen.kill()
         self._popen.wait()
 
     def workers(self) -> list[psutil.Process]:
-        """Return the processes that it has started."""
+        """Return its worker processes."""
         return psutil.Process(self._popen.pid).children()
 
     def terminate(self) -> None:
-        """Ask it to end."""
+        """Send SIGTERM."""
         self._popen.terminate()
 
-    def said(self) -> str:
+    def log_text(self) -> str:
         """Return its log so far."""
         return self.log.read_text(encoding="utf-8")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Site:
-    """Where ratekit is tried.
+    """The cloud, a folder, and the range of time to rate.
 
-    :ivar hours: of history to catch up with
+    :ivar hours: number of hours to rate
     """
 
     cloud: stack.Stack
@@ -109,24 +109,24 @@ class Site:
 
     @property
     def horizon(self) -> datetime.datetime:
-        """End of the last period that is due whenever the test runs."""
+        """End of the last period that is due for the whole duration of a test."""
         return self.cloud.plan().end - HOUR
 
     @property
     def start(self) -> datetime.datetime:
-        """Begin of the first period."""
+        """Start of the first period."""
         return self.horizon - self.hours * HOUR
 
     def content(self, url: str) -> Content:
-        """Read a database up to the horizon: the rest depends on when it was rated.
+        """Read a database up to the horizon; later rows depend on the time of rating.
 
-        All of it must add up.
+        All totals must be the sums of their frames.
         """
         whole = ledger_content.read(url)
         assert ledger_content.wrong_sums(whole) == []
         return whole.until(self.horizon)
 
-    def configured(self, name: str, url: str, options: Options) -> pathlib.Path:
+    def write_conf(self, name: str, url: str, options: Options) -> pathlib.Path:
         """Write a configuration; return its path."""
         parser = configparser.ConfigParser(interpolation=None)
         parser.read(self.cloud.conf_path)
@@ -147,9 +147,9 @@ class Site:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Trial:
-    """A database of its own, and everything around it that may break.
+    """A database, and the proxies and the relay that inject faults.
 
-    :ivar url: SQLAlchemy URL of the database itself, past the relay
+    :ivar url: SQLAlchemy URL of the database without the relay
     """
 
     site: Site
@@ -164,66 +164,66 @@ class Trial:
         number = sum(1 for _ in self.site.folder.glob("*.log"))
         return Processor(self.conf, self.site.folder / f"{number:03}.log", *arguments)
 
-    def once(self, patience: float = PATIENCE) -> int:
-        """Rate once, to the end; return the exit code. A traceback is a failure."""
+    def once(self, timeout: float = TIMEOUT) -> int:
+        """Rate once; return the exit code. A traceback is a failure."""
         processor = self.start("--once")
         try:
-            code = processor.ended(patience)
+            code = processor.wait(timeout)
         finally:
             processor.kill()
-        assert code is not None, f"hangs: {processor.said()}"
-        assert "Traceback" not in processor.said(), processor.said()
+        assert code is not None, f"does not end: {processor.log_text()}"
+        assert "Traceback" not in processor.log_text(), processor.log_text()
         return code
 
-    def until_done(self, limit: int = 8) -> int:
-        """Rate again and again, opening what was shut; return how often it failed."""
+    def rate_until_done(self, limit: int = 8) -> int:
+        """Rate until it succeeds, opening all listeners; return the number of failures."""
         for failed in range(limit):
             if self.once() == 0:
                 return failed
-            self.gnocchi.door.open()
-            self.keystone.door.open()
-            self.relay.door.open()
-        raise AssertionError(f"not done after {limit} runs")
+            self.gnocchi.listener.open()
+            self.keystone.listener.open()
+            self.relay.listener.open()
+        raise AssertionError(f"not complete after {limit} runs")
 
-    def is_done(self) -> bool:
-        """Tell whether every scope is rated up to the horizon, and there are some."""
+    def is_complete(self) -> bool:
+        """Tell whether there are scopes, and all are rated up to the horizon."""
         states = ledger_content.read(self.url).states.values()
         horizon = self.site.horizon.replace(tzinfo=None)
         return bool(states) and all(state.rated_until >= horizon for state in states)
 
-    def heal(self) -> None:
-        """Let everything behave from now on."""
-        self.gnocchi.heal()
-        self.keystone.heal()
-        self.relay.heal()
+    def clear_faults(self) -> None:
+        """Inject no more faults."""
+        self.gnocchi.clear_faults()
+        self.keystone.clear_faults()
+        self.relay.clear_faults()
 
     def content(self) -> Content:
-        """Return what the database holds up to the horizon."""
+        """Return the database's content up to the horizon."""
         return self.site.content(self.url)
 
-    def difference(self, truth: Content) -> Difference:
-        """Compare with the truth."""
-        return ledger_content.compare(truth, self.content())
+    def difference(self, expected_content: Content) -> Difference:
+        """Compare the database with the expected content."""
+        return ledger_content.compare(expected_content, self.content())
 
 
 def prepare(site: Site, url: str) -> None:
-    """Migrate an empty database and put the rules in force, by the commands for that."""
-    conf = site.configured("prepare", url, {})
+    """Migrate an empty database and apply the rules, with ratekit's commands."""
+    conf = site.write_conf("prepare", url, {})
     for command, *arguments in (
         ("ratekit-dbsync", "upgrade"),
-        # Trials rate fewer metrics than there are rules for.
+        # Trials rate only some of the metrics that have rules.
         ("ratekit", "hashmap", "apply", str(RULES), "--yes", "--allow-unknown"),
     ):
         program = pathlib.Path(sys.executable).with_name(command)
-        done = subprocess.run(
+        result = subprocess.run(
             [program, "--config-file", conf, *arguments],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
         )  # fmt: skip
-        assert done.returncode == 0, done.stderr
+        assert result.returncode == 0, result.stderr
 
 
-def sweep(url: str) -> None:
-    """Delete everything but the rules, as if nothing had ever been rated."""
+def delete_rated_data(url: str) -> None:
+    """Delete everything but the rules, as if nothing had been rated."""
     engine = sa.create_engine(url, poolclass=sa.NullPool)
     tables = sa.MetaData()
     with engine.begin() as connection:
@@ -236,25 +236,25 @@ def sweep(url: str) -> None:
 
 @contextlib.contextmanager
 def trial(site: Site, url: str, options: Options) -> Iterator[Trial]:
-    """Set a trial up around a database in which nothing has been rated.
+    """Set up a trial with a database without rated usage.
 
-    :param options: beside those that lead through proxy and relay
+    :param options: in addition to those that lead through proxies and relay
     """
     cloud = site.cloud
     keystone_root = cloud.keystone_url.removesuffix("/v3")
     with (
-        proxied(cloud.gnocchi_url) as gnocchi,
-        proxied(keystone_root) as keystone,
-        relayed(url) as relay,
+        run_proxy(cloud.gnocchi_url) as gnocchi,
+        run_proxy(keystone_root) as keystone,
+        run_relay(url) as relay,
     ):
-        keystone.moved.update({keystone_root: keystone.url, cloud.gnocchi_url: gnocchi.url})
+        keystone.replacements.update({keystone_root: keystone.url, cloud.gnocchi_url: gnocchi.url})
         through = {**options, "ratekit_auth": {"auth_url": f"{keystone.url}/v3"}}
-        conf = site.configured("trial", relay.url, through)
+        conf = site.write_conf("trial", relay.url, through)
         yield Trial(site, url, relay, gnocchi, keystone, conf)
 
 
-def waited_for(condition: Callable[[], bool], limit: float = PATIENCE) -> bool:
-    """Wait until something is true; False: it was not in time."""
+def wait_until(condition: Callable[[], bool], limit: float = TIMEOUT) -> bool:
+    """Wait until a condition is true; return False if it is not true in time."""
     deadline = time.monotonic() + limit
     while not condition():
         if time.monotonic() > deadline:
@@ -263,9 +263,9 @@ def waited_for(condition: Callable[[], bool], limit: float = PATIENCE) -> bool:
     return True
 
 
-def driven(url: str) -> str:
-    """Name the driver in a URL that leaves it open, for SQLAlchemy's own sake."""
+def with_driver(url: str) -> str:
+    """Add the driver to a URL without one, for a plain SQLAlchemy engine."""
     parsed = sa.make_url(url)
     drivers = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}
-    named = drivers.get(parsed.get_backend_name(), parsed.drivername)
-    return parsed.set(drivername=named).render_as_string(hide_password=False)
+    driver = drivers.get(parsed.get_backend_name(), parsed.drivername)
+    return parsed.set(drivername=driver).render_as_string(hide_password=False)

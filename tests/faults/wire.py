@@ -1,7 +1,7 @@
-"""What a client of a database is about to do, read off the wire: commits and bulk writes.
+"""Finds commits and bulk writes in what a database's client sends.
 
-Enough of PostgreSQL's protocol 3 and of MySQL's to cut a stream into messages and know these
-two kinds; TLS is not understood, so none may be used.
+Implements the parts of PostgreSQL's protocol 3 and of MySQL's that split a stream into messages
+and identify these two kinds. TLS is not supported.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ _INSERT = re.compile(rb"INSERT\s+INTO\s+[`\"]?frames[`\"]?\b", re.IGNORECASE)
 _COMMIT = re.compile(rb"COMMIT\b", re.IGNORECASE)
 
 
-class Doing(enum.Enum):
-    """What a message does.
+class MessageKind(enum.Enum):
+    """The kind of a message.
 
     COMMIT ends a transaction that has written frames; BULK carries the first frames of one.
     """
@@ -28,14 +28,14 @@ class Doing(enum.Enum):
 
 
 class Stream(Protocol):
-    """What one client sends."""
+    """The messages of one client."""
 
-    def messages(self, data: bytes) -> Iterator[tuple[Doing, bytes]]:
-        """Yield whole messages as they become complete."""
+    def messages(self, data: bytes) -> Iterator[tuple[MessageKind, bytes]]:
+        """Yield messages when they are complete."""
 
 
 class PostgresqlStream:
-    """PostgreSQL: a type's letter, a length, a body."""
+    """PostgreSQL: a letter for the type, a length, a body."""
 
     _TO_BE_CONTINUED = (80877103, 80877104)  # requests for TLS and GSSAPI
 
@@ -45,7 +45,7 @@ class PostgresqlStream:
         self._copying = False
         self._wrote = False
 
-    def messages(self, data: bytes) -> Iterator[tuple[Doing, bytes]]:
+    def messages(self, data: bytes) -> Iterator[tuple[MessageKind, bytes]]:
         """See :class:`Stream`."""
         self._data += data
         while True:
@@ -56,12 +56,12 @@ class PostgresqlStream:
             if len(self._data) < size:
                 return
             message, self._data = self._data[:size], self._data[size:]
-            yield self._doing(message), message
+            yield self._kind(message), message
 
-    def _doing(self, message: bytes) -> Doing:
+    def _kind(self, message: bytes) -> MessageKind:
         if not self._started:
             self._started = int.from_bytes(message[4:8]) not in self._TO_BE_CONTINUED
-            return Doing.OTHER
+            return MessageKind.OTHER
         kind, body = message[:1], message[5:]
         if kind in b"QP":
             # A parse message names its statement first.
@@ -69,13 +69,13 @@ class PostgresqlStream:
             self._copying = _COPY.match(text) is not None
             if _COMMIT.match(text) and self._wrote:
                 self._wrote = False
-                return Doing.COMMIT
+                return MessageKind.COMMIT
         elif kind == b"d" and self._copying:
             # One bulk write has many of these.
             self._copying = False
             self._wrote = True
-            return Doing.BULK
-        return Doing.OTHER
+            return MessageKind.BULK
+        return MessageKind.OTHER
 
 
 class MysqlStream:
@@ -87,7 +87,7 @@ class MysqlStream:
         self._data = b""
         self._wrote = False
 
-    def messages(self, data: bytes) -> Iterator[tuple[Doing, bytes]]:
+    def messages(self, data: bytes) -> Iterator[tuple[MessageKind, bytes]]:
         """See :class:`Stream`."""
         self._data += data
         while len(self._data) >= 4:
@@ -95,17 +95,17 @@ class MysqlStream:
             if len(self._data) < size:
                 return
             message, self._data = self._data[:size], self._data[size:]
-            yield self._doing(message), message
+            yield self._kind(message), message
 
-    def _doing(self, message: bytes) -> Doing:
-        # Only a command begins at number 0; its first byte says which.
+    def _kind(self, message: bytes) -> MessageKind:
+        # Only a command has number 0; its first byte is its type.
         if message[3] != 0 or message[4:5] != self._QUERY:
-            return Doing.OTHER
+            return MessageKind.OTHER
         text = message[5:]
         if _INSERT.match(text):
             self._wrote = True
-            return Doing.BULK
+            return MessageKind.BULK
         if _COMMIT.match(text) and self._wrote:
             self._wrote = False
-            return Doing.COMMIT
-        return Doing.OTHER
+            return MessageKind.COMMIT
+        return MessageKind.OTHER
