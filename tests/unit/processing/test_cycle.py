@@ -78,8 +78,8 @@ def test_a_scope_without_usage_advances_too() -> None:
 def test_progress_counts_down_to_nothing() -> None:
     bench = RatingBench("a", "b", limit=DUE)
     bench.rate()
-    assert [(one.scopes_left, one.periods_left) for one in bench.progress] == [(1, DUE), (0, 0)]
-    assert [one.frames for one in bench.progress] == [2 * DUE, 2 * DUE]
+    assert [(step.scopes_left, step.periods_left) for step in bench.progress] == [(1, DUE), (0, 0)]
+    assert [step.frames for step in bench.progress] == [2 * DUE, 2 * DUE]
 
 
 @pytest.mark.parametrize("bad", ["a", "d", "h"])
@@ -223,7 +223,7 @@ def test_a_scope_that_another_processor_has_rated_is_skipped_and_the_others_are_
     assert bench.rate() == CycleResult(frames=2 * DUE * 2, periods=2 * DUE, lost_scopes=1)
     assert {scope for scope, _, _ in bench.ledger.frames} == {"a", "c"}
     assert len(bench.ledger.commits) == 1
-    assert [str(one.batch).partition(" over ")[0] for one in bench.progress] == ["2 scopes"]
+    assert [str(step.batch).partition(" over ")[0] for step in bench.progress] == ["2 scopes"]
 
 
 def test_a_batch_that_another_processor_has_rated_is_not_logged(

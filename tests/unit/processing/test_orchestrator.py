@@ -60,11 +60,11 @@ def test_a_scope_no_longer_listed_is_rated_up_to_where_it_was_last_seen() -> Non
 def test_a_scope_that_returns_is_not_charged_for_the_time_between() -> None:
     bench = RatingBench("a", "b")
     bench.rate()
-    listed, bench.fetcher.listed_scopes = bench.fetcher.listed_scopes, [Scope("b")]
+    scopes, bench.fetcher.listed_scopes = bench.fetcher.listed_scopes, [Scope("b")]
     for _ in range(2):
         bench.now += 24 * HOUR
         bench.rate()
-    bench.fetcher.listed_scopes = listed
+    bench.fetcher.listed_scopes = scopes
     bench.rate()
     bench.now += 5 * HOUR
     bench.rate()
@@ -159,8 +159,8 @@ def test_partitions_rate_each_scope_exactly_once() -> None:
         assert bench.rate().failed_scopes == 0
         assert set(bench.ledger.states) == set(scopes)
         rated.append({scope for scope, hours in bench.hours_rated().items() if hours})
-    assert sorted(scope for some in rated for scope in some) == scopes
-    assert min(len(some) for some in rated) > 8
+    assert sorted(scope for part in rated for scope in part) == scopes
+    assert min(len(part) for part in rated) > 8
 
 
 def test_the_earliest_retry_time_is_reported() -> None:
