@@ -21,7 +21,7 @@ _FAR = datetime.datetime(9999, 1, 1, tzinfo=datetime.UTC)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class FreeUsage:
-    """Usage of a service in the newest rated period that would become free of charge.
+    """Usage of a metric in the newest rated period that would become free of charge.
 
     :ivar usages: number of frames, at least one
     :ivar since: start of the first period in which the example is free, UTC
@@ -42,10 +42,10 @@ def find_free_usage(
     modules: Sequence[RatingModule],
     step: datetime.timedelta,
 ) -> Mapping[str, FreeUsage]:
-    """Return the usage that a change of ``book`` makes free of charge, by service.
+    """Return the usage that a change of ``book`` makes free of charge, by metric.
 
     Price the usage of the newest rated period by both rule books, at each time at which the
-    change affects its service. Frames are read one by one.
+    change affects its metric. Frames are read one by one.
 
     :param step: length of a period
     :raises ratekit.errors.TryLater: the storage did not answer
@@ -56,7 +56,7 @@ def find_free_usage(
         return {}
     new = rule_change.apply(book, change)
     before, after = PriceList(modules, book), PriceList(modules, new)
-    fields = _fields_by_service((*book.rules, *new.rules))
+    label_names = _labels_by_metric((*book.rules, *new.rules))
     free: dict[str, FreeUsage] = {}
     selection = Selection(rated - step, rated, metrics=tuple(starts))
     for row in storage.reports.frames(selection):
@@ -66,7 +66,7 @@ def find_free_usage(
         previous = free.get(row.metric)
         if previous is None or since < previous.since:
             count = 1 if previous is None else previous.usages + 1
-            labels = _labels(row, fields.get(row.metric, ()))
+            labels = _labels(row, label_names.get(row.metric, ()))
             free[row.metric] = FreeUsage(count, since, row.scope, labels)
         else:
             free[row.metric] = dataclasses.replace(previous, usages=previous.usages + 1)
@@ -76,13 +76,13 @@ def find_free_usage(
 def _price_change_starts(
     change: RuleChange, step: datetime.timedelta
 ) -> Mapping[str, Sequence[datetime.datetime]]:
-    """Return the starts of periods from which prices change, by service, in order."""
+    """Return the starts of periods from which prices change, by metric, in order."""
     starts: dict[str, set[datetime.datetime]] = {}
     for rule, instant in _rule_changes(change):
         if instant is None or instant < _FAR:
             begin = period.ceiling(max(instant or period.EPOCH, period.EPOCH), step)
             starts.setdefault(rule.target.metric, set()).add(begin)
-    return {service: sorted(instants) for service, instants in starts.items()}
+    return {metric: sorted(instants) for metric, instants in starts.items()}
 
 
 def _rule_changes(change: RuleChange) -> Iterable[tuple[Rule, datetime.datetime | None]]:
@@ -94,13 +94,13 @@ def _rule_changes(change: RuleChange) -> Iterable[tuple[Rule, datetime.datetime 
             yield rule, rule.terms.end
 
 
-def _fields_by_service(rules: Iterable[Rule]) -> Mapping[str, set[str]]:
-    """Return the labels that rules look at, by service."""
-    fields: dict[str, set[str]] = {}
+def _labels_by_metric(rules: Iterable[Rule]) -> Mapping[str, set[str]]:
+    """Return the labels that rules look at, by metric."""
+    label_names: dict[str, set[str]] = {}
     for rule in rules:
         if rule.target.label is not None:
-            fields.setdefault(rule.target.metric, set()).add(rule.target.label)
-    return fields
+            label_names.setdefault(rule.target.metric, set()).add(rule.target.label)
+    return label_names
 
 
 def _free_since(

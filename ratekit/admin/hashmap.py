@@ -50,7 +50,7 @@ class ReplacedCharges:
     :ivar begin: start of the first period, UTC
     :ivar end: end of the last, UTC
     :ivar scope: ID of the only scope that was charged; None: several
-    :ivar frames: number of frames of the services of these rules, at least one; the rules need
+    :ivar frames: number of frames of the metrics of these rules, at least one; the rules need
         not match all of them
     :ivar scopes: number of scopes with such frames
     """
@@ -221,22 +221,22 @@ def in_force(book: RuleBook, since: datetime.datetime) -> Sequence[Rule]:
 
 
 _Range = tuple[datetime.datetime, datetime.datetime]
-#: Times by service and scope; no scope: the range of a general rule.
+#: Times by metric and scope; no scope: the range of a general rule.
 _Ranges = dict[tuple[str, str | None], _Range]
 
 
 def _count_frames(reports: Reports, ranges: _Ranges) -> Mapping[str, int]:
     """Return the number of frames of each scope that has any in ``ranges``."""
     frames: dict[str, int] = {}
-    for service in dict.fromkeys(service for service, _ in ranges):
-        by_scope = {scope: bounds for (name, scope), bounds in ranges.items() if name == service}
+    for metric in dict.fromkeys(metric for metric, _ in ranges):
+        by_scope = {scope: bounds for (name, scope), bounds in ranges.items() if name == metric}
         scopes = tuple(scope for scope in by_scope if scope is not None)
         selection = Selection(
             min(since for since, _ in by_scope.values()),
             max(until for _, until in by_scope.values()),
             # A general rule also affects scopes with rules of their own: count them once.
             scopes=() if None in by_scope else scopes,
-            metrics=(service,),
+            metrics=(metric,),
         )
         for row in reports.summary(selection, ("scope",), datetime.UTC):
             scope_id = str(row.group["scope"])
@@ -245,7 +245,7 @@ def _count_frames(reports: Reports, ranges: _Ranges) -> Mapping[str, int]:
 
 
 def _find_affected_ranges(change: rule_change.RuleChange, limit: datetime.datetime) -> _Ranges:
-    """Return the times before ``limit`` at which prices change, by service and scope."""
+    """Return the times before ``limit`` at which prices change, by metric and scope."""
     ranges: _Ranges = {}
     for rule, begin, end in _rule_ranges(change):
         end = min(end, limit)

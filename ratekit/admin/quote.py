@@ -64,7 +64,7 @@ class Quote:
 def quote(
     price_list: PriceList,
     period: Period,
-    service: str,
+    metric: str,
     quantity: Decimal,
     labels: Mapping[str, str],
     scope: str = NO_SCOPE,
@@ -75,7 +75,7 @@ def quote(
     :param labels: all labels that rules may look at, including the scope's own
     :param scope: ID of the scope, whose own rules apply
     """
-    series = Series(scope, service, "", labels, {}, [(period.begin, quantity)])
+    series = Series(scope, metric, "", labels, {}, [(period.begin, quantity)])
     return Quote(period, series, price_list.explain(series))
 
 
@@ -93,18 +93,16 @@ def period_of(calendar: Calendar, instant: datetime.datetime) -> Period:
         ) from None
 
 
-def require_service(service: str, book: RuleBook, metrics: Collection[str]) -> None:
-    """Refuse a service that has neither a metric nor a rule.
+def require_metric(metric: str, book: RuleBook, metrics: Collection[str]) -> None:
+    """Refuse a metric that neither metrics.yml nor any rule has.
 
-    :param metrics: public names of metrics
+    :param metrics: public names in metrics.yml
     :raises ratekit.errors.OperatorError: nothing could ever be charged for it
     """
     names = {*metrics, *(rule.target.metric for rule in book.rules)}
-    if service not in names:
-        hint = errors.nearest(service, names) or f"; known services: {', '.join(sorted(names))}"
-        raise errors.OperatorError(
-            f"no metric is called {service!r}, and no rule is for this service{hint}"
-        )
+    if metric not in names:
+        hint = errors.nearest(metric, names) or f"; known metrics: {', '.join(sorted(names))}"
+        raise errors.OperatorError(f"neither metrics.yml nor any rule has {metric!r}{hint}")
 
 
 def scope_id(word: str, book: RuleBook, rows: Sequence[StateRow]) -> str:
@@ -123,30 +121,30 @@ def scope_id(word: str, book: RuleBook, rows: Sequence[StateRow]) -> str:
 def hints(
     usage_quote: Quote, labels: Mapping[str, str], book: RuleBook, label_names: LabelNames
 ) -> Iterator[str]:
-    """Yield what may be wrong with the service and the labels of a quote.
+    """Yield what may be wrong with the metric and the labels of a quote.
 
     :param labels: the labels that the operator gave
     :param label_names: metrics and their labels; empty: metrics.yml cannot be read
     """
-    service = usage_quote.series.metric
-    if label_names and service not in label_names:
-        hint = errors.nearest(service, label_names)
-        yield f"no metric of metrics.yml is called {service!r}{hint}"
+    metric = usage_quote.series.metric
+    if label_names and metric not in label_names:
+        hint = errors.nearest(metric, label_names)
+        yield f"no metric of metrics.yml is called {metric!r}{hint}"
     rules = list(_applicable_rules(usage_quote, book))
-    rule_fields = {rule.target.label for rule in rules if rule.target.label is not None}
-    names = {*label_names.get(service, ()), *rule_fields}
+    rule_labels = {rule.target.label for rule in rules if rule.target.label is not None}
+    names = {*label_names.get(metric, ()), *rule_labels}
     for name, value in labels.items():
         if name in calendar_labels.NAMES:
             yield f"{name} is ignored: its value comes from the period"
-        elif name not in names and service in label_names:
-            yield f"{service} has no label {name!r}{errors.nearest(name, names)}"
-        elif name not in rule_fields:
-            yield f"no rule of {service} looks at {name!r}{errors.nearest(name, rule_fields)}"
+        elif name not in names and metric in label_names:
+            yield f"{metric} has no label {name!r}{errors.nearest(name, names)}"
+        elif name not in rule_labels:
+            yield f"no rule of {metric} looks at {name!r}{errors.nearest(name, rule_labels)}"
         else:
             yield from _value_hints(name, value, rules)
-    missing = sorted(rule_fields - usage_quote.series.groupby.keys() - calendar_labels.NAMES)
+    missing = sorted(rule_labels - usage_quote.series.groupby.keys() - calendar_labels.NAMES)
     if missing:
-        yield f"rules of {service} also look at these labels: {', '.join(missing)}"
+        yield f"rules of {metric} also look at these labels: {', '.join(missing)}"
 
 
 def _applicable_rules(usage_quote: Quote, book: RuleBook) -> Iterator[Rule]:
@@ -161,11 +159,11 @@ def _applicable_rules(usage_quote: Quote, book: RuleBook) -> Iterator[Rule]:
 
 def _value_hints(name: str, value: str, rules: Sequence[Rule]) -> Iterator[str]:
     """Yield a hint if all rules that look at a label look for other values."""
-    field_rules = [rule for rule in rules if rule.target.label == name]
+    label_rules = [rule for rule in rules if rule.target.label == name]
     values = {
         rule.value
-        for rule in field_rules
+        for rule in label_rules
         if not isinstance(rule, ThresholdRule) and rule.value is not None
     }
-    if value not in values and not any(isinstance(rule, ThresholdRule) for rule in field_rules):
+    if value not in values and not any(isinstance(rule, ThresholdRule) for rule in label_rules):
         yield f"no rule looks for {name}={value}{errors.nearest(value, values)}"

@@ -25,7 +25,7 @@ _Range = tuple[datetime.datetime, datetime.datetime]
 
 
 def newly_priced(placed: Iterable[PlacedRule], change: RuleChange) -> Sequence[PlacedRule]:
-    """Return the rules of a file for services and fields that have no rules now."""
+    """Return the rules of a file for metrics and labels that have no rules now."""
     targets = {rule.target for rule in change.keep} | {rule.target for rule, _ in change.close}
     new_targets = {rule.target for rule in change.add} - targets
     return [placed_rule for placed_rule in placed if placed_rule.rule.target in new_targets]
@@ -38,13 +38,13 @@ def require_known(
     labels: Labels,
     reports: Reports,
 ) -> None:
-    """Refuse rules for services and fields that no usage has: they would charge nothing.
+    """Refuse rules for metrics and labels that no usage has: they would charge nothing.
 
     :param path: path of the rule file, as the operator gave it
     :param placed: the rules to check
     :param metrics_path: path of the metrics.yml with ``labels``
     :param labels: empty: metrics.yml cannot be read, and nothing is refused
-    :raises ratekit.errors.BadInput: with a line for each service and field
+    :raises ratekit.errors.BadInput: with a line for each metric and label
     """
     if not rule_warnings.find_unknown_targets(path, placed, metrics_path, labels):
         return
@@ -89,52 +89,52 @@ def require_priced(
 
     :param modules: highest priority first
     :param step: length of a period
-    :raises ratekit.errors.OperatorError: with a line for each service
+    :raises ratekit.errors.OperatorError: with a line for each metric
     """
     lines = {
-        service: f"{service} has been rated, but would cost nothing {when}: keep a rule for it, or "
+        metric: f"{metric} has been rated, but would cost nothing {time}: keep a rule for it, or "
         "use --allow-free"
-        for service, when in find_unpriced_times(book, change).items()
-        if storage.reports.summary(Selection(metrics=(service,)), ("metric",), datetime.UTC)
+        for metric, time in find_unpriced_times(book, change).items()
+        if storage.reports.summary(Selection(metrics=(metric,)), ("metric",), datetime.UTC)
     }
     free = free_usage.find_free_usage(storage, book, change, modules, step)
-    for service, usage in free.items():
-        lines.setdefault(service, _free_line(service, usage))
+    for metric, usage in free.items():
+        lines.setdefault(metric, _free_line(metric, usage))
     if lines:
         raise errors.OperatorError("\n".join(lines.values()))
 
 
-def _free_line(service: str, usage: FreeUsage) -> str:
+def _free_line(metric: str, usage: FreeUsage) -> str:
     labels = "".join(f"{name}={text!r} " for name, text in usage.labels.items())
     return (
-        f"{service}: {count_text(usage.usages, 'usage')} of the newest rated period, such as "
+        f"{metric}: {count_text(usage.usages, 'usage')} of the newest rated period, such as "
         f"{labels}of scope {usage.scope}, would cost nothing from {utc_text(usage.since)}, but has "
         "a price by the current rules: keep a rule for it, or use --allow-free"
     )
 
 
 def find_unpriced_times(book: RuleBook, change: RuleChange) -> Mapping[str, str]:
-    """Return the services that would have no rules at a time at which they have rules now.
+    """Return the metrics that would have no rules at a time at which they have rules now.
 
-    :returns: for each service the first such time, as a phrase
+    :returns: for each metric the first such time, as a phrase
     """
-    before, after = _by_service(book.rules), _by_service(apply(book, change).rules)
+    before, after = _by_metric(book.rules), _by_metric(apply(book, change).rules)
     closed = {rule.target.metric for rule, _ in change.close}
     phrases = {}
-    for service in sorted(closed):
-        unpriced = _subtract(_merge_ranges(before[service]), _merge_ranges(after[service]))
+    for metric in sorted(closed):
+        unpriced = _subtract(_merge_ranges(before[metric]), _merge_ranges(after[metric]))
         if unpriced:
             begin, end = unpriced[0]
             until = "" if end == period.FOREVER else f" until {utc_text(end)}"
-            phrases[service] = f"from {utc_text(begin)}{until}"
+            phrases[metric] = f"from {utc_text(begin)}{until}"
     return phrases
 
 
-def _by_service(rules: Iterable[Rule]) -> Mapping[str, Sequence[Rule]]:
-    rules_by_service: dict[str, list[Rule]] = {}
+def _by_metric(rules: Iterable[Rule]) -> Mapping[str, Sequence[Rule]]:
+    rules_by_metric: dict[str, list[Rule]] = {}
     for rule in rules:
-        rules_by_service.setdefault(rule.target.metric, []).append(rule)
-    return rules_by_service
+        rules_by_metric.setdefault(rule.target.metric, []).append(rule)
+    return rules_by_metric
 
 
 def _merge_ranges(rules: Iterable[Rule]) -> Sequence[_Range]:

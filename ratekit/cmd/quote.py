@@ -71,7 +71,7 @@ class QuoteUsage(command_types.Showing):
         book = storage.rules.read()
         section = conf.collect
         label_names = metrics_file.read_labels(section.metrics_conf, section.scope_key)
-        quote.require_service(parsed_args.service, book, label_names)
+        quote.require_metric(parsed_args.service, book, label_names)
         scope = self._find_scope(parsed_args.scope, book, storage)
         scope_label = {section.scope_key: scope} if scope != quote.NO_SCOPE else {}
         price_list = composition.build_price_list(conf, book)

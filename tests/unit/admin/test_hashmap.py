@@ -42,7 +42,7 @@ def storage(tmp_path: pathlib.Path) -> Storage:
 
 def rate(storage: Storage, begin: datetime.datetime = given.START) -> None:
     """Rate one hour."""
-    states = given.listed(storage, "a1", start=begin)
+    states = given.list_scopes(storage, "a1", start=begin)
     version = storage.rules.read().version
     window = given.window(begin=begin)
     storage.ledger.commit(given.batch(states, periods=window, rules=version))
@@ -268,8 +268,8 @@ class TestTimes:
             storage.rules, self.new_rules(), CALENDAR, NOW, given.hour(36), retroactive=True
         )
         begin = given.hour(40)
-        states = given.listed(storage, "b2", start=begin)
-        usage = given.rated("b2", [("1", "1")], begin=begin)
+        states = given.list_scopes(storage, "b2", start=begin)
+        usage = given.build_series("b2", [("1", "1")], begin=begin)
         periods = given.window(begin=begin)
         storage.ledger.commit(given.batch(states, usage, periods=periods, rules=1))
         hashmap.make_change(storage.rules, plan, NOW, ANN)

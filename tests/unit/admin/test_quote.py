@@ -157,12 +157,12 @@ def test_labels_of_the_rules_of_a_scope_are_a_hint_for_this_scope_only() -> None
 
 
 def test_a_service_is_a_metric_or_has_rules() -> None:
-    quote.require_service("vm", BOOK, ())
-    quote.require_service("volume", BOOK, {"volume"})
+    quote.require_metric("vm", BOOK, ())
+    quote.require_metric("volume", BOOK, {"volume"})
     with pytest.raises(errors.OperatorError, match="did you mean 'volume'"):
-        quote.require_service("volum", BOOK, {"volume"})
-    with pytest.raises(errors.OperatorError, match="known services: vm, volume"):
-        quote.require_service("x", BOOK, {"volume"})
+        quote.require_metric("volum", BOOK, {"volume"})
+    with pytest.raises(errors.OperatorError, match="known metrics: vm, volume"):
+        quote.require_metric("x", BOOK, {"volume"})
 
 
 def test_a_scope_may_have_rules_before_it_is_rated() -> None:

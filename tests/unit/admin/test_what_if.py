@@ -148,7 +148,7 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> Storage:
         for number, (scope, flavor) in enumerate([("a", "m1"), ("a", "m2"), ("b", "m1")], 1)
     ]
     rated = [RatedSeries(each, price_list.prices(each)) for each in usage]
-    states = given.listed(opened, "a", "b")
+    states = given.list_scopes(opened, "a", "b")
     opened.ledger.commit(given.batch(states, *rated, periods=given.window(HOURS), rules=version))
     return opened
 

@@ -100,19 +100,21 @@ def ratekit(config: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> Shell:
 @pytest.fixture
 def usage(storage: Storage) -> None:
     """Two scopes, two hours, two metrics; prices that no binary number can hold."""
-    states = given.listed(storage, "a1", "b2")
+    states = given.list_scopes(storage, "a1", "b2")
     storage.ledger.commit(
         given.batch(
             states,
-            given.rated(
+            given.build_series(
                 "a1",
                 [("1", "0.1"), ("1", "0.2")],
                 metadata={"flavor_name": "m1.small", "image": None},
             ),
-            given.rated(
+            given.build_series(
                 "a1", [("40", "0.0000000000000000000000000001")], metric="volume", unit="GiB"
             ),
-            given.rated("b2", [("0.5", "12345678901234567890.5")], metadata={"flavor_name": "big"}),
+            given.build_series(
+                "b2", [("0.5", "12345678901234567890.5")], metadata={"flavor_name": "big"}
+            ),
             periods=given.window(2),
         )
     )

@@ -25,9 +25,9 @@ def frames(storage: Storage) -> None:
     """Two servers that cost 0.1 an hour, by a rule."""
     rule = MappingRule(FLAVOR, "m1", Terms(Decimal("0.1"), CostType.FLAT, "uptime"))
     storage.rules.change(0, [], [rule], given.note())
-    states = given.listed(storage, "a1")
+    states = given.list_scopes(storage, "a1")
     usages = [
-        given.rated("a1", [("3", "0.3")], labels={"id": id_}, metadata={"flavor_name": "m1"})
+        given.build_series("a1", [("3", "0.3")], labels={"id": id_}, metadata={"flavor_name": "m1"})
         for id_ in ("r1", "r2")
     ]
     storage.ledger.commit(given.batch(states, *usages, rules=1))
@@ -92,7 +92,9 @@ def test_it_names_the_task_that_swapped_the_period(ratekit: Shell, storage: Stor
     storage.tasks.add([order], TaskNote("typo", "bob@host", given.hour(6)))
     (task,) = storage.task_ledger.open_tasks(None)
     (new,) = [
-        given.rated("a1", [("3", "0.45")], labels={"id": "r1"}, metadata={"flavor_name": "m1"})
+        given.build_series(
+            "a1", [("3", "0.45")], labels={"id": "r1"}, metadata={"flavor_name": "m1"}
+        )
     ]
     storage.task_ledger.swap(task, RepricedWindow(given.window(), {}, [new], 2), given.hour(7))
     assert explain(ratekit, "--offline")["Reprocessed"] == {

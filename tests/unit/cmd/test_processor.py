@@ -36,7 +36,7 @@ def ready(config: pathlib.Path, storage: Storage, usage: None) -> pathlib.Path:
     config.with_name("metrics.yml").write_text(METRICS)
     storage.scopes.deactivate("a1", given.hour(2))
     storage.scopes.activate("a1", given.hour(4))
-    states = given.listed(storage, "a1", now=given.hour(9))
+    states = given.list_scopes(storage, "a1", now=given.hour(9))
     (state,) = [state for state in states if state.scope.id == "a1"]
     storage.ledger.commit(given.batch([state], periods=given.window(1, given.hour(4))))
     for scope in ("a1", "b2"):

@@ -32,7 +32,7 @@ def rules(ratekit: Shell, tmp_path: pathlib.Path, storage: Storage) -> None:
     path = tmp_path / "hashmap.yml"
     path.write_text(RULES)
     assert ratekit("hashmap", "apply", str(path), "--yes").code == 0
-    given.listed(storage, "a1")
+    given.list_scopes(storage, "a1")
 
 
 def test_it_shows_the_price_and_its_calculation(ratekit: Shell) -> None:

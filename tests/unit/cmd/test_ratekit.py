@@ -118,8 +118,8 @@ def test_an_interrupt_is_quiet_and_130(ratekit: Shell, capsys: pytest.CaptureFix
 def test_a_reader_that_leaves_is_no_error_and_libraries_are_silent(
     ratekit: Shell, storage: Storage
 ) -> None:
-    states = given.listed(storage, "a1")
-    series = given.rated("a1", [("1", "1")] * 24, labels={"id": "x" * 1000})
+    states = given.list_scopes(storage, "a1")
+    series = given.build_series("a1", [("1", "1")] * 24, labels={"id": "x" * 1000})
     storage.ledger.commit(given.batch(states, series, periods=given.window(24)))
     argv = [sys.executable, "-c", LINE, "--config-file", str(ratekit.config), "frame", "list"]
     argv += ["--begin", "2026-03-01", "-f", "csv"]

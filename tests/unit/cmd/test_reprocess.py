@@ -64,7 +64,7 @@ def test_it_asks_for_confirmation(ratekit: Shell, storage: Storage, usage: None)
 def test_all_scopes_are_queued_for_the_time_that_they_have_been_rated(
     ratekit: Shell, storage: Storage, usage: None
 ) -> None:
-    given.listed(storage, "a1", "b2", "never")
+    given.list_scopes(storage, "a1", "b2", "never")
     answer = ratekit(
         "reprocess", "--all-scopes", "--begin", "2026-02-28", "--end", "2026-03-09", *WHY
     )
@@ -150,7 +150,7 @@ def test_a_dry_run_shows_the_difference_and_changes_nothing(
     ratekit: Shell, storage: Storage, usage: None, metrics: None
 ) -> None:
     raise_price(storage)
-    before = given.stored(storage)
+    before = given.read_frames(storage)
     arguments = ("reprocess", "--all-scopes", *STRETCH, "--rates-only", "--dry-run")
     answer = ratekit(*arguments, "-f", "json")
     assert answer.code == 0, answer.err
@@ -172,7 +172,7 @@ def test_a_dry_run_shows_the_difference_and_changes_nothing(
         "after reprocessing, difference -12345678901234567883.3000000000000000000000000001"
         in output
     )
-    assert given.stored(storage) == before
+    assert given.read_frames(storage) == before
     assert storage.tasks.tasks() == []
 
 
@@ -181,7 +181,7 @@ def test_tasks_are_listed_shown_and_cancelled(
 ) -> None:
     ratekit("reprocess", "--scope", "a1", *STRETCH, *WHY)
     (task,) = storage.task_ledger.open_tasks(None)
-    new = given.rated("a1", [("1", "7")])
+    new = given.build_series("a1", [("1", "7")])
     storage.task_ledger.swap(
         task, RepricedWindow(given.window(), {}, [new], 0, ("instance",)), given.hour(36)
     )

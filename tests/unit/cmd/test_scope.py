@@ -40,7 +40,7 @@ def test_lag_is_zero_when_all_due_periods_are_rated(ratekit: Shell, usage: None)
 def test_a_failing_scope_shows_its_error_and_when_it_is_retried(
     ratekit: Shell, storage: Storage
 ) -> None:
-    state = given.listed(storage, "a1")
+    state = given.list_scopes(storage, "a1")
     storage.ledger.postpone(state, "Gnocchi said \x1b[31mno", given.hour(37))
     expected = "failing (1): Gnocchi said {}no, retry at 2026-03-02T13:00:00Z"
     assert expected.format("\x1b[31m") == ratekit("scope", "list", "-f", "json").json()[0]["State"]
@@ -49,8 +49,8 @@ def test_a_failing_scope_shows_its_error_and_when_it_is_retried(
 
 
 def test_inactive_scopes_are_shown_with_all(ratekit: Shell, storage: Storage) -> None:
-    given.listed(storage, "gone", now=given.hour(-0.5))
-    given.listed(storage, "here", now=given.hour(1))
+    given.list_scopes(storage, "gone", now=given.hour(-0.5))
+    given.list_scopes(storage, "here", now=given.hour(1))
     assert [row["Scope"] for row in ratekit("scope", "list", "-f", "json").json()] == ["here"]
     rows = list(csv.DictReader(ratekit("scope", "list", "--all", "-f", "csv").out.splitlines()))
     assert [(row["Scope"], row["State"], row["Lag"]) for row in rows] == [
@@ -63,7 +63,7 @@ def test_inactive_scopes_are_shown_with_all(ratekit: Shell, storage: Storage) ->
 
 
 def test_show_has_all_fields_of_a_scope(ratekit: Shell, storage: Storage, usage: None) -> None:
-    state = given.listed(storage, "a1", now=given.hour(2.5))
+    state = given.list_scopes(storage, "a1", now=given.hour(2.5))
     storage.ledger.postpone(state, "Gnocchi is ill", given.hour(37.5))
     assert ratekit("scope", "show", "a1", "-f", "json").json() == {
         "Scope": "a1",
@@ -110,9 +110,11 @@ def test_the_last_periods_are_a_line_a_metric_and_a_column_a_period(
 ) -> None:
     ratekit.now = given.hour(6.5)
     for number, count in enumerate((12, 9, 0, 1)):
-        (state,) = given.listed(storage, "a1", now=given.hour(6))
+        (state,) = given.list_scopes(storage, "a1", now=given.hour(6))
         series = [
-            given.rated("a1", [("1", "0")], begin=given.hour(number), labels={"id": str(id_)})
+            given.build_series(
+                "a1", [("1", "0")], begin=given.hour(number), labels={"id": str(id_)}
+            )
             for id_ in range(count)
         ]
         metrics = ("instance",) if number < 2 else ("cpu", "instance")
@@ -131,11 +133,11 @@ def test_the_last_periods_are_a_line_a_metric_and_a_column_a_period(
 def test_gaps_and_exclusions_of_a_scope_are_shown(ratekit: Shell, storage: Storage) -> None:
     ratekit.now = given.hour(6.5)
     exclusion = Exclusion("a1", "instance", "r1", "it is broken", "mend it")
-    (state,) = given.listed(storage, "a1", now=given.hour(1.5))
+    (state,) = given.list_scopes(storage, "a1", now=given.hour(1.5))
     batch = given.batch([state], periods=given.window(2), exclusions=[exclusion])
     storage.ledger.commit(batch)
-    given.listed(storage, now=given.hour(2.5))
-    given.listed(storage, "a1", now=given.hour(5.5), resume=given.hour(5))
+    given.list_scopes(storage, now=given.hour(2.5))
+    given.list_scopes(storage, "a1", now=given.hour(5.5), resume=given.hour(5))
     fields = ratekit("scope", "show", "a1", "-f", "json").json()
     assert fields["Gaps"] == [{"begin": "2026-03-01T02:00:00Z", "end": "2026-03-01T05:00:00Z"}]
     assert fields["Exclusions"] == [
@@ -168,7 +170,7 @@ def test_a_number_of_periods_out_of_range_is_refused(
 def test_a_scope_without_rated_periods_has_no_lines_of_periods(
     ratekit: Shell, storage: Storage
 ) -> None:
-    given.listed(storage, "a1")
+    given.list_scopes(storage, "a1")
     assert ratekit("scope", "show", "a1", "-f", "json").json()["Last periods"] == []
     assert "no information about these periods" in ratekit("scope", "show", "a1").out
 
@@ -246,7 +248,7 @@ def test_a_deactivated_scope_is_listed_as_such_until_it_is_activated(
 def test_a_scope_that_is_inactive_and_deactivated_is_listed(
     ratekit: Shell, storage: Storage
 ) -> None:
-    given.listed(storage, "gone", now=given.hour(-0.5))
+    given.list_scopes(storage, "gone", now=given.hour(-0.5))
     storage.ledger.observe([], given.hour(5), given.START, given.START)
     assert ratekit("scope", "list", "-f", "json").json() == []
     ratekit("scope", "deactivate", "gone")
@@ -302,36 +304,36 @@ QUESTION = (
 
 
 def test_on_a_terminal_a_reset_asks(ratekit: Shell, storage: Storage, usage: None) -> None:
-    before = given.stored(storage)
+    before = given.read_frames(storage)
     for refusal in ("n\n", "\n", ""):
         answer = ratekit(*RESET, typed=refusal)
         assert answer.code == 1
         assert answer.out == (
             f"{QUESTION}Remove these frames and rate them again? [y/N] nothing was changed\n"
         )
-    assert given.stored(storage) == before
+    assert given.read_frames(storage) == before
     answer = ratekit(*RESET, typed="y\n")
     assert answer.code == 0
     assert answer.out.endswith(
         "done: the scope is rated again from 2026-03-01T01:00:00Z, in the next cycle of the "
         "processor\n"
     )
-    assert len(given.stored(storage)) == len(before) - 1
+    assert len(given.read_frames(storage)) == len(before) - 1
     assert ratekit("scope", "list", "-f", "json").json()[0]["Rated until"] == "2026-03-01T01:00:00Z"
 
 
 def test_without_a_terminal_a_reset_needs_yes(
     ratekit: Shell, storage: Storage, usage: None
 ) -> None:
-    before = given.stored(storage)
+    before = given.read_frames(storage)
     answer = ratekit(*RESET)
     assert answer.code == 2
     assert answer.err == (
         "ratekit: nothing was changed: confirmation needs a terminal; use --yes to confirm\n"
     )
-    assert given.stored(storage) == before
+    assert given.read_frames(storage) == before
     assert ratekit(*RESET, "--yes").code == 0
-    assert len(given.stored(storage)) == len(before) - 1
+    assert len(given.read_frames(storage)) == len(before) - 1
 
 
 def test_a_reset_to_before_the_first_period_of_a_scope_says_so(ratekit: Shell, usage: None) -> None:
@@ -361,7 +363,7 @@ class SlowTerminal(Terminal):
 
     def readline(self, size: int = -1, /) -> str:  # type: ignore[override]
         """Rate an hour, then answer."""
-        (state,) = given.listed(self._storage, "a1", now=given.hour(3))
+        (state,) = given.list_scopes(self._storage, "a1", now=given.hour(3))
         batch = given.batch([state], periods=given.window(1, state.rated_until))
         assert not self._storage.ledger.commit(batch).lost_scopes
         return super().readline()
@@ -370,12 +372,12 @@ class SlowTerminal(Terminal):
 def test_a_reset_fails_if_a_period_is_rated_before_the_answer(
     ratekit: Shell, storage: Storage, usage: None
 ) -> None:
-    before = given.stored(storage)
+    before = given.read_frames(storage)
     answer = ratekit(*RESET, stdin=SlowTerminal(storage))
     assert (answer.code, answer.err.count("\n")) == (1, 1)
     assert "scope a1" in answer.err
     assert "rated until 2026-03-01T03:00:00Z" in answer.err
-    assert given.stored(storage) == before
+    assert given.read_frames(storage) == before
 
 
 @pytest.mark.parametrize(
@@ -389,11 +391,11 @@ def test_a_reset_fails_if_a_period_is_rated_before_the_answer(
 def test_a_time_to_which_a_scope_cannot_be_reset_is_one_line_and_2(
     time: str, message: str, ratekit: Shell, storage: Storage, usage: None
 ) -> None:
-    before = given.stored(storage)
+    before = given.read_frames(storage)
     answer = ratekit("scope", "reset", "a1", "--yes", "--to", time)
     assert (answer.code, answer.out, answer.err.count("\n")) == (2, "", 1)
     assert message in answer.err
-    assert given.stored(storage) == before
+    assert given.read_frames(storage) == before
 
 
 def test_a_reset_needs_a_time(ratekit: Shell) -> None:
@@ -403,10 +405,10 @@ def test_a_reset_needs_a_time(ratekit: Shell) -> None:
 
 def rate(storage: Storage, minutes: int, count: int) -> None:
     """Rate a scope over periods of another length."""
-    (state,) = given.listed(storage, "a1", now=given.hour(9))
+    (state,) = given.list_scopes(storage, "a1", now=given.hour(9))
     step = datetime.timedelta(minutes=minutes)
     window = Window(state.rated_until, step, count)
-    series = given.rated("a1", [("1", "1")], begin=window.begins()[-1])
+    series = given.build_series("a1", [("1", "1")], begin=window.begins()[-1])
     assert (
         storage.ledger.commit(RatedBatch(window, [state], [series], 0, ("instance",))).frames == 1
     )
@@ -415,8 +417,8 @@ def rate(storage: Storage, minutes: int, count: int) -> None:
 def test_a_reset_aligns_a_scope_with_a_new_period_length(ratekit: Shell, storage: Storage) -> None:
     rate(storage, minutes=30, count=5)
     assert ratekit("scope", "reset", "a1", "--to", "2026-03-01T02:00", "--yes").code == 0
-    assert given.listed(storage, "a1")[0].rated_until == given.hour(2)
-    assert given.stored(storage) == []
+    assert given.list_scopes(storage, "a1")[0].rated_until == given.hour(2)
+    assert given.read_frames(storage) == []
 
 
 def test_a_reset_to_inside_a_period_of_the_previous_length_is_refused(
@@ -430,9 +432,9 @@ def test_a_reset_to_inside_a_period_of_the_previous_length_is_refused(
         "ratekit: 2026-03-01T04:00:00Z falls inside a period of the previous length (1:30:00); "
         "choose a boundary of both the old and the new period, e.g. 2026-03-01T03:00:00Z\n",
     )
-    assert len(given.stored(storage)) == 1
+    assert len(given.read_frames(storage)) == 1
     assert ratekit("scope", "reset", "a1", "--to", "2026-03-01T03:00", "--yes").code == 0
-    assert given.stored(storage) == []
+    assert given.read_frames(storage) == []
 
 
 def test_a_deactivated_scope_that_is_reset_stays_deactivated(ratekit: Shell, usage: None) -> None:

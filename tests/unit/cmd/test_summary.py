@@ -68,9 +68,10 @@ def test_amounts_survive_csv_and_yaml(ratekit: Shell, usage: None) -> None:
 def test_prices_are_rounded_half_even_only_when_asked(ratekit: Shell, storage: Storage) -> None:
     prices = {"a": "0.125", "b": "0.125", "c": "0.135", "d": "-0.001", "e": "7"}
     series = [
-        given.rated("a1", [("1", price)], labels={"id": id_}) for id_, price in prices.items()
+        given.build_series("a1", [("1", price)], labels={"id": id_})
+        for id_, price in prices.items()
     ]
-    storage.ledger.commit(given.batch(given.listed(storage, "a1"), *series))
+    storage.ledger.commit(given.batch(given.list_scopes(storage, "a1"), *series))
     rounded = ("summary", "--groupby", "id", "--decimals", "2")
     assert ratekit(*rounded, "-f", "value", "-c", "Price").out.split() == [
         "0.12",
@@ -82,8 +83,8 @@ def test_prices_are_rounded_half_even_only_when_asked(ratekit: Shell, storage: S
 
 
 def test_a_total_is_added_up_before_it_is_rounded(ratekit: Shell, storage: Storage) -> None:
-    series = [given.rated("a1", [("1", "0.004")], labels={"id": id_}) for id_ in "abc"]
-    storage.ledger.commit(given.batch(given.listed(storage, "a1"), *series))
+    series = [given.build_series("a1", [("1", "0.004")], labels={"id": id_}) for id_ in "abc"]
+    storage.ledger.commit(given.batch(given.list_scopes(storage, "a1"), *series))
     answer = ratekit("summary", "--groupby", "id", "--decimals", "2")
     assert "Total: price 0.01, 3 frames" in answer.out
 
@@ -156,8 +157,8 @@ def test_without_metrics_and_frames_no_name_is_refused(ratekit: Shell) -> None:
 
 
 def test_labels_named_like_columns_stay_apart(ratekit: Shell, storage: Storage) -> None:
-    series = given.rated("a1", [("1", "2")], metadata={"price": "x", "id": "y"})
-    storage.ledger.commit(given.batch(given.listed(storage, "a1"), series))
+    series = given.build_series("a1", [("1", "2")], metadata={"price": "x", "id": "y"})
+    storage.ledger.commit(given.batch(given.list_scopes(storage, "a1"), series))
     row = ratekit("summary", "--groupby", "price,id,price", "-f", "json").json()[0]
     assert (row["price (label)"], row["id"], row["Price"]) == ("x", "y", "2")
 
@@ -189,8 +190,8 @@ def test_it_begins_with_this_month_in_the_zone(ratekit: Shell, usage: None) -> N
 
 
 def test_nothing_costs_0(ratekit: Shell, storage: Storage) -> None:
-    series = given.rated("a1", [("0", "0E-28")])
-    storage.ledger.commit(given.batch(given.listed(storage, "a1"), series))
+    series = given.build_series("a1", [("0", "0E-28")])
+    storage.ledger.commit(given.batch(given.list_scopes(storage, "a1"), series))
     assert ratekit("summary", "-f", "value", "-c", "Price").out == "0\n"
     assert Decimal(ratekit("summary", "--decimals", "3", "-f", "value", "-c", "Price").out) == 0
 

@@ -38,17 +38,17 @@ def file(tmp_path: pathlib.Path) -> pathlib.Path:
 def applied_rules(ratekit: Shell, file: pathlib.Path, storage: Storage) -> None:
     """The file was applied, and then two hours of two scopes were rated by it."""
     assert ratekit("hashmap", "apply", "--yes", str(file)).code == 0
-    states = given.listed(storage, "a1", "b2")
+    states = given.list_scopes(storage, "a1", "b2")
     small, big = {"flavor_name": "m1.small"}, {"flavor_name": "m1.big"}
     storage.ledger.commit(
         given.batch(
             states,
-            given.rated("a1", [("1", "2"), ("1", "2")], metadata=small),
-            given.rated("b2", [("1", "2"), ("3", "6")], metadata=small),
+            given.build_series("a1", [("1", "2"), ("1", "2")], metadata=small),
+            given.build_series("b2", [("1", "2"), ("3", "6")], metadata=small),
             # The newest period has none of it.
-            given.rated("b2", [("1", "4")], metadata=big),
-            given.rated("b2", [("1", "0"), ("1", "0")], metadata={"flavor_name": "free"}),
-            given.rated("b2", [("1", "1"), ("0", "0")], metric="volume"),
+            given.build_series("b2", [("1", "4")], metadata=big),
+            given.build_series("b2", [("1", "0"), ("1", "0")], metadata={"flavor_name": "free"}),
+            given.build_series("b2", [("1", "1"), ("0", "0")], metric="volume"),
             periods=given.window(2),
             rules=1,
         )

@@ -289,8 +289,8 @@ def test_a_rated_service_is_not_left_without_a_rule(
     command: tuple[str, ...],
 ) -> None:
     ratekit("hashmap", "apply", "--yes", str(file))
-    (state,) = given.listed(storage, "a1")
-    rated = given.rated("a1", [("1", "0.1")])
+    (state,) = given.list_scopes(storage, "a1")
+    rated = given.build_series("a1", [("1", "0.1")])
     storage.ledger.commit(given.batch([state], rated, rules=storage.rules.read().version))
     file.write_text(text)
     answer = ratekit("hashmap", *command, str(file))
@@ -340,7 +340,7 @@ def test_a_change_before_anything_is_rated_shows_no_start(
     assert "start" not in exported
     copy = file.with_name("copy.yml")
     copy.write_text(exported)
-    given.listed(storage, "a1")
+    given.list_scopes(storage, "a1")
     assert ratekit("hashmap", "apply", str(copy)).out.startswith("nothing to do: 3 rules")
 
 

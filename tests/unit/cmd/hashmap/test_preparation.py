@@ -34,14 +34,16 @@ def file(tmp_path: pathlib.Path) -> pathlib.Path:
 def applied_rules(ratekit: Shell, file: pathlib.Path, storage: Storage) -> None:
     """The file was applied, and then three hours of two scopes were rated by it."""
     assert ratekit("hashmap", "apply", "--yes", str(file)).code == 0
-    states = given.listed(storage, "a1", "b2")
+    states = given.list_scopes(storage, "a1", "b2")
     label = {"flavor_name": "m1.small"}
     storage.ledger.commit(
         given.batch(
             states,
-            given.rated("a1", [("1", "0.02"), ("2", "0.04"), ("1", "0.02")], metadata=label),
-            given.rated("b2", [("1", "0"), ("1", "0"), ("1", "0")], metadata={"flavor_name": "x"}),
-            given.rated("b2", [("10", "10"), ("10", "10"), ("10", "10")], metric="volume"),
+            given.build_series("a1", [("1", "0.02"), ("2", "0.04"), ("1", "0.02")], metadata=label),
+            given.build_series(
+                "b2", [("1", "0"), ("1", "0"), ("1", "0")], metadata={"flavor_name": "x"}
+            ),
+            given.build_series("b2", [("10", "10"), ("10", "10"), ("10", "10")], metric="volume"),
             periods=given.window(3),
             rules=1,
         )
@@ -186,9 +188,9 @@ class TestTimes:
                 """Return True; the plan has been shown."""
                 begin = given.hour(3)
                 small = {"flavor_name": "m1.small"}
-                series = given.rated("a1", [("1", "0.02")] * 2, begin=begin, metadata=small)
+                series = given.build_series("a1", [("1", "0.02")] * 2, begin=begin, metadata=small)
                 periods = given.window(2, begin)
-                (state,) = given.listed(storage, "a1")
+                (state,) = given.list_scopes(storage, "a1")
                 storage.ledger.commit(given.batch([state], series, periods=periods, rules=1))
                 return True
 

@@ -1,0 +1,85 @@
+"""The values of options that several commands have."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import zoneinfo
+from decimal import Decimal
+
+import pytest
+
+from ratekit import errors
+from ratekit.cmd import options
+
+DAY = datetime.timedelta(days=1)
+NOON = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "instant"),
+    [
+        ("2026-01-31T12:00", "UTC", NOON),
+        ("2026-01-31", "UTC", NOON - DAY / 2),
+        ("2026-01-31T13:00", "Europe/Berlin", NOON),
+        ("2026-01-31T14:00+02:00", "Europe/Berlin", NOON),
+    ],
+)
+def test_a_time_without_an_offset_is_in_the_zone(
+    text: str, zone: str, instant: datetime.datetime
+) -> None:
+    assert options.read_instant("--at", text, zoneinfo.ZoneInfo(zone)) == instant
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "noon",
+            "--at: expected a date or time such as 2026-01-31 or 2026-01-31T12:00, not 'noon'",
+        ),
+        ("0001-01-01T00:00+05:00", "--at: '0001-01-01T00:00+05:00' is too far in the past"),
+        ("9999-12-31T00:00", "--at: '9999-12-31T00:00' is too far in the future"),
+    ],
+)
+def test_a_wrong_time_is_reported_with_its_option(text: str, message: str) -> None:
+    with pytest.raises(errors.OperatorError) as error:
+        options.read_instant("--at", text)
+    assert str(error.value) == message
+
+
+def test_the_last_day_of_the_calendar_is_valid_without_a_margin() -> None:
+    text = "9999-12-31T23:59:59"
+    instant = options.read_instant("--end", text, margin=datetime.timedelta(0))
+    assert instant == datetime.datetime(9999, 12, 31, 23, 59, 59, tzinfo=datetime.UTC)
+
+
+@pytest.mark.parametrize(("text", "number"), [("1", 1), ("0010", 10), ("24", 24)])
+def test_a_whole_number_within_its_limits_is_read(text: str, number: int) -> None:
+    assert options.whole_number(1, 24)(text) == number
+
+
+@pytest.mark.parametrize("text", ["0", "25", "-1", "1.5", "", "x", "²", "٣", "9" * 5000])
+def test_a_wrong_number_is_reported_with_the_limits(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError) as error:
+        options.whole_number(1, 24)(text)
+    assert str(error.value) == f"expected a whole number from 1 to 24, not {text!r}"
+
+
+def test_a_number_without_a_maximum_is_limited_by_the_database() -> None:
+    read = options.whole_number(0)
+    assert read("999999999999999999") == 10**18 - 1
+    with pytest.raises(argparse.ArgumentTypeError, match="of at least 0, not '-1'"):
+        read("-1")
+    with pytest.raises(argparse.ArgumentTypeError, match="of at least 0"):
+        read("1" + "0" * 18)
+
+
+def test_a_quantity_has_at_most_the_digits_that_are_stored() -> None:
+    assert options.read_quantity("--qty", "1.50") == Decimal("1.5")
+    with pytest.raises(errors.OperatorError) as error:
+        options.read_quantity("--qty", "1e-19")
+    assert str(error.value) == (
+        "--qty: expected a decimal number with at most 47 digits before and 18 after the decimal "
+        "point, not '1e-19'"
+    )
