@@ -152,8 +152,8 @@ class MetricEntry(pydantic.BaseModel):
     groupby: Annotated[
         Names,
         pydantic.Field(
-            description="Attributes of the resource that become labels; usage with different labels "
-            "is rated separately. Default: none."
+            description="Attributes of the resource that become labels; usage with different "
+            "labels is rated separately. Default: none."
         ),
     ] = []
     metadata: Annotated[

@@ -20,36 +20,36 @@ from ratekit.files import metrics_file
 HOUR = datetime.timedelta(hours=1)
 DATA = pathlib.Path(__file__).parents[2] / "data"
 REPO = pathlib.Path(__file__).parents[3]
-# Reading a file asks nobody, so the client needs no session.
+# Reading a file sends no request, so the client needs no session.
 COLLECTOR = GnocchiCollector(Client(None), "project_id", HOUR, 2 * HOUR)
 
 START = "metrics:\n  cpu:\n    unit: instance\n    extra_args: {resource_type: instance}\n"
 
 
 @pytest.fixture
-def load(
+def read(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], tuple[Metric, ...]]:
     monkeypatch.chdir(tmp_path)
 
-    def loaded(text: str) -> tuple[Metric, ...]:
+    def write_and_read(text: str) -> tuple[Metric, ...]:
         pathlib.Path("m.yml").write_text(text, encoding="utf-8")
         return metrics_file.read("m.yml", COLLECTOR)
 
-    return loaded
+    return write_and_read
 
 
 @pytest.fixture
-def mistakes(load: Callable[[str], tuple[Metric, ...]]) -> Callable[[str], list[str]]:
-    def found(text: str) -> list[str]:
+def mistakes(read: Callable[[str], tuple[Metric, ...]]) -> Callable[[str], list[str]]:
+    def read_mistakes(text: str) -> list[str]:
         with pytest.raises(errors.BadInput) as caught:
-            load(text)
+            read(text)
         return [str(mistake).removeprefix("m.yml:") for mistake in caught.value.mistakes]
 
-    return found
+    return read_mistakes
 
 
-Load = Callable[[str], tuple[Metric, ...]]
+Read = Callable[[str], tuple[Metric, ...]]
 Mistakes = Callable[[str], list[str]]
 
 
@@ -105,46 +105,46 @@ def test_the_file_that_ratekit_brings_is_read() -> None:
         ("0.1234567890123456789", Fraction(1234567890123456789, 10**19)),
     ],
 )  # fmt: skip
-def test_factors_and_offsets_are_exact(load: Load, text: str, factor: Fraction) -> None:
-    [metric] = load(f"{START}    factor: {text}\n    offset: {text}\n")
+def test_factors_and_offsets_are_exact(read: Read, text: str, factor: Fraction) -> None:
+    [metric] = read(f"{START}    factor: {text}\n    offset: {text}\n")
     assert (metric.factor, metric.offset) == (factor, factor)
 
 
-def test_what_is_left_out_has_cloudkittys_default(load: Load) -> None:
-    [metric] = load(START)
+def test_what_is_left_out_has_cloudkittys_default(read: Read) -> None:
+    [metric] = read(START)
     assert metric == Metric(
         "cpu", "cpu", "instance", Fraction(1), Fraction(0), (), (), Mutate.NONE,
         GnocchiArgs("instance", "id", "max", None, 3600, True),
     )  # fmt: skip
 
 
-def test_every_mutation_has_cloudkittys_name(load: Load) -> None:
+def test_every_mutation_has_cloudkittys_name(read: Read) -> None:
     for mutate in Mutate:
         extra = "    mutate_map: {1: 2}\n" if mutate is Mutate.MAP else ""
-        [metric] = load(f"{START}    mutate: {mutate.name}\n{extra}")
+        [metric] = read(f"{START}    mutate: {mutate.name}\n{extra}")
         assert metric.mutate is mutate
 
 
-def test_a_map_is_exact(load: Load) -> None:
-    [metric] = load(f"{START}    mutate: MAP\n    mutate_map: {{0: 0, 1/3: 0.1, '2': 1e-6}}\n")
+def test_a_map_is_exact(read: Read) -> None:
+    [metric] = read(f"{START}    mutate: MAP\n    mutate_map: {{0: 0, 1/3: 0.1, '2': 1e-6}}\n")
     assert metric.mutate_map == {
         Fraction(0): Fraction(0), Fraction(1, 3): Fraction(1, 10), Fraction(2): Fraction(1, 10**6),
     }  # fmt: skip
 
 
-def test_one_metric_may_have_several_definitions(load: Load) -> None:
+def test_one_metric_may_have_several_definitions(read: Read) -> None:
     text = (
         "metrics:\n  cpu:\n"
         "    - {unit: instance, alt_name: instance, extra_args: {resource_type: instance}}\n"
         "    - {unit: vcpu, alt_name: vcpus, factor: 2, extra_args: {resource_type: instance}}\n"
     )
-    first, second = load(text)
+    first, second = read(text)
     assert (first.name, first.public_name, str(first.factor)) == ("cpu", "instance", "1")
     assert (second.name, second.public_name, str(second.factor)) == ("cpu", "vcpus", "2")
 
 
-def test_the_further_keys_are_read(load: Load) -> None:
-    [metric] = load(
+def test_the_further_keys_are_read(read: Read) -> None:
+    [metric] = read(
         f"{START}    description: what it is\n    prorate: true\n    skip_zero: true\n"
         '    skip_datapoints_expression: datapoint.get("vol", {}).get("qty", 0) == 0\n'
     )
@@ -155,8 +155,8 @@ def test_the_further_keys_are_read(load: Load) -> None:
     assert not metric.skip(series, Decimal(1), Decimal(0))
 
 
-def test_definitions_may_share_lines(load: Load) -> None:
-    cpu, memory = load(
+def test_definitions_may_share_lines(read: Read) -> None:
+    cpu, memory = read(
         "metrics:\n  cpu: &base\n    unit: u\n    groupby: [id]\n"
         "    extra_args: {resource_type: instance}\n  memory:\n    <<: *base\n    unit: MiB\n"
     )
@@ -165,8 +165,8 @@ def test_definitions_may_share_lines(load: Load) -> None:
 
 
 @pytest.mark.parametrize("method", ["mean", "95pct", "rate:mean", "rate:95pct", "nunique", "std"])
-def test_what_gnocchi_can_store_can_be_read(load: Load, method: str) -> None:
-    [metric] = load(
+def test_what_gnocchi_can_store_can_be_read(read: Read, method: str) -> None:
+    [metric] = read(
         "metrics: {cpu: {unit: u, extra_args: {resource_type: i, "
         f"aggregation_method: '{method}'}}}}}}"
     )
@@ -293,7 +293,7 @@ def test_a_mistake_in_the_collectors_settings_is_one_line(
         (START + "more: 1\n", "5: more: unknown key"),
     ],
 )
-def test_a_file_of_another_shape_is_refused(mistakes: Mistakes, text: str, message: str) -> None:
+def test_a_file_of_another_shape_is_rejected(mistakes: Mistakes, text: str, message: str) -> None:
     assert mistakes(text) == [message]
 
 
@@ -304,8 +304,8 @@ def test_a_label_is_in_groupby_or_in_metadata(mistakes: Mistakes) -> None:
 
 
 def test_two_metrics_cannot_have_one_public_name(mistakes: Mistakes) -> None:
-    more = "    unit: u\n    extra_args: {resource_type: i}\n"
-    assert mistakes(f"{START}    alt_name: vm\n  b:\n    alt_name: vm\n{more}  vm:\n{more}") == [
+    keys = "    unit: u\n    extra_args: {resource_type: i}\n"
+    assert mistakes(f"{START}    alt_name: vm\n  b:\n    alt_name: vm\n{keys}  vm:\n{keys}") == [
         "6: metrics.b: public name 'vm' is already used by 'cpu'",
         "10: metrics.vm: public name 'vm' is already used by 'cpu'",
     ]
@@ -320,14 +320,14 @@ def test_two_metrics_cannot_have_one_public_name(mistakes: Mistakes) -> None:
         ("' cpu'", "has leading or trailing whitespace: ' cpu'"),
     ],
 )
-def test_a_name_that_gnocchi_would_read_otherwise_is_refused(
+def test_a_pattern_or_untrimmed_text_is_rejected_as_a_name(
     mistakes: Mistakes, name: str, message: str
 ) -> None:
     text = f"metrics:\n  {name}: {{unit: u, extra_args: {{resource_type: i}}}}\n"
     assert mistakes(text) == [f"2: metrics.{name.strip(chr(39))}: {message}"]
 
 
-def test_a_mistake_hides_no_refusal_and_no_namesake(mistakes: Mistakes) -> None:
+def test_a_mistake_hides_no_wrong_extra_arg_and_no_duplicate_name(mistakes: Mistakes) -> None:
     text = (
         "metrics:\n"
         "  cpu:\n"
@@ -390,7 +390,7 @@ def test_a_map_is_needed_and_unambiguous(mistakes: Mistakes, map_: str) -> None:
 
 
 @pytest.mark.parametrize("expression", ["x", "1 +", "open('/etc/passwd')", "datapoint.__class__"])
-def test_an_expression_that_cannot_be_understood_is_refused_at_once(
+def test_an_expression_that_cannot_be_understood_is_rejected_at_once(
     mistakes: Mistakes, expression: str
 ) -> None:
     [line] = mistakes(f'{START}    skip_datapoints_expression: "{expression}"\n')

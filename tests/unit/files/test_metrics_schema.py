@@ -12,7 +12,7 @@ from ratekit.collectors.gnocchi.args import GnocchiArgs
 from ratekit.files import metrics_schema, yaml_file
 
 REPO = pathlib.Path(__file__).parents[3]
-WRITTEN = REPO / "etc/ratekit/metrics.schema.json"
+SCHEMA = REPO / "etc/ratekit/metrics.schema.json"
 FILES = [
     REPO / "etc/ratekit/metrics.yml",
     REPO / "tests/data/cloudkitty-rocky-metrics.yml",
@@ -30,7 +30,7 @@ def plain(data: Any) -> Any:
 
 
 def mistakes(data: Any) -> list[str]:
-    schema = json.loads(WRITTEN.read_text())
+    schema = json.loads(SCHEMA.read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     return [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(data)]
 
@@ -40,12 +40,12 @@ def example(**keys: Any) -> dict[str, Any]:
     return {"metrics": {"volume.size": entry}}
 
 
-def test_the_file_in_git_is_what_the_reader_takes() -> None:
-    assert json.loads(WRITTEN.read_text()) == metrics_schema.json_schema(GnocchiArgs)
+def test_the_schema_in_git_is_the_schema_of_the_reader() -> None:
+    assert json.loads(SCHEMA.read_text()) == metrics_schema.json_schema(GnocchiArgs)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_files_that_are_right_pass(path: pathlib.Path) -> None:
+def test_valid_files_pass(path: pathlib.Path) -> None:
     assert mistakes(plain(yaml_file.read(str(path)).data)) == []
 
 
@@ -58,7 +58,7 @@ def test_files_that_are_right_pass(path: pathlib.Path) -> None:
         {"extra_args": {"resource_type": "volume", "force_granularity": 0}},
     ],
 )
-def test_keys_that_are_right_pass(keys: dict[str, Any]) -> None:
+def test_valid_keys_pass(keys: dict[str, Any]) -> None:
     assert mistakes(example(**keys)) == []
 
 
@@ -77,13 +77,13 @@ def test_a_misspelt_key_or_a_wrong_value_fails(keys: dict[str, Any]) -> None:
     assert mistakes(example(**keys))
 
 
-def test_every_key_is_described() -> None:
-    schema = json.loads(WRITTEN.read_text())
-    for name, definition in schema["$defs"].items():
-        for key, of_key in definition["properties"].items():
-            assert "description" in of_key or "$ref" in of_key, f"{name}.{key}"
+def test_every_key_has_a_description() -> None:
+    schema = json.loads(SCHEMA.read_text())
+    for name, definition in {"the file": schema, **schema["$defs"]}.items():
+        for key, entry in definition["properties"].items():
+            assert "description" in entry or "$ref" in entry, f"{name}.{key}"
 
 
-def test_the_file_that_operators_copy_names_its_schema() -> None:
+def test_the_shipped_file_names_its_schema() -> None:
     first, *_ = FILES[0].read_text().splitlines()
-    assert first == f"# yaml-language-server: $schema={WRITTEN.name}"
+    assert first == f"# yaml-language-server: $schema={SCHEMA.name}"

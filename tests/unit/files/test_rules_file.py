@@ -11,7 +11,7 @@ from ratekit import errors
 from ratekit.domain.rules.rule import CostType, MappingRule, Rule, RuleTarget, Terms, ThresholdRule
 from ratekit.files import rules_file
 
-NEWYEAR = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+NEW_YEAR = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 EXAMPLE = pathlib.Path(__file__).parents[3] / "etc" / "ratekit" / "hashmap.yml"
 
 
@@ -25,17 +25,19 @@ def read(text: str) -> list[Rule]:
 def mistakes(text: str) -> list[str]:
     with pytest.raises(errors.BadInput) as caught:
         read(text)
-    return [f"{one.line} {one.key}: {one.expected}" for one in caught.value.mistakes]
+    return [
+        f"{mistake.line} {mistake.key}: {mistake.expected}" for mistake in caught.value.mistakes
+    ]
 
 
-def one_rule(text: str) -> Rule:
-    """The rule that a service has whose only mapping is ``text``."""
-    [found] = read(f"services: {{cpu: {{mappings: [{text}]}}}}")
-    return found
+def read_mapping(text: str) -> Rule:
+    """Return the rule in a file whose only mapping is ``text``."""
+    [rule] = read(f"services: {{cpu: {{mappings: [{text}]}}}}")
+    return rule
 
 
 def test_a_file_lists_mappings_and_thresholds_of_services_and_their_fields() -> None:
-    found = read(
+    rules = read(
         """
 services:
   instance:
@@ -54,33 +56,33 @@ services:
     )
     flavor, vcpus = RuleTarget("instance", "flavor_name"), RuleTarget("instance", "vcpus")
     flat, rate = CostType.FLAT, CostType.RATE
-    assert found == [
+    assert rules == [
         MappingRule(flavor, "m1.small", Terms(Decimal("0.020"), flat, "uptime")),
-        MappingRule(flavor, "m1.small", Terms(Decimal("0.015"), flat, "uptime", "5f1c", NEWYEAR)),
-        ThresholdRule(vcpus, Decimal(8), Terms(Decimal("0.9"), rate, end=NEWYEAR)),
+        MappingRule(flavor, "m1.small", Terms(Decimal("0.015"), flat, "uptime", "5f1c", NEW_YEAR)),
+        ThresholdRule(vcpus, Decimal(8), Terms(Decimal("0.9"), rate, end=NEW_YEAR)),
         MappingRule(RuleTarget("volume.size"), None, Terms(Decimal("0.0003"), flat)),
         ThresholdRule(RuleTarget("volume.size"), Decimal(1000), Terms(Decimal("0.9"), rate)),
     ]
 
 
-def test_every_rule_knows_its_place(tmp_path: pathlib.Path) -> None:
+def test_every_rule_has_its_line_and_key(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "hashmap.yml"
     path.write_text("services:\n  cpu:\n    mappings:\n      - {cost: 1, type: flat}\n")
-    [placed] = rules_file.read_with_places(str(path))
-    assert (placed.line, placed.key) == (4, "services.cpu.mappings[0]")
+    [placed_rule] = rules_file.read_with_places(str(path))
+    assert (placed_rule.line, placed_rule.key) == (4, "services.cpu.mappings[0]")
 
 
-def test_the_example_that_is_shipped_can_be_read() -> None:
+def test_the_shipped_example_is_valid() -> None:
     assert rules_file.read(str(EXAMPLE))
 
 
 @pytest.mark.parametrize("cost", ["0.1", '"0.1"', "+0.1", ".1", "1e-1", '"1.0E-1"'])
 def test_a_cost_is_exact_however_it_is_written(cost: str) -> None:
-    assert one_rule(f"{{cost: {cost}, type: flat}}").terms.cost == Decimal("0.1")
+    assert read_mapping(f"{{cost: {cost}, type: flat}}").terms.cost == Decimal("0.1")
 
 
 @pytest.mark.parametrize(
-    ("written", "text"),
+    ("scalar", "text"),
     [
         ("4", "4"),
         ("1.50", "1.50"),
@@ -93,15 +95,15 @@ def test_a_cost_is_exact_however_it_is_written(cost: str) -> None:
         ("m 1", "m 1"),
     ],
 )
-def test_a_value_is_the_text_it_is_written_as(written: str, text: str) -> None:
-    field = f"{{mappings: [{{value: {written}, cost: 1, type: flat}}]}}"
-    [found] = read(f"services: {{cpu: {{fields: {{f: {field}}}}}}}")
-    assert isinstance(found, MappingRule)
-    assert found.value == text
+def test_a_value_is_the_text_it_is_written_as(scalar: str, text: str) -> None:
+    field = f"{{mappings: [{{value: {scalar}, cost: 1, type: flat}}]}}"
+    [rule] = read(f"services: {{cpu: {{fields: {{f: {field}}}}}}}")
+    assert isinstance(rule, MappingRule)
+    assert rule.value == text
 
 
 @pytest.mark.parametrize(
-    "written",
+    "scalar",
     [
         "2026-01-01",
         "2026-01-01T00:00:00",
@@ -111,14 +113,14 @@ def test_a_value_is_the_text_it_is_written_as(written: str, text: str) -> None:
         "2025-12-31T19:00-05:00",
     ],
 )
-def test_instants_are_utc_unless_they_say_otherwise(written: str) -> None:
-    found = one_rule(f"{{cost: 1, type: flat, start: {written}}}").terms.start
-    assert found == NEWYEAR
-    assert found.tzinfo is datetime.UTC
+def test_instants_are_utc_unless_they_say_otherwise(scalar: str) -> None:
+    instant = read_mapping(f"{{cost: 1, type: flat, start: {scalar}}}").terms.start
+    assert instant == NEW_YEAR
+    assert instant.tzinfo is datetime.UTC
 
 
 @pytest.mark.parametrize(
-    ("entry", "complaint"),
+    ("entry", "expected"),
     [
         ("{type: flat}", "cost: is required"),
         ("{cost: 1}", "type: is required"),
@@ -168,38 +170,38 @@ def test_instants_are_utc_unless_they_say_otherwise(written: str) -> None:
         ("3", "expected a mapping (key: value), not 3"),
     ],
 )
-def test_each_mistake_is_told_with_its_place(entry: str, complaint: str | None) -> None:
+def test_each_mistake_has_its_line_and_key(entry: str, expected: str | None) -> None:
     text = f"services:\n  cpu:\n    mappings:\n      - {entry}\n"
-    if complaint is None:
+    if expected is None:
         assert read(text)
         return
-    [found] = mistakes(text)
-    assert found.startswith("4 services.cpu.mappings[0]")
-    assert complaint in found
+    [mistake] = mistakes(text)
+    assert mistake.startswith("4 services.cpu.mappings[0]")
+    assert expected in mistake
 
 
 @pytest.mark.parametrize("level", ["-1", "-1e-8", "x", "true"])
 def test_a_level_is_a_number_of_at_least_0(level: str) -> None:
     entry = f"{{level: {level}, cost: 1, type: flat}}"
-    [found] = mistakes(f"services: {{cpu: {{thresholds: [{entry}]}}}}")
-    assert "level: expected a" in found
+    [mistake] = mistakes(f"services: {{cpu: {{thresholds: [{entry}]}}}}")
+    assert "level: expected a" in mistake
 
 
 @pytest.mark.parametrize("value", ["", "value: null, ", "value: [1], "])
 def test_a_fields_mapping_has_a_value(value: str) -> None:
     entry = f"{{{value}cost: 1, type: flat}}"
-    [found] = mistakes(f"services: {{cpu: {{fields: {{f: {{mappings: [{entry}]}}}}}}}}")
-    assert found.startswith("1 services.cpu.fields.f.mappings[0].value: ")
+    [mistake] = mistakes(f"services: {{cpu: {{fields: {{f: {{mappings: [{entry}]}}}}}}}}")
+    assert mistake.startswith("1 services.cpu.fields.f.mappings[0].value: ")
 
 
 @pytest.mark.parametrize("text", ["", "services:", "[]", "services: []", "{}"])
-def test_a_file_that_says_nothing_is_refused_for_it_would_close_every_rule(text: str) -> None:
+def test_an_empty_file_is_rejected_because_it_would_close_every_rule(text: str) -> None:
     assert len(mistakes(text)) == 1
     assert read("services: {}") == []
 
 
-def test_all_mistakes_are_told_together() -> None:
-    found = mistakes(
+def test_all_mistakes_are_reported_together() -> None:
+    lines = mistakes(
         """services:
   cpu:
     mapings: []
@@ -209,7 +211,7 @@ def test_all_mistakes_are_told_together() -> None:
     fields: {"": {}}
 """
     )
-    assert [line.partition(":")[0] for line in found] == [
+    assert [line.partition(":")[0] for line in lines] == [
         "3 services.cpu.mapings",
         "5 services.cpu.mappings[0].cost",
         "6 services.cpu.mappings[1].type",
@@ -226,8 +228,8 @@ def test_all_mistakes_are_told_together() -> None:
         ("group: g, scope: p, start: 2026-01-01", "group: g, scope: p, end: 2026-01-02"),
     ],
 )
-def test_two_rules_for_the_same_must_not_be_in_force_together(first: str, second: str) -> None:
-    [found] = mistakes(
+def test_two_rules_for_the_same_usage_must_not_overlap(first: str, second: str) -> None:
+    [mistake] = mistakes(
         f"""services:
   cpu:
     mappings:
@@ -235,7 +237,7 @@ def test_two_rules_for_the_same_must_not_be_in_force_together(first: str, second
       - {{cost: 2, type: rate, {second}}}
 """
     )
-    assert found == (
+    assert mistake == (
         "5 services.cpu.mappings[1]: overlaps the rule on line 4; only one rule for the same "
         "usage, group and scope can be in force at a time"
     )
@@ -250,33 +252,33 @@ def test_two_rules_for_the_same_must_not_be_in_force_together(first: str, second
         ("scope: p", "scope: q"),
     ],
 )
-def test_rules_that_follow_or_do_not_meet_are_fine(first: str, second: str) -> None:
-    rows = ", ".join(f"{{cost: 1, type: flat, {more}}}" for more in (first, second))
+def test_consecutive_and_unrelated_rules_do_not_overlap(first: str, second: str) -> None:
+    rows = ", ".join(f"{{cost: 1, type: flat, {keys}}}" for keys in (first, second))
     assert len(read(f"services: {{cpu: {{mappings: [{rows}]}}}}")) == 2
 
 
-def test_equal_levels_are_the_same_however_they_are_written() -> None:
+def test_equal_levels_overlap_with_any_spelling() -> None:
     rows = ", ".join(f"{{level: {level}, cost: 1, type: flat}}" for level in ("10", "10.0"))
     assert len(mistakes(f"services: {{cpu: {{thresholds: [{rows}]}}}}")) == 1
 
 
-def test_rules_are_written_small_and_in_order() -> None:
+def test_rules_are_rendered_in_order_and_without_defaults() -> None:
     flat, rate = CostType.FLAT, CostType.RATE
     flavor = RuleTarget("instance", "flavor")
-    written = rules_file.render(
+    text = rules_file.render(
         [
             ThresholdRule(RuleTarget("volume.size"), Decimal("1E+3"), Terms(Decimal("0.90"), rate)),
             MappingRule(
-                flavor, "m2", Terms(Decimal("0.0200000000"), flat, scope="p: 1", end=NEWYEAR)
+                flavor, "m2", Terms(Decimal("0.0200000000"), flat, scope="p: 1", end=NEW_YEAR)
             ),
-            MappingRule(flavor, "m1", Terms(Decimal("100"), flat, "up", start=NEWYEAR)),
+            MappingRule(flavor, "m1", Terms(Decimal("100"), flat, "up", start=NEW_YEAR)),
             MappingRule(flavor, "2", Terms(Decimal(0), flat)),
             MappingRule(RuleTarget("volume.size"), None, Terms(Decimal("-1E-28"), flat)),
             MappingRule(RuleTarget("instance"), None, Terms(Decimal(1), flat)),
         ]
     )
     assert (
-        written
+        text
         == """services:
   instance:
     mappings:
@@ -300,7 +302,7 @@ TEXTS = st.one_of(
     st.sampled_from(
         ["m1", "no", "Null", "~", "1", "1.5", "2026-01-01", "a: b", "#", "<<", "=", "'"]
     ),
-    # No database takes a NUL, and neither does the reader.
+    # The reader rejects a NUL, because no database stores it.
     st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8),
 )
 NAMES = TEXTS.filter(bool)
@@ -309,12 +311,14 @@ NUMBERS = st.builds(
     st.integers(-(10**12), 10**12),
     st.integers(-3, 28),
 )
-INSTANTS = st.datetimes(timezones=st.just(datetime.UTC)).map(lambda one: one.replace(microsecond=0))
+INSTANTS = st.datetimes(timezones=st.just(datetime.UTC)).map(
+    lambda instant: instant.replace(microsecond=0)
+)
 
 
 @st.composite
-def some_rules(draw: st.DrawFn) -> list[Rule]:
-    found: dict[object, Rule] = {}
+def rule_lists(draw: st.DrawFn) -> list[Rule]:
+    rules: dict[object, Rule] = {}
     for _ in range(draw(st.integers(0, 5))):
         bounds = sorted({draw(INSTANTS), draw(INSTANTS)})
         start = draw(st.sampled_from([None, bounds[0]]))
@@ -328,22 +332,22 @@ def some_rules(draw: st.DrawFn) -> list[Rule]:
             end=end,
         )
         target = RuleTarget(draw(NAMES), draw(st.one_of(st.none(), NAMES)))
-        one: Rule
+        rule: Rule
         if draw(st.booleans()):
-            one = ThresholdRule(target, abs(draw(NUMBERS)), terms)
-            key: object = (target, one.level, terms.group, terms.scope)
+            rule = ThresholdRule(target, abs(draw(NUMBERS)), terms)
+            key: object = (target, rule.level, terms.group, terms.scope)
         else:
-            one = MappingRule(target, draw(TEXTS) if target.label is not None else None, terms)
-            key = (target, one.value, terms.group, terms.scope)
-        found[key] = one
-    return list(found.values())
+            rule = MappingRule(target, draw(TEXTS) if target.label is not None else None, terms)
+            key = (target, rule.value, terms.group, terms.scope)
+        rules[key] = rule
+    return list(rules.values())
 
 
-@given(some_rules())
+@given(rule_lists())
 @settings(max_examples=40, deadline=None)
-def test_what_is_written_is_read_back(rules: list[Rule]) -> None:
-    written = rules_file.render(rules)
-    found = read(written)
-    assert len(found) == len(rules)
-    assert set(found) == set(rules)
-    assert rules_file.render(found[::-1]) == written
+def test_rendered_rules_are_read_back(rules: list[Rule]) -> None:
+    text = rules_file.render(rules)
+    result = read(text)
+    assert len(result) == len(rules)
+    assert set(result) == set(rules)
+    assert rules_file.render(result[::-1]) == text

@@ -12,12 +12,12 @@ from ratekit import errors
 from ratekit.files import rules_file, rules_schema, yaml_file
 
 REPO = pathlib.Path(__file__).parents[3]
-WRITTEN = REPO / "etc/ratekit/hashmap.schema.json"
+SCHEMA = REPO / "etc/ratekit/hashmap.schema.json"
 FILES = [REPO / "etc/ratekit/hashmap.yml", REPO / "tests/functional/rules.yml"]
 
 
 def plain(data: Any) -> Any:
-    """What a YAML reader of an editor would make of it."""
+    """Return the data as the YAML reader of an editor reads it."""
     if isinstance(data, dict):
         return {str(key): plain(value) for key, value in data.items()}
     if isinstance(data, list):
@@ -26,17 +26,17 @@ def plain(data: Any) -> Any:
 
 
 def mistakes(data: Any) -> list[str]:
-    schema = json.loads(WRITTEN.read_text())
+    schema = json.loads(SCHEMA.read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     return [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(data)]
 
 
-def test_the_file_in_git_is_what_the_reader_takes() -> None:
-    assert json.loads(WRITTEN.read_text()) == rules_schema.json_schema()
+def test_the_schema_in_git_is_the_schema_of_the_reader() -> None:
+    assert json.loads(SCHEMA.read_text()) == rules_schema.json_schema()
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_files_that_are_right_pass(path: pathlib.Path) -> None:
+def test_valid_files_pass(path: pathlib.Path) -> None:
     assert mistakes(plain(yaml_file.read(str(path)).data)) == []
 
 
@@ -49,8 +49,8 @@ def test_files_that_are_right_pass(path: pathlib.Path) -> None:
         "{value: '', cost: .5, type: flat, start: null}",
     ],
 )
-def test_rules_that_are_right_pass(rule: str, tmp_path: pathlib.Path) -> None:
-    path = written(rule, tmp_path)
+def test_valid_rules_pass(rule: str, tmp_path: pathlib.Path) -> None:
+    path = write(rule, tmp_path)
     assert len(rules_file.read(path)) == 1
     assert mistakes(plain(yaml_file.read(path).data)) == []
 
@@ -76,8 +76,8 @@ def test_rules_that_are_right_pass(rule: str, tmp_path: pathlib.Path) -> None:
         "m1",
     ],
 )
-def test_what_the_reader_refuses_fails(rule: str, tmp_path: pathlib.Path) -> None:
-    path = written(rule, tmp_path)
+def test_a_rule_that_the_reader_rejects_fails(rule: str, tmp_path: pathlib.Path) -> None:
+    path = write(rule, tmp_path)
     with pytest.raises(errors.BadInput):
         rules_file.read(path)
     assert mistakes(plain(yaml_file.read(path).data))
@@ -99,7 +99,7 @@ def test_what_the_reader_refuses_fails(rule: str, tmp_path: pathlib.Path) -> Non
         {"services": {"a": {"fields": {"f": {"fields": {}}}}}},
     ],
 )
-def test_a_tree_that_the_reader_refuses_fails(data: Any, tmp_path: pathlib.Path) -> None:
+def test_a_file_that_the_reader_rejects_fails(data: Any, tmp_path: pathlib.Path) -> None:
     path = tmp_path / "rules.yml"
     path.write_text(json.dumps(data))
     with pytest.raises(errors.BadInput):
@@ -107,20 +107,21 @@ def test_a_tree_that_the_reader_refuses_fails(data: Any, tmp_path: pathlib.Path)
     assert mistakes(data)
 
 
-def written(rule: str, folder: pathlib.Path) -> str:
+def write(rule: str, folder: pathlib.Path) -> str:
     """Write a file with one mapping of a field."""
     path = folder / "rules.yml"
     path.write_text(f"services:\n  a:\n    fields:\n      f:\n        mappings: [{rule}]\n")
     return str(path)
 
 
-def test_every_key_of_a_rule_is_described() -> None:
-    schema = json.loads(WRITTEN.read_text())
-    for name in ("RuleEntry", "ValueEntry", "LevelEntry"):
-        for key, of_key in schema["$defs"][name]["properties"].items():
-            assert "description" in of_key, f"{name}.{key}"
+def test_every_key_has_a_description() -> None:
+    schema = json.loads(SCHEMA.read_text())
+    objects = {name: part for name, part in schema["$defs"].items() if "properties" in part}
+    for name, definition in {"the file": schema, **objects}.items():
+        for key, entry in definition["properties"].items():
+            assert "description" in entry, f"{name}.{key}"
 
 
-def test_the_file_that_operators_copy_names_its_schema() -> None:
+def test_the_shipped_file_names_its_schema() -> None:
     first, *_ = FILES[0].read_text().splitlines()
-    assert first == f"# yaml-language-server: $schema={WRITTEN.name}"
+    assert first == f"# yaml-language-server: $schema={SCHEMA.name}"

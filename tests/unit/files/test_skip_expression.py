@@ -1,17 +1,17 @@
-"""Expressions that skip rated points: CloudKitty's, without its eval."""
+"""Expressions that skip rated points, as in CloudKitty but without eval."""
 
 from decimal import Decimal
-from fractions import Fraction
 
 import pytest
 
 from ratekit import errors
 from ratekit.domain.period import EPOCH
 from ratekit.domain.series import Series
-from ratekit.domain.usage.metric import Metric, Mutate
+from ratekit.domain.usage.metric import Metric
 from ratekit.files import skip_expression
+from tests import builders
 
-#: More digits than a binary number has, or Python's decimals keep when they are negated.
+#: More digits than a binary float has, or than Python's decimals keep when they are negated.
 LONG = "12345678901234567890.100000000000000001"
 SERIES = Series(
     "p1", "instance", "GiB", {"id": "r1", "project_id": "p1"},
@@ -19,49 +19,41 @@ SERIES = Series(
 )  # fmt: skip
 
 
-def skipped(text: str, quantity: str = "1", price: str = "1") -> bool:
+def is_skipped(text: str, quantity: str = "1", price: str = "1") -> bool:
     skip = skip_expression.compile_skip("instance", text)
     return skip(SERIES, Decimal(quantity), Decimal(price))
 
 
 def metric(name: str, skip: str | None = None) -> Metric:
-    return Metric(
-        name=name,
-        public_name=name,
-        unit="h",
-        factor=Fraction(1),
-        offset=Fraction(0),
-        groupby=(),
-        metadata=(),
-        mutate=Mutate.NONE,
-        extra_args=None,
-        skip=None if skip is None else skip_expression.compile_skip(name, skip),
-    )
+    predicate = None if skip is None else skip_expression.compile_skip(name, skip)
+    return builders.metric(name, skip=predicate)
 
 
-def test_one_expression_for_all_yields_to_a_metrics_own() -> None:
+def test_a_metrics_own_expression_takes_precedence_over_the_default() -> None:
     zero = 'datapoint["vol"]["qty"] == 0'
-    plain, own = skip_expression.apply_default([metric("cpu"), metric("disk", skip="False")], zero)
-    assert plain.skip is not None
-    assert own.skip is not None
-    assert plain.skip(SERIES, Decimal(0), Decimal(1))
-    assert not plain.skip(SERIES, Decimal(1), Decimal(1))
-    assert not own.skip(SERIES, Decimal(0), Decimal(1))
+    default, special = skip_expression.apply_default(
+        [metric("cpu"), metric("disk", skip="False")], zero
+    )
+    assert default.skip is not None
+    assert special.skip is not None
+    assert default.skip(SERIES, Decimal(0), Decimal(1))
+    assert not default.skip(SERIES, Decimal(1), Decimal(1))
+    assert not special.skip(SERIES, Decimal(0), Decimal(1))
 
 
 @pytest.mark.parametrize("text", ["", "False", " false "])
 def test_by_default_nothing_is_skipped(text: str) -> None:
-    [plain] = skip_expression.apply_default([metric("cpu")], text)
-    assert plain.skip is None
+    [result] = skip_expression.apply_default([metric("cpu")], text)
+    assert result.skip is None
 
 
-def test_an_expression_for_all_is_refused_even_if_no_metric_goes_by_it() -> None:
+def test_a_wrong_default_is_rejected_even_if_no_metric_needs_it() -> None:
     with pytest.raises(ValueError, match="vol"):
         skip_expression.apply_default([], "vol == 0")
 
 
 @pytest.mark.parametrize(
-    ("text", "is_skipped"),
+    ("text", "expected"),
     [
         # CloudKitty's own examples and tests.
         ('datapoint.get("vol", {}).get("qty", 0) == 0', False),
@@ -84,8 +76,8 @@ def test_an_expression_for_all_is_refused_even_if_no_metric_goes_by_it() -> None
         ('datapoint["metadata"]["flavor_name"].split(".")[1] == "small"', True),
     ],
 )
-def test_an_expression_says_what_is_skipped(text: str, is_skipped: bool) -> None:
-    assert skipped(text) is is_skipped
+def test_an_expression_selects_the_points_to_skip(text: str, expected: bool) -> None:
+    assert is_skipped(text) is expected
 
 
 @pytest.mark.parametrize(
@@ -99,16 +91,16 @@ def test_an_expression_says_what_is_skipped(text: str, is_skipped: bool) -> None
         ('datapoint["vol"]["qty"] * 3 > 1', "0.333333333333333333333333333333334"),
     ],
 )
-def test_numbers_are_what_is_written(text: str, quantity: str) -> None:
-    assert skipped(text, quantity)
+def test_numbers_are_exact(text: str, quantity: str) -> None:
+    assert is_skipped(text, quantity)
 
 
-def test_a_number_that_only_looks_equal_in_binary_is_another() -> None:
-    assert not skipped('datapoint["vol"]["qty"] == 0.1', "0.1000000000000000055511151231257827")
+def test_a_number_that_is_equal_only_in_binary_differs() -> None:
+    assert not is_skipped('datapoint["vol"]["qty"] == 0.1', "0.1000000000000000055511151231257827")
 
 
 @pytest.mark.parametrize(
-    ("text", "why"),
+    ("text", "expected"),
     [
         ("", "is not a valid expression"),
         ("datapoint =", "is not a valid expression"),
@@ -139,27 +131,27 @@ def test_a_number_that_only_looks_equal_in_binary_is_another() -> None:
         ("True or " * 200 + "True", "at most 1000"),
     ],
 )
-def test_what_an_expression_may_not_do_is_refused_when_it_is_read(text: str, why: str) -> None:
-    with pytest.raises(ValueError, match=why):
+def test_a_wrong_expression_is_rejected_when_it_is_compiled(text: str, expected: str) -> None:
+    with pytest.raises(ValueError, match=expected):
         skip_expression.compile_skip("instance", text)
 
 
-def test_a_label_that_is_no_number_is_told_with_metric_and_expression() -> None:
+def test_a_label_that_is_not_a_number_is_reported_with_metric_and_expression() -> None:
     text = 'int(datapoint["metadata"]["flavor_name"]) > 4'
     with pytest.raises(errors.OperatorError, match=r"instance: .*flavor_name.*invalid literal"):
-        skipped(text)
+        is_skipped(text)
 
 
-def test_a_label_that_is_not_there_is_told_with_metric_and_expression() -> None:
+def test_a_missing_label_is_reported_with_metric_and_expression() -> None:
     with pytest.raises(errors.OperatorError, match="missing key 'flavour'"):
-        skipped('datapoint["metadata"]["flavour"] == "m1"')
+        is_skipped('datapoint["metadata"]["flavour"] == "m1"')
 
 
-def test_an_expression_that_yields_a_label_is_told() -> None:
+def test_an_expression_whose_result_is_a_label_is_reported() -> None:
     with pytest.raises(
         errors.OperatorError, match=r"expected true or false as the result, not m1\.small"
     ):
-        skipped('datapoint["metadata"]["flavor_name"]')
+        is_skipped('datapoint["metadata"]["flavor_name"]')
 
 
 def test_a_point_cannot_be_changed_by_an_expression() -> None:

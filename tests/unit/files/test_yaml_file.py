@@ -17,14 +17,14 @@ Write = Callable[[str], str]
 
 @pytest.fixture
 def write(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Write:
-    """Write a file and return its name, as an operator in its folder would give it."""
+    """Return a function that writes a file and returns its relative path."""
     monkeypatch.chdir(tmp_path)
 
-    def written(text: str) -> str:
+    def write_file(text: str) -> str:
         pathlib.Path("file.yml").write_text(text, encoding="utf-8")
         return "file.yml"
 
-    return written
+    return write_file
 
 
 @pytest.fixture
@@ -38,13 +38,13 @@ def data(write: Write) -> Callable[[str], Any]:
 
 
 @pytest.fixture
-def refusal(write: Write) -> Callable[[str], str]:
-    def refused(text: str) -> str:
+def message(write: Write) -> Callable[[str], str]:
+    def read_message(text: str) -> str:
         with pytest.raises(errors.BadInput) as caught:
             yaml_file.read(write(text)).raise_mistakes([])
         return str(caught.value)
 
-    return refused
+    return read_message
 
 
 # Values -----------------------------------------------------------------------------------
@@ -62,9 +62,7 @@ def test_a_decimal_keeps_its_digits(data: Callable[[str], Any], digits: str) -> 
 
 
 @pytest.mark.parametrize("text", ["010", "1:30", "0x10", "0b11", "1_000", "1e3", ".inf", ".nan"])
-def test_what_yaml_reads_as_a_surprising_number_stays_text(
-    data: Callable[[str], Any], text: str
-) -> None:
+def test_an_irregular_number_stays_text(data: Callable[[str], Any], text: str) -> None:
     assert data(f"cost: {text}") == {"cost": text}
 
 
@@ -147,24 +145,24 @@ base: &base
   unit: u
   groupby:
     - id
-more: &more {unit: w, extra: 1}
+second: &second {unit: w, extra: 1}
 cpu:
-  unit: own
+  unit: z
   <<: *base
   groupby:
     - name
 both:
-  <<: [*base, *more]
+  <<: [*base, *second]
 """
 
 
-def test_own_keys_override_merged_ones_wherever_the_merge_key_stands(
+def test_other_keys_override_merged_ones_in_any_order(
     data: Callable[[str], Any],
 ) -> None:
-    assert data(MERGED)["cpu"] == {"unit": "own", "groupby": ["name"]}
+    assert data(MERGED)["cpu"] == {"unit": "z", "groupby": ["name"]}
 
 
-def test_of_several_merged_mappings_the_first_wins(data: Callable[[str], Any]) -> None:
+def test_of_several_merged_mappings_the_first_takes_precedence(data: Callable[[str], Any]) -> None:
     assert data(MERGED)["both"] == {"unit": "u", "groupby": ["id"], "extra": 1}
 
 
@@ -184,34 +182,34 @@ def test_an_alias_may_be_used_twice(data: Callable[[str], Any]) -> None:
     ("text", "place"),
     [("a: &a [*a]", "a[0]"), ("a: &a {b: *a}", "a.b"), ("a: &a {<<: *a}", "a")],
 )
-def test_what_contains_itself_is_refused(
-    refusal: Callable[[str], str], text: str, place: str
+def test_a_value_must_not_contain_itself(
+    message: Callable[[str], str], text: str, place: str
 ) -> None:
-    assert f"file.yml:1: {place}: must not contain itself" in refusal(text).splitlines()
+    assert f"file.yml:1: {place}: must not contain itself" in message(text).splitlines()
 
 
-def test_a_merge_key_needs_a_mapping(refusal: Callable[[str], str]) -> None:
-    assert refusal("a:\n  <<: 5\n") == "file.yml:2: a: expected a mapping after <<"
+def test_a_merge_key_needs_a_mapping(message: Callable[[str], str]) -> None:
+    assert message("a:\n  <<: 5\n") == "file.yml:2: a: expected a mapping after <<"
 
 
 # Files that cannot be read ------------------------------------------------------------------
 
 
-def test_a_key_that_is_given_twice_is_refused_with_all_others(
-    refusal: Callable[[str], str],
+def test_all_duplicate_keys_are_reported(
+    message: Callable[[str], str],
 ) -> None:
-    assert refusal("a: 1\nb:\n  c: 2\n  c: 3\na: 4\n").splitlines() == [
+    assert message("a: 1\nb:\n  c: 2\n  c: 3\na: 4\n").splitlines() == [
         "file.yml:4: b.c: duplicate key",
         "file.yml:5: a: duplicate key",
     ]
 
 
-def test_a_key_that_is_no_word_is_refused(refusal: Callable[[str], str]) -> None:
-    assert refusal("a:\n  ? [b]\n  : 1\n") == "file.yml:2: a: keys must be plain text"
+def test_a_key_that_is_not_plain_text_is_rejected(message: Callable[[str], str]) -> None:
+    assert message("a:\n  ? [b]\n  : 1\n") == "file.yml:2: a: keys must be plain text"
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "expected"),
     [
         ("a: [1", "file.yml:1: is not YAML: expected ',' or ']', but got '<stream end>'"),
         ("a: 1\n b: 2\n", "file.yml:2: is not YAML: mapping values are not allowed here"),
@@ -228,19 +226,19 @@ def test_a_key_that_is_no_word_is_refused(refusal: Callable[[str], str]) -> None
         ("[" * 1000, "file.yml: is nested too deeply"),
     ],
 )
-def test_what_is_not_yaml_is_one_line(
-    refusal: Callable[[str], str], text: str, message: str
+def test_invalid_yaml_is_reported_in_one_line(
+    message: Callable[[str], str], text: str, expected: str
 ) -> None:
-    assert refusal(text) == message
+    assert message(text) == expected
 
 
-def test_a_control_character_is_one_line(refusal: Callable[[str], str]) -> None:
-    refused = refusal('a: "\x00"')
-    assert refused.startswith("file.yml: is not YAML: unacceptable character #x0000")
-    assert "\n" not in refused
+def test_a_control_character_is_reported_in_one_line(message: Callable[[str], str]) -> None:
+    line = message('a: "\x00"')
+    assert line.startswith("file.yml: is not YAML: unacceptable character #x0000")
+    assert "\n" not in line
 
 
-def test_a_file_that_is_not_utf8_is_refused(tmp_path: pathlib.Path) -> None:
+def test_a_file_that_is_not_utf8_is_rejected(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "latin.yml"
     path.write_bytes("unit: Stück".encode("latin-1"))
     with pytest.raises(errors.BadInput) as caught:
@@ -248,13 +246,13 @@ def test_a_file_that_is_not_utf8_is_refused(tmp_path: pathlib.Path) -> None:
     assert str(caught.value) == f"{path}: is not UTF-8 text: invalid start byte"
 
 
-def test_a_missing_file_is_refused(tmp_path: pathlib.Path) -> None:
+def test_a_missing_file_is_rejected(tmp_path: pathlib.Path) -> None:
     with pytest.raises(errors.BadInput) as caught:
         yaml_file.read(str(tmp_path / "none.yml"))
     assert str(caught.value) == f"{tmp_path}/none.yml: cannot be read: No such file or directory"
 
 
-def test_a_folder_is_refused(tmp_path: pathlib.Path) -> None:
+def test_a_folder_is_rejected(tmp_path: pathlib.Path) -> None:
     with pytest.raises(errors.BadInput) as caught:
         yaml_file.read(str(tmp_path))
     assert str(caught.value) == f"{tmp_path}: cannot be read: Is a directory"
@@ -285,7 +283,7 @@ def validate(document: Document, hints: Mapping[str, str] | None = None) -> None
     [
         ("a: {cots: 1}", "file.yml:1: a.cots: unknown key (did you mean 'cost'?)"),
         ("a: {zebra: 1}", "file.yml:1: a.zebra: unknown key"),
-        ("a: {old: 1}", "file.yml:1: a.old: was given up"),
+        ("a: {old: 1}", "file.yml:1: a.old: is no longer supported"),
         ("a: 5", "file.yml:1: a: expected a mapping (key: value), not 5"),
         ("", "file.yml: expected a mapping (key: value), not nothing"),
         ("a: {names: x}", "file.yml:1: a.names: expected a list, not 'x'"),
@@ -301,15 +299,15 @@ def validate(document: Document, hints: Mapping[str, str] | None = None) -> None
         ),
     ],
 )
-def test_what_is_expected_is_said_in_one_line(
+def test_each_mistake_is_one_line_with_what_is_expected(
     read: Callable[[str], Document], text: str, message: str
 ) -> None:
     with pytest.raises(errors.BadInput) as caught:
-        validate(read(text), {"old": "was given up"})
+        validate(read(text), {"old": "is no longer supported"})
     assert str(caught.value) == message
 
 
-def test_all_mistakes_are_told_in_the_order_of_their_lines(
+def test_all_mistakes_are_reported_in_the_order_of_their_lines(
     read: Callable[[str], Document],
 ) -> None:
     document = read("b:\n  often: x\n  cots: 1\na:\n  names: 5\n")

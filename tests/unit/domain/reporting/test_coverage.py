@@ -100,7 +100,7 @@ def test_frames_of_shorter_periods_count_in_the_period_of_their_begin() -> None:
     assert texts(half_hours, count=2)["cpu"] == ["3", "4"]
 
 
-def test_what_lies_outside_of_the_window_is_not_texts() -> None:
+def test_facts_outside_of_the_window_give_no_cells() -> None:
     assert texts(facts(changes=((9, "cpu"),), points={(-1, "ram"): 1, (4, "disk"): 1})) == {}
 
 
@@ -180,8 +180,7 @@ def test_splitting_windows_changes_nothing(coverage_facts: CoverageFacts, cut: i
 
 
 def test_no_points_are_lost() -> None:
-    half_hours = facts(points={(0, "cpu"): 12, (2, "disk"): 1})
-    table = cells(coverage_facts, Window(START, HOUR, 4))
+    table = cells(facts(points={(0, "cpu"): 12, (2, "disk"): 1}), Window(START, HOUR, 4))
     assert [cell for line in table.values() for cell in line if cell.points] == [
         PeriodCoverage(hour(0), Kind.POINTS, 12),
         PeriodCoverage(hour(2), Kind.POINTS, 1),
