@@ -12,7 +12,7 @@ import pydantic
 from ratekit.collectors.gnocchi import custom_query as queries
 from ratekit.collectors.gnocchi.custom_query import Aggregation
 from ratekit.domain.usage.reducers import RATE, RATES, REDUCERS, default_reducer
-from ratekit.errors import nearest
+from ratekit.errors import suggestion
 
 _METHODS = (
     "mean", "sum", "last", "max", "min", "std", "median", "first", "count", "nunique",
@@ -28,7 +28,7 @@ def _aggregation_method(value: str) -> str:
         methods = ", ".join(_METHODS)
         raise ValueError(
             f"expected one of {methods}, 1pct to 99pct, or one of them after 'rate:', "
-            f"not {value!r}{nearest(method, _METHODS)}"
+            f"not {value!r}{suggestion(method, _METHODS)}"
         )
     return value
 
@@ -40,7 +40,7 @@ def _re_aggregation_method(value: str) -> str:
     methods = ", ".join(sorted(REDUCERS))
     raise ValueError(
         f"expected one of {methods}, or one of {', '.join(RATES)} after 'rate:', "
-        f"not {value!r}{nearest(method, REDUCERS)}"
+        f"not {value!r}{suggestion(method, REDUCERS)}"
     )
 
 

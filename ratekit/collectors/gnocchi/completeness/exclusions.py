@@ -180,5 +180,5 @@ def _remedy(query: AggregateQuery) -> str:
     return (
         f"delete that resource's metric {query.metric!r}, so that it is created again with "
         "another archive policy, or set force_granularity and aggregation_method to values that "
-        "all of its archive policies have"
+        "all archive policies in use have"
     )

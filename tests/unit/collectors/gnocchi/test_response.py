@@ -324,13 +324,13 @@ def test_a_scope_key_that_the_resource_type_lacks_is_for_an_operator() -> None:
 
 
 def test_a_metric_that_was_read_for_another_collector_is_a_programming_error() -> None:
-    class Other:
+    class OtherArgs:
         pass
 
-    other = metric()
-    object.__setattr__(other, "extra_args", Other())
+    foreign_metric = metric()
+    object.__setattr__(foreign_metric, "extra_args", OtherArgs())
     with pytest.raises(TypeError, match="no extra_args of the Gnocchi collector"):
-        list(collector().collect(other, Window(SIX, HOUR, 1), ["p1"]))
+        list(collector().collect(foreign_metric, Window(SIX, HOUR, 1), ["p1"]))
 
 
 # Equal frames for any windows and batches ----------------------------------------------------

@@ -70,13 +70,16 @@ class Clock:
         return self.now
 
 
-class Cloud:
-    """A collector over a Gnocchi with ``good`` resources, named ``g0`` and on, and others."""
+class PolicyCloud:
+    """A collector over a Gnocchi with ``good`` resources, named ``g0`` and on, and others.
 
-    def __init__(self, good: int, others: Mapping[str, str], page: int = 1000) -> None:
+    :param policy_of: of the others: id -> name of the archive policy
+    """
+
+    def __init__(self, good: int, policy_of: Mapping[str, str], page: int = 1000) -> None:
         resources = [resource(f"g{n}", "p1") for n in range(good)]
-        under = {f"g{n}": "good" for n in range(good)} | dict(others)
-        resources += [resource(id_, "p2") for id_ in others]
+        under = {f"g{n}": "good" for n in range(good)} | dict(policy_of)
+        resources += [resource(id_, "p2") for id_ in policy_of]
         self.gnocchi = FakeGnocchi(resources, POLICIES, under, page)
         self.clock = Clock()
         client: Any = self.gnocchi
@@ -106,7 +109,7 @@ class Cloud:
 
 
 def test_a_normal_batch_asks_for_the_archive_policies_once_and_for_its_usage() -> None:
-    cloud = Cloud(3, {})
+    cloud = PolicyCloud(3, {})
     assert cloud.rate(FINE) == {"g0", "g1", "g2"}
     assert sorted(cloud.requests()) == ["aggregates", "archive_policies"]
     for _ in range(3):
@@ -118,7 +121,7 @@ def test_a_normal_batch_asks_for_the_archive_policies_once_and_for_its_usage() -
 
 
 def test_one_bad_resource_among_two_hundred_costs_a_few_requests_once() -> None:
-    cloud = Cloud(199, {"bad": "other"})
+    cloud = PolicyCloud(199, {"bad": "other"})
     assert cloud.rate(FINE) == {f"g{n}" for n in range(199)}
     requests = cloud.requests()
     assert len(requests) - 1 <= 10, requests
@@ -131,14 +134,14 @@ def test_an_exclusion_is_logged_once_and_listed_until_it_ends(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO")
-    cloud = Cloud(2, {"bad": "other", "worse": "extremes"})
+    cloud = PolicyCloud(2, {"bad": "other", "worse": "extremes"})
     for _ in range(3):
         assert cloud.rate(FINE) == {"g0", "g1"}
         cloud.clock.now += HOUR
     remedy = (
         "delete that resource's metric 'cpu', so that it is created again with another archive "
-        "policy, or set force_granularity and aggregation_method to values that all of its "
-        "archive policies have"
+        "policy, or set force_granularity and aggregation_method to values that all archive "
+        "policies in use have"
     )
     lacks = {
         "bad": "its metric 'cpu' has archive policy 'other', which lacks a granularity of 300 s",
@@ -161,7 +164,7 @@ def test_an_exclusion_is_logged_once_and_listed_until_it_ends(
 
 
 def test_a_mismatch_that_appears_later_is_found_at_once() -> None:
-    cloud = Cloud(2, {"bad": "other", "later": "good"})
+    cloud = PolicyCloud(2, {"bad": "other", "later": "good"})
     assert cloud.rate(FINE) == {"g0", "g1", "later"}
     cloud.gnocchi.under["later"] = "other"
     cloud.clock.now += datetime.timedelta(seconds=11)
@@ -171,7 +174,7 @@ def test_a_mismatch_that_appears_later_is_found_at_once() -> None:
 def test_a_scope_without_excluded_resources_has_a_plain_query_and_no_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    cloud = Cloud(2, {"bad": "other"})
+    cloud = PolicyCloud(2, {"bad": "other"})
     assert cloud.rate(FINE, ["p2"]) == set()
     caplog.clear()
     assert cloud.rate(FINE, ["p1"]) == {"g0", "g1"}
@@ -193,7 +196,7 @@ def test_a_resource_of_another_type_is_no_exclusion() -> None:
 def test_a_resource_that_ended_long_ago_is_excluded_without_a_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    cloud = Cloud(2, {"ended": "other", "ending": "other"})
+    cloud = PolicyCloud(2, {"ended": "other", "ending": "other"})
     cloud.gnocchi.ended_at = {"ended": SIX - HOUR, "ending": SIX}
     assert cloud.rate(FINE) == {"g0", "g1"}
     assert set(cloud.gnocchi.queries[-1].excluded_ids) == {"ended", "ending"}
@@ -202,7 +205,7 @@ def test_a_resource_that_ended_long_ago_is_excluded_without_a_log(
 
 
 def test_resources_that_ended_long_ago_stop_no_scope() -> None:
-    cloud = Cloud(0, {"ended": "other"})
+    cloud = PolicyCloud(0, {"ended": "other"})
     cloud.gnocchi.ended_at = {"ended": SIX - HOUR}
     assert cloud.rate(FINE) == set()
     assert cloud.rate(ANY) == set()
@@ -211,7 +214,7 @@ def test_resources_that_ended_long_ago_stop_no_scope() -> None:
 
 @pytest.mark.parametrize("args", [FINE, ANY])
 def test_a_metric_that_fits_nowhere_stops_the_scopes_that_have_it(args: GnocchiArgs) -> None:
-    cloud = Cloud(0, {"bad": "other", "worse": "other"})
+    cloud = PolicyCloud(0, {"bad": "other", "worse": "other"})
     for _ in range(2):
         with pytest.raises(
             errors.OperatorError, match="2 resources with 'other', which lacks"
@@ -224,7 +227,7 @@ def test_a_metric_that_fits_nowhere_stops_the_scopes_that_have_it(args: GnocchiA
 
 
 def test_a_refusal_that_no_archive_policy_explains_is_for_an_operator() -> None:
-    cloud = Cloud(2, {"bad": "other"})
+    cloud = PolicyCloud(2, {"bad": "other"})
     cloud.gnocchi.metrics = lambda *_, **__: iter([([], False)])  # type: ignore[method-assign]
     with pytest.raises(errors.OperatorError, match="instance: Metrics cannot be aggregated"):
         cloud.rate(FINE)
@@ -235,13 +238,13 @@ def test_a_refusal_that_no_archive_policy_explains_is_for_an_operator() -> None:
 
 
 def test_mismatches_are_found_on_all_pages() -> None:
-    cloud = Cloud(9, {f"bad{n}": "other" for n in range(7)}, page=2)
+    cloud = PolicyCloud(9, {f"bad{n}": "other" for n in range(7)}, page=2)
     assert cloud.rate(FINE) == {f"g{n}" for n in range(9)}
     assert len(cloud.exclusions()) == 7
 
 
 def test_too_many_mismatches_are_a_mistake_of_the_metric() -> None:
-    cloud = Cloud(1, {f"bad{n}": "other" for n in range(5001)}, page=1000)
+    cloud = PolicyCloud(1, {f"bad{n}": "other" for n in range(5001)}, page=1000)
     for args in (FINE, FINE, ANY):
         with pytest.raises(errors.OperatorError, match=r"more than 5,000 resources .*\(other\)"):
             cloud.rate(args)
@@ -254,7 +257,7 @@ def test_too_many_mismatches_are_a_mistake_of_the_metric() -> None:
 
 
 def test_the_largest_granularity_in_use_is_one_request() -> None:
-    cloud = Cloud(2, {"other": "good too"})
+    cloud = PolicyCloud(2, {"other": "good too"})
     assert cloud.rate(ANY) == {"g0", "g1", "other"}
     assert [query.granularity for query in cloud.gnocchi.queries] == [3600]
     cloud.requests()
@@ -263,29 +266,29 @@ def test_the_largest_granularity_in_use_is_one_request() -> None:
 
 
 def test_each_granularity_in_use_is_a_request() -> None:
-    cloud = Cloud(2, {"f0": "fine", "bad": "other"})
+    cloud = PolicyCloud(2, {"f0": "fine", "bad": "other"})
     assert cloud.rate(ANY) == {"g0", "g1", "f0"}
-    [all_others, few] = cloud.gnocchi.queries
-    assert (all_others.granularity, all_others.resource_ids) == (3600, None)
-    assert set(all_others.excluded_ids) == {"f0", "bad"}
-    assert (few.granularity, set(few.resource_ids or ())) == (300, {"f0"})
+    [majority, minority] = cloud.gnocchi.queries
+    assert (majority.granularity, majority.resource_ids) == (3600, None)
+    assert set(majority.excluded_ids) == {"f0", "bad"}
+    assert (minority.granularity, set(minority.resource_ids or ())) == (300, {"f0"})
     assert "divides the collect period, 3600 s" in cloud.exclusions()[0].reason
     cloud.rate(ANY, ["p1"])
     assert len(cloud.gnocchi.queries) == 3
 
 
 def test_the_resources_of_all_granularities_but_the_largest_are_listed() -> None:
-    others = {f"f{n}": "fine" for n in range(7)}
-    cloud = Cloud(9, others, page=2)
-    assert cloud.rate(ANY) == {f"g{n}" for n in range(9)} | others.keys()
-    [all_others, few] = cloud.gnocchi.queries
-    assert all_others.granularity == 3600
-    assert set(all_others.excluded_ids) == set(others)
-    assert (few.granularity, few.resource_ids) == (300, sorted(others))
+    policy_of = {f"f{n}": "fine" for n in range(7)}
+    cloud = PolicyCloud(9, policy_of, page=2)
+    assert cloud.rate(ANY) == {f"g{n}" for n in range(9)} | policy_of.keys()
+    [majority, minority] = cloud.gnocchi.queries
+    assert majority.granularity == 3600
+    assert set(majority.excluded_ids) == set(policy_of)
+    assert (minority.granularity, minority.resource_ids) == (300, sorted(policy_of))
 
 
 def test_a_window_of_the_past_may_have_periods_of_another_length() -> None:
-    cloud = Cloud(1, {"hourly": "good too", "f0": "fine", "bad": "other"})
+    cloud = PolicyCloud(1, {"hourly": "good too", "f0": "fine", "bad": "other"})
     half_hours = Window(SIX, HOUR / 2, 2)
     results = list(cloud.collector.collect(metric(ANY), half_hours, ["p1", "p2"]))
     assert {series.groupby["id"] for series in results} == {"g0", "f0"}
@@ -298,7 +301,7 @@ def test_a_window_of_the_past_may_have_periods_of_another_length() -> None:
 
 
 def test_equal_labels_from_two_requests_are_one_series() -> None:
-    cloud = Cloud(0, {"a": "good", "b": "fine", "c": "fine"})
+    cloud = PolicyCloud(0, {"a": "good", "b": "fine", "c": "fine"})
     args = GnocchiArgs(
         "instance", resource_key="flavor", aggregation_method="mean", force_granularity=0
     )
@@ -307,7 +310,7 @@ def test_equal_labels_from_two_requests_are_one_series() -> None:
 
 
 def test_a_metric_without_resources_is_looked_up_each_time() -> None:
-    cloud = Cloud(0, {})
+    cloud = PolicyCloud(0, {})
     for _ in range(2):
         assert cloud.rate(ANY) == set()
     cloud.gnocchi.resources = [resource("new", "p1")]

@@ -55,7 +55,7 @@ def expire(source: Resource, hours: float) -> Resource:
     return Resource(source.id, source.phases, buckets)
 
 
-class Cloud:
+class RetentionCloud:
     """Resources, all under SHORT unless ``under`` says otherwise; it is hour ``now``."""
 
     def __init__(
@@ -83,13 +83,13 @@ class Cloud:
 
 
 def test_what_is_recent_enough_costs_no_request() -> None:
-    cloud = Cloud(12, resource("r1", 0, 12))
+    cloud = RetentionCloud(12, resource("r1", 0, 12))
     assert cloud.frames(7, 2) == 2
     assert sorted(cloud.gnocchi.requests) == ["aggregates", "archive_policies"]
 
 
 def test_expired_usage_is_refused_with_a_remedy() -> None:
-    cloud = Cloud(12, resource("r1", 0, 12))
+    cloud = RetentionCloud(12, resource("r1", 0, 12))
     with pytest.raises(errors.OperatorError) as caught:
         cloud.frames(2, 2)
     assert str(caught.value) == (
@@ -102,7 +102,7 @@ def test_expired_usage_is_refused_with_a_remedy() -> None:
 
 
 def test_what_is_left_is_rated_with_allow_expired(caplog: pytest.LogCaptureFixture) -> None:
-    cloud = Cloud(12, expire(resource("r1", 0, 12), 6), allow_expired=True)
+    cloud = RetentionCloud(12, expire(resource("r1", 0, 12), 6), allow_expired=True)
     for _ in range(2):
         assert cloud.frames(4, 4) == 2
     [message] = caplog.messages
@@ -110,7 +110,7 @@ def test_what_is_left_is_rated_with_allow_expired(caplog: pytest.LogCaptureFixtu
 
 
 def test_a_policy_that_the_metric_does_not_use_stops_no_scope() -> None:
-    cloud = Cloud(12, resource("r1", 0, 12), under={"r1": "long"})
+    cloud = RetentionCloud(12, resource("r1", 0, 12), under={"r1": "long"})
     for _ in range(2):
         assert cloud.frames(2, 2) == 2
     # Whether it is used is cached for a while.
@@ -118,7 +118,7 @@ def test_a_policy_that_the_metric_does_not_use_stops_no_scope() -> None:
 
 
 def test_a_scope_without_expired_usage_is_not_stopped_by_others() -> None:
-    cloud = Cloud(
+    cloud = RetentionCloud(
         12, resource("r1", 0, 12), resource("r2", 0, 12, "p2"), under={"r2": "long"}
     )  # fmt: skip
     assert cloud.frames(2, 2, ["p2"]) == 2
@@ -127,14 +127,14 @@ def test_a_scope_without_expired_usage_is_not_stopped_by_others() -> None:
 
 
 def test_a_new_resource_has_no_expired_usage_before_its_start() -> None:
-    cloud = Cloud(12, resource("r1", 9, 12))
+    cloud = RetentionCloud(12, resource("r1", 9, 12))
     assert cloud.frames(0, 12) == 3
 
 
 def test_a_metric_without_new_measures_loses_nothing_more() -> None:
-    cloud = Cloud(500, resource("r1", 0, 5))
+    cloud = RetentionCloud(500, resource("r1", 0, 5))
     assert cloud.frames(0, 5) == 5
-    stopped_later = Cloud(500, resource("r1", 0, 7))
+    stopped_later = RetentionCloud(500, resource("r1", 0, 7))
     with pytest.raises(errors.OperatorError):
         stopped_later.frames(0, 5)
 
@@ -145,13 +145,13 @@ def test_it_is_refused_from_one_bucket_before_the_first_one_expires(
 ) -> None:
     """Hour 2 begins with bucket 24; of 72 buckets with bucket 96 as the last, it has expired."""
     whole = resource("r1", 0, (newest + 1) / 12)
-    cloud = Cloud(500, expire(whole, 6))
+    cloud = RetentionCloud(500, expire(whole, 6))
     assert (ZERO + 2 * HOUR in cloud.gnocchi.resources[0].buckets) == (newest < 96)
     if refused:
         with pytest.raises(errors.OperatorError):
             cloud.frames(2, 1)
     else:
-        assert cloud.points(2, 1) == Cloud(0, whole, under={"r1": "long"}).points(2, 1)
+        assert cloud.points(2, 1) == RetentionCloud(0, whole, under={"r1": "long"}).points(2, 1)
 
 
 def test_a_changed_resource_existed_before_its_change() -> None:
@@ -161,7 +161,7 @@ def test_a_changed_resource_existed_before_its_change() -> None:
     phases = [
         dataclasses.replace(phase, end=change), dataclasses.replace(phase, start=change),
     ]  # fmt: skip
-    cloud = Cloud(500, Resource("r1", phases, whole.buckets))
+    cloud = RetentionCloud(500, Resource("r1", phases, whole.buckets))
     with pytest.raises(errors.OperatorError):
         cloud.frames(0, 5)
 
@@ -170,14 +170,14 @@ def test_a_resource_may_have_been_measured_before_its_record_was_made() -> None:
     whole = resource("r1", 0, 12)
     [phase] = whole.phases
     late = [dataclasses.replace(phase, start=ZERO + 7 * HOUR)]
-    cloud = Cloud(12, expire(Resource("r1", late, whole.buckets), 6))
+    cloud = RetentionCloud(12, expire(Resource("r1", late, whole.buckets), 6))
     with pytest.raises(errors.OperatorError):
         cloud.frames(5, 3)
 
 
 def test_one_expired_metric_is_found_among_many() -> None:
-    others = [resource(f"r{n}", 0, 5) for n in range(450)]
-    cloud = Cloud(500, *others, resource("lost", 0, 7))
+    complete_resources = [resource(f"r{n}", 0, 5) for n in range(450)]
+    cloud = RetentionCloud(500, *complete_resources, resource("lost", 0, 7))
     with pytest.raises(errors.OperatorError, match="resource lost"):
         cloud.frames(0, 5)
 
@@ -188,8 +188,8 @@ def test_what_is_rated_is_what_was_measured(
 ) -> None:
     """Whatever is not refused is complete."""
     whole = resource("r1", first, first + buckets / 12)
-    limited = Cloud(70, expire(whole, 6))
-    complete = Cloud(70, whole, under={"r1": "long"})
+    limited = RetentionCloud(70, expire(whole, 6))
+    complete = RetentionCloud(70, whole, under={"r1": "long"})
     try:
         points = limited.points(begin, count)
     except errors.OperatorError:
