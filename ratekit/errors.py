@@ -92,7 +92,7 @@ class BadInput(OperatorError):
         super().__init__("\n".join(str(mistake) for mistake in self.mistakes))
 
 
-def nearest(word: str, names: Iterable[str]) -> str:
+def suggestion(word: str, names: Iterable[str]) -> str:
     """Return ``" (did you mean 'x'?)"`` if one of ``names`` is similar, else ``""``."""
     matches = difflib.get_close_matches(word, list(names), n=1)
     return f" (did you mean {matches[0]!r}?)" if matches else ""

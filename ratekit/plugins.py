@@ -59,7 +59,7 @@ def load(namespace: str, name: str) -> Any:
         reason = " ".join(str(failures[0]).split())
         raise PluginError(namespace, f"plug-in {name!r} cannot be loaded: {reason}")
     names = sorted({entry_point.name for entry_point in manager.list_entry_points()})
-    hint = errors.nearest(name, names)
+    hint = errors.suggestion(name, names)
     raise PluginError(
         namespace, f"unknown plug-in {name!r}{hint}; known: {', '.join(names) or 'none'}"
     )

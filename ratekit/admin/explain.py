@@ -207,12 +207,12 @@ def _mismatch(rows: Sequence[FrameRow], query: FrameQuery) -> str:
     names = {name for row in rows for name in _labels(row)}
     for name, value in query.labels.items():
         if value and name not in names:
-            return f"a label {name!r}{errors.nearest(name, names)}"
+            return f"a label {name!r}{errors.suggestion(name, names)}"
         values = {_labels(row).get(name) or "" for row in rows}
         if value not in values:
-            return f"{name}={value}{errors.nearest(value, values)}"
+            return f"{name}={value}{errors.suggestion(value, values)}"
     resources = {value for row in rows for value in row.groupby.values() if value}
     if query.resource is not None and query.resource not in resources:
-        hint = errors.nearest(query.resource, resources)
+        hint = errors.suggestion(query.resource, resources)
         return f"the value {query.resource!r} in a groupby label{hint}"
     return "all of these labels"

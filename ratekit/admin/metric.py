@@ -62,7 +62,7 @@ def find(metrics: Sequence[Metric], word: str) -> Metric:
             f"{word!r} has {len(matches)} definitions; use a public name: {names}"
         )
     public_names = [metric.public_name for metric in metrics]
-    hint = errors.nearest(word, public_names) or f"; known metrics: {', '.join(public_names)}"
+    hint = errors.suggestion(word, public_names) or f"; known metrics: {', '.join(public_names)}"
     raise errors.OperatorError(f"no metric is called {word!r}{hint}")
 
 

@@ -101,7 +101,7 @@ def require_metric(metric: str, book: RuleBook, metrics: Collection[str]) -> Non
     """
     names = {*metrics, *(rule.target.metric for rule in book.rules)}
     if metric not in names:
-        hint = errors.nearest(metric, names) or f"; known metrics: {', '.join(sorted(names))}"
+        hint = errors.suggestion(metric, names) or f"; known metrics: {', '.join(sorted(names))}"
         raise errors.OperatorError(f"neither metrics.yml nor any rule has {metric!r}{hint}")
 
 
@@ -128,7 +128,7 @@ def hints(
     """
     metric = usage_quote.series.metric
     if label_names and metric not in label_names:
-        hint = errors.nearest(metric, label_names)
+        hint = errors.suggestion(metric, label_names)
         yield f"no metric of metrics.yml is called {metric!r}{hint}"
     rules = list(_applicable_rules(usage_quote, book))
     rule_labels = {rule.target.label for rule in rules if rule.target.label is not None}
@@ -137,9 +137,9 @@ def hints(
         if name in calendar_labels.NAMES:
             yield f"{name} is ignored: its value comes from the period"
         elif name not in names and metric in label_names:
-            yield f"{metric} has no label {name!r}{errors.nearest(name, names)}"
+            yield f"{metric} has no label {name!r}{errors.suggestion(name, names)}"
         elif name not in rule_labels:
-            yield f"no rule of {metric} looks at {name!r}{errors.nearest(name, rule_labels)}"
+            yield f"no rule of {metric} looks at {name!r}{errors.suggestion(name, rule_labels)}"
         else:
             yield from _value_hints(name, value, rules)
     missing = sorted(rule_labels - usage_quote.series.groupby.keys() - calendar_labels.NAMES)
@@ -166,4 +166,4 @@ def _value_hints(name: str, value: str, rules: Sequence[Rule]) -> Iterator[str]:
         if not isinstance(rule, ThresholdRule) and rule.value is not None
     }
     if value not in values and not any(isinstance(rule, ThresholdRule) for rule in label_rules):
-        yield f"no rule looks for {name}={value}{errors.nearest(value, values)}"
+        yield f"no rule looks for {name}={value}{errors.suggestion(value, values)}"

@@ -45,7 +45,7 @@ def find(rows: Sequence[StateRow], word: str) -> StateRow:
     if matches:
         ids = ", ".join(row.id for row in matches)
         raise errors.OperatorError(f"{len(matches)} scopes are named {word!r}: {ids}")
-    hint = errors.nearest(word, [text for row in rows for text in (row.id, row.name) if text])
+    hint = errors.suggestion(word, [text for row in rows for text in (row.id, row.name) if text])
     raise errors.OperatorError(f"no scope {word!r}{hint}; see ratekit scope list --all")
 
 

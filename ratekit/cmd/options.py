@@ -74,7 +74,7 @@ def read_zone(name: str) -> datetime.tzinfo:
     try:
         return zoneinfo.ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # unknown, not a relative path, a folder of zones
-        hint = errors.nearest(name, zoneinfo.available_timezones())
+        hint = errors.suggestion(name, zoneinfo.available_timezones())
         raise errors.OperatorError(
             f"--timezone: expected a name such as Europe/Berlin or UTC, not {name!r}{hint}"
         ) from None
@@ -136,7 +136,7 @@ def require_known(
     ]
     mistakes += [
         f"--groupby: {name!r} is neither {', '.join(KEYS)} nor a label of any metric"
-        f"{errors.nearest(name, keys)}"
+        f"{errors.suggestion(name, keys)}"
         for name in labels
         if name not in keys
     ]
@@ -145,7 +145,7 @@ def require_known(
 
 
 def _metric_hint(name: str, metrics: Collection[str]) -> str:
-    return errors.nearest(name, metrics) or f"; known metrics: {', '.join(sorted(metrics))}"
+    return errors.suggestion(name, metrics) or f"; known metrics: {', '.join(sorted(metrics))}"
 
 
 def find_scope(rows: Sequence[StateRow], word: str) -> StateRow:

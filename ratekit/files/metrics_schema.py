@@ -29,7 +29,7 @@ def _exact(value: object) -> Fraction:
 def _mutate(value: object) -> Mutate:
     names = [mutate.name for mutate in Mutate]
     if value not in names:
-        hint = errors.nearest(str(value), names)
+        hint = errors.suggestion(str(value), names)
         raise ValueError(
             f"expected one of {', '.join(names)}, not {yaml_file.value_text(value)}{hint}"
         )

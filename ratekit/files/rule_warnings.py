@@ -90,7 +90,7 @@ def find_unknown_scopes(
             noun = "scope" if len(ids[scope]) == 1 else "scopes"
             text = f"{scope!r} is the name of {noun} {list_text(sorted(ids[scope]), 1)}, not an id"
         else:
-            hint = errors.nearest(scope, [*names, *ids]) if number < _MAX_HINTS else ""
+            hint = errors.suggestion(scope, [*names, *ids]) if number < _MAX_HINTS else ""
             text = f"no scope has the id {scope!r}{hint}"
         text += "; rules for it never match"
         warnings.append((placed_rule.line, f"{placed_rule.key}.scope", text))
@@ -150,10 +150,10 @@ def _check_targets(
             continue
         reported.add((service, field))
         if field is None:
-            hint = errors.nearest(service, labels)
+            hint = errors.suggestion(service, labels)
             text = f"no metric in {metrics_path} is named {service!r}{hint}"
         else:
-            hint = errors.nearest(field, labels[service])
+            hint = errors.suggestion(field, labels[service])
             text = f"{service} has no label {field!r} in {metrics_path}{hint}"
         yield placed_rule.line, placed_rule.key, f"{text}; rules for it never match"
 

@@ -193,7 +193,7 @@ def _require_allowed(node: ast.AST) -> None:
     if not isinstance(node, _NODES):
         raise ValueError(f"contains {type(node).__name__}, which is not supported")
     if isinstance(node, ast.Name) and node.id not in _NAMES:
-        hint = errors.nearest(node.id, _NAMES)
+        hint = errors.suggestion(node.id, _NAMES)
         raise ValueError(f"unknown name {node.id!r}{hint}; the rated point is named {NAME}")
     if isinstance(node, ast.Attribute) and node.attr not in _METHODS:
         names = ", ".join(sorted(_METHODS))

@@ -233,7 +233,7 @@ def _explain(
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         if key in hints:
             return document.mistake(path, hints[str(key)])
-        hint = errors.nearest(str(key), _schema_keys(schema, inner[:-1]))
+        hint = errors.suggestion(str(key), _schema_keys(schema, inner[:-1]))
         return document.mistake(path, f"unknown key{hint}")
     if kind in ("value_error", "assertion_error"):
         return document.mistake(path, str(detail["ctx"]["error"]))

@@ -50,7 +50,7 @@ def find_mistakes(
             sections.append(section)
         else:
             names = {name for _, _, name in content.sections}
-            text = f"there is no section [{section}]{errors.nearest(section, names)}"
+            text = f"there is no section [{section}]{errors.suggestion(section, names)}"
             mistakes.append(content.mistake(group, "auth_section", text))
     for section in dict.fromkeys(sections):
         mistakes += _check_section(conf, section, content)
@@ -125,7 +125,7 @@ def _check_section(conf: Any, section: str, content: Content) -> Iterator[errors
 def _unknown_type_text(conf: Any, section: str) -> str:
     names = sorted(loading.get_available_plugin_names())
     auth_type = str(_read_value(conf, section, "auth_type"))
-    hint = errors.nearest(auth_type, names) or "; known: " + ", ".join(names)
+    hint = errors.suggestion(auth_type, names) or "; known: " + ", ".join(names)
     return (
         f"expected the name of an authentication plug-in, e.g. 'password', not {auth_type!r}{hint}"
     )
@@ -170,7 +170,7 @@ def _misspelling_text(content: Content, section: str, name: str, values: Mapping
     """Return a hint at an unknown option of the section that is similar to ``name``."""
     for entry in content.entries:
         unknown = normal(entry.group) == normal(section) and entry.name not in values
-        if unknown and errors.nearest(name, [entry.name]):
+        if unknown and errors.suggestion(name, [entry.name]):
             return f"; line {entry.line} has {entry.name!r}"
     return ""
 

@@ -97,7 +97,7 @@ def _find_sections(content: Content, names: Mapping[str, set[str]]) -> Iterator[
             yield errors.Mistake(file, line, f"[{section}]", _NOT_NEEDED)
             continue
         # A section that resembles none may have credentials that auth_section names.
-        hint = errors.nearest(normal(section), names)
+        hint = errors.suggestion(normal(section), names)
         if hint:
             yield errors.Mistake(file, line, f"[{section}]", f"unknown section{hint}")
 
@@ -108,4 +108,4 @@ def _option_text(entry: OptionEntry, names: Mapping[str, set[str]]) -> str | Non
         return None
     if entry.name in _OPTIONS.get(normal(entry.group), ()):
         return _NOT_NEEDED
-    return f"unknown option{errors.nearest(entry.name, options)}"
+    return f"unknown option{errors.suggestion(entry.name, options)}"

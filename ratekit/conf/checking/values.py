@@ -156,7 +156,7 @@ def expectation(opt: Any, text: str | None) -> str:
     elif isinstance(kind, types.String) and kind.choices:
         choices = list(map(str, kind.choices))
         expected = f"expected one of {', '.join(choices)}"
-        return f"{expected}{_value_text(opt, text)}{errors.nearest(text or '', choices)}"
+        return f"{expected}{_value_text(opt, text)}{errors.suggestion(text or '', choices)}"
     else:
         expected = f"expected {opt.metavar}" if opt.metavar else "expected a value"
     return expected + _value_text(opt, text)
