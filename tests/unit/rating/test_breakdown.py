@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 
-import pytest
 from hypothesis import given, settings
 
 from ratekit.cmd.output import price_breakdown
@@ -24,8 +23,6 @@ from ratekit.domain.rules.rule import (
 from ratekit.domain.series import Series
 from ratekit.pricing.price_list import PriceList
 from ratekit.rating.hashmap import Hashmap
-from ratekit.rating.noop import Noop
-from tests.fakes import FakeModule
 from tests.unit.rating.test_hashmap_properties import (
     decimals,
     in_force,
@@ -202,29 +199,9 @@ def test_groups_come_by_name_and_only_those_in_which_a_rule_matches() -> None:
     assert [group.group for group in explain(rules, usage("1"))] == [None, "a", "b"]
 
 
-# All modules --------------------------------------------------------------------------------
-
-
-def test_each_module_is_explained_with_the_price_before_it() -> None:
-    book = RuleBook(7, (MappingRule(VM, None, terms("2")),))
-    explanation = PriceList([FakeModule(5), Hashmap(), Noop()], book).explain(usage("3"))
-    assert [
-        (module.module, int(module.before), int(module.price)) for module in explanation.modules
-    ] == [
-        ("FakeModule", 0, 5),
-        ("hashmap", 5, 11),
-        ("noop", 11, 11),
-    ]
-    assert [module.groups and len(module.groups) for module in explanation.modules] == [None, 1, ()]
-    assert (explanation.version, explanation.price) == (7, Decimal(11))
+# No rules -----------------------------------------------------------------------------------
 
 
 def test_a_metric_without_rules_keeps_its_price() -> None:
     explanation = Hashmap().explain(RuleBook(1, ()), usage("3"), Decimal("0.5"))
     assert explanation == ModuleExplanation("hashmap", Decimal("0.5"), (), Decimal("0.5"))
-
-
-def test_only_a_series_with_one_point_is_explained() -> None:
-    two_points = dataclasses.replace(usage("1"), points=[(BEGIN, Decimal(1))] * 2)
-    with pytest.raises(ValueError, match="one point"):
-        PriceList([Hashmap()], RuleBook(1, ())).explain(two_points)
