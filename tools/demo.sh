@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Starts a real Keystone and Gnocchi with two days of history on this machine, rates it all
-# into an SQLite file, prints what it cost, and stops what it started.
+# Starts a real Keystone and Gnocchi with two days of usage on this machine, rates the usage
+# into an SQLite file, prints the charges, and stops what it has started.
 #
-#   tools/demo.sh [--keep]     --keep leaves everything running and says how to use it
+#   tools/demo.sh [--keep]     --keep leaves the cloud running and prints how to use it
 set -euo pipefail
 keep=no
 case "${1:-}" in
@@ -27,18 +27,18 @@ trap 'exit 130' INT TERM
 step() { printf '\n\033[1m%s\033[0m\n' "$*" >&2; }
 [ -t 2 ] || step() { printf '\n%s\n' "$*" >&2; }
 
-step "1. A cloud: PostgreSQL, Keystone and Gnocchi, with 48 hours of measures"
+step "1. Start PostgreSQL, Keystone and Gnocchi, with 48 hours of measures"
 python -m tests.stack up --dir "$cloud"
 
 config="--config-file $cloud/ratekit.conf"
-step "2. A database and prices"
+step "2. Create a database, apply prices"
 ratekit-dbsync $config upgrade
 ratekit $config hashmap apply etc/ratekit/hashmap.yml --yes
 
-step "3. Rating all of it: ratekit-processor --once"
+step "3. Rate all usage: ratekit-processor --once"
 ratekit-processor $config --once
 
-step "4. What it costs: ratekit summary"
+step "4. Print the charges: ratekit summary"
 begin=$(sed -n 's/^start *= *//p' "$cloud/ratekit.conf")
 ratekit $config summary --begin "$begin"
 
@@ -52,12 +52,12 @@ The cloud is running. In this folder:
     ratekit $config summary --begin $begin --groupby flavor_name --metric instance
     ratekit $config frame list --begin $begin --limit 10
     ratekit $config hashmap export
-    ratekit-processor $config                # the daemon; Ctrl-C ends it
+    ratekit-processor $config                # the daemon; Ctrl-C stops it
     python -m tests.stack down --dir $cloud  # stops the cloud
 END
 else
     cat >&2 <<END
-tools/demo.sh --keep leaves the cloud running, to play with scopes, prices and frames;
-etc/ratekit/ has the files to start from on a cloud of your own.
+tools/demo.sh --keep leaves the cloud running, to try commands on scopes, prices and frames.
+etc/ratekit/ has example files for your own cloud.
 END
 fi
