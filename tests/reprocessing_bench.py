@@ -22,7 +22,7 @@ from ratekit.processing.repricer import Repricer
 from ratekit.processing.reprocessor import Reprocessor
 from ratekit.storage.sql import open_storage
 from tests.builders import MINUTE, metric
-from tests.contract.given import HOUR, batch, hour, listed, window
+from tests.contract.given import HOUR, batch, hour, list_scopes, window
 from tests.fakes import CollectCall, FakeCollector, FakeModule
 
 NOTE = TaskNote("prices were wrong", "ann@example", hour(99))
@@ -131,7 +131,7 @@ class ReprocessingBench:
 
     def rate(self, *scopes: str, count: int = COUNT, price: str = "1") -> None:
         """Rate everything that the collector returns, each usage at the same price."""
-        states = listed(self.storage, *scopes)
+        states = list_scopes(self.storage, *scopes)
         series = [
             RatedSeries(usages, [Decimal(price)] * len(usages.points))
             for name in ("cpu", "disk")

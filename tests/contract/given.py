@@ -37,7 +37,7 @@ def window(count: int = 1, begin: datetime.datetime = START) -> Window:
     return Window(begin, HOUR, count)
 
 
-def listed(
+def list_scopes(
     storage: Storage,
     *ids: str,
     now: datetime.datetime = START,
@@ -55,7 +55,7 @@ def note(now: datetime.datetime = START) -> ChangeNote:
     return ChangeNote(now, "ann@example")
 
 
-def rated(
+def build_series(
     scope: str,
     pairs: Sequence[Pair],
     *,
@@ -109,7 +109,7 @@ class Killing(Breaking):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def interrupted(one: RatedSeries, points: type[Breaking] = Breaking) -> RatedSeries:
+def build_breaking_series(one: RatedSeries, points: type[Breaking] = Breaking) -> RatedSeries:
     """Return a series that cannot be written to its end."""
     return RatedSeries(dataclasses.replace(one.series, points=points(one.series)), one.prices)
 
@@ -126,7 +126,7 @@ def batch(
     return RatedBatch(periods or window(), states, series, rules, metrics, exclusions)
 
 
-def stored(storage: Storage) -> list[tuple[str, datetime.datetime, Decimal, Decimal]]:
+def read_frames(storage: Storage) -> list[tuple[str, datetime.datetime, Decimal, Decimal]]:
     """Return scope, begin, quantity and price of all frames."""
     return [
         (one.scope, one.begin, one.quantity, one.price)

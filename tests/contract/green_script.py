@@ -23,7 +23,14 @@ from eventlet.support import greenlets as greenlet
 from ratekit.interfaces import Storage
 from ratekit.storage.db.engine import Database
 from ratekit.storage.sql import open_storage
-from tests.contract.given import Breaking, batch, interrupted, listed, rated, stored
+from tests.contract.given import (
+    Breaking,
+    batch,
+    build_breaking_series,
+    build_series,
+    list_scopes,
+    read_frames,
+)
 
 SLEEP = {"postgresql": "SELECT pg_sleep(1)", "mysql": "SELECT SLEEP(1)"}
 
@@ -77,23 +84,23 @@ class Waiting(Breaking):
 def a_killed_one_leaves_nothing(url: str) -> str:
     """Kill green threads in a statement, between statements, and at every moment of a commit."""
     storage = open_storage(url, scope_key="project_id", fetcher="static", collector="gnocchi")
-    states = listed(storage, "a", "b")
-    one = rated("a", [("1", "1")])
+    states = list_scopes(storage, "a", "b")
+    one = build_series("a", [("1", "1")])
     database = Database(url)
     works: list[Callable[[], object]] = [
-        functools.partial(storage.ledger.commit, batch(states, interrupted(one, Waiting)))
+        functools.partial(storage.ledger.commit, batch(states, build_breaking_series(one, Waiting)))
     ]
     if database.engine.dialect.name != "sqlite":
         works.append(functools.partial(wait_for_an_answer, database))
     if not all(kill(work, 0.1) for work in works):
         return "a green thread was not killed"
-    if stored(storage):
+    if read_frames(storage):
         return "frames were left"
-    whole = [rated("b", [("1", "1")], labels={"id": str(number)}) for number in range(MANY)]
+    whole = [build_series("b", [("1", "1")], labels={"id": str(number)}) for number in range(MANY)]
     for number in range(60):
         commit = functools.partial(storage.ledger.commit, batch(states[1:], *whole))
         kill(commit, 0.001 * 1.15**number)
-        if frames := len(stored(storage)):
+        if frames := len(read_frames(storage)):
             return sound(storage, database) if frames == MANY else f"{frames} frames were left"
     return "no commit came to its end"
 
@@ -115,13 +122,17 @@ def sound(storage: Storage, database: Database) -> str:
         with database.writing() as connection:
             if connection.exec_driver_sql("SELECT 1").scalar() != 1:
                 return "somebody else's answer"
-    states = listed(storage, "a")
-    done = storage.ledger.commit(batch(states, rated("a", [("1", "1")])))
+    states = list_scopes(storage, "a")
+    done = storage.ledger.commit(batch(states, build_series("a", [("1", "1")])))
     pool = database.engine.pool
     checked_out = pool.checkedout()  # type: ignore[attr-defined]
     if checked_out:
         return f"{checked_out} connections are gone"
-    return "yes" if done.frames == 1 and len(stored(storage)) == MANY + 1 else "frames are missing"
+    return (
+        "yes"
+        if done.frames == 1 and len(read_frames(storage)) == MANY + 1
+        else "frames are missing"
+    )
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.domain.scope import Scope
 from ratekit.interfaces import Observation, Storage
-from tests.contract.given import HOUR, START, batch, hour, rated, stored, window
+from tests.contract.given import HOUR, START, batch, build_series, hour, read_frames, window
 
 CALENDAR = Calendar(HOUR, 2)
 
@@ -97,7 +97,7 @@ class Life:
             due = (CALENDAR.due_scope(state, now).until - state.rated_until) // HOUR
             count = min(due, turn.hours)
             if count > 0:
-                series = rated(self.scope.id, [("1", "1")] * count, begin=state.rated_until)
+                series = build_series(self.scope.id, [("1", "1")] * count, begin=state.rated_until)
                 periods = window(count, state.rated_until)
                 assert not self.storage.ledger.commit(
                     batch([state], series, periods=periods)
@@ -123,5 +123,5 @@ def test_each_hour_that_a_scope_is_rated_for_is_charged_once(
         life.take(Turn(3.0, listed=False))
     active = {one.id: one.active for one in storage.reports.scopes()}
     assert not active[life.scope.id]
-    begins = [begin for scope, begin, _, _ in stored(storage) if scope == life.scope.id]
+    begins = [begin for scope, begin, _, _ in read_frames(storage) if scope == life.scope.id]
     assert [(begin - START) // HOUR for begin in begins] == expected([first, *turns])

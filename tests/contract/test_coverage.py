@@ -14,7 +14,7 @@ from ratekit.domain.scope import Scope
 from ratekit.domain.series import RatedSeries
 from ratekit.interfaces import CommitResult, Ledger, RatedBatch, Storage
 from tests.contract.conftest import Open
-from tests.contract.given import batch, hour, listed, rated, statements, window
+from tests.contract.given import batch, build_series, hour, list_scopes, statements, window
 
 ONE = ("1", "0.5")
 BOTH = ("cpu", "instance")
@@ -33,7 +33,7 @@ def rate(
     """
     count = max(map(len, used.values()))
     everybody = [*scopes, *(row.id for row in storage.reports.scopes() if row.id not in scopes)]
-    states = listed(storage, *everybody, now=hour(begin))[: len(scopes)]
+    states = list_scopes(storage, *everybody, now=hour(begin))[: len(scopes)]
     return storage.ledger.commit(
         batch(
             states,
@@ -52,7 +52,9 @@ def rate(
 def series(scope: str, metric: str, begin: int, line: str) -> list[RatedSeries]:
     """Return a series a used hour."""
     return [
-        rated(scope, [ONE], metric=metric, begin=hour(begin + number), labels={"n": str(number)})
+        build_series(
+            scope, [ONE], metric=metric, begin=hour(begin + number), labels={"n": str(number)}
+        )
         for number, letter in enumerate(line)
         if letter == "#"
     ]
@@ -85,8 +87,8 @@ class TestCoverage:
         assert shown(storage, "a", 1, begin=8) == {"cpu": ["silent"], "instance": ["silent"]}
 
     def test_all_units_of_a_metric_are_its_points(self, storage: Storage) -> None:
-        states = listed(storage, "a")
-        work = [rated("a", [ONE], unit=unit) for unit in ("h", "min")]
+        states = list_scopes(storage, "a")
+        work = [build_series("a", [ONE], unit=unit) for unit in ("h", "min")]
         storage.ledger.commit(batch(states, *work))
         assert shown(storage, "a", 1) == {"instance": ["2"]}
 
@@ -98,9 +100,9 @@ class TestCoverage:
         assert shown(storage, "a", 5)["cpu"] == ["1", "gap", "gap", "1", "not rated yet"]
 
     def test_what_was_not_listed_is_a_gap(self, storage: Storage) -> None:
-        listed(storage, "a", now=hour(0.5))
+        list_scopes(storage, "a", now=hour(0.5))
         storage.ledger.observe([], hour(2), hour(0), hour(2))
-        (state,) = listed(storage, "a", now=hour(3), resume=hour(3))
+        (state,) = list_scopes(storage, "a", now=hour(3), resume=hour(3))
         work = batch([state], *series("a", "cpu", 0, "#"), metrics=("cpu",))
         storage.ledger.commit(work)
         gap_then_waiting = ["1", "gap", "gap", "not rated yet"]
@@ -144,7 +146,7 @@ class TestReset:
 
 class TestSets:
     def test_a_scope_that_is_lost_keeps_its_set(self, storage: Storage) -> None:
-        states = listed(storage, "a")
+        states = list_scopes(storage, "a")
         storage.ledger.commit(batch(states, metrics=("cpu",)))
         assert storage.ledger.commit(batch(states, metrics=("disk",))).lost_scopes
         assert shown(storage, "a", 1) == {"cpu": ["silent"]}
@@ -156,7 +158,7 @@ class TestSets:
 
     def test_names_of_any_letters_are_kept(self, storage: Storage) -> None:
         names = ("", "a b ", "é\x00\n", "名\U0001f600")
-        storage.ledger.commit(batch(listed(storage, "a"), metrics=names))
+        storage.ledger.commit(batch(list_scopes(storage, "a"), metrics=names))
         assert set(shown(storage, "a", 1)) == set(names)
 
     def test_two_processors_with_the_same_new_metrics_note_one_set(
@@ -165,7 +167,7 @@ class TestSets:
         names = [
             f"{word} {number}" for word in ("one", "two", "three", "four") for number in (0, 1)
         ]
-        states = listed(storage, *names)
+        states = list_scopes(storage, *names)
         ledgers = [storage.ledger, open_another().ledger]
         for first in range(0, len(names), 2):
             metrics = (names[first],)
@@ -239,7 +241,7 @@ class TestFallenSilent:
 
     def test_only_scopes_that_were_won_are_told_of(self, storage: Storage) -> None:
         rate(storage, ["a", "b"], 0, {"cpu": "#"})
-        states = listed(storage, "a", "b")
+        states = list_scopes(storage, "a", "b")
         work = batch(states, periods=window(1, hour(1)), metrics=BOTH)
         rate(storage, ["b"], 1, {"cpu": "#"})
         done = storage.ledger.commit(work)

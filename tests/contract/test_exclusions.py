@@ -7,7 +7,7 @@ import dataclasses
 from ratekit.domain.reporting.exclusion import Exclusion
 from ratekit.domain.scope import Scope
 from ratekit.interfaces import Storage
-from tests.contract.given import batch, hour, listed, statements, total, window
+from tests.contract.given import batch, hour, list_scopes, statements, total, window
 
 DISK = Exclusion("a", "volume.size", "d1", "its archive policy is 'low'", "delete it")
 HOST = Exclusion("a", "instance", "i1", "its archive policy is 'low'", "delete it")
@@ -18,7 +18,7 @@ def rate(
     storage: Storage, begin: int, *exclusions: Exclusion, scopes: str = "a", count: int = 1
 ) -> None:
     """Rate some hours from ``begin`` on."""
-    states = listed(storage, *scopes, now=hour(begin))
+    states = list_scopes(storage, *scopes, now=hour(begin))
     storage.ledger.commit(batch(states, periods=window(count, hour(begin)), exclusions=exclusions))
 
 
@@ -61,7 +61,7 @@ def test_each_scope_has_its_own(storage: Storage) -> None:
 
 
 def test_a_scope_that_lost_its_swap_has_nothing_left_out(storage: Storage) -> None:
-    states = listed(storage, "a", "b")
+    states = list_scopes(storage, "a", "b")
     storage.scopes.deactivate("a", hour(0))
     storage.ledger.commit(batch(states, exclusions=[DISK, OTHERS]))
     assert shown(storage, "a") == []
@@ -87,7 +87,7 @@ def test_words_that_no_database_takes_hold_nobody_up(storage: Storage) -> None:
 
 def test_nothing_is_asked_where_nothing_is_left_out(storage: Storage) -> None:
     rate(storage, 0, DISK)
-    states = listed(storage, "a", now=hour(1))
+    states = list_scopes(storage, "a", now=hour(1))
     with statements() as seen:
         storage.ledger.commit(batch(states, periods=window(1, hour(1))))
     assert not [one for one in seen if "exclusions" in one]
@@ -96,7 +96,7 @@ def test_nothing_is_asked_where_nothing_is_left_out(storage: Storage) -> None:
 def test_a_scopes_first_period_is_known_and_moves_back_with_a_reset(storage: Storage) -> None:
     storage.ledger.observe([Scope("a")], hour(5.5), start=hour(5), resume=hour(5))
     assert storage.reports.coverage("a", hour(0), hour(9)).rated_since == hour(5)
-    (state,) = listed(storage, "a", now=hour(5.6))
+    (state,) = list_scopes(storage, "a", now=hour(5.6))
     storage.ledger.commit(batch([state], periods=window(1, hour(5))))
     assert storage.reports.coverage("a", hour(0), hour(9)).rated_since == hour(5)
     storage.scopes.reset(storage.scopes.plan_reset("a", hour(3)))

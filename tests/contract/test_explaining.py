@@ -101,7 +101,7 @@ def change(
 
 
 def rate(storage: Storage, rater: Rater, begin: int, count: int) -> None:
-    states = given.listed(storage, *SCOPES)
+    states = given.list_scopes(storage, *SCOPES)
     rater.rate(Batch(Window(hour(begin), HOUR, count), states))
 
 
@@ -157,8 +157,8 @@ def frame(storage: Storage) -> FrameRow:
     """Return a frame that was rated at a price of 2."""
     rule = MappingRule(RuleTarget("instance"), None, Terms(Decimal(2), CostType.FLAT))
     storage.rules.change(0, [], [rule], given.note())
-    states = given.listed(storage, "p1")
-    storage.ledger.commit(given.batch(states, given.rated("p1", [("1", "2")]), rules=1))
+    states = given.list_scopes(storage, "p1")
+    storage.ledger.commit(given.batch(states, given.build_series("p1", [("1", "2")]), rules=1))
     [row] = frames(storage)
     return row
 
@@ -217,7 +217,7 @@ def test_every_quantity_is_explained_from_the_history_it_was_collected_from(
     unknown = gnocchi.instance("r2", [(-600, "p1", "a"), (90, "p1", "")], {0: 0.1, 60: 0.2})
     cloud = gnocchi.collector(resized, unknown)
     of, window = gnocchi.metric(metadata=("flavor", "no such label")), Window(gnocchi.SIX, HOUR, 2)
-    [state] = given.listed(storage, "p1", now=gnocchi.SIX, start=gnocchi.SIX)
+    [state] = given.list_scopes(storage, "p1", now=gnocchi.SIX, start=gnocchi.SIX)
     collected = [
         RatedSeries(series, [Decimal(1)] * len(series.points))
         for series in cloud.collect(of, window, ["p1"])
@@ -236,9 +236,11 @@ def test_every_quantity_is_explained_from_the_history_it_was_collected_from(
 @pytest.fixture
 def three_frames(storage: Storage) -> None:
     """Rate three servers in one hour; two of them differ only in their resource."""
-    states = given.listed(storage, "p1")
+    states = given.list_scopes(storage, "p1")
     usages = [
-        given.rated("p1", [("1", str(price))], labels={"id": id_}, metadata={"flavor": flavor})
+        given.build_series(
+            "p1", [("1", str(price))], labels={"id": id_}, metadata={"flavor": flavor}
+        )
         for price, id_, flavor in ((1, "r1", "m1"), (2, "r2", "m1"), (3, "r3", None))
     ]
     storage.ledger.commit(given.batch(states, *usages))

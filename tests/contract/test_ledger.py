@@ -24,13 +24,13 @@ from tests.contract.given import (
     START,
     Killing,
     batch,
+    build_breaking_series,
+    build_series,
     hour,
-    interrupted,
-    listed,
+    list_scopes,
     note,
-    rated,
+    read_frames,
     statements,
-    stored,
     total,
     window,
 )
@@ -41,20 +41,20 @@ ONE = [("1", "0.5")]
 @pytest.mark.with_fake
 class TestCommit:
     def test_frames_and_states_are_written_together(self, storage: Storage) -> None:
-        states = listed(storage, "a")
-        done = storage.ledger.commit(batch(states, rated("a", ONE)))
+        states = list_scopes(storage, "a")
+        done = storage.ledger.commit(batch(states, build_series("a", ONE)))
         assert done == CommitResult(frames=1, lost_scopes=())
-        assert stored(storage) == [("a", START, Decimal(1), Decimal("0.5"))]
+        assert read_frames(storage) == [("a", START, Decimal(1), Decimal("0.5"))]
         assert total(storage) == (1, Decimal("0.5"))
-        assert listed(storage, "a")[0].rated_until == hour(1)
+        assert list_scopes(storage, "a")[0].rated_until == hour(1)
 
     def test_a_silent_scope_is_advanced_without_frames(self, storage: Storage) -> None:
-        states = listed(storage, "a")
+        states = list_scopes(storage, "a")
         assert storage.ledger.commit(batch(states)).frames == 0
-        assert listed(storage, "a")[0].rated_until == hour(1)
+        assert list_scopes(storage, "a")[0].rated_until == hour(1)
 
     def test_the_same_batch_is_written_once(self, storage: Storage) -> None:
-        work = batch(listed(storage, "a"), rated("a", ONE))
+        work = batch(list_scopes(storage, "a"), build_series("a", ONE))
         storage.ledger.commit(work)
         assert storage.ledger.commit(work) == CommitResult(
             frames=0, lost_scopes=(Scope("a", "name of a"),)
@@ -62,26 +62,26 @@ class TestCommit:
         assert total(storage) == (1, Decimal("0.5"))
 
     def test_a_scope_that_lost_is_left_out_and_the_others_commit(self, storage: Storage) -> None:
-        states = listed(storage, "a", "b", "c")
-        storage.ledger.commit(batch(states[1:2], rated("b", [("1", "7")])))
-        done = storage.ledger.commit(batch(states, *(rated(one, ONE) for one in "abc")))
+        states = list_scopes(storage, "a", "b", "c")
+        storage.ledger.commit(batch(states[1:2], build_series("b", [("1", "7")])))
+        done = storage.ledger.commit(batch(states, *(build_series(one, ONE) for one in "abc")))
         assert done == CommitResult(frames=2, lost_scopes=(Scope("b", "name of b"),))
         assert total(storage, "b") == (1, Decimal(7))
         assert total(storage, "a", "c") == (2, Decimal(1))
-        assert {one.rated_until for one in listed(storage, "a", "b", "c")} == {hour(1)}
+        assert {one.rated_until for one in list_scopes(storage, "a", "b", "c")} == {hour(1)}
 
     def test_an_inactive_scope_loses(self, storage: Storage) -> None:
-        (state,) = listed(storage, "a", now=hour(-0.5))
+        (state,) = list_scopes(storage, "a", now=hour(-0.5))
         storage.ledger.observe([], hour(1), START, START)
-        done = storage.ledger.commit(batch([state], rated("a", ONE)))
+        done = storage.ledger.commit(batch([state], build_series("a", ONE)))
         assert done == CommitResult(frames=0, lost_scopes=(state.scope,))
-        assert stored(storage) == []
+        assert read_frames(storage) == []
 
     def test_two_processors_that_commit_at_once_charge_once(
         self, storage: Storage, open_another: Open
     ) -> None:
         names = [f"scope {number}" for number in range(20)]
-        work = batch(listed(storage, *names), *(rated(one, ONE) for one in names))
+        work = batch(list_scopes(storage, *names), *(build_series(one, ONE) for one in names))
         gate = threading.Barrier(4)
         done: list[CommitResult] = []
 
@@ -102,13 +102,13 @@ class TestCommit:
         self, storage: Storage, open_another: Open
     ) -> None:
         names = [f"scope {number}" for number in range(12)]
-        states = listed(storage, *names)
+        states = list_scopes(storage, *names)
         gate = threading.Barrier(3)
         done: list[CommitResult] = []
 
         def commit(mine: Storage, first: int) -> None:
             some = states[first : first + 8]
-            work = batch(some, *(rated(one.scope.id, ONE) for one in reversed(some)))
+            work = batch(some, *(build_series(one.scope.id, ONE) for one in reversed(some)))
             gate.wait()
             done.append(mine.ledger.commit(work))
 
@@ -124,34 +124,36 @@ class TestCommit:
 
     @pytest.mark.databases_only
     def test_what_fails_in_the_middle_leaves_nothing(self, storage: Storage) -> None:
-        states = listed(storage, "a", "b")
-        work = batch(states, rated("a", ONE), interrupted(rated("b", ONE)))
+        states = list_scopes(storage, "a", "b")
+        work = batch(states, build_series("a", ONE), build_breaking_series(build_series("b", ONE)))
         with pytest.raises(InterruptedError):
             storage.ledger.commit(work)
-        assert stored(storage) == []
-        assert listed(storage, "a", "b") == states
-        again = batch(states, rated("a", ONE), rated("b", ONE))
+        assert read_frames(storage) == []
+        assert list_scopes(storage, "a", "b") == states
+        again = batch(states, build_series("a", ONE), build_series("b", ONE))
         assert storage.ledger.commit(again).frames == 2
 
     def test_a_processor_killed_in_the_middle_leaves_nothing(
         self, storage: Storage, url: str
     ) -> None:
-        states = listed(storage, "a", "b")
+        states = list_scopes(storage, "a", "b")
         process = multiprocessing.get_context("spawn").Process(target=commit_and_die, args=(url,))
         process.start()
         process.join(120)
         assert process.exitcode == -signal.SIGKILL
-        assert stored(storage) == []
-        work = batch(states, rated("a", ONE), rated("b", ONE))
+        assert read_frames(storage) == []
+        work = batch(states, build_series("a", ONE), build_series("b", ONE))
         assert storage.ledger.commit(work) == CommitResult(frames=2)
 
     def test_changed_rules_are_told_and_nothing_is_written(self, storage: Storage) -> None:
-        states = listed(storage, "a")
+        states = list_scopes(storage, "a")
         version = storage.rules.change(0, [], [], note())
         with pytest.raises(errors.RulesChanged):
-            storage.ledger.commit(batch(states, rated("a", ONE), rules=0))
-        assert stored(storage) == []
-        assert storage.ledger.commit(batch(states, rated("a", ONE), rules=version)).frames == 1
+            storage.ledger.commit(batch(states, build_series("a", ONE), rules=0))
+        assert read_frames(storage) == []
+        assert (
+            storage.ledger.commit(batch(states, build_series("a", ONE), rules=version)).frames == 1
+        )
 
     @pytest.mark.databases_only
     @pytest.mark.parametrize(
@@ -168,31 +170,31 @@ class TestCommit:
     def test_a_value_that_does_not_fit_is_refused_whole(
         self, storage: Storage, quantity: str, price: str
     ) -> None:
-        states = listed(storage, "a", "b")
-        work = batch(states, rated("a", ONE), rated("b", [(quantity, price)]))
+        states = list_scopes(storage, "a", "b")
+        work = batch(states, build_series("a", ONE), build_series("b", [(quantity, price)]))
         with pytest.raises(errors.OperatorError, match="metric instance"):
             storage.ledger.commit(work)
-        assert stored(storage) == []
-        assert listed(storage, "a", "b") == states
+        assert read_frames(storage) == []
+        assert list_scopes(storage, "a", "b") == states
 
     @pytest.mark.databases_only
     def test_a_sum_that_does_not_fit_is_refused_whole(self, storage: Storage) -> None:
-        states = listed(storage, "a")
+        states = list_scopes(storage, "a")
         most = "9" * 37
         work = batch(
             states,
-            rated("a", [("1", most)], labels={"id": "1"}),
-            rated("a", [("1", most)], labels={"id": "2"}),
+            build_series("a", [("1", most)], labels={"id": "1"}),
+            build_series("a", [("1", most)], labels={"id": "2"}),
         )
         with pytest.raises(errors.OperatorError, match="a sum"):
             storage.ledger.commit(work)
-        assert stored(storage) == []
+        assert read_frames(storage) == []
 
     def test_frames_that_are_there_although_the_state_says_no_are_an_operators_error(
         self, storage: Storage, url: str
     ) -> None:
-        states = listed(storage, "a")
-        storage.ledger.commit(batch(states, rated("a", ONE)))
+        states = list_scopes(storage, "a")
+        storage.ledger.commit(batch(states, build_series("a", ONE)))
         engine = sa.create_engine(sa.make_url(url))
         with engine.begin() as connection:
             connection.exec_driver_sql(
@@ -200,15 +202,15 @@ class TestCommit:
             )
         engine.dispose()
         with pytest.raises(errors.OperatorError) as caught:
-            storage.ledger.commit(batch(states, rated("a", ONE)))
+            storage.ledger.commit(batch(states, build_series("a", ONE)))
         assert "\n" not in str(caught.value)
         assert total(storage) == (1, Decimal("0.5"))
 
     def test_descriptors_outlive_a_database_that_was_restored_from_a_backup(
         self, storage: Storage, open_another: Open, url: str
     ) -> None:
-        states = listed(storage, "a")
-        storage.ledger.commit(batch(states, rated("a", ONE, labels={"id": "old"})))
+        states = list_scopes(storage, "a")
+        storage.ledger.commit(batch(states, build_series("a", ONE, labels={"id": "old"})))
         engine = sa.create_engine(sa.make_url(url))
         with engine.begin() as connection:
             for table in ("totals", "frames", "descriptors"):
@@ -217,9 +219,9 @@ class TestCommit:
                 "UPDATE scopes SET rated_until = '2026-03-01 00:00:00.000000'"
             )
         engine.dispose()
-        other = listed(storage, "b")
-        open_another().ledger.commit(batch(other, rated("b", ONE, labels={"id": "new"})))
-        storage.ledger.commit(batch(states, rated("a", ONE, labels={"id": "old"})))
+        other = list_scopes(storage, "b")
+        open_another().ledger.commit(batch(other, build_series("b", ONE, labels={"id": "new"})))
+        storage.ledger.commit(batch(states, build_series("a", ONE, labels={"id": "old"})))
         frames = storage.reports.frames(Selection())
         assert [(one.scope, one.groupby["id"]) for one in frames] == [("a", "old"), ("b", "new")]
 
@@ -228,7 +230,8 @@ class TestCommit:
         labels = {"name": "Zürich 東京 🦊", "quote": "\"'\\\n\t\x00", "half": "\ud800", "": ""}
         metadata = {"none": None, "empty": "", "Z": "z", "z": "Z"}
         work = batch(
-            listed(storage, "a"), rated("a", ONE, unit="°C", labels=labels, metadata=metadata)
+            list_scopes(storage, "a"),
+            build_series("a", ONE, unit="°C", labels=labels, metadata=metadata),
         )
         storage.ledger.commit(work)
         (frame,) = storage.reports.frames(Selection())
@@ -240,7 +243,8 @@ class TestCommit:
     def test_labels_that_differ_in_case_or_blanks_are_different(self, storage: Storage) -> None:
         values = ["x", "X", "x ", None, "", "null"]
         work = batch(
-            listed(storage, "a"), *(rated("a", ONE, labels={"id": value}) for value in values)
+            list_scopes(storage, "a"),
+            *(build_series("a", ONE, labels={"id": value}) for value in values),
         )
         assert storage.ledger.commit(work).frames == 6
         frames = storage.reports.frames(Selection())
@@ -250,9 +254,9 @@ class TestCommit:
     def test_costs_that_binary_floats_cannot_hold_stay_exact(self, storage: Storage) -> None:
         count = 160
         work = batch(
-            listed(storage, "a"),
-            *(rated("a", [("0.1", "0.1")], labels={"id": str(one)}) for one in range(count)),
-            rated("a", [("0", "1" * 36 + "." + "0" * 27 + "1")], metric="large"),
+            list_scopes(storage, "a"),
+            *(build_series("a", [("0.1", "0.1")], labels={"id": str(one)}) for one in range(count)),
+            build_series("a", [("0", "1" * 36 + "." + "0" * 27 + "1")], metric="large"),
         )
         storage.ledger.commit(work)
         rows = storage.reports.summary(Selection(), ("metric",), datetime.UTC)
@@ -266,11 +270,11 @@ class TestCommit:
     def test_numbers_with_an_exponent_stay_exact(self, storage: Storage) -> None:
         values = [("1E+3", "1E-28"), ("123E-18", "123456789012345678901234567E+10")]
         work = batch(
-            listed(storage, "a"),
-            *(rated("a", [pair], labels={"id": pair[0]}) for pair in values),
+            list_scopes(storage, "a"),
+            *(build_series("a", [pair], labels={"id": pair[0]}) for pair in values),
         )
         storage.ledger.commit(work)
-        kept = sorted((quantity, price) for _, _, quantity, price in stored(storage))
+        kept = sorted((quantity, price) for _, _, quantity, price in read_frames(storage))
         assert kept == sorted((Decimal(quantity), Decimal(price)) for quantity, price in values)
 
     @pytest.mark.databases_only
@@ -278,9 +282,9 @@ class TestCommit:
         scopes = ["a", "a ", "A"]
         names = ["instance", "instance ", "Instance"]
         work = batch(
-            listed(storage, *scopes),
+            list_scopes(storage, *scopes),
             *(
-                rated(scope, ONE, metric=name, unit=unit)
+                build_series(scope, ONE, metric=name, unit=unit)
                 for scope in scopes
                 for name in names
                 for unit in ("h", "h ")
@@ -299,11 +303,11 @@ class TestCommit:
         self, storage: Storage
     ) -> None:
         counts = []
-        storage.ledger.commit(batch(listed(storage, "before")))
+        storage.ledger.commit(batch(list_scopes(storage, "before")))
         for size in (5, 200):
             names = [f"{size} {number}" for number in range(size)]
-            states = listed(storage, *names)
-            work = batch(states, *(rated(one, ONE) for one in names))
+            states = list_scopes(storage, *names)
+            work = batch(states, *(build_series(one, ONE) for one in names))
             with statements() as seen:
                 storage.ledger.commit(work)
             counts.append(len(seen))
@@ -315,8 +319,8 @@ class TestCommit:
     ) -> None:
         counts = []
         for number, metrics in enumerate([("instance",), ("instance",), ("cpu", "instance")]):
-            (state,) = listed(storage, "a")
-            series = rated("a", ONE, begin=hour(number))
+            (state,) = list_scopes(storage, "a")
+            series = build_series("a", ONE, begin=hour(number))
             work = batch([state], series, periods=window(1, hour(number)), metrics=metrics)
             with statements() as seen:
                 storage.ledger.commit(work)
@@ -347,10 +351,10 @@ class TestCommit:
     ) -> None:
         scope = f"scope {len(storage.reports.scopes())}"
         series = [
-            rated(scope, [(str(quantity), str(price))], labels={"id": str(number)})
+            build_series(scope, [(str(quantity), str(price))], labels={"id": str(number)})
             for number, (quantity, price) in enumerate(values)
         ]
-        storage.ledger.commit(batch(listed(storage, scope), *series))
+        storage.ledger.commit(batch(list_scopes(storage, scope), *series))
         for groupby in ((), ("project_id",)):
             (row,) = storage.reports.summary(Selection(scopes=(scope,)), groupby, datetime.UTC)
             assert row.quantity is not None
@@ -362,7 +366,11 @@ class TestCommit:
 def commit_and_die(url: str) -> None:
     """Be another process that is killed while it writes."""
     storage = open_storage(url, scope_key="project_id", fetcher="keystone", collector="gnocchi")
-    states = listed(storage, "a", "b")
+    states = list_scopes(storage, "a", "b")
     storage.ledger.commit(
-        batch(states, rated("a", ONE), interrupted(rated("b", ONE), points=Killing))
+        batch(
+            states,
+            build_series("a", ONE),
+            build_breaking_series(build_series("b", ONE), points=Killing),
+        )
     )

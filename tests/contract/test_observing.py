@@ -11,7 +11,16 @@ from ratekit.domain.schedule.calendar import Calendar
 from ratekit.domain.scope import Scope, State
 from ratekit.interfaces import Observation, Storage
 from tests.contract.conftest import Open
-from tests.contract.given import HOUR, START, batch, hour, listed, rated, statements, window
+from tests.contract.given import (
+    HOUR,
+    START,
+    batch,
+    build_series,
+    hour,
+    list_scopes,
+    statements,
+    window,
+)
 
 
 def observe(
@@ -253,7 +262,9 @@ class TestObserve:
         assert observe(storage, longest, now=0).new_scopes == (
             Scope(longest, f"name of {longest}"),
         )
-        work = batch(list(observe(storage, longest, now=0).states), rated(longest, [("1", "1")]))
+        work = batch(
+            list(observe(storage, longest, now=0).states), build_series(longest, [("1", "1")])
+        )
         assert storage.ledger.commit(work).frames == 1
         seen = observe(storage, longest + "ä", "b", now=1)
         assert seen.new_scopes == (Scope("b", "name of b"),)
@@ -313,11 +324,11 @@ class TestObserve:
 class TestPostpone:
     @pytest.mark.databases_only
     def test_a_failure_is_counted_and_told(self, storage: Storage) -> None:
-        states = listed(storage, "a", "b")
+        states = list_scopes(storage, "a", "b")
         storage.ledger.postpone(states[:1], "Gnocchi is ill", hour(1))
-        again = listed(storage, "a")
+        again = list_scopes(storage, "a")
         storage.ledger.postpone(again, "Gnocchi is worse " + "x" * 5000, hour(2))
-        (state,) = listed(storage, "a")
+        (state,) = list_scopes(storage, "a")
         assert (state.failures, state.retry_at) == (2, hour(2))
         first, second = storage.reports.scopes()
         assert first.last_error is not None
@@ -326,31 +337,31 @@ class TestPostpone:
         assert (second.failures, second.last_error, second.retry_at) == (0, None, None)
 
     def test_a_failure_that_is_noted_twice_is_counted_once(self, storage: Storage) -> None:
-        states = listed(storage, "a")
+        states = list_scopes(storage, "a")
         for _ in range(2):
             storage.ledger.postpone(states, "no", hour(1))
-        assert listed(storage, "a")[0].failures == 1
+        assert list_scopes(storage, "a")[0].failures == 1
 
     def test_success_forgets_failures(self, storage: Storage) -> None:
-        (state,) = listed(storage, "a")
+        (state,) = list_scopes(storage, "a")
         storage.ledger.postpone([state], "no", hour(1))
         advance(storage, state, 1)
         (row,) = storage.reports.scopes()
         assert (row.failures, row.last_error, row.retry_at) == (0, None, None)
 
     def test_a_scope_that_another_processor_has_rated_is_left_alone(self, storage: Storage) -> None:
-        (state,) = listed(storage, "a")
+        (state,) = list_scopes(storage, "a")
         advance(storage, state, 1)
         storage.ledger.postpone([state], "too late", hour(1))
-        assert listed(storage, "a")[0].failures == 0
+        assert list_scopes(storage, "a")[0].failures == 0
 
     @pytest.mark.databases_only
     def test_many_scopes_take_one_statement(self, storage: Storage) -> None:
-        states = listed(storage, *(f"scope {number}" for number in range(200)))
+        states = list_scopes(storage, *(f"scope {number}" for number in range(200)))
         with statements() as seen:
             storage.ledger.postpone(states, "no", hour(1))
         assert len([one for one in seen if one.startswith("UPDATE")]) == 1
 
     def test_nobody_failed_is_fine(self, storage: Storage) -> None:
         storage.ledger.postpone([], "nothing", hour(1))
-        assert listed(storage, "a")[0].failures == 0
+        assert list_scopes(storage, "a")[0].failures == 0

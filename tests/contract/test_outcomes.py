@@ -22,10 +22,10 @@ from tests.contract.given import (
     HOUR,
     Breaking,
     batch,
+    build_breaking_series,
+    build_series,
     hour,
-    interrupted,
-    listed,
-    rated,
+    list_scopes,
     total,
     window,
 )
@@ -36,7 +36,7 @@ from tests.faults.wire import MessageKind
 ONE = [("1", "0.5")]
 
 
-def running_listener(url: str) -> Storage:
+def open_through(url: str) -> Storage:
     """Open the storage."""
     return open_storage(url, scope_key="project_id", fetcher="keystone", collector="gnocchi")
 
@@ -62,13 +62,13 @@ def relay(direct: str) -> Iterator[Relay]:
 @pytest.fixture
 def storage(relay: Relay) -> Storage:
     """The storage at the end of the wire."""
-    return running_listener(relay.url)
+    return open_through(relay.url)
 
 
 @pytest.fixture
 def other(direct: str) -> Storage:
     """What another processor has, whose wire is sound."""
-    return running_listener(direct)
+    return open_through(direct)
 
 
 @pytest.fixture
@@ -80,8 +80,8 @@ def scopes(request: pytest.FixtureRequest) -> tuple[str, str]:
 def test_a_commit_that_never_reached_the_database_is_tried_later(
     relay: Relay, storage: Storage, scopes: tuple[str, str]
 ) -> None:
-    states = listed(storage, *scopes)
-    work = batch(states, *(rated(one, ONE) for one in scopes))
+    states = list_scopes(storage, *scopes)
+    work = batch(states, *(build_series(one, ONE) for one in scopes))
     relay.plan(MessageKind.COMMIT, Moment.BEFORE)
     with pytest.raises(errors.TryLater, match="was not committed") as caught:
         storage.ledger.commit(work)
@@ -98,8 +98,8 @@ def test_a_commit_whose_answer_is_lost_has_happened(
     scopes: tuple[str, str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    states = listed(storage, *scopes)
-    work = batch(states, *(rated(one, ONE) for one in scopes))
+    states = list_scopes(storage, *scopes)
+    work = batch(states, *(build_series(one, ONE) for one in scopes))
     relay.plan(MessageKind.COMMIT, Moment.UNANSWERED)
     with caplog.at_level(logging.WARNING):
         done = storage.ledger.commit(work)
@@ -107,17 +107,17 @@ def test_a_commit_whose_answer_is_lost_has_happened(
     assert (done.frames, done.lost_scopes) == (2, ())
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert total(storage, *scopes) == (2, Decimal(1))
-    assert {one.rated_until for one in listed(storage, *scopes)} == {hour(1)}
+    assert {one.rated_until for one in list_scopes(storage, *scopes)} == {hour(1)}
 
 
 def test_a_connection_that_is_lost_after_the_answer_harms_nobody(
     relay: Relay, storage: Storage, scopes: tuple[str, str]
 ) -> None:
-    states = listed(storage, *scopes)
+    states = list_scopes(storage, *scopes)
     relay.plan(MessageKind.COMMIT, Moment.ANSWERED)
     for number in range(2):
         begin = hour(number)
-        work = batch(states, rated(scopes[0], ONE, begin=begin), periods=window(1, begin))
+        work = batch(states, build_series(scopes[0], ONE, begin=begin), periods=window(1, begin))
         assert storage.ledger.commit(work).frames == 1
     assert relay.injections == 1
     assert total(storage, *scopes) == (2, Decimal(1))
@@ -126,8 +126,8 @@ def test_a_connection_that_is_lost_after_the_answer_harms_nobody(
 def test_while_the_database_is_away_the_outcome_stays_open_and_is_settled_later(
     relay: Relay, storage: Storage, scopes: tuple[str, str]
 ) -> None:
-    states = listed(storage, *scopes)
-    work = batch(states, *(rated(one, ONE) for one in scopes))
+    states = list_scopes(storage, *scopes)
+    work = batch(states, *(build_series(one, ONE) for one in scopes))
     relay.plan(MessageKind.COMMIT, Moment.UNANSWERED, action=lambda wire: wire.listener.refuse())
     with pytest.raises(errors.TryLater, match="cannot be verified") as caught:
         storage.ledger.commit(work)
@@ -150,12 +150,12 @@ def test_the_outcome_is_read_when_whoever_holds_the_scopes_is_done(
     relay: Relay, storage: Storage, other: Storage, scopes: tuple[str, str]
 ) -> None:
     """The first commit is lost; another processor was waiting for the scopes, and has them."""
-    states = listed(storage, *scopes)
+    states = list_scopes(storage, *scopes)
     labels = {"id": scopes[0]}
-    whole = rated(scopes[0], ONE, labels=labels)
-    new = rated(scopes[0], ONE, labels={"id": scopes[1]})
+    whole = build_series(scopes[0], ONE, labels=labels)
+    new = build_series(scopes[0], ONE, labels={"id": scopes[1]})
     beside = threading.Thread(
-        target=other.ledger.commit, args=(batch(states, new, interrupted(whole, Slow)),)
+        target=other.ledger.commit, args=(batch(states, new, build_breaking_series(whole, Slow)),)
     )
 
     def start(_: Relay) -> None:
@@ -167,7 +167,7 @@ def test_the_outcome_is_read_when_whoever_holds_the_scopes_is_done(
     beside.join()
     assert total(storage, scopes[0]) == (2, Decimal(1))
     # The ids that the lost transaction gave to labels are nobody's, or somebody else's.
-    again = rated(scopes[0], [("7", "7")], labels=labels, begin=hour(1))
+    again = build_series(scopes[0], [("7", "7")], labels=labels, begin=hour(1))
     storage.ledger.commit(batch(states, again, periods=window(1, hour(1))))
     frames = storage.reports.frames(Selection(scopes=scopes[:1], begin=hour(1)))
     assert [one.groupby["id"] for one in frames] == [scopes[0]]
@@ -178,12 +178,12 @@ def test_a_swap_whose_commit_is_cut_off_is_looked_up(
     moment: Moment, relay: Relay, storage: Storage, scopes: tuple[str, str]
 ) -> None:
     scope = scopes[0]
-    storage.ledger.commit(batch(listed(storage, scope), rated(scope, ONE)))
+    storage.ledger.commit(batch(list_scopes(storage, scope), build_series(scope, ONE)))
     order = Order(Scope(scope), hour(0), hour(1), HOUR, TaskKind.COLLECT)
     (id_,) = storage.tasks.add([order], TaskNote("why", "ann", hour(2)))
     task = storage.task_ledger.read(id_)
     assert task is not None
-    new = rated(scope, [("1", "0.75")], labels={"id": scope})
+    new = build_series(scope, [("1", "0.75")], labels={"id": scope})
     work = RepricedWindow(window(), {}, [new], 0, ("instance",))
     relay.plan(MessageKind.COMMIT, moment)
     if moment is Moment.BEFORE:

@@ -11,7 +11,7 @@ from ratekit.domain.period import Window
 from ratekit.domain.reprocessing.task import Order, RepricedWindow, TaskKind, TaskNote
 from ratekit.domain.scope import Scope
 from ratekit.interfaces import Storage
-from tests.contract.given import HOUR, batch, hour, listed, rated, stored
+from tests.contract.given import HOUR, batch, build_series, hour, list_scopes, read_frames
 
 DAY = 24 * HOUR
 NOTE = TaskNote("prices were wrong", "ann@example", hour(99))
@@ -20,8 +20,8 @@ NOTE = TaskNote("prices were wrong", "ann@example", hour(99))
 def rate(storage: Storage, begin: int, step: datetime.timedelta, count: int) -> None:
     """Rate periods of a length from an hour on."""
     window = Window(hour(begin), step, count)
-    series = [rated("a", [("1", "0.5")], begin=one) for one in window.begins()]
-    storage.ledger.commit(batch(listed(storage, "a"), *series, periods=window))
+    series = [build_series("a", [("1", "0.5")], begin=one) for one in window.begins()]
+    storage.ledger.commit(batch(list_scopes(storage, "a"), *series, periods=window))
 
 
 def order(begin: int, end: int, kind: TaskKind = TaskKind.COLLECT) -> Order:
@@ -61,11 +61,11 @@ def test_a_processor_looks_as_well(changed: Storage) -> None:
     (id_,) = changed.tasks.add([order(0, 48, TaskKind.RATES)], NOTE)
     task = changed.task_ledger.read(id_)
     assert task is not None
-    before = stored(changed)
+    before = read_frames(changed)
     repricer = RepricedWindow(Window(hour(0), HOUR, 24), {}, [], 0, ("instance",))
     with pytest.raises(errors.OperatorError, match="periods of 1 day"):
         changed.task_ledger.swap(task, repricer, hour(99))
-    assert stored(changed) == before
+    assert read_frames(changed) == before
 
 
 def test_a_reset_knows_the_length_of_then(changed: Storage) -> None:

@@ -13,7 +13,16 @@ import pytest
 from ratekit.domain.reporting.reports import FrameRow, Selection, StateRow, SummaryRow
 from ratekit.interfaces import Storage
 from ratekit.storage.sql import open_storage
-from tests.contract.given import HOUR, START, batch, hour, listed, rated, statements, window
+from tests.contract.given import (
+    HOUR,
+    START,
+    batch,
+    build_series,
+    hour,
+    list_scopes,
+    statements,
+    window,
+)
 
 UTC = datetime.UTC
 ALL = Selection()
@@ -23,11 +32,15 @@ def store_usage(storage: Storage) -> None:
     """Store three hours of two scopes, two metrics and some labels."""
     storage.ledger.commit(
         batch(
-            listed(storage, "a", "b"),
-            rated("a", [("1", "0.1"), ("1", "0.1"), ("1", "0.1")], labels={"flavor": "small"}),
-            rated("a", [("2", "0.4"), ("2", "0.4")], labels={"flavor": "large"}, begin=hour(1)),
-            rated("b", [("4", "1.6")], labels={"flavor": "large"}, begin=hour(2)),
-            rated(
+            list_scopes(storage, "a", "b"),
+            build_series(
+                "a", [("1", "0.1"), ("1", "0.1"), ("1", "0.1")], labels={"flavor": "small"}
+            ),
+            build_series(
+                "a", [("2", "0.4"), ("2", "0.4")], labels={"flavor": "large"}, begin=hour(1)
+            ),
+            build_series("b", [("4", "1.6")], labels={"flavor": "large"}, begin=hour(2)),
+            build_series(
                 "b",
                 [("10.5", "0.7")] * 3,
                 metric="volume",
@@ -68,7 +81,7 @@ def test_each_metric_has_the_labels_of_all_its_frames(storage: Storage) -> None:
 
 class TestSummary:
     def test_nothing_stored_is_no_row(self, storage: Storage) -> None:
-        listed(storage, "a")
+        list_scopes(storage, "a")
         assert list(summary(storage)) == []
         assert list(summary(storage, "scope", "flavor", "day")) == []
 
@@ -153,10 +166,10 @@ class TestSummary:
     def test_a_metric_whose_unit_was_changed_has_no_quantity_over_both(
         self, storage: Storage
     ) -> None:
-        states = listed(storage, "a")
-        storage.ledger.commit(batch(states, rated("a", [("1", "1")], unit="MiB")))
-        states = listed(storage, "a")
-        work = rated("a", [("2", "2")], unit="GiB", begin=hour(1))
+        states = list_scopes(storage, "a")
+        storage.ledger.commit(batch(states, build_series("a", [("1", "1")], unit="MiB")))
+        states = list_scopes(storage, "a")
+        work = build_series("a", [("2", "2")], unit="GiB", begin=hour(1))
         storage.ledger.commit(batch(states, work, periods=window(1, hour(1))))
         assert summary(storage, "metric") == [row(2, None, None, "3", metric="instance")]
         assert summary(storage, "hour") == [
@@ -173,7 +186,7 @@ class TestSummary:
     def test_scopes_of_another_key_are_not_reported(self, storage: Storage, url: str) -> None:
         store_usage(storage)
         by_user = open_storage(url, scope_key="user_id", fetcher="static", collector="gnocchi")
-        by_user.ledger.commit(batch(listed(by_user, "a"), rated("a", [("1", "9")])))
+        by_user.ledger.commit(batch(list_scopes(by_user, "a"), build_series("a", [("1", "9")])))
         assert summary(by_user, "scope") == [row(1, "1", "instance", "9", scope="a")]
         assert [frame.price for frame in by_user.reports.frames(ALL)] == [Decimal(9)]
         assert len(by_user.reports.scopes()) == 1
@@ -184,8 +197,8 @@ class TestTimeZones:
     def store_hours(self, storage: Storage, begin: datetime.datetime, count: int) -> None:
         """Store hours with the prices 1, 2, 4 and so on."""
         pairs = [("1", str(2**number)) for number in range(count)]
-        work = rated("a", pairs, begin=begin, labels={"flavor": "small"})
-        states = listed(storage, "a", start=begin)
+        work = build_series("a", pairs, begin=begin, labels={"flavor": "small"})
+        states = list_scopes(storage, "a", start=begin)
         storage.ledger.commit(batch(states, work, periods=window(count, begin)))
 
     @pytest.mark.parametrize("labels", [(), ("flavor",)])
@@ -254,8 +267,8 @@ class TestFrames:
 
     def test_values_look_the_same_from_every_database(self, storage: Storage) -> None:
         pairs = [("100.000", "0.0000000"), ("1e2", "1E-10"), ("0.50", "20")]
-        work = rated("a", pairs)
-        storage.ledger.commit(batch(listed(storage, "a"), work, periods=window(3)))
+        work = build_series("a", pairs)
+        storage.ledger.commit(batch(list_scopes(storage, "a"), work, periods=window(3)))
         texts = [(str(frame.quantity), str(frame.price)) for frame in storage.reports.frames(ALL)]
         assert texts == [("100", "0"), ("100", "1E-10"), ("0.5", "20")]
 
@@ -263,15 +276,15 @@ class TestFrames:
         store_usage(storage)
         (first,) = itertools.islice(storage.reports.frames(ALL), 1)
         assert first.begin == START
-        states = listed(storage, "a", "b")
+        states = list_scopes(storage, "a", "b")
         assert not storage.ledger.commit(batch(states, periods=window(1, hour(3)))).lost_scopes
 
     def test_a_reader_sees_one_snapshot_while_others_write(self, storage: Storage) -> None:
         store_usage(storage)
         reader = iter(storage.reports.frames(ALL))
         next(reader)
-        states = listed(storage, "a", "b")
-        work = rated("a", [("1", "1")], begin=hour(3))
+        states = list_scopes(storage, "a", "b")
+        work = build_series("a", [("1", "1")], begin=hour(3))
         storage.ledger.commit(batch(states, work, periods=window(1, hour(3))))
         assert len(list(reader)) == 8
         assert len(list(storage.reports.frames(ALL))) == 10
@@ -279,10 +292,10 @@ class TestFrames:
 
 class TestScopes:
     def test_they_come_by_name_and_id_active_or_not(self, storage: Storage) -> None:
-        listed(storage, "b", "a", "Z", now=hour(0.5))
-        (state,) = listed(storage, "gone", now=hour(0.5))
+        list_scopes(storage, "b", "a", "Z", now=hour(0.5))
+        (state,) = list_scopes(storage, "gone", now=hour(0.5))
         storage.ledger.commit(batch([state]))
-        listed(storage, "b", "a", "Z", now=hour(2))
+        list_scopes(storage, "b", "a", "Z", now=hour(2))
         rows = storage.reports.scopes()
         assert [entry.id for entry in rows] == ["Z", "a", "b", "gone"]
         assert rows[3] == StateRow(

@@ -20,7 +20,7 @@ from ratekit.domain.rules.rule import (
 )
 from ratekit.interfaces import Storage
 from tests.contract.conftest import Open
-from tests.contract.given import START, batch, hour, listed, note, statements
+from tests.contract.given import START, batch, hour, list_scopes, note, statements
 
 FLAVOR = RuleTarget("instance", "flavor_name")
 VOLUME = RuleTarget("volume.size")
@@ -173,14 +173,14 @@ class TestUnrated:
     def test_a_change_for_an_unrated_ledger_is_made_before_the_first_rating(
         self, storage: Storage
     ) -> None:
-        listed(storage, "a")
+        list_scopes(storage, "a")
         assert storage.rules.change(0, [], [small()], note(), require_unrated=True) == 1
         assert storage.rules.read().rules == (small(),)
 
     def test_a_change_for_an_unrated_ledger_is_rejected_after_the_first_rating(
         self, storage: Storage
     ) -> None:
-        storage.ledger.commit(batch(listed(storage, "a")))
+        storage.ledger.commit(batch(list_scopes(storage, "a")))
         with pytest.raises(errors.OperatorError, match="has been rated"):
             storage.rules.change(0, [], [small()], note(), require_unrated=True)
         assert storage.rules.read() == RuleBook(0, ())
@@ -188,7 +188,7 @@ class TestUnrated:
     def test_of_a_commit_and_a_change_for_an_unrated_ledger_at_once_one_succeeds(
         self, storage: Storage, open_another: Open
     ) -> None:
-        work = batch(listed(storage, "a"))
+        work = batch(list_scopes(storage, "a"))
         gate = threading.Barrier(2)
         writes: list[str] = []
 
@@ -217,23 +217,23 @@ class TestUnrated:
 @pytest.mark.with_fake
 class TestLastRatedEnd:
     def test_there_is_none_before_the_first_rating(self, storage: Storage) -> None:
-        listed(storage, "a", "b", now=hour(5), start=hour(3))
+        list_scopes(storage, "a", "b", now=hour(5), start=hour(3))
         assert storage.rules.last_rated_end() is None
 
     def test_a_silent_scope_was_rated_too(self, storage: Storage) -> None:
-        states = listed(storage, "a", "b")
+        states = list_scopes(storage, "a", "b")
         storage.ledger.commit(batch(states[:1]))
         assert storage.rules.last_rated_end() == hour(1)
 
     def test_the_time_at_which_a_scope_resumes_does_not_count(self, storage: Storage) -> None:
-        (state,) = listed(storage, "a", now=hour(0.5))
+        (state,) = list_scopes(storage, "a", now=hour(0.5))
         storage.ledger.commit(batch([state]))
         storage.ledger.observe([], hour(2), START, START)
-        listed(storage, "a", now=hour(9), resume=hour(8))
+        list_scopes(storage, "a", now=hour(9), resume=hour(8))
         assert storage.rules.last_rated_end() == hour(1)
 
     def test_inactive_scopes_count(self, storage: Storage) -> None:
-        (state,) = listed(storage, "a", now=hour(0.5))
+        (state,) = list_scopes(storage, "a", now=hour(0.5))
         storage.ledger.commit(batch([state]))
         storage.ledger.observe([], hour(2), START, START)
         assert storage.rules.last_rated_end() == hour(1)

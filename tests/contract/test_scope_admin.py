@@ -21,11 +21,11 @@ from tests.contract.given import (
     START,
     Breaking,
     batch,
+    build_series,
     hour,
-    listed,
+    list_scopes,
     note,
-    rated,
-    stored,
+    read_frames,
     total,
     window,
 )
@@ -41,15 +41,15 @@ def row(storage: Storage, scope: str) -> StateRow:
 
 def work(state: State, *pairs: tuple[str, str]) -> RatedBatch:
     """Return a batch of a scope from where it is."""
-    series = rated(state.scope.id, pairs, begin=state.rated_until)
+    series = build_series(state.scope.id, pairs, begin=state.rated_until)
     return batch([state], series, periods=window(len(pairs), state.rated_until))
 
 
 def three_hours(storage: Storage, *scopes: str) -> list[State]:
     """Rate scopes for three hours; return their states."""
-    for state in listed(storage, *scopes, now=hour(3.5)):
+    for state in list_scopes(storage, *scopes, now=hour(3.5)):
         assert storage.ledger.commit(work(state, *THREE)).frames == 3
-    return listed(storage, *scopes, now=hour(3.5))
+    return list_scopes(storage, *scopes, now=hour(3.5))
 
 
 class Pausing(Breaking):
@@ -96,7 +96,7 @@ class Doing(threading.Thread):
 
 class TestDeactivate:
     def test_a_deactivated_scope_is_not_rated_and_still_seen(self, storage: Storage) -> None:
-        listed(storage, "a", "b")
+        list_scopes(storage, "a", "b")
         assert storage.scopes.deactivate("a", hour(0.25))
         seen = storage.ledger.observe([Scope("a"), Scope("b")], hour(1.5), START, START)
         assert [one.scope.id for one in seen.states] == ["b"]
@@ -113,16 +113,16 @@ class TestDeactivate:
     def test_what_was_collected_before_is_not_written_after(
         self, storage: Storage, open_another: Open
     ) -> None:
-        states = listed(storage, "a", "b")
+        states = list_scopes(storage, "a", "b")
         open_another().scopes.deactivate("a", hour(0.25))
-        done = storage.ledger.commit(batch(states, rated("a", ONE), rated("b", ONE)))
+        done = storage.ledger.commit(batch(states, build_series("a", ONE), build_series("b", ONE)))
         assert done == CommitResult(frames=1, lost_scopes=(states[0].scope,))
-        assert [one[0] for one in stored(storage)] == ["b"]
+        assert [one[0] for one in read_frames(storage)] == ["b"]
         assert row(storage, "a").rated_until == START
 
     def test_a_commit_under_way_is_waited_for(self, storage: Storage, open_another: Open) -> None:
-        states = listed(storage, "a")
-        series, points = paused(rated("a", ONE))
+        states = list_scopes(storage, "a")
+        series, points = paused(build_series("a", ONE))
         commit = Doing(lambda: storage.ledger.commit(batch(states, series)))
         assert points.reached.wait(20)
         other = open_another()
@@ -138,7 +138,7 @@ class TestDeactivate:
         )
 
     def test_twice_is_once(self, storage: Storage) -> None:
-        listed(storage, "a")
+        list_scopes(storage, "a")
         assert storage.scopes.deactivate("a", hour(1))
         assert not storage.scopes.deactivate("a", hour(2))
         assert row(storage, "a").deactivated_at == hour(1)
@@ -146,15 +146,15 @@ class TestDeactivate:
     def test_a_scope_that_goes_while_it_is_deactivated_is_rated_to_its_end_later(
         self, storage: Storage
     ) -> None:
-        listed(storage, "a", now=hour(0.5))
+        list_scopes(storage, "a", now=hour(0.5))
         storage.scopes.deactivate("a", hour(0.6))
         storage.ledger.observe([], hour(5), START, START)
         storage.ledger.observe([Scope("a")], hour(8.5), START, hour(8))
         storage.scopes.activate("a")
-        (state,) = listed(storage, "a", now=hour(9.5), resume=hour(9))
+        (state,) = list_scopes(storage, "a", now=hour(9.5), resume=hour(9))
         assert (state.rated_until, state.last_seen) == (START, hour(0.5))
         storage.ledger.commit(work(state, *ONE))
-        assert listed(storage, "a", now=hour(9.6), resume=hour(9))[0].rated_until == hour(8)
+        assert list_scopes(storage, "a", now=hour(9.6), resume=hour(9))[0].rated_until == hour(8)
 
 
 class TestActivate:
@@ -163,7 +163,7 @@ class TestActivate:
         storage.ledger.postpone([state], "Gnocchi is ill", hour(9))
         storage.scopes.deactivate("a", hour(4))
         assert storage.scopes.activate("a")
-        (again,) = listed(storage, "a", now=hour(20))
+        (again,) = list_scopes(storage, "a", now=hour(20))
         assert (again.rated_until, again.failures, again.retry_at) == (hour(3), 0, None)
         assert (row(storage, "a").last_error, row(storage, "a").deactivated_at) == (None, None)
 
@@ -171,7 +171,7 @@ class TestActivate:
         three_hours(storage, "a")
         storage.scopes.deactivate("a", hour(4))
         assert storage.scopes.activate("a", hour(10))
-        assert listed(storage, "a", now=hour(20))[0].rated_until == hour(10)
+        assert list_scopes(storage, "a", now=hour(20))[0].rated_until == hour(10)
 
     def test_it_resumes_no_earlier(self, storage: Storage) -> None:
         three_hours(storage, "a")
@@ -182,11 +182,11 @@ class TestActivate:
         assert storage.scopes.activate("a", hour(3))
 
     def test_who_is_active_stays_so(self, storage: Storage) -> None:
-        (state,) = listed(storage, "a")
+        (state,) = list_scopes(storage, "a")
         assert not storage.scopes.activate("a")
         with pytest.raises(errors.OperatorError, match="not deactivated"):
             storage.scopes.activate("a", hour(5))
-        assert listed(storage, "a") == [state]
+        assert list_scopes(storage, "a") == [state]
 
     def test_a_batch_from_before_is_not_written_if_it_resumes_later(self, storage: Storage) -> None:
         (state,) = three_hours(storage, "a")
@@ -219,7 +219,7 @@ class TestReset:
         domains = open_storage(url, scope_key="domain_id", fetcher="static", collector="gnocchi")
         three_hours(domains, "a")
         storage.scopes.reset(storage.scopes.plan_reset("a", hour(1)))
-        assert [(one, begin) for one, begin, _, _ in stored(storage)] == [
+        assert [(one, begin) for one, begin, _, _ in read_frames(storage)] == [
             ("a", hour(0)),
             ("b", hour(0)),
             ("b", hour(1)),
@@ -227,16 +227,16 @@ class TestReset:
         ]
         assert total(storage, "a") == (1, Decimal("0.1"))
         assert total(storage, "b") == total(domains, "a") == (3, Decimal("0.7"))
-        states = listed(storage, "a", "b", now=hour(4))
+        states = list_scopes(storage, "a", "b", now=hour(4))
         assert [one.rated_until for one in states] == [hour(1), hour(3)]
 
     def test_it_is_rated_again_to_the_same_frames(self, storage: Storage) -> None:
         three_hours(storage, "a")
-        before = stored(storage), total(storage)
+        before = read_frames(storage), total(storage)
         storage.scopes.reset(storage.scopes.plan_reset("a", hour(1)))
-        (state,) = listed(storage, "a", now=hour(4))
+        (state,) = list_scopes(storage, "a", now=hour(4))
         assert storage.ledger.commit(work(state, *THREE[1:])).frames == 2
-        assert (stored(storage), total(storage)) == before
+        assert (read_frames(storage), total(storage)) == before
 
     def test_what_a_processor_rates_between_question_and_answer_is_told(
         self, storage: Storage, open_another: Open
@@ -261,20 +261,20 @@ class TestReset:
     def test_a_batch_from_before_is_not_written_even_if_it_begins_there(
         self, storage: Storage, open_another: Open
     ) -> None:
-        (slow,) = listed(storage, "a")
+        (slow,) = list_scopes(storage, "a")
         three_hours(open_another(), "a")
         storage.scopes.reset(storage.scopes.plan_reset("a", START))
         # It was collected for the very hour to which the scope was reset, by old data.
         assert storage.ledger.commit(work(slow, ("9", "9"))).lost_scopes == (slow.scope,)
-        assert stored(storage) == []
-        (state,) = listed(storage, "a")
+        assert read_frames(storage) == []
+        (state,) = list_scopes(storage, "a")
         assert storage.ledger.commit(work(state, *ONE)).frames == 1
 
     def test_a_commit_under_way_is_waited_for_and_told(
         self, storage: Storage, open_another: Open
     ) -> None:
         (state,) = three_hours(storage, "a")
-        series, points = paused(rated("a", ONE, begin=hour(3)))
+        series, points = paused(build_series("a", ONE, begin=hour(3)))
         other = open_another()
         plan = other.scopes.plan_reset("a", hour(1))
         commit = Doing(
@@ -325,7 +325,7 @@ class TestReset:
         three_hours(storage, "a")
         storage.scopes.reset(storage.scopes.plan_reset("a", START))
         assert storage.rules.last_rated_end() == hour(3)
-        (state,) = listed(storage, "a")
+        (state,) = list_scopes(storage, "a")
         storage.ledger.commit(work(state, *ONE))
         assert storage.rules.last_rated_end() == hour(3)
         with pytest.raises(errors.OperatorError, match="has been rated"):
@@ -346,7 +346,7 @@ class TestReset:
         assert storage.ledger.observe([Scope("a")], hour(5), START, START).states == ()
 
     def test_a_scope_that_is_gone_is_rated_to_its_end_once_more(self, storage: Storage) -> None:
-        (state,) = listed(storage, "a", now=hour(2.5))
+        (state,) = list_scopes(storage, "a", now=hour(2.5))
         storage.ledger.commit(work(state, *THREE))
         assert storage.ledger.observe([], hour(6), START, START).retired_scopes == (state.scope,)
         storage.scopes.reset(storage.scopes.plan_reset("a", hour(1)))
@@ -357,35 +357,35 @@ class TestReset:
         assert total(storage) == (3, Decimal("0.7"))
 
     def test_a_scope_that_is_gone_and_reset_returns_without_the_gap(self, storage: Storage) -> None:
-        (state,) = listed(storage, "a", now=hour(2.5))
+        (state,) = list_scopes(storage, "a", now=hour(2.5))
         storage.ledger.commit(work(state, *THREE))
         storage.ledger.observe([], hour(6), START, START)
         storage.scopes.reset(storage.scopes.plan_reset("a", hour(1)))
-        (again,) = listed(storage, "a", now=hour(9.5), resume=hour(9))
+        (again,) = list_scopes(storage, "a", now=hour(9.5), resume=hour(9))
         assert (again.rated_until, again.last_seen) == (hour(1), hour(2.5))
         storage.ledger.commit(work(again, *THREE[1:]))
-        assert listed(storage, "a", now=hour(9.6), resume=hour(9))[0].rated_until == hour(9)
+        assert list_scopes(storage, "a", now=hour(9.6), resume=hour(9))[0].rated_until == hour(9)
 
     @pytest.mark.parametrize("gaps", [False, True])
     def test_what_was_never_rated_stays_so_unless_it_is_asked_for(
         self, storage: Storage, gaps: bool
     ) -> None:
-        (state,) = listed(storage, "a", now=hour(0.5))
+        (state,) = list_scopes(storage, "a", now=hour(0.5))
         storage.ledger.commit(work(state, *ONE))
         storage.ledger.observe([], hour(3), START, START)
-        (state,) = listed(storage, "a", now=hour(5.5), resume=hour(5))
+        (state,) = list_scopes(storage, "a", now=hour(5.5), resume=hour(5))
         storage.ledger.commit(work(state, *ONE))
         storage.scopes.deactivate("a", hour(6))
         storage.scopes.activate("a", hour(8))
-        (state,) = listed(storage, "a", now=hour(9.5))
+        (state,) = list_scopes(storage, "a", now=hour(9.5))
         storage.ledger.commit(work(state, *ONE))
-        before = stored(storage)
+        before = read_frames(storage)
         assert [begin for _, begin, _, _ in before] == [hour(0), hour(5), hour(8)]
 
         storage.scopes.reset(storage.scopes.plan_reset("a", START), gaps=gaps)
         starts = []
         for _ in range(9):
-            (state,) = listed(storage, "a", now=hour(9.5))
+            (state,) = list_scopes(storage, "a", now=hour(9.5))
             starts.append(state.rated_until)
             if state.rated_until == hour(9):
                 break
@@ -394,7 +394,7 @@ class TestReset:
             assert starts == [hour(number) for number in range(9)]
         else:
             assert starts == [hour(0), hour(5), hour(8), hour(9)]
-            assert stored(storage) == before
+            assert read_frames(storage) == before
 
     def test_a_gap_that_is_rated_from_its_middle_on_remains_before_that(
         self, storage: Storage
@@ -403,11 +403,11 @@ class TestReset:
         storage.scopes.deactivate("a", hour(3))
         storage.scopes.activate("a", hour(8))
         storage.scopes.reset(storage.scopes.plan_reset("a", hour(5)), gaps=True)
-        assert listed(storage, "a", now=hour(9.5))[0].rated_until == hour(5)
+        assert list_scopes(storage, "a", now=hour(9.5))[0].rated_until == hour(5)
         storage.scopes.reset(storage.scopes.plan_reset("a", hour(2)))
-        (state,) = listed(storage, "a", now=hour(9.5))
+        (state,) = list_scopes(storage, "a", now=hour(9.5))
         storage.ledger.commit(work(state, *ONE))
-        assert listed(storage, "a", now=hour(9.5))[0].rated_until == hour(5)
+        assert list_scopes(storage, "a", now=hour(9.5))[0].rated_until == hour(5)
 
     def test_a_gap_that_is_rated_after_all_holds_up_no_later_reset(self, storage: Storage) -> None:
         three_hours(storage, "a")
@@ -415,7 +415,7 @@ class TestReset:
         storage.scopes.activate("a", hour(8))
         storage.scopes.reset(storage.scopes.plan_reset("a", hour(2)), gaps=True)
         storage.scopes.reset(storage.scopes.plan_reset("a", hour(1)))
-        (state,) = listed(storage, "a", now=hour(9.5))
+        (state,) = list_scopes(storage, "a", now=hour(9.5))
         assert (state.rated_until, state.last_seen) == (hour(1), hour(9.5))
 
 
@@ -431,6 +431,6 @@ class TestReset:
 def test_a_scope_that_nobody_knows_is_an_operators_error(
     storage: Storage, change: Callable[[object], object]
 ) -> None:
-    listed(storage, "a")
+    list_scopes(storage, "a")
     with pytest.raises(errors.OperatorError, match=r"\Ano scope 'x'\Z"):
         change(storage.scopes)

@@ -13,7 +13,14 @@ from ratekit import errors
 from ratekit.storage import migrate
 from ratekit.storage.db.engine import Database
 from ratekit.storage.sql import open_storage
-from tests.contract.given import Breaking, batch, interrupted, listed, rated, stored
+from tests.contract.given import (
+    Breaking,
+    batch,
+    build_breaking_series,
+    build_series,
+    list_scopes,
+    read_frames,
+)
 from tests.databases import SERVERS, new_database, server_of_session
 
 SLOW = {
@@ -202,11 +209,11 @@ class TestLostConnections:
         url = url_of(server)
         migrate.upgrade(url)
         storage = open_storage(url, scope_key="project_id", fetcher="static", collector="gnocchi")
-        states = listed(storage, "a")
-        whole = rated("a", [("1", "1")], metadata={"kind": kind, "url": url})
+        states = list_scopes(storage, "a")
+        whole = build_series("a", [("1", "1")], metadata={"kind": kind, "url": url})
         with pytest.raises(errors.TryLater):
-            storage.ledger.commit(batch(states, interrupted(whole, Severing)))
-        assert stored(storage) == []
+            storage.ledger.commit(batch(states, build_breaking_series(whole, Severing)))
+        assert read_frames(storage) == []
         assert storage.ledger.commit(batch(states, whole)).frames == 1
 
 
@@ -308,9 +315,9 @@ def test_a_server_that_is_a_standby_now_is_left_and_looked_for_again(
         turn("on")
         try:
             with pytest.raises(errors.TryLater, match=r"(?i)read.only"):
-                listed(storage, "a")
+                list_scopes(storage, "a")
         finally:
             turn("off")
         # The connection that was open is read-only still, and must not be used again.
-        assert [state.scope.id for state in listed(storage, "a")] == ["a"]
+        assert [state.scope.id for state in list_scopes(storage, "a")] == ["a"]
         admin.dispose()

@@ -18,7 +18,7 @@ from ratekit.domain.reporting.reports import Selection
 from ratekit.domain.reprocessing.task import TaskKind, TaskState
 from ratekit.interfaces import Storage
 from tests.contract.conftest import Open
-from tests.contract.given import hour, stored
+from tests.contract.given import hour, read_frames
 from tests.reprocessing_bench import ReprocessingBench
 
 HOURS = 30
@@ -60,7 +60,7 @@ def foretold(
     """Return scope, begin and price of all frames after tasks of all hours but two."""
     return [
         (scope, begin, Decimal(5) if hour(1) <= begin < hour(HOURS - 1) else Decimal(1))
-        for scope, begin, _, _ in stored(storage)
+        for scope, begin, _, _ in read_frames(storage)
     ]
 
 
@@ -87,7 +87,7 @@ def test_tasks_that_are_killed_again_and_again_end_where_they_should(
             assert code in (0, -signal.SIGALRM)
     assert killed >= 1
     assert wrong == []
-    assert [(one, begin, price) for one, begin, _, price in stored(storage)] == expected
+    assert [(one, begin, price) for one, begin, _, price in read_frames(storage)] == expected
     for id_ in ids:
         records = storage.tasks.periods(id_)
         assert [one.begin for one in records] == [hour(number) for number in range(1, HOURS - 1)]
@@ -109,7 +109,7 @@ def test_processors_side_by_side_swap_each_period_once(
             one.join(120)
     assert [one.exitcode for one in processes] == [0, 0, 0]
     assert wrong == []
-    assert [(one, begin, price) for one, begin, _, price in stored(storage)] == expected
+    assert [(one, begin, price) for one, begin, _, price in read_frames(storage)] == expected
     # No period was swapped on top of another swap: each was the old one before.
     assert {
         (one.old.price, one.new.price)

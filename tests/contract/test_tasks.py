@@ -39,13 +39,13 @@ from tests.contract.given import (
     HOUR,
     Killing,
     batch,
+    build_breaking_series,
+    build_series,
     hour,
-    interrupted,
-    listed,
+    list_scopes,
     note,
-    rated,
+    read_frames,
     statements,
-    stored,
     total,
     window,
 )
@@ -64,8 +64,8 @@ def order(scope: str = "a", begin: int = 0, end: int = 4, **changed: object) -> 
 
 def rate_hours(storage: Storage, *scopes: str, count: int = 6) -> None:
     """Rate scopes for hours at the old price."""
-    states = listed(storage, *scopes)
-    series = [rated(one, [OLD] * count) for one in scopes]
+    states = list_scopes(storage, *scopes)
+    series = [build_series(one, [OLD] * count) for one in scopes]
     storage.ledger.commit(batch(states, *series, periods=window(count)))
 
 
@@ -91,7 +91,7 @@ def repricer(
     """
     begin = task.next_begin
     series: list[RatedSeries] = [
-        rated(task.order.scope.id, [pair], begin=begin + number * HOUR)
+        build_series(task.order.scope.id, [pair], begin=begin + number * HOUR)
         for number, pair in enumerate(pairs or [NEW] * count)
         if number not in kept
     ]
@@ -196,7 +196,7 @@ class TestQueue:
 
     def test_it_is_told_how_far_scopes_are_rated(self, storage: Storage) -> None:
         rate_hours(storage, "a")
-        listed(storage, "a", "b")
+        list_scopes(storage, "a", "b")
         assert storage.tasks.rated_ranges() == {"a": RatedRange(hour(0), hour(6), HOUR)}
 
 
@@ -273,10 +273,10 @@ class TestSwap:
         task = queued(storage)
         other = open_another()
         other.task_ledger.swap(task, repricer(task), NOW)
-        before = stored(storage)
+        before = read_frames(storage)
         with pytest.raises(errors.Conflict, match="another processor"):
             storage.task_ledger.swap(task, repricer(task, 3, [("9", "9")] * 3), NOW)
-        assert stored(storage) == before
+        assert read_frames(storage) == before
         assert len(storage.tasks.periods(task.id)) == 2
 
     def test_processors_that_race_leave_one_record_a_period(
@@ -304,14 +304,14 @@ class TestSwap:
         rate_hours(storage, "a")
         task = queued(storage)
         storage.scopes.reset(storage.scopes.plan_reset("a", hour(1)))
-        before = stored(storage)
+        before = read_frames(storage)
         with pytest.raises(errors.Conflict, match="reset"):
             storage.task_ledger.swap(task, repricer(task, 1), NOW)
         task = storage.task_ledger.read(task.id) or task
         # The second hour is to be rated as any other.
         with pytest.raises(errors.Conflict, match="reset"):
             storage.task_ledger.swap(task, repricer(task, 2), NOW)
-        assert stored(storage) == before
+        assert read_frames(storage) == before
         storage.task_ledger.swap(task, repricer(task, 2, kept=[1]), NOW)
         assert prices(storage) == ["0.7"]
 
@@ -341,37 +341,39 @@ class TestSwap:
     def test_an_interrupted_swap_leaves_everything_as_it_was(self, storage: Storage) -> None:
         rate_hours(storage, "a")
         task = queued(storage)
-        before = stored(storage), total(storage)
+        before = read_frames(storage), total(storage)
         work = repricer(task)
-        broken = dataclasses.replace(work, series=[interrupted(one) for one in work.series])
+        broken = dataclasses.replace(
+            work, series=[build_breaking_series(one) for one in work.series]
+        )
         with pytest.raises(InterruptedError):
             storage.task_ledger.swap(task, broken, NOW)
-        assert (stored(storage), total(storage)) == before
+        assert (read_frames(storage), total(storage)) == before
         assert storage.task_ledger.read(task.id) == task
 
     def test_a_killed_swap_leaves_everything_as_it_was(self, storage: Storage, url: str) -> None:
         rate_hours(storage, "a")
         task = queued(storage)
-        before = stored(storage), total(storage)
+        before = read_frames(storage), total(storage)
         process = multiprocessing.get_context("spawn").Process(target=swap_and_die, args=(url,))
         process.start()
         process.join(60)
         assert process.exitcode == -9
-        assert (stored(storage), total(storage)) == before
+        assert (read_frames(storage), total(storage)) == before
         storage.task_ledger.swap(task, repricer(task), NOW)
         assert total(storage) == (6, Decimal("1.8"))
 
     def test_periods_that_used_nothing_and_use_nothing_are_the_same(self, storage: Storage) -> None:
-        (state,) = listed(storage, "a")
+        (state,) = list_scopes(storage, "a")
         storage.ledger.commit(batch([state], periods=window(4)))
         task = queued(storage)
         storage.task_ledger.swap(task, RepricedWindow(window(4), {}, [], 0, ("instance",)), NOW)
         assert {one.outcome for one in storage.tasks.periods(task.id)} == {PeriodOutcome.SAME}
 
     def test_frames_of_shorter_periods_are_replaced_as_well(self, storage: Storage) -> None:
-        states = listed(storage, "a")
+        states = list_scopes(storage, "a")
         halves = dataclasses.replace(window(4), step=HOUR / 2)
-        used = rated("a", [OLD])
+        used = build_series("a", [OLD])
         points = [(begin, Decimal(1)) for begin in halves.begins()]
         series = dataclasses.replace(used.series, points=points)
         prices_ = [Decimal("0.1")] * 4
@@ -388,7 +390,7 @@ def swap_and_die(url: str) -> None:
     storage = open_storage(url, scope_key="project_id", fetcher="keystone", collector="gnocchi")
     (task,) = storage.task_ledger.open_tasks(None)
     work = repricer(task)
-    series = [interrupted(one, Killing) for one in work.series]
+    series = [build_breaking_series(one, Killing) for one in work.series]
     storage.task_ledger.swap(task, dataclasses.replace(work, series=series), NOW)
 
 
@@ -471,8 +473,8 @@ class TestBasis:
 
     def test_what_is_left_out_is_that_of_the_swapped_periods(self, storage: Storage) -> None:
         one = Exclusion("a", "instance", "r1", "bad policy", "mend it")
-        (state,) = listed(storage, "a")
-        first = batch([state], rated("a", [OLD] * 4), periods=window(4))
+        (state,) = list_scopes(storage, "a")
+        first = batch([state], build_series("a", [OLD] * 4), periods=window(4))
         storage.ledger.commit(dataclasses.replace(first, exclusions=[one]))
         task = queued(storage, order(begin=1, end=3))
         storage.task_ledger.swap(task, repricer(task, 1), NOW)
@@ -480,8 +482,8 @@ class TestBasis:
         two = dataclasses.replace(one, resource="r2")
         storage.task_ledger.swap(task, repricer(task, 1, exclusions=[two]), NOW)
         # It lasts, so what is rated next goes on with it.
-        (state,) = listed(storage, "a", now=hour(5))
-        more = batch([state], rated("a", [OLD], begin=hour(4)), periods=window(1, hour(4)))
+        (state,) = list_scopes(storage, "a", now=hour(5))
+        more = batch([state], build_series("a", [OLD], begin=hour(4)), periods=window(1, hour(4)))
         storage.ledger.commit(dataclasses.replace(more, exclusions=[one]))
         spans = storage.reports.coverage("a", hour(0), hour(5)).exclusions
         assert [(span.exclusion.resource, span.begin, span.end) for span in spans] == [

@@ -15,7 +15,7 @@ from ratekit.domain.series import RatedSeries, Series
 from ratekit.interfaces import Storage
 from ratekit.storage import migrate
 from ratekit.storage.sql import open_storage
-from tests.contract.given import HOUR, batch, hour, listed, note, window
+from tests.contract.given import HOUR, batch, hour, list_scopes, note, window
 
 HOURS = 1500
 METRICS = "metrics:\n  cpu: {unit: u, groupby: [id], extra_args: {resource_type: i}}\n"
@@ -53,7 +53,7 @@ def storage_with_task(url: str) -> Storage:
         )
         for n in range(20)
     ]
-    states = listed(storage, "a")
+    states = list_scopes(storage, "a")
     storage.ledger.commit(batch(states, *series, periods=window(HOURS), metrics=("cpu",), rules=1))
     order = Order(Scope("a"), hour(0), hour(HOURS), HOUR, TaskKind.RATES)
     storage.tasks.add([order], TaskNote("prices were wrong", "ann@example", hour(HOURS)))

@@ -15,7 +15,7 @@ from ratekit import errors
 from ratekit.storage import migrate
 from ratekit.storage.db.engine import Database
 from ratekit.storage.sql import open_storage
-from tests.contract.given import START, batch, listed
+from tests.contract.given import START, batch, list_scopes
 from tests.databases import new_database
 from tests.migrations.test_migrations import shape
 
@@ -42,7 +42,7 @@ def change(url: str, statement: str) -> None:
 def test_a_processor_stops_and_the_next_upgrade_ends_what_a_killed_one_began(mariadb: str) -> None:
     migrate.upgrade(mariadb)
     storage = open_storage(mariadb, scope_key="project_id", fetcher="static", collector="gnocchi")
-    states = listed(storage, "a")
+    states = list_scopes(storage, "a")
     patient = Database(mariadb, patient=True)
     with patient.writing() as connection:
         migrate.move(connection, BEFORE)

@@ -13,7 +13,7 @@ from ratekit.interfaces import Storage
 from ratekit.storage import migrate
 from ratekit.storage.db.engine import Database
 from ratekit.storage.sql import open_storage
-from tests.contract.given import START, batch, listed, note, rated, stored
+from tests.contract.given import START, batch, build_series, list_scopes, note, read_frames
 
 #: A revision that is not this code's.
 EARLIER = migrate.revisions()[-2]
@@ -28,7 +28,7 @@ def storage(migrated: str) -> Storage:
 @pytest.fixture
 def states(storage: Storage) -> list[State]:
     """A scope of the running processor."""
-    return listed(storage, "a")
+    return list_scopes(storage, "a")
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def go_back(url: str) -> None:
 def writes(storage: Storage, states: list[State]) -> list[Callable[[], object]]:
     """Return all that a running processor, or an operator beside it, may write."""
     return [
-        lambda: storage.ledger.commit(batch(states, rated("a", [("1", "1")]))),
+        lambda: storage.ledger.commit(batch(states, build_series("a", [("1", "1")]))),
         lambda: storage.ledger.observe([state.scope for state in states], START, START, START),
         lambda: storage.ledger.postpone(states, "no", START),
         lambda: storage.rules.change(0, [], [], note()),
@@ -69,8 +69,8 @@ def test_nothing_is_written_after_a_migration(
         assert EARLIER in line
         assert migrate.head() in line
     migrate.upgrade(migrated)
-    assert stored(storage) == []
-    assert listed(storage, "a") == states
+    assert read_frames(storage) == []
+    assert list_scopes(storage, "a") == states
     assert storage.rules.read().version == 0
 
 
@@ -81,7 +81,7 @@ def test_nothing_is_written_while_a_migration_is_under_way(
 
     def commit() -> None:
         with pytest.raises(errors.SchemaChanged) as caught:
-            storage.ledger.commit(batch(states, rated("a", [("1", "1")])))
+            storage.ledger.commit(batch(states, build_series("a", [("1", "1")])))
         told.append(caught.value)
 
     beside = threading.Thread(target=commit)
@@ -94,7 +94,7 @@ def test_nothing_is_written_while_a_migration_is_under_way(
     migrator.close()
     assert len(told) == 1
     migrate.upgrade(migrated)
-    assert stored(storage) == []
+    assert read_frames(storage) == []
 
 
 def test_a_migration_waits_for_a_transaction_that_has_begun(
