@@ -7,7 +7,7 @@ import pathlib
 import shutil
 from collections.abc import Sequence
 
-from tests.databases.daemon import HOST, account, run
+from tests.databases.process import HOST, account, run
 from tests.databases.server import Databases, Missing, Server
 
 _OPTIONS = (

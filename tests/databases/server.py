@@ -17,7 +17,7 @@ from typing import Self
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from tests.databases.daemon import LIMIT, Daemon, account, free_port
+from tests.databases.process import LIMIT, ServerProcess, account, free_port
 
 _ATTEMPTS = 5
 
@@ -92,7 +92,7 @@ class Server(Databases, abc.ABC):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"ratekit-{type(self).__name__}-"))
         self.password = secrets.token_hex(8)
         self.port = 0
-        self._daemon: Daemon | None = None
+        self._process: ServerProcess | None = None
         super().__init__(sa.URL.create(self.DRIVER))
 
     @abc.abstractmethod
@@ -129,11 +129,11 @@ class Server(Databases, abc.ABC):
 
         :raises RuntimeError: it does not start
         """
-        self._daemon = Daemon(self.folder, self.command())
+        self._process = ServerProcess(self.folder, self.command())
         deadline = time.monotonic() + LIMIT
         while True:
-            if not self._daemon.alive or time.monotonic() > deadline:
-                raise RuntimeError(f"{self.DRIVER} does not start: {self._daemon.log}")
+            if not self._process.alive or time.monotonic() > deadline:
+                raise RuntimeError(f"{self.DRIVER} does not start: {self._process.log}")
             try:
                 self.execute("SELECT 1")
                 return
@@ -142,23 +142,23 @@ class Server(Databases, abc.ABC):
 
     def stop(self) -> None:
         """Stop it in good order; clients lose their connections."""
-        if self._daemon:
-            self._daemon.end(self.END)
+        if self._process:
+            self._process.end(self.END)
 
     def kill(self) -> None:
         """Kill it and its children with SIGKILL."""
-        if self._daemon:
-            self._daemon.kill()
+        if self._process:
+            self._process.kill()
 
     def freeze(self) -> None:
         """Pause it: connections stay open, but it does not answer."""
-        if self._daemon:
-            self._daemon.send(signal.SIGSTOP)
+        if self._process:
+            self._process.send(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Resume it after :meth:`freeze`."""
-        if self._daemon:
-            self._daemon.send(signal.SIGCONT)
+        if self._process:
+            self._process.send(signal.SIGCONT)
 
     def remove(self) -> None:
         """Kill it and remove its folder."""

@@ -23,7 +23,7 @@ from tests.functional.oracle import BillOracle
 RULES = REPO / "etc/ratekit/hashmap.yml"
 
 
-class Shell:
+class CommandRunner:
     """Runs ratekit's commands with one configuration."""
 
     def __init__(self, conf: pathlib.Path) -> None:
@@ -49,7 +49,7 @@ class Shell:
 
 
 @pytest.fixture
-def shell(cloud: stack.Stack, tmp_path: pathlib.Path) -> Shell:
+def commands(cloud: stack.Stack, tmp_path: pathlib.Path) -> CommandRunner:
     """Return commands on the real cloud with an empty SQLite file."""
     parser = configparser.ConfigParser(interpolation=None)
     parser.read(cloud.conf_path)
@@ -57,22 +57,22 @@ def shell(cloud: stack.Stack, tmp_path: pathlib.Path) -> Shell:
     path = tmp_path / "ratekit.conf"
     with path.open("w", encoding="utf-8") as file:
         parser.write(file)
-    return Shell(path)
+    return CommandRunner(path)
 
 
 def test_the_summary_of_the_demo_equals_independently_computed_figures(
-    cloud: stack.Stack, shell: Shell
+    cloud: stack.Stack, commands: CommandRunner
 ) -> None:
     plan = cloud.plan()
-    assert shell.run("ratekit-processor", "--once").returncode == 2
-    assert shell.run("ratekit-dbsync", "upgrade").returncode == 0
-    assert shell.run("ratekit", "hashmap", "apply", str(RULES), "--yes").returncode == 0
-    rated = shell.run("ratekit-processor", "--once")
+    assert commands.run("ratekit-processor", "--once").returncode == 2
+    assert commands.run("ratekit-dbsync", "upgrade").returncode == 0
+    assert commands.run("ratekit", "hashmap", "apply", str(RULES), "--yes").returncode == 0
+    rated = commands.run("ratekit-processor", "--once")
     assert rated.returncode == 0, rated.stderr
     assert "Traceback" not in rated.stderr
     assert "Deprecat" not in rated.stderr
 
-    scopes = shell.json("scope", "list")
+    scopes = commands.json("scope", "list")
     assert {row["Name"] for row in scopes} == RATED
     # Another hour may become due while the test runs.
     until = min(datetime.datetime.fromisoformat(row["Rated until"]) for row in scopes)
@@ -86,7 +86,7 @@ def test_the_summary_of_the_demo_equals_independently_computed_figures(
             sums[0] += 1
             sums[1] += Fraction(quantity)
             sums[2] += Fraction(price)
-    summary = shell.json("summary", *range_options)
+    summary = commands.json("summary", *range_options)
     assert {
         (row["Scope"], row["Metric"]): [
             Fraction(row["Frames"]),
@@ -96,20 +96,20 @@ def test_the_summary_of_the_demo_equals_independently_computed_figures(
         for row in summary
     } == expected
 
-    frames = shell.json("frame", "list", *range_options, "--limit", "0")
-    second = shell.run("ratekit-processor", "--once")
+    frames = commands.json("frame", "list", *range_options, "--limit", "0")
+    second = commands.run("ratekit-processor", "--once")
     assert second.returncode == 0
-    assert shell.json("frame", "list", *range_options, "--limit", "0") == frames
+    assert commands.json("frame", "list", *range_options, "--limit", "0") == frames
 
 
 def test_a_wrong_password_is_one_line_that_names_the_service(
-    cloud: stack.Stack, shell: Shell, tmp_path: pathlib.Path
+    cloud: stack.Stack, commands: CommandRunner, tmp_path: pathlib.Path
 ) -> None:
     path = tmp_path / "ratekit.conf"
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace(cloud.user.password, "wrong-password"), encoding="utf-8")
-    assert shell.run("ratekit-dbsync", "upgrade").returncode == 0
-    result = shell.run("ratekit-processor", "--once")
+    assert commands.run("ratekit-dbsync", "upgrade").returncode == 0
+    result = commands.run("ratekit-processor", "--once")
     assert result.returncode != 0
     assert "Keystone" in result.stderr
     assert "Traceback" not in result.stderr
@@ -117,14 +117,14 @@ def test_a_wrong_password_is_one_line_that_names_the_service(
 
 
 def test_an_absent_gnocchi_is_reported_in_lines_and_nothing_is_lost(
-    cloud: stack.Stack, shell: Shell, tmp_path: pathlib.Path
+    cloud: stack.Stack, commands: CommandRunner, tmp_path: pathlib.Path
 ) -> None:
     path = tmp_path / "ratekit.conf"
     correct = path.read_text(encoding="utf-8")
     wrong = "[collector_gnocchi]\ngnocchi_endpoint = http://127.0.0.1:1\n"
     path.write_text(correct.replace("[collector_gnocchi]\n", wrong), encoding="utf-8")
-    assert shell.run("ratekit-dbsync", "upgrade").returncode == 0
-    result = shell.run("ratekit-processor", "--once")
+    assert commands.run("ratekit-dbsync", "upgrade").returncode == 0
+    result = commands.run("ratekit-processor", "--once")
     assert result.returncode == 1
     assert "Gnocchi" in result.stderr
     assert "127.0.0.1" in result.stderr
@@ -132,15 +132,15 @@ def test_an_absent_gnocchi_is_reported_in_lines_and_nothing_is_lost(
     for noise in ("Traceback", "Removing descriptor", "Max retries"):
         assert noise not in result.stderr
     path.write_text(correct, encoding="utf-8")
-    starts = {row["Rated until"] for row in shell.json("scope", "list")}
+    starts = {row["Rated until"] for row in commands.json("scope", "list")}
     assert {datetime.datetime.fromisoformat(start) for start in starts} == {cloud.plan().begin}
-    assert shell.run("ratekit-processor", "--once").returncode == 0
-    assert shell.json("summary", "--begin", cloud.plan().begin.isoformat())
+    assert commands.run("ratekit-processor", "--once").returncode == 0
+    assert commands.json("summary", "--begin", cloud.plan().begin.isoformat())
 
 
-def test_an_idle_daemon_stops_at_once(shell: Shell, tmp_path: pathlib.Path) -> None:
-    assert shell.run("ratekit-dbsync", "upgrade").returncode == 0
-    assert shell.run("ratekit-processor", "--once").returncode == 0
+def test_an_idle_daemon_stops_at_once(commands: CommandRunner, tmp_path: pathlib.Path) -> None:
+    assert commands.run("ratekit-dbsync", "upgrade").returncode == 0
+    assert commands.run("ratekit-processor", "--once").returncode == 0
     log = tmp_path / "daemon.log"
     with log.open("w", encoding="utf-8") as output:
         daemon = subprocess.Popen(

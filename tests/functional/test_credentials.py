@@ -17,31 +17,31 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests import stack
-from tests.functional.test_commands import Shell, shell
+from tests.functional.test_commands import CommandRunner, commands
 
-__all__ = ["shell"]  # a fixture
+__all__ = ["commands"]  # a fixture
 
 #: Takes a line of the configuration and its replacement; returns the lines of the complaint.
 Complain = Callable[[str, str], list[str]]
 
 
 @pytest.fixture
-def complain(shell: Shell, tmp_path: pathlib.Path) -> Complain:
+def complain(commands: CommandRunner, tmp_path: pathlib.Path) -> Complain:
     """Rate with one line of the configuration replaced; return what is printed.
 
     Nothing is rated, and the exit code is 1. INFO lines are left out of the list.
     """
     path = tmp_path / "ratekit.conf"
     correct = path.read_text(encoding="utf-8")
-    assert shell.run("ratekit-dbsync", "upgrade").returncode == 0
+    assert commands.run("ratekit-dbsync", "upgrade").returncode == 0
 
     def rate(old: str, new: str) -> list[str]:
         assert old in correct
         path.write_text(correct.replace(old, new), encoding="utf-8")
-        result = shell.run("ratekit-processor", "--once")
+        result = commands.run("ratekit-processor", "--once")
         assert result.returncode == 1, result.stderr
         assert "Traceback" not in result.stderr
-        assert shell.json("frame", "list", "--limit", "0") == []
+        assert commands.json("frame", "list", "--limit", "0") == []
         return [line for line in result.stderr.splitlines() if " INFO " not in line]
 
     return rate

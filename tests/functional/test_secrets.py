@@ -8,9 +8,9 @@ import re
 import pytest
 
 from tests import stack
-from tests.functional.test_commands import Shell, shell
+from tests.functional.test_commands import CommandRunner, commands
 
-__all__ = ["shell"]  # a fixture
+__all__ = ["commands"]  # a fixture
 
 SECRET = "plantedsecret7"
 #: All logs of the libraries.
@@ -25,8 +25,8 @@ TOKEN = re.compile(r"gAAAA[\w-]{20}")
 class VerboseShell:
     """ratekit's commands with all logs, and their output."""
 
-    def __init__(self, shell: Shell, folder: pathlib.Path) -> None:
-        self._shell = shell
+    def __init__(self, commands: CommandRunner, folder: pathlib.Path) -> None:
+        self._shell = commands
         self._path = folder / "ratekit.conf"
         self.text = f"[DEFAULT]\n{VERBOSE}{self._path.read_text(encoding='utf-8')}"
 
@@ -52,9 +52,9 @@ class VerboseShell:
 
 
 @pytest.fixture
-def verbose(shell: Shell, tmp_path: pathlib.Path) -> VerboseShell:
+def verbose(commands: CommandRunner, tmp_path: pathlib.Path) -> VerboseShell:
     """Return commands on the real cloud with all logs."""
-    return VerboseShell(shell, tmp_path)
+    return VerboseShell(commands, tmp_path)
 
 
 def test_rating_shows_neither_password_nor_token(cloud: stack.Stack, verbose: VerboseShell) -> None:

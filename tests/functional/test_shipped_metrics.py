@@ -27,7 +27,7 @@ from tests.builders import HOUR
 from tests.functional.conftest import REPO, Deployment, sqlite_url
 from tests.functional.quantities import Quantities, QuantityOracle, Query
 from tests.functional.test_bill import as_bill
-from tests.functional.test_commands import Shell
+from tests.functional.test_commands import CommandRunner
 from tests.stack import resource_histories
 from tests.stack.resources import LARGE, SMALL
 
@@ -235,7 +235,7 @@ def test_a_processor_stores_the_computed_quantities(
     path = tmp_path / "ratekit.conf"
     with path.open("w", encoding="utf-8") as out:
         conf.write(out)
-    result = Shell(path).run("ratekit-processor", "--once")
+    result = CommandRunner(path).run("ratekit-processor", "--once")
     assert result.returncode == 0, result.stderr
     assert "Traceback" not in result.stderr
     bill = as_bill(Deployment(comparison.cloud, url).frames())

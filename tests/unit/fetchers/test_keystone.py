@@ -11,7 +11,7 @@ from ratekit import conf as core
 from ratekit import errors, keystone, plugins
 from ratekit.domain.scope import Scope
 from ratekit.fetchers.keystone import KeystoneFetcher
-from tests.loopback import Loopback, Played, serving
+from tests.stub_server import StubResponse, StubServer, run_stub_server
 
 ASSIGNMENTS = "/v3/role_assignments"
 PROJECTS = "/v3/projects"
@@ -20,16 +20,16 @@ ME = "0123456789abcdef0123456789abcdef"
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Loopback]:
-    with serving() as loopback:
+def server() -> Iterator[StubServer]:
+    with run_stub_server() as loopback:
         yield loopback
 
 
 @pytest.fixture
-def identity(server: Loopback) -> Loopback:
+def identity(server: StubServer) -> StubServer:
     """A Keystone that has ratekit's user."""
-    server.answers.clear()
-    server.received.clear()
+    server.responses.clear()
+    server.requests.clear()
     version = {
         "id": "v3.14",
         "status": "stable",
@@ -44,10 +44,10 @@ def identity(server: Loopback) -> Loopback:
         "expires_at": "2999-01-01T00:00:00.000000Z",
         "catalog": [{"type": "identity", "name": "keystone", "endpoints": [endpoint]}],
     }
-    server.play("/", Played({"versions": {"values": [version]}}, 300))
-    server.play("/v3", Played({"version": version}))
-    server.play("/v3/", Played({"version": version}))
-    server.play(TOKENS, Played({"token": token}, 201, (("X-Subject-Token", "secret"),)))
+    server.respond("/", StubResponse({"versions": {"values": [version]}}, 300))
+    server.respond("/v3", StubResponse({"version": version}))
+    server.respond("/v3/", StubResponse({"version": version}))
+    server.respond(TOKENS, StubResponse({"token": token}, 201, (("X-Subject-Token", "secret"),)))
     return server
 
 
@@ -78,8 +78,8 @@ def assignment(project: str, role: str = "rating", name: str | None = None) -> d
     }
 
 
-def assignment_list(*assignments: dict[str, Any], **fields: Any) -> Played:
-    return Played({"role_assignments": list(assignments), "links": {}, **fields})
+def assignment_list(*assignments: dict[str, Any], **fields: Any) -> StubResponse:
+    return StubResponse({"role_assignments": list(assignments), "links": {}, **fields})
 
 
 def project(id_: str, enabled: bool = True, is_domain: bool = False) -> dict[str, Any]:
@@ -89,8 +89,8 @@ def project(id_: str, enabled: bool = True, is_domain: bool = False) -> dict[str
 # Scopes --------------------------------------------------------------------------------------
 
 
-def test_projects_with_the_role_are_listed_each_once(identity: Loopback) -> None:
-    identity.play(
+def test_projects_with_the_role_are_listed_each_once(identity: StubServer) -> None:
+    identity.respond(
         ASSIGNMENTS,
         assignment_list(
             assignment("p1"), assignment("p1"), assignment("p2"), assignment("p3", role="reader")
@@ -100,57 +100,57 @@ def test_projects_with_the_role_are_listed_each_once(identity: Loopback) -> None
     assert sorted(scopes) == [Scope("p1", "project p1"), Scope("p2", "project p2")]
 
 
-def test_one_request_resolves_groups_and_inheritance(identity: Loopback) -> None:
-    identity.play(
+def test_one_request_resolves_groups_and_inheritance(identity: StubServer) -> None:
+    identity.respond(
         ASSIGNMENTS, assignment_list(*(assignment(f"p{number}") for number in range(100)))
     )
     assert len(fetcher(identity.url).scopes()) == 100
-    requests = [request for request in identity.received if request.path == ASSIGNMENTS]
+    requests = [request for request in identity.requests if request.path == ASSIGNMENTS]
     assert [request.query for request in requests] == [
         {"user.id": [ME], "effective": [""], "include_names": [""]}
     ]
-    assert PROJECTS not in [request.path for request in identity.received]
+    assert PROJECTS not in [request.path for request in identity.requests]
 
 
-def test_a_role_on_the_domain_or_the_system_is_no_project(identity: Loopback) -> None:
+def test_a_role_on_the_domain_or_the_system_is_no_project(identity: StubServer) -> None:
     domain = {**assignment("x"), "scope": {"domain": {"id": "default", "name": "Default"}}}
     system = {**assignment("x"), "scope": {"system": {"all": True}}}
-    identity.play(ASSIGNMENTS, assignment_list(domain, system, assignment("p1")))
+    identity.respond(ASSIGNMENTS, assignment_list(domain, system, assignment("p1")))
     assert [scope.id for scope in fetcher(identity.url).scopes()] == ["p1"]
 
 
-def test_a_role_on_no_project_is_an_error_instead_of_an_empty_list(identity: Loopback) -> None:
-    identity.play(ASSIGNMENTS, assignment_list(assignment("p1", role="member")))
+def test_a_role_on_no_project_is_an_error_instead_of_an_empty_list(identity: StubServer) -> None:
+    identity.respond(ASSIGNMENTS, assignment_list(assignment("p1", role="member")))
     with pytest.raises(errors.OperatorError, match="has the role 'rating' on no project; assuming"):
         fetcher(identity.url).scopes()
 
 
-def test_the_role_may_have_another_name(identity: Loopback) -> None:
-    identity.play(ASSIGNMENTS, assignment_list(assignment("p1"), assignment("p2", role="billed")))
+def test_the_role_may_have_another_name(identity: StubServer) -> None:
+    identity.respond(ASSIGNMENTS, assignment_list(assignment("p1"), assignment("p2", role="billed")))
     scopes = fetcher(identity.url, role_name="billed").scopes()
     assert [scope.id for scope in scopes] == ["p2"]
 
 
-def test_disabled_projects_are_rated_because_they_still_hold_volumes(identity: Loopback) -> None:
-    identity.play(ASSIGNMENTS, assignment_list(assignment("p1"), assignment("p2")))
-    identity.play(PROJECTS, Played({"projects": [project("p1"), project("p2", enabled=False)]}))
+def test_disabled_projects_are_rated_because_they_still_hold_volumes(identity: StubServer) -> None:
+    identity.respond(ASSIGNMENTS, assignment_list(assignment("p1"), assignment("p2")))
+    identity.respond(PROJECTS, StubResponse({"projects": [project("p1"), project("p2", enabled=False)]}))
     assert len(fetcher(identity.url).scopes()) == 2
 
 
-def test_disabled_projects_can_be_excluded(identity: Loopback) -> None:
-    identity.play(ASSIGNMENTS, assignment_list(assignment("p1"), assignment("p2")))
-    identity.play(PROJECTS, Played({"projects": [project("p1"), project("p2", enabled=False)]}))
+def test_disabled_projects_can_be_excluded(identity: StubServer) -> None:
+    identity.respond(ASSIGNMENTS, assignment_list(assignment("p1"), assignment("p2")))
+    identity.respond(PROJECTS, StubResponse({"projects": [project("p1"), project("p2", enabled=False)]}))
     scopes = fetcher(identity.url, ignore_disabled_tenants=True).scopes()
     assert [scope.id for scope in scopes] == ["p1"]
 
 
 @pytest.mark.parametrize(("ignore_disabled", "ids"), [(False, ["p1", "p2"]), (True, ["p1"])])
 def test_every_project_can_be_rated_regardless_of_roles(
-    identity: Loopback, ignore_disabled: bool, ids: list[str]
+    identity: StubServer, ignore_disabled: bool, ids: list[str]
 ) -> None:
-    identity.play(
+    identity.respond(
         PROJECTS,
-        Played(
+        StubResponse(
             {
                 "projects": [
                     project("p1"),
@@ -169,50 +169,50 @@ def test_every_project_can_be_rated_regardless_of_roles(
 # When Keystone does not answer, or not completely ---------------------------------------------
 
 
-def test_a_truncated_list_is_for_an_operator(identity: Loopback) -> None:
-    identity.play(ASSIGNMENTS, assignment_list(assignment("p1"), truncated=True))
+def test_a_truncated_list_is_for_an_operator(identity: StubServer) -> None:
+    identity.respond(ASSIGNMENTS, assignment_list(assignment("p1"), truncated=True))
     with pytest.raises(
         errors.OperatorError, match="truncated its list of role_assignments; raise list_limit"
     ):
         fetcher(identity.url).scopes()
 
 
-def test_a_list_that_is_not_truncated_is_complete(identity: Loopback) -> None:
-    identity.play(ASSIGNMENTS, assignment_list(assignment("p1"), truncated=False))
+def test_a_list_that_is_not_truncated_is_complete(identity: StubServer) -> None:
+    identity.respond(ASSIGNMENTS, assignment_list(assignment("p1"), truncated=False))
     assert len(fetcher(identity.url).scopes()) == 1
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        Played(b"<html>proxy</html>"),
-        Played(b'{"role_assignments": [{"ro'),
-        Played({}),
-        Played([]),
-        Played(None),
-        Played({"role_assignments": None}),
-        Played({"role_assignments": ["p1"]}),
-        Played({"role_assignments": [{"role": {"id": "5f"}, "scope": {"project": {"id": "p1"}}}]}),
-        Played({"role_assignments": [{"role": {"name": "rating"}, "scope": {"project": {}}}]}),
+        StubResponse(b"<html>proxy</html>"),
+        StubResponse(b'{"role_assignments": [{"ro'),
+        StubResponse({}),
+        StubResponse([]),
+        StubResponse(None),
+        StubResponse({"role_assignments": None}),
+        StubResponse({"role_assignments": ["p1"]}),
+        StubResponse({"role_assignments": [{"role": {"id": "5f"}, "scope": {"project": {"id": "p1"}}}]}),
+        StubResponse({"role_assignments": [{"role": {"name": "rating"}, "scope": {"project": {}}}]}),
     ],
 )
-def test_an_invalid_list_is_no_answer(identity: Loopback, answer: Played) -> None:
+def test_an_invalid_list_is_no_answer(identity: StubServer, answer: StubResponse) -> None:
     """An empty list would mean that nobody is rated any more."""
-    identity.play(ASSIGNMENTS, answer)
+    identity.respond(ASSIGNMENTS, answer)
     with pytest.raises(errors.TryLater, match="Keystone's list of role_assignments"):
         fetcher(identity.url).scopes()
 
 
-@pytest.mark.parametrize("answer", [Played({"projects": [{}]}), Played({"projects": "all"})])
-def test_an_invalid_list_of_projects_is_no_answer(identity: Loopback, answer: Played) -> None:
-    identity.play(PROJECTS, answer)
+@pytest.mark.parametrize("answer", [StubResponse({"projects": [{}]}), StubResponse({"projects": "all"})])
+def test_an_invalid_list_of_projects_is_no_answer(identity: StubServer, answer: StubResponse) -> None:
+    identity.respond(PROJECTS, answer)
     with pytest.raises(errors.TryLater, match="Keystone's list of projects"):
         fetcher(identity.url, ignore_rating_role=True).scopes()
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 429])
-def test_a_failing_keystone_is_tried_later(identity: Loopback, status: int) -> None:
-    identity.play(ASSIGNMENTS, Played(b"<html>\ntrouble</html>", status))
+def test_a_failing_keystone_is_tried_later(identity: StubServer, status: int) -> None:
+    identity.respond(ASSIGNMENTS, StubResponse(b"<html>\ntrouble</html>", status))
     with pytest.raises(errors.TryLater, match=f"role_assignments answered {status}") as caught:
         fetcher(identity.url).scopes()
     assert "\n" not in str(caught.value)
@@ -232,25 +232,25 @@ def test_a_keystone_that_does_not_answer_is_tried_later() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
-def test_a_refusal_is_for_an_operator(identity: Loopback, status: int) -> None:
-    identity.play(
+def test_a_refusal_is_for_an_operator(identity: StubServer, status: int) -> None:
+    identity.respond(
         ASSIGNMENTS,
-        Played({"error": {"code": status, "message": "You shall not.", "title": "No"}}, status),
+        StubResponse({"error": {"code": status, "message": "You shall not.", "title": "No"}}, status),
     )
     with pytest.raises(errors.OperatorError, match="refused: You shall not"):
         fetcher(identity.url).scopes()
 
 
-def test_a_wrong_password_is_for_an_operator(identity: Loopback) -> None:
+def test_a_wrong_password_is_for_an_operator(identity: StubServer) -> None:
     refused = {"error": {"code": 401, "message": "The request you made...", "title": "No"}}
-    identity.play(TOKENS, Played(refused, 401))
+    identity.respond(TOKENS, StubResponse(refused, 401))
     with pytest.raises(errors.OperatorError, match=r"wrong user name.* in \[fetcher_key"):
         fetcher(identity.url).scopes()
 
 
-def test_building_the_fetcher_opens_no_connection(identity: Loopback) -> None:
+def test_building_the_fetcher_opens_no_connection(identity: StubServer) -> None:
     fetcher(identity.url)
-    assert identity.received == []
+    assert identity.requests == []
 
 
 def test_a_section_without_authentication_is_a_mistake() -> None:

@@ -18,7 +18,7 @@ from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.collectors.gnocchi.api.client import Client
 from ratekit.collectors.gnocchi.args import GnocchiArgs
 from ratekit.collectors.gnocchi.collector import GnocchiCollector
-from tests.loopback import Loopback, Played, serving
+from tests.stub_server import StubResponse, StubServer, run_stub_server
 
 AGGREGATES = "/v1/aggregates"
 SIX = datetime.datetime(2026, 1, 1, 6, tzinfo=datetime.UTC)
@@ -39,15 +39,15 @@ HTML = b"<html><head><title>502 Bad Gateway</title></head>\n<body>nginx</body></
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Loopback]:
-    with serving() as loopback:
+def server() -> Iterator[StubServer]:
+    with run_stub_server() as loopback:
         yield loopback
 
 
 @pytest.fixture
-def gnocchi(server: Loopback) -> Loopback:
-    server.answers.clear()
-    server.received.clear()
+def gnocchi(server: StubServer) -> StubServer:
+    server.responses.clear()
+    server.requests.clear()
     return server
 
 
@@ -60,23 +60,23 @@ def client_of(url: str, seconds: float) -> Iterator[Client]:
 
 
 @pytest.fixture
-def client(gnocchi: Loopback) -> Iterator[Client]:
+def client(gnocchi: StubServer) -> Iterator[Client]:
     with client_of(gnocchi.url, 30.0) as client:
         yield client
 
 
-def error(status: int, description: Any, title: str = "") -> Played:
+def error(status: int, description: Any, title: str = "") -> StubResponse:
     """An error as Gnocchi's API writes it."""
-    return Played({"code": status, "description": description, "title": title}, status)
+    return StubResponse({"code": status, "description": description, "title": title}, status)
 
 
 # The query ----------------------------------------------------------------------------------
 
 
-def test_a_query_is_one_request(gnocchi: Loopback, client: Client) -> None:
-    gnocchi.play(AGGREGATES, Played([]))
+def test_a_query_is_one_request(gnocchi: StubServer, client: Client) -> None:
+    gnocchi.respond(AGGREGATES, StubResponse([]))
     assert client.aggregates(QUERY) == []
-    [received] = gnocchi.received
+    [received] = gnocchi.requests
     assert received.method == "POST"
     assert received.query == {
         "groupby": ["id", "revision_end", "revision_start"],
@@ -94,8 +94,8 @@ def test_a_query_is_one_request(gnocchi: Loopback, client: Client) -> None:
     }
 
 
-def test_numbers_keep_the_digits_that_gnocchi_wrote(gnocchi: Loopback, client: Client) -> None:
-    gnocchi.play(AGGREGATES, Played(b"[[1706.6666666666667, 300, 1e-7]]"))
+def test_numbers_keep_the_digits_that_gnocchi_wrote(gnocchi: StubServer, client: Client) -> None:
+    gnocchi.respond(AGGREGATES, StubResponse(b"[[1706.6666666666667, 300, 1e-7]]"))
     [numbers] = client.aggregates(QUERY)
     assert numbers == [Decimal("1706.6666666666667"), Decimal(300), Decimal("1e-7")]
     assert {type(number) for number in numbers} == {Decimal}
@@ -110,25 +110,25 @@ def test_numbers_keep_the_digits_that_gnocchi_wrote(gnocchi: Loopback, client: C
         error(404, "Metric ['cpu'] does not exist", "Not Found"),
         error(400, "Resource type instance does not exist", "Bad Request"),
         error(400, "Resource type does not exist", "Bad Request"),
-        Played([]),
+        StubResponse([]),
     ],
 )
 def test_an_absent_metric_or_type_means_no_usage(
-    gnocchi: Loopback, client: Client, answer: Played
+    gnocchi: StubServer, client: Client, answer: StubResponse
 ) -> None:
-    gnocchi.play(AGGREGATES, answer)
+    gnocchi.respond(AGGREGATES, answer)
     assert client.aggregates(QUERY) == []
 
 
-def test_an_unknown_resource_type_is_none(gnocchi: Loopback, client: Client) -> None:
-    gnocchi.play("/v1/resource_type/vm", error(404, "Resource type vm does not exist"))
+def test_an_unknown_resource_type_is_none(gnocchi: StubServer, client: Client) -> None:
+    gnocchi.respond("/v1/resource_type/vm", error(404, "Resource type vm does not exist"))
     assert client.attributes("vm") is None
 
 
-def test_a_resource_types_attributes_are_its_own(gnocchi: Loopback, client: Client) -> None:
-    gnocchi.play(
+def test_a_resource_types_attributes_are_its_own(gnocchi: StubServer, client: Client) -> None:
+    gnocchi.respond(
         "/v1/resource_type/instance",
-        Played({"name": "instance", "attributes": {"flavor_id": {"type": "string"}}, "state": "x"}),
+        StubResponse({"name": "instance", "attributes": {"flavor_id": {"type": "string"}}, "state": "x"}),
     )
     assert client.attributes("instance") == frozenset({"flavor_id"})
 
@@ -163,21 +163,21 @@ CANNOT_BE_AGGREGATED = {
             "Gnocchi refused with 400: Resource type instance has no domain_id attribute",
         ),
         (error(403, "Forbidden"), "Gnocchi refused with 403: Forbidden"),
-        (Played(b"<h1>Not\n Found</h1>", 404), "Gnocchi refused with 404: Not Found"),
-        (Played({"error": "nothing here"}, 404), 'refused with 404: {"error": "nothing here"}'),
+        (StubResponse(b"<h1>Not\n Found</h1>", 404), "Gnocchi refused with 404: Not Found"),
+        (StubResponse({"error": "nothing here"}, 404), 'refused with 404: {"error": "nothing here"}'),
     ],
 )
 def test_a_refusal_is_for_an_operator(
-    gnocchi: Loopback, client: Client, answer: Played, text: str
+    gnocchi: StubServer, client: Client, answer: StubResponse, text: str
 ) -> None:
-    gnocchi.play(AGGREGATES, answer)
+    gnocchi.respond(AGGREGATES, answer)
     with pytest.raises(errors.OperatorError) as caught:
         client.aggregates(QUERY)
     assert str(caught.value).endswith(text)
 
 
-def test_a_refusal_of_a_hundred_pages_is_cut_short(gnocchi: Loopback, client: Client) -> None:
-    gnocchi.play(AGGREGATES, error(400, "no " * 10_000))
+def test_a_refusal_of_a_hundred_pages_is_cut_short(gnocchi: StubServer, client: Client) -> None:
+    gnocchi.respond(AGGREGATES, error(400, "no " * 10_000))
     with pytest.raises(errors.OperatorError) as caught:
         client.aggregates(QUERY)
     assert len(str(caught.value)) < 600
@@ -188,15 +188,15 @@ def test_a_refusal_of_a_hundred_pages_is_cut_short(gnocchi: Loopback, client: Cl
 
 @pytest.mark.parametrize("status", [408, 413, 414, 429, 500, 502, 503, 504])
 def test_an_overloaded_gnocchi_is_asked_again_later(
-    gnocchi: Loopback, client: Client, status: int
+    gnocchi: StubServer, client: Client, status: int
 ) -> None:
-    gnocchi.play(AGGREGATES, Played(HTML, status))
+    gnocchi.respond(AGGREGATES, StubResponse(HTML, status))
     with pytest.raises(errors.TryLater, match=f"Gnocchi answered {status}: .*nginx"):
         client.aggregates(QUERY)
 
 
-def test_a_response_that_takes_too_long_is_asked_for_again_later(gnocchi: Loopback) -> None:
-    gnocchi.play(AGGREGATES, Played([], delay=5))
+def test_a_response_that_takes_too_long_is_asked_for_again_later(gnocchi: StubServer) -> None:
+    gnocchi.respond(AGGREGATES, StubResponse([], delay=5))
     timeout = pytest.raises(errors.TryLater, match="Gnocchi took too long")
     with client_of(gnocchi.url, 0.2) as client, timeout:
         client.aggregates(QUERY)
@@ -210,7 +210,7 @@ def test_a_closed_port_is_asked_again_later() -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_failed_tls_verification_names_the_options_to_check(gnocchi: Loopback) -> None:
+def test_a_failed_tls_verification_names_the_options_to_check(gnocchi: StubServer) -> None:
     plain_http = gnocchi.url.replace("http://", "https://")
     refusal = pytest.raises(errors.AccessDenied, match="TLS verification failed")
     with client_of(plain_http, 30.0) as client, refusal as caught:
@@ -221,17 +221,17 @@ def test_a_failed_tls_verification_names_the_options_to_check(gnocchi: Loopback)
 @pytest.mark.parametrize(
     "answer",
     [
-        Played(b'[{"group": {"id": "a"'),
-        Played(b'[{"group"', missing=100),
-        Played(HTML),
-        Played(b""),
-        Played(b"[[1.5, NaN]]"),
-        Played(b"[Infinity]"),
-        Played(b"[-Infinity]"),
-        Played(b"\xff\xfe"),
-        Played(None),
-        Played({"measures": []}),
-        Played("[]"),
+        StubResponse(b'[{"group": {"id": "a"'),
+        StubResponse(b'[{"group"', missing=100),
+        StubResponse(HTML),
+        StubResponse(b""),
+        StubResponse(b"[[1.5, NaN]]"),
+        StubResponse(b"[Infinity]"),
+        StubResponse(b"[-Infinity]"),
+        StubResponse(b"\xff\xfe"),
+        StubResponse(None),
+        StubResponse({"measures": []}),
+        StubResponse("[]"),
     ],
     ids=[
         "truncated", "cut off", "html", "empty", "nan", "infinity", "minus infinity",
@@ -239,20 +239,20 @@ def test_a_failed_tls_verification_names_the_options_to_check(gnocchi: Loopback)
     ],
 )  # fmt: skip
 def test_a_response_that_cannot_be_parsed_is_not_silence(
-    gnocchi: Loopback, client: Client, answer: Played
+    gnocchi: StubServer, client: Client, answer: StubResponse
 ) -> None:
     """An empty result would mean that nothing was used."""
-    gnocchi.play(AGGREGATES, answer)
+    gnocchi.respond(AGGREGATES, answer)
     with pytest.raises(errors.TryLater, match="Gnocchi") as caught:
         client.aggregates(QUERY)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("answer", [Played([]), Played({}), Played({"attributes": None})])
+@pytest.mark.parametrize("answer", [StubResponse([]), StubResponse({}), StubResponse({"attributes": None})])
 def test_a_resource_type_that_cannot_be_parsed_is_an_invalid_response(
-    gnocchi: Loopback, client: Client, answer: Played
+    gnocchi: StubServer, client: Client, answer: StubResponse
 ) -> None:
-    gnocchi.play("/v1/resource_type/vm", answer)
+    gnocchi.respond("/v1/resource_type/vm", answer)
     with pytest.raises(errors.TryLater, match="resource type vm response"):
         client.attributes("vm")
 
@@ -270,12 +270,12 @@ def load_conf(**settings: Any) -> Any:
     return conf
 
 
-def test_basic_authentication_is_taken_from_the_configuration(gnocchi: Loopback) -> None:
+def test_basic_authentication_is_taken_from_the_configuration(gnocchi: StubServer) -> None:
     collector = GnocchiCollector.from_conf(
         load_conf(gnocchi_auth_type="basic", gnocchi_user="rater", gnocchi_endpoint=gnocchi.url)
     )
     assert collector.extra_args is GnocchiArgs
-    assert gnocchi.received == []
+    assert gnocchi.requests == []
 
 
 @pytest.mark.parametrize(
@@ -284,15 +284,15 @@ def test_basic_authentication_is_taken_from_the_configuration(gnocchi: Loopback)
      ({"max_backlog": 4, "max_backlog_wait": 0.0}, False)],
 )  # fmt: skip
 def test_the_limit_of_the_backlog_is_taken_from_the_configuration(
-    gnocchi: Loopback, settings: dict[str, Any], waits: bool
+    gnocchi: StubServer, settings: dict[str, Any], waits: bool
 ) -> None:
-    gnocchi.play("/v1/status", Played({"storage": {"summary": {"metrics": 1, "measures": 5}}}))
+    gnocchi.respond("/v1/status", StubResponse({"storage": {"summary": {"metrics": 1, "measures": 5}}}))
     basic = {"gnocchi_auth_type": "basic", "gnocchi_user": "rater"}
     collector = GnocchiCollector.from_conf(
         load_conf(gnocchi_endpoint=gnocchi.url, **basic, **settings)
     )
     assert (collector.not_ready() is not None) == waits
-    assert len(gnocchi.received) == ("max_backlog" in settings)
+    assert len(gnocchi.requests) == ("max_backlog" in settings)
 
 
 @pytest.mark.parametrize("option", ["gnocchi_user", "gnocchi_endpoint"])
@@ -328,39 +328,39 @@ def older(id_: str, hour: int, project: str, end: int | None = None) -> dict[str
     }  # fmt: skip
 
 
-def test_older_revisions_are_those_that_start_before(gnocchi: Loopback, client: Client) -> None:
+def test_older_revisions_are_those_that_start_before(gnocchi: StubServer, client: Client) -> None:
     starts = {"r1": SIX + datetime.timedelta(hours=1), "r2": SIX}
     rows = [older("r1", -5, "p1", -2), older("r1", -2, "p9", 1), older("r2", 0, "p1")]
-    gnocchi.play(SEARCH, Played(rows))
+    gnocchi.respond(SEARCH, StubResponse(rows))
     assert client.older_revisions(QUERY, starts) == {"r1": False}
-    gnocchi.play(SEARCH, Played([older("r1", -5, "p1", 1)]))
+    gnocchi.respond(SEARCH, StubResponse([older("r1", -5, "p1", 1)]))
     assert client.older_revisions(QUERY, starts) == {"r1": True}
 
 
-def test_a_full_page_is_asked_for_in_halves(gnocchi: Loopback, client: Client) -> None:
+def test_a_full_page_is_asked_for_in_halves(gnocchi: StubServer, client: Client) -> None:
     starts = {"r1": SIX, "r2": SIX}
-    gnocchi.play(
+    gnocchi.respond(
         SEARCH,
-        Played([older("r1", -9, "p9", -8)] * 1000),
-        Played([older("r2", -7, "p9", -6)]),
-        Played([older("r1", -9, "p9", -8)] * 1000),
+        StubResponse([older("r1", -9, "p9", -8)] * 1000),
+        StubResponse([older("r2", -7, "p9", -6)]),
+        StubResponse([older("r1", -9, "p9", -8)] * 1000),
     )
     assert client.older_revisions(QUERY, starts) == {"r1": False, "r2": False}
-    ids = [request.body["and"][0]["in"]["id"] for request in gnocchi.received]
+    ids = [request.body["and"][0]["in"]["id"] for request in gnocchi.requests]
     assert ids == [["r1", "r2"], ["r2"], ["r1"]]
 
 
-@pytest.mark.parametrize("answer", [Played({}), Played([{"id": "r1"}]), Played([[]])])
+@pytest.mark.parametrize("answer", [StubResponse({}), StubResponse([{"id": "r1"}]), StubResponse([[]])])
 def test_resources_that_cannot_be_parsed_are_an_invalid_response(
-    gnocchi: Loopback, client: Client, answer: Played
+    gnocchi: StubServer, client: Client, answer: StubResponse
 ) -> None:
-    gnocchi.play(SEARCH, answer)
+    gnocchi.respond(SEARCH, answer)
     with pytest.raises(errors.TryLater, match="cannot parse Gnocchi's resources response"):
         client.older_revisions(QUERY, {"r1": SIX})
 
 
-def test_refused_credentials_have_an_error_of_their_own(gnocchi: Loopback, client: Client) -> None:
-    gnocchi.play(AGGREGATES, error(403, "Forbidden"))
+def test_refused_credentials_have_an_error_of_their_own(gnocchi: StubServer, client: Client) -> None:
+    gnocchi.respond(AGGREGATES, error(403, "Forbidden"))
     with pytest.raises(errors.AccessDenied):
         client.aggregates(QUERY)
 
@@ -369,18 +369,18 @@ def test_refused_credentials_have_an_error_of_their_own(gnocchi: Loopback, clien
 
 
 def test_ends_are_those_of_the_window_that_were_recorded_in_time(
-    gnocchi: Loopback, client: Client
+    gnocchi: StubServer, client: Client
 ) -> None:
     row = {"id": "r1", "project_id": "p1", "revision_start": "2026-01-01T06:20:05+00:00"}
-    gnocchi.play(
-        "/v1/search/resource/instance", Played([{**row, "ended_at": "2026-01-01T06:20:00+00:00"}])
+    gnocchi.respond(
+        "/v1/search/resource/instance", StubResponse([{**row, "ended_at": "2026-01-01T06:20:00+00:00"}])
     )
     [(owner, [end])] = client.ends(QUERY).items()
     assert owner == ("r1", "p1")
     assert (end.at, end.recorded_at) == (
         SIX + datetime.timedelta(minutes=20), SIX + datetime.timedelta(minutes=20, seconds=5),
     )  # fmt: skip
-    [received] = gnocchi.received
+    [received] = gnocchi.requests
     assert received.query["history"] == ["true"]
     assert received.body["and"][-2:] == [
         {">=": {"ended_at": "2026-01-01T06:00:00+00:00"}},
@@ -389,8 +389,8 @@ def test_ends_are_those_of_the_window_that_were_recorded_in_time(
 
 
 def test_ends_that_cannot_be_parsed_are_an_invalid_response(
-    gnocchi: Loopback, client: Client
+    gnocchi: StubServer, client: Client
 ) -> None:
-    gnocchi.play("/v1/search/resource/instance", Played([{"id": "r1", "project_id": "p1"}]))
+    gnocchi.respond("/v1/search/resource/instance", StubResponse([{"id": "r1", "project_id": "p1"}]))
     with pytest.raises(errors.TryLater, match="cannot parse Gnocchi's resources response"):
         client.ends(QUERY)

@@ -54,7 +54,7 @@ def run(folder: pathlib.Path, *command: str | pathlib.Path) -> None:
 _WATCH = 'cat; kill -9 "$0"; sleep 1; rm -rf "$1"'
 
 
-class Daemon:
+class ServerProcess:
     """A process that runs until it is stopped, or until this process ends, also by SIGKILL.
 
     :param folder: its working directory with its output in ``log``; removed if this process ends
