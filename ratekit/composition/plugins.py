@@ -42,7 +42,7 @@ def _names(conf: Any, group: str, option: str) -> Sequence[str]:
 
 
 def _load(conf: Any, namespace: str, name: str) -> Any:
-    """Return a plug-in's class; check its options unless that was done before.
+    """Return a plug-in's class; check its options, unless :func:`load_plugins` loaded it.
 
     Commands that do not rate load their configuration without plug-ins.
     """
@@ -58,9 +58,8 @@ def build_fetcher(conf: Any) -> interfaces.Fetcher:
 
     :raises ratekit.errors.OperatorError: it is unknown, or its options cannot be used
     """
-    fetcher: interfaces.Fetcher = _load(conf, plugins.FETCHERS, conf.fetcher.backend).from_conf(
-        conf
-    )
+    plugin = _load(conf, plugins.FETCHERS, conf.fetcher.backend)
+    fetcher: interfaces.Fetcher = plugin.from_conf(conf)
     return fetcher
 
 

@@ -53,7 +53,8 @@ def folder(tmp_path: pathlib.Path) -> pathlib.Path:
 @pytest.fixture
 def run(packages: pathlib.Path, folder: pathlib.Path) -> Run:
     """Run a program of ratekit in the folder."""
-    path = os.pathsep.join([str(packages), os.environ.get("PYTHONPATH", "")])
+    # Modules in the folder hide those of the package.
+    path = os.pathsep.join([str(folder), str(packages), os.environ.get("PYTHONPATH", "")])
     environ = {**os.environ, "PYTHONPATH": path, "XDG_CACHE_HOME": str(folder / "cache")}
     environ["TZ"] = "UTC"
 
@@ -138,6 +139,21 @@ def test_a_wrong_option_of_the_plugin_is_one_line(
     rating = run("ratekit-processor", "--once")
     assert (rating.returncode, rating.stdout) == (2, "")
     assert rating.stderr == f"ratekit-processor: ratekit.conf:{line}: {mistake}\n"
+
+
+def test_a_plugin_that_cannot_be_imported_is_one_line_among_the_others(
+    run: Run, folder: pathlib.Path
+) -> None:
+    (folder / "ratekit_flatfile.py").write_text("import no_such_library\n", encoding="utf-8")
+    line = change(folder, "scopes = alpha, beta", "scopes =")
+    rating = run("ratekit-processor", "--once")
+    assert rating.returncode == 2
+    assert rating.stderr.splitlines() == [
+        "ratekit-processor: ratekit.conf:5: [collect] collector: plug-in 'flatfile' cannot be "
+        "loaded: No module named 'no_such_library'",
+        f"ratekit-processor: ratekit.conf:{line}: [fetcher_static] scopes: is empty; expected ids "
+        "separated by commas",
+    ]
 
 
 def test_a_misspelt_option_of_the_plugin_is_a_warning(run: Run, folder: pathlib.Path) -> None:
