@@ -69,7 +69,7 @@ def read(text: str) -> Aggregation:
         raise ValueError(f"has {len(references)} aggregates; expected one; {SYNTAX}")
     re_aggregation_method, metric, aggregation_method = references[0]
     if isinstance(node, Fraction):
-        raise ValueError(f"is always {node}; {SYNTAX}")
+        raise ValueError(f"is the constant {node}; {SYNTAX}")
     convert = None if node is _value else _on_decimals(node)
     return Aggregation(metric, aggregation_method, re_aggregation_method, convert)
 

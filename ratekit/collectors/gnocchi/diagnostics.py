@@ -192,7 +192,9 @@ def _backlog(read: Callable[[], int]) -> Finding:
         return Finding(check, Severity.WARNING, f"unknown: {error}", remedy, shared=True)
     detail = f"metricd has {count_text(backlog, 'measure')} to process"
     if backlog:
-        remedy = "check the number again in a minute; if it grows, metricd needs more workers"
+        remedy = (
+            "check the number again in a minute; if it is not lower, metricd needs more workers"
+        )
         return Finding(check, Severity.WARNING, detail, remedy, shared=True)
     return Finding(check, Severity.OK, detail, shared=True)
 

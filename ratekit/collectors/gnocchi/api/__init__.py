@@ -1,1 +1,1 @@
-"""Gnocchi's HTTP API: requests, answers, formats."""
+"""Gnocchi's HTTP API: requests, responses, formats."""
