@@ -12,7 +12,7 @@ from tests.unit.cmd.conftest import Shell
 LABELS = {"flavor_name": "m1.small", "image": None, "project_id": "a1"}
 
 
-def test_it_lists_frames_as_they_are_stored(ratekit: Shell, usage: None) -> None:
+def test_frames_are_listed_as_stored(ratekit: Shell, usage: None) -> None:
     rows = ratekit("frame", "list", "-f", "json").json()
     assert rows[0] == {
         "Begin": "2026-03-01T00:00:00Z",
@@ -27,7 +27,7 @@ def test_it_lists_frames_as_they_are_stored(ratekit: Shell, usage: None) -> None
     assert len(rows) == 4
 
 
-def test_labels_are_pairs_to_people_and_json_in_a_csv(ratekit: Shell, usage: None) -> None:
+def test_labels_are_text_in_a_table_and_json_in_a_csv(ratekit: Shell, usage: None) -> None:
     assert "| flavor_name=m1.small, project_id=a1 |" in ratekit("frame", "list").out
     first = next(csv.DictReader(ratekit("frame", "list", "-f", "csv").out.splitlines()))
     assert json.loads(first["Labels"]) == LABELS
@@ -40,7 +40,7 @@ def test_it_selects_and_shows_times_in_a_zone(ratekit: Shell, usage: None) -> No
     assert [row["Begin"] for row in rows] == ["2026-03-01T02:00:00+01:00"]
 
 
-def test_it_says_when_there_are_more(ratekit: Shell, usage: None) -> None:
+def test_more_frames_than_the_limit_are_a_note(ratekit: Shell, usage: None) -> None:
     answer = ratekit("frame", "list", "--limit", "3", "-f", "json")
     assert len(answer.json()) == 3
     assert answer.err == "ratekit: more than 3 frames match; --limit 0 lists all\n"

@@ -1,4 +1,4 @@
-"""ratekit metric: as far as no back end is needed."""
+"""ratekit metric, without a back end."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ metrics:
 
 @pytest.fixture
 def metrics(ratekit: Shell) -> pathlib.Path:
-    """What [collect] metrics_conf names; nothing there says how to reach anybody."""
+    """The file of [collect] metrics_conf; the configuration has no credentials."""
     path = ratekit.config.with_name("metrics.yml")
     path.write_text(TEXT)
     return path
 
 
 @pytest.mark.usefixtures("metrics")
-def test_each_definition_is_listed_with_what_is_read_and_made_of_it(ratekit: Shell) -> None:
+def test_each_definition_is_listed_with_its_source_and_conversion(ratekit: Shell) -> None:
     first, second = ratekit("metric", "list", "-f", "json").json()
     assert first == {
         "Metric": "instance",
@@ -68,7 +68,7 @@ def test_another_file_may_be_listed(ratekit: Shell) -> None:
 
 
 @pytest.mark.usefixtures("metrics")
-def test_a_sound_file_is_told_in_a_line_without_credentials(ratekit: Shell) -> None:
+def test_a_file_without_mistakes_is_one_line_and_needs_no_credentials(ratekit: Shell) -> None:
     answer = ratekit("metric", "check", "--offline")
     assert (answer.code, answer.out, answer.err) == (0, "2 metrics, no mistakes\n", "")
     assert ratekit("metric", "check", "--offline", "-f", "json").json() == []
@@ -97,7 +97,7 @@ def with_credentials(ratekit: Shell) -> None:
 
 
 @pytest.mark.usefixtures("metrics")
-def test_without_credentials_nothing_is_asked(ratekit: Shell) -> None:
+def test_without_credentials_a_check_is_one_line_and_2(ratekit: Shell) -> None:
     answer = ratekit("metric", "check")
     assert answer.code == 2
     assert "auth_type" in answer.err
@@ -124,7 +124,7 @@ def test_a_back_end_that_does_not_answer_is_a_line_and_1(ratekit: Shell) -> None
         (["instance", "--period", "2026-01-01T06:30"], "2026-01-01T06:00:00Z and"),
     ],
 )
-def test_what_cannot_be_sampled_is_a_line_and_2(
+def test_an_impossible_sample_is_one_line_and_2(
     arguments: list[str], hint: str, ratekit: Shell
 ) -> None:
     with_credentials(ratekit)

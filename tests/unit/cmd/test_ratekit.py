@@ -1,4 +1,4 @@
-"""ratekit as a whole: help, mistakes, exit codes."""
+"""ratekit as a whole: help, wrong arguments, exit codes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_command_has_its_own_help(ratekit: Shell) -> None:
     assert "--yes" in answer.out
 
 
-def test_it_tells_its_version(ratekit: Shell) -> None:
+def test_it_prints_its_version(ratekit: Shell) -> None:
     assert ratekit("--version").out.startswith("ratekit 0.")
 
 
@@ -99,7 +99,7 @@ def test_a_missing_configuration_file_is_one_line_and_2(
     assert answer.err.count("\n") == 1
 
 
-def test_only_who_debugs_sees_a_traceback(ratekit: Shell) -> None:
+def test_a_traceback_is_shown_only_with_debug(ratekit: Shell) -> None:
     ratekit.config.write_text("[database]\nconnection = nonsense\n")
     answer = ratekit("--debug", "scope", "list")
     assert answer.code == 2
@@ -115,7 +115,7 @@ def test_an_interrupt_is_quiet_and_130(ratekit: Shell, capsys: pytest.CaptureFix
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_reader_that_leaves_is_no_error_and_libraries_are_silent(
+def test_a_closed_pipe_is_no_error_and_libraries_are_silent(
     ratekit: Shell, storage: Storage
 ) -> None:
     states = given.list_scopes(storage, "a1")

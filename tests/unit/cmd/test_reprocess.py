@@ -230,9 +230,9 @@ def test_periods_that_a_task_kept_are_counted(
 def test_a_failing_task_shows_its_error(ratekit: Shell, storage: Storage, usage: None) -> None:
     ratekit("reprocess", "--scope", "a1", *STRETCH, *WHY)
     (task,) = storage.task_ledger.open_tasks(None)
-    storage.task_ledger.postpone(task, "Gnocchi is ill", given.hour(40))
+    storage.task_ledger.postpone(task, "Gnocchi failed", given.hour(40))
     (row,) = ratekit("reprocess", "list", "-f", "json").json()
-    assert row["State"] == "failing (1): Gnocchi is ill, retry at 2026-03-02T16:00:00Z"
+    assert row["State"] == "failing (1): Gnocchi failed, retry at 2026-03-02T16:00:00Z"
 
 
 @pytest.mark.parametrize("command", ["show", "cancel"])

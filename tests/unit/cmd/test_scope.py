@@ -64,7 +64,7 @@ def test_inactive_scopes_are_shown_with_all(ratekit: Shell, storage: Storage) ->
 
 def test_show_has_all_fields_of_a_scope(ratekit: Shell, storage: Storage, usage: None) -> None:
     state = given.list_scopes(storage, "a1", now=given.hour(2.5))
-    storage.ledger.postpone(state, "Gnocchi is ill", given.hour(37.5))
+    storage.ledger.postpone(state, "Gnocchi failed", given.hour(37.5))
     assert ratekit("scope", "show", "a1", "-f", "json").json() == {
         "Scope": "a1",
         "Name": "name of a1",
@@ -72,7 +72,7 @@ def test_show_has_all_fields_of_a_scope(ratekit: Shell, storage: Storage, usage:
         "Rated until": "2026-03-01T02:00:00Z",
         "Lag": 33 * 3600,
         "Failures": 1,
-        "Last error": "Gnocchi is ill",
+        "Last error": "Gnocchi failed",
         "Retry at": "2026-03-02T13:30:00Z",
         "Deactivated since": None,
         "Last seen": "2026-03-01T02:30:00Z",
@@ -132,7 +132,7 @@ def test_the_last_periods_are_a_line_a_metric_and_a_column_a_period(
 
 def test_gaps_and_exclusions_of_a_scope_are_shown(ratekit: Shell, storage: Storage) -> None:
     ratekit.now = given.hour(6.5)
-    exclusion = Exclusion("a1", "instance", "r1", "it is broken", "mend it")
+    exclusion = Exclusion("a1", "instance", "r1", "invalid value", "correct the policy")
     (state,) = given.list_scopes(storage, "a1", now=given.hour(1.5))
     batch = given.batch([state], periods=given.window(2), exclusions=[exclusion])
     storage.ledger.commit(batch)
@@ -146,15 +146,15 @@ def test_gaps_and_exclusions_of_a_scope_are_shown(ratekit: Shell, storage: Stora
             "metric": "instance",
             "begin": "2026-03-01T00:00:00Z",
             "end": "2026-03-01T02:00:00Z",
-            "reason": "it is broken",
-            "remedy": "mend it",
+            "reason": "invalid value",
+            "remedy": "correct the policy",
         }
     ]
     table = ratekit("scope", "show", "a1").out
     assert "2026-03-01T02:00:00Z to 2026-03-01T05:00:00Z" in table
     assert (
-        "instance: resource r1, 2026-03-01T00:00:00Z to 2026-03-01T02:00:00Z: it is broken; "
-        "mend it" in table
+        "instance: resource r1, 2026-03-01T00:00:00Z to 2026-03-01T02:00:00Z: invalid value; "
+        "correct the policy" in table
     )
 
 

@@ -150,7 +150,7 @@ class TestScopes:
         [
             ("name of b", "no scope has the id 'name of b' (did you mean 'name of b2'?)"),
             ("name of b2", "'name of b2' is the name of scope b2, not an id"),
-            ("nobody", "no scope has the id 'nobody'"),
+            ("c3", "no scope has the id 'c3'"),
         ],
     )
     def test_a_rule_for_an_unknown_scope_is_refused(
@@ -179,16 +179,16 @@ class TestScopes:
     def test_an_existing_rule_for_an_unknown_scope_is_a_warning(
         self, ratekit: Shell, file: pathlib.Path, applied_rules: None
     ) -> None:
-        stray = RULES + SMALL.replace("cost: 2", "cost: 1, scope: nobody")
+        stray = RULES + SMALL.replace("cost: 2", "cost: 1, scope: c3")
         file.write_text(stray)
         assert ratekit("hashmap", "apply", "--yes", "--allow-unknown", str(file)).code == 0
         file.write_text(stray + SMALL.replace("cost: 2", "cost: 1, scope: a1"))
         answer = ratekit("hashmap", "apply", "--yes", str(file))
         assert answer.code == 0
-        assert "no scope has the id 'nobody'" in answer.err
+        assert "no scope has the id 'c3'" in answer.err
 
     def test_without_scopes_no_scope_is_refused(self, ratekit: Shell, file: pathlib.Path) -> None:
-        file.write_text(RULES.replace("cost: 2", "cost: 2, scope: somebody"))
+        file.write_text(RULES.replace("cost: 2", "cost: 2, scope: c3"))
         answer = ratekit("hashmap", "apply", "--yes", str(file))
         assert (answer.code, answer.err) == (0, "")
 
