@@ -5,8 +5,8 @@
 ``.. program-help:: MODULE``
     what the program in a module of ratekit.cmd prints for ``--help``
 ``.. notes-report::``
-    all release notes, as ``reno report`` formats them, read from the working tree: neither a
-    shallow clone nor an archive without a history fails the build
+    all release notes, as ``reno report`` formats them; neither a shallow clone nor an archive
+    without a history fails the build
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 
 import yaml
 from docutils import nodes, statemachine
-from reno import config, formatter
+from reno import config, formatter, loader
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -192,18 +192,43 @@ class WorkingTree:
 
 
 class NotesReport(GeneratedText):
-    """All release notes, under the version that they will be released with."""
+    """All release notes: by the tags of the releases, or, before the first one, in one section."""
 
     def lines(self) -> Iterator[str]:
         """Yield reno's report."""
         # It would say that there is no file with options of its own.
         logging.getLogger("reno").setLevel(logging.WARNING)
         options = config.Config(str(ROOT))
-        version = metadata.version("ratekit")
-        report = formatter.format_report(
-            WorkingTree(options), options, [version], show_source=False
+        if has_releases():
+            options.override(unreleased_version_title="Unreleased")
+            with loader.Loader(options, ignore_cache=True) as notes:
+                yield from report(notes, options, notes.versions)
+        else:
+            yield from report(WorkingTree(options), options, [metadata.version("ratekit")])
+
+
+def report(notes: Any, options: config.Config, versions: Sequence[str]) -> Sequence[str]:
+    """Return the lines of reno's report."""
+    text: str = formatter.format_report(notes, options, versions, show_source=False)
+    return text.splitlines()
+
+
+def has_releases() -> bool:
+    """Tell whether git knows the tag of a release and all commits since."""
+    if git("rev-parse", "--is-shallow-repository") != "false":
+        return False
+    return git("describe", "--tags", "--abbrev=0") != ""
+
+
+def git(*arguments: str) -> str:
+    """Return git's output; nothing where there is no git, no repository or no such thing."""
+    try:
+        output = subprocess.run(
+            ["git", "-C", ROOT, *arguments], check=False, capture_output=True, text=True
         )
-        yield from report.splitlines()
+    except FileNotFoundError:
+        return ""
+    return output.stdout.strip() if output.returncode == 0 else ""
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
