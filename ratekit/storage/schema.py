@@ -1,4 +1,4 @@
-"""All tables as the code sees them; migrations/ holds how they came to be."""
+"""All tables as the code uses them; migrations/ creates them."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ METADATA = sa.MetaData(
     }
 )
 
-#: A scope and its state. ``rated_until`` is what compare-and-swap swaps; ``last_rated`` is
-#: the end of the last period that was truly rated, NULL while none was: it differs from
-#: ``rated_until`` for a scope that is new or has come back. ``active`` says whether the
-#: fetcher's list has it rated; ``deactivated_at`` is since when an operator has it not rated,
-#: NULL while nobody has. ``resets`` is swapped against as well: only a reset moves
-#: ``rated_until`` back, to where an old batch might still want to begin.
-#: ``rated_since`` is the begin of its first period, NULL where that was before it was noted.
-#: ``period_seconds`` is how long the periods were that were rated last, NULL while none was.
-#: ``metric_set_id`` is the set of metrics in force at ``rated_until``, NULL while none is known.
+#: A scope and its state. Commits compare and swap ``rated_until``. ``last_rated`` is the end of
+#: the last period that was actually rated, NULL if none was: it differs from ``rated_until`` for a
+#: scope that is new or has returned. ``active``: the scope is rated, because the fetcher lists it
+#: or it is not yet rated to its end. ``deactivated_at``: when an operator stopped its rating, or
+#: NULL. Commits compare ``resets``, too: only a reset moves ``rated_until`` back, to a time at
+#: which an old batch may begin. ``rated_since``: begin of its first period, NULL if that was not
+#: recorded. ``period_seconds``: length of the periods that were rated last, NULL if none was.
+#: ``metric_set_id``: the set of metrics in force at ``rated_until``, NULL if it is unknown.
 SCOPES = sa.Table(
     "scopes",
     METADATA,
@@ -51,7 +50,7 @@ SCOPES = sa.Table(
     **TABLE,
 )
 
-#: A set of metrics by which scopes were rated; never changed, never deleted. ``names`` is the
+#: A set of metrics by which scopes were rated; never changed or deleted. ``names`` is the
 #: canonical JSON of the sorted public names, ``digest`` its SHA-256.
 METRIC_SETS = sa.Table(
     "metric_sets",
@@ -62,10 +61,10 @@ METRIC_SETS = sa.Table(
     **TABLE,
 )
 
-#: From ``begin`` on a scope is rated by this set, in periods of this length, until its next
-#: change: what has no row in totals then was silent, if it is in the set. The length is NULL
-#: where it was not noted yet. The set is not declared as a foreign key, here
-#: and in scopes: sets lose no rows, and every processor would lock the one that is in force.
+#: From ``begin`` until the scope's next change, the scope is rated by this set in periods of this
+#: length: a metric of the set without a row in totals was silent. The length is NULL if it was not
+#: recorded. The set is not declared as a foreign key, here and in scopes, because every processor
+#: would lock the row in force, and rows of sets are never deleted.
 METRIC_SET_CHANGES = sa.Table(
     "metric_set_changes",
     METADATA,
@@ -79,10 +78,10 @@ METRIC_SET_CHANGES = sa.Table(
     **TABLE,
 )
 
-#: A stretch in which a scope is not rated. ``last_instant`` is the last one before it: the
-#: period that it falls in is still rated, whatever the grid. ``resume`` is the begin of the
-#: first period after it, NULL while the scope is missing from the fetcher's lists. Rows stay,
-#: so that a scope that is reset is not charged for them after all.
+#: A time range in which a scope is not rated. ``last_instant`` is the last instant before it; the
+#: period that contains it is rated, whatever the length of periods is. ``resume`` is the begin of
+#: the first period after the gap, NULL while the scope is missing from the fetcher's lists. Rows
+#: are never deleted, so that a scope that is reset is not charged for its gaps.
 GAPS = sa.Table(
     "gaps",
     METADATA,
@@ -93,8 +92,9 @@ GAPS = sa.Table(
     **TABLE,
 )
 
-#: A resource that was left out of a metric so that the rest could be rated: over the periods
-#: from ``begin`` to ``end``. It lasts while ``end`` is how far the scope is rated.
+#: A resource that was excluded from a metric so that all others could be rated, over the periods
+#: from ``begin`` to ``end``. It is still excluded while ``end`` equals the scope's
+#: ``rated_until``.
 EXCLUSIONS = sa.Table(
     "exclusions",
     METADATA,
@@ -109,7 +109,7 @@ EXCLUSIONS = sa.Table(
     **TABLE,
 )
 
-#: A distinct set of labels of a metric; never changed, never deleted.
+#: A metric with a distinct set of labels; never changed or deleted.
 DESCRIPTORS = sa.Table(
     "descriptors",
     METADATA,
@@ -122,10 +122,10 @@ DESCRIPTORS = sa.Table(
     **TABLE,
 )
 
-#: A rated usage. Its two references are not declared as foreign keys: checking them row by
-#: row makes PostgreSQL four times slower (350,000 frames a second without, 85,000 with), and
-#: both come from the transaction that writes the frame, out of tables that lose no rows.
-#: The key's order lets reports read one scope's stretch of time in one go.
+#: A rated usage. Its two references are not declared as foreign keys: checks for each row make
+#: PostgreSQL four times slower (350,000 frames a second without, 85,000 with), and the transaction
+#: that writes the frame has read both from tables whose rows are never deleted. With this order of
+#: the key, reports read one scope's time range in one scan.
 FRAMES = sa.Table(
     "frames",
     METADATA,
@@ -138,8 +138,8 @@ FRAMES = sa.Table(
     **TABLE,
 )
 
-#: A scope's period in one metric. The unit is in the key, so that sums stay sums of one unit
-#: even after a change of metrics.yml.
+#: The sums of a scope's period in one metric. The unit is in the key, so that each sum has one
+#: unit even after a change of metrics.yml.
 TOTALS = sa.Table(
     "totals",
     METADATA,
@@ -193,9 +193,9 @@ GROUPS = sa.Table(
 
 
 def _terms() -> tuple[sa.schema.SchemaItem, ...]:
-    """Return what mappings and thresholds have in common.
+    """Return the columns that mappings and thresholds have in common.
 
-    A rule hangs on a service or on a field, never on both.
+    A rule belongs to a service or to a field, never to both.
     """
     return (
         sa.Column("id", row_id(), primary_key=True),
@@ -230,8 +230,8 @@ THRESHOLDS = sa.Table(
     **TABLE,
 )
 
-#: A change of the price rules; never changed, never deleted. Its key is the version of all
-#: rules after it. Changes from before revision 0006 have no row.
+#: A change of the price rules; never changed or deleted. Its key is the version of all rules
+#: after it. Changes made before revision 0006 have no row.
 CHANGES = sa.Table(
     "hashmap_changes",
     METADATA,
@@ -243,8 +243,8 @@ CHANGES = sa.Table(
     **TABLE,
 )
 
-#: A rule that a change opened or closed: ``action`` is open or close. ``new_end`` is the
-#: rule's end after the change, ``old_end`` before it; the rest of a rule never changes.
+#: A rule that a change opened or closed: ``action`` is open or close. ``new_end`` is the rule's
+#: end after the change, ``old_end`` before it; other parts of a rule never change.
 CHANGE_LINES = sa.Table(
     "hashmap_change_lines",
     METADATA,
@@ -265,8 +265,8 @@ CHANGE_LINES = sa.Table(
     **TABLE,
 )
 
-#: A scope's stretch of time that is to be priced anew. ``next_begin`` is what compare-and-swap
-#: swaps: all before it has been dealt with. ``state`` is queued, done or cancelled; rows stay.
+#: A scope's time range to reprocess. Swaps compare and swap ``next_begin``: all periods before it
+#: are processed. ``state`` is queued, done or cancelled. Rows are never deleted.
 TASKS = sa.Table(
     "tasks",
     METADATA,
@@ -289,7 +289,7 @@ TASKS = sa.Table(
     **TABLE,
 )
 
-#: What a task did to one period: ``outcome`` is swapped, same or kept. Rows stay.
+#: What a task did to one period: ``outcome`` is swapped, same or kept. Rows are never deleted.
 TASK_PERIODS = sa.Table(
     "task_periods",
     METADATA,

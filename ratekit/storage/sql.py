@@ -17,14 +17,14 @@ from ratekit.storage.tasks.swap import SqlTaskLedger
 def open_storage(url: str, *, scope_key: str, fetcher: str, collector: str) -> Storage:
     """Open a database that is at the newest revision.
 
-    No connection stays open behind this call, so the process may fork after it.
+    No connection stays open after this call, so the process may fork.
 
     :param url: SQLAlchemy URL
     :param scope_key: only scopes of this key are rated and reported
-    :param fetcher: name that is kept with new scopes, for people
-    :param collector: the same
-    :raises ratekit.errors.OperatorError: the database cannot be used as it is
-    :raises ratekit.errors.TryLater: it did not answer
+    :param fetcher: name that is stored with new scopes, for people
+    :param collector: likewise
+    :raises ratekit.errors.OperatorError: the database cannot be used
+    :raises ratekit.errors.TryLater: the database did not answer
     """
     database = Database(url, needs=migrate.head())
     migrate.require_head(database)

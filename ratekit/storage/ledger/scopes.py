@@ -99,8 +99,8 @@ def swap(
     that were deactivated or reset since they were observed are not advanced. A change of the
     metrics or of the length of the periods is recorded.
     """
-    advanced: set[int] = set()
-    changed: list[int] = []
+    advanced_pks: set[int] = set()
+    changed_pks: list[int] = []
     resets = {state.scope_pk: state.resets for state in states}
     active = SCOPES.c.active & SCOPES.c.deactivated_at.is_(None)
     # All transactions lock in this order.
@@ -111,19 +111,19 @@ def swap(
         rows = connection.execute(query.with_for_update(key_share=True))
         for scope_pk, count, length, digest in rows:
             if count == resets[scope_pk]:
-                advanced.add(scope_pk)
+                advanced_pks.add(scope_pk)
                 if (length, digest) != (metric_sets.seconds(window), metrics.digest):
-                    changed.append(scope_pk)
+                    changed_pks.append(scope_pk)
     values = _values_after(window)
-    if changed:
-        values["metric_set_id"] = metric_sets.change(connection, metrics, changed, window)
-    for pks in slices(sorted(advanced)):
+    if changed_pks:
+        values["metric_set_id"] = metric_sets.change(connection, metrics, changed_pks, window)
+    for pks in slices(sorted(advanced_pks)):
         connection.execute(
             SCOPES.update()
             .where(SCOPES.c.id.in_(pks) & (SCOPES.c.rated_until == window.begin))
             .values(values)
         )
-    return frozenset(advanced)
+    return frozenset(advanced_pks)
 
 
 def _values_after(window: Window) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""The one alembic tree of ratekit's tables."""
+"""The alembic tree of ratekit's tables."""

@@ -44,7 +44,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop all tables, those that refer to others first."""
+    """Drop all tables, tables with references first."""
     for table in (
         "hashmap_thresholds",
         "hashmap_mappings",

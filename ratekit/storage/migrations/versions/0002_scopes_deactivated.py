@@ -19,10 +19,10 @@ _INSTANT = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 
 
 def upgrade() -> None:
-    """Add the column; until now nobody could deactivate a scope."""
+    """Add the column; no scope is deactivated yet."""
     steps.add_column("scopes", sa.Column("deactivated_at", _INSTANT))
 
 
 def downgrade() -> None:
-    """Drop the column: scopes that were deactivated are rated again."""
+    """Drop the column; deactivated scopes are rated again."""
     op.drop_column("scopes", "deactivated_at")

@@ -1,4 +1,4 @@
-"""Stretches in which a scope is not rated; how often a scope was reset, and its periods.
+"""Gaps in which a scope is not rated; the number of its resets, and the length of its periods.
 
 Revision ID: 0003
 Revises: 0002
@@ -27,7 +27,7 @@ _INSTANT = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 
 
 def upgrade() -> None:
-    """Add a table and two columns; what was a gap until now is not known any more."""
+    """Add a table and two columns; earlier gaps are unknown."""
     steps.add_column(
         "scopes", sa.Column("resets", sa.Integer(), nullable=False, server_default="0")
     )
@@ -47,7 +47,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them: a scope that has a gap ahead of it is rated over it."""
+    """Drop them; a scope is rated over gaps that it has not reached."""
     op.drop_table("gaps")
     op.drop_column("scopes", "period_seconds")
     op.drop_column("scopes", "resets")

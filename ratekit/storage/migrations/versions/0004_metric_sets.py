@@ -1,4 +1,4 @@
-"""Which metrics each scope was rated by, and since when.
+"""The metrics by which each scope was rated, and since when.
 
 Revision ID: 0004
 Revises: 0003
@@ -33,7 +33,7 @@ _JSON = (
 
 
 def upgrade() -> None:
-    """Add two tables and a column; by which metrics was rated until now is not known."""
+    """Add two tables and a column; the metrics of earlier periods are unknown."""
     op.create_table(
         "metric_sets",
         sa.Column("id", _KEY, nullable=False),

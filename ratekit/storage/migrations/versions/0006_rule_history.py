@@ -27,7 +27,7 @@ _INSTANT = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 
 
 def upgrade() -> None:
-    """Add two tables; of changes that were made before nothing is known."""
+    """Add two tables; earlier changes have no record."""
     op.create_table(
         "hashmap_changes",
         sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -50,8 +50,8 @@ def upgrade() -> None:
         sa.Column("new_end", _INSTANT),
         sa.PrimaryKeyConstraint("id", name="pk_hashmap_change_lines"),
         *(
-            sa.ForeignKeyConstraint([own], [other], name=f"fk_hashmap_change_lines_{own}")
-            for own, other in (
+            sa.ForeignKeyConstraint([column], [target], name=f"fk_hashmap_change_lines_{column}")
+            for column, target in (
                 ("version", "hashmap_changes.version"),
                 ("mapping_id", "hashmap_mappings.id"),
                 ("threshold_id", "hashmap_thresholds.id"),

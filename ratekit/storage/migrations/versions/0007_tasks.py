@@ -1,4 +1,4 @@
-"""What is to be priced anew, and what was.
+"""Reprocessing tasks, and what they did.
 
 Revision ID: 0007
 Revises: 0006
@@ -74,6 +74,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them: what tasks have changed stays changed."""
+    """Drop them; the changes that tasks made stay."""
     op.drop_table("task_periods")
     op.drop_table("tasks")
