@@ -1,1 +1,1 @@
-"""The long-running processor: parent, workers, and what they tell systemd."""
+"""The long-running processor: its parent process, its workers, and their reports to systemd."""

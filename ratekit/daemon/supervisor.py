@@ -32,15 +32,15 @@ _INTERRUPTED = 130
 class Supervisor:
     """Watches the status board and reports to systemd.
 
-    :param farewell: tells the user of a terminal that the program was interrupted
+    :param report_interrupt: tells the user of a terminal that the program was interrupted
     """
 
     def __init__(
-        self, board: StatusBoard, notifier: Notifier, farewell: Callable[[], None]
+        self, board: StatusBoard, notifier: Notifier, report_interrupt: Callable[[], None]
     ) -> None:
         self._board = board
         self._notifier = notifier
-        self._farewell = farewell
+        self._report_interrupt = report_interrupt
         self._status = ""
         #: Number of reloads of each worker when a reload started; None: no reload is running.
         self._reloads: Sequence[int] | None = None
@@ -102,7 +102,7 @@ class Supervisor:
 
     def _on_interrupt(self, _signal: int, _frame: object) -> None:
         # The terminal has sent the signal to the workers, too.
-        self._farewell()
+        self._report_interrupt()
         os._exit(_INTERRUPTED)
 
 

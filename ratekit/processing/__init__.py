@@ -1,1 +1,1 @@
-"""The cycle: what is due is collected, priced and stored; tasks are carried out."""
+"""Rates the periods that are due, and carries out reprocessing tasks."""

@@ -19,9 +19,9 @@ NOON = datetime.datetime(2026, 11, 23, 12, tzinfo=datetime.UTC)
 
 
 class Day:
-    """A clock that is set, and a stop event whose waiting moves it.
+    """A clock that tests set, and a stop event whose waiting advances it.
 
-    :param hours: after which the loop is told to stop
+    :param hours: time after which the loop must stop
     """
 
     def __init__(self, hours: float, now: datetime.datetime = NOON) -> None:
@@ -64,10 +64,10 @@ class Cycles:
 
 
 class Tasks:
-    """Stands for a reprocessor that has so many batches to do.
+    """Stands for a reprocessor with so many batches to do.
 
-    :param seconds: that a batch takes
-    :ivar looks: when it was asked
+    :param seconds: duration of a batch
+    :ivar calls: when it was called
     """
 
     def __init__(
@@ -77,10 +77,10 @@ class Tasks:
         self._batches = batches
         self._seconds = seconds
         self._error = error
-        self.looks: list[datetime.datetime] = []
+        self.calls: list[datetime.datetime] = []
 
     def advance(self) -> bool:
-        self.looks.append(self._day.now)
+        self.calls.append(self._day.now)
         if self._error is not None:
             raise self._error
         self._day.now += self._seconds * SECOND * (self._batches > 0)
@@ -230,30 +230,30 @@ def _stopping(day: Day) -> Callable[[], CycleResult]:
 # Tasks --------------------------------------------------------------------------------------
 
 
-def test_tasks_are_looked_for_after_each_cycle_and_every_15_seconds() -> None:
+def test_tasks_are_read_after_each_cycle_and_every_15_seconds() -> None:
     day = Day(hours=1 / 60, now=NOON)
     tasks = Tasks(day)
     run(day, CycleResult, tasks=tasks)
-    assert [(look - NOON) / SECOND for look in tasks.looks] == [0, 15, 30, 45]
+    assert [(call - NOON) / SECOND for call in tasks.calls] == [0, 15, 30, 45]
 
 
 def test_tasks_go_on_without_a_pause_until_a_period_becomes_due() -> None:
     day = Day(hours=1.01, now=NOON + 58 * MINUTE)
     tasks = Tasks(day, batches=1000, seconds=40)
     cycles = run(day, CycleResult, tasks=tasks)
-    # 122 s to the next cycle: a fourth batch has begun when it is time.
+    # 122 s to the next cycle: a fourth batch has started by then.
     start = cycles.starts[0]
-    assert [(look - start) / SECOND for look in tasks.looks[:4]] == [0, 40, 80, 120]
+    assert [(call - start) / SECOND for call in tasks.calls[:4]] == [0, 40, 80, 120]
     assert cycles.starts[1] - start == 160 * SECOND
 
 
 @pytest.mark.parametrize("error", [errors.TryLater("no database"), ZeroDivisionError("a bug")])
-def test_tasks_that_cannot_be_read_hold_up_no_cycle(error: Exception) -> None:
+def test_tasks_that_cannot_be_read_delay_no_cycle(error: Exception) -> None:
     day = Day(hours=1.5, now=NOON + 20 * MINUTE)
     tasks = Tasks(day, error=error)
     cycles = run(day, CycleResult, tasks=tasks)
     assert cycles.starts == [NOON + 20 * MINUTE, NOON + HOUR + SECOND]
-    assert tasks.looks[1] - tasks.looks[0] == 15 * SECOND
+    assert tasks.calls[1] - tasks.calls[0] == 15 * SECOND
 
 
 def test_a_database_that_is_migrated_between_two_cycles_ends_the_daemon() -> None:

@@ -78,26 +78,30 @@ def test_more_is_due_right_after_next_due_and_not_between(
 
 def test_a_listed_scope_is_due_up_to_the_last_due_period() -> None:
     now = NOON + 5 * SECOND
-    work = HOURLY.due_scope(state(NOON - 10 * HOUR, last_seen=now), now)
-    assert work.until == NOON - HOUR
+    due = HOURLY.due_scope(state(NOON - 10 * HOUR, last_seen=now), now)
+    assert due.until == NOON - HOUR
 
 
 def test_a_scope_no_longer_listed_is_due_up_to_the_period_in_which_it_was_last_seen() -> None:
     now = NOON + 5 * SECOND
-    seen = NOON - 6 * HOUR + 25 * datetime.timedelta(minutes=1)
-    assert HOURLY.due_scope(state(NOON - 10 * HOUR, last_seen=seen), now).until == NOON - 5 * HOUR
+    last_seen = NOON - 6 * HOUR + 25 * datetime.timedelta(minutes=1)
+    assert (
+        HOURLY.due_scope(state(NOON - 10 * HOUR, last_seen=last_seen), now).until == NOON - 5 * HOUR
+    )
 
 
 def test_the_period_that_began_when_a_scope_was_last_seen_is_its_last() -> None:
     now = NOON + 5 * SECOND
-    seen = NOON - 6 * HOUR
-    assert HOURLY.due_scope(state(NOON - 10 * HOUR, last_seen=seen), now).until == NOON - 5 * HOUR
+    last_seen = NOON - 6 * HOUR
+    assert (
+        HOURLY.due_scope(state(NOON - 10 * HOUR, last_seen=last_seen), now).until == NOON - 5 * HOUR
+    )
 
 
 def test_a_scope_that_has_just_vanished_still_waits_for_late_measures() -> None:
     now = NOON + 5 * SECOND
-    work = HOURLY.due_scope(state(NOON - 10 * HOUR, last_seen=NOON - SECOND), now)
-    assert work.until == NOON - HOUR
+    due = HOURLY.due_scope(state(NOON - 10 * HOUR, last_seen=NOON - SECOND), now)
+    assert due.until == NOON - HOUR
 
 
 @pytest.mark.parametrize(
