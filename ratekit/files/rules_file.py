@@ -82,12 +82,13 @@ def _build_target_rules(
     for index, entry in _entries(content.get("mappings"), kind):
         value = entry.value if isinstance(entry, rules_schema.ValueEntry) else None
         yield (*place, "mappings", index), MappingRule(target, value, entry.terms())
-    for index, row in _entries(content.get("thresholds"), rules_schema.LevelEntry):
-        yield (*place, "thresholds", index), ThresholdRule(target, row.level, row.terms())
+    for index, level_entry in _entries(content.get("thresholds"), rules_schema.LevelEntry):
+        rule = ThresholdRule(target, level_entry.level, level_entry.terms())
+        yield (*place, "thresholds", index), rule
 
 
 def _entries(data: Any, kind: type[E]) -> Iterator[tuple[int, E]]:
-    """Yield the entries of a list that are right, with their indices."""
+    """Yield the valid entries of a list, with their indices."""
     for index, row in enumerate(data if isinstance(data, list) else ()):
         with contextlib.suppress(pydantic.ValidationError):
             yield index, kind.model_validate(row)
@@ -133,11 +134,11 @@ def render(rules: Iterable[Rule]) -> str:
 
 
 def _sort_key(rule: Rule) -> tuple[Any, ...]:
-    threshold = isinstance(rule, ThresholdRule)
-    mark = rule.level if isinstance(rule, ThresholdRule) else rule.value or ""
+    is_threshold = isinstance(rule, ThresholdRule)
+    content = rule.level if isinstance(rule, ThresholdRule) else rule.value or ""
     target, terms = rule.target, rule.terms
     return (
-        (target.metric, target.label is not None, target.label or "", threshold, mark),
+        (target.metric, target.label is not None, target.label or "", is_threshold, content),
         (terms.group is not None, terms.group or "", terms.scope is not None, terms.scope or ""),
         # No two rules of one identity start at the same time, so the order is total.
         (terms.start is not None, terms.start),

@@ -189,7 +189,7 @@ class RuleEntry(_Strict):
     ] = None
 
     @pydantic.model_validator(mode="after")
-    def _ends_after_it_starts(self) -> Self:
+    def _require_end_after_start(self) -> Self:
         if self.start is not None and self.end is not None and self.end <= self.start:
             raise ValueError("expected an end after the start")
         return self

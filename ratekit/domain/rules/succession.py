@@ -89,7 +89,7 @@ def reconcile(stored: Sequence[Rule], desired: Sequence[Rule], horizon: Horizon)
     rules = [rule for rule in stored if start(rule) < end(rule)]
     plan = _Plan(rules, desired, horizon)
     target = plan.segments()
-    close, keep, covered = [], [], []
+    close, keep, stored_segments = [], [], []
     for rule in rules:
         cut = _first_difference(rule, target)
         if cut < end(rule):
@@ -97,12 +97,12 @@ def reconcile(stored: Sequence[Rule], desired: Sequence[Rule], horizon: Horizon)
         elif end(rule) > horizon.at:
             keep.append(rule)
         if start(rule) < cut:
-            covered.append(_Segment(start(rule), cut, rule))
+            stored_segments.append(_Segment(start(rule), cut, rule))
     additions = [
         (segment.rule, part)
         for segment in target
         if segment.rule is not None
-        for part in _subtract(segment, covered)
+        for part in _subtract(segment, stored_segments)
     ]
     moments = [cut for _, cut in close] + [part.begin for _, part in additions]
     return Succession(
