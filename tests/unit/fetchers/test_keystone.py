@@ -126,20 +126,26 @@ def test_a_role_on_no_project_is_an_error_instead_of_an_empty_list(identity: Stu
 
 
 def test_the_role_may_have_another_name(identity: StubServer) -> None:
-    identity.respond(ASSIGNMENTS, assignment_list(assignment("p1"), assignment("p2", role="billed")))
+    identity.respond(
+        ASSIGNMENTS, assignment_list(assignment("p1"), assignment("p2", role="billed"))
+    )
     scopes = fetcher(identity.url, role_name="billed").scopes()
     assert [scope.id for scope in scopes] == ["p2"]
 
 
 def test_disabled_projects_are_rated_because_they_still_hold_volumes(identity: StubServer) -> None:
     identity.respond(ASSIGNMENTS, assignment_list(assignment("p1"), assignment("p2")))
-    identity.respond(PROJECTS, StubResponse({"projects": [project("p1"), project("p2", enabled=False)]}))
+    identity.respond(
+        PROJECTS, StubResponse({"projects": [project("p1"), project("p2", enabled=False)]})
+    )
     assert len(fetcher(identity.url).scopes()) == 2
 
 
 def test_disabled_projects_can_be_excluded(identity: StubServer) -> None:
     identity.respond(ASSIGNMENTS, assignment_list(assignment("p1"), assignment("p2")))
-    identity.respond(PROJECTS, StubResponse({"projects": [project("p1"), project("p2", enabled=False)]}))
+    identity.respond(
+        PROJECTS, StubResponse({"projects": [project("p1"), project("p2", enabled=False)]})
+    )
     scopes = fetcher(identity.url, ignore_disabled_tenants=True).scopes()
     assert [scope.id for scope in scopes] == ["p1"]
 
@@ -192,8 +198,12 @@ def test_a_list_that_is_not_truncated_is_complete(identity: StubServer) -> None:
         StubResponse(None),
         StubResponse({"role_assignments": None}),
         StubResponse({"role_assignments": ["p1"]}),
-        StubResponse({"role_assignments": [{"role": {"id": "5f"}, "scope": {"project": {"id": "p1"}}}]}),
-        StubResponse({"role_assignments": [{"role": {"name": "rating"}, "scope": {"project": {}}}]}),
+        StubResponse(
+            {"role_assignments": [{"role": {"id": "5f"}, "scope": {"project": {"id": "p1"}}}]}
+        ),
+        StubResponse(
+            {"role_assignments": [{"role": {"name": "rating"}, "scope": {"project": {}}}]}
+        ),
     ],
 )
 def test_an_invalid_list_is_no_answer(identity: StubServer, answer: StubResponse) -> None:
@@ -203,8 +213,12 @@ def test_an_invalid_list_is_no_answer(identity: StubServer, answer: StubResponse
         fetcher(identity.url).scopes()
 
 
-@pytest.mark.parametrize("answer", [StubResponse({"projects": [{}]}), StubResponse({"projects": "all"})])
-def test_an_invalid_list_of_projects_is_no_answer(identity: StubServer, answer: StubResponse) -> None:
+@pytest.mark.parametrize(
+    "answer", [StubResponse({"projects": [{}]}), StubResponse({"projects": "all"})]
+)
+def test_an_invalid_list_of_projects_is_no_answer(
+    identity: StubServer, answer: StubResponse
+) -> None:
     identity.respond(PROJECTS, answer)
     with pytest.raises(errors.TryLater, match="Keystone's list of projects"):
         fetcher(identity.url, ignore_rating_role=True).scopes()
@@ -235,7 +249,9 @@ def test_a_keystone_that_does_not_answer_is_tried_later() -> None:
 def test_a_refusal_is_for_an_operator(identity: StubServer, status: int) -> None:
     identity.respond(
         ASSIGNMENTS,
-        StubResponse({"error": {"code": status, "message": "You shall not.", "title": "No"}}, status),
+        StubResponse(
+            {"error": {"code": status, "message": "You shall not.", "title": "No"}}, status
+        ),
     )
     with pytest.raises(errors.OperatorError, match="refused: You shall not"):
         fetcher(identity.url).scopes()
