@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 from ratekit.domain.series import Series
 from ratekit.domain.usage.metric import Metric, Mutate
+
+A = TypeVar("A")
+R = TypeVar("R")
 
 SECOND = datetime.timedelta(seconds=1)
 MINUTE = datetime.timedelta(minutes=1)
@@ -51,3 +54,8 @@ def series(
     ]
     labels = {"project_id": scope, **(groupby or {})}
     return Series(scope, metric, "u", labels, metadata or {}, points)
+
+
+def call_in_turn(function: Callable[[A], R], arguments: Iterable[A]) -> list[R]:
+    """Call ``function`` with each argument, one after another, without green threads."""
+    return [function(argument) for argument in arguments]

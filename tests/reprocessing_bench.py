@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from decimal import Decimal
 
 from ratekit import errors
@@ -21,19 +21,12 @@ from ratekit.processing.rater import Rater, Settings
 from ratekit.processing.repricer import Repricer
 from ratekit.processing.reprocessor import Reprocessor
 from ratekit.storage.sql import open_storage
-from tests.builders import MINUTE, metric
+from tests.builders import MINUTE, call_in_turn, metric
 from tests.contract.given import HOUR, batch, hour, list_scopes, window
 from tests.fakes import CollectCall, FakeCollector, FakeModule
 
 NOTE = TaskNote("prices were wrong", "ann@example", hour(99))
 COUNT = 6
-
-
-def call_in_turn(
-    function: Callable[[Metric], list[Series]], metrics: Sequence[Metric]
-) -> list[list[Series]]:
-    """Collect without green threads."""
-    return [function(metric) for metric in metrics]
 
 
 class IncompleteCollector(FakeCollector):

@@ -171,7 +171,7 @@ def _reason_to_keep(
     if facts.rated_since is not None and begin < facts.rated_since:
         return "before the scope's first period"
     if begin + step > facts.rated_until:
-        return "not rated yet since the scope was reset"
+        return "the scope was reset, and this period has not been rated again yet"
     return None
 
 

@@ -9,13 +9,11 @@ from ratekit import errors
 from ratekit.domain.schedule.backoff import Backoff
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.domain.schedule.partition import Partition
-from ratekit.domain.series import Series
-from ratekit.domain.usage.metric import Metric
 from ratekit.interfaces import RatingModule
 from ratekit.processing.cycle import CycleResult, Progress, RunContext
 from ratekit.processing.orchestrator import Orchestrator
 from ratekit.processing.rater import Rater, Settings
-from tests.builders import HOUR, MINUTE, MONTH, metric
+from tests.builders import HOUR, MINUTE, MONTH, call_in_turn, metric
 from tests.fakes import CollectCall, FakeCollector, FakeFetcher, FakeLedger, FakeModule, FakeRules
 
 #: Hours 0 to 9 of the month are due at this moment, with two periods of waiting.
@@ -26,12 +24,6 @@ TIMED_OUT = errors.TryLater("Gnocchi answered 504")
 REFUSED = errors.OperatorError("Gnocchi refused with 400: Metrics cannot be aggregated")
 
 Failure = Callable[[CollectCall], Exception | None]
-
-
-def call_in_turn(
-    function: Callable[[Metric], list[Series]], metrics: Sequence[Metric]
-) -> list[list[Series]]:
-    return [function(metric) for metric in metrics]
 
 
 class RatingBench:
