@@ -87,8 +87,8 @@ def _run_once(conf: Any) -> int:
     from ratekit import composition, concurrency, errors
     from ratekit.cmd import startup
     from ratekit.cmd.output import progress
-    from ratekit.composition.storage import build_storage
     from ratekit.processing.cycle import RunContext
+    from ratekit.storage.sql import build_storage
 
     storage = build_storage(conf)
     with progress.reporter() as report:
@@ -143,10 +143,10 @@ def _run_daemon(conf: Any, argv: Sequence[str] | None) -> int:
 
     backend.init_backend(backend.BackendType.EVENTLET)
     from ratekit.cmd.output import progress
-    from ratekit.composition.storage import build_storage
     from ratekit.daemon import supervisor
     from ratekit.daemon.status_board import StatusBoard
     from ratekit.daemon.systemd import Notifier
+    from ratekit.storage.sql import build_storage
 
     storage = build_storage(conf)
     board = StatusBoard(_count_workers(conf, storage))

@@ -152,7 +152,7 @@ class Ratekit(app.App):
 
         :raises ratekit.errors.OperatorError: it cannot be used
         """
-        from ratekit.composition.storage import build_storage
+        from ratekit.storage.sql import build_storage
 
         return build_storage(conf)
 

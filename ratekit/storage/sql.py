@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ratekit.interfaces import Storage
 from ratekit.storage import migrate
 from ratekit.storage.db.engine import Database
@@ -38,4 +40,18 @@ def open_storage(url: str, *, scope_key: str, fetcher: str, collector: str) -> S
         scopes=SqlScopeAdmin(database, scope_key),
         tasks=SqlTasks(database, scope_key),
         task_ledger=SqlTaskLedger(database, scope_key),
+    )
+
+
+def build_storage(conf: Any) -> Storage:
+    """Open the database that ``conf`` names.
+
+    :param conf: a loaded ``ConfigOpts``
+    :raises: as :func:`open_storage`
+    """
+    return open_storage(
+        conf.database.connection,
+        scope_key=conf.collect.scope_key,
+        fetcher=conf.fetcher.backend,
+        collector=conf.collect.collector,
     )

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from ratekit import composition, concurrency, plugins
 from ratekit.admin import hashmap
 from ratekit.cmd import configuration, startup
-from ratekit.composition.storage import build_storage
+from ratekit.storage.sql import build_storage
 from ratekit.domain.reporting.reports import FrameRow, Selection
 from ratekit.fetchers.static import StaticFetcher
 from ratekit.files import rules_file

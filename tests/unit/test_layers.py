@@ -170,11 +170,11 @@ def test_what_commands_need_first_imports_no_slow_library() -> None:
     assert not {name for library in slow for name in users(library)} & modules
 
 
-def test_only_the_composition_and_commands_know_the_storage() -> None:
+def test_only_commands_know_the_storage() -> None:
     for name in MODULES:
         targets = {room(module) for module in internal(name)} - {room(name)}
         if "storage" in targets:
-            assert within(name, "ratekit.composition.storage", "ratekit.cmd"), name
+            assert within(name, "ratekit.cmd"), name
 
 
 @pytest.mark.parametrize(

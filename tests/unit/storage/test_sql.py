@@ -9,7 +9,7 @@ from oslo_config import cfg
 
 from ratekit import conf as core
 from ratekit import errors, interfaces
-from ratekit.composition.storage import build_storage
+from ratekit.storage.sql import build_storage
 from ratekit.storage import migrate
 
 

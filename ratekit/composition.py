@@ -1,21 +1,30 @@
-"""The parts of a processor, put together."""
+"""Where the parts meet: each function builds one part from the configuration.
+
+Only :func:`ratekit.storage.sql.build_storage` is elsewhere: commands that need no database start
+faster without SQLAlchemy.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import functools
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol, TypeVar
 
-from ratekit import errors, interfaces
-from ratekit.composition.plugins import build_collector, build_fetcher, build_modules
+from oslo_config import cfg
+
+from ratekit import errors, interfaces, plugins
+from ratekit.conf.checking import source, values
+from ratekit.domain.rules.rule import RuleBook
 from ratekit.domain.schedule.backoff import Backoff
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.domain.schedule.partition import Partition
 from ratekit.domain.scope import Scope
 from ratekit.domain.usage.metric import Metric
 from ratekit.files import metrics_file, skip_expression
+from ratekit.pricing.price_list import PriceList
 from ratekit.processing.cycle import Clock, RunContext
 from ratekit.processing.orchestrator import Orchestrator
 from ratekit.processing.rater import Rater, Settings
@@ -174,10 +183,6 @@ def build_calendar(conf: Any) -> Calendar:
     return Calendar(datetime.timedelta(seconds=conf.collect.period), conf.collect.wait_periods)
 
 
-def _fetch(fetcher: interfaces.Fetcher) -> Collection[Scope]:
-    return fetcher.scopes()
-
-
 def _read_start(conf: Any, calendar: Calendar, clock: Clock) -> str:
     """Return where new scopes start; evaluated once, so that a mistake is found at once."""
     start = str(conf.collect.start)
@@ -188,3 +193,98 @@ def _read_start(conf: Any, calendar: Calendar, clock: Clock) -> str:
             f"[collect] start: expected month, now or an ISO 8601 date, not {start!r}"
         ) from None
     return start
+
+
+def load_plugins(conf: Any, content: source.Content) -> tuple[list[Any], list[errors.Mistake]]:
+    """Load the plug-ins that ``conf`` names; register their options, unchecked.
+
+    :param conf: a loaded ``ConfigOpts``
+    :param content: the files from which it was loaded
+    :returns: the classes, and a mistake for each name that cannot be used
+    """
+    classes: list[Any] = []
+    mistakes: list[errors.Mistake] = []
+    for namespace, (group, option) in plugins.OPTIONS.items():
+        for name in _names(conf, group, option):
+            try:
+                plugin = plugins.load(namespace, name)
+            except plugins.PluginError as error:
+                mistakes.append(content.mistake(group, option, error.reason))
+            else:
+                plugins.register_options(conf, plugin)
+                classes.append(plugin)
+    return classes, mistakes
+
+
+def _names(conf: Any, group: str, option: str) -> Sequence[str]:
+    # A wrong value of the option is a mistake of its own.
+    with contextlib.suppress(cfg.Error):
+        value = conf[group][option]
+        return [value] if isinstance(value, str) else list(dict.fromkeys(value))
+    return ()
+
+
+def _load(conf: Any, namespace: str, name: str) -> Any:
+    """Return a plug-in's class; check its options, unless :func:`load_plugins` loaded it.
+
+    Commands that do not rate load their configuration without plug-ins.
+    """
+    plugin = plugins.load(namespace, name)
+    if plugins.register_options(conf, plugin):
+        content = source.read_again(conf)
+        values.require_none(values.find_plugin_mistakes(conf, content, plugin))
+    return plugin
+
+
+def build_fetcher(conf: Any) -> interfaces.Fetcher:
+    """Return the fetcher that ``conf`` names; opens no connection.
+
+    :raises ratekit.errors.OperatorError: it is unknown, or its options cannot be used
+    """
+    plugin = _load(conf, plugins.FETCHERS, conf.fetcher.backend)
+    fetcher: interfaces.Fetcher = plugin.from_conf(conf)
+    return fetcher
+
+
+def build_collector(conf: Any, offline: bool = False) -> interfaces.Collector:
+    """Return the collector that ``conf`` names; opens no connection.
+
+    :param offline: it will only validate and describe metrics, which needs no credentials
+    :raises ratekit.errors.OperatorError: it is unknown, or its options cannot be used
+    """
+    plugin = _load(conf, plugins.COLLECTORS, conf.collect.collector)
+    collector: interfaces.Collector
+    if offline and isinstance(plugin, interfaces.OfflineCollector):
+        collector = plugin.offline(conf)
+    else:
+        collector = plugin.from_conf(conf)
+    return collector
+
+
+def build_modules(conf: Any) -> Sequence[interfaces.RatingModule]:
+    """Return the rating modules that ``conf`` names, highest priority first.
+
+    :raises ratekit.errors.OperatorError: one is unknown, or its options cannot be used
+    """
+    return [_load(conf, plugins.RATING, name).from_conf(conf) for name in conf.rating.modules]
+
+
+def build_price_list(conf: Any, book: RuleBook) -> PriceList:
+    """Return the prices by these rules.
+
+    :raises ratekit.errors.OperatorError: a rating module cannot be used
+    """
+    return PriceList(build_modules(conf), book)
+
+
+def read_metrics(
+    conf: Any, path: str | None = None, offline: bool = False
+) -> tuple[Sequence[Metric], interfaces.Collector]:
+    """Return the metrics of a file, and the collector that they are for.
+
+    :param path: default: ``[collect] metrics_conf``
+    :param offline: the collector will only check and describe metrics, which needs no credentials
+    :raises ratekit.errors.OperatorError: the file or the collector cannot be used
+    """
+    collector = build_collector(conf, offline)
+    return metrics_file.read(path or conf.collect.metrics_conf, collector), collector
