@@ -1,4 +1,4 @@
-"""Scopes, series and batches, in the words of the tests."""
+"""Builds scopes, series and batches, and reads what a storage contains."""
 
 from __future__ import annotations
 
@@ -44,14 +44,16 @@ def list_scopes(
     start: datetime.datetime = START,
     resume: datetime.datetime = START,
 ) -> list[State]:
-    """Let the fetcher list scopes; return the states of those, in the same order."""
-    seen = storage.ledger.observe([Scope(one, f"name of {one}") for one in ids], now, start, resume)
-    states = {state.scope.id: state for state in seen.states}
-    return [states[one] for one in ids]
+    """Record a list of the fetcher; return the states of its scopes, in the same order."""
+    observation = storage.ledger.observe(
+        [Scope(id_, f"name of {id_}") for id_ in ids], now, start, resume
+    )
+    states = {state.scope.id: state for state in observation.states}
+    return [states[id_] for id_ in ids]
 
 
 def note(now: datetime.datetime = START) -> ChangeNote:
-    """Return who changes rules in tests."""
+    """Return the note of a change of the rules."""
     return ChangeNote(now, "ann@example")
 
 
@@ -83,7 +85,7 @@ def build_series(
 
 
 class Breaking(list[tuple[datetime.datetime, Decimal]]):
-    """Points that interrupt who reads them for the second time: inside the transaction."""
+    """Points that raise when they are read for the second time: inside the transaction."""
 
     def __init__(self, series: Series) -> None:
         super().__init__(series.points)
@@ -97,21 +99,26 @@ class Breaking(list[tuple[datetime.datetime, Decimal]]):
         return super().__iter__()
 
     def interrupt(self) -> None:
-        """Fail as no storage expects."""
+        """Raise an error that no storage expects."""
         raise InterruptedError("in the middle")
 
 
 class Killing(Breaking):
-    """Points that kill the process as a lack of memory would."""
+    """Points that kill the process, as the kernel does when memory is exhausted."""
 
     def interrupt(self) -> None:
-        """Leave no time for anything."""
+        """Kill this process at once."""
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def build_breaking_series(one: RatedSeries, points: type[Breaking] = Breaking) -> RatedSeries:
-    """Return a series that cannot be written to its end."""
-    return RatedSeries(dataclasses.replace(one.series, points=points(one.series)), one.prices)
+def build_breaking_series(
+    rated_series: RatedSeries, points: type[Breaking] = Breaking
+) -> RatedSeries:
+    """Return a series that cannot be written completely."""
+    return RatedSeries(
+        dataclasses.replace(rated_series.series, points=points(rated_series.series)),
+        rated_series.prices,
+    )
 
 
 def batch(
@@ -129,8 +136,8 @@ def batch(
 def read_frames(storage: Storage) -> list[tuple[str, datetime.datetime, Decimal, Decimal]]:
     """Return scope, begin, quantity and price of all frames."""
     return [
-        (one.scope, one.begin, one.quantity, one.price)
-        for one in storage.reports.frames(Selection())
+        (frame.scope, frame.begin, frame.quantity, frame.price)
+        for frame in storage.reports.frames(Selection())
     ]
 
 
@@ -142,14 +149,14 @@ def total(storage: Storage, *scopes: str) -> tuple[int, Decimal]:
 
 @contextlib.contextmanager
 def statements() -> Iterator[list[str]]:
-    """Collect the statements that are sent meanwhile."""
-    seen: list[str] = []
+    """Collect the statements that are sent in this context."""
+    sent_statements: list[str] = []
 
     def note(*arguments: object) -> None:
-        seen.append(str(arguments[2]))
+        sent_statements.append(str(arguments[2]))
 
     sa.event.listen(sa.Engine, "before_cursor_execute", note)
     try:
-        yield seen
+        yield sent_statements
     finally:
         sa.event.remove(sa.Engine, "before_cursor_execute", note)

@@ -1,6 +1,6 @@
 """What a process full of green threads does to a database; run by test_green_threads.py.
 
-    python -m tests.contract.green_script QUESTION URL
+    python -m tests.contract.green_script CHECK URL
 
 Prints one word: ``yes``, or what is wrong.
 """
@@ -38,7 +38,7 @@ SLEEP = {"postgresql": "SELECT pg_sleep(1)", "mysql": "SELECT SLEEP(1)"}
 MANY = 1000
 
 
-def others_run_while_one_waits(url: str) -> str:
+def run_others_while_waiting(url: str) -> str:
     """Wait for the database in one green thread, and count in another."""
     database = Database(url)
     if database.engine.dialect.name == "sqlite":
@@ -81,14 +81,16 @@ class Waiting(Breaking):
         eventlet.sleep(1)
 
 
-def a_killed_one_leaves_nothing(url: str) -> str:
+def kill_in_transaction(url: str) -> str:
     """Kill green threads in a statement, between statements, and at every moment of a commit."""
     storage = open_storage(url, scope_key="project_id", fetcher="static", collector="gnocchi")
     states = list_scopes(storage, "a", "b")
-    one = build_series("a", [("1", "1")])
+    series = build_series("a", [("1", "1")])
     database = Database(url)
     works: list[Callable[[], object]] = [
-        functools.partial(storage.ledger.commit, batch(states, build_breaking_series(one, Waiting)))
+        functools.partial(
+            storage.ledger.commit, batch(states, build_breaking_series(series, Waiting))
+        )
     ]
     if database.engine.dialect.name != "sqlite":
         works.append(functools.partial(wait_for_an_answer, database))
@@ -121,16 +123,16 @@ def sound(storage: Storage, database: Database) -> str:
     for _ in range(12):
         with database.writing() as connection:
             if connection.exec_driver_sql("SELECT 1").scalar() != 1:
-                return "somebody else's answer"
+                return "the reply to another statement"
     states = list_scopes(storage, "a")
-    done = storage.ledger.commit(batch(states, build_series("a", [("1", "1")])))
+    result = storage.ledger.commit(batch(states, build_series("a", [("1", "1")])))
     pool = database.engine.pool
     checked_out = pool.checkedout()  # type: ignore[attr-defined]
     if checked_out:
         return f"{checked_out} connections are gone"
     return (
         "yes"
-        if done.frames == 1 and len(read_frames(storage)) == MANY + 1
+        if result.frames == 1 and len(read_frames(storage)) == MANY + 1
         else "frames are missing"
     )
 
@@ -139,6 +141,6 @@ if __name__ == "__main__":
     # They log what a kill has interrupted, and give the connection up: as they should.
     for library in ("sqlalchemy.pool", "psycopg"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
-    questions = (others_run_while_one_waits, a_killed_one_leaves_nothing)
-    ask = {question.__name__: question for question in questions}[sys.argv[1]]
+    checks = (run_others_while_waiting, kill_in_transaction)
+    ask = {check.__name__: check for check in checks}[sys.argv[1]]
     print(ask(sys.argv[2]))

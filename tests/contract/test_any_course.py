@@ -47,24 +47,24 @@ TURNS = st.lists(
 )
 
 
-def expected(turns: Sequence[Turn]) -> list[int]:
-    """Return the hours that are charged for: from the start to when it was last listed.
+def charged_hours(turns: Sequence[Turn]) -> list[int]:
+    """Return the charged hours: from the start until the scope was last listed, without gaps.
 
-    Less what lies between two lists that have it if a list without it came in between.
+    A gap is the time between two lists with the scope if a list without it came in between.
     """
     now, last, missing = 0.0, 0.0, False
-    left_out: set[int] = set()
+    gap_hours: set[int] = set()
     for turn in turns:
         now += turn.pause
         if turn.listed:
             if missing:
-                left_out |= set(range(int(last) + 1, int(now)))
+                gap_hours |= set(range(int(last) + 1, int(now)))
             last = now
         missing = not turn.listed
-    return [one for one in range(int(last) + 1) if one not in left_out]
+    return [number for number in range(int(last) + 1) if number not in gap_hours]
 
 
-class Life:
+class ScopeHistory:
     """A scope, a ledger and a clock."""
 
     def __init__(self, storage: Storage, name: str) -> None:
@@ -90,8 +90,8 @@ class Life:
         """Be a processor."""
         now = hour(self.now)
         scopes = [self.scope] if turn.listed else []
-        seen = self.storage.ledger.observe(scopes, now, START, CALENDAR.floor(now))
-        for state in seen.states:
+        observation = self.storage.ledger.observe(scopes, now, START, CALENDAR.floor(now))
+        for state in observation.states:
             if state.scope != self.scope:
                 continue
             due = (CALENDAR.due_scope(state, now).until - state.rated_until) // HOUR
@@ -102,7 +102,7 @@ class Life:
                 assert not self.storage.ledger.commit(
                     batch([state], series, periods=periods)
                 ).lost_scopes
-        return seen
+        return observation
 
 
 @settings(
@@ -114,14 +114,14 @@ class Life:
 def test_each_hour_that_a_scope_is_rated_for_is_charged_once(
     storage: Storage, turns: list[Turn]
 ) -> None:
-    life = Life(storage, f"scope {len(storage.reports.scopes())}")
-    life.rate(first := Turn(0.0, listed=True))
+    history = ScopeHistory(storage, f"scope {len(storage.reports.scopes())}")
+    history.rate(first := Turn(0.0, listed=True))
     for turn in turns:
-        life.take(turn)
-    # From now on nothing fails, and nobody lists it.
+        history.take(turn)
+    # From now on nothing fails, and no list contains the scope.
     for _ in range(len(turns) + 3):
-        life.take(Turn(3.0, listed=False))
-    active = {one.id: one.active for one in storage.reports.scopes()}
-    assert not active[life.scope.id]
-    begins = [begin for scope, begin, _, _ in read_frames(storage) if scope == life.scope.id]
-    assert [(begin - START) // HOUR for begin in begins] == expected([first, *turns])
+        history.take(Turn(3.0, listed=False))
+    active = {row.id: row.active for row in storage.reports.scopes()}
+    assert not active[history.scope.id]
+    begins = [begin for scope, begin, _, _ in read_frames(storage) if scope == history.scope.id]
+    assert [(begin - START) // HOUR for begin in begins] == charged_hours([first, *turns])

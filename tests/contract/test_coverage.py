@@ -38,10 +38,10 @@ def rate(
         batch(
             states,
             *(
-                one
+                rated_series
                 for scope in scopes
                 for metric, line in used.items()
-                for one in series(scope, metric, begin, line)
+                for rated_series in series(scope, metric, begin, line)
             ),
             periods=window(count, hour(begin)),
             metrics=metrics,
@@ -60,12 +60,12 @@ def series(scope: str, metric: str, begin: int, line: str) -> list[RatedSeries]:
     ]
 
 
-def shown(storage: Storage, scope: str, count: int, begin: int = 0) -> dict[str, list[str]]:
+def read_coverage(storage: Storage, scope: str, count: int, begin: int = 0) -> dict[str, list[str]]:
     """Return each metric's cells as one word each."""
-    known = storage.reports.coverage(scope, hour(begin), hour(begin + count))
-    table = cells(known, window(count, hour(begin)))
+    facts = storage.reports.coverage(scope, hour(begin), hour(begin + count))
+    table = cells(facts, window(count, hour(begin)))
     return {
-        metric: [str(one.points) if one.kind is Kind.POINTS else one.kind.value for one in line]
+        metric: [str(cell.points) if cell.kind is Kind.POINTS else cell.kind.value for cell in line]
         for metric, line in table.items()
     }
 
@@ -75,29 +75,32 @@ class TestCoverage:
         rate(storage, ["a", "b"], 0, {"instance": "##"}, metrics=("instance",))
         rate(storage, ["a"], 2, {"instance": "#.", "cpu": ".#"})
         rate(storage, ["a"], 4, {"cpu": "#"}, metrics=("cpu",))
-        assert shown(storage, "a", 6) == {
+        assert read_coverage(storage, "a", 6) == {
             "cpu": ["not configured", "not configured", "silent", "1", "1", "not rated yet"],
             "instance": ["1", "1", "1", "silent", "not configured", "not rated yet"],
         }
-        assert shown(storage, "b", 3) == {"instance": ["1", "1", "not rated yet"]}
+        assert read_coverage(storage, "b", 3) == {"instance": ["1", "1", "not rated yet"]}
 
     def test_the_set_that_is_in_force_began_long_before(self, storage: Storage) -> None:
         rate(storage, ["a"], 0, {"instance": "#"}, metrics=("instance",))
         rate(storage, ["a"], 1, {"cpu": "." * 9})
-        assert shown(storage, "a", 1, begin=8) == {"cpu": ["silent"], "instance": ["silent"]}
+        assert read_coverage(storage, "a", 1, begin=8) == {
+            "cpu": ["silent"],
+            "instance": ["silent"],
+        }
 
     def test_all_units_of_a_metric_are_its_points(self, storage: Storage) -> None:
         states = list_scopes(storage, "a")
         work = [build_series("a", [ONE], unit=unit) for unit in ("h", "min")]
         storage.ledger.commit(batch(states, *work))
-        assert shown(storage, "a", 1) == {"instance": ["2"]}
+        assert read_coverage(storage, "a", 1) == {"instance": ["2"]}
 
     def test_what_was_not_rated_for_an_operator_is_a_gap(self, storage: Storage) -> None:
         rate(storage, ["a"], 0, {"cpu": "#"})
         storage.scopes.deactivate("a", hour(1))
         storage.scopes.activate("a", hour(3))
         rate(storage, ["a"], 3, {"cpu": "#"})
-        assert shown(storage, "a", 5)["cpu"] == ["1", "gap", "gap", "1", "not rated yet"]
+        assert read_coverage(storage, "a", 5)["cpu"] == ["1", "gap", "gap", "1", "not rated yet"]
 
     def test_what_was_not_listed_is_a_gap(self, storage: Storage) -> None:
         list_scopes(storage, "a", now=hour(0.5))
@@ -106,7 +109,7 @@ class TestCoverage:
         work = batch([state], *series("a", "cpu", 0, "#"), metrics=("cpu",))
         storage.ledger.commit(work)
         gap_then_waiting = ["1", "gap", "gap", "not rated yet"]
-        assert shown(storage, "a", 4) == {"cpu": gap_then_waiting}
+        assert read_coverage(storage, "a", 4) == {"cpu": gap_then_waiting}
 
     def test_an_unknown_scope_is_refused(self, storage: Storage) -> None:
         with pytest.raises(errors.OperatorError, match="no scope 'a'"):
@@ -116,9 +119,9 @@ class TestCoverage:
         rate(storage, ["a"], 0, {"cpu": "#" * 30})
         counts = []
         for count in (1, 30):
-            with statements() as seen:
+            with statements() as sent_statements:
                 storage.reports.coverage("a", hour(0), hour(count))
-            counts.append(len(seen))
+            counts.append(len(sent_statements))
         assert counts[0] == counts[1]
 
 
@@ -127,9 +130,9 @@ class TestReset:
         rate(storage, ["a"], 0, {"instance": "##"}, metrics=("instance",))
         rate(storage, ["a"], 2, {"cpu": "##"})
         storage.scopes.reset(storage.scopes.plan_reset("a", hour(1)))
-        assert shown(storage, "a", 2) == {"instance": ["1", "not rated yet"]}
+        assert read_coverage(storage, "a", 2) == {"instance": ["1", "not rated yet"]}
         rate(storage, ["a"], 1, {"cpu": "."}, metrics=("cpu",))
-        assert shown(storage, "a", 2) == {
+        assert read_coverage(storage, "a", 2) == {
             "cpu": ["not configured", "silent"],
             "instance": ["1", "not configured"],
         }
@@ -139,9 +142,9 @@ class TestReset:
     ) -> None:
         for _ in range(2):
             rate(storage, ["a"], 0, {"cpu": ".#"})
-            assert shown(storage, "a", 2)["cpu"] == ["silent", "1"]
+            assert read_coverage(storage, "a", 2)["cpu"] == ["silent", "1"]
             storage.scopes.reset(storage.scopes.plan_reset("a", hour(0)))
-            assert shown(storage, "a", 2) == {}
+            assert read_coverage(storage, "a", 2) == {}
 
 
 class TestSets:
@@ -149,7 +152,7 @@ class TestSets:
         states = list_scopes(storage, "a")
         storage.ledger.commit(batch(states, metrics=("cpu",)))
         assert storage.ledger.commit(batch(states, metrics=("disk",))).lost_scopes
-        assert shown(storage, "a", 1) == {"cpu": ["silent"]}
+        assert read_coverage(storage, "a", 1) == {"cpu": ["silent"]}
 
     def test_the_order_of_names_makes_no_change(self, storage: Storage) -> None:
         rate(storage, ["a"], 0, {"cpu": "#"}, metrics=("cpu", "disk"))
@@ -159,7 +162,7 @@ class TestSets:
     def test_names_of_any_letters_are_kept(self, storage: Storage) -> None:
         names = ("", "a b ", "é\x00\n", "名\U0001f600")
         storage.ledger.commit(batch(list_scopes(storage, "a"), metrics=names))
-        assert set(shown(storage, "a", 1)) == set(names)
+        assert set(read_coverage(storage, "a", 1)) == set(names)
 
     def test_two_processors_with_the_same_new_metrics_note_one_set(
         self, storage: Storage, open_another: Open
@@ -174,7 +177,7 @@ class TestSets:
             works = [batch([state], metrics=metrics) for state in states[first : first + 2]]
             assert side_by_side(ledgers, works) == [CommitResult(frames=0)] * 2
             for name in names[first : first + 2]:
-                assert shown(storage, name, 1) == {names[first]: ["silent"]}
+                assert read_coverage(storage, name, 1) == {names[first]: ["silent"]}
 
 
 def side_by_side(ledgers: Sequence[Ledger], works: Sequence[RatedBatch]) -> list[CommitResult]:
@@ -194,15 +197,15 @@ A = Scope("a", "name of a")
 
 class TestFallenSilent:
     def test_it_is_told_once(self, storage: Storage) -> None:
-        told = [
+        stopped_usage = [
             rate(storage, ["a"], number, {"cpu": letter, "instance": "#"}).stopped_usage
             for number, letter in enumerate("..##..#.")
         ]
         # The second time it had been silent before.
-        assert told == [(), (), (), (), ((A, "cpu"),), (), (), ()]
+        assert stopped_usage == [(), (), (), (), ((A, "cpu"),), (), (), ()]
 
     @pytest.mark.parametrize(
-        ("before", "line", "told"),
+        ("before", "line", "is_reported"),
         [
             ("###", "###...", True),
             ("###", "...", True),
@@ -220,12 +223,12 @@ class TestFallenSilent:
         ],
     )
     def test_only_what_was_never_silent_before_is_told(
-        self, before: str, line: str, told: bool, storage: Storage
+        self, before: str, line: str, is_reported: bool, storage: Storage
     ) -> None:
         if before:
             rate(storage, ["a"], 0, {"cpu": before})
-        done = rate(storage, ["a"], len(before), {"cpu": line})
-        assert done.stopped_usage == (((A, "cpu"),) if told else ())
+        result = rate(storage, ["a"], len(before), {"cpu": line})
+        assert result.stopped_usage == (((A, "cpu"),) if is_reported else ())
 
     def test_silence_of_more_than_a_day_ago_is_forgotten(self, storage: Storage) -> None:
         rate(storage, ["a", "b"], 0, {"cpu": "#."})
@@ -236,16 +239,19 @@ class TestFallenSilent:
 
     def test_a_metric_that_is_not_asked_for_any_more_is_not_silent(self, storage: Storage) -> None:
         rate(storage, ["a"], 0, {"cpu": "##", "instance": "##"})
-        done = rate(storage, ["a"], 2, {"cpu": "."}, metrics=("cpu",))
-        assert done.stopped_usage == ((A, "cpu"),)
+        result = rate(storage, ["a"], 2, {"cpu": "."}, metrics=("cpu",))
+        assert result.stopped_usage == ((A, "cpu"),)
 
     def test_only_scopes_that_were_won_are_told_of(self, storage: Storage) -> None:
         rate(storage, ["a", "b"], 0, {"cpu": "#"})
         states = list_scopes(storage, "a", "b")
         work = batch(states, periods=window(1, hour(1)), metrics=BOTH)
         rate(storage, ["b"], 1, {"cpu": "#"})
-        done = storage.ledger.commit(work)
-        assert (done.lost_scopes, done.stopped_usage) == ((Scope("b", "name of b"),), ((A, "cpu"),))
+        result = storage.ledger.commit(work)
+        assert (result.lost_scopes, result.stopped_usage) == (
+            (Scope("b", "name of b"),),
+            ((A, "cpu"),),
+        )
 
     def test_a_scope_that_comes_back_is_no_news(self, storage: Storage) -> None:
         rate(storage, ["a"], 0, {"cpu": "###"})
@@ -258,7 +264,7 @@ class TestFallenSilent:
         for size in (2, 60):
             names = [f"{size} {number}" for number in range(size)]
             rate(storage, names, 0, {"cpu": "##"})
-            with statements() as seen:
+            with statements() as sent_statements:
                 assert len(rate(storage, names, 2, {"cpu": "."}).stopped_usage) == size
-            counts.append(len(seen))
+            counts.append(len(sent_statements))
         assert counts[0] == counts[1]

@@ -1,4 +1,4 @@
-"""What was left out of a scope's bill is kept, with the periods it holds for, on every database."""
+"""Exclusions are stored with the periods they cover, on every database."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def rate(
     storage.ledger.commit(batch(states, periods=window(count, hour(begin)), exclusions=exclusions))
 
 
-def shown(
+def read_exclusions(
     storage: Storage, scope: str, begin: int = 0, end: int = 24
 ) -> list[tuple[str, int, int]]:
     """Return resource, begin and end of the exclusions, in hours."""
@@ -39,9 +39,9 @@ def test_what_is_left_out_again_goes_on_and_what_comes_back_ends(storage: Storag
     rate(storage, 3, DISK)
     rate(storage, 4)
     rate(storage, 5, DISK, count=2)
-    assert shown(storage, "a") == [("i1", 0, 3), ("d1", 0, 4), ("d1", 5, 7)]
-    assert shown(storage, "a", 3, 5) == [("d1", 0, 4)]
-    assert shown(storage, "a", 4, 5) == []
+    assert read_exclusions(storage, "a") == [("i1", 0, 3), ("d1", 0, 4), ("d1", 5, 7)]
+    assert read_exclusions(storage, "a", 3, 5) == [("d1", 0, 4)]
+    assert read_exclusions(storage, "a", 4, 5) == []
     [last] = storage.reports.coverage("a", hour(6), hour(7)).exclusions
     assert last.exclusion == DISK
 
@@ -56,41 +56,41 @@ def test_the_newest_reason_is_told(storage: Storage) -> None:
 def test_each_scope_has_its_own(storage: Storage) -> None:
     rate(storage, 0, DISK, OTHERS, scopes="ab")
     rate(storage, 1, OTHERS, scopes="ab")
-    assert shown(storage, "a") == [("d1", 0, 1)]
-    assert shown(storage, "b") == [("i2", 0, 2)]
+    assert read_exclusions(storage, "a") == [("d1", 0, 1)]
+    assert read_exclusions(storage, "b") == [("i2", 0, 2)]
 
 
 def test_a_scope_that_lost_its_swap_has_nothing_left_out(storage: Storage) -> None:
     states = list_scopes(storage, "a", "b")
     storage.scopes.deactivate("a", hour(0))
     storage.ledger.commit(batch(states, exclusions=[DISK, OTHERS]))
-    assert shown(storage, "a") == []
-    assert shown(storage, "b") == [("i2", 0, 1)]
+    assert read_exclusions(storage, "a") == []
+    assert read_exclusions(storage, "b") == [("i2", 0, 1)]
 
 
 def test_a_reset_forgets_what_was_left_out_since(storage: Storage) -> None:
     rate(storage, 0, DISK, count=4)
     rate(storage, 4, DISK, HOST)
     storage.scopes.reset(storage.scopes.plan_reset("a", hour(2)))
-    assert shown(storage, "a") == [("d1", 0, 2)]
+    assert read_exclusions(storage, "a") == [("d1", 0, 2)]
     rate(storage, 2, DISK)
-    assert shown(storage, "a") == [("d1", 0, 3)]
+    assert read_exclusions(storage, "a") == [("d1", 0, 3)]
 
 
 def test_words_that_no_database_takes_hold_nobody_up(storage: Storage) -> None:
-    odd = dataclasses.replace(DISK, resource="d\x00\ud800", reason="n\x00" + "o" * 5000)
-    rate(storage, 0, odd)
-    rate(storage, 1, odd)
-    assert shown(storage, "a") == [("d??", 0, 2)]
+    unstorable = dataclasses.replace(DISK, resource="d\x00\ud800", reason="n\x00" + "o" * 5000)
+    rate(storage, 0, unstorable)
+    rate(storage, 1, unstorable)
+    assert read_exclusions(storage, "a") == [("d??", 0, 2)]
     assert total(storage)[0] == 0
 
 
 def test_nothing_is_asked_where_nothing_is_left_out(storage: Storage) -> None:
     rate(storage, 0, DISK)
     states = list_scopes(storage, "a", now=hour(1))
-    with statements() as seen:
+    with statements() as sent_statements:
         storage.ledger.commit(batch(states, periods=window(1, hour(1))))
-    assert not [one for one in seen if "exclusions" in one]
+    assert not [statement for statement in sent_statements if "exclusions" in statement]
 
 
 def test_a_scopes_first_period_is_known_and_moves_back_with_a_reset(storage: Storage) -> None:

@@ -1,4 +1,4 @@
-"""Databases under eventlet, which the processor runs on: nobody stands still, nothing is left."""
+"""Databases under eventlet, as in the processor: others run on, and a kill leaves nothing."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("question", ["others_run_while_one_waits", "a_killed_one_leaves_nothing"])
-def test_green_threads(question: str, url: str) -> None:
+@pytest.mark.parametrize("check", ["run_others_while_waiting", "kill_in_transaction"])
+def test_green_threads(check: str, url: str) -> None:
     # As the processor sets it: psycopg's own way to wait would stop all green threads.
     env = {**os.environ, "PSYCOPG_WAIT_FUNC": "wait_selector", "PYTHONWARNINGS": "ignore"}
-    command = [sys.executable, "-m", "tests.contract.green_script", question, url]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
-    assert (done.stdout.strip(), done.stderr.strip()) == ("yes", "")
+    command = [sys.executable, "-m", "tests.contract.green_script", check, url]
+    process = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
+    assert (process.stdout.strip(), process.stderr.strip()) == ("yes", "")

@@ -1,4 +1,4 @@
-"""What every ledger keeps: each period is charged once, and all of it."""
+"""Every ledger charges each period exactly once, and completely."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ ONE = [("1", "0.5")]
 class TestCommit:
     def test_frames_and_states_are_written_together(self, storage: Storage) -> None:
         states = list_scopes(storage, "a")
-        done = storage.ledger.commit(batch(states, build_series("a", ONE)))
-        assert done == CommitResult(frames=1, lost_scopes=())
+        result = storage.ledger.commit(batch(states, build_series("a", ONE)))
+        assert result == CommitResult(frames=1, lost_scopes=())
         assert read_frames(storage) == [("a", START, Decimal(1), Decimal("0.5"))]
         assert total(storage) == (1, Decimal("0.5"))
         assert list_scopes(storage, "a")[0].rated_until == hour(1)
@@ -61,41 +61,41 @@ class TestCommit:
         )
         assert total(storage) == (1, Decimal("0.5"))
 
-    def test_a_scope_that_lost_is_left_out_and_the_others_commit(self, storage: Storage) -> None:
+    def test_a_scope_that_lost_is_skipped_and_the_others_commit(self, storage: Storage) -> None:
         states = list_scopes(storage, "a", "b", "c")
         storage.ledger.commit(batch(states[1:2], build_series("b", [("1", "7")])))
-        done = storage.ledger.commit(batch(states, *(build_series(one, ONE) for one in "abc")))
-        assert done == CommitResult(frames=2, lost_scopes=(Scope("b", "name of b"),))
+        result = storage.ledger.commit(batch(states, *(build_series(name, ONE) for name in "abc")))
+        assert result == CommitResult(frames=2, lost_scopes=(Scope("b", "name of b"),))
         assert total(storage, "b") == (1, Decimal(7))
         assert total(storage, "a", "c") == (2, Decimal(1))
-        assert {one.rated_until for one in list_scopes(storage, "a", "b", "c")} == {hour(1)}
+        assert {state.rated_until for state in list_scopes(storage, "a", "b", "c")} == {hour(1)}
 
     def test_an_inactive_scope_loses(self, storage: Storage) -> None:
         (state,) = list_scopes(storage, "a", now=hour(-0.5))
         storage.ledger.observe([], hour(1), START, START)
-        done = storage.ledger.commit(batch([state], build_series("a", ONE)))
-        assert done == CommitResult(frames=0, lost_scopes=(state.scope,))
+        result = storage.ledger.commit(batch([state], build_series("a", ONE)))
+        assert result == CommitResult(frames=0, lost_scopes=(state.scope,))
         assert read_frames(storage) == []
 
     def test_two_processors_that_commit_at_once_charge_once(
         self, storage: Storage, open_another: Open
     ) -> None:
         names = [f"scope {number}" for number in range(20)]
-        work = batch(list_scopes(storage, *names), *(build_series(one, ONE) for one in names))
-        gate = threading.Barrier(4)
-        done: list[CommitResult] = []
+        work = batch(list_scopes(storage, *names), *(build_series(name, ONE) for name in names))
+        barrier = threading.Barrier(4)
+        results: list[CommitResult] = []
 
-        def commit(mine: Storage) -> None:
-            gate.wait()
-            done.append(mine.ledger.commit(work))
+        def commit(own_storage: Storage) -> None:
+            barrier.wait()
+            results.append(own_storage.ledger.commit(work))
 
         threads = [threading.Thread(target=commit, args=(open_another(),)) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert sum(one.frames for one in done) == 20
-        assert sum(len(one.lost_scopes) for one in done) == 3 * 20
+        assert sum(result.frames for result in results) == 20
+        assert sum(len(result.lost_scopes) for result in results) == 3 * 20
         assert total(storage) == (20, Decimal(10))
 
     def test_processors_that_share_some_scopes_charge_each_once(
@@ -103,14 +103,17 @@ class TestCommit:
     ) -> None:
         names = [f"scope {number}" for number in range(12)]
         states = list_scopes(storage, *names)
-        gate = threading.Barrier(3)
-        done: list[CommitResult] = []
+        barrier = threading.Barrier(3)
+        results: list[CommitResult] = []
 
-        def commit(mine: Storage, first: int) -> None:
-            some = states[first : first + 8]
-            work = batch(some, *(build_series(one.scope.id, ONE) for one in reversed(some)))
-            gate.wait()
-            done.append(mine.ledger.commit(work))
+        def commit(own_storage: Storage, first: int) -> None:
+            batch_states = states[first : first + 8]
+            work = batch(
+                batch_states,
+                *(build_series(state.scope.id, ONE) for state in reversed(batch_states)),
+            )
+            barrier.wait()
+            results.append(own_storage.ledger.commit(work))
 
         threads = [
             threading.Thread(target=commit, args=(open_another(), first)) for first in (0, 2, 4)
@@ -119,11 +122,11 @@ class TestCommit:
             thread.start()
         for thread in threads:
             thread.join()
-        assert sum(one.frames for one in done) == 12
+        assert sum(result.frames for result in results) == 12
         assert total(storage) == (12, Decimal(6))
 
     @pytest.mark.databases_only
-    def test_what_fails_in_the_middle_leaves_nothing(self, storage: Storage) -> None:
+    def test_a_commit_that_fails_halfway_writes_nothing(self, storage: Storage) -> None:
         states = list_scopes(storage, "a", "b")
         work = batch(states, build_series("a", ONE), build_breaking_series(build_series("b", ONE)))
         with pytest.raises(InterruptedError):
@@ -133,9 +136,7 @@ class TestCommit:
         again = batch(states, build_series("a", ONE), build_series("b", ONE))
         assert storage.ledger.commit(again).frames == 2
 
-    def test_a_processor_killed_in_the_middle_leaves_nothing(
-        self, storage: Storage, url: str
-    ) -> None:
+    def test_a_processor_killed_halfway_writes_nothing(self, storage: Storage, url: str) -> None:
         states = list_scopes(storage, "a", "b")
         process = multiprocessing.get_context("spawn").Process(target=commit_and_die, args=(url,))
         process.start()
@@ -145,7 +146,7 @@ class TestCommit:
         work = batch(states, build_series("a", ONE), build_series("b", ONE))
         assert storage.ledger.commit(work) == CommitResult(frames=2)
 
-    def test_changed_rules_are_told_and_nothing_is_written(self, storage: Storage) -> None:
+    def test_changed_rules_raise_and_nothing_is_written(self, storage: Storage) -> None:
         states = list_scopes(storage, "a")
         version = storage.rules.change(0, [], [], note())
         with pytest.raises(errors.RulesChanged):
@@ -180,11 +181,11 @@ class TestCommit:
     @pytest.mark.databases_only
     def test_a_sum_that_does_not_fit_is_refused_whole(self, storage: Storage) -> None:
         states = list_scopes(storage, "a")
-        most = "9" * 37
+        largest_price = "9" * 37
         work = batch(
             states,
-            build_series("a", [("1", most)], labels={"id": "1"}),
-            build_series("a", [("1", most)], labels={"id": "2"}),
+            build_series("a", [("1", largest_price)], labels={"id": "1"}),
+            build_series("a", [("1", largest_price)], labels={"id": "2"}),
         )
         with pytest.raises(errors.OperatorError, match="a sum"):
             storage.ledger.commit(work)
@@ -219,11 +220,16 @@ class TestCommit:
                 "UPDATE scopes SET rated_until = '2026-03-01 00:00:00.000000'"
             )
         engine.dispose()
-        other = list_scopes(storage, "b")
-        open_another().ledger.commit(batch(other, build_series("b", ONE, labels={"id": "new"})))
+        other_states = list_scopes(storage, "b")
+        open_another().ledger.commit(
+            batch(other_states, build_series("b", ONE, labels={"id": "new"}))
+        )
         storage.ledger.commit(batch(states, build_series("a", ONE, labels={"id": "old"})))
         frames = storage.reports.frames(Selection())
-        assert [(one.scope, one.groupby["id"]) for one in frames] == [("a", "old"), ("b", "new")]
+        assert [(frame.scope, frame.groupby["id"]) for frame in frames] == [
+            ("a", "old"),
+            ("b", "new"),
+        ]
 
     @pytest.mark.databases_only
     def test_labels_of_any_alphabet_come_back_as_they_were(self, storage: Storage) -> None:
@@ -248,19 +254,22 @@ class TestCommit:
         )
         assert storage.ledger.commit(work).frames == 6
         frames = storage.reports.frames(Selection())
-        assert {one.groupby["id"] for one in frames} == set(values)
+        assert {frame.groupby["id"] for frame in frames} == set(values)
 
     @pytest.mark.databases_only
     def test_costs_that_binary_floats_cannot_hold_stay_exact(self, storage: Storage) -> None:
         count = 160
         work = batch(
             list_scopes(storage, "a"),
-            *(build_series("a", [("0.1", "0.1")], labels={"id": str(one)}) for one in range(count)),
+            *(
+                build_series("a", [("0.1", "0.1")], labels={"id": str(number)})
+                for number in range(count)
+            ),
             build_series("a", [("0", "1" * 36 + "." + "0" * 27 + "1")], metric="large"),
         )
         storage.ledger.commit(work)
         rows = storage.reports.summary(Selection(), ("metric",), datetime.UTC)
-        assert [(one.quantity, one.price) for one in rows] == [
+        assert [(row.quantity, row.price) for row in rows] == [
             (Decimal(16), Decimal(16)),
             (Decimal(0), Decimal("1" * 36 + "." + "0" * 27 + "1")),
         ]
@@ -274,8 +283,10 @@ class TestCommit:
             *(build_series("a", [pair], labels={"id": pair[0]}) for pair in values),
         )
         storage.ledger.commit(work)
-        kept = sorted((quantity, price) for _, _, quantity, price in read_frames(storage))
-        assert kept == sorted((Decimal(quantity), Decimal(price)) for quantity, price in values)
+        frame_values = sorted((quantity, price) for _, _, quantity, price in read_frames(storage))
+        assert frame_values == sorted(
+            (Decimal(quantity), Decimal(price)) for quantity, price in values
+        )
 
     @pytest.mark.databases_only
     def test_names_that_differ_in_blanks_at_their_end_are_different(self, storage: Storage) -> None:
@@ -292,7 +303,7 @@ class TestCommit:
         )
         assert storage.ledger.commit(work).frames == 18
         rows = storage.reports.summary(Selection(), ("scope", "metric"), datetime.UTC)
-        assert {tuple(one.group.values()): one.points for one in rows} == {
+        assert {tuple(row.group.values()): row.points for row in rows} == {
             (scope, name): 2 for scope in scopes for name in names
         }
         for scope in scopes:
@@ -307,10 +318,10 @@ class TestCommit:
         for size in (5, 200):
             names = [f"{size} {number}" for number in range(size)]
             states = list_scopes(storage, *names)
-            work = batch(states, *(build_series(one, ONE) for one in names))
-            with statements() as seen:
+            work = batch(states, *(build_series(name, ONE) for name in names))
+            with statements() as sent_statements:
                 storage.ledger.commit(work)
-            counts.append(len(seen))
+            counts.append(len(sent_statements))
         assert counts[0] == counts[1] <= 12
 
     @pytest.mark.databases_only
@@ -322,10 +333,12 @@ class TestCommit:
             (state,) = list_scopes(storage, "a")
             series = build_series("a", ONE, begin=hour(number))
             work = batch([state], series, periods=window(1, hour(number)), metrics=metrics)
-            with statements() as seen:
+            with statements() as sent_statements:
                 storage.ledger.commit(work)
-            counts.append(len([one for one in seen if "metric_set" in one]))
-        # The states' own two; with a change, the set is looked for, added, found and noted.
+            counts.append(
+                len([statement for statement in sent_statements if "metric_set" in statement])
+            )
+        # The scopes' query; after a change also: find, insert and read the set, record, update.
         assert counts == [6, 1, 6]
 
     @pytest.mark.databases_only
@@ -364,7 +377,7 @@ class TestCommit:
 
 
 def commit_and_die(url: str) -> None:
-    """Be another process that is killed while it writes."""
+    """Act as another process that is killed while it writes."""
     storage = open_storage(url, scope_key="project_id", fetcher="keystone", collector="gnocchi")
     states = list_scopes(storage, "a", "b")
     storage.ledger.commit(

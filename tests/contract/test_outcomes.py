@@ -1,4 +1,4 @@
-"""A commit whose answer is lost is looked up, never guessed."""
+"""The outcome of a commit without a reply is verified, never guessed."""
 
 from __future__ import annotations
 
@@ -54,26 +54,26 @@ def direct(
 
 @pytest.fixture
 def relay(direct: str) -> Iterator[Relay]:
-    """A wire to the database."""
-    with run_relay(direct) as found:
-        yield found
+    """A relay to the database that can cut connections."""
+    with run_relay(direct) as relay:
+        yield relay
 
 
 @pytest.fixture
 def storage(relay: Relay) -> Storage:
-    """The storage at the end of the wire."""
+    """The storage behind the relay."""
     return open_through(relay.url)
 
 
 @pytest.fixture
-def other(direct: str) -> Storage:
-    """What another processor has, whose wire is sound."""
+def other_processor(direct: str) -> Storage:
+    """The storage of another processor, whose connections never fail."""
     return open_through(direct)
 
 
 @pytest.fixture
 def scopes(request: pytest.FixtureRequest) -> tuple[str, str]:
-    """Two scopes of the test's own."""
+    """Ids of two scopes that no other test uses."""
     return f"{request.node.name} a", f"{request.node.name} b"
 
 
@@ -81,7 +81,7 @@ def test_a_commit_that_never_reached_the_database_is_tried_later(
     relay: Relay, storage: Storage, scopes: tuple[str, str]
 ) -> None:
     states = list_scopes(storage, *scopes)
-    work = batch(states, *(build_series(one, ONE) for one in scopes))
+    work = batch(states, *(build_series(scope, ONE) for scope in scopes))
     relay.plan(MessageKind.COMMIT, Moment.BEFORE)
     with pytest.raises(errors.TryLater, match="was not committed") as caught:
         storage.ledger.commit(work)
@@ -92,25 +92,25 @@ def test_a_commit_that_never_reached_the_database_is_tried_later(
     assert total(storage, *scopes) == (2, Decimal(1))
 
 
-def test_a_commit_whose_answer_is_lost_has_happened(
+def test_a_commit_without_a_reply_is_verified_and_returned(
     relay: Relay,
     storage: Storage,
     scopes: tuple[str, str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     states = list_scopes(storage, *scopes)
-    work = batch(states, *(build_series(one, ONE) for one in scopes))
+    work = batch(states, *(build_series(scope, ONE) for scope in scopes))
     relay.plan(MessageKind.COMMIT, Moment.UNANSWERED)
     with caplog.at_level(logging.WARNING):
-        done = storage.ledger.commit(work)
+        result = storage.ledger.commit(work)
     assert relay.injections == 1
-    assert (done.frames, done.lost_scopes) == (2, ())
+    assert (result.frames, result.lost_scopes) == (2, ())
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert total(storage, *scopes) == (2, Decimal(1))
-    assert {one.rated_until for one in list_scopes(storage, *scopes)} == {hour(1)}
+    assert {state.rated_until for state in list_scopes(storage, *scopes)} == {hour(1)}
 
 
-def test_a_connection_that_is_lost_after_the_answer_harms_nobody(
+def test_a_connection_that_is_lost_after_the_reply_does_no_harm(
     relay: Relay, storage: Storage, scopes: tuple[str, str]
 ) -> None:
     states = list_scopes(storage, *scopes)
@@ -123,39 +123,40 @@ def test_a_connection_that_is_lost_after_the_answer_harms_nobody(
     assert total(storage, *scopes) == (2, Decimal(1))
 
 
-def test_while_the_database_is_away_the_outcome_stays_open_and_is_settled_later(
+def test_while_the_database_is_unreachable_the_outcome_stays_unknown(
     relay: Relay, storage: Storage, scopes: tuple[str, str]
 ) -> None:
     states = list_scopes(storage, *scopes)
-    work = batch(states, *(build_series(one, ONE) for one in scopes))
+    work = batch(states, *(build_series(scope, ONE) for scope in scopes))
     relay.plan(MessageKind.COMMIT, Moment.UNANSWERED, action=lambda wire: wire.listener.refuse())
     with pytest.raises(errors.TryLater, match="cannot be verified") as caught:
         storage.ledger.commit(work)
     assert "\n" not in str(caught.value)
     relay.clear_faults()
-    done = storage.ledger.commit(work)
-    assert (done.frames, {one.id for one in done.lost_scopes}) == (0, set(scopes))
+    result = storage.ledger.commit(work)
+    assert (result.frames, {scope.id for scope in result.lost_scopes}) == (0, set(scopes))
     assert total(storage, *scopes) == (2, Decimal(1))
 
 
 class Slow(Breaking):
-    """Points that keep the transaction that writes them open for a while."""
+    """Points that delay the transaction that writes them."""
 
     def interrupt(self) -> None:
-        """Take time."""
+        """Sleep."""
         time.sleep(0.5)
 
 
-def test_the_outcome_is_read_when_whoever_holds_the_scopes_is_done(
-    relay: Relay, storage: Storage, other: Storage, scopes: tuple[str, str]
+def test_the_outcome_is_read_after_a_transaction_that_locks_the_scopes(
+    relay: Relay, storage: Storage, other_processor: Storage, scopes: tuple[str, str]
 ) -> None:
-    """The first commit is lost; another processor was waiting for the scopes, and has them."""
+    """The first commit is lost; another processor waited for the scopes and rates them."""
     states = list_scopes(storage, *scopes)
     labels = {"id": scopes[0]}
     whole = build_series(scopes[0], ONE, labels=labels)
     new = build_series(scopes[0], ONE, labels={"id": scopes[1]})
     beside = threading.Thread(
-        target=other.ledger.commit, args=(batch(states, new, build_breaking_series(whole, Slow)),)
+        target=other_processor.ledger.commit,
+        args=(batch(states, new, build_breaking_series(whole, Slow)),),
     )
 
     def start(_: Relay) -> None:
@@ -166,15 +167,15 @@ def test_the_outcome_is_read_when_whoever_holds_the_scopes_is_done(
     assert storage.ledger.commit(batch(states, whole)).lost_scopes == ()
     beside.join()
     assert total(storage, scopes[0]) == (2, Decimal(1))
-    # The ids that the lost transaction gave to labels are nobody's, or somebody else's.
+    # The descriptor ids of the lost transaction belong to no row, or to other labels.
     again = build_series(scopes[0], [("7", "7")], labels=labels, begin=hour(1))
     storage.ledger.commit(batch(states, again, periods=window(1, hour(1))))
     frames = storage.reports.frames(Selection(scopes=scopes[:1], begin=hour(1)))
-    assert [one.groupby["id"] for one in frames] == [scopes[0]]
+    assert [frame.groupby["id"] for frame in frames] == [scopes[0]]
 
 
 @pytest.mark.parametrize("moment", [Moment.BEFORE, Moment.UNANSWERED])
-def test_a_swap_whose_commit_is_cut_off_is_looked_up(
+def test_a_swap_whose_commit_is_cut_off_is_verified(
     moment: Moment, relay: Relay, storage: Storage, scopes: tuple[str, str]
 ) -> None:
     scope = scopes[0]

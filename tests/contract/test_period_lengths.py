@@ -20,7 +20,7 @@ NOTE = TaskNote("prices were wrong", "ann@example", hour(99))
 def rate(storage: Storage, begin: int, step: datetime.timedelta, count: int) -> None:
     """Rate periods of a length from an hour on."""
     window = Window(hour(begin), step, count)
-    series = [build_series("a", [("1", "0.5")], begin=one) for one in window.begins()]
+    series = [build_series("a", [("1", "0.5")], begin=begin) for begin in window.begins()]
     storage.ledger.commit(batch(list_scopes(storage, "a"), *series, periods=window))
 
 
@@ -29,7 +29,7 @@ def order(begin: int, end: int, kind: TaskKind = TaskKind.COLLECT) -> Order:
 
 
 @pytest.fixture
-def changed(storage: Storage) -> Storage:
+def changed_storage(storage: Storage) -> Storage:
     """Two days were rated as days, then a day by the hour."""
     rate(storage, 0, DAY, 2)
     rate(storage, 48, HOUR, 24)
@@ -38,16 +38,18 @@ def changed(storage: Storage) -> Storage:
 
 @pytest.mark.parametrize(("begin", "end"), [(10, 12), (24, 48), (47, 49), (0, 72)])
 def test_a_longer_period_is_not_collected_anew_by_shorter_ones(
-    changed: Storage, begin: int, end: int
+    changed_storage: Storage, begin: int, end: int
 ) -> None:
     with pytest.raises(errors.OperatorError, match="was rated in periods of 1 day, 0:00:00, not"):
-        changed.tasks.add([order(begin, end)], NOTE)
-    assert changed.tasks.tasks() == []
-    changed.tasks.add([order(begin, end, TaskKind.RATES)], NOTE)
+        changed_storage.tasks.add([order(begin, end)], NOTE)
+    assert changed_storage.tasks.tasks() == []
+    changed_storage.tasks.add([order(begin, end, TaskKind.RATES)], NOTE)
 
 
-def test_what_was_rated_in_periods_of_this_length_is_collected_anew(changed: Storage) -> None:
-    assert len(changed.tasks.add([order(48, 72)], NOTE)) == 1
+def test_what_was_rated_in_periods_of_this_length_is_collected_anew(
+    changed_storage: Storage,
+) -> None:
+    assert len(changed_storage.tasks.add([order(48, 72)], NOTE)) == 1
 
 
 def test_before_an_hour_was_rated_the_last_length_counts(storage: Storage) -> None:
@@ -56,31 +58,31 @@ def test_before_an_hour_was_rated_the_last_length_counts(storage: Storage) -> No
         storage.tasks.add([order(0, 48)], NOTE)
 
 
-def test_a_processor_looks_as_well(changed: Storage) -> None:
+def test_a_processor_looks_as_well(changed_storage: Storage) -> None:
     """The scope may have been reset, and rated otherwise, since the task was queued."""
-    (id_,) = changed.tasks.add([order(0, 48, TaskKind.RATES)], NOTE)
-    task = changed.task_ledger.read(id_)
+    (id_,) = changed_storage.tasks.add([order(0, 48, TaskKind.RATES)], NOTE)
+    task = changed_storage.task_ledger.read(id_)
     assert task is not None
-    before = read_frames(changed)
+    before = read_frames(changed_storage)
     repricer = RepricedWindow(Window(hour(0), HOUR, 24), {}, [], 0, ("instance",))
     with pytest.raises(errors.OperatorError, match="periods of 1 day"):
-        changed.task_ledger.swap(task, repricer, hour(99))
-    assert read_frames(changed) == before
+        changed_storage.task_ledger.swap(task, repricer, hour(99))
+    assert read_frames(changed_storage) == before
 
 
-def test_a_reset_knows_the_length_of_then(changed: Storage) -> None:
-    assert changed.scopes.plan_reset("a", hour(30)).step == DAY
-    assert changed.scopes.plan_reset("a", hour(48)).step == HOUR
-    assert changed.scopes.plan_reset("a", hour(60)).step == HOUR
+def test_a_reset_knows_the_length_of_then(changed_storage: Storage) -> None:
+    assert changed_storage.scopes.plan_reset("a", hour(30)).step == DAY
+    assert changed_storage.scopes.plan_reset("a", hour(48)).step == HOUR
+    assert changed_storage.scopes.plan_reset("a", hour(60)).step == HOUR
 
 
-def test_what_is_rated_again_after_a_reset_has_the_length_of_now(changed: Storage) -> None:
-    changed.scopes.reset(changed.scopes.plan_reset("a", hour(24)))
-    assert changed.scopes.plan_reset("a", hour(24)).step == DAY
-    rate(changed, 24, HOUR, 24)
-    assert changed.scopes.plan_reset("a", hour(23)).step == DAY
-    assert changed.scopes.plan_reset("a", hour(30)).step == HOUR
-    assert changed.scopes.plan_reset("a", hour(24)).frames == 24
+def test_what_is_rated_again_after_a_reset_has_the_length_of_now(changed_storage: Storage) -> None:
+    changed_storage.scopes.reset(changed_storage.scopes.plan_reset("a", hour(24)))
+    assert changed_storage.scopes.plan_reset("a", hour(24)).step == DAY
+    rate(changed_storage, 24, HOUR, 24)
+    assert changed_storage.scopes.plan_reset("a", hour(23)).step == DAY
+    assert changed_storage.scopes.plan_reset("a", hour(30)).step == HOUR
+    assert changed_storage.scopes.plan_reset("a", hour(24)).frames == 24
     with pytest.raises(errors.OperatorError, match="periods of 1 day"):
-        changed.tasks.add([order(23, 25)], NOTE)
-    assert len(changed.tasks.add([order(24, 48)], NOTE)) == 1
+        changed_storage.tasks.add([order(23, 25)], NOTE)
+    assert len(changed_storage.tasks.add([order(24, 48)], NOTE)) == 1

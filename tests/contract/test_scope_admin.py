@@ -36,7 +36,7 @@ THREE = [("1", "0.1"), ("1", "0.2"), ("1", "0.4")]
 
 def row(storage: Storage, scope: str) -> StateRow:
     """Return what reports tell of a scope."""
-    return next(one for one in storage.reports.scopes() if one.id == scope)
+    return next(row for row in storage.reports.scopes() if row.id == scope)
 
 
 def work(state: State, *pairs: tuple[str, str]) -> RatedBatch:
@@ -53,7 +53,7 @@ def three_hours(storage: Storage, *scopes: str) -> list[State]:
 
 
 class Pausing(Breaking):
-    """Points that hold whoever writes them, in the middle of the transaction."""
+    """Points that pause the transaction that writes them."""
 
     def __init__(self, series: Series) -> None:
         super().__init__(series)
@@ -61,23 +61,25 @@ class Pausing(Breaking):
         self.go_on = threading.Event()
 
     def interrupt(self) -> None:
-        """Wait to be told."""
+        """Wait for the event."""
         self.reached.set()
         self.go_on.wait(20)
 
 
-def paused(one: RatedSeries) -> tuple[RatedSeries, Pausing]:
+def pause_writing(rated_series: RatedSeries) -> tuple[RatedSeries, Pausing]:
     """Return a series that stops the commit that writes it."""
-    points = Pausing(one.series)
-    return RatedSeries(dataclasses.replace(one.series, points=points), one.prices), points
+    points = Pausing(rated_series.series)
+    return RatedSeries(
+        dataclasses.replace(rated_series.series, points=points), rated_series.prices
+    ), points
 
 
 class Doing(threading.Thread):
     """Does something in a thread, and keeps what came of it."""
 
-    def __init__(self, what: Callable[[], object]) -> None:
+    def __init__(self, action: Callable[[], object]) -> None:
         super().__init__(daemon=True)
-        self._what = what
+        self._what = action
         self.result: object = None
         self.start()
 
@@ -98,11 +100,20 @@ class TestDeactivate:
     def test_a_deactivated_scope_is_not_rated_and_still_seen(self, storage: Storage) -> None:
         list_scopes(storage, "a", "b")
         assert storage.scopes.deactivate("a", hour(0.25))
-        seen = storage.ledger.observe([Scope("a"), Scope("b")], hour(1.5), START, START)
-        assert [one.scope.id for one in seen.states] == ["b"]
-        assert (seen.new_scopes, seen.returned_scopes, seen.retired_scopes) == ((), (), ())
-        known = row(storage, "a")
-        assert (known.deactivated_at, known.last_seen, known.active, known.rated_until) == (
+        observation = storage.ledger.observe([Scope("a"), Scope("b")], hour(1.5), START, START)
+        assert [state.scope.id for state in observation.states] == ["b"]
+        assert (
+            observation.new_scopes,
+            observation.returned_scopes,
+            observation.retired_scopes,
+        ) == ((), (), ())
+        state_row = row(storage, "a")
+        assert (
+            state_row.deactivated_at,
+            state_row.last_seen,
+            state_row.active,
+            state_row.rated_until,
+        ) == (
             hour(0.25),
             hour(1.5),
             True,
@@ -115,22 +126,24 @@ class TestDeactivate:
     ) -> None:
         states = list_scopes(storage, "a", "b")
         open_another().scopes.deactivate("a", hour(0.25))
-        done = storage.ledger.commit(batch(states, build_series("a", ONE), build_series("b", ONE)))
-        assert done == CommitResult(frames=1, lost_scopes=(states[0].scope,))
-        assert [one[0] for one in read_frames(storage)] == ["b"]
+        result = storage.ledger.commit(
+            batch(states, build_series("a", ONE), build_series("b", ONE))
+        )
+        assert result == CommitResult(frames=1, lost_scopes=(states[0].scope,))
+        assert [frame[0] for frame in read_frames(storage)] == ["b"]
         assert row(storage, "a").rated_until == START
 
     def test_a_commit_under_way_is_waited_for(self, storage: Storage, open_another: Open) -> None:
         states = list_scopes(storage, "a")
-        series, points = paused(build_series("a", ONE))
+        series, points = pause_writing(build_series("a", ONE))
         commit = Doing(lambda: storage.ledger.commit(batch(states, series)))
         assert points.reached.wait(20)
-        other = open_another()
-        deactivation = Doing(lambda: other.scopes.deactivate("a", hour(1)))
+        second_storage = open_another()
+        deactivation = Doing(lambda: second_storage.scopes.deactivate("a", hour(1)))
         assert deactivation.still_waits()
         points.go_on.set()
-        for one in (commit, deactivation):
-            one.join(20)
+        for thread in (commit, deactivation):
+            thread.join(20)
         assert (commit.result, deactivation.result) == (CommitResult(frames=1), True)
         assert (row(storage, "a").rated_until, row(storage, "a").deactivated_at) == (
             hour(1),
@@ -219,7 +232,7 @@ class TestReset:
         domains = open_storage(url, scope_key="domain_id", fetcher="static", collector="gnocchi")
         three_hours(domains, "a")
         storage.scopes.reset(storage.scopes.plan_reset("a", hour(1)))
-        assert [(one, begin) for one, begin, _, _ in read_frames(storage)] == [
+        assert [(id_, begin) for id_, begin, _, _ in read_frames(storage)] == [
             ("a", hour(0)),
             ("b", hour(0)),
             ("b", hour(1)),
@@ -228,7 +241,7 @@ class TestReset:
         assert total(storage, "a") == (1, Decimal("0.1"))
         assert total(storage, "b") == total(domains, "a") == (3, Decimal("0.7"))
         states = list_scopes(storage, "a", "b", now=hour(4))
-        assert [one.rated_until for one in states] == [hour(1), hour(3)]
+        assert [state.rated_until for state in states] == [hour(1), hour(3)]
 
     def test_it_is_rated_again_to_the_same_frames(self, storage: Storage) -> None:
         three_hours(storage, "a")
@@ -274,18 +287,18 @@ class TestReset:
         self, storage: Storage, open_another: Open
     ) -> None:
         (state,) = three_hours(storage, "a")
-        series, points = paused(build_series("a", ONE, begin=hour(3)))
-        other = open_another()
-        plan = other.scopes.plan_reset("a", hour(1))
+        series, points = pause_writing(build_series("a", ONE, begin=hour(3)))
+        second_storage = open_another()
+        plan = second_storage.scopes.plan_reset("a", hour(1))
         commit = Doing(
             lambda: storage.ledger.commit(batch([state], series, periods=window(1, hour(3))))
         )
         assert points.reached.wait(20)
-        reset = Doing(lambda: other.scopes.reset(plan))
+        reset = Doing(lambda: second_storage.scopes.reset(plan))
         assert reset.still_waits()
         points.go_on.set()
-        for one in (commit, reset):
-            one.join(20)
+        for thread in (commit, reset):
+            thread.join(20)
         assert commit.result == CommitResult(frames=1)
         assert isinstance(reset.result, errors.Conflict)
         assert total(storage) == (4, Decimal("1.2"))
@@ -293,24 +306,24 @@ class TestReset:
     def test_a_commit_and_a_reset_at_once_leave_no_hole_and_charge_nothing_twice(
         self, storage: Storage, open_another: Open
     ) -> None:
-        other = open_another()
+        second_storage = open_another()
         for turn in range(10):
             name = f"scope {turn}"
             (state,) = three_hours(storage, name)
-            plan = other.scopes.plan_reset(name, hour(1))
-            gate = threading.Barrier(2)
+            plan = second_storage.scopes.plan_reset(name, hour(1))
+            barrier = threading.Barrier(2)
 
-            def rate(state: State = state, gate: threading.Barrier = gate) -> CommitResult:
-                gate.wait()
+            def rate(state: State = state, barrier: threading.Barrier = barrier) -> CommitResult:
+                barrier.wait()
                 return storage.ledger.commit(work(state, *ONE))
 
-            def reset(plan: ResetPlan = plan, gate: threading.Barrier = gate) -> None:
-                gate.wait()
-                other.scopes.reset(plan)
+            def reset(plan: ResetPlan = plan, barrier: threading.Barrier = barrier) -> None:
+                barrier.wait()
+                second_storage.scopes.reset(plan)
 
             both = Doing(rate), Doing(reset)
-            for one in both:
-                one.join(20)
+            for thread in both:
+                thread.join(20)
             committed, refused = both[0].result, both[1].result
             assert isinstance(committed, CommitResult)
             if refused is None:
@@ -335,8 +348,8 @@ class TestReset:
         (state,) = three_hours(storage, "a")
         storage.ledger.postpone([state], "off the grid", hour(9))
         storage.scopes.reset(storage.scopes.plan_reset("a", hour(2)))
-        known = row(storage, "a")
-        assert (known.failures, known.last_error, known.retry_at) == (0, None, None)
+        state_row = row(storage, "a")
+        assert (state_row.failures, state_row.last_error, state_row.retry_at) == (0, None, None)
 
     def test_a_deactivated_scope_stays_so(self, storage: Storage) -> None:
         three_hours(storage, "a")

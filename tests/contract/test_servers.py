@@ -74,8 +74,8 @@ def session_of(connection: sa.Connection, kind: str) -> int:
     return int(connection.exec_driver_sql(WHO_AM_I[kind]).scalar_one())
 
 
-def refused(url: sa.URL) -> errors.RatekitError:
-    """Return what an operator is told about a database that cannot be reached."""
+def read_refusal(url: sa.URL) -> errors.RatekitError:
+    """Return the error that an unreachable database raises."""
     with pytest.raises(errors.RatekitError) as caught:
         migrate.current(url.render_as_string(hide_password=False))
     line = str(caught.value)
@@ -87,27 +87,27 @@ def refused(url: sa.URL) -> errors.RatekitError:
 
 class TestConnecting:
     def test_a_wrong_password_is_the_operators_mistake(self, server: Database) -> None:
-        error = refused(server.engine.url.set(password="s3cret"))
+        error = read_refusal(server.engine.url.set(password="s3cret"))
         assert isinstance(error, errors.OperatorError)
         assert "password" in str(error)
 
     def test_an_unknown_database_is_the_operators_mistake(self, server: Database) -> None:
-        error = refused(server.engine.url.set(database="nothing"))
+        error = read_refusal(server.engine.url.set(database="nothing"))
         assert isinstance(error, errors.OperatorError)
         assert "nothing" in str(error)
 
     def test_an_unknown_option_is_the_operators_mistake(self, server: Database) -> None:
-        error = refused(server.engine.url.update_query_dict({"colour": "red"}))
+        error = read_refusal(server.engine.url.update_query_dict({"colour": "red"}))
         assert isinstance(error, errors.OperatorError)
         assert "colour" in str(error)
 
     def test_a_port_where_nobody_listens_is_tried_later(self, server: Database) -> None:
-        error = refused(server.engine.url.set(port=1))
+        error = read_refusal(server.engine.url.set(port=1))
         assert isinstance(error, errors.TryLater)
         assert "refused" in str(error)
 
     def test_an_unknown_host_is_tried_later(self, server: Database) -> None:
-        error = refused(server.engine.url.set(host="no.such.host.invalid"))
+        error = read_refusal(server.engine.url.set(host="no.such.host.invalid"))
         assert isinstance(error, errors.TryLater)
         assert "no.such.host.invalid" in str(error)
 
@@ -125,36 +125,36 @@ class TestWaiting:
     def test_every_wait_has_an_end(self, server: Database, kind: str) -> None:
         for work in (server.reading, server.writing):
             with work() as connection:
-                found = list(connection.exec_driver_sql(WAITS[kind]).scalars())
-            assert len(found) >= 3
-            assert all(0 < limit <= 600 for limit in found)
+                waits = list(connection.exec_driver_sql(WAITS[kind]).scalars())
+            assert len(waits) >= 3
+            assert all(0 < limit <= 600 for limit in waits)
 
     def test_a_migration_may_take_its_time(self, server: Database, kind: str) -> None:
         patient = Database(url_of(server), patient=True)
         with patient.writing() as connection:
-            found = list(connection.exec_driver_sql(WAITS[kind]).scalars())
-        assert all(limit == 0 or limit > 10**6 for limit in found)
+            waits = list(connection.exec_driver_sql(WAITS[kind]).scalars())
+        assert all(limit == 0 or limit > 10**6 for limit in waits)
 
     def test_of_two_that_wait_for_each_other_one_is_in_conflict(self, server: Database) -> None:
-        gate = threading.Barrier(2)
-        told: list[errors.RatekitError | None] = []
+        barrier = threading.Barrier(2)
+        outcomes: list[errors.RatekitError | None] = []
 
         def change(first: int, second: int) -> None:
             try:
                 with server.writing() as connection:
                     connection.exec_driver_sql(f"UPDATE places SET n = n + 1 WHERE id = {first}")
-                    gate.wait()
+                    barrier.wait()
                     connection.exec_driver_sql(f"UPDATE places SET n = n + 1 WHERE id = {second}")
-                told.append(None)
+                outcomes.append(None)
             except errors.RatekitError as error:
-                told.append(error)
+                outcomes.append(error)
 
         threads = [threading.Thread(target=change, args=pair) for pair in ((1, 2), (2, 1))]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert {type(one) for one in told} == {type(None), errors.Conflict}
+        assert {type(outcome) for outcome in outcomes} == {type(None), errors.Conflict}
 
     def test_who_waits_too_long_for_a_row_is_in_conflict(self, server: Database, kind: str) -> None:
         shorter = {
@@ -164,10 +164,10 @@ class TestWaiting:
         change = "UPDATE places SET n = n + 1 WHERE id = 1"
         with server.writing() as first:
             first.exec_driver_sql(change)
-            other = Database(url_of(server))
+            second_database = Database(url_of(server))
             with pytest.raises(errors.Conflict):
-                run(other, shorter[kind], change)
-            other.close()
+                run(second_database, shorter[kind], change)
+            second_database.close()
 
 
 def run(database: Database, *statements: str) -> None:
@@ -283,14 +283,14 @@ class TestRefusals:
 def test_reports_see_one_state_and_writers_the_latest(server: Database) -> None:
     query = "SELECT n FROM places WHERE id = 2"
     with server.reading() as before, server.writing() as beside:
-        seen = before.exec_driver_sql(query).scalar_one()
-        assert beside.exec_driver_sql(query).scalar_one() == seen
-        other = Database(url_of(server))
-        with other.writing() as connection:
+        before_value = before.exec_driver_sql(query).scalar_one()
+        assert beside.exec_driver_sql(query).scalar_one() == before_value
+        second_database = Database(url_of(server))
+        with second_database.writing() as connection:
             connection.exec_driver_sql("UPDATE places SET n = n + 1 WHERE id = 2")
-        other.close()
-        assert before.exec_driver_sql(query).scalar_one() == seen
-        assert beside.exec_driver_sql(query).scalar_one() == seen + 1
+        second_database.close()
+        assert before.exec_driver_sql(query).scalar_one() == before_value
+        assert beside.exec_driver_sql(query).scalar_one() == before_value + 1
 
 
 #: Makes new sessions, and those only, read-only, as on a server that was a primary before.

@@ -30,7 +30,7 @@ KILLS = 4
 
 
 @pytest.fixture(autouse=True)
-def preloaded() -> None:
+def preload() -> None:
     """Have processes begin at once."""
     FORKS.set_forkserver_preload([__name__])
 
@@ -87,10 +87,14 @@ def test_tasks_that_are_killed_again_and_again_end_where_they_should(
             assert code in (0, -signal.SIGALRM)
     assert killed >= 1
     assert wrong == []
-    assert [(one, begin, price) for one, begin, _, price in read_frames(storage)] == expected
+    assert [
+        (scope_id, begin, price) for scope_id, begin, _, price in read_frames(storage)
+    ] == expected
     for id_ in ids:
         records = storage.tasks.periods(id_)
-        assert [one.begin for one in records] == [hour(number) for number in range(1, HOURS - 1)]
+        assert [record.begin for record in records] == [
+            hour(number) for number in range(1, HOURS - 1)
+        ]
     assert {task.state for task, _ in storage.tasks.tasks(ended=True)} == {TaskState.DONE}
 
 
@@ -103,18 +107,20 @@ def test_processors_side_by_side_swap_each_period_once(
     expected = foretold(bench, storage)
     with reading(open_another, len(expected)) as wrong:
         processes = [FORKS.Process(target=finish, args=(url,)) for _ in range(3)]
-        for one in processes:
-            one.start()
-        for one in processes:
-            one.join(120)
-    assert [one.exitcode for one in processes] == [0, 0, 0]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join(120)
+    assert [process.exitcode for process in processes] == [0, 0, 0]
     assert wrong == []
-    assert [(one, begin, price) for one, begin, _, price in read_frames(storage)] == expected
+    assert [
+        (scope_id, begin, price) for scope_id, begin, _, price in read_frames(storage)
+    ] == expected
     # No period was swapped on top of another swap: each was the old one before.
     assert {
-        (one.old.price, one.new.price)
+        (record.old.price, record.new.price)
         for task, _ in storage.tasks.tasks(ended=True)
-        for one in storage.tasks.periods(task.id)
+        for record in storage.tasks.periods(task.id)
     } == {(Decimal(4), Decimal(20))}
 
 
@@ -122,7 +128,7 @@ def test_processors_side_by_side_swap_each_period_once(
 def reading(open_another: Open, frames: int) -> Iterator[list[str]]:
     """Read all the time; collect what is a hole, a double, or half a period."""
     wrong: list[str] = []
-    done = threading.Event()
+    all_done = threading.Event()
 
     def read(look: Callable[[Storage], str | None]) -> None:
         storage = open_another()
@@ -130,13 +136,13 @@ def reading(open_another: Open, frames: int) -> Iterator[list[str]]:
             word = look(storage)
             if word is not None:
                 wrong.append(word)
-            if done.is_set():
+            if all_done.is_set():
                 return
 
     def look_at_frames(storage: Storage) -> str | None:
         periods: dict[tuple[str, datetime.datetime], list[Decimal]] = {}
-        for one in storage.reports.frames(Selection()):
-            periods.setdefault((one.scope, one.begin), []).append(one.price)
+        for frame in storage.reports.frames(Selection()):
+            periods.setdefault((frame.scope, frame.begin), []).append(frame.price)
         broken = [key for key, prices in periods.items() if len(prices) != 4 or len({*prices}) > 1]
         whole = len(periods) * 4 == frames
         return None if whole and not broken else f"{len(periods)} periods, broken: {broken}"
@@ -151,11 +157,11 @@ def reading(open_another: Open, frames: int) -> Iterator[list[str]]:
     threads = [
         threading.Thread(target=read, args=(look,)) for look in (look_at_frames, look_at_totals)
     ]
-    for one in threads:
-        one.start()
+    for thread in threads:
+        thread.start()
     try:
         yield wrong
     finally:
-        done.set()
-        for one in threads:
-            one.join(60)
+        all_done.set()
+        for thread in threads:
+            thread.join(60)

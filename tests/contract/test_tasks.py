@@ -1,4 +1,4 @@
-"""Tasks on every database: queued, swapped period by period, cancelled; never a hole."""
+"""Tasks on every database: they are queued, swapped period by period, and cancelled."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ from tests.contract.given import (
     total,
     window,
 )
-from tests.contract.test_coverage import BOTH, rate, shown
+from tests.contract.test_coverage import BOTH, rate, read_coverage
 
 NOW = hour(100)
 NOTE = TaskNote("prices were wrong", "ann@example", hour(99))
@@ -58,20 +58,20 @@ OLD, NEW = ("1", "0.1"), ("2", "0.7")
 
 def order(scope: str = "a", begin: int = 0, end: int = 4, **changed: object) -> Order:
     """Return an order for hours."""
-    made = Order(Scope(scope), hour(begin), hour(end), HOUR, TaskKind.COLLECT)
-    return dataclasses.replace(made, **changed)  # type: ignore[arg-type]
+    new_order = Order(Scope(scope), hour(begin), hour(end), HOUR, TaskKind.COLLECT)
+    return dataclasses.replace(new_order, **changed)  # type: ignore[arg-type]
 
 
 def rate_hours(storage: Storage, *scopes: str, count: int = 6) -> None:
     """Rate scopes for hours at the old price."""
     states = list_scopes(storage, *scopes)
-    series = [build_series(one, [OLD] * count) for one in scopes]
+    series = [build_series(scope, [OLD] * count) for scope in scopes]
     storage.ledger.commit(batch(states, *series, periods=window(count)))
 
 
-def queued(storage: Storage, one: Order | None = None) -> Task:
+def queue_task(storage: Storage, task_order: Order | None = None) -> Task:
     """Queue a task and read it as a processor does."""
-    (id_,) = storage.tasks.add([one or order()], NOTE)
+    (id_,) = storage.tasks.add([task_order or order()], NOTE)
     task = storage.task_ledger.read(id_)
     assert task is not None
     return task
@@ -81,23 +81,23 @@ def repricer(
     task: Task,
     count: int = 2,
     pairs: Sequence[tuple[str, str]] | None = None,
-    kept: Sequence[int] = (),
+    kept_numbers: Sequence[int] = (),
     metrics: tuple[str, ...] | None = ("instance",),
     exclusions: Sequence[Exclusion] = (),
 ) -> RepricedWindow:
     """Return hours of a task at the new price, from where it is.
 
-    :param kept: which of them are left as they are, counted from 0
+    :param kept_numbers: which of them are kept, counted from 0
     """
     begin = task.next_begin
     series: list[RatedSeries] = [
         build_series(task.order.scope.id, [pair], begin=begin + number * HOUR)
         for number, pair in enumerate(pairs or [NEW] * count)
-        if number not in kept
+        if number not in kept_numbers
     ]
     return RepricedWindow(
         window=window(count, begin),
-        kept_reasons={begin + number * HOUR: "no data" for number in kept},
+        kept_reasons={begin + number * HOUR: "no data" for number in kept_numbers},
         series=series,
         rules_version=0,
         metrics=metrics,
@@ -108,7 +108,7 @@ def repricer(
 def prices(storage: Storage, scope: str = "a") -> list[str]:
     """Return the price of each frame of a scope, by time."""
     frames = storage.reports.frames(Selection(scopes=(scope,)))
-    return [str(one.price) for one in frames]
+    return [str(frame.price) for frame in frames]
 
 
 class TestQueue:
@@ -129,7 +129,7 @@ class TestQueue:
         with pytest.raises(errors.OperatorError, match=f"task {first} is open") as caught:
             storage.tasks.add([order("b"), order(begin=2, end=5)], NOTE)
         assert "\n" not in str(caught.value)
-        assert [one.id for one, _ in storage.tasks.tasks()] == [first]
+        assert [task.id for task, _ in storage.tasks.tasks()] == [first]
         # Beside it, or for another scope, or after its end.
         storage.tasks.add([order(begin=3, end=4), order("b")], NOTE)
         storage.tasks.cancel(first, NOW)
@@ -138,8 +138,8 @@ class TestQueue:
     def test_all_open_tasks_that_overlap_are_named(self, storage: Storage) -> None:
         rate_hours(storage, "a", "b")
         first, second, third = (
-            storage.tasks.add([one], NOTE)[0]
-            for one in (order("b", end=1), order(begin=1, end=3), order(begin=4, end=5))
+            storage.tasks.add([task_order], NOTE)[0]
+            for task_order in (order("b", end=1), order(begin=1, end=3), order(begin=4, end=5))
         )
         with pytest.raises(errors.OperatorError) as caught:
             storage.tasks.add([order(end=6), order("b")], NOTE)
@@ -164,34 +164,34 @@ class TestQueue:
     ) -> None:
         rate_hours(storage, "a")
         start = threading.Barrier(2)
-        done: list[object] = []
+        outcomes: list[object] = []
 
-        def add(other: Storage) -> None:
+        def add(own_storage: Storage) -> None:
             start.wait(10)
             try:
-                done.append(other.tasks.add([order()], NOTE))
+                outcomes.append(own_storage.tasks.add([order()], NOTE))
             except errors.OperatorError as error:
-                done.append(str(error))
+                outcomes.append(str(error))
 
         threads = [threading.Thread(target=add, args=(open_another(),)) for _ in range(2)]
-        for one in threads:
-            one.start()
-        for one in threads:
-            one.join(120)
-        refused = [one for one in done if isinstance(one, str)]
-        assert len(refused) == len(done) - 1 == 1
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(120)
+        refused = [outcome for outcome in outcomes if isinstance(outcome, str)]
+        assert len(refused) == len(outcomes) - 1 == 1
         assert len(storage.tasks.tasks()) == 1
 
     def test_many_scopes_take_as_many_statements_as_few(self, storage: Storage) -> None:
         names = [f"s{number}" for number in range(40)]
         rate_hours(storage, *names)
         counts = []
-        for begin, some in ((0, names[:2]), (3, names)):
-            with statements() as seen:
-                ids = storage.tasks.add([order(one, begin, begin + 1) for one in some], NOTE)
-            counts.append(len(seen))
-            found = {task.id: task.order.scope.id for task, _ in storage.tasks.tasks()}
-            assert [found[id_] for id_ in ids] == some
+        for begin, part in ((0, names[:2]), (3, names)):
+            with statements() as sent_statements:
+                ids = storage.tasks.add([order(name, begin, begin + 1) for name in part], NOTE)
+            counts.append(len(sent_statements))
+            scopes_by_task = {task.id: task.order.scope.id for task, _ in storage.tasks.tasks()}
+            assert [scopes_by_task[id_] for id_ in ids] == part
         assert counts[0] == counts[1]
 
     def test_it_is_told_how_far_scopes_are_rated(self, storage: Storage) -> None:
@@ -203,7 +203,7 @@ class TestQueue:
 class TestSwap:
     def test_new_frames_take_the_place_of_old_ones(self, storage: Storage) -> None:
         rate_hours(storage, "a", "b")
-        task = queued(storage)
+        task = queue_task(storage)
         assert storage.task_ledger.swap(task, repricer(task), NOW) is None
         assert prices(storage) == ["0.7", "0.7", "0.1", "0.1", "0.1", "0.1"]
         assert prices(storage, "b") == ["0.1"] * 6
@@ -211,10 +211,10 @@ class TestSwap:
 
     def test_the_last_swap_ends_the_task_and_tells_what_it_did(self, storage: Storage) -> None:
         rate_hours(storage, "a")
-        task = queued(storage)
+        task = queue_task(storage)
         storage.task_ledger.swap(task, repricer(task, 3, [NEW, OLD, NEW]), NOW)
         task = storage.task_ledger.read(task.id) or task
-        account = storage.task_ledger.swap(task, repricer(task, 1, kept=[0]), NOW)
+        account = storage.task_ledger.swap(task, repricer(task, 1, kept_numbers=[0]), NOW)
         assert account == Account(
             {PeriodOutcome.SWAPPED: 2, PeriodOutcome.SAME: 1, PeriodOutcome.KEPT: 1},
             Charge(4, Decimal("0.4")),
@@ -223,8 +223,8 @@ class TestSwap:
         )
         assert storage.task_ledger.read(task.id) is None
         assert storage.tasks.tasks() == []
-        ((ended, told),) = storage.tasks.tasks(ended=True)
-        assert (ended.state, ended.ended_at, told) == (TaskState.DONE, NOW, account)
+        ((ended, ended_account),) = storage.tasks.tasks(ended=True)
+        assert (ended.state, ended.ended_at, ended_account) == (TaskState.DONE, NOW, account)
         old, new = Charge(1, Decimal("0.1")), Charge(1, Decimal("0.7"))
         assert storage.tasks.periods(task.id) == [
             PeriodRecord(hour(0), PeriodOutcome.SWAPPED, None, old, new, NOW),
@@ -235,13 +235,13 @@ class TestSwap:
 
     def test_why_the_first_period_was_kept_is_told_of_each_task(self, storage: Storage) -> None:
         rate_hours(storage, "a", "b", "c")
-        for scope, kept in (("a", {1: "late", 0: "early"}), ("b", {}), ("c", {2: "other"})):
-            task = queued(storage, order(scope))
-            repriced = repricer(task, 4, kept=list(kept))
-            notes = {hour(number): why for number, why in kept.items()}
+        for scope, reasons in (("a", {1: "late", 0: "early"}), ("b", {}), ("c", {2: "other"})):
+            task = queue_task(storage, order(scope))
+            repriced = repricer(task, 4, kept_numbers=list(reasons))
+            notes = {hour(number): why for number, why in reasons.items()}
             storage.task_ledger.swap(task, dataclasses.replace(repriced, kept_reasons=notes), NOW)
         accounts = [account for _, account in storage.tasks.tasks(ended=True)]
-        assert [(one.kept_periods, one.first_kept_reason) for one in accounts] == [
+        assert [(account.kept_periods, account.first_kept_reason) for account in accounts] == [
             (2, "early"),
             (0, None),
             (1, "other"),
@@ -249,10 +249,10 @@ class TestSwap:
 
     def test_it_is_told_which_task_last_swapped_a_period(self, storage: Storage) -> None:
         rate_hours(storage, "a", "b")
-        for pair, kept in ((NEW, ()), (("3", "3"), (1,)), (NEW, ())):
-            task = queued(storage)
+        for pair, kept_numbers in ((NEW, ()), (("3", "3"), (1,)), (NEW, ())):
+            task = queue_task(storage)
             storage.task_ledger.swap(
-                task, repricer(task, 4, [pair] * 4, kept=kept), NOW + task.id * HOUR
+                task, repricer(task, 4, [pair] * 4, kept_numbers=kept_numbers), NOW + task.id * HOUR
             )
         ids = [task.id for task, _ in storage.tasks.tasks(ended=True)]
 
@@ -270,9 +270,9 @@ class TestSwap:
         self, storage: Storage, open_another: Open
     ) -> None:
         rate_hours(storage, "a")
-        task = queued(storage)
-        other = open_another()
-        other.task_ledger.swap(task, repricer(task), NOW)
+        task = queue_task(storage)
+        second_storage = open_another()
+        second_storage.task_ledger.swap(task, repricer(task), NOW)
         before = read_frames(storage)
         with pytest.raises(errors.Conflict, match="another processor"):
             storage.task_ledger.swap(task, repricer(task, 3, [("9", "9")] * 3), NOW)
@@ -283,26 +283,28 @@ class TestSwap:
         self, storage: Storage, open_another: Open
     ) -> None:
         rate_hours(storage, "a")
-        id_ = queued(storage).id
+        id_ = queue_task(storage).id
 
-        def work(mine: Storage) -> None:
-            while (task := mine.task_ledger.read(id_)) is not None:
+        def work(own_storage: Storage) -> None:
+            while (task := own_storage.task_ledger.read(id_)) is not None:
                 try:
-                    mine.task_ledger.swap(task, repricer(task, 1), NOW)
+                    own_storage.task_ledger.swap(task, repricer(task, 1), NOW)
                 except errors.Conflict:
                     continue
 
         threads = [threading.Thread(target=work, args=(open_another(),)) for _ in range(3)]
-        for one in threads:
-            one.start()
-        for one in threads:
-            one.join(60)
-        assert [one.begin for one in storage.tasks.periods(id_)] == [hour(n) for n in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert [record.begin for record in storage.tasks.periods(id_)] == [
+            hour(n) for n in range(4)
+        ]
         assert total(storage) == (6, Decimal("3.0"))
 
     def test_what_was_collected_before_a_reset_is_not_swapped_in(self, storage: Storage) -> None:
         rate_hours(storage, "a")
-        task = queued(storage)
+        task = queue_task(storage)
         storage.scopes.reset(storage.scopes.plan_reset("a", hour(1)))
         before = read_frames(storage)
         with pytest.raises(errors.Conflict, match="reset"):
@@ -312,12 +314,12 @@ class TestSwap:
         with pytest.raises(errors.Conflict, match="reset"):
             storage.task_ledger.swap(task, repricer(task, 2), NOW)
         assert read_frames(storage) == before
-        storage.task_ledger.swap(task, repricer(task, 2, kept=[1]), NOW)
+        storage.task_ledger.swap(task, repricer(task, 2, kept_numbers=[1]), NOW)
         assert prices(storage) == ["0.7"]
 
     def test_rules_that_changed_meanwhile_are_noticed(self, storage: Storage) -> None:
         rate_hours(storage, "a")
-        task = queued(storage)
+        task = queue_task(storage)
         storage.rules.change(0, [], [], note())
         with pytest.raises(errors.RulesChanged):
             storage.task_ledger.swap(task, repricer(task), NOW)
@@ -325,7 +327,7 @@ class TestSwap:
 
     def test_a_cancelled_task_swaps_no_more_and_what_it_did_stays(self, storage: Storage) -> None:
         rate_hours(storage, "a")
-        task = queued(storage)
+        task = queue_task(storage)
         storage.task_ledger.swap(task, repricer(task), NOW)
         task = storage.task_ledger.read(task.id) or task
         assert storage.tasks.cancel(task.id, NOW)
@@ -340,11 +342,11 @@ class TestSwap:
 
     def test_an_interrupted_swap_leaves_everything_as_it_was(self, storage: Storage) -> None:
         rate_hours(storage, "a")
-        task = queued(storage)
+        task = queue_task(storage)
         before = read_frames(storage), total(storage)
         work = repricer(task)
         broken = dataclasses.replace(
-            work, series=[build_breaking_series(one) for one in work.series]
+            work, series=[build_breaking_series(series) for series in work.series]
         )
         with pytest.raises(InterruptedError):
             storage.task_ledger.swap(task, broken, NOW)
@@ -353,7 +355,7 @@ class TestSwap:
 
     def test_a_killed_swap_leaves_everything_as_it_was(self, storage: Storage, url: str) -> None:
         rate_hours(storage, "a")
-        task = queued(storage)
+        task = queue_task(storage)
         before = read_frames(storage), total(storage)
         process = multiprocessing.get_context("spawn").Process(target=swap_and_die, args=(url,))
         process.start()
@@ -366,9 +368,9 @@ class TestSwap:
     def test_periods_that_used_nothing_and_use_nothing_are_the_same(self, storage: Storage) -> None:
         (state,) = list_scopes(storage, "a")
         storage.ledger.commit(batch([state], periods=window(4)))
-        task = queued(storage)
+        task = queue_task(storage)
         storage.task_ledger.swap(task, RepricedWindow(window(4), {}, [], 0, ("instance",)), NOW)
-        assert {one.outcome for one in storage.tasks.periods(task.id)} == {PeriodOutcome.SAME}
+        assert {record.outcome for record in storage.tasks.periods(task.id)} == {PeriodOutcome.SAME}
 
     def test_frames_of_shorter_periods_are_replaced_as_well(self, storage: Storage) -> None:
         states = list_scopes(storage, "a")
@@ -378,7 +380,7 @@ class TestSwap:
         series = dataclasses.replace(used.series, points=points)
         prices_ = [Decimal("0.1")] * 4
         storage.ledger.commit(batch(states, RatedSeries(series, prices_), periods=halves))
-        task = queued(storage, order(end=2))
+        task = queue_task(storage, order(end=2))
         storage.task_ledger.swap(task, repricer(task), NOW)
         assert prices(storage) == ["0.7", "0.7"]
         (first, _) = storage.tasks.periods(task.id)
@@ -390,14 +392,14 @@ def swap_and_die(url: str) -> None:
     storage = open_storage(url, scope_key="project_id", fetcher="keystone", collector="gnocchi")
     (task,) = storage.task_ledger.open_tasks(None)
     work = repricer(task)
-    series = [build_breaking_series(one, Killing) for one in work.series]
+    series = [build_breaking_series(series, Killing) for series in work.series]
     storage.task_ledger.swap(task, dataclasses.replace(work, series=series), NOW)
 
 
 class TestPostpone:
     def test_a_task_rests_and_a_swap_forgets_its_failures(self, storage: Storage) -> None:
         rate_hours(storage, "a")
-        task = queued(storage)
+        task = queue_task(storage)
         storage.task_ledger.postpone(task, "Gnocchi\x00 is ill", hour(101))
         assert storage.task_ledger.open_tasks(NOW) == []
         (resting,) = storage.task_ledger.open_tasks(hour(101))
@@ -408,10 +410,10 @@ class TestPostpone:
 
     def test_one_that_was_taken_further_meanwhile_does_not_rest(self, storage: Storage) -> None:
         rate_hours(storage, "a")
-        task = queued(storage)
+        task = queue_task(storage)
         storage.task_ledger.swap(task, repricer(task), NOW)
         storage.task_ledger.postpone(task, "Gnocchi is ill", hour(101))
-        assert [one.failures for one in storage.task_ledger.open_tasks(NOW)] == [0]
+        assert [task.failures for task in storage.task_ledger.open_tasks(NOW)] == [0]
 
 
 class TestBasis:
@@ -438,11 +440,11 @@ class TestBasis:
         later: str,
         storage: Storage,
     ) -> None:
-        # The third hour alone was rated by cpu as well.
+        # Only the third hour was rated by cpu, too.
         rate(storage, ["a"], 0, {"instance": "##"}, metrics=("instance",))
         rate(storage, ["a"], 2, {"instance": "#"})
         rate(storage, ["a"], 3, {"instance": "##"}, metrics=("instance",))
-        task = queued(storage, order(begin=begin, end=end))
+        task = queue_task(storage, order(begin=begin, end=end))
         work = repricer(task, end - begin, metrics=("cpu", "instance"))
         storage.task_ledger.swap(task, work, NOW)
         assert signs(storage, 5) == expected
@@ -453,18 +455,18 @@ class TestBasis:
 
     def test_prices_alone_change_nothing_about_metrics(self, storage: Storage) -> None:
         rate(storage, ["a"], 0, {"instance": "####"}, metrics=("instance",))
-        before = shown(storage, "a", 4)
-        task = queued(storage, order(kind=TaskKind.RATES))
+        before = read_coverage(storage, "a", 4)
+        task = queue_task(storage, order(kind=TaskKind.RATES))
         storage.task_ledger.swap(task, repricer(task, 4, metrics=None), NOW)
-        assert shown(storage, "a", 4) == before
+        assert read_coverage(storage, "a", 4) == before
 
     def test_where_metrics_are_not_known_after_they_are_not_noted(
         self, storage: Storage, url: str
     ) -> None:
         rate_hours(storage, "a")
         forget_sets(url)
-        task = queued(storage)
-        storage.task_ledger.swap(task, repricer(task, 2, kept=[1], pairs=[NEW, NEW]), NOW)
+        task = queue_task(storage)
+        storage.task_ledger.swap(task, repricer(task, 2, kept_numbers=[1], pairs=[NEW, NEW]), NOW)
         facts = storage.reports.coverage("a", hour(0), hour(6))
         assert facts.changes == ()
         rate(storage, ["a"], 6, {"instance": "#"}, metrics=("instance",))
@@ -472,19 +474,21 @@ class TestBasis:
         assert change.begin == hour(6)
 
     def test_what_is_left_out_is_that_of_the_swapped_periods(self, storage: Storage) -> None:
-        one = Exclusion("a", "instance", "r1", "bad policy", "mend it")
+        exclusion = Exclusion("a", "instance", "r1", "bad policy", "mend it")
         (state,) = list_scopes(storage, "a")
         first = batch([state], build_series("a", [OLD] * 4), periods=window(4))
-        storage.ledger.commit(dataclasses.replace(first, exclusions=[one]))
-        task = queued(storage, order(begin=1, end=3))
+        storage.ledger.commit(dataclasses.replace(first, exclusions=[exclusion]))
+        task = queue_task(storage, order(begin=1, end=3))
         storage.task_ledger.swap(task, repricer(task, 1), NOW)
         task = storage.task_ledger.read(task.id) or task
-        two = dataclasses.replace(one, resource="r2")
+        two = dataclasses.replace(exclusion, resource="r2")
         storage.task_ledger.swap(task, repricer(task, 1, exclusions=[two]), NOW)
         # It lasts, so what is rated next goes on with it.
         (state,) = list_scopes(storage, "a", now=hour(5))
-        more = batch([state], build_series("a", [OLD], begin=hour(4)), periods=window(1, hour(4)))
-        storage.ledger.commit(dataclasses.replace(more, exclusions=[one]))
+        next_batch = batch(
+            [state], build_series("a", [OLD], begin=hour(4)), periods=window(1, hour(4))
+        )
+        storage.ledger.commit(dataclasses.replace(next_batch, exclusions=[exclusion]))
         spans = storage.reports.coverage("a", hour(0), hour(5)).exclusions
         assert [(span.exclusion.resource, span.begin, span.end) for span in spans] == [
             ("r1", hour(0), hour(1)),
@@ -496,11 +500,11 @@ class TestBasis:
 def signs(storage: Storage, count: int) -> str:
     """Return for each hour 0 if cpu was asked for, else x."""
     words = {"silent": "0", "not configured": "x"}
-    return "".join(words[one] for one in shown(storage, "a", count)["cpu"])
+    return "".join(words[text] for text in read_coverage(storage, "a", count)["cpu"])
 
 
 def forget_sets(url: str) -> None:
-    """Make a scope one that was rated before it was noted by which metrics."""
+    """Remove what is recorded about metrics, as for a scope rated by an old release."""
     engine = sa.create_engine(parse(url))
     with engine.begin() as connection:
         connection.execute(METRIC_SET_CHANGES.delete())
@@ -514,43 +518,45 @@ class TestReaders:
     ) -> None:
         count = 40
         rate_hours(storage, "a", count=count)
-        done = threading.Event()
+        swapping_ended = threading.Event()
         wrong: list[object] = []
         reads = 0
 
         def read() -> None:
             nonlocal reads
             reports = open_another().reports
-            while not done.is_set() or reads == 0:
+            while not swapping_ended.is_set() or reads == 0:
                 frames = list(reports.frames(Selection()))
-                hours = [one.begin for one in frames]
+                hours = [frame.begin for frame in frames]
                 sums = reports.summary(Selection(), (), datetime.UTC)
                 if hours != [hour(number) for number in range(count)] or sums[0].points != count:
                     wrong.append(hours)
-                seen = {str(one.price) for one in frames}
-                if not seen <= {"0.1", "0.7"}:
-                    wrong.append(seen)
+                seen_prices = {str(frame.price) for frame in frames}
+                if not seen_prices <= {"0.1", "0.7"}:
+                    wrong.append(seen_prices)
                 reads += 1
 
         reader = threading.Thread(target=read)
         reader.start()
         for _ in range(5):
             for new in (NEW, OLD):
-                task = queued(storage, order(end=count))
-                for one in swapped_by(storage, task, 7, new):
-                    assert one.id == task.id
-        done.set()
+                task = queue_task(storage, order(end=count))
+                for task_after in swap_until_done(storage, task, 7, new):
+                    assert task_after.id == task.id
+        swapping_ended.set()
         reader.join(60)
         assert wrong == []
         assert reads > 1
         assert prices(storage) == ["0.1"] * count
 
 
-def swapped_by(storage: Storage, task: Task, most: int, pair: tuple[str, str]) -> Iterator[Task]:
+def swap_until_done(
+    storage: Storage, task: Task, longest: int, pair: tuple[str, str]
+) -> Iterator[Task]:
     """Swap a task to its end, so many hours at a time."""
     current: Task | None = task
     while current is not None:
-        size = current.order.window(current.next_begin, most).count
+        size = current.order.window(current.next_begin, longest).count
         storage.task_ledger.swap(current, repricer(current, size, [pair] * size), NOW)
         yield current
         current = storage.task_ledger.read(task.id)

@@ -20,12 +20,12 @@ def backend(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def url(backend: str, tmp_path: pathlib.Path) -> Iterator[str]:
     """URL of an empty database."""
-    with new_database(backend, tmp_path) as found:
-        yield found
+    with new_database(backend, tmp_path) as database_url:
+        yield database_url
 
 
 @pytest.fixture
-def migrated(url: str) -> str:
+def migrated_url(url: str) -> str:
     """URL of a database at the newest revision."""
     migrate.upgrade(url)
     return url

@@ -27,8 +27,8 @@ CHANGING, BEFORE = "0005", "0004"
 @pytest.fixture
 def mariadb(tmp_path: pathlib.Path) -> Iterator[str]:
     """URL of an empty database that commits each change of a table by itself."""
-    with new_database("mariadb", tmp_path) as found:
-        yield found
+    with new_database("mariadb", tmp_path) as database_url:
+        yield database_url
 
 
 def change(url: str, statement: str) -> None:
@@ -72,15 +72,15 @@ def test_a_processor_stops_and_the_next_upgrade_ends_what_a_killed_one_began(mar
 def test_a_migration_can_be_run_again_from_each_of_its_statements(
     mariadb: str, tmp_path: pathlib.Path
 ) -> None:
-    with new_database("mariadb", tmp_path) as other:
-        migrate.upgrade(other)
-        whole = shape(other)
+    with new_database("mariadb", tmp_path) as whole_url:
+        migrate.upgrade(whole_url)
+        whole = shape(whole_url)
     database = Database(mariadb, patient=True)
     stops = 0
     for number in range(2, 200, 5):
         with (
             contextlib.suppress(Stopped),
-            stopped_at(number),
+            stop_at(number),
             database.writing() as connection,
         ):
             migrate.move(connection, LAST)
@@ -100,14 +100,14 @@ class Stopped(Exception):
 
 
 @contextlib.contextmanager
-def stopped_at(number: int) -> Iterator[None]:
+def stop_at(number: int) -> Iterator[None]:
     """Fail instead of the statement of this number that changes something."""
-    left = [number]
+    countdown = [number]
 
     def count(*arguments: object) -> None:
         if not str(arguments[2]).lstrip().startswith(("SELECT", "SHOW", "DESCRIBE")):
-            left[0] -= 1
-            if left[0] == 0:
+            countdown[0] -= 1
+            if countdown[0] == 0:
                 raise Stopped
 
     sa.event.listen(sa.Engine, "before_cursor_execute", count)
@@ -122,7 +122,7 @@ def test_where_changes_are_one_transaction_nothing_remains(url: str) -> None:
     database = Database(url, patient=True)
     with (
         pytest.raises(Stopped),
-        stopped_at(9),
+        stop_at(9),
         database.writing() as connection,
     ):
         migrate.move(connection, LAST)

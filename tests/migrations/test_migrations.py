@@ -87,7 +87,7 @@ def test_data_lives_through_every_revision_up_and_goes_down_again(url: str) -> N
             for statement in ROWS[revision]:
                 connection.exec_driver_sql(statement)
     storage = reopen(url)
-    assert [one.id for one in storage.reports.scopes()] == ["a"]
+    assert [row.id for row in storage.reports.scopes()] == ["a"]
     book = storage.rules.read()
     assert (book.version, len(book.rules)) == (7, 2)
     with Database(url).reading() as connection:
@@ -118,10 +118,10 @@ def test_migrations_make_keys_checks_and_collations_as_the_code_would(
     backend: str, url: str, tmp_path: pathlib.Path
 ) -> None:
     migrate.upgrade(url)
-    with new_database(backend, tmp_path) as other:
-        with Database(other).writing() as connection:
+    with new_database(backend, tmp_path) as other_url:
+        with Database(other_url).writing() as connection:
             METADATA.create_all(connection)
-        assert shape(url) == shape(other)
+        assert shape(url) == shape(other_url)
 
 
 def shape(url: str) -> dict[str, Any]:
@@ -151,9 +151,9 @@ def shape(url: str) -> dict[str, Any]:
         }
 
 
-def by_name(found: list[Any]) -> list[Any]:
+def by_name(rows: list[Any]) -> list[Any]:
     """Sort what is found in no particular order."""
-    return sorted(found, key=lambda one: str(one["name"]))
+    return sorted(rows, key=lambda row: str(row["name"]))
 
 
 class TestCheck:

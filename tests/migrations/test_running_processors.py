@@ -20,9 +20,9 @@ EARLIER = migrate.revisions()[-2]
 
 
 @pytest.fixture
-def storage(migrated: str) -> Storage:
+def storage(migrated_url: str) -> Storage:
     """What a running processor has."""
-    return open_storage(migrated, scope_key="project_id", fetcher="static", collector="gnocchi")
+    return open_storage(migrated_url, scope_key="project_id", fetcher="static", collector="gnocchi")
 
 
 @pytest.fixture
@@ -32,9 +32,9 @@ def states(storage: Storage) -> list[State]:
 
 
 @pytest.fixture
-def database(migrated: str) -> Iterator[Database]:
+def database(migrated_url: str) -> Iterator[Database]:
     """What the parts of a storage share."""
-    database = Database(migrated, needs=migrate.head())
+    database = Database(migrated_url, needs=migrate.head())
     yield database
     database.close()
 
@@ -58,9 +58,9 @@ def writes(storage: Storage, states: list[State]) -> list[Callable[[], object]]:
 
 
 def test_nothing_is_written_after_a_migration(
-    migrated: str, storage: Storage, states: list[State]
+    migrated_url: str, storage: Storage, states: list[State]
 ) -> None:
-    go_back(migrated)
+    go_back(migrated_url)
     for write in writes(storage, states):
         with pytest.raises(errors.SchemaChanged) as caught:
             write()
@@ -68,39 +68,39 @@ def test_nothing_is_written_after_a_migration(
         assert "\n" not in line
         assert EARLIER in line
         assert migrate.head() in line
-    migrate.upgrade(migrated)
+    migrate.upgrade(migrated_url)
     assert read_frames(storage) == []
     assert list_scopes(storage, "a") == states
     assert storage.rules.read().version == 0
 
 
 def test_nothing_is_written_while_a_migration_is_under_way(
-    migrated: str, storage: Storage, states: list[State]
+    migrated_url: str, storage: Storage, states: list[State]
 ) -> None:
-    told: list[errors.RatekitError] = []
+    refusals: list[errors.RatekitError] = []
 
     def commit() -> None:
         with pytest.raises(errors.SchemaChanged) as caught:
             storage.ledger.commit(batch(states, build_series("a", [("1", "1")])))
-        told.append(caught.value)
+        refusals.append(caught.value)
 
     beside = threading.Thread(target=commit)
-    migrator = Database(migrated, patient=True)
+    migrator = Database(migrated_url, patient=True)
     with migrator.writing() as connection:
         migrate.move(connection, EARLIER)
         beside.start()
         beside.join(0.3)
     beside.join()
     migrator.close()
-    assert len(told) == 1
-    migrate.upgrade(migrated)
+    assert len(refusals) == 1
+    migrate.upgrade(migrated_url)
     assert read_frames(storage) == []
 
 
 def test_a_migration_waits_for_a_transaction_that_has_begun(
-    migrated: str, database: Database, states: list[State]
+    migrated_url: str, database: Database, states: list[State]
 ) -> None:
-    beside = threading.Thread(target=go_back, args=(migrated,))
+    beside = threading.Thread(target=go_back, args=(migrated_url,))
     with database.writing() as connection:
         beside.start()
         beside.join(0.5)
@@ -110,7 +110,7 @@ def test_a_migration_waits_for_a_transaction_that_has_begun(
             "INSERT INTO gaps VALUES (1, 1, '2026-03-01 00:30:00.000000', NULL)"
         )
     beside.join()
-    assert migrate.current(migrated) == EARLIER
+    assert migrate.current(migrated_url) == EARLIER
 
 
 def test_several_that_migrate_at_once_do_no_harm(url: str) -> None:

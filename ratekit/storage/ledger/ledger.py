@@ -117,9 +117,9 @@ class SqlLedger(Ledger):
         # Before the totals are written: it reads those of earlier batches.
         stopped = silence.find_stopped(connection, pks, batch.window, batch.metrics, totals)
         frames.write_totals(connection, totals, texts)
-        advanced = {state.scope.id: state.scope_pk for state in batch.states}
-        advanced = {id_: scope_pk for id_, scope_pk in advanced.items() if scope_pk in pks}
-        exclusions.record(connection, advanced, batch.window, batch.exclusions)
+        advanced = [state for state in batch.states if state.scope_pk in pks]
+        scope_pks = {state.scope.id: state.scope_pk for state in advanced}
+        exclusions.record(connection, scope_pks, batch.window, batch.exclusions)
         result = CommitResult(
             frames=frame_count,
             lost_scopes=tuple(state.scope for state in batch.states if state.scope_pk not in pks),

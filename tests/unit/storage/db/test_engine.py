@@ -20,25 +20,25 @@ from ratekit.storage.db.types import Instant
 
 class TestUrl:
     @pytest.mark.parametrize(
-        "given", ["postgresql://u@h/d", "postgresql+psycopg2://u@h/d", "postgresql+psycopg://u@h/d"]
+        "url", ["postgresql://u@h/d", "postgresql+psycopg2://u@h/d", "postgresql+psycopg://u@h/d"]
     )
-    def test_postgresql_means_psycopg_3(self, given: str) -> None:
-        assert parse(given).render_as_string() == "postgresql+psycopg://u@h/d"
+    def test_postgresql_means_psycopg_3(self, url: str) -> None:
+        assert parse(url).render_as_string() == "postgresql+psycopg://u@h/d"
 
     @pytest.mark.parametrize(
-        "given",
+        "url",
         ["mysql://u@h/d", "mariadb://u@h/d", "mysql+pymysql://u@h/d", "mysql+mysqldb://u@h/d"],
     )
-    def test_mysql_and_mariadb_mean_pymysql(self, given: str) -> None:
-        assert parse(given).render_as_string() == "mysql+pymysql://u@h/d"
+    def test_mysql_and_mariadb_mean_pymysql(self, url: str) -> None:
+        assert parse(url).render_as_string() == "mysql+pymysql://u@h/d"
 
     @pytest.mark.parametrize(
-        "given",
+        "url",
         ["", "ratekit.sqlite", "sqlite://", "sqlite:///:memory:", "mysql://u@h", "mysql://h:x/d"],
     )
-    def test_what_names_no_database_is_refused(self, given: str) -> None:
+    def test_what_names_no_database_is_refused(self, url: str) -> None:
         with pytest.raises(errors.OperatorError, match=r"\[database\] connection"):
-            parse(given)
+            parse(url)
 
     def test_what_is_not_supported_is_refused(self) -> None:
         with pytest.raises(errors.OperatorError, match="use sqlite, postgresql or mysql"):
@@ -87,36 +87,36 @@ class TestSqlite:
         url = f"sqlite:///{tmp_path}/ratekit.sqlite"
         migrate.upgrade(url)
         database = Database(url + "?timeout=0.05")
-        other = sqlite3.connect(tmp_path / "ratekit.sqlite", isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
+        writer = sqlite3.connect(tmp_path / "ratekit.sqlite", isolation_level=None)
+        writer.execute("BEGIN IMMEDIATE")
         with pytest.raises(errors.TryLater, match="locked"), database.writing():
             pytest.fail("there were two writers")
         with database.reading() as connection:
             assert connection.exec_driver_sql("SELECT 1").scalar() == 1
-        other.execute("ROLLBACK")
+        writer.execute("ROLLBACK")
         with database.writing() as connection:
             connection.exec_driver_sql("UPDATE hashmap_versions SET version = 5")
         with database.reading() as connection:
             query = connection.exec_driver_sql("SELECT version FROM hashmap_versions")
             assert query.scalar() == 5
-        other.close()
+        writer.close()
         database.close()
 
     def test_signals_are_heard_while_a_writer_waits(self, tmp_path: pathlib.Path) -> None:
         url = f"sqlite:///{tmp_path}/ratekit.sqlite"
         migrate.upgrade(url)
         database = Database(url + "?timeout=2")
-        other = sqlite3.connect(tmp_path / "ratekit.sqlite", isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
+        writer = sqlite3.connect(tmp_path / "ratekit.sqlite", isolation_level=None)
+        writer.execute("BEGIN IMMEDIATE")
         # Only Python's own code can run what a signal asks for, and so let the writer go on.
-        before = signal.signal(signal.SIGALRM, lambda *_: other.execute("ROLLBACK"))
+        before = signal.signal(signal.SIGALRM, lambda *_: writer.execute("ROLLBACK"))
         signal.setitimer(signal.ITIMER_REAL, 0.2)
         try:
             with database.writing() as connection:
                 assert connection.exec_driver_sql("SELECT 1").scalar() == 1
         finally:
             signal.signal(signal.SIGALRM, before)
-        other.close()
+        writer.close()
         database.close()
 
     def test_writers_take_turns_from_their_first_statement_on(self, tmp_path: pathlib.Path) -> None:
@@ -165,4 +165,4 @@ def test_lists_are_cut_to_what_a_statement_takes() -> None:
     items = list(range(2 * SLICE + 1))
     pieces = list(slices(items))
     assert [len(piece) for piece in pieces] == [SLICE, SLICE, 1]
-    assert [one for piece in pieces for one in piece] == items
+    assert [number for piece in pieces for number in piece] == items

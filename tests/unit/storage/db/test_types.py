@@ -26,18 +26,18 @@ def test_a_value_is_kept_exactly_or_refused(value: Decimal) -> None:
     column = Exact(28)
     for dialect in (SQLITE, POSTGRESQL):
         try:
-            kept = column.process_bind_param(value, dialect)
+            bound = column.process_bind_param(value, dialect)
         except errors.OperatorError:
             exponent = value.normalize(decimal.Context(prec=10_000)).as_tuple().exponent
             assert isinstance(exponent, int)
             assert exponent < -28 or abs(value) >= 10**37
         else:
-            assert column.process_result_value(kept, dialect) == value
+            assert column.process_result_value(bound, dialect) == value
 
 
 @given(NUMBERS, NUMBERS)
 def test_the_quick_look_agrees_with_the_columns(quantity: Decimal, price: Decimal) -> None:
-    def refused(look: Callable[[], object]) -> bool:
+    def refuses(look: Callable[[], object]) -> bool:
         try:
             look()
         except (decimal.DecimalException, errors.OperatorError):
@@ -46,10 +46,10 @@ def test_the_quick_look_agrees_with_the_columns(quantity: Decimal, price: Decima
 
     dialect = POSTGRESQL
     slow = [
-        refused(lambda: Exact(18).process_bind_param(quantity, dialect)),
-        refused(lambda: Exact(28).process_bind_param(price, dialect)),
+        refuses(lambda: Exact(18).process_bind_param(quantity, dialect)),
+        refuses(lambda: Exact(28).process_bind_param(price, dialect)),
     ]
-    assert refused(lambda: require_fits(quantity, price)) == any(slow)
+    assert refuses(lambda: require_fits(quantity, price)) == any(slow)
 
 
 @pytest.mark.parametrize("value", ["NaN", "sNaN", "Infinity", "-Infinity"])
@@ -73,9 +73,9 @@ def test_zeros_at_the_end_are_dropped_but_not_before_the_point() -> None:
 def test_instants_are_utc_in_and_out() -> None:
     column, dialect = Instant(), SQLITE
     instant = datetime.datetime(2026, 3, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
-    kept = column.process_bind_param(instant, dialect)
-    assert kept == instant.replace(tzinfo=None)
-    assert column.process_result_value(kept, dialect) == instant
+    bound = column.process_bind_param(instant, dialect)
+    assert bound == instant.replace(tzinfo=None)
+    assert column.process_result_value(bound, dialect) == instant
 
 
 @pytest.mark.parametrize("zone", [None, datetime.timezone(datetime.timedelta(hours=1))])

@@ -33,11 +33,11 @@ def series(
 def test_the_digest_is_that_of_canonical_json(
     groupby: dict[str, str | None], metadata: dict[str, str | None]
 ) -> None:
-    found = describe(series(groupby, metadata))
+    descriptor = describe(series(groupby, metadata))
     text = json.dumps(["instance", "GiB", groupby, metadata], sort_keys=True, separators=(",", ":"))
-    assert found.digest == hashlib.sha256(text.encode()).digest()
-    assert labels(found.groupby) == groupby
-    assert labels(found.metadata) == metadata
+    assert descriptor.digest == hashlib.sha256(text.encode()).digest()
+    assert labels(descriptor.groupby) == groupby
+    assert labels(descriptor.metadata) == metadata
 
 
 @given(LABELS)
@@ -55,7 +55,7 @@ def test_each_part_matters() -> None:
         series({"a": "1"}, {}, metric="volume"),
         series({"a": "1"}, {}, unit="MiB"),
     ]
-    assert len({describe(one).digest for one in parts}) == len(parts)
+    assert len({describe(part).digest for part in parts}) == len(parts)
 
 
 def test_a_name_that_no_column_holds_is_refused() -> None:
