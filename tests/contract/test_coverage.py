@@ -71,7 +71,7 @@ def read_coverage(storage: Storage, scope: str, count: int, begin: int = 0) -> d
 
 
 class TestCoverage:
-    def test_silence_is_told_from_not_having_asked(self, storage: Storage) -> None:
+    def test_silence_differs_from_metrics_that_were_not_collected(self, storage: Storage) -> None:
         rate(storage, ["a", "b"], 0, {"instance": "##"}, metrics=("instance",))
         rate(storage, ["a"], 2, {"instance": "#.", "cpu": ".#"})
         rate(storage, ["a"], 4, {"cpu": "#"}, metrics=("cpu",))
@@ -95,14 +95,14 @@ class TestCoverage:
         storage.ledger.commit(batch(states, *work))
         assert read_coverage(storage, "a", 1) == {"instance": ["2"]}
 
-    def test_what_was_not_rated_for_an_operator_is_a_gap(self, storage: Storage) -> None:
+    def test_time_in_which_a_scope_was_deactivated_is_a_gap(self, storage: Storage) -> None:
         rate(storage, ["a"], 0, {"cpu": "#"})
         storage.scopes.deactivate("a", hour(1))
         storage.scopes.activate("a", hour(3))
         rate(storage, ["a"], 3, {"cpu": "#"})
         assert read_coverage(storage, "a", 5)["cpu"] == ["1", "gap", "gap", "1", "not rated yet"]
 
-    def test_what_was_not_listed_is_a_gap(self, storage: Storage) -> None:
+    def test_time_in_which_a_scope_was_not_listed_is_a_gap(self, storage: Storage) -> None:
         list_scopes(storage, "a", now=hour(0.5))
         storage.ledger.observe([], hour(2), hour(0), hour(2))
         (state,) = list_scopes(storage, "a", now=hour(3), resume=hour(3))
@@ -137,7 +137,7 @@ class TestReset:
             "instance": ["1", "not configured"],
         }
 
-    def test_after_a_reset_to_the_begin_the_same_metrics_are_noted_anew(
+    def test_after_a_reset_to_the_begin_the_same_metrics_are_recorded_again(
         self, storage: Storage
     ) -> None:
         for _ in range(2):
@@ -159,12 +159,12 @@ class TestSets:
         rate(storage, ["a"], 1, {"cpu": "#"}, metrics=("disk", "cpu", "disk"))
         assert len(storage.reports.coverage("a", hour(0), hour(2)).changes) == 1
 
-    def test_names_of_any_letters_are_kept(self, storage: Storage) -> None:
+    def test_names_of_any_alphabet_are_stored(self, storage: Storage) -> None:
         names = ("", "a b ", "é\x00\n", "名\U0001f600")
         storage.ledger.commit(batch(list_scopes(storage, "a"), metrics=names))
         assert set(read_coverage(storage, "a", 1)) == set(names)
 
-    def test_two_processors_with_the_same_new_metrics_note_one_set(
+    def test_two_processors_with_the_same_new_metrics_store_one_set(
         self, storage: Storage, open_another: Open
     ) -> None:
         names = [
@@ -196,7 +196,7 @@ A = Scope("a", "name of a")
 
 
 class TestFallenSilent:
-    def test_it_is_told_once(self, storage: Storage) -> None:
+    def test_stopped_usage_is_reported_once(self, storage: Storage) -> None:
         stopped_usage = [
             rate(storage, ["a"], number, {"cpu": letter, "instance": "#"}).stopped_usage
             for number, letter in enumerate("..##..#.")
@@ -222,7 +222,7 @@ class TestFallenSilent:
             ("#..", ".#.", False),
         ],
     )
-    def test_only_what_was_never_silent_before_is_told(
+    def test_only_metrics_that_were_never_silent_before_are_reported(
         self, before: str, line: str, is_reported: bool, storage: Storage
     ) -> None:
         if before:
@@ -230,19 +230,19 @@ class TestFallenSilent:
         result = rate(storage, ["a"], len(before), {"cpu": line})
         assert result.stopped_usage == (((A, "cpu"),) if is_reported else ())
 
-    def test_silence_of_more_than_a_day_ago_is_forgotten(self, storage: Storage) -> None:
+    def test_silence_of_more_than_a_day_ago_does_not_count(self, storage: Storage) -> None:
         rate(storage, ["a", "b"], 0, {"cpu": "#."})
         rate(storage, ["a"], 2, {"cpu": "#" * 24})
         rate(storage, ["b"], 2, {"cpu": "#" * 22})
         assert rate(storage, ["a"], 26, {"cpu": "."}).stopped_usage == ((A, "cpu"),)
         assert rate(storage, ["b"], 24, {"cpu": "."}).stopped_usage == ()
 
-    def test_a_metric_that_is_not_asked_for_any_more_is_not_silent(self, storage: Storage) -> None:
+    def test_a_metric_that_is_no_longer_collected_is_not_silent(self, storage: Storage) -> None:
         rate(storage, ["a"], 0, {"cpu": "##", "instance": "##"})
         result = rate(storage, ["a"], 2, {"cpu": "."}, metrics=("cpu",))
         assert result.stopped_usage == ((A, "cpu"),)
 
-    def test_only_scopes_that_were_won_are_told_of(self, storage: Storage) -> None:
+    def test_only_scopes_that_were_advanced_are_reported(self, storage: Storage) -> None:
         rate(storage, ["a", "b"], 0, {"cpu": "#"})
         states = list_scopes(storage, "a", "b")
         work = batch(states, periods=window(1, hour(1)), metrics=BOTH)
@@ -253,7 +253,7 @@ class TestFallenSilent:
             ((A, "cpu"),),
         )
 
-    def test_a_scope_that_comes_back_is_no_news(self, storage: Storage) -> None:
+    def test_a_scope_that_returns_is_not_reported(self, storage: Storage) -> None:
         rate(storage, ["a"], 0, {"cpu": "###"})
         storage.scopes.deactivate("a", hour(3))
         storage.scopes.activate("a", hour(5))

@@ -34,7 +34,7 @@ def read_exclusions(
     ]  # fmt: skip
 
 
-def test_what_is_left_out_again_goes_on_and_what_comes_back_ends(storage: Storage) -> None:
+def test_an_exclusion_is_extended_until_the_resource_is_rated(storage: Storage) -> None:
     rate(storage, 0, DISK, HOST, count=3)
     rate(storage, 3, DISK)
     rate(storage, 4)
@@ -46,21 +46,21 @@ def test_what_is_left_out_again_goes_on_and_what_comes_back_ends(storage: Storag
     assert last.exclusion == DISK
 
 
-def test_the_newest_reason_is_told(storage: Storage) -> None:
+def test_the_newest_reason_is_stored(storage: Storage) -> None:
     rate(storage, 0, DISK)
     rate(storage, 1, dataclasses.replace(DISK, reason="its archive policy is 'none'"))
     [span] = storage.reports.coverage("a", hour(0), hour(2)).exclusions
     assert span.exclusion.reason == "its archive policy is 'none'"
 
 
-def test_each_scope_has_its_own(storage: Storage) -> None:
+def test_each_scope_has_its_own_exclusions(storage: Storage) -> None:
     rate(storage, 0, DISK, OTHERS, scopes="ab")
     rate(storage, 1, OTHERS, scopes="ab")
     assert read_exclusions(storage, "a") == [("d1", 0, 1)]
     assert read_exclusions(storage, "b") == [("i2", 0, 2)]
 
 
-def test_a_scope_that_lost_its_swap_has_nothing_left_out(storage: Storage) -> None:
+def test_a_scope_that_lost_has_no_exclusions(storage: Storage) -> None:
     states = list_scopes(storage, "a", "b")
     storage.scopes.deactivate("a", hour(0))
     storage.ledger.commit(batch(states, exclusions=[DISK, OTHERS]))
@@ -68,7 +68,7 @@ def test_a_scope_that_lost_its_swap_has_nothing_left_out(storage: Storage) -> No
     assert read_exclusions(storage, "b") == [("i2", 0, 1)]
 
 
-def test_a_reset_forgets_what_was_left_out_since(storage: Storage) -> None:
+def test_a_reset_removes_later_exclusions(storage: Storage) -> None:
     rate(storage, 0, DISK, count=4)
     rate(storage, 4, DISK, HOST)
     storage.scopes.reset(storage.scopes.plan_reset("a", hour(2)))
@@ -77,7 +77,7 @@ def test_a_reset_forgets_what_was_left_out_since(storage: Storage) -> None:
     assert read_exclusions(storage, "a") == [("d1", 0, 3)]
 
 
-def test_words_that_no_database_takes_hold_nobody_up(storage: Storage) -> None:
+def test_texts_that_no_database_accepts_do_not_stop_the_rating(storage: Storage) -> None:
     unstorable = dataclasses.replace(DISK, resource="d\x00\ud800", reason="n\x00" + "o" * 5000)
     rate(storage, 0, unstorable)
     rate(storage, 1, unstorable)
@@ -85,7 +85,7 @@ def test_words_that_no_database_takes_hold_nobody_up(storage: Storage) -> None:
     assert total(storage)[0] == 0
 
 
-def test_nothing_is_asked_where_nothing_is_left_out(storage: Storage) -> None:
+def test_without_exclusions_no_query_is_sent(storage: Storage) -> None:
     rate(storage, 0, DISK)
     states = list_scopes(storage, "a", now=hour(1))
     with statements() as sent_statements:

@@ -37,7 +37,7 @@ def changed_storage(storage: Storage) -> Storage:
 
 
 @pytest.mark.parametrize(("begin", "end"), [(10, 12), (24, 48), (47, 49), (0, 72)])
-def test_a_longer_period_is_not_collected_anew_by_shorter_ones(
+def test_a_longer_period_is_not_collected_again_in_shorter_ones(
     changed_storage: Storage, begin: int, end: int
 ) -> None:
     with pytest.raises(errors.OperatorError, match="was rated in periods of 1 day, 0:00:00, not"):
@@ -46,7 +46,7 @@ def test_a_longer_period_is_not_collected_anew_by_shorter_ones(
     changed_storage.tasks.add([order(begin, end, TaskKind.RATES)], NOTE)
 
 
-def test_what_was_rated_in_periods_of_this_length_is_collected_anew(
+def test_periods_of_this_length_are_collected_again(
     changed_storage: Storage,
 ) -> None:
     assert len(changed_storage.tasks.add([order(48, 72)], NOTE)) == 1
@@ -58,7 +58,7 @@ def test_before_an_hour_was_rated_the_last_length_counts(storage: Storage) -> No
         storage.tasks.add([order(0, 48)], NOTE)
 
 
-def test_a_processor_looks_as_well(changed_storage: Storage) -> None:
+def test_a_processor_checks_the_length_too(changed_storage: Storage) -> None:
     """The scope may have been reset, and rated otherwise, since the task was queued."""
     (id_,) = changed_storage.tasks.add([order(0, 48, TaskKind.RATES)], NOTE)
     task = changed_storage.task_ledger.read(id_)
@@ -70,13 +70,15 @@ def test_a_processor_looks_as_well(changed_storage: Storage) -> None:
     assert read_frames(changed_storage) == before
 
 
-def test_a_reset_knows_the_length_of_then(changed_storage: Storage) -> None:
+def test_a_reset_uses_the_length_of_that_time(changed_storage: Storage) -> None:
     assert changed_storage.scopes.plan_reset("a", hour(30)).step == DAY
     assert changed_storage.scopes.plan_reset("a", hour(48)).step == HOUR
     assert changed_storage.scopes.plan_reset("a", hour(60)).step == HOUR
 
 
-def test_what_is_rated_again_after_a_reset_has_the_length_of_now(changed_storage: Storage) -> None:
+def test_periods_rated_again_after_a_reset_have_the_current_length(
+    changed_storage: Storage,
+) -> None:
     changed_storage.scopes.reset(changed_storage.scopes.plan_reset("a", hour(24)))
     assert changed_storage.scopes.plan_reset("a", hour(24)).step == DAY
     rate(changed_storage, 24, HOUR, 24)

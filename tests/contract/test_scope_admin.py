@@ -121,7 +121,7 @@ class TestDeactivate:
         )
         assert row(storage, "b").deactivated_at is None
 
-    def test_what_was_collected_before_is_not_written_after(
+    def test_a_batch_collected_before_is_not_written(
         self, storage: Storage, open_another: Open
     ) -> None:
         states = list_scopes(storage, "a", "b")
@@ -133,7 +133,7 @@ class TestDeactivate:
         assert [frame[0] for frame in read_frames(storage)] == ["b"]
         assert row(storage, "a").rated_until == START
 
-    def test_a_commit_under_way_is_waited_for(self, storage: Storage, open_another: Open) -> None:
+    def test_a_running_commit_is_waited_for(self, storage: Storage, open_another: Open) -> None:
         states = list_scopes(storage, "a")
         series, points = pause_writing(build_series("a", ONE))
         commit = Doing(lambda: storage.ledger.commit(batch(states, series)))
@@ -150,7 +150,7 @@ class TestDeactivate:
             hour(1),
         )
 
-    def test_twice_is_once(self, storage: Storage) -> None:
+    def test_the_second_time_changes_nothing(self, storage: Storage) -> None:
         list_scopes(storage, "a")
         assert storage.scopes.deactivate("a", hour(1))
         assert not storage.scopes.deactivate("a", hour(2))
@@ -171,7 +171,7 @@ class TestDeactivate:
 
 
 class TestActivate:
-    def test_it_resumes_where_it_stopped_and_failures_are_forgotten(self, storage: Storage) -> None:
+    def test_it_resumes_where_it_stopped_without_failures(self, storage: Storage) -> None:
         (state,) = three_hours(storage, "a")
         storage.ledger.postpone([state], "Gnocchi is ill", hour(9))
         storage.scopes.deactivate("a", hour(4))
@@ -186,7 +186,7 @@ class TestActivate:
         assert storage.scopes.activate("a", hour(10))
         assert list_scopes(storage, "a", now=hour(20))[0].rated_until == hour(10)
 
-    def test_it_resumes_no_earlier(self, storage: Storage) -> None:
+    def test_it_cannot_resume_earlier(self, storage: Storage) -> None:
         three_hours(storage, "a")
         storage.scopes.deactivate("a", hour(4))
         with pytest.raises(errors.OperatorError, match="ratekit scope reset"):
@@ -194,7 +194,7 @@ class TestActivate:
         assert row(storage, "a").deactivated_at == hour(4)
         assert storage.scopes.activate("a", hour(3))
 
-    def test_who_is_active_stays_so(self, storage: Storage) -> None:
+    def test_an_active_scope_is_not_changed(self, storage: Storage) -> None:
         (state,) = list_scopes(storage, "a")
         assert not storage.scopes.activate("a")
         with pytest.raises(errors.OperatorError, match="not deactivated"):
@@ -209,7 +209,9 @@ class TestActivate:
 
 
 class TestReset:
-    def test_it_tells_what_would_go_and_changes_nothing(self, storage: Storage) -> None:
+    def test_a_plan_counts_what_would_be_removed_and_changes_nothing(
+        self, storage: Storage
+    ) -> None:
         three_hours(storage, "a", "b")
         assert storage.scopes.plan_reset("a", hour(1)) == ResetPlan(
             scope="a",
@@ -225,7 +227,7 @@ class TestReset:
         nothing = storage.scopes.plan_reset("a", hour(3))
         assert (nothing.frames, nothing.price) == (0, Decimal(0))
 
-    def test_it_removes_what_one_scope_was_charged_since_then(
+    def test_it_removes_the_charges_of_one_scope_since_then(
         self, storage: Storage, url: str
     ) -> None:
         three_hours(storage, "a", "b")
@@ -251,7 +253,7 @@ class TestReset:
         assert storage.ledger.commit(work(state, *THREE[1:])).frames == 2
         assert (read_frames(storage), total(storage)) == before
 
-    def test_what_a_processor_rates_between_question_and_answer_is_told(
+    def test_a_period_rated_after_the_plan_is_a_conflict(
         self, storage: Storage, open_another: Open
     ) -> None:
         (state,) = three_hours(storage, "a")
@@ -264,7 +266,7 @@ class TestReset:
         storage.scopes.reset(storage.scopes.plan_reset("a", hour(1)))
         assert total(storage) == (1, Decimal("0.1"))
 
-    def test_the_same_plan_holds_once(self, storage: Storage) -> None:
+    def test_a_plan_can_be_used_once(self, storage: Storage) -> None:
         three_hours(storage, "a")
         plan = storage.scopes.plan_reset("a", hour(3))
         storage.scopes.reset(plan)
@@ -283,7 +285,7 @@ class TestReset:
         (state,) = list_scopes(storage, "a")
         assert storage.ledger.commit(work(state, *ONE)).frames == 1
 
-    def test_a_commit_under_way_is_waited_for_and_told(
+    def test_a_running_commit_is_waited_for_and_is_a_conflict(
         self, storage: Storage, open_another: Open
     ) -> None:
         (state,) = three_hours(storage, "a")
@@ -344,7 +346,7 @@ class TestReset:
         with pytest.raises(errors.OperatorError, match="has been rated"):
             storage.rules.change(0, [], [], note(hour(5)), require_unrated=True)
 
-    def test_failures_are_forgotten(self, storage: Storage) -> None:
+    def test_failures_are_cleared(self, storage: Storage) -> None:
         (state,) = three_hours(storage, "a")
         storage.ledger.postpone([state], "off the grid", hour(9))
         storage.scopes.reset(storage.scopes.plan_reset("a", hour(2)))
@@ -380,9 +382,7 @@ class TestReset:
         assert list_scopes(storage, "a", now=hour(9.6), resume=hour(9))[0].rated_until == hour(9)
 
     @pytest.mark.parametrize("gaps", [False, True])
-    def test_what_was_never_rated_stays_so_unless_it_is_asked_for(
-        self, storage: Storage, gaps: bool
-    ) -> None:
+    def test_gaps_stay_unless_they_are_to_be_rated(self, storage: Storage, gaps: bool) -> None:
         (state,) = list_scopes(storage, "a", now=hour(0.5))
         storage.ledger.commit(work(state, *ONE))
         storage.ledger.observe([], hour(3), START, START)
@@ -422,7 +422,7 @@ class TestReset:
         storage.ledger.commit(work(state, *ONE))
         assert list_scopes(storage, "a", now=hour(9.5))[0].rated_until == hour(5)
 
-    def test_a_gap_that_is_rated_after_all_holds_up_no_later_reset(self, storage: Storage) -> None:
+    def test_a_gap_that_is_rated_does_not_block_a_later_reset(self, storage: Storage) -> None:
         three_hours(storage, "a")
         storage.scopes.deactivate("a", hour(3))
         storage.scopes.activate("a", hour(8))
@@ -441,7 +441,7 @@ class TestReset:
         lambda scopes: scopes.reset(ResetPlan("x", START, START, 0, None, 0, Decimal(0))),
     ],
 )
-def test_a_scope_that_nobody_knows_is_an_operators_error(
+def test_an_unknown_scope_is_an_operators_error(
     storage: Storage, change: Callable[[object], object]
 ) -> None:
     list_scopes(storage, "a")

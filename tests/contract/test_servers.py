@@ -101,7 +101,7 @@ class TestConnecting:
         assert isinstance(error, errors.OperatorError)
         assert "colour" in str(error)
 
-    def test_a_port_where_nobody_listens_is_tried_later(self, server: Database) -> None:
+    def test_a_port_without_a_server_is_tried_later(self, server: Database) -> None:
         error = read_refusal(server.engine.url.set(port=1))
         assert isinstance(error, errors.TryLater)
         assert "refused" in str(error)
@@ -122,20 +122,20 @@ class TestWaiting:
         ):
             connection.exec_driver_sql(SLOW[kind])
 
-    def test_every_wait_has_an_end(self, server: Database, kind: str) -> None:
+    def test_every_wait_has_a_limit(self, server: Database, kind: str) -> None:
         for work in (server.reading, server.writing):
             with work() as connection:
                 waits = list(connection.exec_driver_sql(WAITS[kind]).scalars())
             assert len(waits) >= 3
             assert all(0 < limit <= 600 for limit in waits)
 
-    def test_a_migration_may_take_its_time(self, server: Database, kind: str) -> None:
+    def test_a_migration_waits_without_a_limit(self, server: Database, kind: str) -> None:
         patient = Database(url_of(server), patient=True)
         with patient.writing() as connection:
             waits = list(connection.exec_driver_sql(WAITS[kind]).scalars())
         assert all(limit == 0 or limit > 10**6 for limit in waits)
 
-    def test_of_two_that_wait_for_each_other_one_is_in_conflict(self, server: Database) -> None:
+    def test_a_deadlock_is_a_conflict_for_one_of_two(self, server: Database) -> None:
         barrier = threading.Barrier(2)
         outcomes: list[errors.RatekitError | None] = []
 
@@ -156,7 +156,9 @@ class TestWaiting:
             thread.join()
         assert {type(outcome) for outcome in outcomes} == {type(None), errors.Conflict}
 
-    def test_who_waits_too_long_for_a_row_is_in_conflict(self, server: Database, kind: str) -> None:
+    def test_a_row_lock_that_takes_too_long_is_a_conflict(
+        self, server: Database, kind: str
+    ) -> None:
         shorter = {
             "postgresql": "SET LOCAL lock_timeout = 50",
             "mariadb": "SET innodb_lock_wait_timeout = 0",
@@ -185,7 +187,7 @@ def lose_a_connection(server: Database, kind: str) -> None:
 
 
 class TestLostConnections:
-    def test_one_that_is_lost_is_tried_later_and_replaced(
+    def test_a_lost_connection_is_tried_later_and_replaced(
         self, server: Database, kind: str
     ) -> None:
         with pytest.raises(errors.TryLater) as caught:
@@ -194,7 +196,7 @@ class TestLostConnections:
         with server.writing() as connection:
             assert connection.exec_driver_sql("SELECT 1").scalar() == 1
 
-    def test_one_that_was_lost_while_idle_is_replaced_unseen(
+    def test_a_connection_lost_while_idle_is_replaced_without_an_error(
         self, server: Database, kind: str
     ) -> None:
         with server.writing() as connection:
@@ -203,7 +205,7 @@ class TestLostConnections:
         with server.writing() as connection:
             assert session_of(connection, kind) != first
 
-    def test_one_that_is_lost_while_frames_are_written_leaves_nothing(
+    def test_a_connection_lost_while_frames_are_written_leaves_nothing(
         self, server: Database, kind: str
     ) -> None:
         url = url_of(server)
@@ -247,7 +249,7 @@ class TestRefusals:
             with pytest.raises(errors.OperatorError), server.reading() as connection:
                 connection.exec_driver_sql(query)
 
-    def test_half_a_letter_is_the_operators_concern(self, server: Database) -> None:
+    def test_an_unpaired_surrogate_is_the_operators_concern(self, server: Database) -> None:
         with pytest.raises(errors.OperatorError), server.reading() as connection:
             connection.exec_driver_sql("SELECT %s", ("\ud800",))
 
@@ -280,7 +282,7 @@ class TestRefusals:
             shared.execute(statement)
 
 
-def test_reports_see_one_state_and_writers_the_latest(server: Database) -> None:
+def test_reports_see_one_snapshot_and_writers_the_latest_data(server: Database) -> None:
     query = "SELECT n FROM places WHERE id = 2"
     with server.reading() as before, server.writing() as beside:
         before_value = before.exec_driver_sql(query).scalar_one()
@@ -300,7 +302,7 @@ STANDBY = {
 }
 
 
-def test_a_server_that_is_a_standby_now_is_left_and_looked_for_again(
+def test_connections_to_a_server_that_became_a_standby_are_replaced(
     kind: str, tmp_path: pathlib.Path
 ) -> None:
     with new_database(kind, tmp_path) as url:

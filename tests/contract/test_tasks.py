@@ -112,7 +112,7 @@ def prices(storage: Storage, scope: str = "a") -> list[str]:
 
 
 class TestQueue:
-    def test_a_task_is_kept_as_it_was_asked_for(self, storage: Storage) -> None:
+    def test_a_task_is_stored_as_ordered(self, storage: Storage) -> None:
         rate_hours(storage, "a")
         wanted = order(accept_silence=True)
         (id_,) = storage.tasks.add([wanted], NOTE)
@@ -151,7 +151,7 @@ class TestQueue:
         ]
         assert len(storage.tasks.tasks()) == 3
 
-    def test_what_is_not_rated_yet_is_refused(self, storage: Storage) -> None:
+    def test_periods_that_are_not_rated_yet_are_refused(self, storage: Storage) -> None:
         rate_hours(storage, "a", "b")
         with pytest.raises(errors.OperatorError, match="only rated until 2026-03-01T06:00:00Z"):
             storage.tasks.add([order("b"), order(end=7)], NOTE)
@@ -194,14 +194,14 @@ class TestQueue:
             assert [scopes_by_task[id_] for id_ in ids] == part
         assert counts[0] == counts[1]
 
-    def test_it_is_told_how_far_scopes_are_rated(self, storage: Storage) -> None:
+    def test_rated_ranges_of_scopes(self, storage: Storage) -> None:
         rate_hours(storage, "a")
         list_scopes(storage, "a", "b")
         assert storage.tasks.rated_ranges() == {"a": RatedRange(hour(0), hour(6), HOUR)}
 
 
 class TestSwap:
-    def test_new_frames_take_the_place_of_old_ones(self, storage: Storage) -> None:
+    def test_new_frames_replace_old_ones(self, storage: Storage) -> None:
         rate_hours(storage, "a", "b")
         task = queue_task(storage)
         assert storage.task_ledger.swap(task, repricer(task), NOW) is None
@@ -209,7 +209,7 @@ class TestSwap:
         assert prices(storage, "b") == ["0.1"] * 6
         assert total(storage, "a") == (6, Decimal("1.8"))
 
-    def test_the_last_swap_ends_the_task_and_tells_what_it_did(self, storage: Storage) -> None:
+    def test_the_last_swap_ends_the_task_and_returns_its_account(self, storage: Storage) -> None:
         rate_hours(storage, "a")
         task = queue_task(storage)
         storage.task_ledger.swap(task, repricer(task, 3, [NEW, OLD, NEW]), NOW)
@@ -233,7 +233,7 @@ class TestSwap:
             PeriodRecord(hour(3), PeriodOutcome.KEPT, "no data", old, old, NOW),
         ]
 
-    def test_why_the_first_period_was_kept_is_told_of_each_task(self, storage: Storage) -> None:
+    def test_each_account_has_the_reason_of_its_first_kept_period(self, storage: Storage) -> None:
         rate_hours(storage, "a", "b", "c")
         for scope, reasons in (("a", {1: "late", 0: "early"}), ("b", {}), ("c", {2: "other"})):
             task = queue_task(storage, order(scope))
@@ -247,7 +247,7 @@ class TestSwap:
             (1, "other"),
         ]
 
-    def test_it_is_told_which_task_last_swapped_a_period(self, storage: Storage) -> None:
+    def test_the_last_swap_of_a_period(self, storage: Storage) -> None:
         rate_hours(storage, "a", "b")
         for pair, kept_numbers in ((NEW, ()), (("3", "3"), (1,)), (NEW, ())):
             task = queue_task(storage)
@@ -266,7 +266,7 @@ class TestSwap:
         assert by(hour(1)) == ids[0]
         assert (by(hour(4)), by(hour(0), "b"), by(hour(0), "z")) == (None, None, None)
 
-    def test_each_batch_is_swapped_once_whoever_tries(
+    def test_each_batch_is_swapped_once_by_any_processor(
         self, storage: Storage, open_another: Open
     ) -> None:
         rate_hours(storage, "a")
@@ -317,7 +317,7 @@ class TestSwap:
         storage.task_ledger.swap(task, repricer(task, 2, kept_numbers=[1]), NOW)
         assert prices(storage) == ["0.7"]
 
-    def test_rules_that_changed_meanwhile_are_noticed(self, storage: Storage) -> None:
+    def test_rules_that_changed_meanwhile_are_a_conflict(self, storage: Storage) -> None:
         rate_hours(storage, "a")
         task = queue_task(storage)
         storage.rules.change(0, [], [], note())
@@ -372,7 +372,7 @@ class TestSwap:
         storage.task_ledger.swap(task, RepricedWindow(window(4), {}, [], 0, ("instance",)), NOW)
         assert {record.outcome for record in storage.tasks.periods(task.id)} == {PeriodOutcome.SAME}
 
-    def test_frames_of_shorter_periods_are_replaced_as_well(self, storage: Storage) -> None:
+    def test_frames_of_shorter_periods_are_replaced_too(self, storage: Storage) -> None:
         states = list_scopes(storage, "a")
         halves = dataclasses.replace(window(4), step=HOUR / 2)
         used = build_series("a", [OLD])
@@ -397,7 +397,7 @@ def swap_and_die(url: str) -> None:
 
 
 class TestPostpone:
-    def test_a_task_rests_and_a_swap_forgets_its_failures(self, storage: Storage) -> None:
+    def test_a_postponed_task_waits_and_a_swap_clears_its_failures(self, storage: Storage) -> None:
         rate_hours(storage, "a")
         task = queue_task(storage)
         storage.task_ledger.postpone(task, "Gnocchi\x00 is ill", hour(101))
@@ -408,7 +408,7 @@ class TestPostpone:
         (going_on,) = storage.task_ledger.open_tasks(NOW)
         assert (going_on.failures, going_on.last_error, going_on.retry_at) == (0, None, None)
 
-    def test_one_that_was_taken_further_meanwhile_does_not_rest(self, storage: Storage) -> None:
+    def test_a_task_that_was_advanced_meanwhile_is_not_postponed(self, storage: Storage) -> None:
         rate_hours(storage, "a")
         task = queue_task(storage)
         storage.task_ledger.swap(task, repricer(task), NOW)
@@ -460,7 +460,7 @@ class TestBasis:
         storage.task_ledger.swap(task, repricer(task, 4, metrics=None), NOW)
         assert read_coverage(storage, "a", 4) == before
 
-    def test_where_metrics_are_not_known_after_they_are_not_noted(
+    def test_without_metrics_after_the_window_none_are_recorded(
         self, storage: Storage, url: str
     ) -> None:
         rate_hours(storage, "a")
@@ -473,7 +473,7 @@ class TestBasis:
         (change,) = storage.reports.coverage("a", hour(0), hour(7)).changes
         assert change.begin == hour(6)
 
-    def test_what_is_left_out_is_that_of_the_swapped_periods(self, storage: Storage) -> None:
+    def test_exclusions_are_those_of_the_swapped_periods(self, storage: Storage) -> None:
         exclusion = Exclusion("a", "instance", "r1", "bad policy", "mend it")
         (state,) = list_scopes(storage, "a")
         first = batch([state], build_series("a", [OLD] * 4), periods=window(4))

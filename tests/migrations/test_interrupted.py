@@ -132,14 +132,14 @@ def test_where_changes_are_one_transaction_nothing_remains(url: str) -> None:
     database.close()
 
 
-def test_a_table_of_somebody_else_is_not_taken_for_ours(url: str) -> None:
+def test_a_table_of_another_program_is_an_error(url: str) -> None:
     change(url, "CREATE TABLE totals (x int)")
     with pytest.raises(errors.OperatorError, match="totals") as caught:
         migrate.upgrade(url)
     assert "\n" not in str(caught.value)
 
 
-def test_a_migration_that_was_begun_by_a_newer_ratekit_is_left_alone(url: str) -> None:
+def test_a_migration_that_a_newer_ratekit_started_is_not_continued(url: str) -> None:
     migrate.upgrade(url)
     change(url, f"UPDATE alembic_version SET version_num = '{LAST}>9999'")
     for work in (migrate.check, migrate.upgrade):

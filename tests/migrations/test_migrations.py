@@ -80,7 +80,7 @@ def test_there_are_rows_for_every_revision() -> None:
     assert set(ROWS) == set(migrate.revisions())
 
 
-def test_data_lives_through_every_revision_up_and_goes_down_again(url: str) -> None:
+def test_data_survives_every_upgrade_and_downgrade(url: str) -> None:
     for revision in migrate.revisions():
         move(url, revision)
         with Database(url).writing() as connection:
@@ -157,7 +157,7 @@ def by_name(rows: list[Any]) -> list[Any]:
 
 
 class TestCheck:
-    def test_a_database_without_tables_is_told_what_to_run(self, url: str) -> None:
+    def test_a_database_without_tables_names_the_command_to_run(self, url: str) -> None:
         with pytest.raises(errors.OperatorError, match="ratekit-dbsync upgrade"):
             migrate.check(url)
         with pytest.raises(errors.OperatorError, match="ratekit-dbsync upgrade"):
@@ -170,7 +170,7 @@ class TestCheck:
         migrate.check(url)
         assert migrate.current(url) == migrate.head()
 
-    def test_a_database_of_a_newer_ratekit_is_left_alone(self, url: str) -> None:
+    def test_a_database_of_a_newer_ratekit_is_not_changed(self, url: str) -> None:
         migrate.upgrade(url)
         with Database(url).writing() as connection:
             connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")

@@ -74,7 +74,7 @@ def test_nothing_is_written_after_a_migration(
     assert storage.rules.read().version == 0
 
 
-def test_nothing_is_written_while_a_migration_is_under_way(
+def test_nothing_is_written_during_a_migration(
     migrated_url: str, storage: Storage, states: list[State]
 ) -> None:
     refusals: list[errors.RatekitError] = []
@@ -113,7 +113,7 @@ def test_a_migration_waits_for_a_transaction_that_has_begun(
     assert migrate.current(migrated_url) == EARLIER
 
 
-def test_several_that_migrate_at_once_do_no_harm(url: str) -> None:
+def test_several_migrations_at_once_do_no_harm(url: str) -> None:
     failed: list[BaseException] = []
 
     def upgrade() -> None:

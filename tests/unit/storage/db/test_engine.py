@@ -36,11 +36,11 @@ class TestUrl:
         "url",
         ["", "ratekit.sqlite", "sqlite://", "sqlite:///:memory:", "mysql://u@h", "mysql://h:x/d"],
     )
-    def test_what_names_no_database_is_refused(self, url: str) -> None:
+    def test_a_url_without_a_database_is_refused(self, url: str) -> None:
         with pytest.raises(errors.OperatorError, match=r"\[database\] connection"):
             parse(url)
 
-    def test_what_is_not_supported_is_refused(self) -> None:
+    def test_an_unsupported_database_is_refused(self) -> None:
         with pytest.raises(errors.OperatorError, match="use sqlite, postgresql or mysql"):
             parse("oracle://u:secret@h/d")
 
@@ -58,7 +58,7 @@ class TestUrl:
 
 
 class TestSqlite:
-    def test_a_folder_that_is_missing_is_told_in_one_line(self, tmp_path: pathlib.Path) -> None:
+    def test_a_missing_folder_is_reported_in_one_line(self, tmp_path: pathlib.Path) -> None:
         for work in (migrate.upgrade, migrate.current, migrate.check):
             with pytest.raises(errors.OperatorError) as caught:
                 work(f"sqlite:///{tmp_path}/missing/ratekit.sqlite")
@@ -67,15 +67,13 @@ class TestSqlite:
             assert f"the folder {tmp_path}/missing does not exist" in line
             assert "\n" not in line
 
-    def test_a_file_that_is_no_database_is_told(self, tmp_path: pathlib.Path) -> None:
+    def test_a_file_that_is_not_a_database_is_reported(self, tmp_path: pathlib.Path) -> None:
         path = tmp_path / "notes.txt"
         path.write_text("not a database " * 100)
         with pytest.raises(errors.OperatorError, match="not a database"):
             migrate.upgrade(f"sqlite:///{path}")
 
-    def test_looking_at_a_file_that_is_missing_does_not_create_it(
-        self, tmp_path: pathlib.Path
-    ) -> None:
+    def test_reading_a_missing_file_does_not_create_it(self, tmp_path: pathlib.Path) -> None:
         path = tmp_path / "ratekit.sqlite"
         with pytest.raises(errors.OperatorError, match="run ratekit-dbsync upgrade"):
             migrate.check(f"sqlite:///{path}")
@@ -102,7 +100,7 @@ class TestSqlite:
         writer.close()
         database.close()
 
-    def test_signals_are_heard_while_a_writer_waits(self, tmp_path: pathlib.Path) -> None:
+    def test_signals_are_handled_while_a_writer_waits(self, tmp_path: pathlib.Path) -> None:
         url = f"sqlite:///{tmp_path}/ratekit.sqlite"
         migrate.upgrade(url)
         database = Database(url + "?timeout=2")
@@ -151,7 +149,7 @@ class TestSqlite:
             connection.exec_driver_sql("INSERT INTO hashmap_fields VALUES (1, 1, 'x')")
 
 
-def test_programming_errors_stay_what_they_are(tmp_path: pathlib.Path) -> None:
+def test_programming_errors_are_not_translated(tmp_path: pathlib.Path) -> None:
     database = Database(f"sqlite:///{tmp_path}/x.sqlite")
     with pytest.raises(ZeroDivisionError), database.writing():
         raise ZeroDivisionError
@@ -161,7 +159,7 @@ def test_programming_errors_stay_what_they_are(tmp_path: pathlib.Path) -> None:
         )
 
 
-def test_lists_are_cut_to_what_a_statement_takes() -> None:
+def test_lists_are_sliced_for_a_statement() -> None:
     items = list(range(2 * SLICE + 1))
     pieces = list(slices(items))
     assert [len(piece) for piece in pieces] == [SLICE, SLICE, 1]

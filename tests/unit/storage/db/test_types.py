@@ -22,7 +22,7 @@ NUMBERS = st.decimals(allow_nan=False, allow_infinity=False)
 
 
 @given(NUMBERS)
-def test_a_value_is_kept_exactly_or_refused(value: Decimal) -> None:
+def test_a_value_is_stored_exactly_or_refused(value: Decimal) -> None:
     column = Exact(28)
     for dialect in (SQLITE, POSTGRESQL):
         try:
@@ -36,7 +36,7 @@ def test_a_value_is_kept_exactly_or_refused(value: Decimal) -> None:
 
 
 @given(NUMBERS, NUMBERS)
-def test_the_quick_look_agrees_with_the_columns(quantity: Decimal, price: Decimal) -> None:
+def test_the_quick_check_agrees_with_the_columns(quantity: Decimal, price: Decimal) -> None:
     def refuses(look: Callable[[], object]) -> bool:
         try:
             look()
@@ -53,12 +53,12 @@ def test_the_quick_look_agrees_with_the_columns(quantity: Decimal, price: Decima
 
 
 @pytest.mark.parametrize("value", ["NaN", "sNaN", "Infinity", "-Infinity"])
-def test_what_is_no_number_is_refused(value: str) -> None:
+def test_a_value_that_is_not_a_number_is_refused(value: str) -> None:
     with pytest.raises(errors.OperatorError):
         Exact(28).process_bind_param(Decimal(value), SQLITE)
 
 
-def test_zeros_at_the_end_are_dropped_but_not_before_the_point() -> None:
+def test_trailing_zeros_are_removed_after_the_point_only() -> None:
     values = ["1.500", "100", "1E+3", "0.00", "0E-28", "-0.10"]
     assert [str(tidy(Decimal(value))) for value in values] == [
         "1.5",
@@ -79,19 +79,19 @@ def test_instants_are_utc_in_and_out() -> None:
 
 
 @pytest.mark.parametrize("zone", [None, datetime.timezone(datetime.timedelta(hours=1))])
-def test_instants_of_no_zone_or_another_are_refused(zone: datetime.tzinfo | None) -> None:
+def test_instants_without_a_zone_or_in_another_are_refused(zone: datetime.tzinfo | None) -> None:
     with pytest.raises(ValueError, match="UTC"):
         Instant().process_bind_param(datetime.datetime(2026, 3, 1, tzinfo=zone), SQLITE)
 
 
-def test_words_are_counted_in_letters() -> None:
+def test_words_are_counted_in_characters() -> None:
     dialect = SQLITE
     assert Word().process_bind_param("東" * 255, dialect) == "東" * 255
     with pytest.raises(errors.OperatorError, match="255"):
         Word().process_bind_param("x" * 256, dialect)
 
 
-def test_nothing_stays_nothing() -> None:
+def test_none_stays_none() -> None:
     dialect = SQLITE
     assert Exact(28).process_bind_param(None, dialect) is None
     assert Exact(28).process_result_value(None, dialect) is None
