@@ -9,8 +9,8 @@ from oslo_config import cfg
 
 from ratekit import conf as core
 from ratekit import errors, interfaces
-from ratekit.storage.sql import build_storage
 from ratekit.storage import migrate
+from ratekit.storage.sql import build_storage
 
 
 def load(path: pathlib.Path) -> cfg.ConfigOpts:
