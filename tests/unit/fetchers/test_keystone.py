@@ -257,13 +257,6 @@ def test_a_refusal_is_for_an_operator(identity: StubServer, status: int) -> None
         fetcher(identity.url).scopes()
 
 
-def test_a_wrong_password_is_for_an_operator(identity: StubServer) -> None:
-    refused = {"error": {"code": 401, "message": "The request you made...", "title": "No"}}
-    identity.respond(TOKENS, StubResponse(refused, 401))
-    with pytest.raises(errors.OperatorError, match=r"wrong user name.* in \[fetcher_key"):
-        fetcher(identity.url).scopes()
-
-
 def test_building_the_fetcher_opens_no_connection(identity: StubServer) -> None:
     fetcher(identity.url)
     assert identity.requests == []
@@ -276,3 +269,37 @@ def test_a_section_without_authentication_is_a_mistake() -> None:
     conf([], project="ratekit", default_config_files=[], default_config_dirs=[])
     with pytest.raises(errors.OperatorError, match=r"\[fetcher_keystone\] auth_type is not set"):
         KeystoneFetcher.from_conf(conf)
+
+
+# What operators read ---------------------------------------------------------------------------
+
+
+def test_rejected_credentials_name_the_address_and_the_section(identity: StubServer) -> None:
+    identity.respond(TOKENS, StubResponse({"error": {"code": 401, "title": "No"}}, 401))
+    with pytest.raises(errors.AccessDenied) as caught:
+        fetcher(identity.url).scopes()
+    assert str(caught.value) == (
+        f"Keystone at {identity.url}: wrong user name, password, domain or project in "
+        "[fetcher_keystone]"
+    )
+
+
+def test_an_endpoint_that_the_catalogue_lacks_is_reported_with_those_it_has(
+    identity: StubServer,
+) -> None:
+    with pytest.raises(errors.AccessDenied) as caught:
+        fetcher(identity.url, region_name="two").scopes()
+    assert str(caught.value) == (
+        f"Keystone at {identity.url}: its catalogue has no endpoint of type 'identity' with "
+        "interface 'public' in region 'two'; it has: public in one; check [fetcher_keystone]"
+    )
+
+
+def test_a_url_of_another_service_is_reported(identity: StubServer) -> None:
+    identity.responses.clear()
+    with pytest.raises(errors.AccessDenied) as caught:
+        fetcher(identity.url).scopes()
+    assert str(caught.value) == (
+        f"Keystone at {identity.url} is not a Keystone API; expected its URL, such as "
+        "https://keystone.example/v3, as auth_url in [fetcher_keystone]"
+    )
