@@ -67,7 +67,9 @@ def test_paths_of_the_source_tree_exist(page: str) -> None:
     named = re.findall(
         r"``((?:ratekit|tests|etc|tools|doc|releasenotes)/[\w./-]*\w)``", TEXTS[page]
     )
-    assert [path for path in named if not (ROOT / path).exists()] == []
+    # The build's output is not in a fresh clone.
+    source_paths = [path for path in named if not path.startswith("doc/_build")]
+    assert [path for path in source_paths if not (ROOT / path).exists()] == []
 
 
 def test_pages_that_the_code_cites_exist() -> None:
