@@ -14,13 +14,13 @@ import sqlalchemy as sa
 from ratekit import composition, concurrency, plugins
 from ratekit.admin import hashmap
 from ratekit.cmd import configuration, startup
-from ratekit.storage.sql import build_storage
 from ratekit.domain.reporting.reports import FrameRow, Selection
 from ratekit.fetchers.static import StaticFetcher
 from ratekit.files import rules_file
 from ratekit.processing.cycle import CycleResult, RunContext
 from ratekit.processing.reprocessor import TaskSummary
 from ratekit.storage import migrate
+from ratekit.storage.sql import build_storage
 from tests import stack
 from tests.stack import fixture
 
