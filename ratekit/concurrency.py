@@ -50,9 +50,7 @@ def side_by_side(
                 threads.append(pool.spawn(call, index, item))
             pool.waitall()
     except eventlet.Timeout:
-        raise errors.TryLater(
-            f"{description} did not finish within {seconds:g} s"
-        ) from None
+        raise errors.TryLater(f"{description} did not finish within {seconds:g} s") from None
     finally:
         for thread in threads:
             thread.kill()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import random
@@ -10,6 +11,10 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
+
+from ratekit import errors
+from ratekit.cmd import startup
+from ratekit.text import count_text
 
 if TYPE_CHECKING:
     from ratekit import interfaces
@@ -37,8 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         eventlet.monkey_patch()
 
-    from ratekit import errors
-    from ratekit.cmd import configuration, startup
+    from ratekit.cmd import configuration
 
     try:
         with configuration.translate_errors():
@@ -55,7 +59,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _load_conf(argv: Sequence[str] | None, logs: bool) -> Any:
     from oslo_config import cfg
 
-    from ratekit import errors
     from ratekit.cmd import configuration
 
     once = cfg.BoolOpt(
@@ -84,8 +87,7 @@ def _report_interrupt() -> None:
 
 
 def _run_once(conf: Any) -> int:
-    from ratekit import composition, concurrency, errors
-    from ratekit.cmd import startup
+    from ratekit import composition, concurrency
     from ratekit.cmd.output import progress
     from ratekit.processing.cycle import RunContext
     from ratekit.storage.sql import build_storage
@@ -111,9 +113,6 @@ def _run_once(conf: Any) -> int:
 
 def _rate(parts: Parts) -> int:
     """Rate all that is due; return the exit code."""
-    from ratekit.cmd import startup
-    from ratekit.text import count_text
-
     result = parts.orchestrator.run_cycle(wait_for_retry=False)
     line = f"{count_text(result.frames, 'frame')} in {count_text(result.periods, 'scope period')}"
     if result.failed_scopes:
@@ -124,9 +123,6 @@ def _rate(parts: Parts) -> int:
 
 def _reprocess(parts: Parts) -> int:
     """Carry out all tasks; return the exit code."""
-    from ratekit.cmd import startup
-    from ratekit.text import count_text
-
     summary = parts.tasks.finish()
     if summary.finished_tasks or summary.failed_tasks:
         line = f"{count_text(summary.finished_tasks, 'task')} done"
@@ -182,7 +178,6 @@ def _build_process(
 ) -> Processor:
     """Return one of the daemon's processes, which rates its part of the scopes."""
     from ratekit import composition, concurrency
-    from ratekit.cmd import startup
     from ratekit.daemon import service, worker
     from ratekit.domain.schedule.partition import Partition
     from ratekit.processing.cycle import RunContext
@@ -195,12 +190,6 @@ def _build_process(
     def give_up(code: int) -> None:
         board.exit_code = code
         os.kill(os.getppid(), signal.SIGTERM)
-
-    def reload_settings() -> Settings:
-        # Raises with every mistake, before anything is changed.
-        composition.read_settings(_load_conf(argv, logs=False), concurrency.side_by_side)
-        conf.mutate_config_files()
-        return composition.read_settings(conf, concurrency.side_by_side)
 
     partition = Partition(index, len(board.workers))
     parts = composition.build_processor(
@@ -218,4 +207,14 @@ def _build_process(
         random.random,
     )
     name = f"worker {index + 1} of {len(board.workers)}"
+    reload_settings = functools.partial(_reload_settings, conf, argv)
     return service.Processor(rating, stop, status, reload_settings, name)
+
+
+def _reload_settings(conf: Any, argv: Sequence[str] | None) -> Settings:
+    """Read the files again; change ``conf`` only if they have no mistake."""
+    from ratekit import composition, concurrency
+
+    composition.read_settings(_load_conf(argv, logs=False), concurrency.side_by_side)
+    conf.mutate_config_files()
+    return composition.read_settings(conf, concurrency.side_by_side)

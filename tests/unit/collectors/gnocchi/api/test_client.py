@@ -128,7 +128,9 @@ def test_an_unknown_resource_type_is_none(gnocchi: StubServer, client: Client) -
 def test_a_resource_types_attributes_are_its_own(gnocchi: StubServer, client: Client) -> None:
     gnocchi.respond(
         "/v1/resource_type/instance",
-        StubResponse({"name": "instance", "attributes": {"flavor_id": {"type": "string"}}, "state": "x"}),
+        StubResponse(
+            {"name": "instance", "attributes": {"flavor_id": {"type": "string"}}, "state": "x"}
+        ),
     )
     assert client.attributes("instance") == frozenset({"flavor_id"})
 
@@ -164,7 +166,10 @@ CANNOT_BE_AGGREGATED = {
         ),
         (error(403, "Forbidden"), "Gnocchi refused with 403: Forbidden"),
         (StubResponse(b"<h1>Not\n Found</h1>", 404), "Gnocchi refused with 404: Not Found"),
-        (StubResponse({"error": "nothing here"}, 404), 'refused with 404: {"error": "nothing here"}'),
+        (
+            StubResponse({"error": "nothing here"}, 404),
+            'refused with 404: {"error": "nothing here"}',
+        ),
     ],
 )
 def test_a_refusal_is_for_an_operator(
@@ -248,7 +253,9 @@ def test_a_response_that_cannot_be_parsed_is_not_silence(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("answer", [StubResponse([]), StubResponse({}), StubResponse({"attributes": None})])
+@pytest.mark.parametrize(
+    "answer", [StubResponse([]), StubResponse({}), StubResponse({"attributes": None})]
+)
 def test_a_resource_type_that_cannot_be_parsed_is_an_invalid_response(
     gnocchi: StubServer, client: Client, answer: StubResponse
 ) -> None:
@@ -286,7 +293,9 @@ def test_basic_authentication_is_taken_from_the_configuration(gnocchi: StubServe
 def test_the_limit_of_the_backlog_is_taken_from_the_configuration(
     gnocchi: StubServer, settings: dict[str, Any], waits: bool
 ) -> None:
-    gnocchi.respond("/v1/status", StubResponse({"storage": {"summary": {"metrics": 1, "measures": 5}}}))
+    gnocchi.respond(
+        "/v1/status", StubResponse({"storage": {"summary": {"metrics": 1, "measures": 5}}})
+    )
     basic = {"gnocchi_auth_type": "basic", "gnocchi_user": "rater"}
     collector = GnocchiCollector.from_conf(
         load_conf(gnocchi_endpoint=gnocchi.url, **basic, **settings)
@@ -350,7 +359,9 @@ def test_a_full_page_is_asked_for_in_halves(gnocchi: StubServer, client: Client)
     assert ids == [["r1", "r2"], ["r2"], ["r1"]]
 
 
-@pytest.mark.parametrize("answer", [StubResponse({}), StubResponse([{"id": "r1"}]), StubResponse([[]])])
+@pytest.mark.parametrize(
+    "answer", [StubResponse({}), StubResponse([{"id": "r1"}]), StubResponse([[]])]
+)
 def test_resources_that_cannot_be_parsed_are_an_invalid_response(
     gnocchi: StubServer, client: Client, answer: StubResponse
 ) -> None:
@@ -359,7 +370,9 @@ def test_resources_that_cannot_be_parsed_are_an_invalid_response(
         client.older_revisions(QUERY, {"r1": SIX})
 
 
-def test_refused_credentials_have_an_error_of_their_own(gnocchi: StubServer, client: Client) -> None:
+def test_refused_credentials_have_an_error_of_their_own(
+    gnocchi: StubServer, client: Client
+) -> None:
     gnocchi.respond(AGGREGATES, error(403, "Forbidden"))
     with pytest.raises(errors.AccessDenied):
         client.aggregates(QUERY)
@@ -373,7 +386,8 @@ def test_ends_are_those_of_the_window_that_were_recorded_in_time(
 ) -> None:
     row = {"id": "r1", "project_id": "p1", "revision_start": "2026-01-01T06:20:05+00:00"}
     gnocchi.respond(
-        "/v1/search/resource/instance", StubResponse([{**row, "ended_at": "2026-01-01T06:20:00+00:00"}])
+        "/v1/search/resource/instance",
+        StubResponse([{**row, "ended_at": "2026-01-01T06:20:00+00:00"}]),
     )
     [(owner, [end])] = client.ends(QUERY).items()
     assert owner == ("r1", "p1")
@@ -391,6 +405,8 @@ def test_ends_are_those_of_the_window_that_were_recorded_in_time(
 def test_ends_that_cannot_be_parsed_are_an_invalid_response(
     gnocchi: StubServer, client: Client
 ) -> None:
-    gnocchi.respond("/v1/search/resource/instance", StubResponse([{"id": "r1", "project_id": "p1"}]))
+    gnocchi.respond(
+        "/v1/search/resource/instance", StubResponse([{"id": "r1", "project_id": "p1"}])
+    )
     with pytest.raises(errors.TryLater, match="cannot parse Gnocchi's resources response"):
         client.ends(QUERY)

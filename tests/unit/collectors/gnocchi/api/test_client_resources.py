@@ -191,7 +191,9 @@ def test_resources_are_counted_over_all_pages(gnocchi: StubServer, client: Clien
     assert gnocchi.requests[1].body == {"=": {"started_at": None}}
 
 
-@pytest.mark.parametrize("answer", [StubResponse({}), StubResponse([{}]), StubResponse([[]]), StubResponse(["x"])])
+@pytest.mark.parametrize(
+    "answer", [StubResponse({}), StubResponse([{}]), StubResponse([[]]), StubResponse(["x"])]
+)
 def test_a_listing_that_cannot_be_parsed_is_an_invalid_response(
     gnocchi: StubServer, client: Client, answer: StubResponse
 ) -> None:
