@@ -89,6 +89,11 @@ class MetricCheck(command_types.Listing):
             self._summary = f"{count_text(len(metrics), 'metric')}, no mistakes"
             return columns, ()
         entries = metric_admin.check(metrics, collector)
+        if not entries:
+            self._summary = (
+                f"{count_text(len(metrics), 'metric')}, no mistakes; this collector cannot compare "
+                "them with its back end"
+            )
         if any(entry.finding.verdict is Severity.ERROR for entry in entries):
             self._exit_code = startup.FAILED
         return columns, [
@@ -109,7 +114,7 @@ class MetricCheck(command_types.Listing):
         column_names: Sequence[str],
         data: Iterable[Sequence[Any]],
     ) -> int:
-        """Print the findings; after an offline check, people get one line instead."""
+        """Print the findings; without findings, people get one line instead."""
         if self._summary and parsed_args.formatter == "table":
             self.app.stdout.write(f"{self._summary}\n")
             return 0

@@ -77,7 +77,7 @@ def _load_conf(argv: Sequence[str] | None, logs: bool) -> Any:
         conf.set_override("allow_expired", True, group="collect")
     if logs and conf.collect.allow_expired:
         LOG.warning(
-            "[collect] allow_expired is set: tasks that collect wait for a processor without it"
+            "allow_expired is in effect: tasks that collect wait for a processor without it"
         )
     return conf
 

@@ -229,7 +229,7 @@ class ScopeAdmin(abc.ABC):
 
         This clears its failures.
 
-        :param start: begin of a period to resume at instead; the time in between is never rated
+        :param start: start of a period to resume at instead; the time in between is never rated
         :raises ratekit.errors.OperatorError: there is no such scope, it is not deactivated
             although ``start`` is given, or ``start`` is before the time at which it stopped
         :raises ratekit.errors.TryLater: the database did not answer

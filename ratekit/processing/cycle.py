@@ -159,22 +159,22 @@ class Cycle:
 
     def _rate(self, batch: Batch) -> Exception | None:
         """Rate a batch; return the failure, if any."""
-        commit = attempt(lambda: self._rater.rate(batch))
-        if isinstance(commit, Exception):
-            return commit
+        result = attempt(lambda: self._rater.rate(batch))
+        if isinstance(result, Exception):
+            return result
         self._unanswered = self._failed_alone = 0
-        _warn_of_stopped_usage(batch, commit)
-        lost_ids = {scope.id for scope in commit.lost_scopes}
+        _warn_of_stopped_usage(batch, result)
+        lost_ids = {scope.id for scope in result.lost_scopes}
         rated_states = [state for state in batch.states if state.scope.id not in lost_ids]
         self._result = dataclasses.replace(
             self._result,
-            frames=self._result.frames + commit.frames,
+            frames=self._result.frames + result.frames,
             periods=self._result.periods + len(rated_states) * batch.window.count,
             lost_scopes=self._result.lost_scopes + len(lost_ids),
         )
         for state in batch.states:
             self._advance(state, batch, state.scope.id in lost_ids)
-        self._report(dataclasses.replace(batch, states=rated_states), commit.frames)
+        self._report(dataclasses.replace(batch, states=rated_states), result.frames)
         return None
 
     def _handle(self, batch: Batch, failure: Exception) -> None:
@@ -299,19 +299,16 @@ class Cycle:
         self._context.report(Progress(batch, frames, len(periods), sum(periods)))
 
 
-def _warn_of_stopped_usage(batch: Batch, commit: interfaces.CommitResult) -> None:
+def _warn_of_stopped_usage(batch: Batch, result: interfaces.CommitResult) -> None:
     """Log one line for each metric that scopes have stopped using."""
     scopes_by_metric: dict[str, list[str]] = {}
-    for scope, metric in commit.stopped_usage:
+    for scope, metric in result.stopped_usage:
         scopes_by_metric.setdefault(metric, []).append(scope.id)
-    last_period = dataclasses.replace(
-        batch.window, begin=batch.window.end - batch.window.step, count=1
-    )
     for metric, scopes in sorted(scopes_by_metric.items()):
         LOG.warning(
-            "metric %s: usage stopped at %s for %s that had usage in every earlier period: %s",
+            "metric %s: usage stopped during %s for %s that had usage in every earlier period: %s",
             metric,
-            last_period,
+            batch.window,
             count_text(len(scopes), "scope"),
             list_text(sorted(scopes)),
         )

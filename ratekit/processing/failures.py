@@ -45,7 +45,7 @@ class Retry:
 
     @property
     def level(self) -> int:
-        """Log level: ERROR where somebody must act, WARNING where waiting may be enough."""
+        """Log level: ERROR where an operator must act, WARNING where waiting may be enough."""
         match self.failure:
             case errors.NotYet():
                 return logging.INFO

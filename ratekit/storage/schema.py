@@ -22,7 +22,7 @@ METADATA = sa.MetaData(
 #: scope that is new or has returned. ``active``: the scope is rated, because the fetcher lists it
 #: or it is not yet rated to its end. ``deactivated_at``: when an operator stopped its rating, or
 #: NULL. Commits compare ``resets``, too: only a reset moves ``rated_until`` back, to a time at
-#: which an old batch may begin. ``rated_since``: begin of its first period, NULL if that was not
+#: which an old batch may begin. ``rated_since``: start of its first period, NULL if that was not
 #: recorded. ``period_seconds``: length of the periods that were rated last, NULL if none was.
 #: ``metric_set_id``: the set of metrics in force at ``rated_until``, NULL if it is unknown.
 SCOPES = sa.Table(
@@ -79,7 +79,7 @@ METRIC_SET_CHANGES = sa.Table(
 )
 
 #: A time range in which a scope is not rated. ``last_instant`` is the last instant before it; the
-#: period that contains it is rated, whatever the length of periods is. ``resume`` is the begin of
+#: period that contains it is rated, whatever the length of periods is. ``resume`` is the start of
 #: the first period after the gap, NULL while the scope is missing from the fetcher's lists. Rows
 #: are never deleted, so that a scope that is reset is not charged for its gaps.
 GAPS = sa.Table(

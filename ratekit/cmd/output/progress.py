@@ -46,11 +46,11 @@ def log_line(progress: Progress) -> None:
     if not progress.batch.states:
         return
     LOG.info(
-        "%s rated: %d frames; left: %d scopes, %d periods",
+        "%s rated: %s; left: %s, %s",
         progress.batch,
-        progress.frames,
-        progress.scopes_left,
-        progress.periods_left,
+        count_text(progress.frames, "frame"),
+        count_text(progress.scopes_left, "scope"),
+        count_text(progress.periods_left, "period"),
     )
 
 

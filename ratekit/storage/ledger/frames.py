@@ -23,7 +23,7 @@ _FRAME = ("scope_id", "begin", "descriptor_id", "quantity", "price")
 #: Columns of ``totals``, in the order of the fields of :class:`Total`.
 TOTAL = ("scope_id", "begin", "metric", "unit", "points", "quantity", "price")
 
-#: The begin of each period in the databases' notation.
+#: The start of each period in the databases' notation.
 BeginTexts = Mapping[datetime.datetime, str]
 
 
@@ -71,6 +71,12 @@ _Sums = dict[datetime.datetime, _Sum]
 def begin_texts(begins: Iterable[datetime.datetime]) -> BeginTexts:
     """Return instants in the databases' notation: naive UTC with microseconds."""
     return {begin: begin.replace(tzinfo=None).isoformat(" ", "microseconds") for begin in begins}
+
+
+def require_begins(totals: Iterable[Total], texts: BeginTexts) -> None:
+    """:raises KeyError: a total whose begin is not in ``texts``."""
+    for total in totals:
+        _ = texts[total.begin]
 
 
 def prepare(rated_series: Iterable[RatedSeries], scope_pks: Mapping[str, int]) -> list[SeriesEntry]:

@@ -81,13 +81,15 @@ class SqlLedger(Ledger):
         entries = frames.prepare(batch.series, scope_pks)
         totals = frames.sum_up(entries)
         metrics = metric_sets.MetricSet.of(batch.metrics)
+        texts = frames.begin_texts(batch.window.begins())
+        frames.require_begins(totals, texts)
 
         def change(connection: sa.Connection) -> _Write:
-            return self._write(connection, batch, entries, totals, metrics)
+            return self._write(connection, batch, entries, totals, metrics, texts)
 
         def is_pending(connection: sa.Connection, write: _Write) -> bool:
             begin = batch.window.begin
-            return bool(scope_states.find_rated_until(connection, write.advanced_pks, begin))
+            return bool(scope_states.find_pks_at(connection, write.advanced_pks, begin))
 
         committed = commit.write(self._database, change, is_pending)
         if committed.acknowledged:
@@ -106,12 +108,12 @@ class SqlLedger(Ledger):
         entries: Iterable[frames.SeriesEntry],
         totals: Iterable[frames.Total],
         metrics: metric_sets.MetricSet,
+        texts: frames.BeginTexts,
     ) -> _Write:
         version.require(connection, batch.rules_version)
         pks = scope_states.swap(connection, batch.states, batch.window, metrics)
         entries = [entry for entry in entries if entry.scope_pk in pks]
         totals = [total for total in totals if total.scope_pk in pks]
-        texts = frames.begin_texts(batch.window.begins())
         ids = self._descriptors.resolve(connection, [entry.descriptor for entry in entries])
         frame_count = frames.write_frames(connection, entries, ids, texts)
         # Before the totals are written: it reads those of earlier batches.

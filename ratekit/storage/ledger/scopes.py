@@ -140,7 +140,7 @@ def _values_after(window: Window) -> dict[str, Any]:
     }
 
 
-def find_rated_until(
+def find_pks_at(
     connection: sa.Connection, scope_pks: Collection[int], instant: datetime.datetime
 ) -> frozenset[int]:
     """Return the scopes that are rated until ``instant``; wait for transactions that lock them."""

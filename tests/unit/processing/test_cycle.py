@@ -226,6 +226,16 @@ def test_a_scope_that_another_processor_has_rated_is_skipped_and_the_others_are_
     assert [str(step.batch).partition(" over ")[0] for step in bench.progress] == ["2 scopes"]
 
 
+def test_a_lost_scope_is_not_collected_again_in_the_same_cycle() -> None:
+    bench = RatingBench("a", "b", limit=2, ledger=Raced)
+    bench.rate()
+    calls_by_scope = {
+        id_: sum(id_ in call.scopes for call in bench.collector.calls) for id_ in ("a", "b")
+    }
+    assert calls_by_scope["b"] == len(bench.settings.metrics)
+    assert calls_by_scope["a"] > calls_by_scope["b"]
+
+
 def test_a_batch_that_another_processor_has_rated_is_not_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -50,6 +50,18 @@ def test_when_rules_change_between_pricing_and_storing_the_batch_is_priced_again
     assert [batch.rules_version for batch in bench.ledger.commits] == [2]
 
 
+def test_usage_that_metrics_yml_skips_is_not_stored() -> None:
+    bench = RatingBench("a")
+    skipping = dataclasses.replace(metric("cpu"), skip=lambda series, quantity, price: True)
+    bench.orchestrator.adopt(
+        dataclasses.replace(bench.settings, metrics=[skipping, metric("disk")])
+    )
+    bench.rate()
+    [batch] = bench.ledger.commits
+    assert {rated.series.metric for rated in batch.series} == {"disk"}
+    assert batch.metrics == ("cpu", "disk")
+
+
 def test_new_settings_apply_from_the_next_batch() -> None:
     bench = RatingBench("a", "b", limit=DUE)
 

@@ -44,8 +44,8 @@ def test_a_metric_without_usage_is_one_line_with_the_first_scopes_and_the_period
     bench.now = MONTH + 2 * HOUR + SECOND  # one period is due
     bench.rate()
     assert warnings(caplog) == [
-        "metric cpu: usage stopped at 2026-01-01T00:00Z/2026-01-01T01:00Z for 7 scopes that had "
-        "usage in every earlier period: scope-0, scope-1, scope-2, scope-3, scope-4 and 2 more"
+        "metric cpu: usage stopped during 2026-01-01T00:00Z/2026-01-01T01:00Z for 7 scopes that "
+        "had usage in every earlier period: scope-0, scope-1, scope-2, scope-3, scope-4 and 2 more"
     ]
 
 

@@ -88,9 +88,9 @@ class Retention:
         if not self._allow_expired:
             raise errors.Expired(
                 text,
-                "rate what is left with ratekit-processor --once --allow-expired, or start later "
-                "with ratekit scope reset or activate; an archive policy that keeps aggregates "
-                "longer helps from then on",
+                "rate what is left with ratekit-processor --once --allow-expired, or skip it with "
+                "ratekit scope deactivate, then ratekit scope activate --from TIME; an archive "
+                "policy that keeps aggregates longer helps from then on",
             )
         if name not in self._warned_names:
             self._warned_names.add(name)

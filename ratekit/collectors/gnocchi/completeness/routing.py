@@ -53,10 +53,12 @@ class Routing:
 
     def mismatches_of(self, scopes: Collection[str]) -> dict[str, PolicyMismatch]:
         """Return the mismatches of resources that belong or belonged to some of ``scopes``."""
+        # The other way round, each resource would walk all scopes of the batch.
+        scope_set = frozenset(scopes)
         return {
             id_: mismatch
             for id_, mismatch in self.mismatches.items()
-            if not mismatch.ownership.scopes.isdisjoint(scopes)
+            if not scope_set.isdisjoint(mismatch.ownership.scopes)
         }
 
     def queries(self, query: AggregateQuery) -> list[AggregateQuery]:
@@ -64,16 +66,19 @@ class Routing:
 
         Ids of resources that belong to other scopes are left off, so that requests are short.
         """
+        scope_set = frozenset(query.scopes)
         minorities = {
             granularity: sorted(
-                id_ for id_, scopes in owners.items() if not scopes.isdisjoint(query.scopes)
+                id_
+                for id_, owner_scopes in owners.items()
+                if not scope_set.isdisjoint(owner_scopes)
             )
             for granularity, owners in sorted(self.minorities.items())
         }
         queries = []
         if self.granularity is not None:
             excluded_ids = [
-                *self.mismatches_of(query.scopes),
+                *self.mismatches_of(scope_set),
                 *itertools.chain(*minorities.values()),
             ]
             queries.append(

@@ -1,4 +1,4 @@
-"""Excluded resources, the begin of each scope, and the length of its periods.
+"""Excluded resources, the start of each scope, and the length of its periods.
 
 Revision ID: 0005
 Revises: 0004
@@ -25,7 +25,7 @@ _TABLE: dict[str, Any] = {
 }
 _INSTANT = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 #: A scope began with its first total or its first set of metrics; a scope that has not been rated
-#: begins at its current state. The begin of a scope that was always silent until 0004 is unknown.
+#: begins at its current state. The start of a scope that was always silent until 0004 is unknown.
 _BEGINNINGS = (
     "UPDATE scopes SET rated_since ="
     " (SELECT MIN(totals.begin) FROM totals WHERE totals.scope_id = scopes.id)",
@@ -38,7 +38,7 @@ _BEGINNINGS = (
 
 
 def upgrade() -> None:
-    """Add a table and two columns; fill in the begin of each scope where it is known."""
+    """Add a table and two columns; fill in the start of each scope where it is known."""
     word = (
         sa.String(255)
         .with_variant(sa.String(255, collation="C"), "postgresql")
