@@ -9,7 +9,7 @@ from ratekit.storage import migrate
 from ratekit.storage.db.engine import Database
 from ratekit.storage.ledger.ledger import SqlLedger
 from ratekit.storage.ledger.scope_admin import SqlScopeAdmin
-from ratekit.storage.ledger.scopes import ScopeSource
+from ratekit.storage.ledger.scopes import ScopeOrigin
 from ratekit.storage.reports.reports import SqlReports
 from ratekit.storage.rules.store import SqlRules
 from ratekit.storage.tasks.queue import SqlTasks
@@ -30,7 +30,7 @@ def open_storage(url: str, *, scope_key: str, fetcher: str, collector: str) -> S
     """
     database = Database(url, needs=migrate.head())
     migrate.require_head(database)
-    origin = ScopeSource(scope_key=scope_key, fetcher=fetcher, collector=collector)
+    origin = ScopeOrigin(scope_key=scope_key, fetcher=fetcher, collector=collector)
     return Storage(
         ledger=SqlLedger(database, origin),
         rules=SqlRules(database),

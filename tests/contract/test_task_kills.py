@@ -54,7 +54,7 @@ def finish(url: str, moment: float = 0.0) -> None:
     bench.reprocessor.finish()
 
 
-def foretold(
+def predict_frames(
     bench: ReprocessingBench, storage: Storage
 ) -> list[tuple[str, datetime.datetime, Decimal]]:
     """Return scope, begin and price of all frames after tasks of all hours but two."""
@@ -71,7 +71,7 @@ def test_tasks_that_are_killed_again_and_again_end_where_they_should(
     bench = small_batches(url)
     bench.rate(*SCOPES, count=HOURS)
     ids = bench.queue(*SCOPES, begin=1, end=HOURS - 1, kind=kind)
-    expected = foretold(bench, storage)
+    expected = predict_frames(bench, storage)
     moments = random.Random(kind.value)
     killed, code = 0, None
     with reading(open_another, len(expected)) as wrong:
@@ -104,7 +104,7 @@ def test_processors_side_by_side_swap_each_period_once(
     bench = small_batches(url)
     bench.rate(*SCOPES, count=HOURS)
     bench.queue(*SCOPES, begin=1, end=HOURS - 1)
-    expected = foretold(bench, storage)
+    expected = predict_frames(bench, storage)
     with reading(open_another, len(expected)) as wrong:
         processes = [FORKS.Process(target=finish, args=(url,)) for _ in range(3)]
         for process in processes:

@@ -336,9 +336,9 @@ class TestSwap:
         assert not storage.tasks.cancel(task.id, NOW)
         assert storage.task_ledger.open_tasks(None) == []
         assert prices(storage) == ["0.7", "0.7", "0.1", "0.1", "0.1", "0.1"]
-        nobodys = task.id + 1
-        with pytest.raises(errors.OperatorError, match=f"no task {nobodys};"):
-            storage.tasks.cancel(nobodys, NOW)
+        unknown_id = task.id + 1
+        with pytest.raises(errors.OperatorError, match=f"no task {unknown_id};"):
+            storage.tasks.cancel(unknown_id, NOW)
 
     def test_an_interrupted_swap_leaves_everything_as_it_was(self, storage: Storage) -> None:
         rate_hours(storage, "a")

@@ -24,7 +24,6 @@ class DueScope:
     """A scope with periods that are due.
 
     :ivar state: how far it has been rated
-
     :ivar until: end of its last due period
     """
 

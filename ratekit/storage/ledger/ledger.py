@@ -14,7 +14,7 @@ from ratekit.interfaces import CommitResult, Ledger, Observation, RatedBatch
 from ratekit.storage.db import commit
 from ratekit.storage.db.engine import Database
 from ratekit.storage.db.types import WORD, fits_word
-from ratekit.storage.ledger import exclusions, frames, metric_sets, silence
+from ratekit.storage.ledger import exclusions, frames, metric_sets, stopped_usage
 from ratekit.storage.ledger import scopes as scope_states
 from ratekit.storage.ledger.descriptors import Descriptors
 from ratekit.storage.rules import version
@@ -44,7 +44,7 @@ class SqlLedger(Ledger):
     :param origin: what is stored with each scope
     """
 
-    def __init__(self, database: Database, origin: scope_states.ScopeSource) -> None:
+    def __init__(self, database: Database, origin: scope_states.ScopeOrigin) -> None:
         self._database = database
         self._origin = origin
         self._descriptors = Descriptors()
@@ -117,7 +117,7 @@ class SqlLedger(Ledger):
         ids = self._descriptors.resolve(connection, [entry.descriptor for entry in entries])
         frame_count = frames.write_frames(connection, entries, ids, texts)
         # Before the totals are written: it reads those of earlier batches.
-        stopped = silence.find_stopped(connection, pks, batch.window, batch.metrics, totals)
+        stopped = stopped_usage.find_stopped(connection, pks, batch.window, batch.metrics, totals)
         frames.write_totals(connection, totals, texts)
         advanced = [state for state in batch.states if state.scope_pk in pks]
         scope_pks = {state.scope.id: state.scope_pk for state in advanced}
@@ -142,7 +142,7 @@ class SqlLedger(Ledger):
 
 
 def _with_scopes(
-    states: Sequence[State], pairs: Iterable[silence.Pair]
+    states: Sequence[State], pairs: Iterable[stopped_usage.Pair]
 ) -> tuple[tuple[Scope, str], ...]:
     scopes = {state.scope_pk: state.scope for state in states}
     return tuple((scopes[scope_pk], metric) for scope_pk, metric in pairs)

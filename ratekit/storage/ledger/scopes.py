@@ -31,7 +31,7 @@ _STATE = (
 )
 
 
-class ScopeSource(NamedTuple):
+class ScopeOrigin(NamedTuple):
     """Configured origin of scopes; stored with each of them.
 
     :ivar scope_key: name of the attribute whose values are the scopes' ids
@@ -46,7 +46,7 @@ class ScopeSource(NamedTuple):
 
 def observe(
     connection: sa.Connection,
-    origin: ScopeSource,
+    origin: ScopeOrigin,
     scopes: Collection[Scope],
     now: datetime.datetime,
     start: datetime.datetime,
@@ -180,13 +180,13 @@ def postpone(
         connection.execute(statement, rows)
 
 
-def _select_states(origin: ScopeSource) -> sa.Select[Any]:
+def _select_states(origin: ScopeOrigin) -> sa.Select[Any]:
     return sa.select(*_STATE).where(SCOPES.c.scope_key == origin.scope_key).order_by(SCOPES.c.id)
 
 
 def _add(
     connection: sa.Connection,
-    origin: ScopeSource,
+    origin: ScopeOrigin,
     scopes: Sequence[Scope],
     now: datetime.datetime,
     start: datetime.datetime,

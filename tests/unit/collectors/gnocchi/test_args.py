@@ -92,7 +92,7 @@ def test_a_query_that_is_not_understood_is_refused(query: str) -> None:
         ),
     ],
 )  # fmt: skip
-def test_what_does_not_go_together_is_told_where_it_is(
+def test_settings_that_contradict_each_other_are_reported_by_key(
     settings: Mapping[str, object], prorate: bool, key: str | None, expected: str
 ) -> None:
     mistakes = contradictions(read(**settings), "cpu", prorate)
@@ -100,6 +100,6 @@ def test_what_does_not_go_together_is_told_where_it_is(
     assert all(expected in text for text in mistakes.values())
 
 
-def test_a_metric_whose_name_breaks_its_query_is_told() -> None:
+def test_a_metric_whose_name_breaks_its_query_is_reported() -> None:
     mistakes = contradictions(read(custom_query=f"(* 2 {TEMPLATE})"), "cpu (old)", prorate=False)
     assert "of the wrong form" in mistakes["custom_query"]

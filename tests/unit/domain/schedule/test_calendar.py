@@ -138,7 +138,7 @@ def test_an_instant_without_a_zone_is_utc() -> None:
     assert parse_instant("2026-01-15T12:00:00").utcoffset() == datetime.timedelta(0)
 
 
-def test_off_the_grid_is_told_from_on_it() -> None:
+def test_instants_off_the_grid_are_recognized() -> None:
     assert HOURLY.on_grid(NOON)
     assert not HOURLY.on_grid(NOON + SECOND)
     assert not Calendar(datetime.timedelta(hours=5), 2).on_grid(NOON)

@@ -1,4 +1,4 @@
-"""From a collected value to a stored quantity, against the design's words in fractions."""
+"""From a collected value to a stored quantity, against the definition in fractions."""
 
 import dataclasses
 import decimal
