@@ -6,8 +6,22 @@ import dataclasses
 import datetime
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import NamedTuple
 
 from ratekit.domain import period
+
+
+class Shared(NamedTuple):
+    """What a quantity is a share of; thresholds on the service look at this.
+
+    :ivar whole: the quantity that the labels would have had for the whole period, at most 18
+        decimal places
+    :ivar share: the part of the period that is charged under these labels, 0 to 1, at most 18
+        decimal places
+    """
+
+    whole: Decimal
+    share: Decimal
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -21,6 +35,8 @@ class Series:
     :ivar metadata: further labels; no name is in both ``groupby`` and ``metadata``
     :ivar points: (start of the period, quantity), each period at most once; starts are
         aware UTC, quantities finite with at most 18 decimal places
+    :ivar shared: start of a period -> what its quantity is a share of; the quantities of other
+        periods are not shared
     """
 
     scope: str
@@ -29,6 +45,7 @@ class Series:
     groupby: Mapping[str, str | None]
     metadata: Mapping[str, str | None]
     points: Sequence[tuple[datetime.datetime, Decimal]]
+    shared: Mapping[datetime.datetime, Shared] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.points:
