@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import decimal
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 
@@ -33,6 +34,8 @@ ZERO = Decimal(0)
 NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?\Z")
 #: Decimal places of a stored quantity.
 QUANTITY_PLACES = 18
+#: Decimal places of a stored share, which is at most 1.
+SHARE_PLACES = 18
 #: Decimal places of a stored price.
 PRICE_PLACES = 28
 
@@ -65,3 +68,23 @@ def round_ratio(numerator: int, denominator: int, places: int) -> Decimal:
             scaled += 1
     # scaleb() only sets the exponent, so it cannot round.
     return Decimal(scaled).scaleb(-places, context=EXACT)
+
+
+def round_parts(parts: Sequence[Fraction], places: int) -> list[Decimal]:
+    """Round the parts of a whole so that they add up to the rounded whole.
+
+    The sum is rounded half-even, once. Each part is rounded down, and what is missing goes, a
+    unit each, to the parts with the largest remainders; of equal ones to the first.
+    """
+    scale = 10**places
+    floors, remainders = [], []
+    for part in parts:
+        floor, remainder = divmod(part.numerator * scale, part.denominator)
+        floors.append(floor)
+        remainders.append(Fraction(remainder, part.denominator))
+    # round() of a fraction rounds half-even.
+    units = round(sum(remainders, Fraction(0)) + sum(floors)) - sum(floors)
+    ranking = sorted(range(len(parts)), key=lambda index: -remainders[index])
+    for index in ranking[:units]:
+        floors[index] += 1
+    return [Decimal(floor).scaleb(-places, context=EXACT) for floor in floors]

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from ratekit.domain.exact import PRICE_PLACES, QUANTITY_PLACES
-from ratekit.storage.db.types import TABLE, Exact, Instant, Word, digest, json_text, row_id
+from ratekit.domain.exact import PRICE_PLACES, QUANTITY_PLACES, SHARE_PLACES
+from ratekit.storage.db.types import (
+    SHARE_DIGITS,
+    TABLE,
+    Exact,
+    Instant,
+    Word,
+    digest,
+    json_text,
+    row_id,
+)
 
 METADATA = sa.MetaData(
     naming_convention={
@@ -125,7 +134,9 @@ DESCRIPTORS = sa.Table(
 #: A rated usage. Its two references are not declared as foreign keys: checks for each row make
 #: PostgreSQL four times slower (350,000 frames a second without, 85,000 with), and the transaction
 #: that writes the frame has read both from tables whose rows are never deleted. With this order of
-#: the key, reports read one scope's time range in one scan.
+#: the key, reports read one scope's time range in one scan. ``whole`` and ``share`` are those of
+#: :class:`ratekit.domain.series.Shared`; both are NULL if the quantity is not shared, and in
+#: frames from before revision 0008.
 FRAMES = sa.Table(
     "frames",
     METADATA,
@@ -134,6 +145,8 @@ FRAMES = sa.Table(
     sa.Column("descriptor_id", row_id(), primary_key=True, autoincrement=False),
     sa.Column("quantity", Exact(QUANTITY_PLACES), nullable=False),
     sa.Column("price", Exact(PRICE_PLACES), nullable=False),
+    sa.Column("whole", Exact(QUANTITY_PLACES)),
+    sa.Column("share", Exact(SHARE_PLACES, SHARE_DIGITS)),
     sqlite_with_rowid=False,
     **TABLE,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import re
 from typing import Any
 
 import pytest
@@ -62,6 +63,7 @@ ROWS = {
         "INSERT INTO task_periods VALUES (1, '2026-03-01 00:00:00.000000', 'swapped', NULL, 1,"
         " '0.1', 2, '0.2', '2026-03-01 01:55:00.000000')",
     ),
+    "0008": ("UPDATE frames SET whole = '3', share = '0.333333333333333333'",),
 }
 
 
@@ -163,6 +165,15 @@ class TestCheck:
         with pytest.raises(errors.OperatorError, match="ratekit-dbsync upgrade"):
             reopen(url)
         assert migrate.current(url) is None
+
+    def test_an_older_revision_names_both_and_the_command_to_run(self, url: str) -> None:
+        earlier, newest = migrate.revisions()[-2:]
+        move(url, earlier)
+        for work in (migrate.check, reopen):
+            with pytest.raises(errors.OperatorError, match="ratekit-dbsync upgrade") as caught:
+                work(url)
+            assert {earlier, newest} <= set(re.findall(r"[0-9]{4}", str(caught.value)))
+            assert "\n" not in str(caught.value)
 
     def test_upgrading_twice_does_no_harm(self, url: str) -> None:
         migrate.upgrade(url)

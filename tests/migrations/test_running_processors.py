@@ -39,8 +39,8 @@ def database(migrated_url: str) -> Iterator[Database]:
     database.close()
 
 
-def go_back(url: str) -> None:
-    """Migrate away from the revision that the code needs."""
+def migrate_to_earlier(url: str) -> None:
+    """Migrate to a revision that is not the one that the code needs."""
     database = Database(url, patient=True)
     with database.writing() as connection:
         migrate.move(connection, EARLIER)
@@ -60,7 +60,7 @@ def writes(storage: Storage, states: list[State]) -> list[Callable[[], object]]:
 def test_nothing_is_written_after_a_migration(
     migrated_url: str, storage: Storage, states: list[State]
 ) -> None:
-    go_back(migrated_url)
+    migrate_to_earlier(migrated_url)
     for write in writes(storage, states):
         with pytest.raises(errors.SchemaChanged) as caught:
             write()
@@ -72,6 +72,21 @@ def test_nothing_is_written_after_a_migration(
     assert read_frames(storage) == []
     assert list_scopes(storage, "a") == states
     assert storage.rules.read().version == 0
+
+
+def test_a_processor_of_an_older_release_cannot_write_after_the_upgrade(url: str) -> None:
+    """What it needs is the only thing in which its writing differs."""
+    migrate_to_earlier(url)
+    older = Database(url, needs=EARLIER)
+    with older.writing() as connection:
+        connection.exec_driver_sql("UPDATE hashmap_versions SET version = 1")
+    migrate.upgrade(url)
+    with pytest.raises(errors.SchemaChanged) as caught, older.writing() as connection:
+        connection.exec_driver_sql("UPDATE hashmap_versions SET version = 2")
+    assert f"needs revision {EARLIER}" in str(caught.value)
+    older.close()
+    with Database(url).reading() as connection:
+        assert connection.exec_driver_sql("SELECT version FROM hashmap_versions").scalar() == 1
 
 
 def test_nothing_is_written_during_a_migration(
@@ -100,7 +115,7 @@ def test_nothing_is_written_during_a_migration(
 def test_a_migration_waits_for_a_transaction_that_has_begun(
     migrated_url: str, database: Database, states: list[State]
 ) -> None:
-    beside = threading.Thread(target=go_back, args=(migrated_url,))
+    beside = threading.Thread(target=migrate_to_earlier, args=(migrated_url,))
     with database.writing() as connection:
         beside.start()
         beside.join(0.5)

@@ -14,7 +14,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from ratekit import errors
 from ratekit.domain import period
-from ratekit.domain.exact import EXACT, PRICE_PLACES, QUANTITY_PLACES
+from ratekit.domain.exact import EXACT, PRICE_PLACES, QUANTITY_PLACES, SHARE_PLACES
 
 #: Maximum number of digits of a stored decimal: MySQL's limit.
 DIGITS = 65
@@ -33,15 +33,25 @@ TABLE: dict[str, Any] = {
 #: Maximum length in characters of a name or an error message that is stored for people to read.
 TEXT_LENGTH = 1000
 
-# Quantizing in this context fails exactly when a DECIMAL(65, n) could not hold the value.
-_WIDTH = decimal.Context(
-    prec=DIGITS,
-    Emin=-999999,
-    Emax=999999,
-    traps=[decimal.Inexact, decimal.InvalidOperation, decimal.Overflow],
-)
+#: Number of digits of a stored share: one before the decimal point.
+SHARE_DIGITS = SHARE_PLACES + 1
+
+
+def _context(digits: int) -> decimal.Context:
+    """Return a context in which quantizing fails exactly when DECIMAL(digits, n) is too narrow."""
+    return decimal.Context(
+        prec=digits,
+        Emin=-999999,
+        Emax=999999,
+        traps=[decimal.Inexact, decimal.InvalidOperation, decimal.Overflow],
+    )
+
+
+_WIDTH = _context(DIGITS)
+_SHARE_WIDTH = _context(SHARE_DIGITS)
 _ONE = Decimal(1)
 _QUANTITY_UNIT = _ONE.scaleb(-QUANTITY_PLACES)
+_SHARE_UNIT = _ONE.scaleb(-SHARE_PLACES)
 _PRICE_UNIT = _ONE.scaleb(-PRICE_PLACES)
 
 
@@ -62,6 +72,16 @@ def require_fits(quantity: Decimal, price: Decimal) -> None:
     price.quantize(_PRICE_UNIT, None, _WIDTH)
 
 
+def require_shared_fits(whole: Decimal, share: Decimal) -> None:
+    """Raise if DECIMAL(65, 18) or DECIMAL(19, 18) would round a value or overflow.
+
+    :raises decimal.DecimalException: one of them does not fit, or is a NaN
+    """
+    for value, unit, width in ((whole, _QUANTITY_UNIT, _WIDTH), (share, _SHARE_UNIT, _SHARE_WIDTH)):
+        if value.quantize(unit, None, width).is_nan():
+            raise decimal.InvalidOperation(value)
+
+
 def tidy(value: Decimal) -> Decimal:
     """Remove trailing zeros, so that a value looks the same from every database."""
     short = value.normalize(EXACT)
@@ -69,7 +89,7 @@ def tidy(value: Decimal) -> Decimal:
 
 
 class Exact(TypeDecorator[Decimal]):
-    """DECIMAL(65, places); text on SQLite, which would convert a decimal to binary.
+    """DECIMAL(digits, places); text on SQLite, which would convert a decimal to binary.
 
     :raises ratekit.errors.OperatorError: the column would round the value
     """
@@ -77,29 +97,31 @@ class Exact(TypeDecorator[Decimal]):
     impl = sa.Numeric
     cache_ok = True
 
-    def __init__(self, places: int) -> None:
-        super().__init__(DIGITS, places)
+    def __init__(self, places: int, digits: int = DIGITS) -> None:
+        super().__init__(digits, places)
         self.places = places
+        self.digits = digits
+        self._width = _context(digits)
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Return the column's type."""
         if dialect.name == "sqlite":
             return dialect.type_descriptor(sa.Text())
-        return dialect.type_descriptor(sa.Numeric(DIGITS, self.places))
+        return dialect.type_descriptor(sa.Numeric(self.digits, self.places))
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
         """Return the value for the database; raise if the column would change it."""
         if value is None:
             return None
         try:
-            value.quantize(_ONE.scaleb(-self.places), None, _WIDTH)
+            value.quantize(_ONE.scaleb(-self.places), None, self._width)
         except decimal.DecimalException:
             fits = False
         else:
             fits = value.is_finite()
         if not fits:
             raise errors.OperatorError(
-                f"{value} cannot be stored: at most {DIGITS - self.places} digits before the "
+                f"{value} cannot be stored: at most {self.digits - self.places} digits before the "
                 f"point and {self.places} after it"
             )
         # MySQL reads a literal with an exponent as a binary float.
