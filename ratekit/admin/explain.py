@@ -16,10 +16,10 @@ from ratekit.domain.reporting.reports import FrameRow, Selection
 from ratekit.domain.rules.explanation import Explanation
 from ratekit.domain.rules.history import ChangeRecord, earlier_books
 from ratekit.domain.schedule.calendar import Calendar
-from ratekit.domain.series import Series
 from ratekit.domain.usage.metric import Metric
 from ratekit.domain.usage.trace import TraceStep
 from ratekit.interfaces import Collector, RatingModule, Reports, RuleStore
+from ratekit.pricing import stored_usage
 from ratekit.pricing.price_list import PriceList
 from ratekit.text import count_text, utc_text
 
@@ -122,7 +122,7 @@ class PastRules:
 
         :raises ratekit.errors.TryLater: the storage did not answer
         """
-        series = _series(row)
+        series = stored_usage.build_series([row])
         newest = self._newest.explain(series)
         if newest.price == row.price:
             return PriceOrigin(newest, True, None, newest)
@@ -172,11 +172,6 @@ def quantity(steps: Sequence[TraceStep]) -> Decimal:
     for step in steps:
         total = exact.EXACT.add(total, step.trace.quantity)
     return total
-
-
-def _series(row: FrameRow) -> Series:
-    points = [(row.begin, row.quantity)]
-    return Series(row.scope, row.metric, row.unit, row.groupby, row.metadata, points)
 
 
 def _labels(row: FrameRow) -> Labels:

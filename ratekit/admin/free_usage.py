@@ -9,9 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from ratekit.domain import period
 from ratekit.domain.reporting.reports import FrameRow, Selection
 from ratekit.domain.rules.rule import Rule, RuleBook
-from ratekit.domain.series import Series
 from ratekit.interfaces import RatingModule, Storage
-from ratekit.pricing import rule_change
+from ratekit.pricing import rule_change, stored_usage
 from ratekit.pricing.price_list import PriceList
 from ratekit.pricing.rule_change import RuleChange
 
@@ -109,8 +108,8 @@ def _free_since(
     after: PriceList,
     starts: Sequence[datetime.datetime],
 ) -> datetime.datetime | None:
-    points = [(start, row.quantity) for start in starts]
-    series = Series(row.scope, row.metric, row.unit, row.groupby, row.metadata, points)
+    rows = [dataclasses.replace(row, begin=start) for start in starts]
+    series = stored_usage.build_series(rows)
     prices = zip(starts, before.prices(series), after.prices(series), strict=True)
     return next((start for start, old, new in prices if old > 0 >= new), None)
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
 from ratekit.domain import period
+from ratekit.domain.exact import EXACT
+
+_ALL = Decimal(1)
 
 
 class Shared(NamedTuple):
@@ -72,3 +76,40 @@ class RatedSeries:
     def __post_init__(self) -> None:
         if len(self.prices) != len(self.series.points):
             raise ValueError("a series needs one price for each point")
+
+
+def select_points(rated: RatedSeries, decisions: Collection[bool]) -> RatedSeries | None:
+    """Return only the points with a true decision; None: there are none.
+
+    :param decisions: one for each point, in the same order
+    """
+    if all(decisions):
+        return rated
+    series = rated.series
+    points = list(itertools.compress(series.points, decisions))
+    if not points:
+        return None
+    shared = {begin: series.shared[begin] for begin, _ in points if begin in series.shared}
+    prices = list(itertools.compress(rated.prices, decisions))
+    return RatedSeries(dataclasses.replace(series, points=points, shared=shared), prices)
+
+
+def add_points(augend: Series, addend: Series) -> Series:
+    """Return the usages of two series with equal labels as one series, by time.
+
+    Quantities and wholes add up. What is not shared is its own whole. A share is at most 1.
+    """
+    points, shared = dict(augend.points), dict(augend.shared)
+    for begin, quantity in addend.points:
+        if begin not in points:
+            points[begin] = quantity
+            if begin in addend.shared:
+                shared[begin] = addend.shared[begin]
+            continue
+        if begin in shared or begin in addend.shared:
+            first = shared.get(begin) or Shared(points[begin], _ALL)
+            second = addend.shared.get(begin) or Shared(quantity, _ALL)
+            share = min(EXACT.add(first.share, second.share), _ALL)
+            shared[begin] = Shared(EXACT.add(first.whole, second.whole), share)
+        points[begin] = EXACT.add(points[begin], quantity)
+    return dataclasses.replace(augend, points=sorted(points.items()), shared=shared)

@@ -28,7 +28,7 @@ def price_stored_usage(
     remaining_rows = iter(rows)
     while chunk := list(itertools.islice(remaining_rows, CHUNK_SIZE)):
         for group in _group_by_labels(chunk):
-            series = _build_series(group)
+            series = build_series(group)
             yield group, RatedSeries(series, price_list.prices(series))
 
 
@@ -41,7 +41,13 @@ def _group_by_labels(chunk: Iterable[FrameRow]) -> Iterable[Sequence[FrameRow]]:
     return groups.values()
 
 
-def _build_series(rows: Sequence[FrameRow]) -> Series:
+def build_series(rows: Sequence[FrameRow]) -> Series:
+    """Return the series of stored usages that share their scope, metric, unit and labels.
+
+    It has one point for each row, in the same order.
+    """
     first = rows[0]
     points = [(row.begin, row.quantity) for row in rows]
-    return Series(first.scope, first.metric, first.unit, first.groupby, first.metadata, points)
+    shared = {row.begin: row.shared for row in rows if row.shared is not None}
+    labels = first.groupby, first.metadata
+    return Series(first.scope, first.metric, first.unit, *labels, points, shared)

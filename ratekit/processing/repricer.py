@@ -17,7 +17,7 @@ from ratekit.domain.reporting.reports import FrameRow, Selection
 from ratekit.domain.reprocessing.missing_usage import find_missing_usage
 from ratekit.domain.reprocessing.task import Order, RepricedWindow, TaskKind
 from ratekit.domain.schedule.batch import FIRST, BatchSize
-from ratekit.domain.series import RatedSeries
+from ratekit.domain.series import RatedSeries, select_points
 from ratekit.interfaces import Reports
 from ratekit.pricing.stored_usage import price_stored_usage
 from ratekit.processing.rater import PricedUsage, Rater
@@ -181,14 +181,8 @@ def _remove_periods(
     """Return the series without the points of some periods."""
     if not begins:
         return list(series)
-    remaining = []
-    for rated in series:
-        pairs = [
-            (point, price)
-            for point, price in zip(rated.series.points, rated.prices, strict=True)
-            if point[0] not in begins
-        ]
-        if pairs:
-            shorter = dataclasses.replace(rated.series, points=[point for point, _ in pairs])
-            remaining.append(RatedSeries(shorter, [price for _, price in pairs]))
-    return remaining
+    remaining = (
+        select_points(rated, [begin not in begins for begin, _ in rated.series.points])
+        for rated in series
+    )
+    return [rated for rated in remaining if rated is not None]

@@ -11,26 +11,38 @@ from decimal import Decimal
 from ratekit.domain import exact
 from ratekit.domain.rules.explanation import GroupExplanation, MatchedRule, RuleVerdict
 from ratekit.domain.rules.rule import CostType, ThresholdRule
+from ratekit.domain.series import Shared
 from ratekit.rating.formula import Formula, GroupStep, GroupTerms
 
 
-def explain(formula: Formula, quantity: Decimal) -> tuple[GroupExplanation, ...]:
+def explain(
+    formula: Formula, quantity: Decimal, shared: Shared | None
+) -> tuple[GroupExplanation, ...]:
     """Return an explanation of each group in which a rule matches, by the groups' names."""
     steps = {step.group: step for step in formula.steps}
     ordered = sorted(formula.terms, key=lambda group: (group is not None, group or ""))
     groups = (
-        _explain_group(group, formula.terms[group], steps.get(group), quantity) for group in ordered
+        _explain_group(group, formula.terms[group], steps.get(group), quantity, shared)
+        for group in ordered
     )
     return tuple(group for group in groups if group.matches)
 
 
 def _explain_group(
-    group: str | None, terms: GroupTerms, step: GroupStep | None, quantity: Decimal
+    group: str | None,
+    terms: GroupTerms,
+    step: GroupStep | None,
+    quantity: Decimal,
+    shared: Shared | None,
 ) -> GroupExplanation:
-    on_quantity = step.find_threshold(quantity) if step is not None else None
+    whole = quantity if shared is None else shared.whole
+    on_quantity = step.find_threshold(whole) if step is not None else None
     threshold = terms.threshold if on_quantity is None else on_quantity
     unit_price = terms.unit_price(terms.threshold if on_quantity is None else None)
-    candidates = list(_matching_thresholds(terms, step, quantity))
+    price = exact.EXACT.multiply(unit_price, quantity)
+    if step is not None:
+        price = step.price(quantity, shared)
+    candidates = list(_matching_thresholds(terms, step, whole))
     return GroupExplanation(
         group=group,
         matches=(*_judge_mappings(terms), *_judge_thresholds(candidates, threshold)),
@@ -39,7 +51,8 @@ def _explain_group(
         threshold=threshold,
         unit_price=unit_price,
         quantity=quantity,
-        price=exact.EXACT.multiply(unit_price, quantity) if step is None else step.price(quantity),
+        price=price,
+        share=None if shared is None else shared.share,
     )
 
 
@@ -60,10 +73,10 @@ def _judge_mappings(terms: GroupTerms) -> Iterator[MatchedRule]:
 
 
 def _matching_thresholds(
-    terms: GroupTerms, step: GroupStep | None, quantity: Decimal
+    terms: GroupTerms, step: GroupStep | None, whole: Decimal
 ) -> Iterator[ThresholdRule]:
     for ladder in step.ladders if step is not None else ():
-        yield from ladder.find_all(quantity)
+        yield from ladder.find_all(whole)
     for ladder, number in terms.label_ladders:
         yield from ladder.find_all(number)
 

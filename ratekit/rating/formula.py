@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from ratekit.domain import exact
 from ratekit.domain.rules.rule import CostType, MappingRule, ThresholdRule
+from ratekit.domain.series import Shared
 from ratekit.rating.tables import Group, Ladder, Node, Table
 
 Labels = Mapping[str, str | None]
@@ -100,27 +101,35 @@ class GroupStep:
     below: Decimal
     above: Decimal
 
-    def find_threshold(self, quantity: Decimal) -> ThresholdRule | None:
-        """Return the threshold on the quantity that counts; None: one on a label, or none."""
+    def find_threshold(self, whole: Decimal) -> ThresholdRule | None:
+        """Return the threshold on the quantity that counts; None: one on a label, or none.
+
+        :param whole: the unshared quantity
+        """
         level, threshold = self.level, None
         for ladder in self.ladders:
-            best = ladder.find_highest(quantity)
+            best = ladder.find_highest(whole)
             # Of equal levels, the quantity takes precedence over a label, and a scope's own
             # threshold over a general one.
             if best is not None and best.level >= level:
                 level, threshold = best.level, best
         return threshold
 
-    def price(self, quantity: Decimal) -> Decimal:
-        """Return the group's price, not rounded."""
-        threshold = self.find_threshold(quantity)
+    def price(self, quantity: Decimal, shared: Shared | None) -> Decimal:
+        """Return the group's price, not rounded.
+
+        A threshold sees what was used, not the share of it, and its flat cost is shared as the
+        quantity is: a resource with several sets of labels in a period costs it once.
+        """
+        threshold = self.find_threshold(quantity if shared is None else shared.whole)
         if threshold is None:
             return _multiply(self.below, quantity)
         terms = threshold.terms
         price = _multiply(self.above, quantity)
-        if terms.type is CostType.FLAT:
-            return _add(price, terms.cost)
-        return _multiply(price, terms.cost)
+        if terms.type is CostType.RATE:
+            return _multiply(price, terms.cost)
+        cost = terms.cost if shared is None else _multiply(terms.cost, shared.share)
+        return _add(price, cost)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -138,11 +147,14 @@ class Formula:
     steps: Sequence[GroupStep]
     terms: Mapping[Group, GroupTerms]
 
-    def price(self, quantity: Decimal, before: Decimal) -> Decimal:
-        """Return ``before`` plus the price of ``quantity``, rounded once."""
+    def price(self, quantity: Decimal, before: Decimal, shared: Shared | None) -> Decimal:
+        """Return ``before`` plus the price of ``quantity``, rounded once.
+
+        :param shared: what ``quantity`` is a share of; None: it is not shared
+        """
         price = _multiply(self.slope, quantity)
         for step in self.steps:
-            price = _add(price, step.price(quantity))
+            price = _add(price, step.price(quantity, shared))
         return exact.round_price(_add(price, before))
 
 

@@ -41,8 +41,9 @@ class Hashmap(RatingModule):
         formula = _Pricer(book).formula(series, begin)
         if formula is None:
             return ModuleExplanation("hashmap", before, (), exact.round_price(before))
-        groups = breakdown.explain(formula, quantity)
-        return ModuleExplanation("hashmap", before, groups, formula.price(quantity, before))
+        shared = series.shared.get(begin)
+        groups = breakdown.explain(formula, quantity, shared)
+        return ModuleExplanation("hashmap", before, groups, formula.price(quantity, before, shared))
 
 
 class _Pricer:
@@ -61,11 +62,12 @@ class _Pricer:
         if not layers:
             return [exact.round_price(price) for price in prices]
         sums = []
+        shared = series.shared
         current = _build_formula(layers, series, series.points[0][0])
         for (begin, quantity), before in zip(series.points, prices, strict=True):
             if not current.since <= begin < current.until:
                 current = _build_formula(layers, series, begin)
-            sums.append(current.price(quantity, before))
+            sums.append(current.price(quantity, before, shared.get(begin) if shared else None))
         return sums
 
     def formula(self, series: Series, instant: datetime.datetime) -> Formula | None:

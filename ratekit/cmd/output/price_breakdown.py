@@ -70,6 +70,8 @@ def _arithmetic(group: GroupExplanation) -> str:
             product.append(cost)
         elif threshold.target.label is None:
             summand = f" + {cost}"
+            if group.share is not None:
+                summand += f" * share {_text(group.share)}"
         else:
             product[0] = f"({product[0]} + {cost})"
     product.append(f"quantity {_text(group.quantity)}")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from ratekit.domain import period
+from ratekit.domain.series import Shared
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -108,6 +109,8 @@ class FrameRow:
     """A frame as stored.
 
     :ivar begin: start of its period, UTC
+    :ivar shared: what its quantity is a share of; None: it is not shared, as in all frames from
+        before shares were stored
     """
 
     begin: datetime.datetime
@@ -118,3 +121,4 @@ class FrameRow:
     price: Decimal
     groupby: Mapping[str, str | None]
     metadata: Mapping[str, str | None]
+    shared: Shared | None = None

@@ -40,6 +40,7 @@ class GroupExplanation:
     :ivar unit_price: of one unit, before a threshold on the quantity
     :ivar quantity: the usage's
     :ivar price: exact, not rounded
+    :ivar share: of a flat cost of a threshold on the quantity that is charged; None: all of it
     """
 
     group: str | None
@@ -50,6 +51,7 @@ class GroupExplanation:
     unit_price: Decimal
     quantity: Decimal
     price: Decimal
+    share: Decimal | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from decimal import Decimal
 
-from ratekit.domain.series import RatedSeries, Series
+from ratekit.domain.series import RatedSeries, Series, select_points
 from ratekit.domain.usage.metric import Metric
 
 
@@ -18,21 +17,15 @@ def remove_skipped(rated: RatedSeries, metric: Metric) -> RatedSeries | None:
     if not metric.skip_zero and metric.skip is None:
         return rated
     series = rated.series
-    decisions: dict[tuple[Decimal, Decimal], bool] = {}
-    points, prices = [], []
-    for point, price in zip(series.points, rated.prices, strict=True):
-        pair = point[1], price
+    skipped: dict[tuple[Decimal, Decimal], bool] = {}
+    decisions = []
+    for (_, quantity), price in zip(series.points, rated.prices, strict=True):
+        pair = quantity, price
         # Consecutive hours are often alike, and an expression is slow.
-        if pair not in decisions:
-            decisions[pair] = _is_skipped(series, *pair, metric)
-        if not decisions[pair]:
-            points.append(point)
-            prices.append(price)
-    if len(points) == len(rated.prices):
-        return rated
-    if not points:
-        return None
-    return RatedSeries(dataclasses.replace(series, points=points), prices)
+        if pair not in skipped:
+            skipped[pair] = _is_skipped(series, *pair, metric)
+        decisions.append(not skipped[pair])
+    return select_points(rated, decisions)
 
 
 def _is_skipped(series: Series, quantity: Decimal, price: Decimal, metric: Metric) -> bool:

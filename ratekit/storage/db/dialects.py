@@ -72,11 +72,11 @@ def insert_many(
     connection: sa.Connection,
     table: sa.Table,
     columns: Sequence[str],
-    rows: Iterable[tuple[str | int, ...]],
+    rows: Iterable[tuple[str | int | None, ...]],
 ) -> None:
     """Insert very many rows in the fastest way that the driver offers.
 
-    :param rows: values in the database's notation: decimals and instants as text
+    :param rows: values in the database's notation: decimals and instants as text, None as NULL
     """
     dialect = connection.dialect
     quote = dialect.identifier_preparer.quote

@@ -15,11 +15,13 @@ from ratekit.domain.exact import EXACT
 from ratekit.domain.period import Window
 from ratekit.domain.series import RatedSeries
 from ratekit.storage.db.dialects import insert_many
-from ratekit.storage.db.types import require_fits
+from ratekit.storage.db.types import require_fits, require_shared_fits
 from ratekit.storage.ledger.descriptors import Descriptor, describe
 from ratekit.storage.schema import FRAMES, TOTALS
 
 _FRAME = ("scope_id", "begin", "descriptor_id", "quantity", "price")
+#: The columns where a quantity may be shared.
+_SHARED_FRAME = (*_FRAME, "whole", "share")
 #: Columns of ``totals``, in the order of the fields of :class:`Total`.
 TOTAL = ("scope_id", "begin", "metric", "unit", "points", "quantity", "price")
 
@@ -124,7 +126,13 @@ def write_frames(
     :param descriptor_ids: id of the row of each descriptor, by digest
     :raises KeyError: a point whose begin is not in ``texts``
     """
-    insert_many(connection, FRAMES, _FRAME, _frame_rows(entries, descriptor_ids, texts))
+    plain = [entry for entry in entries if not entry.rated_series.series.shared]
+    insert_many(connection, FRAMES, _FRAME, _frame_rows(plain, descriptor_ids, texts))
+    # Few usages are shared: all others must not pay for two more columns.
+    if len(plain) < len(entries):
+        shared = [entry for entry in entries if entry.rated_series.series.shared]
+        rows = _shared_frame_rows(shared, descriptor_ids, texts)
+        insert_many(connection, FRAMES, _SHARED_FRAME, rows)
     return sum(len(entry.rated_series.prices) for entry in entries)
 
 
@@ -159,6 +167,17 @@ def _frame_rows(
             yield scope_pk, texts[begin], descriptor_id, str(quantity), str(price)
 
 
+def _shared_frame_rows(
+    entries: Iterable[SeriesEntry], descriptor_ids: Mapping[bytes, int], texts: BeginTexts
+) -> Iterator[tuple[str | int | None, ...]]:
+    for entry in entries:
+        series = entry.rated_series.series
+        rows = _frame_rows([entry], descriptor_ids, texts)
+        for (begin, _), row in zip(series.points, rows, strict=True):
+            shared = series.shared.get(begin)
+            yield *row, *((None, None) if shared is None else map(str, shared))
+
+
 def _total_rows(totals: Iterable[Total], texts: BeginTexts) -> Iterator[tuple[str | int, ...]]:
     for scope_pk, begin, metric, unit, points, quantity, price in totals:
         yield scope_pk, texts[begin], metric, unit, points, str(quantity), str(price)
@@ -166,6 +185,8 @@ def _total_rows(totals: Iterable[Total], texts: BeginTexts) -> Iterator[tuple[st
 
 def _add(rated: RatedSeries, sums: _Sums) -> None:
     """Check and add the points of one series; this is the hot path."""
+    for shared in rated.series.shared.values():
+        require_shared_fits(*shared)
     add = EXACT.add
     for (begin, quantity), price in zip(rated.series.points, rated.prices, strict=True):
         require_fits(quantity, price)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from ratekit.domain.reporting.coverage import CoverageFacts
 from ratekit.domain.reporting.reports import FrameRow, Selection, StateRow, SummaryRow
+from ratekit.domain.series import Shared
 from ratekit.interfaces import Reports
 from ratekit.storage.db.engine import Database
 from ratekit.storage.ledger.descriptors import labels
@@ -93,6 +94,8 @@ class SqlReports(Reports):
                 FRAMES.c.price,
                 DESCRIPTORS.c.groupby,
                 DESCRIPTORS.c.metadata,
+                FRAMES.c.whole,
+                FRAMES.c.share,
             )
             .order_by(
                 FRAMES.c.begin,
@@ -118,6 +121,7 @@ class SqlReports(Reports):
                     price=row.price,
                     groupby=labels(row.groupby),
                     metadata=labels(row.metadata),
+                    shared=None if row.whole is None else Shared(row.whole, row.share),
                 )
 
     def coverage(
