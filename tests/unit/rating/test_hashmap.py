@@ -15,7 +15,7 @@ from ratekit.domain.rules.rule import (
     Terms,
     ThresholdRule,
 )
-from ratekit.domain.series import Series
+from ratekit.domain.series import Series, Shared
 from ratekit.rating.hashmap import Hashmap
 
 NEW_YEAR = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -68,6 +68,17 @@ def prices(
 
 def price(rules: Sequence[Rule], quantity: str = "1", **labels: str | None) -> Decimal:
     [single] = prices(rules, quantity, metadata=labels)
+    return single
+
+
+def price_share(
+    rules: Sequence[Rule], quantity: str, whole: str, share: str, **labels: str | None
+) -> Decimal:
+    """Return the price of a quantity that is a share of ``whole``."""
+    shared = {NEW_YEAR: Shared(Decimal(whole), Decimal(share))}
+    points = [(NEW_YEAR, Decimal(quantity))]
+    series = Series("p1", "instance", "instance", {}, labels, points, shared)
+    [single] = Hashmap().compile(RuleBook(1, tuple(rules)))(series, [Decimal(0)])
     return single
 
 
@@ -341,3 +352,43 @@ def test_the_number_of_prices_must_be_the_number_of_points() -> None:
     series = Series("p1", "instance", "instance", {}, {}, [(NEW_YEAR, Decimal(1))])
     with pytest.raises(ValueError, match="argument"):
         pricer(series, [])
+
+
+# Shared quantities ----------------------------------------------------------------------
+
+THIRD, TWO_THIRDS = "0.333333333333333333", "0.666666666666666667"
+
+
+def test_a_threshold_on_the_quantity_sees_the_whole_of_a_share() -> None:
+    """2048 MiB for 20 minutes reach 1024."""
+    rules: list[Rule] = [mapping("1"), threshold("1024", "0.5", RATE)]
+    quantity = "682.666666666666666667"
+    assert price(rules, quantity) == Decimal(quantity)
+    assert price_share(rules, quantity, "2048", THIRD) == Decimal(quantity) / 2
+    assert price_share(rules, quantity, "1023", TWO_THIRDS) == Decimal(quantity)
+
+
+def test_a_flat_cost_of_a_threshold_on_the_quantity_is_shared() -> None:
+    rules: list[Rule] = [threshold("1", "30")]
+    small = price_share(rules, THIRD, "1", THIRD)
+    large = price_share(rules, TWO_THIRDS, "1", TWO_THIRDS)
+    assert (small, large) == (Decimal("9.99999999999999999"), Decimal("20.00000000000000001"))
+    assert small + large == price(rules, "1") == 30
+
+
+def test_thresholds_and_mappings_on_labels_price_the_share() -> None:
+    rules: list[Rule] = [
+        mapping("3", label="flavor", value="m1"),
+        threshold("4", "6", label="vcpus"),
+        threshold("8", "100", label="vcpus"),
+    ]
+    assert price_share(rules, "0.5", "9", "0.25", flavor="m1", vcpus="4") == Decimal("4.5")
+
+
+def test_only_the_periods_that_are_shared_see_a_whole() -> None:
+    rules: list[Rule] = [mapping("1"), threshold("3", "10")]
+    points = [(NEW_YEAR + number * HOUR, Decimal(2)) for number in range(3)]
+    shared = {NEW_YEAR + HOUR: Shared(Decimal(4), Decimal("0.5"))}
+    series = Series("p1", "instance", "instance", {}, {}, points, shared)
+    pricer = Hashmap().compile(RuleBook(1, tuple(rules)))
+    assert pricer(series, [Decimal(0)] * 3) == [2, 7, 2]

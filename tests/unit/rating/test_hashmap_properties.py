@@ -14,6 +14,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ratekit.domain.exact import EXACT
 from ratekit.domain.rules.rule import (
     CostType,
     MappingRule,
@@ -23,7 +24,7 @@ from ratekit.domain.rules.rule import (
     Terms,
     ThresholdRule,
 )
-from ratekit.domain.series import Series
+from ratekit.domain.series import Series, Shared
 from ratekit.rating.hashmap import Hashmap
 
 HOUR = datetime.timedelta(hours=1)
@@ -90,7 +91,11 @@ def place(rule: Rule) -> tuple[object, ...]:
 
 
 def group_price(
-    rules: Sequence[Rule], labels: dict[str, str | None], quantity: Fraction
+    rules: Sequence[Rule],
+    labels: dict[str, str | None],
+    quantity: Fraction,
+    whole: Fraction,
+    share: Fraction,
 ) -> Fraction:
     flat, rate = Fraction(0), Fraction(1)
     matches: list[tuple[Fraction, ThresholdRule]] = []
@@ -98,7 +103,7 @@ def group_price(
         cost = Fraction(rule.terms.cost)
         label = labels.get(rule.target.label) if rule.target.label is not None else None
         if isinstance(rule, ThresholdRule):
-            size = quantity if rule.target.label is None else number(label)
+            size = whole if rule.target.label is None else number(label)
             if size is not None and Fraction(rule.level) <= size:
                 matches.append((Fraction(rule.level), rule))
         elif rule.target.label is None or (label is not None and label == rule.value):
@@ -117,7 +122,7 @@ def group_price(
     if first.target.label is not None:
         return (flat + cost) * rate * quantity if is_flat else flat * rate * cost * quantity
     price = flat * rate * quantity
-    return price + cost if is_flat else price * cost
+    return price + cost * share if is_flat else price * cost
 
 
 def interpret(rules: Sequence[Rule], series: Series, before: Sequence[Decimal]) -> list[Fraction]:
@@ -131,7 +136,8 @@ def interpret(rules: Sequence[Rule], series: Series, before: Sequence[Decimal]) 
         total = Fraction(price_before)
         for group in {rule.terms.group for rule in current}:
             members = [rule for rule in current if rule.terms.group == group]
-            total += group_price(members, labels, Fraction(quantity))
+            whole, share = series.shared.get(begin, (quantity, 1))
+            total += group_price(members, labels, *map(Fraction, (quantity, whole, share)))
         # round() of a Fraction is exact and half-even.
         prices.append(Fraction(round(total * 10**28), 10**28))
     return prices
@@ -200,6 +206,8 @@ LABEL_SETS = st.dictionaries(
 @st.composite
 def random_series(draw: st.DrawFn) -> Series:
     hours = draw(st.lists(st.integers(-2, 8), min_size=1, max_size=4, unique=True))
+    shared = st.none() | st.builds(Shared, QUANTITIES, st.decimals(0, 1, places=18))
+    records = {BASE + n * HOUR: draw(shared) for n in hours}
     return Series(
         scope=draw(st.sampled_from(SCOPES)),
         metric="instance",
@@ -207,6 +215,7 @@ def random_series(draw: st.DrawFn) -> Series:
         groupby=draw(LABEL_SETS),
         metadata=draw(LABEL_SETS),
         points=[(BASE + n * HOUR, draw(QUANTITIES)) for n in hours],
+        shared={begin: record for begin, record in records.items() if record is not None},
     )
 
 
@@ -286,6 +295,43 @@ def test_without_thresholds_the_price_grows_with_the_quantity(
     assert [Fraction(total) for total in multiplied] == [
         factor * Fraction(total) for total in single
     ]
+
+
+@st.composite
+def divided_series(draw: st.DrawFn) -> tuple[Series, list[Series]]:
+    """Return usages, and the shares into which each of them is divided."""
+    series = dataclasses.replace(draw(random_series()), shared={})
+    cuts = sorted(draw(st.lists(st.integers(0, 10**18), min_size=1, max_size=4)))
+    shares = [
+        Decimal(end - begin).scaleb(-18)
+        for begin, end in zip([0, *cuts], [*cuts, 10**18], strict=True)
+    ]
+    parts = [
+        dataclasses.replace(
+            series,
+            points=[(begin, EXACT.multiply(each, share)) for begin, each in series.points],
+            shared={begin: Shared(quantity, share) for begin, quantity in series.points},
+        )
+        for share in shares
+    ]
+    return series, parts
+
+
+@given(rule_lists(), divided_series())
+@settings(max_examples=60, deadline=None)
+def test_shares_cost_together_what_the_whole_costs(
+    rules: list[Rule], divided: tuple[Series, list[Series]]
+) -> None:
+    """Each is rounded by itself, so they may differ by half a unit of the last place each."""
+    series, parts = divided
+    costs = with_costs(rules)
+    totals = [Fraction(0)] * len(series.points)
+    for part in parts:
+        prices = price(costs, part, zeros(part))
+        totals = [total + Fraction(each) for total, each in zip(totals, prices, strict=True)]
+    wholes = price(costs, series, zeros(series))
+    for total, whole in zip(totals, wholes, strict=True):
+        assert abs(total - Fraction(whole)) <= Fraction(len(parts) + 1, 2 * 10**28)
 
 
 @given(rule_lists(), random_series(), st.integers(0, 50))
