@@ -9,12 +9,26 @@ from decimal import Decimal
 
 #: How many members of a list are written; more of them make a line no clearer.
 _LIST_LIMIT = 5
+#: Python writes floats with more digits before the point than this with an exponent.
+_FLOAT_DIGITS = 16
 
 
 def number_text(number: Decimal) -> str:
     """Write a number without exponent and without trailing zeros."""
     text = f"{number:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def python_number(number: Decimal) -> int | float:
+    """Return what Python's JSON parser would: labels are ``str()`` of it, as in CloudKitty.
+
+    So ``2.50`` becomes ``2.5`` and ``1E+16`` becomes ``1e+16``. Python writes each float with a
+    point or an exponent. A number without both is an integer, unless it has so many digits that
+    a float of this size would have been written with an exponent.
+    """
+    if number.as_tuple().exponent == 0 and number.adjusted() < _FLOAT_DIGITS:
+        return int(number)
+    return float(number)
 
 
 def utc_text(instant: datetime.datetime) -> str:

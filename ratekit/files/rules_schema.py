@@ -12,6 +12,7 @@ import pydantic
 from ratekit.domain import exact
 from ratekit.domain.rules.rule import CostType, Terms
 from ratekit.files import yaml_file
+from ratekit.text import python_number
 
 #: Longest name, value or scope id that the database holds.
 _MAX_LENGTH = 255
@@ -54,7 +55,9 @@ def _level(value: Any) -> Decimal:
 def _text(value: Any) -> str:
     """Return a string; a YAML number becomes the text that a label has for it."""
     if isinstance(value, Decimal):
-        return f"{value:f}"
+        # Only a number with an exponent is not written as in the file: labels have Python's.
+        is_plain = int(value.as_tuple().exponent) <= 0
+        return f"{value:f}" if is_plain else str(python_number(value))
     if isinstance(value, bool):
         # YAML reads yes, on and true alike: the label may be any of them.
         word = str(value).lower()

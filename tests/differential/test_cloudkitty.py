@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import json
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
+from ratekit.collectors.gnocchi.api import formats
 from ratekit.domain.rules.rule import (
     CostType,
     MappingRule,
@@ -150,6 +152,19 @@ def test_a_null_label_is_not_the_word_none(cloudkitty: Cloudkitty) -> None:
     rules = [MappingRule(VCPUS, "None", flat(1))]
     assert both_prices(cloudkitty, rules, usage(vcpus=None)) == (1, 0)
     assert both_prices(cloudkitty, rules, usage(vcpus="None")) == (1, 1)
+
+
+@pytest.mark.parametrize("number", [1e16, 1.5e300, 1e-7, 10.0, 10, 2.5, True])
+def test_a_label_that_is_a_number_has_the_text_of_cloudkitty(
+    number: float, cloudkitty: Cloudkitty
+) -> None:
+    """CloudKitty receives the number itself, and ratekit what its collector makes of it."""
+    parsed = json.loads(json.dumps(number), parse_float=Decimal, parse_int=Decimal)
+    rules = [MappingRule(VCPUS, str(number), flat(1))]
+    raw = usage(vcpus=number)  # type: ignore[arg-type]
+    [[expected]] = cloudkitty.prices(rules, [raw])
+    [price] = ratekit_prices(rules, usage(vcpus=formats.label(parsed)))
+    assert (expected, price) == (1, 1)
 
 
 def test_an_empty_value_matches_an_empty_label(cloudkitty: Cloudkitty) -> None:

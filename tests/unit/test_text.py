@@ -1,8 +1,11 @@
 import datetime
+import json
 import zoneinfo
 from decimal import Decimal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ratekit.text import (
     count_text,
@@ -10,6 +13,7 @@ from ratekit.text import (
     local_text,
     minute_text,
     number_text,
+    python_number,
     second_text,
     utc_text,
 )
@@ -66,3 +70,10 @@ def test_a_noun_may_have_an_irregular_plural() -> None:
 )
 def test_a_long_list_ends_with_the_number_of_omitted_words(words: str, text: str) -> None:
     assert list_text(words, limit=3) == text
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**15), 10**15))
+@settings(max_examples=300, deadline=None)
+def test_a_number_of_a_json_document_is_the_same_in_python(number: float) -> None:
+    parsed = json.loads(json.dumps(number), parse_float=Decimal, parse_int=Decimal)
+    assert str(python_number(parsed)) == str(number)

@@ -92,6 +92,7 @@ def test_a_cost_is_exact_however_it_is_written(cost: str) -> None:
         ('""', ""),
         ("2026-01-01", "2026-01-01"),
         ("1:30", "1:30"),
+        ("1.0e+16", "1e+16"),
         ("m 1", "m 1"),
     ],
 )

@@ -1,9 +1,13 @@
-"""Gnocchi's formats of timestamps and lengths of time."""
+"""Gnocchi's formats of timestamps, lengths of time and attributes."""
 
 from __future__ import annotations
 
 import datetime
 import re
+from decimal import Decimal
+from typing import Any
+
+from ratekit.text import python_number
 
 #: As Gnocchi writes them, after Python's ``str(timedelta)``.
 _TIMESPAN = re.compile(r"(?:(\d+) days?, )?(\d+):(\d\d):(\d\d)(?:\.(\d{6}))?\Z")
@@ -30,3 +34,25 @@ def timespan(text: str) -> datetime.timedelta:
         raise ValueError(f"{text!r} is not a length of time")
     days, hours, minutes, seconds, microseconds = (int(part or 0) for part in match.groups())
     return datetime.timedelta(days, seconds, microseconds, minutes=minutes, hours=hours)
+
+
+def label(value: Any) -> str | None:
+    """Return the label that an attribute becomes: its text as CloudKitty compares it, or None.
+
+    CloudKitty's text is Python's ``str()`` of what a JSON parser returns.
+
+    :param value: parsed from JSON, numbers as Decimal
+    """
+    return value if value is None or type(value) is str else str(_as_python(value))
+
+
+def _as_python(value: Any) -> Any:
+    match value:
+        case Decimal():
+            return python_number(value)
+        case list():
+            return [_as_python(member) for member in value]
+        case dict():
+            return {name: _as_python(member) for name, member in value.items()}
+        case _:
+            return value
