@@ -11,12 +11,12 @@ from typing import Any, Self
 
 from ratekit import errors
 from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
+from ratekit.collectors.gnocchi.api.client import Record
 from ratekit.domain.period import Window
 from ratekit.domain.rules.history import ChangeNote, ChangeRecord
 from ratekit.domain.rules.rule import Rule, RuleBook
 from ratekit.domain.scope import Scope, State
-from ratekit.domain.series import Series
-from ratekit.domain.usage.lifetime import End
+from ratekit.domain.series import Series, Shared
 from ratekit.domain.usage.metric import Metric
 from ratekit.interfaces import (
     Collector,
@@ -72,6 +72,7 @@ class History:
         self.resources = resources
         self.names = frozenset(names)
         self.queries: list[AggregateQuery] = []
+        self.histories = 0
 
     def attributes(self, resource_type: str) -> frozenset[str] | None:
         return self.names
@@ -91,35 +92,53 @@ class History:
         answer: list[Any] = json.loads(text, parse_float=Decimal, parse_int=Decimal)
         return answer
 
-    def older_revisions(
-        self, query: AggregateQuery, starts: Mapping[str, Instant]
-    ) -> dict[str, bool]:
-        older = {}
+    def values(self, query: AggregateQuery) -> dict[str, list[tuple[Instant, Decimal]]]:
+        """Whole buckets of the resources that exist now, whatever their history."""
+        self.queries.append(query)
+        values = {}
         for resource in self.resources:
-            before = [
-                phase
-                for phase in resource.phases
-                if resource.id in starts and phase.start < starts[resource.id]
+            buckets = [
+                (begin, Decimal(repr(value)))
+                for begin, value in sorted(resource.buckets.items())
+                if query.start <= begin < query.stop
             ]
-            if before:
-                older[resource.id] = any(phase in self._found(resource, query) for phase in before)
-        return older
+            if buckets and self._is_asked(resource, query):
+                values[resource.id] = buckets
+        return values
 
-    def ends(self, query: AggregateQuery) -> dict[tuple[str, str], list[End]]:
-        ends: dict[tuple[str, str], list[End]] = {}
+    def history(
+        self, query: AggregateQuery, ids: Collection[str], until: Instant
+    ) -> dict[str, list[Record]]:
+        self.histories += 1
+        return {
+            resource.id: [
+                Record(
+                    phase.attributes[query.scope_key],
+                    phase.start,
+                    phase.end,
+                    resource.started_at or resource.phases[0].start,
+                    phase.ended_at,
+                )
+                for phase in resource.phases
+                if phase.start < until and (phase.end is None or phase.end >= query.start)
+            ]
+            for resource in self.resources
+            if resource.id in ids
+        }
+
+    def revisions(
+        self, query: AggregateQuery, since: Instant, until: Instant
+    ) -> Iterator[Mapping[str, Any]]:
         for resource in self.resources:
             for phase in resource.phases:
-                scope = phase.attributes[query.scope_key]
-                if (
-                    scope is not None
-                    and scope in query.scopes
-                    and phase.ended_at is not None
-                    and phase.ended_at >= query.start
-                    and phase.start < query.stop
-                ):
-                    known = ends.setdefault((resource.id, scope), [])
-                    known.append(End(phase.start, phase.ended_at))
-        return ends
+                if since <= phase.start < until and self._owns(phase, query):
+                    yield self._group(resource, phase, query)
+
+    def _is_asked(self, resource: Resource, query: AggregateQuery) -> bool:
+        return query.resource_ids is None or resource.id in query.resource_ids
+
+    def _owns(self, phase: Phase, query: AggregateQuery) -> bool:
+        return query.any_scope or phase.attributes[query.scope_key] in query.scopes
 
     def _found(self, resource: Resource, query: AggregateQuery) -> list[Any]:
         return [
@@ -127,7 +146,8 @@ class History:
             for phase in resource.phases
             if phase.start < query.stop
             and (phase.end is None or phase.end >= query.start)
-            and phase.attributes[query.scope_key] in query.scopes
+            and self._owns(phase, query)
+            and self._is_asked(resource, query)
         ]
 
     def _rows(self, resource: Resource, query: AggregateQuery) -> Iterator[Any]:
@@ -141,16 +161,23 @@ class History:
                 for at, value in sorted(resource.buckets.items())
                 if at + granularity > begin and at < end
             ]
-            known = {
-                **phase.attributes, "id": resource.id,
-                "revision_start": phase.start, "revision_end": phase.end,
-                "started_at": resource.started_at or resource.phases[0].start,
-                "ended_at": phase.ended_at,
-            }  # fmt: skip
             yield {
-                "group": {name: known[name] for name in query.groupby},
+                "group": self._group(resource, phase, query),
                 "measures": {"measures": {"aggregated": aggregated}},
             }
+
+    def _group(self, resource: Resource, phase: Phase, query: AggregateQuery) -> dict[str, Any]:
+        attributes = {
+            **phase.attributes, "id": resource.id,
+            "revision_start": phase.start, "revision_end": phase.end,
+            "started_at": resource.started_at or resource.phases[0].start,
+            "ended_at": phase.ended_at,
+        }  # fmt: skip
+        return {
+            name: value.isoformat() if isinstance(value, datetime.datetime) else value
+            for name in query.groupby
+            for value in [attributes[name]]
+        }
 
 
 def _cover(at: Instant, granularity: datetime.timedelta, begin: Instant, end: Instant) -> float:
@@ -206,7 +233,13 @@ class FakeCollector(Collector):
     def validate(self, metric: Metric) -> Mapping[str, str]:
         return {}
 
-    def collect(self, metric: Metric, window: Window, scopes: Collection[str]) -> Iterator[Series]:
+    def collect(
+        self,
+        metric: Metric,
+        window: Window,
+        scopes: Collection[str],
+        records_until: datetime.datetime | None = None,
+    ) -> Iterator[Series]:
         call = CollectCall(metric.public_name, window, tuple(scopes))
         self.calls.append(call)
         for failure in self.failures:
@@ -290,6 +323,7 @@ class FakeLedger(Ledger):
     :ivar states: by scope's id
     :ivar active: ids of active scopes
     :ivar frames: (scope, metric, begin) -> (quantity, price)
+    :ivar shared: (scope, metric, begin) -> what the quantity is a share of
     :ivar commits: all batches, in order
     :ivar errors: scope's id -> why it was postponed last, since its last success
     """
@@ -300,6 +334,7 @@ class FakeLedger(Ledger):
         self.states: dict[str, State] = {}
         self.active: set[str] = set()
         self.frames: dict[tuple[str, str, Instant], tuple[Decimal, Decimal]] = {}
+        self.shared: dict[tuple[str, str, Instant], Shared] = {}
         self.commits: list[RatedBatch] = []
         self.errors: dict[str, str] = {}
 
@@ -379,6 +414,8 @@ class FakeLedger(Ledger):
                 key = (rated.series.scope, rated.series.metric, begin)
                 assert key not in self.frames, f"{key} is charged twice"
                 self.frames[key] = (quantity, price)
+                if begin in rated.series.shared:
+                    self.shared[key] = rated.series.shared[begin]
                 frame_count += 1
         for id_ in advanced:
             self.errors.pop(id_, None)

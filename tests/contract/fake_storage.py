@@ -39,9 +39,11 @@ class FakeReports(Reports):
     def frames(self, selection: Selection, limit: int | None = None) -> Iterator[FrameRow]:
         assert limit is None
         assert selection == Selection(scopes=selection.scopes)
-        for (scope, metric, begin), (quantity, price) in sorted(self._ledger.frames.items()):
+        for key, (quantity, price) in sorted(self._ledger.frames.items()):
+            scope, metric, begin = key
             if not selection.scopes or scope in selection.scopes:
-                yield FrameRow(begin, scope, metric, "", quantity, price, {}, {})
+                shared = self._ledger.shared.get(key)
+                yield FrameRow(begin, scope, metric, "", quantity, price, {}, {}, shared)
 
     def summary(
         self, selection: Selection, groupby: Sequence[str], zone: datetime.tzinfo

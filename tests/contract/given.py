@@ -17,7 +17,7 @@ from ratekit.domain.reporting.exclusion import Exclusion
 from ratekit.domain.reporting.reports import Selection
 from ratekit.domain.rules.history import ChangeNote
 from ratekit.domain.scope import Scope, State
-from ratekit.domain.series import RatedSeries, Series
+from ratekit.domain.series import RatedSeries, Series, Shared
 from ratekit.interfaces import RatedBatch, Storage
 
 HOUR = datetime.timedelta(hours=1)
@@ -66,8 +66,12 @@ def build_series(
     begin: datetime.datetime = START,
     labels: Mapping[str, str | None] | None = None,
     metadata: Mapping[str, str | None] | None = None,
+    shared: Mapping[int, Pair] | None = None,
 ) -> RatedSeries:
-    """Return a series of hours from ``begin`` on, given as (quantity, price) pairs."""
+    """Return a series of hours from ``begin`` on, given as (quantity, price) pairs.
+
+    :param shared: number of an hour -> (whole, share)
+    """
     return RatedSeries(
         Series(
             scope=scope,
@@ -79,6 +83,10 @@ def build_series(
                 (begin + number * HOUR, Decimal(quantity))
                 for number, (quantity, _) in enumerate(pairs)
             ],
+            shared={
+                begin + number * HOUR: Shared(Decimal(whole), Decimal(share))
+                for number, (whole, share) in (shared or {}).items()
+            },
         ),
         [Decimal(price) for _, price in pairs],
     )
@@ -139,6 +147,11 @@ def read_frames(storage: Storage) -> list[tuple[str, datetime.datetime, Decimal,
         (frame.scope, frame.begin, frame.quantity, frame.price)
         for frame in storage.reports.frames(Selection())
     ]
+
+
+def read_shared(storage: Storage) -> list[Shared | None]:
+    """Return what the quantity of each frame is a share of."""
+    return [frame.shared for frame in storage.reports.frames(Selection())]
 
 
 def total(storage: Storage, *scopes: str) -> tuple[int, Decimal]:

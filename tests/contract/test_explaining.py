@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from random import Random
@@ -21,9 +21,11 @@ from ratekit.domain.rules.rule import CostType, MappingRule, Rule, RuleTarget, T
 from ratekit.domain.schedule.backoff import Backoff
 from ratekit.domain.schedule.batch import Batch
 from ratekit.domain.schedule.calendar import Calendar
-from ratekit.domain.series import RatedSeries, Series
+from ratekit.domain.series import RatedSeries, Series, Shared
 from ratekit.domain.usage.metric import Metric
 from ratekit.interfaces import Storage
+from ratekit.pricing.price_list import PriceList
+from ratekit.pricing.stored_usage import price_stored_usage
 from ratekit.processing.rater import Rater, Settings
 from ratekit.rating.hashmap import Hashmap
 from tests.builders import metric
@@ -40,26 +42,42 @@ FRAMES = 1_000
 
 
 class RandomUsage(FakeCollector):
-    """Four resources for each scope and metric, with usage in every hour."""
+    """Four resources for each scope and metric, with usage in every hour; half of it is shared."""
 
     def __init__(self, random: Random) -> None:
         super().__init__()
         self._random = random
 
-    def collect(self, metric: Metric, window: Window, scopes: Collection[str]) -> Iterator[Series]:
+    def collect(
+        self,
+        metric: Metric,
+        window: Window,
+        scopes: Collection[str],
+        records_until: datetime.datetime | None = None,
+    ) -> Iterator[Series]:
         for scope in scopes:
             for number in range(4):
                 groupby = {"project_id": scope, "id": f"r{number}"}
                 flavor = FLAVORS[(number + len(metric.name)) % len(FLAVORS)]
                 metadata = {"flavor": flavor, "vcpus": str(number)}
                 points = [(begin, quantity(self._random)) for begin in window.begins()]
-                yield Series(scope, metric.public_name, metric.unit, groupby, metadata, points)
+                shared = {
+                    begin: Shared(quantity(self._random), random_share(self._random))
+                    for begin in window.begins()
+                    if self._random.random() < 0.5
+                }
+                labels = groupby, metadata
+                yield Series(scope, metric.public_name, metric.unit, *labels, points, shared)
 
 
 def quantity(random: Random) -> Decimal:
     if random.random() < 0.5:
         return Decimal(random.randint(0, 6))
     return Decimal(random.randint(0, 10**19)).scaleb(-18)
+
+
+def random_share(random: Random) -> Decimal:
+    return Decimal(random.randint(1, 10**18)).scaleb(-18)
 
 
 def new_rule(random: Random, start: datetime.datetime | None) -> Rule:
@@ -150,6 +168,32 @@ def test_a_thousand_frames_are_explained_to_the_digit_after_any_change(storage: 
         assert (origin.newest.price == row.price) == (origin.change is None)
     # Some prices were changed later, and some were not.
     assert FRAMES / 10 < reverted < FRAMES * 9 / 10
+
+
+def test_stored_usage_costs_what_it_cost_in_live_rating(storage: Storage) -> None:
+    random = Random(2026)
+    change(storage, random, 0, None, count=80)
+    rate(storage, build_rater(storage, random), 0, 6)
+    rows = frames(storage)
+    # Thresholds on the quantity count in some of them, so that wholes and shares matter.
+    assert len({row.shared is None for row in rows}) == 2
+    assert prices_without_shares(storage, rows) != [row.price for row in rows]
+    for group, rated in price_stored_usage(rows, price_list(storage)):
+        assert list(rated.prices) == [row.price for row in group]
+
+
+def price_list(storage: Storage) -> PriceList:
+    return PriceList([Hashmap()], storage.rules.read())
+
+
+def prices_without_shares(storage: Storage, rows: Sequence[FrameRow]) -> list[Decimal]:
+    plain_rows = [dataclasses.replace(row, shared=None) for row in rows]
+    new_prices = {
+        id(row): price
+        for group, rated in price_stored_usage(plain_rows, price_list(storage))
+        for row, price in zip(group, rated.prices, strict=True)
+    }
+    return [new_prices[id(row)] for row in plain_rows]
 
 
 @pytest.fixture

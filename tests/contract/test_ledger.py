@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ratekit import errors
 from ratekit.domain.reporting.reports import Selection
 from ratekit.domain.scope import Scope
+from ratekit.domain.series import Shared
 from ratekit.interfaces import CommitResult, Storage
 from ratekit.storage.sql import open_storage
 from tests.contract.conftest import Open
@@ -47,6 +48,32 @@ class TestCommit:
         assert read_frames(storage) == [("a", START, Decimal(1), Decimal("0.5"))]
         assert total(storage) == (1, Decimal("0.5"))
         assert list_scopes(storage, "a")[0].rated_until == hour(1)
+
+    def test_what_a_quantity_is_a_share_of_is_stored_and_nothing_where_it_is_not(
+        self, storage: Storage
+    ) -> None:
+        states = list_scopes(storage, "a", "b", "c")
+        pairs, least = [("1", "1"), ("2", "2"), ("3", "3")], "1E-18"
+        work = batch(
+            states,
+            build_series("a", pairs, shared={0: ("3", "0.333333333333333333"), 2: (least, least)}),
+            build_series("b", pairs),
+            build_series("c", pairs, shared={1: ("9" * 47 + "." + "9" * 18, "1")}),
+            periods=window(3),
+        )
+        assert storage.ledger.commit(work).frames == 9
+        assert {
+            (frame.scope, frame.begin, frame.shared)
+            for frame in storage.reports.frames(Selection())
+        } == {
+            ("a", hour(0), Shared(Decimal(3), Decimal("0.333333333333333333"))),
+            ("a", hour(1), None),
+            ("a", hour(2), Shared(Decimal(least), Decimal(least))),
+            *(("b", hour(number), None) for number in range(3)),
+            ("c", hour(0), None),
+            ("c", hour(1), Shared(Decimal("9" * 47 + "." + "9" * 18), Decimal(1))),
+            ("c", hour(2), None),
+        }
 
     def test_a_silent_scope_is_advanced_without_frames(self, storage: Storage) -> None:
         states = list_scopes(storage, "a")
@@ -177,6 +204,27 @@ class TestCommit:
             storage.ledger.commit(work)
         assert read_frames(storage) == []
         assert list_scopes(storage, "a", "b") == states
+
+    @pytest.mark.databases_only
+    @pytest.mark.parametrize(
+        ("whole", "share"),
+        [
+            ("1e48", "0.5"),
+            ("0." + "0" * 18 + "1", "0.5"),
+            ("NaN", "0.5"),
+            ("1", "10"),
+            ("1", "0." + "3" * 19),
+            ("1", "NaN"),
+        ],
+    )
+    def test_a_whole_or_a_share_that_does_not_fit_is_refused_whole(
+        self, storage: Storage, whole: str, share: str
+    ) -> None:
+        states = list_scopes(storage, "a")
+        work = batch(states, build_series("a", ONE, shared={0: (whole, share)}))
+        with pytest.raises(errors.OperatorError, match="metric instance"):
+            storage.ledger.commit(work)
+        assert read_frames(storage) == []
 
     @pytest.mark.databases_only
     def test_a_sum_that_does_not_fit_is_refused_whole(self, storage: Storage) -> None:

@@ -29,7 +29,7 @@ from ratekit.domain.reprocessing.task import (
     TaskState,
 )
 from ratekit.domain.scope import Scope
-from ratekit.domain.series import RatedSeries
+from ratekit.domain.series import RatedSeries, Shared
 from ratekit.interfaces import Storage
 from ratekit.storage.db.engine import parse
 from ratekit.storage.schema import METRIC_SET_CHANGES, SCOPES
@@ -45,6 +45,7 @@ from tests.contract.given import (
     list_scopes,
     note,
     read_frames,
+    read_shared,
     statements,
     total,
     window,
@@ -208,6 +209,20 @@ class TestSwap:
         assert prices(storage) == ["0.7", "0.7", "0.1", "0.1", "0.1", "0.1"]
         assert prices(storage, "b") == ["0.1"] * 6
         assert total(storage, "a") == (6, Decimal("1.8"))
+
+    def test_new_frames_say_what_they_are_a_share_of_and_old_ones_no_longer(
+        self, storage: Storage
+    ) -> None:
+        shared = ("2", "0.5")
+        series = build_series("a", [OLD] * 3, shared={0: shared, 1: shared})
+        storage.ledger.commit(batch(list_scopes(storage, "a"), series, periods=window(3)))
+        task = queue_task(storage, order(end=3))
+        repriced = repricer(task, 3, kept_numbers=[0])
+        half = build_series("a", [OLD], begin=hour(2), shared={0: shared})
+        repriced = dataclasses.replace(repriced, series=[repriced.series[0], half])
+        storage.task_ledger.swap(task, repriced, NOW)
+        record = Shared(Decimal(2), Decimal("0.5"))
+        assert read_shared(storage) == [record, None, record]
 
     def test_the_last_swap_ends_the_task_and_returns_its_account(self, storage: Storage) -> None:
         rate_hours(storage, "a")

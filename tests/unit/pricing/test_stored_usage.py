@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
@@ -9,6 +10,7 @@ import pytest
 
 from ratekit.domain.reporting.reports import FrameRow
 from ratekit.domain.rules.rule import RuleBook
+from ratekit.domain.series import Shared
 from ratekit.pricing import stored_usage
 from ratekit.pricing.price_list import PriceList
 from tests.builders import HOUR, MONTH
@@ -57,6 +59,13 @@ def price(rows: Sequence[FrameRow]) -> list[Sequence[FrameRow]]:
 def test_frames_with_the_same_labels_are_one_series_with_new_prices() -> None:
     rows = [frame(0, "2"), frame(1, "3"), frame(2, "0")]
     assert price(rows) == [rows]
+
+
+def test_the_series_says_which_quantities_are_shares_and_of_what() -> None:
+    shared = Shared(Decimal(3), Decimal("0.5"))
+    rows = [frame(0), dataclasses.replace(frame(1), shared=shared), frame(2)]
+    [(_, rated)] = stored_usage.price_stored_usage(rows, PRICES)
+    assert rated.series.shared == {MONTH + HOUR: shared}
 
 
 @pytest.mark.parametrize(
