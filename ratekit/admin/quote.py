@@ -17,7 +17,7 @@ from ratekit.domain.rules import calendar_labels
 from ratekit.domain.rules.explanation import Explanation
 from ratekit.domain.rules.rule import Rule, RuleBook, ThresholdRule
 from ratekit.domain.schedule.calendar import Calendar
-from ratekit.domain.series import Series
+from ratekit.domain.series import Series, Shared
 from ratekit.pricing.price_list import PriceList
 from ratekit.text import utc_text
 
@@ -28,6 +28,7 @@ MONTH = datetime.timedelta(days=30)
 #: The ID of no scope: a usage that only general rules apply to.
 NO_SCOPE = ""
 
+_ALL = Fraction(1)
 _MICROSECOND = datetime.timedelta(microseconds=1)
 
 #: Public names of metrics, with the label names of each.
@@ -53,12 +54,10 @@ class Quote:
         Exact if the digits end, else rounded half-even to 28 places.
         """
         step = self.period.end - self.period.begin
-        share = Fraction(length // _MICROSECOND, step // _MICROSECOND)
-        ratio = Fraction(self.explanation.price) * share
+        periods = Fraction(length // _MICROSECOND, step // _MICROSECOND)
+        ratio = Fraction(self.explanation.price) * periods
         ended = exact.terminating_decimal(ratio)
-        if ended is not None:
-            return ended
-        return exact.round_ratio(ratio.numerator, ratio.denominator, exact.PRICE_PLACES)
+        return _round(ratio, exact.PRICE_PLACES) if ended is None else ended
 
 
 def quote(
@@ -68,15 +67,25 @@ def quote(
     quantity: Decimal,
     labels: Mapping[str, str],
     scope: str = NO_SCOPE,
+    share: Fraction = _ALL,
 ) -> Quote:
     """Return the price of a usage in a period, by the rules in force at its start.
 
-    :param quantity: finite, at most 18 places
+    :param quantity: what is used in the whole period, finite, at most 18 places
     :param labels: all labels that rules may look at, including the scope's own
     :param scope: ID of the scope, whose own rules apply
+    :param share: the part of ``quantity`` that is charged under these labels, above 0 to 1
     """
-    series = Series(scope, metric, "", labels, {}, [(period.begin, quantity)])
+    begin, charged, shared = period.begin, quantity, {}
+    if share != _ALL:
+        charged = _round(Fraction(quantity) * share, exact.QUANTITY_PLACES)
+        shared = {begin: Shared(quantity, _round(share, exact.SHARE_PLACES))}
+    series = Series(scope, metric, "", labels, {}, [(begin, charged)], shared)
     return Quote(period, series, price_list.explain(series))
+
+
+def _round(ratio: Fraction, places: int) -> Decimal:
+    return exact.round_ratio(ratio.numerator, ratio.denominator, places)
 
 
 def period_of(calendar: Calendar, instant: datetime.datetime) -> Period:

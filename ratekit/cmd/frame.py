@@ -16,11 +16,17 @@ from ratekit.text import local_text
 if TYPE_CHECKING:
     from ratekit.cmd.ratekit import Ratekit
 
-_COLUMNS = ("Begin", "Scope", "Metric", "Quantity", "Unit", "Price", "Labels")
+_COLUMNS = ("Begin", "Scope", "Metric", "Quantity", "Unit", "Price", "Labels", "Whole", "Share")
+#: The columns of a table: few frames are shared, and tables are wide.
+_TABLE_COLUMNS = _COLUMNS[:-2]
 
 
 class FrameList(command_types.Listing):
-    """List rated usages (frames), sorted by period, scope, metric and labels."""
+    """List rated usages (frames), sorted by period, scope, metric and labels.
+
+    A table has the columns Whole and Share only if --column names columns. Other formats have
+    them always: they are empty unless the quantity is a share of a whole period's.
+    """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Return the command's options."""
@@ -48,7 +54,10 @@ class FrameList(command_types.Listing):
         # One frame beyond the limit shows whether there are more.
         frames = reports.frames(selection, limit + 1 if limit else None)
         rows = _take(frames, limit, self.app) if limit else frames
-        return _COLUMNS, (_fields(row, zone, parsed_args.formatter) for row in rows)
+        short = parsed_args.formatter == "table" and not parsed_args.columns
+        names = _TABLE_COLUMNS if short else _COLUMNS
+        fields = (_fields(row, zone, parsed_args.formatter) for row in rows)
+        return names, (values[: len(names)] for values in fields)
 
 
 def _take(frames: Iterable[FrameRow], limit: int, app: Ratekit) -> Iterator[FrameRow]:
@@ -68,6 +77,7 @@ def _fields(row: FrameRow, zone: datetime.tzinfo, formatter: str) -> Sequence[An
         row.unit,
         cells.amount(row.price),
         _labels(row, formatter),
+        *cells.shared_fields(row.shared).values(),
     )
 
 

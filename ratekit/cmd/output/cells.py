@@ -13,6 +13,7 @@ from cliff import columns
 
 from ratekit.domain import exact
 from ratekit.domain.exact import ZERO
+from ratekit.domain.series import Shared
 from ratekit.text import count_text, number_text, second_text
 
 # Precise enough for every sum: only quantize() may round.
@@ -52,6 +53,14 @@ def amount(value: Decimal | None, places: int | None = None) -> Cell:
     text = decimal_text(value, places)
     whole, _, _ = text.partition(".")
     return Cell(value, text, text, point=len(whole))
+
+
+def shared_fields(shared: Shared | None) -> Mapping[str, Cell]:
+    """Show what a quantity is a share of, by names of columns; absent if it is not shared."""
+    return {
+        "Whole": amount(None if shared is None else shared.whole),
+        "Share": amount(None if shared is None else shared.share),
+    }
 
 
 def optional(text: str | None) -> Cell:

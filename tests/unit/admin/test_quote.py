@@ -44,6 +44,8 @@ BOOK = RuleBook(
     ),
 )
 
+PRICE_LIST = PriceList([Hashmap()], BOOK)
+
 
 def quote_usage(
     quantity: str = "1",
@@ -52,12 +54,12 @@ def quote_usage(
     **labels: str,
 ) -> quote.Quote:
     period = Period(begin, begin + step)
-    return quote.quote(PriceList([Hashmap()], BOOK), period, "vm", Decimal(quantity), labels)
+    return quote.quote(PRICE_LIST, period, "vm", Decimal(quantity), labels)
 
 
 def quote_for_scope(scope: str, labels: dict[str, str]) -> quote.Quote:
     period = Period(NOON, NOON + HOUR)
-    return quote.quote(PriceList([Hashmap()], BOOK), period, "vm", Decimal(1), labels, scope)
+    return quote.quote(PRICE_LIST, period, "vm", Decimal(1), labels, scope)
 
 
 def price(usage_quote: quote.Quote) -> str:
@@ -188,3 +190,27 @@ def test_a_period_beyond_the_calendar_is_an_error(year: int) -> None:
     instant = datetime.datetime(year, 1, 1, tzinfo=datetime.UTC)
     with pytest.raises(errors.OperatorError, match="is too far in the past or future"):
         quote.period_of(calendar, instant)
+
+
+@given(
+    st.decimals(0, 10**6, places=18),
+    st.lists(st.integers(1, 10**6), min_size=2, max_size=5),
+)
+def test_the_shares_of_a_period_cost_together_what_the_period_costs(
+    quantity: Decimal, lengths: list[int]
+) -> None:
+    """Quantities and shares are rounded to 18 places each, and no cost is above 1 here."""
+    whole = quote.quote(PRICE_LIST, Period(NOON, NOON + HOUR), "vm", quantity, {"flavor": "m1"})
+    parts = [
+        quote.quote(
+            PRICE_LIST,
+            Period(NOON, NOON + HOUR),
+            "vm",
+            quantity,
+            {"flavor": "m1"},
+            share=Fraction(length, sum(lengths)),
+        )
+        for length in lengths
+    ]
+    total = sum(Fraction(part.explanation.price) for part in parts)
+    assert abs(total - Fraction(whole.explanation.price)) <= Fraction(len(parts), 10**18)

@@ -7,6 +7,8 @@ import json
 
 import yaml
 
+from ratekit.interfaces import Storage
+from tests.contract import given
 from tests.unit.cmd.conftest import Shell
 
 LABELS = {"flavor_name": "m1.small", "image": None, "project_id": "a1"}
@@ -22,6 +24,8 @@ def test_frames_are_listed_as_stored(ratekit: Shell, usage: None) -> None:
         "Unit": "instance",
         "Price": "0.1",
         "Labels": LABELS,
+        "Whole": None,
+        "Share": None,
     }
     assert [row["Price"] for row in rows][-1] == "0.2"
     assert len(rows) == 4
@@ -32,6 +36,17 @@ def test_labels_are_text_in_a_table_and_json_in_a_csv(ratekit: Shell, usage: Non
     first = next(csv.DictReader(ratekit("frame", "list", "-f", "csv").out.splitlines()))
     assert json.loads(first["Labels"]) == LABELS
     assert yaml.safe_load(ratekit("frame", "list", "-f", "yaml").out)[0]["Labels"] == LABELS
+
+
+def test_what_a_quantity_is_a_share_of_is_listed_for_machines_and_on_request(
+    ratekit: Shell, storage: Storage
+) -> None:
+    series = given.build_series("a1", [("0.5", "1")], shared={0: ("2", "0.25")})
+    storage.ledger.commit(given.batch(given.list_scopes(storage, "a1"), series))
+    first = next(csv.DictReader(ratekit("frame", "list", "-f", "csv").out.splitlines()))
+    assert (first["Quantity"], first["Whole"], first["Share"]) == ("0.5", "2", "0.25")
+    assert "Share" not in ratekit("frame", "list").out
+    assert "| 0.25  |" in ratekit("frame", "list", "-c", "Quantity", "-c", "Share").out
 
 
 def test_it_selects_and_shows_times_in_a_zone(ratekit: Shell, usage: None) -> None:
