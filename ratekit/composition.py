@@ -101,7 +101,7 @@ def build_processor(
 
     rater = build_rater(conf, storage, side_by_side)
     partition = partition or Partition()
-    repricer = Repricer(rater, storage.reports)
+    repricer = Repricer(rater, storage.reports, context.clock)
     collects = not conf.collect.allow_expired
     return Parts(
         Orchestrator(list_scopes, storage.ledger, rater, calendar, start, partition, context),
@@ -129,14 +129,20 @@ def build_rater(
 
 
 def build_repricer(
-    conf: Any, storage: interfaces.Storage, side_by_side: SideBySide, offline: bool = False
+    conf: Any,
+    storage: interfaces.Storage,
+    side_by_side: SideBySide,
+    clock: Callable[[], datetime.datetime],
+    offline: bool = False,
 ) -> Repricer:
     """Return the part that prices again what was rated.
 
+    :param clock: returns the current time, aware, UTC
     :param offline: as for :func:`build_rater`
     :raises ratekit.errors.OperatorError: the configuration cannot be used
     """
-    return Repricer(build_rater(conf, storage, side_by_side, offline), storage.reports)
+    rater = build_rater(conf, storage, side_by_side, offline)
+    return Repricer(rater, storage.reports, clock)
 
 
 def read_settings(conf: Any, side_by_side: SideBySide, offline: bool = False) -> Settings:

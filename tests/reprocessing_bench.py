@@ -55,8 +55,14 @@ class IncompleteCollector(FakeCollector):
     def not_ready(self) -> str | None:
         return self.not_ready_reason
 
-    def collect(self, metric: Metric, window: Window, scopes: Collection[str]) -> Iterator[Series]:
-        for series in super().collect(metric, window, scopes):
+    def collect(
+        self,
+        metric: Metric,
+        window: Window,
+        scopes: Collection[str],
+        records_until: datetime.datetime | None = None,
+    ) -> Iterator[Series]:
+        for series in super().collect(metric, window, scopes, records_until):
             for resource in self.resources:
                 points = [
                     (begin, Decimal(2))
@@ -102,7 +108,7 @@ class ReprocessingBench:
         """Return a reprocessor like that of another process."""
         rater = self._rater([FakeModule(5)] if modules is None else modules)
         context = RunContext(lambda: self.now, lambda _: None, lambda: True, lambda: 0.0)
-        repricer = Repricer(rater, self.storage.reports)
+        repricer = Repricer(rater, self.storage.reports, lambda: NOW)
         return Reprocessor(
             self.storage.task_ledger,
             rater,
@@ -115,7 +121,7 @@ class ReprocessingBench:
 
     def repricer(self) -> Repricer:
         """Return a repricer, which writes nothing."""
-        return Repricer(self._rater([FakeModule(5)]), self.storage.reports)
+        return Repricer(self._rater([FakeModule(5)]), self.storage.reports, lambda: NOW)
 
     def _rater(self, modules: Sequence[RatingModule]) -> Rater:
         return Rater(

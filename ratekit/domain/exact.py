@@ -39,6 +39,9 @@ SHARE_PLACES = 18
 #: Decimal places of a stored price.
 PRICE_PLACES = 28
 
+#: Quantities and prices must be smaller, so that they and their sums can be stored.
+LIMIT = Decimal("1e30")
+
 _PRICE_UNIT = Decimal(1).scaleb(-PRICE_PLACES)
 
 

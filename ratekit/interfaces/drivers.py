@@ -12,6 +12,7 @@ A plug-in with options of its own offers :class:`Configurable` as well, and
 from __future__ import annotations
 
 import abc
+import datetime
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
@@ -109,7 +110,13 @@ class Collector(abc.ABC):
         """Return what is expected by key of ``metric.extra_args``, for keys that cannot work."""
 
     @abc.abstractmethod
-    def collect(self, metric: Metric, window: Window, scopes: Collection[str]) -> Iterator[Series]:
+    def collect(
+        self,
+        metric: Metric,
+        window: Window,
+        scopes: Collection[str],
+        records_until: datetime.datetime | None = None,
+    ) -> Iterator[Series]:
         """Yield what ``scopes`` used of ``metric`` over ``window``.
 
         One series per scope and distinct labels, in no particular order, quantities in
@@ -117,6 +124,9 @@ class Collector(abc.ABC):
         collector whose back end does not answer completely must raise. If
         ``[collect] allow_expired`` is set, it yields what is left of expired data instead.
 
+        :param records_until: records about resources count that were made before this instant,
+            as when usage is collected again; None: for each period those that were made before
+            it became due, so that the result does not depend on when it is rated
         :raises ratekit.errors.TryLater: the back end did not answer, or not completely
         :raises ratekit.errors.Expired: a part of the data has expired
         :raises ratekit.errors.OperatorError: the back end will never answer this

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -153,15 +154,21 @@ class Rater:
         stopped = [(scope, name) for scope, name in commit.stopped_usage if name not in skipping]
         return dataclasses.replace(commit, stopped_usage=stopped)
 
-    def price(self, window: Window, scopes: Sequence[str]) -> PricedUsage:
+    def price(
+        self,
+        window: Window,
+        scopes: Sequence[str],
+        records_until: datetime.datetime | None = None,
+    ) -> PricedUsage:
         """Collect and price; write nothing.
 
+        :param records_until: see :meth:`ratekit.interfaces.Collector.collect`
         :raises ratekit.errors.RatekitError: as collectors do
         """
         settings = self._settings
         price_list = self.price_list()
         start = time.monotonic()
-        series = self._collect(window, scopes, settings)
+        series = self._collect(window, scopes, settings, records_until)
         seconds = time.monotonic() - start
         rated = [RatedSeries(usages, price_list.prices(usages)) for usages in series]
         return PricedUsage(
@@ -183,9 +190,15 @@ class Rater:
             self._price_list = PriceList(self._modules, book)
         return self._price_list
 
-    def _collect(self, window: Window, scopes: Sequence[str], settings: Settings) -> list[Series]:
+    def _collect(
+        self,
+        window: Window,
+        scopes: Sequence[str],
+        settings: Settings,
+        records_until: datetime.datetime | None,
+    ) -> list[Series]:
         def collect_metric(metric: Metric) -> list[Series]:
-            return list(self._collector.collect(metric, window, scopes))
+            return list(self._collector.collect(metric, window, scopes, records_until))
 
         series_by_metric = settings.for_each_metric(collect_metric, settings.metrics)
         return list(itertools.chain.from_iterable(series_by_metric))

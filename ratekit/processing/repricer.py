@@ -7,7 +7,7 @@ import datetime
 import itertools
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from ratekit import errors
 from ratekit.domain import period
@@ -30,10 +30,15 @@ class Repricer:
     """Prices the periods of orders, window by window, and adapts the size of the windows.
 
     :param reports: reports of the storage that the rater writes to
+    :param clock: returns the current time, UTC; usage that is collected again follows the records
+        that have been made by then
     """
 
-    def __init__(self, rater: Rater, reports: Reports) -> None:
+    def __init__(
+        self, rater: Rater, reports: Reports, clock: Callable[[], datetime.datetime]
+    ) -> None:
         self._rater = rater
+        self._clock = clock
         self._reports = reports
         self._sizes: dict[TaskKind, BatchSize] = {}
         #: Sizes of orders that failed: they say nothing about other orders.
@@ -114,7 +119,7 @@ class Repricer:
 
     def _collect(self, order: Order, window: Window) -> RepricedWindow:
         try:
-            priced = self._rater.price(window, [order.scope.id])
+            priced = self._rater.price(window, [order.scope.id], self._clock())
         except errors.Expired as error:
             if window.count == 1:
                 self._expired.add(order.scope.id)

@@ -92,7 +92,13 @@ class FlatFileCollector(interfaces.Collector):
             return {"column": "expected a column with numbers"}
         return {}
 
-    def collect(self, metric: Metric, window: Window, scopes: Collection[str]) -> Iterator[Series]:
+    def collect(
+        self,
+        metric: Metric,
+        window: Window,
+        scopes: Collection[str],
+        records_until: datetime.datetime | None = None,
+    ) -> Iterator[Series]:
         """Yield what ``scopes`` used of ``metric`` over ``window``."""
         totals: dict[tuple[str, Labels, Labels], dict[datetime.datetime, Decimal]]
         totals = collections.defaultdict(lambda: collections.defaultdict(Decimal))

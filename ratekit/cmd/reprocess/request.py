@@ -111,7 +111,9 @@ class Reprocess(command_types.Listing):
         from ratekit import composition
 
         offline = all(order.kind is TaskKind.RATES for order in orders)
-        repricer = composition.build_repricer(conf, storage, _call_in_turn, offline)
+        repricer = composition.build_repricer(
+            conf, storage, _call_in_turn, startup.now, offline
+        )
         previews = [reprocess.preview(repricer, storage.reports, order) for order in orders]
         for preview in previews:
             for periods in preview.kept_periods:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import pydantic
 
@@ -18,6 +18,8 @@ _METHODS = (
     "mean", "sum", "last", "max", "min", "std", "median", "first", "count", "nunique",
 )  # fmt: skip
 _PERCENTILE = re.compile(r"[1-9][0-9]?pct\Z")
+#: 366 days.
+_LONGEST_GAP = 366 * 86400
 #: Gnocchi reads a name with one of these as a pattern, and combines all metrics that match.
 _WILDCARD = re.compile(r"[*?\[\]]")
 
@@ -54,6 +56,12 @@ def _custom_query(value: str) -> str:
 def _granularity(value: int) -> int:
     if value < 0:
         raise ValueError(f"expected seconds, not {value}")
+    return value
+
+
+def _counter_gap(value: int) -> int:
+    if not 0 < value <= _LONGEST_GAP:
+        raise ValueError(f"expected 1 to {_LONGEST_GAP} seconds, not {value}")
     return value
 
 
@@ -117,6 +125,32 @@ class GnocchiArgs:
         ),
     ] = ""
 
+    first_value: Annotated[
+        Literal["ignore", "count"],
+        pydantic.Field(
+            description="Whether the first value of a counter is usage. count: the metric's "
+            "counters start at 0 with their resources; a first value counts if the resource "
+            "started at most counter_gap before it. Only with re_aggregation_method rate:METHOD."
+        ),
+    ] = "ignore"
+    counter_gap: Annotated[
+        int,
+        pydantic.Strict(),
+        pydantic.AfterValidator(_counter_gap),
+        pydantic.Field(
+            description="Seconds for which a counter may be silent; its growth since then counts "
+            "in the period in which it is seen. The growth over a longer gap is not charged. Only "
+            "with re_aggregation_method rate:METHOD."
+        ),
+    ] = 86400
+    negative: Annotated[
+        Literal["zero", "keep"],
+        pydantic.Field(
+            description="What becomes of values below zero, before factor, offset and mutate. "
+            "With rate: methods each aggregate is judged, otherwise the value of the period."
+        ),
+    ] = "zero"
+
     def aggregation(self, metric: str) -> Aggregation:
         """Return what to read, and how to convert and reduce it.
 
@@ -158,6 +192,8 @@ def _method_contradictions(
         key = "re_aggregation_method"
     else:
         key = "custom_query" if args.custom_query else "aggregation_method"
+    if not reducer.startswith(RATE) and args.first_value != "ignore":
+        return {"first_value": f"'count' needs re_aggregation_method rate:METHOD, not {reducer!r}"}
     if reducer.startswith(RATE) and stored.startswith(RATE):
         return {key: f"{reducer!r} of {stored!r} would be differences of differences"}
     if prorate and (reducer in ("sum", "count") or RATE in reducer or RATE in stored):

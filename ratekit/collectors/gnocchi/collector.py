@@ -18,18 +18,20 @@ from ratekit.collectors.gnocchi.completeness.backlog import Backlog
 from ratekit.collectors.gnocchi.completeness.exclusions import Exclusions
 from ratekit.collectors.gnocchi.completeness.policies import Policies
 from ratekit.collectors.gnocchi.completeness.retention import Retention
+from ratekit.collectors.gnocchi.completeness.unstorable import UnstorableUsage
+from ratekit.collectors.gnocchi.completion import Knowledge
 from ratekit.collectors.gnocchi.diagnostics import Inspection, findings
 from ratekit.collectors.gnocchi.query_runner import QueryRunner, merge_series
-from ratekit.collectors.gnocchi.reduction import build_reduction, first_bucket
+from ratekit.collectors.gnocchi.reduction import build_counter, build_reduction, first_bucket
+from ratekit.collectors.gnocchi.remark_log import RemarkLog
 from ratekit.collectors.gnocchi.resource_types import Attributes
-from ratekit.collectors.gnocchi.response import AggregateResponse
+from ratekit.collectors.gnocchi.usage_series import UsageSeries
 from ratekit.collectors.gnocchi.warn_once import WarnOnce
 from ratekit.domain.period import EPOCH, Window
 from ratekit.domain.reporting.exclusion import Exclusion
 from ratekit.domain.reporting.findings import Finding
 from ratekit.domain.series import Series
 from ratekit.domain.usage.metric import Metric
-from ratekit.domain.usage.quantities import Reduction
 from ratekit.domain.usage.trace import TraceStep
 
 LOG = logging.getLogger(__name__)
@@ -39,8 +41,8 @@ class GnocchiCollector(interfaces.Collector):
     """Reads the usage of many scopes and periods at once, with one request a metric.
 
     :param step: length of a period
-    :param patience: how long after a period's end the first revision of a resource may start
-        for its measures in the period to count
+    :param patience: how long after its end a period becomes due; records that were made by then
+        count for it
     """
 
     extra_args = GnocchiArgs
@@ -63,6 +65,8 @@ class GnocchiCollector(interfaces.Collector):
         self._patience = patience
         self._clock = clock
         self._warnings = WarnOnce(LOG)
+        self._remarks = RemarkLog(LOG)
+        self._unstorable = UnstorableUsage(LOG)
         self._attributes = Attributes(client, clock)
         self._backlog = Backlog(client, max_backlog, max_backlog_wait, clock)
         policies = Policies(client, clock)
@@ -106,7 +110,7 @@ class GnocchiCollector(interfaces.Collector):
             client,
             conf.collect.scope_key,
             step,
-            conf.collect.wait_periods * step,
+            max(conf.collect.wait_periods - 1, 0) * step,
             max_backlog=section.max_backlog,
             max_backlog_wait=datetime.timedelta(seconds=section.max_backlog_wait),
             allow_expired=conf.collect.allow_expired,
@@ -123,23 +127,34 @@ class GnocchiCollector(interfaces.Collector):
             )
         return mistakes
 
-    def collect(self, metric: Metric, window: Window, scopes: Collection[str]) -> Iterator[Series]:
+    def collect(
+        self,
+        metric: Metric,
+        window: Window,
+        scopes: Collection[str],
+        records_until: datetime.datetime | None = None,
+    ) -> Iterator[Series]:
         """Yield what ``scopes`` used; see :class:`ratekit.interfaces.Collector`."""
-        parts = [
-            response.series(metric, groupby, reduction)
-            for response, groupby, reduction in self._responses(metric, window, scopes)
-        ]
+        parts, unstorable = [], []
+        for series in self._usage_series(metric, window, scopes, records_until):
+            parts.append(series.build())
+            unstorable += series.unstorable
+            self._remarks.log(metric.public_name, series.remarks, _args(metric).counter_gap)
+        self._unstorable.replace(metric.public_name, window, unstorable)
         yield from parts[0] if len(parts) == 1 else merge_series(parts)
 
     def trace(self, metric: Metric, window: Window, scopes: Collection[str]) -> Iterator[TraceStep]:
         """Yield one step for each resource, period and set of labels; see the interface."""
-        for response, groupby, reduction in self._responses(metric, window, scopes):
-            yield from response.steps(groupby, reduction)
+        for series in self._usage_series(metric, window, scopes, None):
+            yield from series.steps()
 
-    def _responses(
-        self, metric: Metric, window: Window, scopes: Collection[str]
-    ) -> Iterator[tuple[AggregateResponse, int, Reduction]]:
-        """Yield (response, number of its labels that are ``groupby``, arithmetic)."""
+    def _usage_series(
+        self,
+        metric: Metric,
+        window: Window,
+        scopes: Collection[str],
+        records_until: datetime.datetime | None,
+    ) -> Iterator[UsageSeries]:
         args = _args(metric)
         attributes = self._attributes.of(args.resource_type)
         if attributes is None:
@@ -151,9 +166,7 @@ class GnocchiCollector(interfaces.Collector):
         groupby, metadata = self._labels(metric, args)
         names = groupby + metadata
         self._check_labels(metric, args, set(names) - attributes)
-        required = {"id", "revision_start", "revision_end", "started_at"}
-        if metric.prorate:
-            required.add("ended_at")
+        required = {"id", "revision_start", "revision_end", "started_at", "ended_at"}
         query = dataclasses.replace(
             self._query(metric, window.step, scopes),
             groupby=sorted(required | (attributes & set(names))),
@@ -161,10 +174,15 @@ class GnocchiCollector(interfaces.Collector):
             # A resource that was created after its first measure is found only up to here.
             stop=window.end + self._patience,
         )
-        for response in self._runner.run(metric, query, names, window):
+        counter = build_counter(args, args.aggregation(metric.name))
+        until = query.stop if records_until is None else max(records_until, query.stop)
+        known = Knowledge(until, counter, window)
+        for response in self._runner.run(metric, query, names, known):
             granularity = response.query.granularity
-            reduction = build_reduction(metric, args, window, self._patience, granularity)
-            yield response, len(groupby), reduction
+            reduction = build_reduction(
+                metric, args, window, self._patience, granularity, records_until
+            )
+            yield UsageSeries(response, metric, len(groupby), reduction)
 
     def not_ready(self) -> str | None:
         """Return why rating should wait for metricd; see :class:`ratekit.interfaces.Readiness`."""
@@ -175,7 +193,10 @@ class GnocchiCollector(interfaces.Collector):
     ) -> Sequence[Exclusion]:
         """Return resources whose archive policies do not fit; see the interface."""
         query = self._query(metric, window.step, scopes)
-        return self._exclusions.exclusions(metric.public_name, query, window.begin)
+        return [
+            *self._exclusions.exclusions(metric.public_name, query, window.begin),
+            *self._unstorable.exclusions(metric.public_name, window, scopes),
+        ]
 
     def describe(self, metric: Metric) -> Mapping[str, str]:
         """Return what is read from Gnocchi, with defaults and custom queries resolved."""

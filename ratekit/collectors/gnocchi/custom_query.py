@@ -27,8 +27,8 @@ _MAX_DEPTH = 50
 _EXPONENTS = range(9)
 
 SYNTAX = (
-    "supported are numbers, + - * / % **, comparisons, abs, neg, floor, ceil, max, clip, clip_min "
-    "and clip_max around one (aggregate METHOD (metric NAME METHOD))"
+    "supported are numbers, + - * / % **, comparisons, abs, neg, floor, ceil, max, min, clip, "
+    "clip_min and clip_max around (aggregate METHOD (metric NAME METHOD)), which may be repeated"
 )
 
 
@@ -40,12 +40,14 @@ class Aggregation:
     :ivar aggregation_method: of the stored aggregate
     :ivar re_aggregation_method: how the aggregates of a period become one value
     :ivar convert: value of a whole bucket -> value to reduce; None: the same
+    :ivar decides_on_steps: the query says what becomes of a counter's negative step
     """
 
     metric: str
     aggregation_method: str
     re_aggregation_method: str
     convert: Callable[[Decimal], Fraction] | None = None
+    decides_on_steps: bool = False
 
 
 def fill(template: str, re_aggregation_method: str, aggregation_method: str, metric: str) -> str:
@@ -65,13 +67,20 @@ def read(text: str) -> Aggregation:
     tree = _parse(text)
     references: list[Sequence[str]] = []
     node = _compile(tree, references)
-    if len(references) != 1:
-        raise ValueError(f"has {len(references)} aggregates; expected one; {SYNTAX}")
+    if not references:
+        raise ValueError(f"has no aggregate; expected one; {SYNTAX}")
+    if any(reference != references[0] for reference in references):
+        raise ValueError(
+            f"has different aggregates; expected the same metric and methods each time; {SYNTAX}"
+        )
     re_aggregation_method, metric, aggregation_method = references[0]
     if isinstance(node, Fraction):
         raise ValueError(f"is the constant {node}; {SYNTAX}")
     convert = None if node is _value else _on_decimals(node)
-    return Aggregation(metric, aggregation_method, re_aggregation_method, convert)
+    decides_on_steps = any(
+        token in OPERATIONS and OPERATIONS[token].compares for token in _TOKEN.findall(text)
+    )
+    return Aggregation(metric, aggregation_method, re_aggregation_method, convert, decides_on_steps)
 
 
 def _on_decimals(function: _Function) -> Callable[[Decimal], Fraction]:
@@ -169,12 +178,15 @@ class Operation:
     :ivar counts: numbers of values that it may take
     :ivar is_division: its second value must be a number other than 0
     :ivar is_power: its second value must be a small whole number
+    :ivar compares: its result depends on the sign or the size of a value, so a query that
+        uses it decides what becomes of a counter's negative step
     """
 
     function: Callable[..., Fraction]
     counts: tuple[int, ...] = (2,)
     is_division: bool = False
     is_power: bool = False
+    compares: bool = False
 
 
 def _clip(value: Fraction, lower: Fraction, upper: Fraction | None = None) -> Fraction:
@@ -195,17 +207,17 @@ _BY_NAMES: Mapping[tuple[str, ...], Operation] = {
     ("/", "\u00f7", "div"): Operation(operator.truediv, is_division=True),
     ("%", "mod"): Operation(operator.mod, is_division=True),
     ("**", "^", "pow"): Operation(operator.pow, is_power=True),
-    ("=", "==", "eq"): Operation(_fraction(operator.eq)),
-    ("!=", "\u2260", "ne"): Operation(_fraction(operator.ne)),
-    ("<", "lt"): Operation(_fraction(operator.lt)),
-    ("<=", "\u2264", "le"): Operation(_fraction(operator.le)),
-    (">", "gt"): Operation(_fraction(operator.gt)),
-    (">=", "\u2265", "ge"): Operation(_fraction(operator.ge)),
-    ("max", "clip_min"): Operation(max),
-    ("clip_max",): Operation(min),
-    ("clip",): Operation(_clip, (2, 3)),
-    ("abs", "absolute"): Operation(abs, _ONE),
-    ("neg", "negative"): Operation(operator.neg, _ONE),
+    ("=", "==", "eq"): Operation(_fraction(operator.eq), compares=True),
+    ("!=", "\u2260", "ne"): Operation(_fraction(operator.ne), compares=True),
+    ("<", "lt"): Operation(_fraction(operator.lt), compares=True),
+    ("<=", "\u2264", "le"): Operation(_fraction(operator.le), compares=True),
+    (">", "gt"): Operation(_fraction(operator.gt), compares=True),
+    (">=", "\u2265", "ge"): Operation(_fraction(operator.ge), compares=True),
+    ("max", "clip_min"): Operation(max, compares=True),
+    ("min", "clip_max"): Operation(min, compares=True),
+    ("clip",): Operation(_clip, (2, 3), compares=True),
+    ("abs", "absolute"): Operation(abs, _ONE, compares=True),
+    ("neg", "negative"): Operation(operator.neg, _ONE, compares=True),
     ("floor",): Operation(_fraction(math.floor), _ONE),
     ("ceil",): Operation(_fraction(math.ceil), _ONE),
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -12,11 +11,10 @@ from ratekit.collectors.gnocchi.api.client import Client
 from ratekit.collectors.gnocchi.api.transport import AggregateMissing
 from ratekit.collectors.gnocchi.completeness.exclusions import Exclusions
 from ratekit.collectors.gnocchi.completeness.retention import Retention
+from ratekit.collectors.gnocchi.completion import Completion, Knowledge
 from ratekit.collectors.gnocchi.response import AggregateResponse
 from ratekit.collectors.gnocchi.warn_once import WarnOnce
-from ratekit.domain import exact
-from ratekit.domain.period import Window
-from ratekit.domain.series import Series
+from ratekit.domain.series import Series, add_points
 from ratekit.domain.usage.metric import Metric
 
 LOG = logging.getLogger(__name__)
@@ -29,11 +27,12 @@ class QueryRunner:
         self._client = client
         self._exclusions = exclusions
         self._retention = retention
+        self._completion = Completion(client)
         self._warnings = WarnOnce(LOG)
         self._measured_names: set[str] = set()
 
     def run(
-        self, metric: Metric, query: AggregateQuery, names: Sequence[str], window: Window
+        self, metric: Metric, query: AggregateQuery, names: Sequence[str], known: Knowledge
     ) -> list[AggregateResponse]:
         """Return the responses that together answer ``query``; no resource is in two of them.
 
@@ -45,42 +44,31 @@ class QueryRunner:
         name = metric.public_name
         try:
             try:
-                responses = self._ask(name, query, names)
+                responses = self._ask(name, query, names, known)
             except AggregateMissing:
                 if not self._exclusions.find(name, query):
                     raise
-                responses = self._ask(name, query, names)
+                responses = self._ask(name, query, names, known)
         except AggregateMissing as error:
             raise errors.OperatorError(f"{name}: {error}") from error
         self._warn_if_silent(metric, query, responses)
-        for response in responses:
-            self._retention.require(name, response.query, window)
-        for response in responses:
-            self._complete(metric, response)
         return responses
 
     def _ask(
-        self, name: str, query: AggregateQuery, names: Sequence[str]
+        self, name: str, query: AggregateQuery, names: Sequence[str], known: Knowledge
     ) -> list[AggregateResponse]:
         responses = []
         for part in self._exclusions.queries(name, query):
             try:
-                rows = self._client.aggregates(part)
-            except (errors.AccessDenied, AggregateMissing):
+                response = AggregateResponse(self._client.aggregates(part), names, part)
+                self._retention.require(name, part, known.window)
+                self._completion.complete(response, known)
+            except (errors.AccessDenied, errors.Expired, AggregateMissing):
                 raise
             except errors.OperatorError as error:
                 raise errors.OperatorError(f"{name}: {error}") from error
-            responses.append(AggregateResponse(rows, names, part))
+            responses.append(response)
         return responses
-
-    def _complete(self, metric: Metric, response: AggregateResponse) -> None:
-        """Add what the response itself does not say: older revisions, and ends of resources."""
-        starts = response.uncertain_starts()
-        if starts:
-            # Rare: one more request, so that no scope pays for what another had before it.
-            response.add_older_revisions(self._client.older_revisions(response.query, starts))
-        if metric.prorate and not response.is_empty:
-            response.add_ends(self._client.ends(response.query))
 
     def _warn_if_silent(
         self, metric: Metric, query: AggregateQuery, responses: Sequence[AggregateResponse]
@@ -105,12 +93,5 @@ def merge_series(parts: Iterable[Iterable[Series]]) -> Iterator[Series]:
     for part in parts:
         for series in part:
             key = (series.scope, tuple(series.groupby.items()), tuple(series.metadata.items()))
-            by_labels[key] = _sum(by_labels[key], series) if key in by_labels else series
+            by_labels[key] = add_points(by_labels[key], series) if key in by_labels else series
     yield from by_labels.values()
-
-
-def _sum(augend: Series, addend: Series) -> Series:
-    points = dict(augend.points)
-    for begin, quantity in addend.points:
-        points[begin] = exact.EXACT.add(points[begin], quantity) if begin in points else quantity
-    return dataclasses.replace(augend, points=sorted(points.items()))

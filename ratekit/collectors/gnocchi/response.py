@@ -1,27 +1,22 @@
-"""From the groups of Gnocchi's response to series."""
+"""From the groups of Gnocchi's response to the revisions of resources."""
 
 from __future__ import annotations
 
 import datetime
 import itertools
 import operator
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 from ratekit import errors
 from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
-from ratekit.collectors.gnocchi.api.formats import utc
+from ratekit.collectors.gnocchi.api.client import Record, require_decimal
+from ratekit.collectors.gnocchi.api.formats import label, utc
 from ratekit.collectors.gnocchi.api.transport import parsing
-from ratekit.domain import exact
-from ratekit.domain.series import Series
-from ratekit.domain.usage.lifetime import End
-from ratekit.domain.usage.metric import Metric
-from ratekit.domain.usage.quantities import Reduction, usages
-from ratekit.domain.usage.revision import Labels, Revision
-from ratekit.domain.usage.trace import TraceStep, trace_usages
-
-Points = dict[datetime.datetime, Decimal]
+from ratekit.domain.usage.counter import Reading
+from ratekit.domain.usage.quantities import Resource
+from ratekit.domain.usage.revision import Instant, Labels, Revision
 
 #: A resource that started at most so long before its revision was created with it.
 _CREATION = datetime.timedelta(seconds=1)
@@ -35,187 +30,195 @@ class _Instants(dict[str, datetime.datetime]):
         return instant
 
 
-class _Row(NamedTuple):
-    """One group of a response: a revision of a resource."""
-
-    id: str
-    start: datetime.datetime
-    end: datetime.datetime | None
-    started_at: datetime.datetime | None
-    ended_at: datetime.datetime | None
-    labels: Labels
-    buckets: list[tuple[datetime.datetime, Decimal]]
-
-
 class AggregateResponse:
-    """Gnocchi's response to a query with history.
+    """Gnocchi's response to a query with history, and what was asked to complete it.
 
     :param rows: groups, each one revision of one resource
     :param names: labels in the order wanted; one that is not in ``query.groupby`` is empty
     :ivar query: the query
+    :ivar names: the same
     :ivar is_empty: whether there are no groups
     :raises ratekit.errors.InvalidResponse: the response has not the expected form
     """
 
     def __init__(self, rows: Sequence[Any], names: Sequence[str], query: AggregateQuery) -> None:
         self.query = query
+        self.names = tuple(names)
         self.is_empty = not rows
-        self._names = tuple(names)
         self._columns = [(name, name in query.groupby) for name in names]
+        self._scope_at = self.names.index(query.scope_key)
         self._instants = _Instants()
-        with parsing("aggregates"):
-            revisions = sorted(map(self._parse, rows), key=operator.itemgetter(0, 1))
-        self._resources: dict[str, list[Revision]] = {}
-        self._uncertain_starts: dict[str, datetime.datetime] = {}
-        self._ends: Mapping[tuple[str, str], Sequence[End]] = {}
-        for id_, resource_rows in itertools.groupby(revisions, key=operator.itemgetter(0)):
-            self._add(id_, list(resource_rows))
-
-    def uncertain_starts(self) -> Mapping[str, datetime.datetime]:
-        """Return the resources whose first revision here may not be their first.
-
-        It starts inside or after a bucket, and the resource is older than that. The response
-        is the same in three cases: the record was made after the first measures; a scope that
-        is not in the query had the resource before; an older revision has no measures.
-
-        :returns: start of the first revision, by resource's id
-        """
-        return self._uncertain_starts
-
-    def add_older_revisions(self, older: Mapping[str, bool]) -> None:
-        """Record that these resources have older revisions.
-
-        :param older: True: Gnocchi took them into account, so it scaled the first revision here
-            from its start; False: they were not in the query
-        """
-        for id_, is_in_query in older.items():
-            first, *successors = self._resources[id_]
-            first = first._replace(reaches_back=False, stretched=not is_in_query)
-            self._resources[id_] = [first, *successors]
-
-    def add_ends(self, ends: Mapping[tuple[str, str], Sequence[End]]) -> None:
-        """Record ends of resources, by (resource's id, its scope)."""
-        self._ends = ends
-
-    def series(self, metric: Metric, groupby: int, reduction: Reduction) -> Iterator[Series]:
-        """Yield one series for each distinct set of labels.
-
-        :param groupby: how many of the names are ``groupby``; the others are metadata
-        :raises ratekit.errors.InvalidResponse: a resource belongs to a scope that was not queried
-        """
-        scope_at = self._scope_at
-        scopes = frozenset(self.query.scopes)
-        for labels, points in self._points(reduction).items():
-            scope = labels[scope_at]
-            if scope not in scopes:
-                raise errors.InvalidResponse(
-                    f"Gnocchi returned a resource of {self.query.scope_key} {scope!r}, which is "
-                    "not in the query"
-                )
-            yield Series(
-                scope=scope,
-                metric=metric.public_name,
-                unit=metric.unit,
-                groupby=dict(zip(self._names[:groupby], labels, strict=False)),
-                metadata=dict(zip(self._names[groupby:], labels[groupby:], strict=True)),
-                points=list(points.items()),
-            )
-
-    def steps(self, groupby: int, reduction: Reduction) -> Iterator[TraceStep]:
-        """Yield how the quantities of :meth:`series` are computed, resource by resource.
-
-        Slow: for the display of a few.
-
-        :param groupby: how many of the names are ``groupby``
-        """
-        scope_at = self._scope_at
-        for revisions, ends in self._by_scope():
-            for labels, trace in trace_usages(revisions, reduction, ends):
-                yield TraceStep(
-                    scope=labels[scope_at] or "",
-                    groupby=dict(zip(self._names[:groupby], labels, strict=False)),
-                    metadata=dict(zip(self._names[groupby:], labels[groupby:], strict=True)),
-                    trace=trace,
-                )
+        self._revisions: dict[str, list[Revision]] = {}
+        self._previous: dict[str, Reading] = {}
+        #: Resources of which other scopes' revisions were read too.
+        self._moved_ids: set[str] = set()
+        self._add(rows)
+        self._scopes = frozenset(query.scopes)
+        self._require_scopes()
 
     @property
-    def _scope_at(self) -> int:
-        return self._names.index(self.query.scope_key)
+    def ids(self) -> Collection[str]:
+        """Ids of the resources."""
+        return self._revisions.keys()
 
-    def _points(self, reduction: Reduction) -> dict[Labels, Points]:
-        """Return quantities by labels and start of the period.
+    def resources(self) -> Iterator[tuple[str, Resource]]:
+        """Yield each resource and its id."""
+        for id_, revisions in self._revisions.items():
+            yield id_, Resource(revisions, self._previous.get(id_))
 
-        Resources with equal labels are one usage, so they add up.
+    def uncertain_ids(self, until: Instant) -> list[str]:
+        """Return the resources with revisions that may matter, but are not in the response.
+
+        Gnocchi leaves out revisions without measures and those of other scopes. There may be
+        some where the first revision here starts inside the query and the resource is older,
+        between revisions that do not meet, and after the last one.
+
+        :param until: revisions that start from then on do not matter
         """
-        points_of: dict[Labels, Points] = {}
-        for revisions, ends in self._by_scope():
-            for labels, begin, quantity in usages(revisions, reduction, ends):
-                points = points_of.setdefault(labels, {})
-                if begin in points:
-                    quantity = exact.EXACT.add(points[begin], quantity)
-                points[begin] = quantity
-        return points_of
+        start = self.query.start
+        return [
+            id_
+            for id_, revisions in self._revisions.items()
+            if _is_uncertain(revisions, start, until)
+        ]
 
-    def _by_scope(self) -> Iterator[tuple[Sequence[Revision], Sequence[End]]]:
-        """Yield the revisions of each resource within each scope, by start, and its ends.
+    def add_history(self, history: Mapping[str, Sequence[Record]]) -> None:
+        """Add the revisions without measures, by resource's id."""
+        for id_, records in history.items():
+            revisions = {revision.start: revision for revision in self._revisions[id_]}
+            for record in records:
+                if record.start not in revisions:
+                    revisions[record.start] = _without_buckets(record)
+            self._revisions[id_] = [
+                revisions[start]._replace(reaches_back=index == 0)
+                for index, start in enumerate(sorted(revisions))
+            ]
 
-        A resource that changed its scope is billed to each scope as if the other did not
-        exist, so no scope's bill depends on which scopes are queried together.
+    def replace(self, rows: Sequence[Any]) -> None:
+        """Put whole resources in the place of the part that belongs to the query's scopes.
+
+        :param rows: groups of a query by ids, whatever the resources' scopes
         """
-        scope_at = self._scope_at
-        for id_, revisions in self._resources.items():
-            by_scope: dict[str | None, list[Revision]] = {}
-            if len(revisions) == 1:
-                by_scope[revisions[0].labels[scope_at]] = revisions
-            else:
-                for revision in revisions:
-                    by_scope.setdefault(revision.labels[scope_at], []).append(revision)
-            for scope, scope_revisions in by_scope.items():
-                yield scope_revisions, self._ends.get((id_, scope or ""), ()) if self._ends else ()
+        self._moved_ids.update(self._add(rows))
 
-    def _add(self, id_: str, rows: list[_Row]) -> None:
-        """Add one resource's rows, sorted by start."""
-        revisions = [
-            Revision(
-                row.labels, row.start, row.end, index == 0, row.buckets, False,
-                row.started_at, row.ended_at,
-            )
-            for index, row in enumerate(rows)
-        ]  # fmt: skip
-        for revision, successor in itertools.pairwise(revisions):
-            if revision.start == successor.start:
-                # It would be charged twice.
-                raise errors.InvalidResponse("Gnocchi returned a resource's revision twice")
-        self._resources[id_] = revisions
-        first = rows[0]
-        inside = first.buckets and first.buckets[0][0] < first.start
-        if inside and (first.started_at is None or first.started_at < first.start - _CREATION):
-            self._uncertain_starts[id_] = first.start
+    def add_late_resource(
+        self, group: Mapping[str, Any], buckets: Sequence[tuple[Instant, Decimal]]
+    ) -> None:
+        """Add a resource whose first record was made after the time that was queried.
 
-    def _parse(self, row: Any) -> _Row:
-        group = row["group"]
-        end = group["revision_end"]
-        started_at = group.get("started_at")
-        ended_at = group.get("ended_at")
+        :param group: the first revision's attributes
+        :param buckets: (begin, value of the whole bucket), in order of time
+        """
+        with parsing("resources"):
+            self._revisions[group["id"]] = [self._parse(group, buckets)]
+
+    def counters_without_previous(
+        self, until: Instant, reach: datetime.timedelta
+    ) -> dict[str, Instant]:
+        """Return the first bucket of resources older than the query with none before ``until``.
+
+        :param reach: without buckets that start so long after the query's start, or later
+        :returns: start of the bucket, by resource's id
+        """
+        start = self.query.start
+        results = {}
+        for id_, revisions in self._revisions.items():
+            begins = [revision.buckets[0][0] for revision in revisions if revision.buckets]
+            first = min(begins)
+            if until <= first < start + reach and revisions[0].start < start:
+                results[id_] = first
+        return results
+
+    def add_previous(self, readings: Mapping[str, Reading]) -> None:
+        """Record the last buckets of counters before the query's start, by resource's id."""
+        self._previous.update(readings)
+
+    def is_foreign(self, id_: str, labels: Labels) -> bool:
+        """Return whether a usage belongs to a scope that is not in the query."""
+        return id_ in self._moved_ids and labels[self._scope_at] not in self._scopes
+
+    def scope(self, labels: Labels) -> str:
+        """Return the scope of a usage."""
+        return labels[self._scope_at] or ""
+
+    def _add(self, rows: Sequence[Any]) -> set[str]:
+        """Add groups; return the ids of their resources."""
+        with parsing("aggregates"):
+            parsed = [(row["group"]["id"], self._parse_group(row)) for row in rows]
+        parsed.sort(key=lambda pair: (pair[0], pair[1].start))
+        ids = set()
+        for id_, pairs in itertools.groupby(parsed, key=operator.itemgetter(0)):
+            revisions = [revision for _, revision in pairs]
+            for revision, successor in itertools.pairwise(revisions):
+                if revision.start == successor.start:
+                    # It would be charged twice.
+                    raise errors.InvalidResponse("Gnocchi returned a resource's revision twice")
+            if len(revisions) > 1:
+                revisions[1:] = [
+                    revision._replace(reaches_back=False) for revision in revisions[1:]
+                ]
+            self._revisions[id_] = revisions
+            ids.add(id_)
+        return ids
+
+    def _parse_group(self, row: Any) -> Revision:
         instants = self._instants
-        return _Row(
-            group["id"],
-            instants[group["revision_start"]],
-            None if end is None else instants[end],
-            None if started_at is None else instants[started_at],
-            None if ended_at is None else instants[ended_at],
-            tuple([_label(group[name]) if is_read else "" for name, is_read in self._columns]),
+        return self._parse(
+            row["group"],
             _ascending(
                 [
-                    (instants[begin], value if type(value) is Decimal else _refuse(value))
+                    (instants[begin], require_decimal(value))
                     for begin, _granularity, value in row["measures"]["measures"]["aggregated"]
                 ]
             ),
         )
 
+    def _parse(self, group: Mapping[str, Any], buckets: Sequence[Any]) -> Revision:
+        end, started_at, ended_at = (
+            group["revision_end"], group.get("started_at"), group.get("ended_at"),
+        )  # fmt: skip
+        instants = self._instants
+        labels = tuple([label(group[name]) if is_read else "" for name, is_read in self._columns])
+        return Revision(
+            labels,
+            instants[group["revision_start"]],
+            None if end is None else instants[end],
+            True,
+            buckets,
+            None if started_at is None else instants[started_at],
+            None if ended_at is None else instants[ended_at],
+            labels[self._scope_at],
+        )
 
-def _label(value: Any) -> str | None:
-    return value if value is None or type(value) is str else str(value)
+    def _require_scopes(self) -> None:
+        for revisions in self._revisions.values():
+            for revision in revisions:
+                if revision.scope not in self._scopes:
+                    raise errors.InvalidResponse(
+                        f"Gnocchi returned a resource of {self.query.scope_key} "
+                        f"{revision.scope!r}, which is not in the query"
+                    )
+
+
+def _is_uncertain(revisions: Sequence[Revision], start: Instant, until: Instant) -> bool:
+    first, last = revisions[0], revisions[-1]
+    if last.end is not None and last.end < until:
+        return True
+    if first.start > start and (
+        first.started_at is None or first.started_at < first.start - _CREATION
+    ):
+        return True
+    if len(revisions) == 1:
+        return False
+    return any(
+        revision.end != successor.start for revision, successor in itertools.pairwise(revisions)
+    )
+
+
+def _without_buckets(record: Record) -> Revision:
+    return Revision(
+        (), record.start, record.end, False, (), record.started_at, record.ended_at, record.scope
+    )
 
 
 def _ascending(buckets: list[tuple[datetime.datetime, Decimal]]) -> list[Any]:
@@ -223,7 +226,3 @@ def _ascending(buckets: list[tuple[datetime.datetime, Decimal]]) -> list[Any]:
     if any(bucket[0] >= successor[0] for bucket, successor in itertools.pairwise(buckets)):
         raise ValueError("buckets are not in order of time")
     return buckets
-
-
-def _refuse(value: Any) -> Decimal:
-    raise TypeError(f"{value!r} is not a number")

@@ -1,99 +1,259 @@
-"""Differences of a counter across a resource's revisions (doc/arithmetic.rst).
+"""Growth of a counter across a resource's revisions (doc/arithmetic.rst).
 
 A counter only grows until it restarts from zero. The usage of a bucket is the growth of the
-counter since the newest bucket before it. Where that bucket is further back than ``reach``,
-the time of the growth is unknown and nothing is counted, unless the counter is so young
-that it started at zero within that time.
+counter since the newest bucket before it. Where that bucket is further back than the counter's
+``gap``, the time of the growth is too uncertain and nothing is counted. Nor is the first value
+that a counter shows, unless the metric says that its counters start with their resources.
 """
 
 from __future__ import annotations
 
+import bisect
+import dataclasses
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from typing import NamedTuple
 
 from ratekit.domain.exact import EXACT, ZERO
+from ratekit.domain.usage.lifetime import find_end
 from ratekit.domain.usage.metric import WHOLE
-from ratekit.domain.usage.revision import Instant, Revision, View
+from ratekit.domain.usage.remarks import Remark, RemarkKind
+from ratekit.domain.usage.revision import Bucket, Instant, Revision, View, overlap
 
 #: The largest relative error that undoing a cover leaves in a value.
 _NOISE = Decimal("1e-14")
-#: (value of the counter, cover, revision), from the revision that covers most of the bucket.
-_Reading = tuple[Decimal, Fraction, Revision]
+#: (start of the bucket, value of the counter)
+Reading = tuple[Instant, Decimal]
+#: start of a period -> records that were made from that instant on do not count for it
+Horizon = Callable[[Instant], Instant]
 
 
-def differences(
-    before: Sequence[View], views: Sequence[View], reach: datetime.timedelta
-) -> list[View]:
-    """Return a period's views with the growth of the counter in place of its value.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Counter:
+    """How a metric's counters are read.
 
-    A value below the one before it is a counter that restarted, and counts as it is. Revisions
-    that share a bucket have shares of it that add up to 1, even where revisions that are
-    billed elsewhere share it too: those have no reading before it, and count nothing.
-
-    :param before: views of the period before, by start of the revision
-    :param views: views of the period, by start of the revision
-    :param reach: how far back a bucket is compared; the first bucket of a counter that is
-        not older counts in full
+    :ivar gap: how far before a bucket the previous one may start for the growth to count
+    :ivar counts_first: a counter starts at zero with its resource, so its first value counts
+        where the resource started at most ``gap`` before it
+    :ivar keeps_steps: a smaller value than the one before it is passed on as a negative step,
+        because the metric's custom query decides about it; otherwise it is a restart
     """
-    readings = _readings(views)
-    previous = _last(before)
-    growth: dict[Instant, Decimal] = {}
-    for begin in sorted(readings):
-        value, _, revision = readings[begin]
-        if previous is not None and begin - previous[0] <= reach:
-            growth[begin] = _growth(previous[1], value)
-        elif _is_young(revision, begin, reach):
-            growth[begin] = value
-        previous = begin, value
-    return _replace_values(views, growth)
+
+    gap: datetime.timedelta
+    counts_first: bool = False
+    keeps_steps: bool = False
 
 
-def _readings(views: Sequence[View]) -> dict[Instant, _Reading]:
-    readings: dict[Instant, _Reading] = {}
+@dataclasses.dataclass(frozen=True, slots=True)
+class Grid:
+    """Periods, and how long after their ends measures and records count for them.
+
+    :ivar step: length of a period
+    :ivar granularity: length of a bucket; divides ``step``
+    :ivar patience: a period becomes due so long after its end
+    :ivar horizon: see :data:`Horizon`
+    :ivar origin: start of any period
+    """
+
+    step: datetime.timedelta
+    granularity: datetime.timedelta
+    patience: datetime.timedelta
+    horizon: Horizon
+    origin: Instant
+
+    def period_of(self, instant: Instant) -> Instant:
+        """Return the start of the period that contains an instant."""
+        return self.origin + (instant - self.origin) // self.step * self.step
+
+
+class _Step(NamedTuple):
+    """The growth that one bucket shows.
+
+    :ivar since: start of the bucket that it is compared with; None: of none
+    """
+
+    begin: Instant
+    growth: Decimal
+    since: Instant | None
+
+
+class _Presence(NamedTuple):
+    """A revision, and the starts of the buckets that it has, in order of time."""
+
+    revision: Revision
+    begins: Sequence[Instant]
+
+    def has_bucket(self, first: Instant, last: Instant) -> bool:
+        """Return whether a bucket starts at ``first <= t < last``."""
+        index = bisect.bisect_left(self.begins, first)
+        return index < len(self.begins) and self.begins[index] < last
+
+
+def growth_by_period(
+    revisions: Sequence[Revision],
+    views_of: Mapping[Instant, Sequence[View]],
+    periods: Iterable[Instant],
+    counter: Counter,
+    grid: Grid,
+    previous: Reading | None,
+    remarks: list[Remark],
+) -> dict[Instant, list[View]]:
+    """Return views of each period with the growth of the counter in place of its value.
+
+    Growth between two buckets is shared by time between the revisions in force. Growth that a
+    bucket shows after the resource's end counts to the period of the end.
+
+    :param revisions: one resource's, by start, whatever their scopes
+    :param views_of: their views by period; from the period before the first one that is
+        wanted until the last one is due
+    :param periods: starts of the periods that are wanted
+    :param previous: the last reading before those in ``views_of``, if it was looked for
+    :param remarks: growth that does not count is added here
+    """
+    readings = _readings(view for views in views_of.values() for view in views)
+    wanted = set(periods)
+    steps: dict[Instant, list[_Step]] = {}
+    values = sorted((begin, value) for begin, (value, _) in readings.items())
+    for index, (begin, value) in enumerate(values):
+        period = _charged_period(begin, revisions, grid)
+        if period not in wanted:
+            continue
+        before = values[index - 1] if index else previous
+        revision = readings[begin][1]
+        is_old = revisions[0].start < period - grid.step
+        if before is not None and before[0] < period - grid.step and not is_old:
+            # How far back a window reaches must not decide.
+            before = None
+        step = _step(begin, value, before, revision, counter, remarks, is_old)
+        if step is not None:
+            steps.setdefault(period, []).append(step)
+    presences = _presences(revisions, views_of)
+    return {
+        period: _share_growth(period, steps[period], presences, grid)
+        for period in sorted(steps)
+        if revisions[0].start < grid.horizon(period)
+    }
+
+
+def _presences(
+    revisions: Sequence[Revision], views_of: Mapping[Instant, Sequence[View]]
+) -> list[_Presence]:
+    """Return the revisions that have buckets, by start, with the starts of these."""
+    begins: dict[Instant, list[Instant]] = {}
+    for views in views_of.values():
+        for revision, buckets in views:
+            begins.setdefault(revision.start, []).extend(begin for begin, _, _ in buckets)
+    return [
+        _Presence(revision, sorted(begins[revision.start]))
+        for revision in revisions
+        if revision.start in begins
+    ]
+
+
+def _readings(views: Iterable[View]) -> dict[Instant, tuple[Decimal, Revision]]:
+    """Return the counter's value in each bucket, from the revision that covers most of it."""
+    covers: dict[Instant, Fraction] = {}
+    readings: dict[Instant, tuple[Decimal, Revision]] = {}
     for revision, buckets in views:
-        for begin, whole, cover in buckets:
-            reading = readings.get(begin)
-            if reading is None or cover > reading[1]:
-                readings[begin] = whole, cover, revision
+        for begin, value, cover in buckets:
+            if begin not in covers or cover > covers[begin]:
+                covers[begin] = cover
+                readings[begin] = value, revision
     return readings
 
 
-def _last(views: Sequence[View]) -> tuple[Instant, Decimal] | None:
-    """Return the start of the newest bucket and the counter's value in it."""
-    if not views:
-        return None
-    newest = max(buckets[-1][0] for _, buckets in views)
-    last_views = [View(revision, buckets[-1:]) for revision, buckets in views]
-    return newest, _readings(last_views)[newest][0]
+def _charged_period(begin: Instant, revisions: Sequence[Revision], grid: Grid) -> Instant:
+    """Return the period to which the growth in a bucket counts.
+
+    That is the period of the resource's end, if the bucket starts after the end, but before
+    that period was due, and the end was recorded by then.
+    """
+    period = grid.period_of(begin)
+    if all(revision.ended_at is None for revision in revisions):
+        return period
+    candidate = grid.period_of(begin - grid.patience)
+    while candidate < period:
+        end = candidate + grid.step
+        ended_at = find_end(revisions, grid.horizon(candidate))
+        if (
+            ended_at is not None
+            and candidate < ended_at <= end
+            and ended_at <= begin < end + grid.patience
+        ):
+            return candidate
+        candidate = end
+    return period
 
 
-def _growth(previous: Decimal, value: Decimal) -> Decimal:
-    if value >= previous:
-        return EXACT.subtract(value, previous)
-    drop = EXACT.subtract(previous, value)
-    # A bucket that was cut is exact to 15 digits only: a drop that small is no restart.
-    return ZERO if drop <= EXACT.multiply(previous, _NOISE) else value
+def _step(
+    begin: Instant,
+    value: Decimal,
+    before: Reading | None,
+    revision: Revision,
+    counter: Counter,
+    remarks: list[Remark],
+    is_old: bool,
+) -> _Step | None:
+    """Return the growth that a bucket shows; None: it does not count."""
+    if before is not None and begin - before[0] <= counter.gap:
+        return _Step(begin, _growth(before[1], value, counter), before[0])
+    started_at = revision.started_at
+    is_young = started_at is not None and started_at >= begin - counter.gap
+    if counter.counts_first and is_young:
+        return _Step(begin, value, None)
+    if before is not None:
+        growth = _growth(before[1], value, counter)
+        remarks.append(Remark(RemarkKind.GAP, begin, growth))
+    elif is_old and not is_young:
+        remarks.append(Remark(RemarkKind.GAP, begin, None))
+    return None
 
 
-def _is_young(revision: Revision, begin: Instant, reach: datetime.timedelta) -> bool:
-    """Return whether the resource started at most ``reach`` before the bucket, or later."""
-    return revision.started_at is not None and revision.started_at >= begin - reach
+def _growth(previous: Decimal, value: Decimal, counter: Counter) -> Decimal:
+    difference = EXACT.subtract(value, previous)
+    if difference >= 0:
+        return difference
+    if -difference <= EXACT.multiply(previous, _NOISE):
+        # A bucket that was cut is exact to 15 digits only: a drop that small is no step.
+        return ZERO
+    return difference if counter.keeps_steps else value
 
 
-def _replace_values(views: Sequence[View], values: Mapping[Instant, Decimal]) -> list[View]:
-    covers: dict[Instant, Fraction] = {}
-    for _, buckets in views:
-        for begin, _, cover in buckets:
-            covers[begin] = covers[begin] + cover if begin in covers else cover
-    results = []
-    for revision, buckets in views:
-        growth = [
-            (begin, values[begin], WHOLE if covers[begin] is cover else cover / covers[begin])
-            for begin, _, cover in buckets
-            if begin in values
-        ]
-        if growth:
-            results.append(View(revision, growth))
-    return results
+def _share_growth(
+    period: Instant, steps: Sequence[_Step], presences: Sequence[_Presence], grid: Grid
+) -> list[View]:
+    """Return views of growth: each step under each revision that it is shared with."""
+    buckets_of: dict[Instant, list[Bucket]] = {}
+    for step in steps:
+        for revision, share in _shares(period, step, presences, grid):
+            buckets_of.setdefault(revision.start, []).append((step.begin, step.growth, share))
+    return [
+        View(revision, buckets_of[revision.start])
+        for revision, _ in presences
+        if revision.start in buckets_of
+    ]
+
+
+def _shares(
+    period: Instant, step: _Step, presences: Sequence[_Presence], grid: Grid
+) -> list[tuple[Revision, Fraction]]:
+    """Return each revision's share of a step, by time since the bucket before.
+
+    Only revisions with a bucket in the period or the one before take part, because no others
+    are found by those who ask for their scopes alone.
+    """
+    if len(presences) == 1:
+        return [(presences[0].revision, WHOLE)]
+    begin, end = step.begin, step.begin + grid.granularity
+    first, last = period - grid.step, max(period + grid.step, end)
+    if step.since is not None and step.since >= first:
+        begin = max(step.since + grid.granularity, period)
+    times = [
+        (presence.revision, time)
+        for presence in presences
+        if presence.has_bucket(first, last) and (time := overlap(presence.revision, begin, end)) > 0
+    ]
+    total = sum(time for _, time in times)
+    return [(revision, Fraction(time, total)) for revision, time in times]

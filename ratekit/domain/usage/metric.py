@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from fractions import Fraction
 
-from ratekit.domain import exact
 from ratekit.domain.series import Series
 from ratekit.domain.usage.mutation import MUTATIONS, Mutate
 
@@ -55,14 +54,11 @@ class Metric:
     skip_zero: bool = False
     skip: Skip | None = None
 
-    def quantity(
-        self, total: Decimal | Fraction, parts: int = 1, share: Fraction = WHOLE
-    ) -> Decimal:
-        """Return the quantity to store for a collected value.
+    def convert(self, total: Decimal | Fraction, parts: int = 1) -> tuple[int, int]:
+        """Return the exact quantity for a collected value, as a ratio; the second is positive.
 
-        The value is ``total / parts``; factor, offset and mutate are applied to it exactly,
-        then ``share`` of the result is rounded half-even to 18 places (second rounding point of
-        doc/arithmetic.rst). Plain integers, because this runs once a frame.
+        The value is ``total / parts``; factor, offset and mutate are applied to it. Plain
+        integers, because this runs once a frame.
         """
         numerator, denominator = total.as_integer_ratio()
         denominator *= parts
@@ -74,10 +70,7 @@ class Metric:
             denominator *= offset.denominator
         mutate = self.mutate
         mutation = self._map_value if mutate is _MAP else MUTATIONS[mutate]
-        numerator, denominator = mutation(numerator, denominator)
-        return exact.round_ratio(
-            numerator * share.numerator, denominator * share.denominator, exact.QUANTITY_PLACES
-        )
+        return mutation(numerator, denominator)
 
     def _map_value(self, numerator: int, denominator: int) -> tuple[int, int]:
         return self.mutate_map.get(Fraction(numerator, denominator), _NOTHING).as_integer_ratio()

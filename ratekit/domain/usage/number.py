@@ -6,8 +6,8 @@ import re
 from decimal import Decimal
 from fractions import Fraction
 
-# No leading zeros: YAML 1.1 would read 010 as eight.
-_NUMBER = r"((?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,3})?)"
+# No leading zeros: YAML 1.1 would read 010 as eight. Arithmetic with more digits would take long.
+_NUMBER = r"((?:0|[1-9][0-9]{0,99})(?:\.[0-9]{1,100})?(?:[eE][-+]?[0-9]{1,3})?)"
 _FRACTION = re.compile(rf"\s*([-+]?){_NUMBER}\s*(?:/\s*{_NUMBER}\s*)?\Z")
 
 

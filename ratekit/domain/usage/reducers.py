@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ratekit.domain.exact import EXACT
 
@@ -29,12 +29,12 @@ class Reducer:
         so that nothing is rounded
     :ivar additive: values are sums (sum, count): parts that the back end shows of a bucket
         are added; with other methods each part must be scaled up to the whole
-    :ivar convert: value of a whole bucket -> what it counts for, where parts of it are summed
+    :ivar convert: value of a whole bucket -> value to reduce; None: the same
     """
 
-    reduce: Callable[[Sequence[Decimal]], tuple[Decimal | Fraction, int]]
+    reduce: Callable[[Sequence[Any]], tuple[Decimal | Fraction, int]]
     additive: bool = False
-    convert: Callable[[Decimal], Fraction] = Fraction
+    convert: Callable[[Decimal], Fraction] | None = None
 
 
 def _table(
@@ -78,10 +78,7 @@ REDUCERS: Mapping[str, Reducer] = {
 
 def converting_reducer(name: str, convert: Callable[[Decimal], Fraction]) -> Reducer:
     """Return the reducer of that name with a conversion of each value before it."""
-    reduce = _OF_FRACTIONS[name]
-    return Reducer(
-        lambda values: reduce([convert(value) for value in values]), name in _ADDITIVE, convert
-    )
+    return Reducer(_OF_FRACTIONS[name], name in _ADDITIVE, convert)
 
 
 def default_reducer(aggregation_method: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
@@ -19,7 +19,13 @@ from ratekit.domain.exact import EXACT
 from ratekit.domain.usage.metric import WHOLE
 
 #: 15 significant digits remove the error of a binary multiplication (first rounding point).
-_UNCOVERED = decimal.Context(prec=15, rounding=decimal.ROUND_HALF_EVEN)
+_UNCOVERED = decimal.Context(
+    prec=15,
+    rounding=decimal.ROUND_HALF_EVEN,
+    Emin=EXACT.Emin,
+    Emax=EXACT.Emax,
+    traps=[decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow],
+)
 _MICROSECOND = datetime.timedelta(microseconds=1)
 _EVER = datetime.datetime.min.replace(tzinfo=datetime.UTC)
 _NEVER = datetime.datetime.max.replace(tzinfo=datetime.UTC)
@@ -34,15 +40,15 @@ Bucket = tuple[Instant, Decimal, Fraction]
 class Revision(NamedTuple):
     """A part of a resource's life during which its attributes did not change.
 
-    :ivar labels: the configured labels' values
+    :ivar labels: the configured labels' values; empty if the revision has no buckets
     :ivar start: first instant, UTC
     :ivar end: first instant after it, UTC, or None for the current one
     :ivar reaches_back: it is the resource's first, so it covers older measures too, which may
         be older than the resource's record
     :ivar buckets: (begin, value) as the back end scaled it, in order of time
-    :ivar stretched: it does not reach back, but the back end scaled its buckets as if it did
     :ivar started_at: when the resource started to exist, according to this revision; None: unknown
     :ivar ended_at: when it ceased to exist, likewise; None: it has not, or unknown
+    :ivar scope: id of the scope that owns the resource
     """
 
     labels: Labels
@@ -50,9 +56,9 @@ class Revision(NamedTuple):
     end: Instant | None
     reaches_back: bool
     buckets: Sequence[tuple[Instant, Decimal]]
-    stretched: bool = False
     started_at: Instant | None = None
     ended_at: Instant | None = None
+    scope: str | None = None
 
 
 class View(NamedTuple):
@@ -67,12 +73,12 @@ class View(NamedTuple):
 
 def views_by_period(
     revisions: Sequence[Revision],
-    period_of: Mapping[Instant, Instant],
+    period_of: Callable[[Instant], Instant | None],
     granularity: datetime.timedelta,
 ) -> dict[Instant, list[View]]:
     """Return each revision's view of each period, in the order of ``revisions``.
 
-    :param period_of: start of a bucket -> start of its period; other buckets are ignored, and
+    :param period_of: start of a bucket -> start of its period; None: the bucket is ignored, and
         so is a bucket of which the revision covers nothing
     """
     views: dict[Instant, list[View]] = {}
@@ -81,22 +87,30 @@ def views_by_period(
         current: Instant | None = None
         buckets: list[Bucket] = []
         for begin, value in revision.buckets:
-            period = period_of.get(begin)
+            period = period_of(begin)
             if period is None:
                 continue
             cover = WHOLE
             if begin < first or begin > last:
-                cover = _cover(revision, begin, granularity, revision.reaches_back)
+                cover = _cover(revision, begin, granularity)
                 if cover <= 0:
                     continue
-                stretched = revision.stretched
-                scaled = _cover(revision, begin, granularity, True) if stretched else cover
-                value = _undo_cover(value, scaled)
+                value = _undo_cover(value, cover)
             if period != current:
                 current, buckets = period, []
                 views.setdefault(period, []).append(View(revision, buckets))
             buckets.append((begin, value, cover))
     return views
+
+
+def overlap(revision: Revision, begin: Instant, end: Instant) -> int:
+    """Return for how many microseconds of ``begin <= t < end`` the revision was in force.
+
+    At most 0: not at all. A resource's first revision reaches back.
+    """
+    start = begin if revision.reaches_back else max(revision.start, begin)
+    stop = end if revision.end is None else min(revision.end, end)
+    return (stop - start) // _MICROSECOND
 
 
 def _whole_from(revision: Revision) -> Instant:
@@ -109,14 +123,9 @@ def _whole_until(revision: Revision, granularity: datetime.timedelta) -> Instant
     return _NEVER if revision.end is None else revision.end - granularity
 
 
-def _cover(
-    revision: Revision, begin: Instant, granularity: datetime.timedelta, reaches_back: bool
-) -> Fraction:
+def _cover(revision: Revision, begin: Instant, granularity: datetime.timedelta) -> Fraction:
     """Return the share of the bucket that the revision covers; at most 0: none."""
-    end = begin + granularity
-    covered_from = begin if reaches_back else max(revision.start, begin)
-    covered_to = end if revision.end is None else min(revision.end, end)
-    return Fraction((covered_to - covered_from) // _MICROSECOND, granularity // _MICROSECOND)
+    return Fraction(overlap(revision, begin, begin + granularity), granularity // _MICROSECOND)
 
 
 def _undo_cover(value: Decimal, cover: Fraction) -> Decimal:

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
-from ratekit.domain.usage.lifetime import End
-from ratekit.domain.usage.metric import WHOLE
-from ratekit.domain.usage.quantities import Reduction, usages
-from ratekit.domain.usage.revision import Labels, Revision
+from ratekit.domain.usage.quantities import Resource, period_parts, round_parts
+from ratekit.domain.usage.reduction import Reduction
+from ratekit.domain.usage.remarks import Remark
+from ratekit.domain.usage.revision import Labels
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class Trace:
         them, a bucket once for each
     :ivar value: the reduced value, exact
     :ivar share: of the converted value that is charged under these labels
+    :ivar remarks: what else an operator should know of the resource in the window
     """
 
     begin: datetime.datetime
@@ -31,6 +32,7 @@ class Trace:
     value: Fraction
     share: Fraction
     quantity: Decimal
+    remarks: Sequence[Remark] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,50 +45,15 @@ class TraceStep:
     trace: Trace
 
 
-def trace_usages(
-    revisions: Sequence[Revision], reduction: Reduction, ends: Sequence[End] = ()
-) -> Iterator[tuple[Labels, Trace]]:
-    """Yield the usages of :func:`ratekit.domain.usage.quantities.usages` with their arithmetic.
+def trace_usages(resource: Resource, reduction: Reduction) -> Iterator[tuple[Labels, Trace]]:
+    """Yield one resource's usage with its arithmetic.
 
-    That function computes them, with a recorder in place of its reducer and of its conversion,
-    so the trace cannot differ from what is charged.
+    The parts are those that :func:`ratekit.domain.usage.quantities.usages` rounds.
     """
-    recorder = _Recorder(reduction)
-    for labels, begin, quantity in usages(revisions, recorder.recording_reduction(), ends):
-        yield labels, Trace(begin, recorder.values, recorder.value, recorder.share, quantity)
-
-
-class _Recorder:
-    """Records what passes through a reduction.
-
-    Each quantity must be read before the computation of the next one starts.
-    """
-
-    def __init__(self, reduction: Reduction) -> None:
-        self._reduction = reduction
-        self._is_complete = False
-        self.values: tuple[Decimal, ...] = ()
-        self.value = Fraction(0)
-        self.share = WHOLE
-
-    def recording_reduction(self) -> Reduction:
-        """Return the reduction with this recorder in it."""
-        reducer = dataclasses.replace(
-            self._reduction.reducer, reduce=self._reduce, convert=self._convert
-        )
-        return dataclasses.replace(self._reduction, reducer=reducer, quantity=self._quantity)
-
-    def _reduce(self, values: Sequence[Decimal]) -> tuple[Decimal | Fraction, int]:
-        self.values = tuple(values)
-        return self._reduction.reducer.reduce(values)
-
-    def _convert(self, value: Decimal) -> Fraction:
-        # Several quantities may be shares of one sum, whose values are converted only once.
-        self.values = (value,) if self._is_complete else (*self.values, value)
-        self._is_complete = False
-        return self._reduction.reducer.convert(value)
-
-    def _quantity(self, total: Decimal | Fraction, parts: int, share: Fraction) -> Decimal:
-        self._is_complete = True
-        self.value, self.share = Fraction(total) / parts, share
-        return self._reduction.quantity(total, parts, share)
+    remarks: list[Remark] = []
+    for period, parts in period_parts(resource, reduction, remarks):
+        for part, (quantity, _) in zip(parts, round_parts(parts), strict=True):
+            yield (
+                part.labels,
+                Trace(period, part.values, part.value, part.share, quantity, tuple(remarks)),
+            )

@@ -5,15 +5,21 @@ import datetime
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 from hypothesis import strategies as st
 
 from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
+from ratekit.collectors.gnocchi.completion import Completion, Knowledge
+from ratekit.collectors.gnocchi.response import AggregateResponse
 from ratekit.domain.period import Window
+from ratekit.domain.usage.counter import Counter
 from ratekit.domain.usage.metric import Metric, Mutate
-from ratekit.domain.usage.quantities import Reduction, usages
+from ratekit.domain.usage.quantities import Resource as Known
+from ratekit.domain.usage.quantities import Usage, usages
 from ratekit.domain.usage.reducers import REDUCERS
-from ratekit.domain.usage.revision import Revision
+from ratekit.domain.usage.reduction import Negative, Reduction
+from ratekit.domain.usage.remarks import Remark
 from tests.fakes import History, Phase, Resource
 
 HOUR = datetime.timedelta(hours=1)
@@ -72,8 +78,10 @@ class Settings:
     count: int = 1
     factor: Fraction = Fraction(1)
     mutate: Mutate = Mutate.NONE
-    rate: bool = False
+    counter: Counter | None = None
     prorate: bool = False
+    negative: Negative = Negative.KEEP
+    records_until: Instant | None = None
 
     @property
     def window(self) -> Window:
@@ -83,77 +91,95 @@ class Settings:
         zero = Fraction(0)
         return Metric("m", "m", "u", self.factor, zero, (), (), self.mutate, None)
 
+    @property
+    def patience(self) -> datetime.timedelta:
+        return max(self.wait - 1, 0) * HOUR
+
     def reduction(self) -> Reduction:
         granularity = datetime.timedelta(seconds=self.granularity)
-        before = self.window.begin - HOUR if self.rate else None
         return Reduction(
             period_of={
                 begin + index * granularity: begin
-                for begin in [*([before] if before else []), *self.window.begins()]
+                for begin in self.window.begins()
                 for index in range(HOUR // granularity)
             },
             step=HOUR,
             granularity=granularity,
-            patience=self.wait * HOUR,
+            patience=self.patience,
             reducer=REDUCERS[self.reducer],
-            quantity=self.metric().quantity,
+            convert=self.metric().convert,
             split=self.split,
-            before=before,
+            counter=self.counter,
             prorate=self.prorate,
+            negative=self.negative,
+            records_until=self.records_until,
         )
 
 
-def query(settings: Settings, labels: Sequence[str]) -> AggregateQuery:
+def query(settings: Settings, labels: Sequence[str], scopes: Sequence[str]) -> AggregateQuery:
     return AggregateQuery(
         metric="m",
         aggregation_method="mean",
         resource_type="instance",
         scope_key="project_id",
-        scopes=["p1"],
+        scopes=scopes,
         groupby=["id", "revision_start", "revision_end", "started_at", "ended_at", *labels],
-        start=settings.window.begin - (HOUR if settings.rate else 0 * HOUR),
-        stop=settings.window.end + settings.wait * HOUR,
+        start=settings.window.begin - (HOUR if settings.counter else 0 * HOUR),
+        stop=settings.window.end + settings.patience,
         granularity=settings.granularity,
         period=HOUR,
     )
 
 
-def gnocchi_revisions(
-    resource: Resource, settings: Settings, labels: Sequence[str] = ("flavor",)
-) -> list[Revision]:
-    """The revisions that Gnocchi returns for a window."""
-    rows = sorted(
-        History([resource]).aggregates(query(settings, labels)),
-        key=lambda row: str(row["group"]["revision_start"]),
-    )
-    return [
-        Revision(
-            tuple(row["group"][label] for label in labels),
-            datetime.datetime.fromisoformat(row["group"]["revision_start"]),
-            instant(row["group"]["revision_end"]),
-            index == 0,
-            [
-                (datetime.datetime.fromisoformat(begin), value)
-                for begin, _, value in row["measures"]["measures"]["aggregated"]
-            ],
-            False,
-            instant(row["group"]["started_at"]),
-            instant(row["group"]["ended_at"]),
-        )
-        for index, row in enumerate(rows)
-    ]
+def complete_response(
+    resource: Resource,
+    settings: Settings,
+    labels: Sequence[str] = ("flavor",),
+    scopes: Sequence[str] = ("p1",),
+) -> AggregateResponse:
+    """What Gnocchi answers for a window, completed as the collector does."""
+    names = [*labels, "project_id"]
+    asked = query(settings, names, scopes)
+    history = History([resource])
+    client: Any = history
+    response = AggregateResponse(history.aggregates(asked), names, asked)
+    until = max(settings.records_until or asked.stop, asked.stop)
+    Completion(client).complete(response, Knowledge(until, settings.counter, settings.window))
+    return response
 
 
-def instant(text: str | None) -> Instant | None:
-    return None if text is None else datetime.datetime.fromisoformat(text)
+def known_resource(
+    resource: Resource,
+    settings: Settings,
+    labels: Sequence[str] = ("flavor",),
+    scopes: Sequence[str] = ("p1",),
+) -> Known | None:
+    """What the arithmetic gets to know of a resource; None: nothing."""
+    response = complete_response(resource, settings, labels, scopes)
+    return dict(response.resources()).get(resource.id)
+
+
+def all_usages(
+    resource: Resource,
+    settings: Settings,
+    labels: Sequence[str] = ("flavor",),
+    scopes: Sequence[str] = ("p1",),
+    remarks: list[Remark] | None = None,
+) -> list[Usage]:
+    """The usages of the scopes that are asked for; the project is the last label."""
+    known = known_resource(resource, settings, labels, scopes)
+    if known is None:
+        return []
+    rows = usages(known, settings.reduction(), [] if remarks is None else remarks)
+    return [usage for usage in rows if usage.labels[-1] in scopes]
 
 
 def quantities(
     resource: Resource, settings: Settings, labels: Sequence[str] = ("flavor",)
 ) -> Quantities:
-    ends = History([resource]).ends(query(settings, labels)).get(("r1", "p1"), ())
-    rows = list(usages(gnocchi_revisions(resource, settings, labels), settings.reduction(), ends))
-    result = {(labels, begin): quantity for labels, begin, quantity in rows}
+    """The quantities of project p1, without the project among the labels."""
+    rows = all_usages(resource, settings, labels)
+    result = {(usage.labels[:-1], usage.begin): usage.quantity for usage in rows}
     assert len(result) == len(rows), "a period came twice under one set of labels"
     return result
 

@@ -61,3 +61,35 @@ def test_an_exact_operation_that_would_lose_a_digit_raises() -> None:
 def test_an_exact_product_keeps_all_digits() -> None:
     product = exact.EXACT.multiply(Decimal("1." + "3" * 200), Decimal("7." + "1" * 200))
     assert Fraction(product) == Fraction("1." + "3" * 200) * Fraction("7." + "1" * 200)
+
+
+# Parts of a whole -----------------------------------------------------------------------------
+
+
+def test_three_thirds_make_one() -> None:
+    thirds = exact.round_parts([Fraction(1, 3)] * 3, 18)
+    assert thirds == [Decimal("0.333333333333333334"), *[Decimal("0.333333333333333333")] * 2]
+
+
+def test_twelve_twelfths_of_a_price_make_the_price() -> None:
+    assert sum(exact.round_parts([Fraction("5.025") / 12] * 12, 18)) == Decimal("5.025")
+
+
+@given(
+    st.lists(st.fractions(-(10**6), 10**6, max_denominator=10**6), min_size=1, max_size=8),
+    st.integers(0, 18),
+)
+def test_parts_add_up_to_the_rounded_whole(parts: list[Fraction], places: int) -> None:
+    """No part is a whole unit from its exact value; round() rounds half-even."""
+    rounded = exact.round_parts(parts, places)
+    assert sum(map(Fraction, rounded)) == round(sum(parts) * 10**places) / Fraction(10**places)
+    for exact_part, part in zip(parts, rounded, strict=True):
+        assert abs(Fraction(part) - exact_part) < Fraction(1, 10**places)
+
+
+@given(st.lists(st.fractions(0, 1, max_denominator=99), min_size=2, max_size=6))
+def test_larger_remainders_are_rounded_up_first(parts: list[Fraction]) -> None:
+    rounded = exact.round_parts(parts, 0)
+    ups = [part % 1 for part, result in zip(parts, rounded, strict=True) if result > part]
+    downs = [part % 1 for part, result in zip(parts, rounded, strict=True) if result <= part]
+    assert not ups or not downs or min(ups) >= max(downs)

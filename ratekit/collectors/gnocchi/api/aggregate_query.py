@@ -22,6 +22,7 @@ class AggregateQuery:
     :ivar period: length of the periods that the aggregates are reduced to
     :ivar resource_ids: the only resources to read; None: all
     :ivar excluded_ids: resources not to read
+    :ivar any_scope: resources are read whatever their scopes
     """
 
     metric: str
@@ -36,6 +37,7 @@ class AggregateQuery:
     period: datetime.timedelta
     resource_ids: Collection[str] | None = None
     excluded_ids: Collection[str] = ()
+    any_scope: bool = False
 
     def identity(self) -> Hashable:
         """Return what equal queries of other scopes and other times have in common."""
@@ -46,10 +48,9 @@ class AggregateQuery:
 
     def conditions(self) -> list[dict[str, Any]]:
         """Return which resources to read, in Gnocchi's search language; all must hold."""
-        conditions: list[dict[str, Any]] = [
-            {"=": {"type": self.resource_type}},
-            {"in": {self.scope_key: sorted(self.scopes)}},
-        ]
+        conditions: list[dict[str, Any]] = [{"=": {"type": self.resource_type}}]
+        if not self.any_scope:
+            conditions.append({"in": {self.scope_key: sorted(self.scopes)}})
         if self.resource_ids is not None:
             conditions.append({"in": {"id": sorted(self.resource_ids)}})
         if self.excluded_ids:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from decimal import Decimal
+from typing import Any, NamedTuple
 
 from gnocchiclient import client as gnocchi_client
 
@@ -14,10 +15,12 @@ from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.collectors.gnocchi.api.archive_policy import Policy
 from ratekit.collectors.gnocchi.api.formats import utc
 from ratekit.collectors.gnocchi.api.transport import PAGE, Transport, parsing
-from ratekit.domain.usage.lifetime import End
 
 #: Ids in one search for resources, which rarely have more than a few revisions each.
 _IDS = 200
+
+#: Attributes of a revision, in the order of :class:`Record`.
+_TIMES = ("revision_start", "revision_end", "started_at", "ended_at")
 
 Instant = datetime.datetime
 #: A row of a listing of metrics: (metric's id, resource's id, name of its archive policy).
@@ -36,6 +39,22 @@ class LiveResource:
     resource: str
     metric: str
     since: Instant
+
+
+class Record(NamedTuple):
+    """A revision of a resource, without measures.
+
+    :ivar scope: its owner
+    :ivar end: None: it is the current revision
+    :ivar started_at: when the resource started to exist, as recorded then; None: unknown
+    :ivar ended_at: when it ceased to exist, likewise; None: it has not, or unknown
+    """
+
+    scope: str | None
+    start: Instant
+    end: Instant | None
+    started_at: Instant | None
+    ended_at: Instant | None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -71,20 +90,45 @@ class Client:
         :raises ratekit.collectors.gnocchi.api.transport.AggregateMissing: some resource's
             archive policy has not the granularity or the aggregation method
         """
+        parameters = {"groupby": query.groupby, "use_history": "true"}
+        return self._aggregates(query, parameters)
+
+    def values(self, query: AggregateQuery) -> dict[str, list[tuple[Instant, Decimal]]]:
+        """Return the aggregates by resource's id, whatever records there are of the time.
+
+        :returns: (start of the bucket, value of the whole bucket), in order of time; a resource
+            without aggregates is absent
+        :raises ratekit.collectors.gnocchi.api.transport.AggregateMissing: as :meth:`aggregates`
+        """
+        groups = self._aggregates(query, {"groupby": ["id"]})
+        with parsing("aggregates"):
+            return {
+                row["group"]["id"]: buckets
+                for row in groups
+                if (
+                    buckets := [
+                        (utc(begin), require_decimal(value))
+                        for begin, _, value in row["measures"]["measures"]["aggregated"]
+                    ]
+                )
+            }
+
+    def _aggregates(self, query: AggregateQuery, parameters: Mapping[str, Any]) -> list[Any]:
         body = {
             # Any re-aggregation gives the same within one resource's bucket.
             "operations": ["aggregate", "max", ["metric", query.metric, query.aggregation_method]],
             "resource_type": query.resource_type,
             "search": {"and": query.conditions()},
         }
-        parameters = {
-            "groupby": query.groupby,
-            "use_history": "true",
-            "start": query.start.isoformat(),
-            "stop": query.stop.isoformat(),
-            "granularity": query.granularity,
-        }
-        groups = self._transport.ask("POST", "v1/aggregates", params=parameters, body=body)
+        groups = self._transport.ask(
+            "POST", "v1/aggregates", body=body,
+            params={
+                **parameters,
+                "start": query.start.isoformat(),
+                "stop": query.stop.isoformat(),
+                "granularity": query.granularity,
+            },
+        )  # fmt: skip
         return [] if groups is None else _list(groups, "aggregates")
 
     def newest(
@@ -205,64 +249,51 @@ class Client:
                 if metric is not None:
                     yield LiveResource(row["id"], metric, since)
 
-    def older_revisions(
-        self, query: AggregateQuery, starts: Mapping[str, Instant]
-    ) -> dict[str, bool]:
-        """Return which resources have a revision that starts before the one in ``starts``.
+    def history(
+        self, query: AggregateQuery, ids: Collection[str], until: Instant
+    ) -> dict[str, list[Record]]:
+        """Return the revisions of resources that overlap ``query.start <= t < until``.
 
-        :param starts: start of a revision, by resource's id
-        :returns: True where the response to ``query`` took an older one into account, and so
-            counted the revision from its start only; absent where there is no older one
+        :param ids: of resources of any owner
+        :returns: by resource's id, by start
         """
-        older: dict[str, bool] = {}
-        batches = [sorted(starts)]
-        while batches:
-            ids = batches.pop()
-            before = max(starts[id_] for id_ in ids)
-            rows = self._history(query.resource_type, ids, before)
-            if len(rows) >= PAGE and len(ids) > 1:
-                # The page is full, so there may be more.
-                batches += [ids[: len(ids) // 2], ids[len(ids) // 2 :]]
-                continue
+        start = query.start.isoformat()
+        search = {
+            "and": [
+                {"in": {"id": sorted(ids)}},
+                {"<": {"revision_start": until.isoformat()}},
+                {"or": [{">=": {"revision_end": start}}, {"=": {"revision_end": None}}]},
+            ]
+        }
+        attributes = ("id", query.scope_key, *_TIMES)
+        records: dict[str, list[Record]] = {}
+        for row in self._transport.revisions(query.resource_type, search, attributes):
             with parsing("resources"):
-                for row in rows:
-                    _note_older(row, query, starts, older)
-        return older
+                records.setdefault(row["id"], []).append(
+                    Record(row[query.scope_key], *(_optional_utc(row[name]) for name in _TIMES))
+                )
+        return {id_: sorted(rows, key=lambda record: record.start) for id_, rows in records.items()}
 
-    def ends(self, query: AggregateQuery) -> dict[tuple[str, str], list[End]]:
-        """Return ends of resources at or after ``query.start``.
+    def revisions(
+        self, query: AggregateQuery, since: Instant, until: Instant
+    ) -> Iterator[Mapping[str, Any]]:
+        """Yield the revisions of ``query``'s resources that start at ``since <= t < until``.
 
-        Only those that were recorded before ``query.stop``.
-
-        :returns: by (resource's id, its scope), in any order
+        :returns: the attributes that ``query`` groups by
         """
         conditions = [
             *query.conditions(),
-            {">=": {"ended_at": query.start.isoformat()}},
-            {"<": {"revision_start": query.stop.isoformat()}},
+            {">=": {"revision_start": since.isoformat()}},
+            {"<": {"revision_start": until.isoformat()}},
         ]
-        attributes = ("id", query.scope_key, "revision_start", "ended_at")
         search = {"and": conditions}
-        ends: dict[tuple[str, str], list[End]] = {}
-        for row in self._transport.revisions(query.resource_type, search, attributes):
-            with parsing("resources"):
-                end = End(utc(row["revision_start"]), utc(row["ended_at"]))
-                ends.setdefault((row["id"], row[query.scope_key]), []).append(end)
-        return ends
+        yield from self._transport.revisions(query.resource_type, search, query.groupby)
 
     def count(self, resource_type: str, search: Mapping[str, Any]) -> int:
         """Return how many resources match a search."""
         url, parameters = f"v1/search/resource/{resource_type}", {"attrs": ["id"]}
         pages = self._transport.pages("POST", url, parameters, body=search)
         return sum(len(rows) for rows, _ in pages)
-
-    def _history(self, resource_type: str, ids: list[str], before: Instant) -> list[Any]:
-        rows = self._transport.ask(
-            "POST", f"v1/search/resource/{resource_type}",
-            body={"and": [{"in": {"id": ids}}, {"<": {"revision_start": before.isoformat()}}]},
-            params={"history": "true", "sort": "revision_start:asc", "limit": PAGE},
-        )  # fmt: skip
-        return _list(rows, "resources")
 
 
 def _list(content: Any, name: str) -> list[Any]:
@@ -271,14 +302,15 @@ def _list(content: Any, name: str) -> list[Any]:
     return content
 
 
-def _note_older(
-    row: Any, query: AggregateQuery, starts: Mapping[str, Instant], older: dict[str, bool]
-) -> None:
-    id_ = row["id"]
-    if datetime.datetime.fromisoformat(row["revision_start"]) >= starts[id_]:
-        return
-    end = row["revision_end"]
-    is_in_query = row[query.scope_key] in query.scopes and (
-        end is None or datetime.datetime.fromisoformat(end) >= query.start
-    )
-    older[id_] = older.get(id_, False) or is_in_query
+def require_decimal(value: Any) -> Decimal:
+    """Return a number of a response.
+
+    :raises TypeError: it is not a number
+    """
+    if type(value) is not Decimal:
+        raise TypeError(f"{value!r} is not a number")
+    return value
+
+
+def _optional_utc(text: str | None) -> Any:
+    return None if text is None else utc(text)

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from ratekit.domain.usage.counter import Counter
 from ratekit.domain.usage.reducers import RATES
+from ratekit.domain.usage.remarks import Remark
 from tests.fakes import Resource
 from tests.unit.domain.resource_histories import (
     FLAVORS,
@@ -20,15 +22,27 @@ from tests.unit.domain.resource_histories import (
     Instant,
     Quantities,
     Settings,
+    all_usages,
     at,
     build_resource,
     by_flavor,
     quantities,
 )  # fmt: skip
 
+#: Growth over more than an hour does not count.
+STRICT = Counter(HOUR)
+#: The counters start with their resources.
+FIRST = Counter(HOUR, counts_first=True)
 
-def rate(reducer: str = "sum", granularity: int = 3600, wait: int = 2, count: int = 1) -> Settings:
-    return Settings(granularity, reducer, wait, count=count, rate=True)
+
+def rate(
+    reducer: str = "sum",
+    granularity: int = 3600,
+    wait: int = 2,
+    count: int = 1,
+    counter: Counter = STRICT,
+) -> Settings:
+    return Settings(granularity, reducer, wait, count=count, counter=counter)
 
 
 def hourly(resource: Resource, settings: Settings) -> list[Decimal | None]:
@@ -84,7 +98,13 @@ def test_a_counter_that_stands_still_costs_nothing_when_its_bucket_is_cut(
 
 def test_the_first_bucket_of_a_new_counter_counts_in_full() -> None:
     counting = build_resource({0: 7.0, 60: 9.0}, (20, "small"))
-    assert hourly(counting, rate(count=2)) == [7, 2]
+    assert hourly(counting, rate(count=2, counter=FIRST)) == [7, 2]
+
+
+def test_the_first_value_of_a_counter_is_no_usage() -> None:
+    """Its record may be newer than the counter: 3 TB must not be the first hour's usage."""
+    counting = build_resource({0: 3e12, 60: 3e12 + 5}, (20, "small"))
+    assert hourly(counting, rate(count=2)) == [None, 5]
 
 
 @pytest.mark.parametrize(
@@ -94,11 +114,11 @@ def test_the_first_bucket_of_a_counter_older_than_a_period_counts_nothing(
     started: int, expected: int | None
 ) -> None:
     counting = build_resource({0: 7.0, 60: 9.0}, (-600, "small"), started=started)
-    assert hourly(counting, rate(count=2)) == [expected, 2]
+    assert hourly(counting, rate(count=2, counter=FIRST)) == [expected, 2]
 
 
 def test_the_growth_over_a_long_gap_is_not_counted() -> None:
-    """A bucket is compared with one at most a period before."""
+    """A bucket is compared with one at most the gap before."""
     counting = build_resource({-60: 100.0, 60: 130.0, 120: 131.0}, (-600, "small"))
     assert hourly(counting, rate(count=3)) == [None, None, 1]
     fine = build_resource({-65: 100.0, 0: 130.0, 55: 131.0, 115: 133.0}, (-600, "small"))
@@ -171,38 +191,51 @@ def growths(resource: Resource, settings: Settings, hour: int) -> Mapping[Instan
     """The growth of the counter in each bucket of an hour, as doc/arithmetic.rst defines it."""
     begin, end = at(60 * hour), at(60 * hour + 60)
     first = resource.phases[0]
-    if first.start >= end + settings.wait * HOUR:
+    if first.start >= end + settings.patience or settings.counter is None:
         return {}
+    gap = settings.counter.gap
     values = {bucket: Fraction(value) for bucket, value in sorted(resource.buckets.items())}
     growth = {}
     for bucket, value in values.items():
-        earlier = [previous for previous in values if bucket - HOUR <= previous < bucket]
         if not begin <= bucket < end:
             continue
+        earlier = [
+            previous
+            for previous in values
+            if bucket - gap <= previous < bucket
+            and (previous >= begin - HOUR or first.start < begin - HOUR)
+        ]
         if earlier:
             before = values[earlier[-1]]
             growth[bucket] = value - before if value >= before else value
-        elif first.start >= bucket - HOUR:
+        elif settings.counter.counts_first and first.start >= bucket - gap:
             growth[bucket] = value
     return growth
 
 
-@given(counters(), st.integers(0, 3), st.booleans())
+COUNTERS = st.builds(
+    Counter,
+    st.sampled_from([HOUR, 3 * HOUR, datetime.timedelta(minutes=30)]),
+    st.booleans(),
+)
+
+
+@given(counters(), COUNTERS, st.integers(0, 3), st.booleans())
 def test_usage_is_the_growth_of_the_counter(
-    history: tuple[Resource, int], wait: int, split: bool
+    history: tuple[Resource, int], counter: Counter, wait: int, split: bool
 ) -> None:
     """Independently of its labels."""
     resource, granularity = history
-    settings = dataclasses.replace(rate("sum", granularity, wait=wait, count=HOURS), split=split)
+    settings = rate("sum", granularity, wait=wait, count=HOURS, counter=counter)
+    settings = dataclasses.replace(settings, split=split)
     sums: dict[Instant, Fraction] = {}
     for (_, begin), quantity in quantities(resource, settings).items():
         sums[begin] = sums.get(begin, Fraction(0)) + Fraction(quantity)
     for hour in range(HOURS):
         growth = growths(resource, settings, hour)
         assert (at(60 * hour) in sums) == bool(growth)
-        # Labels' shares are rounded to 18 places each.
-        difference = abs(sums.get(at(60 * hour), Fraction(0)) - sum(growth.values(), Fraction(0)))
-        assert difference <= Fraction(4, 10**18)
+        # The labels' shares add up to the last digit.
+        assert sums.get(at(60 * hour), 0) == sum(growth.values(), Fraction(0))
 
 
 @given(counters(), st.sampled_from(["mean", "max", "last", "median", "min", "first"]))
@@ -236,17 +269,24 @@ def test_a_counter_without_changes_of_labels_is_reduced_by_its_method(
 
 @given(
     counters(),
+    COUNTERS,
     st.sampled_from(sorted(RATES)),
     st.integers(0, 3),
     st.booleans(),
     st.lists(st.integers(1, HOURS - 1), unique=True, max_size=HOURS - 1),
 )
 def test_windows_change_nothing(
-    history: tuple[Resource, int], reducer: str, wait: int, split: bool, cuts: list[int]
+    history: tuple[Resource, int],
+    counter: Counter,
+    reducer: str,
+    wait: int,
+    split: bool,
+    cuts: list[int],
 ) -> None:
     """A window gives the same as its hours one by one (doc/architecture.rst)."""
     resource, granularity = history
-    settings = dataclasses.replace(rate(reducer, granularity, wait=wait), split=split)
+    settings = rate(reducer, granularity, wait=wait, counter=counter)
+    settings = dataclasses.replace(settings, split=split)
     whole = quantities(resource, dataclasses.replace(settings, count=HOURS))
     parts: Quantities = {}
     for first, end in itertools.pairwise([0, *sorted(cuts), HOURS]):
@@ -291,13 +331,13 @@ def hides_a_part(resource: Resource, cut: Instant, granularity: int) -> bool:
 
 
 def test_a_resize_counts_from_the_first_revision_with_a_measure() -> None:
-    """Gnocchi does not return a revision without one."""
+    """Gnocchi does not return a revision without one. The gap's growth was seen by both."""
     values = {minute: 2.0 * minute + 500 for minute in (-5, 0, 5, 45)}
     plain = build_resource(values, (-600, "small"), (30, "large"))
     renamed = build_resource(values, (-600, "small"), (30, "large"), (36, "large"))
     settings = rate("max", 300)
-    assert by_flavor(quantities(plain, settings)) == {("small", 0): 5, ("large", 0): 40}
-    assert by_flavor(quantities(renamed, settings)) == {("small", 0): 6, ("large", 0): 32}
+    assert by_flavor(quantities(plain, settings)) == {("small", 0): 40, ("large", 0): 40}
+    assert by_flavor(quantities(renamed, settings)) == {("small", 0): 48, ("large", 0): 32}
 
 
 def assert_same(left: Quantities, right: Quantities) -> None:
@@ -312,3 +352,74 @@ def test_the_hours_of_a_day_make_the_growth_of_the_day() -> None:
     settings = rate("sum", 300, count=24)
     total = sum(quantities(build_resource(values, *turns), settings).values(), Decimal(0))
     assert abs(total - 3 * 24 * 60) < Decimal("1e-15")
+
+
+# Gaps, first values, ends and moves -----------------------------------------------------------
+
+
+DAY = Counter(24 * HOUR)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_growth_over_an_outage_counts_where_it_is_seen(count: int) -> None:
+    """Silent from half past two until half past seven."""
+    silent = build_resource({-210: 100.0, 90: 1300.0, 150: 1310.0}, (-6000, "small"))
+    for first in (0, 1):
+        settings = dataclasses.replace(rate("sum", 300, count=count, counter=DAY), first=first)
+        result = by_flavor(quantities(silent, settings))
+        assert result == {
+            key: growth
+            for key, growth in {("small", 1): 1200, ("small", 2): 10}.items()
+            if first <= key[1] < first + count
+        }
+
+
+@pytest.mark.parametrize(("gap", "expected"), [(300, 1200), (299, None)])
+def test_a_gap_is_measured_from_bucket_to_bucket(gap: int, expected: int | None) -> None:
+    silent = build_resource({-210: 100.0, 90: 1300.0}, (-6000, "small"))
+    counter = Counter(datetime.timedelta(minutes=gap))
+    for first, count in ((1, 1), (0, 4), (-4, 8)):
+        settings = dataclasses.replace(rate("sum", 300, counter=counter), first=first, count=count)
+        result = by_flavor(quantities(silent, settings))
+        assert result.get(("small", 1)) == expected
+
+
+def test_growth_that_does_not_count_is_remarked_with_its_amount() -> None:
+    silent = build_resource({0: 100.0, 120: 1300.0}, (-6000, "small"))
+    remarks: list[Remark] = []
+    settings = rate("sum", count=3, counter=Counter(HOUR))
+    all_usages(silent, settings, remarks=remarks)
+    assert [remark[1:] for remark in remarks] == [(at(0), None), (at(120), 1200)]
+
+
+@pytest.mark.parametrize("recorded", [60, 85, 119])
+def test_growth_after_the_end_counts_to_the_period_of_the_end(recorded: int) -> None:
+    """Deleted at two to seven; the last poll is stored after seven."""
+    buckets = {minute: 10.0 * minute + 900 for minute in (*range(-60, 60, 5), 60)}
+    for ended in ((58, 58), (58, recorded)):
+        deleted = build_resource(buckets, (-600, "small"), ended=ended)
+        for count in (1, 3):
+            assert hourly(deleted, rate("sum", 300, count=count))[0] == 600 + 50
+        alone = dataclasses.replace(rate("sum", 300), first=1)
+        assert quantities(deleted, alone) == {}
+
+
+def test_growth_after_an_end_that_was_recorded_too_late_counts_where_it_is_seen() -> None:
+    buckets = {minute: 10.0 * minute + 900 for minute in (*range(-60, 60, 5), 60)}
+    deleted = build_resource(buckets, (-600, "small"), ended=(58, 130))
+    for count in (2, 4):
+        assert hourly(deleted, rate("sum", 300, count=count))[:2] == [600, 50]
+
+
+def test_a_query_that_decides_sees_the_negative_step() -> None:
+    counting = build_resource({-60: 100.0, 0: 60.0}, (-600, "small"))
+    assert hourly(counting, rate(counter=Counter(HOUR, keeps_steps=True))) == [-40]
+    assert hourly(counting, rate()) == [60]
+
+
+def test_growth_between_two_polls_is_shared_by_time() -> None:
+    """Polls at 6:00 and 6:30, a resize at 6:20: 25 minutes of growth from 6:05 to 6:35."""
+    resized = build_resource({-30: 0.0, 0: 300.0, 30: 600.0}, (-600, "small"), (20, "large"))
+    assert by_flavor(quantities(resized, rate("sum", 300))) == {
+        ("small", 0): 300 + 150, ("large", 0): 150,
+    }  # fmt: skip

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratekit.domain.usage.lifetime import End, Life, find_life
+from ratekit.domain.usage.lifetime import Life, find_end, find_life
 from ratekit.domain.usage.metric import Mutate
 from ratekit.domain.usage.revision import Revision
-from tests.fakes import Resource
+from tests.fakes import Phase, Resource
 from tests.unit.domain.resource_histories import (
     FLAVORS,
     HOUR,
@@ -107,15 +107,14 @@ def test_a_resource_that_came_back_has_not_ended() -> None:
 
 
 def test_a_resource_without_times_costs_its_hour() -> None:
-    revision = Revision(("small",), at(-600), None, True, [(SIX, Decimal(1))])
-    assert find_life(SIX, HOUR, HOUR, revision, ()) == Life(SIX, at(60))
+    assert find_life(SIX, HOUR, None, None) == Life(SIX, at(60))
 
 
 @pytest.mark.parametrize(
-    ("recorded_at", "counts"), [(50, True), (60, True), (179, True), (180, False), (500, False)]
+    ("recorded_at", "counts"), [(50, True), (60, True), (119, True), (120, False), (500, False)]
 )
 def test_only_what_was_recorded_in_time_counts(recorded_at: int, counts: bool) -> None:
-    """Two hours of patience, so that catching up later gives the same."""
+    """By an hour after the period it was due, so that catching up later gives the same."""
     deleted = build_resource({0: 6.0}, (-600, "small"), ended=(20, recorded_at))
     for count in (1, 5):
         assert by_flavor(quantities(deleted, prorated_settings(count=count)))["small", 0] == (
@@ -123,19 +122,37 @@ def test_only_what_was_recorded_in_time_counts(recorded_at: int, counts: bool) -
         )
 
 
+def records(*ends: tuple[float, float | None]) -> list[Revision]:
+    """Revisions of a resource by (minute of the record, minute of its end)."""
+    return [
+        Revision((), at(minute), None, False, (), None, None if end is None else at(end))
+        for minute, end in ends
+    ]
+
+
 def test_the_newest_record_of_the_end_counts() -> None:
-    revision = Revision(("small",), at(-600), None, True, [(SIX, Decimal(1))])
-    ends = [End(at(30), at(20)), End(at(50), at(40)), End(at(45), at(10))]
-    for order in itertools.permutations(ends):
-        assert find_life(SIX, HOUR, HOUR, revision, order) == Life(SIX, at(40))
+    revisions = records((-600, None), (30, 20), (45, 10), (50, 40))
+    assert find_end(revisions, at(120)) == at(40)
+    assert find_end(revisions, at(50)) == at(10)
+    assert find_end(revisions, at(30)) is None
 
 
-def test_an_end_before_the_period_is_not_known_from_a_longer_window_either() -> None:
-    """A query from seven on does not return that the end was corrected to half past six."""
-    revision = Revision(("small",), at(-600), None, True, [(at(60), Decimal(1))])
-    ends = [End(at(90), at(80)), End(at(95), at(30))]
-    for records in (ends, ends[:1]):
-        assert find_life(at(60), HOUR, HOUR, revision, records) == Life(at(60), at(80))
+def test_an_end_that_was_taken_back_does_not_count() -> None:
+    revisions = records((-600, None), (30, 20), (65, None))
+    assert find_end(revisions, at(120)) is None
+    assert find_end(revisions, at(65)) == at(20)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_resource_that_a_late_measure_revives_costs_its_hour(count: int) -> None:
+    """Ended at ten to seven; a measure of five past seven says that it still exists."""
+    phases = [
+        Phase(at(start), end and at(end), {"project_id": "p1", "flavor": "small"}, ended_at)
+        for start, end, ended_at in ((-600, 50, None), (50, 65, at(50)), (65, None, None))
+    ]
+    revived = Resource("r1", phases, {at(minute): 6.0 for minute in (*range(0, 50, 5), 65, 70)})
+    result = by_flavor(quantities(revived, prorated_settings(300, count=count)))
+    assert result["small", 0] == 6
 
 
 def test_without_split_the_last_revision_has_all_of_a_life() -> None:
@@ -225,7 +242,7 @@ def test_a_revision_that_changes_no_label_changes_no_usage(
 
 
 @given(ended_resources())
-def test_without_prorate_the_life_does_not_matter(
+def test_without_prorate_a_life_costs_whole_hours(
     history: tuple[Resource, int, int, int],
 ) -> None:
     resource, granularity, _, _ = history

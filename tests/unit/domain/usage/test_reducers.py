@@ -87,7 +87,9 @@ def test_a_converting_reducer_reduces_converted_values(
     def convert(value: Decimal) -> Fraction:
         return Fraction(value) * divisor - 1
 
-    total, parts = converting_reducer(name, convert).reduce(values)
+    reducer = converting_reducer(name, convert)
+    assert reducer.convert is convert
+    total, parts = reducer.reduce([convert(value) for value in values])
     expected = reduce(name, values) * divisor - 1
     if name in ("sum", "count"):
         expected = sum(map(convert, values), Fraction(0))

@@ -7,24 +7,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ratekit.domain.usage.counter import Counter
 from ratekit.domain.usage.metric import Mutate
 from ratekit.domain.usage.trace import Trace, trace_usages
-from tests.fakes import History, Resource
+from tests.fakes import Resource
 from tests.unit.domain.resource_histories import (
+    HOUR,
     HOURS,
     Settings,
     at,
     build_resource,
-    gnocchi_revisions,
     histories,
+    known_resource,
     quantities,
-    query,
 )
 
 
 def traces(resource: Resource, settings: Settings) -> list[tuple[str | None, Trace]]:
-    ends = History([resource]).ends(query(settings, ("flavor",))).get(("r1", "p1"), ())
-    result = trace_usages(gnocchi_revisions(resource, settings), settings.reduction(), ends)
+    known = known_resource(resource, settings)
+    result = [] if known is None else trace_usages(known, settings.reduction())
     return [(labels[0], trace) for labels, trace in result]
 
 
@@ -48,14 +49,15 @@ def test_the_steps_end_in_the_quantity_that_is_charged(
 ) -> None:
     resource, granularity = history
     settings = Settings(
-        granularity, reducer, split=split, count=HOURS, factor=factor, mutate=mutate, rate=rate,
-        prorate=prorate,
+        granularity, reducer, split=split, count=HOURS, factor=factor, mutate=mutate,
+        counter=Counter(HOUR) if rate else None, prorate=prorate,
     )  # fmt: skip
     result = traces(resource, settings)
     traced_quantities = {((flavor,), trace.begin): trace.quantity for flavor, trace in result}
     assert traced_quantities == quantities(resource, settings)
     for _, trace in result:
-        assert settings.metric().quantity(trace.value, 1, trace.share) == trace.quantity
+        whole = Fraction(*settings.metric().convert(trace.value))
+        assert abs(whole * trace.share - Fraction(trace.quantity)) < Fraction(1, 10**18)
         assert trace.values
 
 

@@ -1,0 +1,115 @@
+"""Asks for what a response does not show: other scopes' time, older values, late records."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
+from ratekit.collectors.gnocchi.api.client import Client, Record
+from ratekit.collectors.gnocchi.api.formats import utc
+from ratekit.collectors.gnocchi.api.transport import parsing
+from ratekit.collectors.gnocchi.response import AggregateResponse
+from ratekit.domain.period import EPOCH, Window
+from ratekit.domain.usage.counter import Counter
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Knowledge:
+    """Which records and values count.
+
+    :ivar until: records that were made before this instant count
+    :ivar counter: how the metric's counters are read; None: it is not a counter
+    :ivar window: the periods that are wanted
+    """
+
+    until: datetime.datetime
+    counter: Counter | None
+    window: Window
+
+
+class Completion:
+    """Completes responses with few requests: none where nothing has changed.
+
+    Every method raises as :class:`ratekit.collectors.gnocchi.api.client.Client` does.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def complete(self, response: AggregateResponse, known: Knowledge) -> None:
+        """Add revisions that the response lacks, other scopes' parts, and older values."""
+        if known.until > response.query.stop:
+            self._add_late_resources(response, known.until)
+        ids = response.uncertain_ids(known.until)
+        if ids:
+            history = self._client.history(response.query, ids, known.until)
+            moved_ids = [id_ for id_ in ids if _has_moved(history.get(id_, ()), response.query)]
+            if moved_ids:
+                query = _by_ids(response.query, moved_ids)
+                response.replace(self._client.aggregates(query))
+            response.add_history(history)
+        if known.counter is not None:
+            self._add_previous(response, known.counter, known.window.begin)
+
+    def _add_late_resources(self, response: AggregateResponse, until: datetime.datetime) -> None:
+        """Add resources whose first record was made after the time that is queried.
+
+        Gnocchi finds no measures of a time before the record in a query with history.
+        """
+        query = response.query
+        groups: dict[str, Mapping[str, Any]] = {}
+        for group in self._client.revisions(query, query.stop, until):
+            id_ = group["id"]
+            if id_ not in response.ids and (
+                id_ not in groups or _start(group) < _start(groups[id_])
+            ):
+                groups[id_] = group
+        values = self._client.values(_by_ids(query, groups)) if groups else {}
+        if not values:
+            return
+        scopes = frozenset(query.scopes)
+        history = self._client.history(query, values, until)
+        for id_, buckets in values.items():
+            first = next(iter(history.get(id_, ())), None)
+            # Measures of a time at which another scope had the resource are not its own.
+            if first is not None and first.start >= query.stop and first.scope in scopes:
+                response.add_late_resource(groups[id_], buckets)
+                response.add_history({id_: history[id_]})
+
+    def _add_previous(
+        self, response: AggregateResponse, counter: Counter, until: datetime.datetime
+    ) -> None:
+        """Look for the last values of counters that were silent before the window."""
+        firsts = response.counters_without_previous(until, counter.gap)
+        if not firsts:
+            return
+        start = max(min(firsts.values()) - counter.gap, EPOCH)
+        query = dataclasses.replace(
+            _by_ids(response.query, firsts), start=start, stop=response.query.start
+        )
+        values = self._client.values(query)
+        response.add_previous({id_: buckets[-1] for id_, buckets in values.items()})
+
+
+def _by_ids(query: AggregateQuery, ids: Collection[str]) -> AggregateQuery:
+    """Return the query of these resources, whatever their scopes."""
+    return dataclasses.replace(query, any_scope=True, resource_ids=ids, excluded_ids=())
+
+
+def _start(group: Mapping[str, Any]) -> datetime.datetime:
+    with parsing("resources"):
+        return utc(group["revision_start"])
+
+
+def _has_moved(records: Sequence[Record], query: AggregateQuery) -> bool:
+    """Return whether another scope had the resource during the query."""
+    scopes = frozenset(query.scopes)
+    return any(
+        record.scope not in scopes
+        and record.start < query.stop
+        and (record.end is None or record.end > query.start)
+        for record in records
+    )

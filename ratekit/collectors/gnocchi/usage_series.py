@@ -1,0 +1,131 @@
+"""From a complete response to series."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+from ratekit.collectors.gnocchi.response import AggregateResponse
+from ratekit.domain import exact
+from ratekit.domain.series import Series, Shared, add_points
+from ratekit.domain.usage.metric import Metric
+from ratekit.domain.usage.quantities import Resource, usages
+from ratekit.domain.usage.reduction import Reduction
+from ratekit.domain.usage.remarks import Remark
+from ratekit.domain.usage.revision import Instant, Labels
+from ratekit.domain.usage.trace import TraceStep, trace_usages
+
+
+class Unstorable(NamedTuple):
+    """A resource whose usage cannot be stored.
+
+    :ivar scope: its last owner
+    :ivar reason: one clause
+    """
+
+    id: str
+    scope: str
+    reason: str
+
+
+class _Usage(NamedTuple):
+    """One resource's usage under one set of labels."""
+
+    points: dict[Instant, Decimal]
+    shared: dict[Instant, Shared]
+
+
+class UsageSeries:
+    """Builds the series of a metric from one response.
+
+    :param groupby: how many of the response's names are ``groupby``; the others are metadata
+    :ivar remarks: notices about resources, by their ids; complete after :meth:`build`
+    :ivar unstorable: resources that are left out; likewise
+    """
+
+    def __init__(
+        self, response: AggregateResponse, metric: Metric, groupby: int, reduction: Reduction
+    ) -> None:
+        self._response = response
+        self._metric = metric
+        self._groupby = groupby
+        self._reduction = reduction
+        self.remarks: list[tuple[str, Remark]] = []
+        self.unstorable: list[Unstorable] = []
+
+    def build(self) -> list[Series]:
+        """Return one series for each distinct set of labels."""
+        by_labels: dict[Labels, Series] = {}
+        for id_, resource in self._response.resources():
+            try:
+                usage_by_labels = self._usage(id_, resource)
+            except ArithmeticError as error:
+                reason = f"its usage cannot be computed: {type(error).__name__}"
+                self._leave_out(id_, resource, reason)
+                continue
+            for labels, usage in usage_by_labels.items():
+                series = self._series(labels, usage)
+                if labels in by_labels:
+                    # Resources with equal labels are one usage, so they add up.
+                    series = add_points(by_labels[labels], series)
+                by_labels[labels] = series
+        return list(by_labels.values())
+
+    def steps(self) -> Iterator[TraceStep]:
+        """Yield how the quantities are computed, resource by resource.
+
+        Slow: for the display of a few.
+        """
+        for id_, resource in self._response.resources():
+            for labels, trace in trace_usages(resource, self._reduction):
+                if not self._response.is_foreign(id_, labels):
+                    groupby, metadata = self._named(labels)
+                    yield TraceStep(self._response.scope(labels), groupby, metadata, trace)
+
+    def _usage(self, id_: str, resource: Resource) -> dict[Labels, _Usage]:
+        """Return a resource's usage by labels; empty if it is left out.
+
+        :raises ArithmeticError: a value is too large for the arithmetic
+        """
+        response = self._response
+        remarks: list[Remark] = []
+        by_labels: dict[Labels, _Usage] = {}
+        for labels, begin, quantity, shared in usages(resource, self._reduction, remarks):
+            if quantity >= exact.LIMIT or quantity <= -exact.LIMIT:
+                self._leave_out(id_, resource, f"its quantity has the value {quantity:.3e}")
+                return {}
+            usage = by_labels.get(labels)
+            if usage is None:
+                if response.is_foreign(id_, labels):
+                    continue
+                usage = by_labels[labels] = _Usage({}, {})
+            usage.points[begin] = quantity
+            if shared is not None:
+                usage.shared[begin] = shared
+        if remarks:
+            self.remarks += [(id_, remark) for remark in remarks]
+        return by_labels
+
+    def _leave_out(self, id_: str, resource: Resource, reason: str) -> None:
+        for scope in {revision.scope or "" for revision in resource.revisions}:
+            self.unstorable.append(Unstorable(id_, scope, reason))
+
+    def _series(self, labels: Labels, usage: _Usage) -> Series:
+        groupby, metadata = self._named(labels)
+        return Series(
+            scope=self._response.scope(labels),
+            metric=self._metric.public_name,
+            unit=self._metric.unit,
+            groupby=groupby,
+            metadata=metadata,
+            points=list(usage.points.items()),
+            shared=usage.shared,
+        )
+
+    def _named(self, labels: Labels) -> tuple[Mapping[str, str | None], Mapping[str, str | None]]:
+        names, groupby = self._response.names, self._groupby
+        return (
+            dict(zip(names[:groupby], labels, strict=False)),
+            dict(zip(names[groupby:], labels[groupby:], strict=True)),
+        )
