@@ -30,12 +30,14 @@ class Plan:
     :ivar protected_until: start of the first period that cannot have been rated; None: nothing
         has been rated
     :ivar change: the rules to close, to add and to keep
+    :ivar brought_forward: stored rules whose scheduled start or end comes earlier by the change
     """
 
     book: RuleBook
     at: datetime.datetime
     protected_until: datetime.datetime | None
     change: rule_change.RuleChange
+    brought_forward: Sequence[Rule] = ()
 
     @property
     def retroactive(self) -> bool:
@@ -69,15 +71,17 @@ def plan(
     now: datetime.datetime,
     at: datetime.datetime | None = None,
     retroactive: bool = False,
+    bring_forward: bool = False,
 ) -> Plan:
     """Return the change that turns the stored rules into ``desired`` from the next period.
 
     If nothing has been rated yet, the change applies from the beginning: a mistake that is
-    corrected in time then has no effect.
+    corrected in time then has no effect. A change that is scheduled for later stays scheduled.
 
     :param desired: the complete state; an open rule that it lacks is closed
     :param at: start of the period from which the change applies instead
     :param retroactive: allow a change that affects rated periods
+    :param bring_forward: make scheduled changes at the same time
     :raises ratekit.errors.OperatorError: the change would affect rated periods without
         ``retroactive``, or ``at`` is not the start of a period
     :raises ratekit.errors.TryLater: the storage did not answer
@@ -87,13 +91,12 @@ def plan(
     protected_until = None
     if rated is not None:
         protected_until = max(calendar.next_due(now), period.ceiling(rated, calendar.step))
+    next_start = protected_until or period.EPOCH
     if at is None:
-        horizon = Horizon(
-            protected_until or period.EPOCH, protected_until, open_start=protected_until is None
-        )
+        horizon = Horizon(next_start, protected_until, protected_until is None, next_start)
     else:
         scope_admin.require_start(at, calendar.step)
-        horizon = Horizon(at, protected_until)
+        horizon = Horizon(at, protected_until, scheduled_after=next_start)
     if retroactive:
         horizon = dataclasses.replace(horizon, protected_until=None)
     elif protected_until is not None and horizon.at < protected_until:
@@ -101,7 +104,12 @@ def plan(
             f"a change from {utc_text(horizon.at)} may affect rated periods: choose "
             f"{utc_text(protected_until)} or a later time, or use --retroactive"
         )
-    return Plan(book, horizon.at, protected_until, rule_change.plan(book, desired, horizon))
+    change = rule_change.plan(book, desired, horizon)
+    if not bring_forward:
+        return Plan(book, horizon.at, protected_until, change)
+    earlier = [rule for rule, moment in change.scheduled if horizon.at < moment]
+    change = rule_change.plan(book, desired, dataclasses.replace(horizon, scheduled_after=None))
+    return Plan(book, horizon.at, protected_until, change, earlier)
 
 
 def find_replaced_charges(

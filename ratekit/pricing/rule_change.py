@@ -26,11 +26,13 @@ class RuleChange:
         never in force
     :ivar add: new rules, with the validity to store
     :ivar keep: stored rules that stay as they are
+    :ivar scheduled: stored rules with the scheduled start or end of each, which stays
     """
 
     close: tuple[tuple[Rule, datetime.datetime], ...]
     add: tuple[Rule, ...]
     keep: tuple[Rule, ...]
+    scheduled: tuple[tuple[Rule, datetime.datetime], ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -86,7 +88,8 @@ def plan(book: RuleBook, desired: Collection[Rule], horizon: Horizon) -> RuleCha
     ``desired`` is the whole state: a rule without an end that it lacks is closed. A desired
     rule without a start continues the stored rule of equal identity that is in force at that
     time; one with a start is in force from then on. Rules that ended before stay unless a
-    desired rule says otherwise. A plan made after the change is empty.
+    desired rule says otherwise. What is scheduled after ``horizon.scheduled_after`` stays so
+    where it leads to ``desired``. A plan made after the change is empty.
 
     :raises ratekit.errors.OperatorError: with every rule that would change protected prices,
         ends before it starts, or overlaps another
@@ -114,6 +117,7 @@ def plan(book: RuleBook, desired: Collection[Rule], horizon: Horizon) -> RuleCha
         tuple(closing for each in successions for closing in each.close),
         tuple(rule for each in successions for rule in each.add),
         tuple(rule for each in successions for rule in each.keep),
+        tuple(entry for each in successions for entry in each.scheduled),
     )
 
 

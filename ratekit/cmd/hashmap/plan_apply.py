@@ -57,14 +57,15 @@ class HashmapPlan(command_types.Action):
         """Plan the change and print it."""
         from ratekit.admin import what_if
 
-        since = preparation.read_optional_instant("--since", parsed_args.since)
+        now = self.app.clock()
+        since = preparation.read_optional_instant("--since", parsed_args.since, now)
         prepared = preparation.prepare(self, parsed_args)
         differences: Sequence[Difference] | None = None
         if since is not None:
             from ratekit import composition
 
             scope_admin.require_start(since, prepared.calendar.step)
-            at = preparation.read_optional_instant("--at", parsed_args.at) or since
+            at = preparation.read_optional_instant("--at", parsed_args.at, now) or since
             book = what_if.build_book(prepared.plan.book, prepared.desired, at)
             prices = composition.build_price_list(prepared.conf, book)
             differences = what_if.price_differences(prepared.storage.reports, prices, since)
@@ -174,6 +175,8 @@ def _document(
             for mark, line in rule_lines.difference(change.close, change.add)
         ],
         "kept": len(change.keep),
+        "scheduled": [rule_lines.rule_text(rule) for rule, _ in change.scheduled],
+        "brought_forward": [rule_lines.rule_text(rule) for rule in prepared.plan.brought_forward],
         "charged": None
         if charges is None
         else {

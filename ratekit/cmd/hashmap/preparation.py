@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from ratekit import errors
 from ratekit.admin import hashmap
-from ratekit.cmd import command_types, options
+from ratekit.cmd import command_types, instants
 from ratekit.cmd.hashmap import rule_lines
 from ratekit.domain.rules.rule import Rule
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.interfaces import Storage
+from ratekit.pricing.rule_change import RuleChange
 from ratekit.text import count_text, utc_text
 
 if TYPE_CHECKING:
@@ -45,13 +46,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--at",
         metavar="TIME",
         help="when rules without a time of their own start or end: the start of a period, "
-        f"{options.TIME}; default: start of the next period",
+        f"{instants.TIME}; default: start of the next period",
     )
     parser.add_argument(
         "--retroactive",
         action="store_true",
         help="allow new prices for periods that have been rated; their charges stay until you "
         "reprocess them",
+    )
+    parser.add_argument(
+        "--bring-forward",
+        action="store_true",
+        help="make changes that are scheduled for later now, too; otherwise they stay scheduled",
     )
     parser.add_argument(
         "--allow-unknown",
@@ -76,13 +82,19 @@ def prepare(command: command_types.Action, parsed_args: argparse.Namespace) -> P
     from ratekit.files import rules_file
 
     placed = rules_file.read_with_places(parsed_args.file)
-    at = read_optional_instant("--at", parsed_args.at)
+    at = read_optional_instant("--at", parsed_args.at, command.app.clock())
     conf = command.app.load_conf()
     storage = command.app.open_storage(conf)
     calendar = composition.build_calendar(conf)
     desired = [placed_rule.rule for placed_rule in placed]
     plan = hashmap.plan(
-        storage.rules, desired, calendar, command.app.clock(), at, parsed_args.retroactive
+        storage.rules,
+        desired,
+        calendar,
+        command.app.clock(),
+        at,
+        parsed_args.retroactive,
+        parsed_args.bring_forward,
     )
     prepared = PreparedPlan(conf, storage, calendar, desired, plan, ())
     warnings = _find_warnings(parsed_args, placed, prepared)
@@ -91,12 +103,14 @@ def prepare(command: command_types.Action, parsed_args: argparse.Namespace) -> P
     return dataclasses.replace(prepared, warnings=warnings)
 
 
-def read_optional_instant(option: str, text: str | None) -> datetime.datetime | None:
+def read_optional_instant(
+    option: str, text: str | None, now: datetime.datetime
+) -> datetime.datetime | None:
     """Return an option's time, None if the option is absent.
 
     :raises ratekit.errors.OperatorError: it is not a time
     """
-    return None if text is None else options.read_instant(option, text)
+    return None if text is None else instants.read_instant(option, text, now)
 
 
 def lines(prepared: PreparedPlan, all_rules: bool = False, remedy: bool = True) -> Iterator[str]:
@@ -108,7 +122,7 @@ def lines(prepared: PreparedPlan, all_rules: bool = False, remedy: bool = True) 
     change = prepared.plan.change
     unchanged = count_text(len(change.keep), "rule")
     if change.empty:
-        yield f"nothing to do: {unchanged} already in force"
+        yield f"nothing to do: {unchanged} already in force{_scheduled_text(change)}"
     else:
         yield f"prices change from {rule_lines.start_text(change.since)}:"
         for mark, text in rule_lines.difference(change.close, change.add):
@@ -117,7 +131,30 @@ def lines(prepared: PreparedPlan, all_rules: bool = False, remedy: bool = True) 
     if all_rules:
         for rule in change.keep:
             yield f"  {rule_lines.rule_text(rule)}"
+    yield from _describe_schedule(prepared.plan)
     yield from describe_replaced_charges(prepared, remedy)
+
+
+def _scheduled_text(change: RuleChange) -> str:
+    return " or scheduled" if change.scheduled else ""
+
+
+def _describe_schedule(plan: hashmap.Plan) -> Iterator[str]:
+    """Yield which scheduled changes stay, and which come earlier."""
+    at = rule_lines.start_text(plan.at)
+    for rule in plan.brought_forward:
+        yield f"brought forward to {at}: {rule_lines.rule_text(rule)}"
+    stays = [rule for rule, moment in plan.change.scheduled if moment > plan.at]
+    for rule in stays:
+        yield f"stays scheduled: {rule_lines.rule_text(rule)}"
+    if stays:
+        yield f"to make scheduled changes from {at} instead, use --bring-forward"
+    for rule, moment in plan.change.scheduled:
+        if moment <= plan.at:
+            yield (
+                f"stays scheduled before {at}: {rule_lines.rule_text(rule)}; to postpone it, "
+                "write the time in the file"
+            )
 
 
 def describe_replaced_charges(prepared: PreparedPlan, remedy: bool = True) -> Iterator[str]:

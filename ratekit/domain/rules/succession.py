@@ -8,9 +8,10 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 
 from ratekit.domain.period import BEGINNING, FOREVER
-from ratekit.domain.rules.rule import Rule
+from ratekit.domain.rules.rule import CostType, Rule
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -21,11 +22,14 @@ class Horizon:
     :ivar protected_until: prices of earlier instants must not change, UTC; None: all may
     :ivar open_start: nothing has been rated yet: a new rule without a start is stored without
         one, so that it prices the past, too
+    :ivar scheduled_after: starts and ends of stored rules after this instant are scheduled, and
+        stay so where they lead to the desired rules; None: they are brought forward
     """
 
     at: datetime.datetime
     protected_until: datetime.datetime | None = None
     open_start: bool = False
+    scheduled_after: datetime.datetime | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -37,6 +41,8 @@ class Succession:
     :ivar keep: stored rules that are or will be in force and stay as they are
     :ivar violations: desired rules that would change protected prices
     :ivar expired_rules: desired rules without a start that end before they could start
+    :ivar scheduled: stored rules that start or end at a scheduled instant, which stays although
+        the file does not give it
     """
 
     close: tuple[tuple[Rule, datetime.datetime], ...]
@@ -44,6 +50,7 @@ class Succession:
     keep: tuple[Rule, ...]
     violations: tuple[Rule, ...] = ()
     expired_rules: tuple[Rule, ...] = ()
+    scheduled: tuple[tuple[Rule, datetime.datetime], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -53,6 +60,21 @@ class _Segment:
     begin: datetime.datetime
     end: datetime.datetime
     rule: Rule | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Schedule:
+    """The stored rules are scheduled to become the desired ones.
+
+    :ivar moment: the instant from which on they do
+    :ivar rules: those that start or end then, unless the file gives the instant
+    """
+
+    moment: datetime.datetime
+    rules: tuple[Rule, ...]
+
+
+_PriceRange = tuple[datetime.datetime, datetime.datetime, tuple[Decimal, CostType]]
 
 
 def start(rule: Rule) -> datetime.datetime:
@@ -83,10 +105,17 @@ def reconcile(stored: Sequence[Rule], desired: Sequence[Rule], horizon: Horizon)
     stored rule that is in force then. A stored rule is only ever shortened: what follows is a
     new rule.
 
+    Where the stored rules are scheduled to become the desired ones, ``horizon.at`` is the
+    instant at which they do.
+
     :param stored: by start
     :param desired: by start, without overlaps
     """
     rules = [rule for rule in stored if start(rule) < end(rule)]
+    schedule = _find_schedule(rules, desired, horizon)
+    at = horizon.at
+    if schedule is not None and schedule.moment > at:
+        horizon = dataclasses.replace(horizon, at=schedule.moment, open_start=False)
     plan = _Plan(rules, desired, horizon)
     target = plan.segments()
     close, keep, stored_segments = [], [], []
@@ -94,7 +123,7 @@ def reconcile(stored: Sequence[Rule], desired: Sequence[Rule], horizon: Horizon)
         cut = _first_difference(rule, target)
         if cut < end(rule):
             close.append((rule, cut))
-        elif end(rule) > horizon.at:
+        elif end(rule) > at:
             keep.append(rule)
         if start(rule) < cut:
             stored_segments.append(_Segment(start(rule), cut, rule))
@@ -111,7 +140,56 @@ def reconcile(stored: Sequence[Rule], desired: Sequence[Rule], horizon: Horizon)
         tuple(keep),
         tuple(plan.find_violations(moments)),
         tuple(plan.expired_rules),
+        () if schedule is None else tuple((rule, schedule.moment) for rule in schedule.rules),
     )
+
+
+def _find_schedule(
+    stored: Sequence[Rule], desired: Sequence[Rule], horizon: Horizon
+) -> _Schedule | None:
+    """Return the schedule that leads to the desired rules; None: there is none."""
+    limit = horizon.scheduled_after
+    if limit is None:
+        return None
+    for rule in desired:
+        if rule.terms.start is None:
+            scheduled = _find_scheduled_start(stored, rule)
+            if scheduled is None or start(scheduled) <= limit:
+                return None
+            return _Schedule(start(scheduled), (scheduled,))
+    first = min((start(rule) for rule in desired), default=FOREVER)
+    for moment in sorted({end(rule) for rule in stored}):
+        # Before its first start, a file says nothing; after it, only the file counts.
+        within = limit < moment < FOREVER and moment <= first
+        if within and _prices_from(stored, moment) == _prices_from(desired, moment):
+            ending = tuple(rule for rule in stored if end(rule) == moment and not desired)
+            return _Schedule(moment, ending)
+    return None
+
+
+def _find_scheduled_start(stored: Sequence[Rule], rule: Rule) -> Rule | None:
+    """Return the last stored rule from which on the price of a rule without a start is in force."""
+    scheduled, until = None, None
+    for candidate in stored:
+        if not _same_price(candidate, rule) or start(candidate) >= end(rule):
+            continue
+        if until != start(candidate):
+            scheduled = candidate
+        until = end(candidate)
+    return scheduled
+
+
+def _prices_from(rules: Iterable[Rule], moment: datetime.datetime) -> list[_PriceRange]:
+    """Return begin, end and price of each time range from ``moment`` on, by time."""
+    ranges: list[_PriceRange] = []
+    for rule in rules:
+        begin, price = max(start(rule), moment), (rule.terms.cost, rule.terms.type)
+        if begin >= end(rule):
+            continue
+        if ranges and ranges[-1][1:] == (begin, price):
+            begin = ranges.pop()[0]
+        ranges.append((begin, end(rule), price))
+    return ranges
 
 
 class _Plan:

@@ -270,6 +270,8 @@ class TestSince:
                 },
             ],
             "kept": 1,
+            "scheduled": [],
+            "brought_forward": [],
             "charged": None,
             "warnings": [],
             "what_if": [
