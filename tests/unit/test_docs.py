@@ -18,7 +18,7 @@ from cliff.commandmanager import CommandManager
 
 from ratekit.domain import exact
 from ratekit.domain.rules.rule import RuleBook
-from ratekit.domain.series import Series
+from ratekit.domain.series import Series, Shared
 from ratekit.files import rules_file
 from ratekit.rating.hashmap import Hashmap
 
@@ -269,12 +269,15 @@ def test_prices_of_the_worked_examples_are_those_that_the_code_charges() -> None
     begin = datetime.datetime(2026, 11, 20, 14, tzinfo=datetime.UTC)
     with open(folder / "quotes.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 10
+    assert len(rows) == 12
     for row in rows:
         labels: dict[str, str | None] = {}
         for label in row["Labels"].split():
             name, _, value = label.partition("=")
             labels[name] = value
         points = [(begin, Decimal(row["Quantity"]))]
-        series = Series(row["Scope"], row["Service"], "unit", {}, labels, points)
+        shared = {}
+        if row["Share"]:
+            shared[begin] = Shared(Decimal(row["Whole"]), Decimal(row["Share"]))
+        series = Series(row["Scope"], row["Service"], "unit", {}, labels, points, shared)
         assert price(series, [exact.ZERO]) == [Decimal(row["Price"])], row
