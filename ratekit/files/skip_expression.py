@@ -19,12 +19,15 @@ from typing import Any
 import simpleeval
 
 from ratekit import errors
+from ratekit.domain import decimal_limits
 from ratekit.domain.series import Series
 from ratekit.domain.usage.metric import Metric
 
 #: The name of the rated point in an expression.
 NAME = "datapoint"
 _MAX_LENGTH = 1000
+#: Size of the numerator and the denominator of each result: 30,000 digits.
+_MAX_BITS = 100_000
 _ATTRIBUTES: Mapping[type, frozenset[str]] = {
     dict: frozenset({"get", "keys", "values", "items"}),
     str: frozenset({
@@ -35,7 +38,7 @@ _ATTRIBUTES: Mapping[type, frozenset[str]] = {
 _METHODS = frozenset().union(*_ATTRIBUTES.values())
 _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     # CloudKitty makes a binary number here; this stays decimal.
-    "float": lambda value: Decimal(value),
+    "float": decimal_limits.read,
     "int": int,
     "str": str,
     "len": len,
@@ -50,7 +53,10 @@ def _exact_operator(apply: Callable[[Any, Any], Any]) -> Callable[[Any, Any], An
         for value in (first, second):
             if not isinstance(value, int | Decimal | Fraction):
                 raise TypeError(f"{value!r} is not a number")
-        return apply(Fraction(first), Fraction(second))
+        result: Fraction = apply(Fraction(first), Fraction(second))
+        if max(result.numerator.bit_length(), result.denominator.bit_length()) > _MAX_BITS:
+            raise ValueError("a result has too many digits")
+        return result
 
     return calculate
 
@@ -203,7 +209,7 @@ def _require_allowed(node: ast.AST) -> None:
 def _constant(node: ast.Constant, text: str) -> Any:
     """Return the value of a constant; a number is the decimal number as it is written."""
     if isinstance(node.value, float):
-        return Decimal(ast.get_source_segment(text, node) or "")
+        return decimal_limits.read(ast.get_source_segment(text, node) or "")
     if node.value is not None and not isinstance(node.value, int | str):
         raise ValueError(f"contains {node.value!r}; expected a number or a string")
     return node.value

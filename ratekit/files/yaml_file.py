@@ -1,6 +1,6 @@
 """YAML files that operators write: exact numbers, and the line of every mistake.
 
-No other module imports PyYAML. Numbers keep their text: a cost of ``0.020`` becomes
+Numbers keep their text: a cost of ``0.020`` becomes
 ``Decimal('0.020')`` and never a binary float.
 """
 
@@ -13,16 +13,17 @@ from decimal import Decimal
 from typing import Any
 
 import pydantic
-import yaml
 
 from ratekit import errors
+from ratekit.files import yaml_nodes
+from ratekit.files.yaml_nodes import Kind, Node
 
 Path = tuple[str | int, ...]
 
-# Python does not read integers of thousands of digits.
+# Longer numbers stay text, which is rejected where a number is expected: arithmetic with millions
+# of digits takes minutes.
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,99})\Z")
-_DECIMAL = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?\Z")
-_TAG = "tag:yaml.org,2002:"
+_DECIMAL = re.compile(r"[-+]?([0-9]{1,100}\.[0-9]{0,100}|\.[0-9]{1,100})([eE][-+]?[0-9]{1,3})?\Z")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -76,34 +77,12 @@ def key_text(path: Path) -> str:
 def read(path: str) -> Document:
     """Read a YAML file.
 
-    :raises ratekit.errors.BadInput: the file is missing, unreadable or not YAML
+    :raises ratekit.errors.BadInput: the file is missing, unreadable, not YAML or too large
     """
-    try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except OSError as error:
-        raise _bad_input(path, None, f"cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise _bad_input(path, None, f"is not UTF-8 text: {error.reason}") from None
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        line = mark.line + 1 if mark else None
-        problem = error.problem or ""
-        if problem.startswith("but "):
-            problem = f"{error.context}, {problem}"
-        raise _bad_input(path, line, f"is not YAML: {problem}") from None
-    except yaml.YAMLError as error:
-        raise _bad_input(path, None, f"is not YAML: {' '.join(str(error).split())}") from None
-    except RecursionError:
-        raise _bad_input(path, None, "is nested too deeply") from None
+    root = yaml_nodes.read(path)
     builder = _Builder(path)
     data = builder.build(root, ()) if root is not None else None
     return Document(path, data, builder.lines, tuple(builder.mistakes))
-
-
-def _bad_input(path: str, line: int | None, text: str) -> errors.BadInput:
-    return errors.BadInput([errors.Mistake(path, line, "", text)])
 
 
 class _Builder:
@@ -115,30 +94,30 @@ class _Builder:
         self.lines: dict[Path, int] = {}
         self.mistakes: list[errors.Mistake] = []
 
-    def build(self, node: yaml.Node, path: Path) -> Any:
-        self.lines.setdefault(path, node.start_mark.line + 1)
-        if isinstance(node, yaml.ScalarNode):
+    def build(self, node: Node, path: Path) -> Any:
+        self.lines.setdefault(path, node.line)
+        if node.kind is Kind.SCALAR:
             return _scalar(node)
         if id(node) in self._open:
             self._add_mistake(node, path, "must not contain itself")
             return None
         self._open.add(id(node))
         try:
-            if isinstance(node, yaml.SequenceNode):
-                return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
+            if node.kind is Kind.SEQUENCE:
+                return [self.build(item, (*path, index)) for index, item in enumerate(node.items)]
             return self._mapping(node, path)
         finally:
             self._open.discard(id(node))
 
-    def _mapping(self, node: yaml.Node, path: Path) -> dict[str, Any]:
+    def _mapping(self, node: Node, path: Path) -> dict[str, Any]:
         data: dict[str, Any] = {}
         keys: set[str] = set()
         for key_node, value_node in _merge_keys_first(node):
-            if key_node.tag == f"{_TAG}merge":
+            if key_node.tag == "merge":
                 data.update(self._merge(value_node, path))
                 continue
-            key = key_node.value
-            if not isinstance(key, str):
+            key = key_node.text
+            if key_node.kind is not Kind.SCALAR:
                 self._add_mistake(key_node, path, "keys must be plain text")
                 continue
             if key in keys:
@@ -146,19 +125,21 @@ class _Builder:
                 continue
             keys.add(key)
             if key in data:
-                self._forget((*path, key))
-            self.lines[(*path, key)] = key_node.start_mark.line + 1
+                self._forget((*path, key), data[key])
+            self.lines[(*path, key)] = key_node.line
             data[key] = self.build(value_node, (*path, key))
         return data
 
-    def _forget(self, path: Path) -> None:
+    def _forget(self, path: Path, value: Any) -> None:
         """Drop the lines of a merged value that the mapping itself replaces."""
-        for place in [place for place in self.lines if place[: len(path)] == path]:
-            del self.lines[place]
+        self.lines.pop(path, None)
+        parts = value.items() if isinstance(value, dict) else ()
+        for key, part in enumerate(value) if isinstance(value, list) else parts:
+            self._forget((*path, key), part)
 
-    def _merge(self, node: yaml.Node, path: Path) -> dict[str, Any]:
+    def _merge(self, node: Node, path: Path) -> dict[str, Any]:
         """Return the content of a ``<<`` key; earlier mappings take precedence, as in YAML."""
-        nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        nodes = node.items if node.kind is Kind.SEQUENCE else [node]
         data: dict[str, Any] = {}
         for part in reversed(nodes):
             content = self.build(part, path)
@@ -168,29 +149,28 @@ class _Builder:
                 self._add_mistake(part, path, "expected a mapping after <<")
         return data
 
-    def _add_mistake(self, node: yaml.Node, path: Path, text: str) -> None:
-        line = node.start_mark.line + 1
-        self.mistakes.append(errors.Mistake(self._file, line, key_text(path), text))
+    def _add_mistake(self, node: Node, path: Path, text: str) -> None:
+        self.mistakes.append(errors.Mistake(self._file, node.line, key_text(path), text))
 
 
-def _merge_keys_first(node: yaml.Node) -> Iterator[tuple[yaml.Node, yaml.Node]]:
+def _merge_keys_first(node: Node) -> Iterator[tuple[Node, Node]]:
     """Yield ``<<`` before all other keys, so that they override it wherever it stands."""
-    pairs = node.value
-    yield from (pair for pair in pairs if pair[0].tag == f"{_TAG}merge")
-    yield from (pair for pair in pairs if pair[0].tag != f"{_TAG}merge")
+    pairs = list(node.pairs())
+    yield from (pair for pair in pairs if pair[0].tag == "merge")
+    yield from (pair for pair in pairs if pair[0].tag != "merge")
 
 
-def _scalar(node: yaml.ScalarNode) -> str | int | Decimal | bool | None:
-    text: str = node.value
-    if node.tag == f"{_TAG}null":
+def _scalar(node: Node) -> str | int | Decimal | bool | None:
+    text = node.text
+    if node.tag == "null":
         return None
-    if node.tag == f"{_TAG}bool" and text.lower() in yaml.SafeLoader.bool_values:
-        return bool(yaml.SafeLoader.bool_values[text.lower()])
+    if node.tag == "bool" and text.lower() in yaml_nodes.BOOLEANS:
+        return yaml_nodes.BOOLEANS[text.lower()]
     # YAML 1.1 reads 010 as eight and 1:30 as ninety. Here both stay text, which is rejected
     # where a number is expected.
-    if node.tag == f"{_TAG}int" and _INTEGER.match(text):
+    if node.tag == "int" and _INTEGER.match(text):
         return int(text)
-    if node.tag == f"{_TAG}float" and _DECIMAL.match(text):
+    if node.tag == "float" and _DECIMAL.match(text):
         return Decimal(text)
     return text
 

@@ -82,7 +82,7 @@ ROWS: Sequence[Collection[str]] = (
     {"admin", "composition", "daemon"},
     {"fetchers", "collectors", "storage", "rating", "processing", "pricing", "files"},
     {"interfaces", "conf", "plugins", "keystone", "http_errors", "concurrency"},
-    {"domain", "errors", "text", "redact"},
+    {"domain", "errors", "text", "redact", "bounded_file"},
 )
 #: Imports between rooms of one row.
 BESIDE = {
@@ -99,7 +99,8 @@ BESIDE = {
 NARROW: Mapping[str, Collection[str]] = {
     "domain": {"text"},
     "text": set(),
-    "redact": set(),
+    "redact": {"text"},
+    "bounded_file": {"errors"},
     "errors": set(),
     "interfaces": {"domain"},
     "rating": {"interfaces", "domain", "errors", "text"},
@@ -183,7 +184,7 @@ def test_only_commands_know_the_storage() -> None:
         ("eventlet", {"ratekit.concurrency", "ratekit.cmd.processor"}),
         ("stevedore", {"ratekit.plugins"}),
         ("simpleeval", {"ratekit.files.skip_expression"}),
-        ("yaml", {"ratekit.files.yaml_file"}),
+        ("yaml", {"ratekit.files.yaml_nodes"}),
         ("gnocchiclient", {name for name in MODULES if ".collectors.gnocchi" in name}),
         ("sqlalchemy", {name for name in MODULES if within(name, "ratekit.storage")}),
         ("alembic", {name for name in MODULES if within(name, "ratekit.storage")}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import glob
+import io
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -12,8 +13,9 @@ from typing import Any
 
 from oslo_config import cfg, iniparser
 
-from ratekit import errors
+from ratekit import bounded_file, errors
 
+_MAX_BYTES = 4 << 20
 #: By oslo.config's messages. These show no line, because it may contain a secret.
 _MALFORMED = {
     "No ':' or '=' found in assignment": "expected 'option = value', '[section]' or '# comment'",
@@ -148,16 +150,13 @@ class _Parser(iniparser.BaseParser):
     def parse_file(self) -> errors.Mistake | None:
         """Read the file; return why it cannot be used, or None."""
         try:
-            with open(os.path.expanduser(self._path), encoding="utf-8") as file:
-                self.parse(file.readlines())
-        except OSError as error:
-            return errors.Mistake(self._path, None, "", f"cannot be read: {error.strerror}")
-        except UnicodeDecodeError as error:
-            text = f"is not UTF-8 text: {error.reason} at byte {error.start + 1}"
-            return errors.Mistake(self._path, None, "", text)
+            text = bounded_file.read_text(os.path.expanduser(self._path), _MAX_BYTES)
+            self.parse(io.StringIO(text, newline=None).readlines())
+        except errors.BadInput as error:
+            return dataclasses.replace(error.mistakes[0], file=self._path)
         except iniparser.ParseError as error:
-            text = _MALFORMED.get(error.msg, error.msg)
-            return errors.Mistake(self._path, error.lineno, "", text)
+            expected = _MALFORMED.get(error.msg, error.msg)
+            return errors.Mistake(self._path, error.lineno, "", expected)
         return None
 
     def new_section(self, section: str) -> None:

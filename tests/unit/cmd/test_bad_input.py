@@ -58,6 +58,7 @@ def written(folder: pathlib.Path) -> dict[str, bytes]:
     ("command", "message"),
     [
         ("hashmap apply none.yml", "none.yml: cannot be read: No such file or directory"),
+        ("hashmap check /dev/zero", "/dev/zero: is larger than 16 MiB"),
         ("hashmap apply folder", "folder: cannot be read: Is a directory"),
         ("hashmap export folder/no/x", "folder/no/x: cannot be written: No such file or directory"),
         ("hashmap export rules.yml", "rules.yml: cannot be written: File exists"),

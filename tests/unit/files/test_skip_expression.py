@@ -1,5 +1,6 @@
 """Expressions that skip rated points, as in CloudKitty but without eval."""
 
+import dataclasses
 from decimal import Decimal
 
 import pytest
@@ -129,6 +130,10 @@ def test_a_number_that_is_equal_only_in_binary_differs() -> None:
         ("datapoint.vol == 1", r"\.vol is not allowed"),
         ("len == 3 or len(1)", "has no len"),
         ("True or " * 200 + "True", "at most 1000"),
+        ("1e99999999 > 1", "'1e99999999' is too large a number"),
+        ("9 ** 9 ** 9 > 1", "Pow"),
+        ("'a' * 10 ** 9 == ''", "Pow"),
+        ("-" * 900 + "1 == 1", "recursion"),
     ],
 )
 def test_a_wrong_expression_is_rejected_when_it_is_compiled(text: str, expected: str) -> None:
@@ -140,6 +145,23 @@ def test_a_label_that_is_not_a_number_is_reported_with_metric_and_expression() -
     text = 'int(datapoint["metadata"]["flavor_name"]) > 4'
     with pytest.raises(errors.OperatorError, match=r"instance: .*flavor_name.*invalid literal"):
         is_skipped(text)
+
+
+@pytest.mark.parametrize("label", ["1e99999999", "1e-99999999", "9" * 1001, "nan", "Infinity"])
+@pytest.mark.parametrize("text", ["float({}) * 2 > 1", "int(float({})) > 1", "-float({}) < 1"])
+def test_a_label_that_is_too_large_a_number_is_reported(label: str, text: str) -> None:
+    series = dataclasses.replace(SERIES, metadata={"size": label})
+    skip = skip_expression.compile_skip("instance", text.format('datapoint["metadata"]["size"]'))
+    with pytest.raises(errors.OperatorError, match=r"instance: .* number"):
+        skip(series, Decimal(1), Decimal(0))
+
+
+def test_a_product_with_too_many_digits_is_reported() -> None:
+    series = dataclasses.replace(SERIES, metadata={"size": "1e9999"})
+    factors = " * ".join(['float(datapoint["metadata"]["size"])'] * 20)
+    skip = skip_expression.compile_skip("instance", f"{factors} > 1")
+    with pytest.raises(errors.OperatorError, match="a result has too many digits"):
+        skip(series, Decimal(1), Decimal(0))
 
 
 def test_a_missing_label_is_reported_with_metric_and_expression() -> None:

@@ -43,11 +43,12 @@ def test_a_malformed_line_is_not_shown_because_it_may_be_a_secret(refusals: Refu
 
 
 def test_all_unreadable_files_are_reported_together(tmp_path: pathlib.Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
     for name in ("folder", "latin", "good"):
         path = tmp_path / name
         path.mkdir() if name == "folder" else path.write_bytes(b"[collect]\n")
     (tmp_path / "latin").write_bytes(b"[a]\nb = \xff\n")
-    names = ["missing", "folder", "good", "latin"]
+    names = ["missing", "folder", "good", "latin", "pipe"]
     with pytest.raises(errors.BadInput) as caught:
         source.read([str(tmp_path / name) for name in names], [str(tmp_path / "none")])
     assert [str(mistake).removeprefix(f"{tmp_path}/") for mistake in caught.value.mistakes] == [
@@ -55,7 +56,13 @@ def test_all_unreadable_files_are_reported_together(tmp_path: pathlib.Path) -> N
         "missing: cannot be read: No such file or directory",
         "folder: cannot be read: Is a directory",
         "latin: is not UTF-8 text: invalid start byte at byte 9",
+        "pipe: is a pipe; expected a file",
     ]
+
+
+def test_a_device_without_an_end_is_reported() -> None:
+    with pytest.raises(errors.BadInput, match="/dev/zero: is larger than 4 MiB"):
+        source.read(["/dev/zero"])
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
