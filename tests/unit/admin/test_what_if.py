@@ -25,7 +25,7 @@ from ratekit.domain.rules.rule import (
     ThresholdRule,
 )
 from ratekit.domain.schedule.calendar import Calendar
-from ratekit.domain.series import RatedSeries, Series
+from ratekit.domain.series import RatedSeries, Series, Shared
 from ratekit.interfaces import Storage
 from ratekit.pricing import stored_usage
 from ratekit.pricing.price_list import PriceList
@@ -58,17 +58,22 @@ rules = st.one_of(
     ),
 )
 series = st.builds(
-    lambda scope, flavor, quantities: Series(
+    lambda scope, flavor, quantities, shared: Series(
         scope,
         "instance",
         "instance",
         {"project_id": scope},
         {"flavor": flavor},
         [(given.hour(number), quantity) for number, quantity in enumerate(quantities)],
+        {given.hour(number): record for number, record in shared.items()},
     ),
     st.sampled_from("ab"),
     st.sampled_from(["m1", "m2", None]),
     st.lists(st.decimals(0, 5, places=9, allow_nan=False), min_size=1, max_size=HOURS),
+    st.dictionaries(
+        st.integers(0, HOURS - 1),
+        st.builds(Shared, st.decimals(0, 5, places=9), st.decimals(0, 1, places=9)),
+    ),
 )
 
 
@@ -99,7 +104,15 @@ def test_stored_usage_is_priced_as_when_it_was_rated(
     rows = sorted(
         (
             FrameRow(
-                begin, each.scope, each.metric, "", quantity, ZERO, each.groupby, each.metadata
+                begin=begin,
+                scope=each.scope,
+                metric=each.metric,
+                unit="",
+                quantity=quantity,
+                price=ZERO,
+                groupby=each.groupby,
+                metadata=each.metadata,
+                shared=each.shared.get(begin),
             )
             for each in usage
             for begin, quantity in each.points

@@ -33,7 +33,7 @@ from ratekit.domain.rules.rule import (
     ThresholdRule,
 )
 from ratekit.domain.scope import Scope
-from ratekit.domain.series import RatedSeries, Series
+from ratekit.domain.series import RatedSeries, Series, Shared
 from ratekit.pricing.price_list import PriceList
 from ratekit.pricing.stored_usage import price_stored_usage
 from ratekit.processing.reprocessor import TaskSummary
@@ -271,6 +271,7 @@ class TestPreview:
 
 COSTS = st.decimals(min_value=Decimal("-1000"), max_value=Decimal(1000), places=12, allow_nan=False)
 QUANTITIES = st.decimals(min_value=0, max_value=Decimal(10**6), places=18, allow_nan=False)
+SHARED = st.none() | st.builds(Shared, QUANTITIES, st.decimals(0, 1, places=18))
 INSTANTS = st.none() | st.integers(0, 4).map(hour)
 
 
@@ -305,6 +306,7 @@ USAGE = st.lists(
         st.sampled_from(["r0", "r1", "r2"]),
         st.integers(0, 3),
         QUANTITIES,
+        SHARED,
     ),
     max_size=20,
     unique_by=lambda usage: usage[:4],
@@ -316,7 +318,7 @@ USAGE = st.lists(
 )
 @given(usage=USAGE, own_rules=st.lists(rules(), max_size=8), since=st.integers(0, 3))
 def test_a_task_stores_exactly_the_prices_that_a_plan_computed(
-    usage: list[tuple[str, str, str, int, Decimal]],
+    usage: list[tuple[str, str, str, int, Decimal, Shared | None]],
     own_rules: list[Rule],
     since: int,
     new_bench: NewBench,
@@ -326,11 +328,17 @@ def test_a_task_stores_exactly_the_prices_that_a_plan_computed(
     series = [
         RatedSeries(
             Series(
-                scope, name, "u", {"id": resource, "project_id": scope}, {}, [(hour(at), quantity)]
+                scope,
+                name,
+                "u",
+                {"id": resource, "project_id": scope},
+                {},
+                [(hour(at), quantity)],
+                {} if shared is None else {hour(at): shared},
             ),
             [Decimal(7)],
         )
-        for scope, name, resource, at, quantity in usage
+        for scope, name, resource, at, quantity, shared in usage
     ]
     states = list_scopes(storage, "a", "b")
     storage.ledger.commit(batch(states, *series, periods=window(4), metrics=("cpu", "disk")))
@@ -350,4 +358,8 @@ def test_a_task_stores_exactly_the_prices_that_a_plan_computed(
     frames = storage.reports.frames(Selection(begin=hour(since)))
     for old_frames, rated in price_stored_usage(frames, price_list):
         assert [row.price for row in old_frames] == rated.prices
-    assert isinstance(price_list.book, RuleBook)
+    # Prices alone were replaced: what the quantities are shares of stays.
+    assert {
+        (row.scope, row.metric, row.groupby["id"], row.begin, row.quantity, row.shared)
+        for row in storage.reports.frames(Selection())
+    } == {(*place, hour(at), quantity, shared) for *place, at, quantity, shared in usage}

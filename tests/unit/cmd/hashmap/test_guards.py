@@ -114,6 +114,19 @@ class TestFreeUsage:
         answer = ratekit("hashmap", "plan", str(file))
         assert (answer.code, answer.err) == (0, "")
 
+    def test_a_share_whose_whole_reaches_a_level_is_not_made_free(
+        self, ratekit: Shell, file: pathlib.Path, storage: Storage
+    ) -> None:
+        file.write_text("services: {disk: {thresholds: [{level: 4, cost: 8, type: flat}]}}")
+        assert ratekit("hashmap", "apply", "--yes", str(file)).code == 0
+        series = given.build_series("a1", [("1", "2")], metric="disk", shared={0: ("4", "0.25")})
+        states = given.list_scopes(storage, "a1")
+        storage.ledger.commit(given.batch(states, series, rules=1))
+        file.write_text("services: {disk: {thresholds: [{level: 5, cost: 8, type: flat}]}}")
+        answer = ratekit("hashmap", "plan", str(file))
+        assert answer.code == 2
+        assert "disk: 1 usage of the newest rated period" in answer.err
+
     def test_free_usage_of_one_scope_is_reported_with_the_scope(
         self, ratekit: Shell, file: pathlib.Path, applied_rules: None
     ) -> None:
