@@ -108,7 +108,7 @@ class ReprocessingBench:
         """Return a reprocessor like that of another process."""
         rater = self._rater([FakeModule(5)] if modules is None else modules)
         context = RunContext(lambda: self.now, lambda _: None, lambda: True, lambda: 0.0)
-        repricer = Repricer(rater, self.storage.reports, lambda: NOW)
+        repricer = Repricer(rater, self.storage.reports, lambda: hour(24))
         return Reprocessor(
             self.storage.task_ledger,
             rater,
@@ -121,7 +121,7 @@ class ReprocessingBench:
 
     def repricer(self) -> Repricer:
         """Return a repricer, which writes nothing."""
-        return Repricer(self._rater([FakeModule(5)]), self.storage.reports, lambda: NOW)
+        return Repricer(self._rater([FakeModule(5)]), self.storage.reports, lambda: hour(24))
 
     def _rater(self, modules: Sequence[RatingModule]) -> Rater:
         return Rater(

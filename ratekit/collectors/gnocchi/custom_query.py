@@ -77,10 +77,9 @@ def read(text: str) -> Aggregation:
     if isinstance(node, Fraction):
         raise ValueError(f"is the constant {node}; {SYNTAX}")
     convert = None if node is _value else _on_decimals(node)
-    decides_on_steps = any(
-        token in OPERATIONS and OPERATIONS[token].compares for token in _TOKEN.findall(text)
+    return Aggregation(
+        metric, aggregation_method, re_aggregation_method, convert, _has_comparison(tree)
     )
-    return Aggregation(metric, aggregation_method, re_aggregation_method, convert, decides_on_steps)
 
 
 def _on_decimals(function: _Function) -> Callable[[Decimal], Fraction]:
@@ -108,6 +107,13 @@ def _parse(text: str) -> list[object]:
     if len(outer) != 1 or not isinstance(outer[0], list):
         raise ValueError(f"is not one expression in parentheses; {SYNTAX}")
     return outer[0]
+
+
+def _has_comparison(node: object) -> bool:
+    """Return whether an operation's result depends on the sign or the size of a value."""
+    if not isinstance(node, list) or node[0] == "aggregate":
+        return False
+    return OPERATIONS[node[0]].compares or any(_has_comparison(child) for child in node[1:])
 
 
 def _value(value: Fraction) -> Fraction:

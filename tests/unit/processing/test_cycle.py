@@ -66,7 +66,11 @@ def test_nothing_is_collected_twice() -> None:
 def test_a_scope_without_usage_advances_too() -> None:
     class Silent(FakeCollector):
         def collect(
-            self, metric: Metric, window: Window, scopes: Collection[str]
+            self,
+            metric: Metric,
+            window: Window,
+            scopes: Collection[str],
+            records_until: datetime.datetime | None = None,
         ) -> Iterator[Series]:
             return iter(())
 

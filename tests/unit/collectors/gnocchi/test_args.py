@@ -48,7 +48,19 @@ def test_a_query_that_changes_nothing_is_as_if_there_were_none() -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["cos", f"(cos {TEMPLATE})", f"(/ {TEMPLATE} 0)", f"(+ {TEMPLATE} {TEMPLATE})"]
+    "query",
+    [
+        "cos",
+        f"(cos {TEMPLATE})",
+        f"(/ {TEMPLATE} 0)",
+        f"(+ {TEMPLATE} (aggregate sum (metric b max)))",
+    ],
+    [
+        "cos",
+        f"(cos {TEMPLATE})",
+        f"(/ {TEMPLATE} 0)",
+        f"(+ {TEMPLATE} (aggregate sum (metric b max)))",
+    ],
 )
 def test_a_query_that_is_not_understood_is_refused(query: str) -> None:
     with pytest.raises(pydantic.ValidationError, match=r"supported are|other than 0"):

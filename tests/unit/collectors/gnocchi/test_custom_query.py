@@ -26,6 +26,31 @@ def test_the_aggregate_alone_changes_nothing() -> None:
     assert custom_query.read(AGGREGATE) == custom_query.Aggregation("cpu", "max", "mean", None)
 
 
+@pytest.mark.parametrize(
+    ("query", "decides"),
+    [
+        (AGGREGATE, False),
+        (f"(* 2 (+ 1 {AGGREGATE}))", False),
+        (f"(- (/ {AGGREGATE} 4) 1)", False),
+        (f"(floor {AGGREGATE})", False),
+        (f"(max 0 {AGGREGATE})", True),
+        (f"(* 2 (clip_min {AGGREGATE} 0))", True),
+        (f"(* {AGGREGATE} (> {AGGREGATE} 0))", True),
+        (f"(neg {AGGREGATE})", True),
+    ],
+)
+def test_a_query_that_compares_decides_about_negative_steps(query: str, decides: bool) -> None:
+    assert custom_query.read(query).decides_on_steps == decides
+
+
+def test_the_documented_query_against_negative_steps_counts_growth_only() -> None:
+    aggregate = "(aggregate rate:max (metric cpu max))"
+    aggregation = custom_query.read(f"(div (+ {aggregate} (abs {aggregate})) 2)")
+    assert aggregation.decides_on_steps
+    assert aggregation.convert is not None
+    assert [aggregation.convert(Decimal(step)) for step in (-40, 0, 30)] == [0, 0, 30]
+
+
 def test_the_aggregate_inside_is_read() -> None:
     aggregation = custom_query.read("(* 2 (aggregate rate:sum (metric network.in rate:95pct)))")
     assert (
@@ -162,8 +187,11 @@ def test_a_number_is_decimal_and_not_binary() -> None:
         (f"(rolling mean 3 {AGGREGATE})", "the unknown operation 'rolling'"),
         (f"(resample mean 60 {AGGREGATE})", "the unknown operation 'resample'"),
         ("(metric cpu max)", "the unknown operation 'metric'"),
-        (f"(+ {AGGREGATE} {AGGREGATE})", "has 2 aggregates; expected one"),
-        ("(+ 1 2)", "has 0 aggregates; expected one"),
+        (
+            f"(+ {AGGREGATE} (aggregate mean (metric cpu min)))",
+            "has different aggregates; expected the same metric and methods each time",
+        ),
+        ("(+ 1 2)", "has no aggregate; expected one"),
         ("(aggregate mean (metric (cpu max) (mem max)))", "of the wrong form"),
         ("(aggregate mean (+ 1 (metric cpu max)))", "of the wrong form"),
         ("(aggregate mean)", "of the wrong form"),

@@ -17,11 +17,12 @@ from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.collectors.gnocchi.args import GnocchiArgs
 from ratekit.collectors.gnocchi.collector import GnocchiCollector
 from ratekit.collectors.gnocchi.response import AggregateResponse
+from ratekit.collectors.gnocchi.usage_series import UsageSeries
 from ratekit.domain.period import Window
 from ratekit.domain.series import Series
 from ratekit.domain.usage.metric import Metric, Mutate
-from ratekit.domain.usage.quantities import Reduction
 from ratekit.domain.usage.reducers import REDUCERS
+from ratekit.domain.usage.reduction import Reduction
 from tests.fakes import History, Phase, Resource
 
 HOUR = datetime.timedelta(hours=1)
@@ -85,11 +86,11 @@ def series(*rows: Any, of: AggregateQuery | None = None) -> list[Series]:
         period_of={SIX: SIX, SIX + HOUR: SIX + HOUR},
         step=HOUR,
         granularity=HOUR,
-        patience=2 * HOUR,
+        patience=HOUR,
         reducer=REDUCERS["mean"],
-        quantity=metric().quantity,
+        convert=metric().convert,
     )
-    return list(AggregateResponse(rows, NAMES, of).series(metric(), 1, reduction))
+    return UsageSeries(AggregateResponse(rows, NAMES, of), metric(), 1, reduction).build()
 
 
 # Labels -------------------------------------------------------------------------------------
@@ -99,7 +100,7 @@ def series(*rows: Any, of: AggregateQuery | None = None) -> list[Series]:
     ("value", "label"),
     [
         ("m1.small", "m1.small"), ("", ""), (None, None), (Decimal(4), "4"),
-        (Decimal("2.50"), "2.50"), (True, "True"), (False, "False"), ("\u00e9", "\u00e9"),
+        (Decimal("2.50"), "2.5"), (True, "True"), (False, "False"), ("\u00e9", "\u00e9"),
     ],
 )  # fmt: skip
 def test_a_label_is_text_or_null(value: object, label: str | None) -> None:
@@ -236,7 +237,7 @@ def instance(
 
 
 def collector(*resources: Resource, attributes: Sequence[str] = ATTRIBUTES) -> GnocchiCollector:
-    return GnocchiCollector(History(resources, attributes), "project_id", HOUR, 2 * HOUR)  # type: ignore[arg-type]
+    return GnocchiCollector(History(resources, attributes), "project_id", HOUR, HOUR)  # type: ignore[arg-type]
 
 
 Frames = dict[tuple[str, str | None, datetime.datetime], Decimal]
@@ -268,12 +269,12 @@ def frames(
 
 def test_one_query_reads_many_scopes_and_periods() -> None:
     history = History([], ATTRIBUTES)
-    gnocchi_collector = GnocchiCollector(history, "project_id", HOUR, 2 * HOUR)  # type: ignore[arg-type]
+    gnocchi_collector = GnocchiCollector(history, "project_id", HOUR, HOUR)  # type: ignore[arg-type]
     assert list(gnocchi_collector.collect(metric(), Window(SIX, HOUR, 7), ["p1", "p2", "p3"])) == []
     [query] = history.queries
-    assert (query.start, query.stop) == (SIX, SIX + 9 * HOUR)
+    assert (query.start, query.stop) == (SIX, SIX + 8 * HOUR)
     assert query.groupby == [
-        "flavor", "id", "project_id", "revision_end", "revision_start", "started_at",
+        "ended_at", "flavor", "id", "project_id", "revision_end", "revision_start", "started_at",
     ]  # fmt: skip
     assert query.scopes == ["p1", "p2", "p3"]
 
@@ -309,7 +310,7 @@ def test_an_unknown_resource_type_means_no_usage_with_one_warning(
         def attributes(self, resource_type: str) -> None:
             return None
 
-    gnocchi_collector = GnocchiCollector(WithoutTypes([]), "project_id", HOUR, 2 * HOUR)  # type: ignore[arg-type]
+    gnocchi_collector = GnocchiCollector(WithoutTypes([]), "project_id", HOUR, HOUR)  # type: ignore[arg-type]
     for _ in range(2):
         assert list(gnocchi_collector.collect(metric(), Window(SIX, HOUR, 1), ["p1"])) == []
     assert caplog.messages == [
@@ -394,12 +395,56 @@ TRANSFERRED = instance(
 )
 
 
-def test_a_transferred_resource_is_charged_to_both_owners_for_that_hour() -> None:
-    result = frames(collector(TRANSFERRED), 0, HOURS, ["p1", "p2"])
-    assert {(scope, (begin - SIX) // HOUR) for scope, _, begin in result} == {
-        ("p1", 0), ("p1", 1), ("p1", 2), ("p1", 3), ("p2", 3), ("p2", 4),
+@pytest.mark.parametrize("scopes", [["p1", "p2"], ["p1"], ["p2"]])
+@pytest.mark.parametrize("granularity", [300, 3600])
+def test_a_transferred_resource_costs_each_owner_its_part_of_the_hour(
+    scopes: Sequence[str], granularity: int
+) -> None:
+    """Moved at 20 past nine; whoever is asked for together."""
+    minutes = range(0, 600, granularity // 60)
+    moved = dataclasses.replace(TRANSFERRED, buckets={SIX + at * MINUTE: 6.0 for at in minutes})
+    result = frames(collector(moved), 0, HOURS, scopes, granularity)
+    expected = {
+        ("p1", 0): 6, ("p1", 1): 6, ("p1", 2): 6, ("p1", 3): 2, ("p2", 3): 4, ("p2", 4): 6,
     }  # fmt: skip
-    assert set(result.values()) == {Decimal(6)}
+    assert {
+        (scope, (begin - SIX) // HOUR): value for (scope, _, begin), value in result.items()
+    } == {key: value for key, value in expected.items() if key[0] in scopes}
+
+
+@pytest.mark.parametrize("value", [0.1, 1.971014492753623, 1706.6666666666667])
+@pytest.mark.parametrize("minute", [1, 20, 59])
+def test_the_digits_after_a_move_do_not_depend_on_who_is_asked_for(
+    value: float, minute: int
+) -> None:
+    moved = instance("r1", [(-600, "p1", "a"), (minute, "p2", "a")], {0: value, 60: value})
+    together = frames(collector(moved), 0, 2, ["p1", "p2"])
+    alone = frames(collector(moved), 0, 2, ["p1"]) | frames(collector(moved), 0, 2, ["p2"])
+    assert alone == together
+
+
+def test_a_prorated_resource_that_moves_costs_one_hour() -> None:
+    moved = instance(
+        "r1", [(-600, "p1", "a"), (20, "p2", "a")], {at: 1.0 for at in range(0, 60, 5)}
+    )
+    for scopes in (["p1", "p2"], ["p1"], ["p2"]):
+        result = frames(collector(moved), 0, 1, scopes, 300, prorate=True)
+        thirds = {"p1": "0.333333333333333333", "p2": "0.666666666666666667"}
+        assert {scope: value for (scope, _, _), value in result.items()} == {
+            scope: Decimal(thirds[scope]) for scope in scopes
+        }
+
+
+def test_a_move_costs_two_requests_more_and_a_deletion_one() -> None:
+    moved, resized = History([TRANSFERRED], ATTRIBUTES), History([], ATTRIBUTES)
+    frames(GnocchiCollector(moved, "project_id", HOUR, HOUR), 3, 1, ["p1"])  # type: ignore[arg-type]
+    assert (len(moved.queries), moved.histories) == (2, 1)
+    assert (moved.queries[1].resource_ids, moved.queries[1].any_scope) == (["r1"], True)
+    resized.resources = [
+        instance("r2", [(-600, "p1", "a"), (20, "p1", "b")], {at: 1.0 for at in range(0, 60, 5)})
+    ]
+    frames(GnocchiCollector(resized, "project_id", HOUR, HOUR), 0, 1, ["p1"], 300)  # type: ignore[arg-type]
+    assert (len(resized.queries), resized.histories) == (1, 0)
 
 
 def test_a_new_owners_charge_does_not_depend_on_the_other_scopes_of_the_query() -> None:
@@ -425,7 +470,7 @@ def test_a_resource_that_comes_back_costs_the_same_in_each_window() -> None:
 
 
 def test_a_transferred_counter_is_charged_once() -> None:
-    """A bucket's growth is charged to the owner at the start of the bucket."""
+    """Growth is shared by time between the owners, whoever is asked for together."""
     counting = instance(
         "r1", [(-600, "p1", "a"), (202, "p2", "a")], {at: 100.0 + at for at in range(-60, 300, 5)}
     )
@@ -433,24 +478,32 @@ def test_a_transferred_counter_is_charged_once() -> None:
         at: value for at, value in counting.buckets.items() if at.minute == 0
     })):  # fmt: skip
         source = dataclasses.replace(counting, buckets=buckets)
-        result = frames(collector(source), 0, 5, ["p1", "p2"], granularity, "max", "rate:sum")
+        result = {
+            key: quantity
+            for scope in ("p1", "p2")
+            for key, quantity in frames(
+                collector(source), 0, 5, [scope], granularity, "max", "rate:sum"
+            ).items()
+        }
+        together = frames(collector(source), 0, 5, ["p1", "p2"], granularity, "max", "rate:sum")
+        assert together == result
         assert sum(result.values()) == 300
         assert result["p1", "a", SIX] == 60
 
 
 def test_a_query_for_a_counter_reaches_one_period_back() -> None:
     history = History([], ATTRIBUTES)
-    gnocchi_collector = GnocchiCollector(history, "project_id", HOUR, 2 * HOUR)  # type: ignore[arg-type]
+    gnocchi_collector = GnocchiCollector(history, "project_id", HOUR, HOUR)  # type: ignore[arg-type]
     args = GnocchiArgs("instance", re_aggregation_method="rate:max", force_granularity=300)
     list(gnocchi_collector.collect(metric(args=args), Window(SIX, HOUR, 7), ["p1"]))
     [query] = history.queries
-    assert (query.start, query.stop) == (SIX - HOUR, SIX + 9 * HOUR)
+    assert (query.start, query.stop) == (SIX - HOUR, SIX + 8 * HOUR)
 
 
 def test_a_custom_query_reads_the_aggregate_and_applies_its_operations() -> None:
     resized = instance("r1", [(-600, "p1", "small"), (20, "p1", "large")], {0: 10.0})
     history = History([resized], ATTRIBUTES)
-    gnocchi_collector = GnocchiCollector(history, "project_id", HOUR, 2 * HOUR)  # type: ignore[arg-type]
+    gnocchi_collector = GnocchiCollector(history, "project_id", HOUR, HOUR)  # type: ignore[arg-type]
     args = GnocchiArgs(
         "instance",
         custom_query="(+ 2 (* 0.1 (aggregate RE_AGGREGATION_METHOD (metric METRIC_NAME last))))",
@@ -466,7 +519,7 @@ def test_a_custom_query_reads_the_aggregate_and_applies_its_operations() -> None
 def test_a_custom_query_may_name_another_metric_and_a_counter() -> None:
     counting = instance("r1", [(-600, "p1", "a")], {-60: 5.0, 0: 8.0})
     history = History([counting], ATTRIBUTES)
-    gnocchi_collector = GnocchiCollector(history, "project_id", HOUR, 2 * HOUR)  # type: ignore[arg-type]
+    gnocchi_collector = GnocchiCollector(history, "project_id", HOUR, HOUR)  # type: ignore[arg-type]
     args = GnocchiArgs("instance", custom_query="(* 2 (aggregate rate:max (metric cpu.time last)))")
     [result] = gnocchi_collector.collect(metric(args=args), Window(SIX, HOUR, 1), ["p1"])
     assert result.points == [(SIX, Decimal(6))]
@@ -495,17 +548,102 @@ def test_a_deletion_is_found_though_it_has_no_bucket() -> None:
     assert result == {("p1", "a", SIX): 2}
 
 
-def test_ends_are_read_only_for_prorated_metrics() -> None:
-    class WithoutEnds(History):
-        def ends(self, query: AggregateQuery) -> Any:
-            raise AssertionError("no query for ends is expected")
+def test_a_measure_after_the_end_is_no_usage() -> None:
+    """Deleted at two to seven; the last poll is stored after seven."""
+    buckets = {at: 6.0 for at in (*range(0, 60, 5), 60)}
+    alive = instance("r1", [(-600, "p1", "a"), (58, "p1", "a")], buckets)
+    ended = dataclasses.replace(alive.phases[1], ended_at=SIX + 58 * MINUTE)
+    deleted = dataclasses.replace(alive, phases=[alive.phases[0], ended])
+    for method in ("mean", "max", "sum"):
+        assert {begin for _, _, begin in frames(collector(deleted), 0, 3, ["p1"], 300, method)} == {
+            SIX
+        }
+        assert frames(collector(deleted), 1, 1, ["p1"], 300, method) == {}
 
-    gnocchi_collector = GnocchiCollector(
-        WithoutEnds([TRANSFERRED], ATTRIBUTES), "project_id", HOUR, 2 * HOUR  # type: ignore[arg-type]
-    )  # fmt: skip
-    assert frames(gnocchi_collector, 0, 1, ["p1"])
-    with pytest.raises(AssertionError):
-        frames(gnocchi_collector, 0, 1, ["p1"], prorate=True)
+
+@pytest.mark.parametrize("late", [60, 200])
+def test_a_record_that_is_made_after_a_period_was_due_counts_only_when_it_is_collected_again(
+    late: int,
+) -> None:
+    """Measured from six on; the record is made an hour or more after the period is due."""
+    buckets = {at: 6.0 for at in range(0, 60, 5)}
+    late_record = instance("r1", [(120 + late, "p1", "a")], buckets)
+    args = GnocchiArgs("instance", aggregation_method="mean", force_granularity=300)
+    window = Window(SIX, HOUR, 1)
+    for until, expected in (
+        (None, []),
+        (SIX + (120 + late) * MINUTE, []),
+        (SIX + (121 + late) * MINUTE, [(SIX, Decimal(6))]),
+    ):
+        history = History([late_record], ATTRIBUTES)
+        gnocchi_collector = GnocchiCollector(history, "project_id", HOUR, HOUR)  # type: ignore[arg-type]
+        series = list(gnocchi_collector.collect(metric(args=args), window, ["p1"], until))
+        assert [point for result in series for point in result.points] == expected
+        assert all(query.stop <= window.end + HOUR for query in history.queries)
+
+
+def test_a_resource_that_moves_in_later_is_not_charged_for_the_time_before() -> None:
+    """Collected again, when its new owner has a revision that starts after the window."""
+    moved = instance("r1", [(-600, "p1", "a"), (300, "p2", "a")], {0: 6.0})
+    window = Window(SIX, HOUR, 1)
+    later = SIX + 600 * MINUTE
+    assert list(collector(moved).collect(metric(), window, ["p2"], later)) == []
+    [series] = collector(moved).collect(metric(), window, ["p1"], later)
+    assert series.points == [(SIX, Decimal(6))]
+
+
+@pytest.mark.parametrize("value", [1e300, 1e31, -1e31])
+def test_a_value_that_cannot_be_stored_excludes_its_resource_alone(
+    value: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    good = instance("r1", [(-600, "p1", "a")], {0: 512.0})
+    huge = instance("r2", [(-600, "p1", "b")], {0: value})
+    gnocchi_collector = collector(good, huge)
+    args = GnocchiArgs("instance", aggregation_method="mean", negative="keep")
+    window = Window(SIX, HOUR, 1)
+    for _ in range(2):
+        [series] = gnocchi_collector.collect(metric(args=args), window, ["p1", "p2"])
+        assert series.points == [(SIX, Decimal(512))]
+        [exclusion] = gnocchi_collector.exclusions(metric(args=args), window, ["p1", "p2"])
+        assert (exclusion.scope, exclusion.resource) == ("p1", "r2")
+    assert gnocchi_collector.exclusions(metric(args=args), window, ["p2"]) == []
+    [message] = caplog.messages
+    assert "excluded from rating and not charged: resource r2" in message
+
+
+@pytest.mark.parametrize(
+    ("method", "reducer", "expected"),
+    [("mean", None, 0), ("rate:mean", None, 5), ("rate:mean", "sum", 10)],
+)
+def test_values_below_zero_count_as_zero_with_one_warning(
+    method: str, reducer: str | None, expected: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A stored rate is judged bucket by bucket, for one can hide in a positive sum."""
+    falling = instance("r1", [(-600, "p1", "a")], {0: -90.0, 30: 10.0})
+    result = frames(collector(falling), 0, 1, ["p1"], 1800, method, reducer)
+    assert set(result.values()) == {expected}
+    [message] = caplog.messages
+    assert "resource r1" in message
+    assert "values below zero count as 0" in message
+
+
+def test_values_below_zero_may_be_kept() -> None:
+    falling = instance("r1", [(-600, "p1", "a")], {0: -4.0})
+    args = GnocchiArgs("instance", aggregation_method="mean", negative="keep")
+    [series] = collector(falling).collect(metric(args=args), Window(SIX, HOUR, 1), ["p1"])
+    assert series.points == [(SIX, Decimal(-4))]
+
+
+def test_a_counter_that_was_silent_is_compared_with_the_value_before() -> None:
+    """One request more, for what the previous period has no bucket of."""
+    silent = instance("r1", [(-6000, "p1", "a")], {-300: 100.0, -240: 140.0, 0: 1300.0, 60: 1310.0})
+    history = History([silent], ATTRIBUTES)
+    gnocchi_collector = GnocchiCollector(history, "project_id", HOUR, HOUR)  # type: ignore[arg-type]
+    result = frames(gnocchi_collector, 0, 2, ["p1"], 3600, "max", "rate:sum")
+    assert list(result.values()) == [1160, 10]
+    assert len(history.queries) == 2
+    assert history.queries[1].stop == SIX - HOUR
+    assert history.queries[1].start == SIX - 24 * HOUR
 
 
 def test_a_metric_without_measures_is_one_warning(caplog: pytest.LogCaptureFixture) -> None:

@@ -322,52 +322,73 @@ def test_an_unknown_authentication_is_one_sentence() -> None:
         GnocchiCollector.from_conf(load_conf(auth_type="pasword"))
 
 
-# Older revisions ------------------------------------------------------------------------------
+# Histories ------------------------------------------------------------------------------------
 
 SEARCH = "/v1/search/resource/instance"
 
 
-def older(id_: str, hour: int, project: str, end: int | None = None) -> dict[str, Any]:
-    """A revision as Gnocchi's search returns it."""
-    begin = SIX + datetime.timedelta(hours=hour)
-    until = None if end is None else (SIX + datetime.timedelta(hours=end)).isoformat()
+def record(
+    id_: str, hour: int, project: str, end: int | None = None, ended: int | None = None
+) -> dict[str, Any]:
+    """A revision as Gnocchi's search returns it; times in hours after six."""
+
+    def text(hours: int | None) -> str | None:
+        return None if hours is None else (SIX + datetime.timedelta(hours=hours)).isoformat()
+
     return {
-        "id": id_, "project_id": project, "revision_start": begin.isoformat(),
-        "revision_end": until,
+        "id": id_, "project_id": project, "revision_start": text(hour), "revision_end": text(end),
+        "started_at": text(-9), "ended_at": text(ended),
     }  # fmt: skip
 
 
-def test_older_revisions_are_those_that_start_before(gnocchi: StubServer, client: Client) -> None:
-    starts = {"r1": SIX + datetime.timedelta(hours=1), "r2": SIX}
-    rows = [older("r1", -5, "p1", -2), older("r1", -2, "p9", 1), older("r2", 0, "p1")]
+def test_a_history_is_by_resource_and_in_order_of_time(gnocchi: StubServer, client: Client) -> None:
+    rows = [record("r1", -2, "p9", 1), record("r2", 0, "p1"), record("r1", -5, "p1", -2, -3)]
     gnocchi.respond(SEARCH, StubResponse(rows))
-    assert client.older_revisions(QUERY, starts) == {"r1": False}
-    gnocchi.respond(SEARCH, StubResponse([older("r1", -5, "p1", 1)]))
-    assert client.older_revisions(QUERY, starts) == {"r1": True}
+    until = SIX + datetime.timedelta(hours=5)
+    history = client.history(QUERY, ["r2", "r1"], until)
+    assert [(row.scope, row.start, row.ended_at) for row in history["r1"]] == [
+        ("p1", SIX - datetime.timedelta(hours=5), SIX - datetime.timedelta(hours=3)),
+        ("p9", SIX - datetime.timedelta(hours=2), None),
+    ]
+    assert [row.end for row in history["r2"]] == [None]
+    [received] = gnocchi.requests
+    assert received.query["history"] == ["true"]
+    assert received.body["and"] == [
+        {"in": {"id": ["r1", "r2"]}},
+        {"<": {"revision_start": "2026-01-01T11:00:00+00:00"}},
+        {
+            "or": [
+                {">=": {"revision_end": "2026-01-01T06:00:00+00:00"}},
+                {"=": {"revision_end": None}},
+            ]
+        },
+    ]
 
 
-def test_a_full_page_is_asked_for_in_halves(gnocchi: StubServer, client: Client) -> None:
-    starts = {"r1": SIX, "r2": SIX}
+def test_a_history_goes_on_as_long_as_gnocchi_names_another_page(
+    gnocchi: StubServer, client: Client
+) -> None:
+    """A page is as long as the server likes, and one resource may fill several."""
+    link = f'<{gnocchi.url}{SEARCH}?marker=r1@2>; rel="next"'
     gnocchi.respond(
         SEARCH,
-        StubResponse([older("r1", -9, "p9", -8)] * 1000),
-        StubResponse([older("r2", -7, "p9", -6)]),
-        StubResponse([older("r1", -9, "p9", -8)] * 1000),
+        StubResponse([record("r1", 0, "p1", 1)], headers=(("Link", link),)),
+        StubResponse([record("r1", 1, "p2")]),
     )
-    assert client.older_revisions(QUERY, starts) == {"r1": False, "r2": False}
-    ids = [request.body["and"][0]["in"]["id"] for request in gnocchi.requests]
-    assert ids == [["r1", "r2"], ["r2"], ["r1"]]
+    history = client.history(QUERY, ["r1"], SIX)
+    assert [row.scope for row in history["r1"]] == ["p1", "p2"]
+    assert gnocchi.requests[1].query["marker"] == ["r1@2"]
 
 
 @pytest.mark.parametrize(
-    "answer", [StubResponse({}), StubResponse([{"id": "r1"}]), StubResponse([[]])]
+    "answer", [StubResponse([{"id": "r1"}]), StubResponse([[]]), StubResponse([None])]
 )
 def test_resources_that_cannot_be_parsed_are_an_invalid_response(
     gnocchi: StubServer, client: Client, answer: StubResponse
 ) -> None:
     gnocchi.respond(SEARCH, answer)
     with pytest.raises(errors.TryLater, match="cannot parse Gnocchi's resources response"):
-        client.older_revisions(QUERY, {"r1": SIX})
+        client.history(QUERY, ["r1"], SIX)
 
 
 def test_refused_credentials_have_an_error_of_their_own(
@@ -376,37 +397,3 @@ def test_refused_credentials_have_an_error_of_their_own(
     gnocchi.respond(AGGREGATES, error(403, "Forbidden"))
     with pytest.raises(errors.AccessDenied):
         client.aggregates(QUERY)
-
-
-# Ends -----------------------------------------------------------------------------------------
-
-
-def test_ends_are_those_of_the_window_that_were_recorded_in_time(
-    gnocchi: StubServer, client: Client
-) -> None:
-    row = {"id": "r1", "project_id": "p1", "revision_start": "2026-01-01T06:20:05+00:00"}
-    gnocchi.respond(
-        "/v1/search/resource/instance",
-        StubResponse([{**row, "ended_at": "2026-01-01T06:20:00+00:00"}]),
-    )
-    [(owner, [end])] = client.ends(QUERY).items()
-    assert owner == ("r1", "p1")
-    assert (end.at, end.recorded_at) == (
-        SIX + datetime.timedelta(minutes=20), SIX + datetime.timedelta(minutes=20, seconds=5),
-    )  # fmt: skip
-    [received] = gnocchi.requests
-    assert received.query["history"] == ["true"]
-    assert received.body["and"][-2:] == [
-        {">=": {"ended_at": "2026-01-01T06:00:00+00:00"}},
-        {"<": {"revision_start": "2026-01-01T09:00:00+00:00"}},
-    ]
-
-
-def test_ends_that_cannot_be_parsed_are_an_invalid_response(
-    gnocchi: StubServer, client: Client
-) -> None:
-    gnocchi.respond(
-        "/v1/search/resource/instance", StubResponse([{"id": "r1", "project_id": "p1"}])
-    )
-    with pytest.raises(errors.TryLater, match="cannot parse Gnocchi's resources response"):
-        client.ends(QUERY)
