@@ -119,9 +119,10 @@ class ReprocessingBench:
             collects,
         )
 
-    def repricer(self) -> Repricer:
+    def repricer(self, modules: Sequence[RatingModule] | None = None) -> Repricer:
         """Return a repricer, which writes nothing."""
-        return Repricer(self._rater([FakeModule(5)]), self.storage.reports, lambda: hour(24))
+        rater = self._rater([FakeModule(5)] if modules is None else modules)
+        return Repricer(rater, self.storage.reports, lambda: hour(24))
 
     def _rater(self, modules: Sequence[RatingModule]) -> Rater:
         return Rater(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import logging
+from collections.abc import Collection, Iterator
 from decimal import Decimal
 from fractions import Fraction
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from ratekit.admin import reprocess
 from ratekit.admin.what_if import price_differences
+from ratekit.domain.period import Window
 from ratekit.domain.reporting.reports import Selection
 from ratekit.domain.reprocessing.task import (
     Account,
@@ -34,6 +36,7 @@ from ratekit.domain.rules.rule import (
 )
 from ratekit.domain.scope import Scope
 from ratekit.domain.series import RatedSeries, Series, Shared
+from ratekit.domain.usage.metric import Metric
 from ratekit.pricing.price_list import PriceList
 from ratekit.pricing.stored_usage import price_stored_usage
 from ratekit.processing.reprocessor import TaskSummary
@@ -41,7 +44,7 @@ from ratekit.rating.hashmap import Hashmap
 from tests.builders import metric
 from tests.contract.given import HOUR, batch, hour, list_scopes, note, read_frames, total, window
 from tests.fakes import FakeModule
-from tests.reprocessing_bench import ReprocessingBench
+from tests.reprocessing_bench import IncompleteCollector, ReprocessingBench
 from tests.unit.processing.conftest import NewBench
 
 
@@ -265,6 +268,51 @@ class TestPreview:
         (_, account) = bench.storage.tasks.tasks(ended=True)[0]
         assert account.new.price - account.old.price == Decimal(48)
         assert bench.outcomes(task) == "kekeswswkesw"
+
+
+class ResizedServers(IncompleteCollector):
+    """Each scope has a server with 2048 MiB that was resized at a quarter past every hour."""
+
+    def collect(
+        self,
+        metric: Metric,
+        window: Window,
+        scopes: Collection[str],
+        records_until: datetime.datetime | None = None,
+    ) -> Iterator[Series]:
+        for scope in scopes:
+            for flavor, share in (("a", Decimal("0.25")), ("b", Decimal("0.75"))):
+                labels = {"project_id": scope, "flavor": flavor}
+                points = [(begin, 2048 * share) for begin in window.begins()]
+                shared = dict.fromkeys(window.begins(), Shared(Decimal(2048), share))
+                yield Series(scope, metric.public_name, metric.unit, labels, {}, points, shared)
+
+
+def test_a_preview_and_a_task_find_the_levels_that_older_frames_missed(
+    bench: ReprocessingBench,
+) -> None:
+    terms = Terms(Decimal(8), CostType.FLAT)
+    rule = ThresholdRule(RuleTarget("cpu"), Decimal(2000), terms)
+    bench.storage.rules.change(0, [], [rule], note())
+    bench.collector = ResizedServers()
+    bench.settings = dataclasses.replace(bench.settings, metrics=[metric("cpu")])
+    states = list_scopes(bench.storage, "a")
+    usages = bench.collector.collect(metric("cpu"), window(), ["a"])
+    older = [RatedSeries(dataclasses.replace(each, shared={}), [Decimal(0)]) for each in usages]
+    bench.storage.ledger.commit(batch(states, *older, rules=1, metrics=("cpu",)))
+    order = Order(Scope("a"), hour(0), hour(1), HOUR, TaskKind.COLLECT)
+    rates_only = dataclasses.replace(order, kind=TaskKind.RATES)
+    old, quantity = reprocess.Sums(2, Decimal(2048), Decimal(0)), Decimal(2048)
+    for each, price in ((rates_only, 0), (order, 8)):
+        preview = reprocess.preview(bench.repricer([Hashmap()]), bench.storage.reports, each)
+        new = reprocess.Sums(2, quantity, Decimal(price))
+        assert preview.changes == {"cpu": reprocess.Change({"u"}, old, new)}
+    bench.queue("a", begin=0, end=1)
+    bench.another([Hashmap()]).finish()
+    assert total(bench.storage) == (2, Decimal(8))
+    # With the shares stored, prices alone give the same.
+    preview = reprocess.preview(bench.repricer([Hashmap()]), bench.storage.reports, rates_only)
+    assert preview.changes["cpu"].new.price == 8
 
 
 # A plan and the task that follows it ---------------------------------------------------------
