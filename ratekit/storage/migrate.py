@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -15,9 +16,14 @@ from ratekit import errors
 from ratekit.storage.db import alembic_version, sqlite
 from ratekit.storage.db.engine import Database
 from ratekit.storage.migrations import steps
+from ratekit.storage.schema import METADATA
 
 # Any number, but the same in all processes that migrate.
 _LOCK = 7283545
+# What this and any later release calls its revisions.
+_REVISION = re.compile(r"\d{4}")
+# CloudKitty has some tables of the same names: hashmap_services, for example.
+_CLOUDKITTY = "cloudkitty_alembic"
 # MariaDB and MySQL: the name of a lock is valid for the whole server; it may wait for a year.
 _GET_LOCK = f"SELECT GET_LOCK(CONCAT('ratekit.', SHA1(DATABASE())), {365 * 24 * 3600})"
 
@@ -38,7 +44,10 @@ def upgrade(url: str) -> None:
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
             elif connection.dialect.name == "mysql":
                 connection.exec_driver_sql(_GET_LOCK)
-            _require_known(alembic_version.read(connection), database.place)
+            revision = alembic_version.read(connection)
+            _require_known(revision, database.place)
+            if revision is None:
+                _require_no_tables(connection, database.place)
             move(connection, head())
     finally:
         database.close()
@@ -174,10 +183,28 @@ def _current(database: Database) -> str | None:
 
 
 def _require_known(revision: str | None, place: str) -> None:
-    """:raises ratekit.errors.OperatorError: a newer ratekit has migrated it, or started to."""
+    """:raises ratekit.errors.OperatorError: it is a newer ratekit's, or another program's."""
     parts = set((revision or "").split(alembic_version.ARROW)) - {""}
+    if not all(_REVISION.fullmatch(part) for part in parts):
+        raise _foreign(place, f"is at revision {revision} of another program")
     if not parts.issubset(revisions()):
         raise errors.OperatorError(
             f"{place} is at revision {revision}, which is newer than this ratekit ({head()}); "
             "install the newer ratekit here too"
         )
+
+
+def _require_no_tables(connection: sa.Connection, place: str) -> None:
+    """:raises ratekit.errors.OperatorError: another program has tables that ratekit would make."""
+    tables = set(sa.inspect(connection).get_table_names())
+    if _CLOUDKITTY in tables:
+        raise _foreign(place, "is CloudKitty's database")
+    if conflicts := sorted(tables & METADATA.tables.keys()):
+        raise _foreign(place, f"has tables of another program ({', '.join(conflicts)})")
+
+
+def _foreign(place: str, reason: str) -> errors.OperatorError:
+    return errors.OperatorError(
+        f"{place} {reason}; nothing was created: create an empty database for ratekit and name it "
+        "in [database] connection"
+    )
