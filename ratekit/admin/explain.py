@@ -37,14 +37,15 @@ class FrameQuery:
     :ivar scope: ID of its scope
     :ivar metric: public name of its metric
     :ivar begin: start of its period, or a time in the period, UTC
-    :ivar labels: the values of its labels; an empty value also matches an absent label
+    :ivar labels: the values of its labels; an empty value also matches an absent label, and
+        None a label that is null
     :ivar resource: the value of one of its groupby labels; None: any
     """
 
     scope: str
     metric: str
     begin: datetime.datetime
-    labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    labels: Labels = dataclasses.field(default_factory=dict)
     resource: str | None = None
 
     def __str__(self) -> str:
@@ -178,10 +179,15 @@ def _labels(row: FrameRow) -> Labels:
     return {**row.metadata, **row.groupby}
 
 
+def _label_text(name: str, value: str | None) -> str:
+    """Write a label as the option that selects it has it."""
+    return f"{name} (null)" if value is None else f"{name}={value}"
+
+
 def _matches(row: FrameRow, query: FrameQuery) -> bool:
     labels = _labels(row)
     return (query.resource is None or query.resource in row.groupby.values()) and all(
-        (labels.get(name) or "") == value for name, value in query.labels.items()
+        labels.get(name, "") == value for name, value in query.labels.items()
     )
 
 
@@ -189,10 +195,10 @@ def _alternatives(rows: Sequence[FrameRow], query: FrameQuery) -> Iterator[str]:
     """Yield a line for each frame with the labels in which the frames differ."""
     yield f"{count_text(len(rows), 'frame')} of {query}; choose one by its labels:"
     names = dict.fromkeys(name for row in rows for name in _labels(row))
-    differing = [name for name in names if len({_labels(row).get(name) for row in rows}) > 1]
+    differing = [name for name in names if len({_labels(row).get(name, "") for row in rows}) > 1]
     for row in rows[:_FRAME_LIMIT]:
         labels = _labels(row)
-        yield "  " + ", ".join(f"{name}={labels.get(name) or ''}" for name in differing)
+        yield "  " + ", ".join(_label_text(name, labels.get(name, "")) for name in differing)
     if len(rows) > _FRAME_LIMIT:
         yield f"  and {len(rows) - _FRAME_LIMIT:,} more"
 
@@ -201,11 +207,13 @@ def _mismatch(rows: Sequence[FrameRow], query: FrameQuery) -> str:
     """Return the first condition of a query that no frame meets, as an object of "has"."""
     names = {name for row in rows for name in _labels(row)}
     for name, value in query.labels.items():
-        if value and name not in names:
+        if value != "" and name not in names:
             return f"a label {name!r}{errors.suggestion(name, names)}"
-        values = {_labels(row).get(name) or "" for row in rows}
+        values = {_labels(row).get(name, "") for row in rows}
         if value not in values:
-            return f"{name}={value}{errors.suggestion(value, values)}"
+            texts = [text for text in values if text is not None]
+            hint = "" if value is None else errors.suggestion(value, texts)
+            return f"{_label_text(name, value)}{hint}"
     resources = {value for row in rows for value in row.groupby.values() if value}
     if query.resource is not None and query.resource not in resources:
         hint = errors.suggestion(query.resource, resources)

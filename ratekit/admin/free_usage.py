@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ratekit.domain import period
 from ratekit.domain.reporting.reports import FrameRow, Selection
-from ratekit.domain.rules.rule import Rule, RuleBook
+from ratekit.domain.rules.rule import MappingRule, Rule, RuleBook, RuleTarget
 from ratekit.interfaces import RatingModule, Storage
 from ratekit.pricing import rule_change, stored_usage
 from ratekit.pricing.price_list import PriceList
@@ -31,7 +31,7 @@ class FreeUsage:
     usages: int
     since: datetime.datetime
     scope: str
-    labels: Mapping[str, str]
+    labels: Mapping[str, str | None]
 
 
 def find_free_usage(
@@ -70,6 +70,50 @@ def find_free_usage(
         else:
             free[row.metric] = dataclasses.replace(previous, usages=previous.usages + 1)
     return dict(sorted(free.items()))
+
+
+def count_unpriced_nulls(
+    storage: Storage,
+    book: RuleBook,
+    modules: Sequence[RatingModule],
+    step: datetime.timedelta,
+    at: datetime.datetime,
+) -> Mapping[RuleTarget, int]:
+    """Return how many usages of the newest rated period cost nothing and have a null label.
+
+    Only labels that rules look at count, and of these only the ones that no rule for null prices.
+    Frames are read one by one.
+
+    :param book: the rules by which the usage would be priced
+    :param step: length of a period
+    :param at: when it would be priced, UTC
+    :raises ratekit.errors.TryLater: the storage did not answer
+    """
+    rated = storage.rules.last_rated_end()
+    rules = [rule for rule in book.rules if rule.terms.end is None or rule.terms.end > at]
+    label_names = _labels_by_metric(rule for rule in rules if not _prices_null(rule))
+    for rule in rules:
+        if _prices_null(rule):
+            label_names.get(rule.target.metric, set()).discard(rule.target.label or "")
+    metrics = tuple(metric for metric, names in label_names.items() if names)
+    if rated is None or not metrics:
+        return {}
+    prices = PriceList(modules, book)
+    counts: dict[RuleTarget, int] = {}
+    for row in storage.reports.frames(Selection(rated - step, rated, metrics=metrics)):
+        labels = _labels(row, label_names[row.metric])
+        nulls = [name for name, text in labels.items() if text is None]
+        if not nulls:
+            continue
+        [price] = prices.prices(stored_usage.build_series([dataclasses.replace(row, begin=at)]))
+        for name in nulls if price == 0 else ():
+            target = RuleTarget(row.metric, name)
+            counts[target] = counts.get(target, 0) + 1
+    return counts
+
+
+def _prices_null(rule: Rule) -> bool:
+    return isinstance(rule, MappingRule) and rule.target.label is not None and rule.value is None
 
 
 def _price_change_starts(
@@ -114,6 +158,6 @@ def _free_since(
     return next((start for start, old, new in prices if old > 0 >= new), None)
 
 
-def _labels(row: FrameRow, names: Iterable[str]) -> Mapping[str, str]:
+def _labels(row: FrameRow, names: Iterable[str]) -> Mapping[str, str | None]:
     labels = {**row.metadata, **row.groupby}
-    return {name: text for name in sorted(names) if (text := labels.get(name)) is not None}
+    return {name: labels[name] for name in sorted(names) if name in labels}

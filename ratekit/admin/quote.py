@@ -65,7 +65,7 @@ def quote(
     period: Period,
     metric: str,
     quantity: Decimal,
-    labels: Mapping[str, str],
+    labels: Mapping[str, str | None],
     scope: str = NO_SCOPE,
     share: Fraction = _ALL,
 ) -> Quote:
@@ -128,7 +128,7 @@ def scope_id(word: str, book: RuleBook, rows: Sequence[StateRow]) -> str:
 
 
 def hints(
-    usage_quote: Quote, labels: Mapping[str, str], book: RuleBook, label_names: LabelNames
+    usage_quote: Quote, labels: Mapping[str, str | None], book: RuleBook, label_names: LabelNames
 ) -> Iterator[str]:
     """Yield what may be wrong with the metric and the labels of a quote.
 
@@ -166,13 +166,14 @@ def _applicable_rules(usage_quote: Quote, book: RuleBook) -> Iterator[Rule]:
             yield rule
 
 
-def _value_hints(name: str, value: str, rules: Sequence[Rule]) -> Iterator[str]:
+def _value_hints(name: str, value: str | None, rules: Sequence[Rule]) -> Iterator[str]:
     """Yield a hint if all rules that look at a label look for other values."""
     label_rules = [rule for rule in rules if rule.target.label == name]
-    values = {
-        rule.value
-        for rule in label_rules
-        if not isinstance(rule, ThresholdRule) and rule.value is not None
-    }
-    if value not in values and not any(isinstance(rule, ThresholdRule) for rule in label_rules):
-        yield f"no rule looks for {name}={value}{errors.suggestion(value, values)}"
+    if any(isinstance(rule, ThresholdRule) for rule in label_rules):
+        return
+    values = {rule.value for rule in label_rules if not isinstance(rule, ThresholdRule)}
+    if value is None and None not in values:
+        yield f"no rule looks for {name} that is null"
+    elif value not in values:
+        hint = errors.suggestion(value or "", [text for text in values if text is not None])
+        yield f"no rule looks for {name}={value}{hint}"

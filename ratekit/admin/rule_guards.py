@@ -18,7 +18,7 @@ from ratekit.files import rule_warnings
 from ratekit.files.rule_warnings import Labels
 from ratekit.files.rules_file import PlacedRule
 from ratekit.interfaces import RatingModule, Reports, Storage
-from ratekit.pricing.rule_change import RuleChange, apply, identity
+from ratekit.pricing.rule_change import NULL, RuleChange, apply, identity
 from ratekit.text import count_text, utc_text
 
 _Range = tuple[datetime.datetime, datetime.datetime]
@@ -105,7 +105,9 @@ def require_priced(
 
 
 def _free_line(metric: str, usage: FreeUsage) -> str:
-    labels = "".join(f"{name}={text!r} " for name, text in usage.labels.items())
+    labels = "".join(
+        f"{name}={NULL if text is None else repr(text)} " for name, text in usage.labels.items()
+    )
     return (
         f"{metric}: {count_text(usage.usages, 'usage')} of the newest rated period, such as "
         f"{labels}of scope {usage.scope}, would cost nothing from {utc_text(usage.since)}, but has "

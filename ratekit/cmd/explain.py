@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ratekit.admin import explain
-from ratekit.cmd import command_types, options
+from ratekit.cmd import command_types, instants, options
 from ratekit.cmd.output import cells, price_breakdown, quantity_trace
 from ratekit.domain import exact
 from ratekit.domain.reporting.reports import FrameRow
@@ -39,7 +39,7 @@ class Explain(command_types.Showing):
             "--period",
             required=True,
             metavar="TIME",
-            help=f"start of the period or a time in it, {options.TIME}",
+            help=f"start of the period or a time in it, {instants.TIME}",
         )
         parser.add_argument(
             "--resource",
@@ -54,6 +54,9 @@ class Explain(command_types.Showing):
             help="only the usage with this label, if there are several usages; may be repeated; "
             "without a value: the label is empty or absent",
         )
+        options.add_null_label(
+            parser, "only the usage whose label of this name is null; may be repeated"
+        )
         parser.add_argument(
             "--offline",
             action="store_true",
@@ -65,8 +68,8 @@ class Explain(command_types.Showing):
         """Return the frame and the calculation of its price."""
         from ratekit import composition
 
-        begin = options.read_instant("--period", parsed_args.period)
-        labels = options.read_labels(parsed_args.label)
+        begin = instants.read_instant("--period", parsed_args.period, self.app.clock())
+        labels = options.read_labels(parsed_args.label, parsed_args.null_label)
         conf = self.app.load_conf()
         storage = self.app.open_storage(conf)
         options.require_known(storage.reports, conf.collect, [parsed_args.metric])
@@ -85,6 +88,7 @@ class Explain(command_types.Showing):
             "Labels": cells.labels({**row.metadata, **row.groupby}),
             "Quantity": cells.amount(row.quantity),
             "Unit": row.unit,
+            **cells.shared_fields(row.shared),
             "Reduction": _reduction(conf, row, parsed_args.offline),
             "Breakdown": price_breakdown.cell(origin.explanation),
             "Price": cells.amount(row.price),

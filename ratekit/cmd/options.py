@@ -12,6 +12,7 @@ from typing import Any
 from ratekit import errors
 from ratekit.admin import metric as metric_admin
 from ratekit.admin import scope as scope_admin
+from ratekit.cmd import instants
 from ratekit.domain import exact
 from ratekit.domain.reporting.reports import Selection, StateRow
 from ratekit.interfaces import Reports
@@ -19,10 +20,7 @@ from ratekit.text import local_text
 
 #: Keys of ``--groupby`` that are not labels.
 KEYS = ("scope", "metric", "hour", "day", "month")
-#: How the help of an option describes a time.
-TIME = "ISO 8601, UTC unless it has an offset"
 
-_DAY = datetime.timedelta(days=1)
 _NO_TIME = datetime.timedelta(0)
 #: Digits before the decimal point that a stored quantity can have.
 _WHOLE_DIGITS = 47
@@ -34,10 +32,13 @@ _LARGEST = 10**_LARGEST_DIGITS - 1
 def add_selection_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that :func:`read_selection` and :func:`read_zone` read."""
     parser.add_argument(
+        "--month", metavar="MONTH", help=f"only this month, {instants.MONTH}; default: this-month"
+    )
+    parser.add_argument(
         "--begin",
         metavar="TIME",
-        help="start of the report, ISO 8601, in the zone of --timezone unless it has an offset; "
-        "default: start of the current month",
+        help="start of the report, such as 2026-11-27T14:00, 2026-11-27, 2026-11, yesterday or -7d; "
+        "default: start of this month",
     )
     parser.add_argument(
         "--end", metavar="TIME", help="end of the report (exclusive), like --begin; default: now"
@@ -60,7 +61,8 @@ def add_selection_options(parser: argparse.ArgumentParser) -> None:
         "--timezone",
         default="UTC",
         metavar="ZONE",
-        help="time zone of options and output, such as Europe/Berlin; default: UTC",
+        help="time zone of output and of times without an offset, such as Europe/Berlin; "
+        "default: UTC",
     )
 
 
@@ -91,21 +93,40 @@ def read_selection(
     :raises ratekit.errors.OperatorError: a time or a scope is wrong, or the end is not after
         the start
     """
-    month = now.astimezone(timezone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    begin, end = month.astimezone(datetime.UTC), now
-    if options.begin is not None:
-        begin = read_instant("--begin", options.begin, timezone, _NO_TIME)
-    if options.end is not None:
-        end = read_instant("--end", options.end, timezone, _NO_TIME)
-    if begin >= end:
-        default = " (the default)"
-        raise errors.OperatorError(
-            f"--begin {local_text(begin, timezone)}{'' if options.begin else default} is not "
-            f"before --end {local_text(end, timezone)}{'' if options.end else default}"
-        )
+    begin, end = _read_range(options, timezone, now)
     rows = reports.scopes() if options.scope else ()
     scopes = tuple(find_scope(rows, word).id for word in options.scope)
     return Selection(begin, end, scopes, tuple(options.metric))
+
+
+def _read_range(
+    options: argparse.Namespace, timezone: datetime.tzinfo, now: datetime.datetime
+) -> tuple[datetime.datetime, datetime.datetime]:
+    if options.month is not None:
+        refuse_bounds(options)
+        return instants.read_month("--month", options.month, now, timezone)
+    begin, end = instants.read_month("--month", "this-month", now, timezone)[0], now
+    if options.begin is not None:
+        begin = instants.read_instant("--begin", options.begin, now, timezone, _NO_TIME)
+    if options.end is not None:
+        end = instants.read_instant("--end", options.end, now, timezone, _NO_TIME)
+    if begin >= end:
+        default = " (the default)"
+        hint = "; --month includes the whole month" if options.begin == options.end else ""
+        raise errors.OperatorError(
+            f"--begin {local_text(begin, timezone)}{'' if options.begin else default} is not "
+            f"before --end {local_text(end, timezone)}{'' if options.end else default}{hint}"
+        )
+    return begin, end
+
+
+def refuse_bounds(options: argparse.Namespace) -> None:
+    """Refuse ``--begin`` and ``--end`` beside ``--month``.
+
+    :raises ratekit.errors.OperatorError: there is one of them
+    """
+    if options.begin is not None or options.end is not None:
+        raise errors.OperatorError("--month already has a begin and an end; remove --begin and --end")
 
 
 def require_known(
@@ -159,42 +180,19 @@ def find_scope(rows: Sequence[StateRow], word: str) -> StateRow:
         raise errors.OperatorError(f"--scope: {error}") from None
 
 
-def read_instant(
-    option: str,
-    text: str,
-    timezone: datetime.tzinfo = datetime.UTC,
-    margin: datetime.timedelta = _DAY,
-) -> datetime.datetime:
-    """Return an option's ISO 8601 date or time, as UTC.
-
-    :param timezone: of a time without an offset
-    :param margin: so much after it must be representable, too: its period or its day
-    :raises ratekit.errors.OperatorError: it is not a time, or too far in the past or future
-    """
-    try:
-        instant = datetime.datetime.fromisoformat(text)
-        if instant.utcoffset() is None:
-            instant = instant.replace(tzinfo=timezone)
-        instant = instant.astimezone(datetime.UTC)
-        _ = instant + margin
-    except ValueError:
-        raise errors.OperatorError(
-            f"{option}: expected a date or time such as 2026-01-31 or 2026-01-31T12:00, "
-            f"not {text!r}"
-        ) from None
-    except OverflowError:
-        # Only times at the two ends of the calendar overflow.
-        direction = "past" if text.startswith("0") else "future"
-        raise errors.OperatorError(f"{option}: {text!r} is too far in the {direction}") from None
-    return instant
+def add_null_label(parser: argparse.ArgumentParser, description: str) -> None:
+    """Add ``--null-label``, which :func:`read_labels` reads as ``null_label``."""
+    parser.add_argument(
+        "--null-label", action="append", default=[], metavar="NAME", help=description
+    )
 
 
-def read_labels(texts: Sequence[str]) -> Mapping[str, str]:
-    """Return the labels of several ``--label NAME=VALUE``.
+def read_labels(texts: Sequence[str], null_names: Sequence[str]) -> Mapping[str, str | None]:
+    """Return the labels of several ``--label NAME=VALUE`` and ``--null-label NAME``.
 
     :raises ratekit.errors.OperatorError: one has another form, or a name occurs twice
     """
-    labels: dict[str, str] = {}
+    labels: dict[str, str | None] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not name or not equals:
@@ -204,6 +202,10 @@ def read_labels(texts: Sequence[str]) -> Mapping[str, str]:
         if name in labels:
             raise errors.OperatorError(f"--label: {name!r} occurs twice")
         labels[name] = value
+    for name in null_names:
+        if name in labels:
+            raise errors.OperatorError(f"--null-label: {name!r} occurs twice")
+        labels[name] = None
     return labels
 
 

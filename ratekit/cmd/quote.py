@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 from ratekit import errors
 from ratekit.admin import quote
-from ratekit.cmd import command_types, options
+from ratekit.cmd import command_types, instants, options
 from ratekit.cmd.output import cells, price_breakdown
+from ratekit.domain import exact
 from ratekit.domain.rules.rule import RuleBook
 from ratekit.interfaces import Storage
 from ratekit.text import utc_text
+
+# Denominators of ratios of times in a period, and more.
+_RATIO = re.compile(r"[0-9]{1,18}/0*[1-9][0-9]{0,17}\Z")
 
 
 class QuoteUsage(command_types.Showing):
@@ -37,11 +43,22 @@ class QuoteUsage(command_types.Showing):
             help="quantity in one period, in the unit of the metric; default: 1",
         )
         parser.add_argument(
+            "--share",
+            default="1",
+            metavar="FRACTION",
+            help="part of the period that is charged under these labels, such as 1/3 or 0.25, as "
+            "for an instance that was resized; --qty is then what the whole period would have; "
+            "default: 1",
+        )
+        parser.add_argument(
             "--label",
             action="append",
             default=[],
             metavar="NAME=VALUE",
             help="label of the usage, such as flavor_name=m1.small; may be repeated",
+        )
+        options.add_null_label(
+            parser, "label of the usage that is null, which is not empty; may be repeated"
         )
         parser.add_argument(
             "--scope",
@@ -51,7 +68,7 @@ class QuoteUsage(command_types.Showing):
         parser.add_argument(
             "--at",
             metavar="TIME",
-            help=f"a time in the period, {options.TIME}; default: now",
+            help=f"a time in the period, {instants.TIME}; default: now",
         )
         return parser
 
@@ -61,10 +78,11 @@ class QuoteUsage(command_types.Showing):
         from ratekit.files import metrics_file
 
         quantity = options.read_quantity("--qty", parsed_args.qty)
-        labels = options.read_labels(parsed_args.label)
+        share = _read_share(parsed_args.share)
+        labels = options.read_labels(parsed_args.label, parsed_args.null_label)
         at = self.app.clock()
         if parsed_args.at is not None:
-            at = options.read_instant("--at", parsed_args.at)
+            at = instants.read_instant("--at", parsed_args.at, at)
         conf = self.app.load_conf()
         period = quote.period_of(composition.build_calendar(conf), at)
         storage = self.app.open_storage(conf)
@@ -75,8 +93,9 @@ class QuoteUsage(command_types.Showing):
         scope = self._find_scope(parsed_args.scope, book, storage)
         scope_label = {section.scope_key: scope} if scope != quote.NO_SCOPE else {}
         price_list = composition.build_price_list(conf, book)
+        all_labels = {**scope_label, **labels}
         usage_quote = quote.quote(
-            price_list, period, parsed_args.service, quantity, {**scope_label, **labels}, scope
+            price_list, period, parsed_args.service, quantity, all_labels, scope, share
         )
         for hint in quote.hints(usage_quote, labels, book, label_names):
             self.app.note(cells.printable(hint))
@@ -98,11 +117,24 @@ class QuoteUsage(command_types.Showing):
         return scope
 
 
+def _read_share(text: str) -> Fraction:
+    """:raises ratekit.errors.OperatorError: it is no fraction above 0 and at most 1."""
+    if exact.NUMBER.match(text) or _RATIO.match(text):
+        share = Fraction(text)
+        if 0 < share <= 1:
+            return share
+    raise errors.OperatorError(
+        "--share: expected a fraction above 0 and at most 1, such as 1/3 or 0.25, not "
+        f"{cells.printable(text)!r}"
+    )
+
+
 def _fields(usage_quote: quote.Quote) -> Mapping[str, Any]:
     series, period = usage_quote.series, usage_quote.period
     return {
         "Service": cells.printable(series.metric),
         "Quantity": cells.amount(series.points[0][1]),
+        **cells.shared_fields(series.shared.get(period.begin)),
         "Labels": cells.labels(series.groupby),
         "Scope": cells.optional(series.scope or None),
         "Period begin": utc_text(period.begin),

@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from ratekit import errors
 from ratekit.domain import period
 from ratekit.domain.rules import calendar_labels
-from ratekit.domain.rules.rule import CostType, MappingRule
-from ratekit.files.rules_file import PlacedRule
-from ratekit.text import list_text, utc_text
+from ratekit.domain.rules.rule import CostType, MappingRule, RuleTarget
+from ratekit.files.rules_file import NULL_TEXT, PlacedRule
+from ratekit.text import count_text, list_text, utc_text
 
 #: Labels of each metric, by its public name.
 Labels = Mapping[str, Collection[str]]
@@ -38,6 +38,7 @@ def find_warnings(
             *_check_negative_costs(rules),
             *_check_rates(rules),
             *_check_calendar(rules),
+            *_check_null_texts(rules),
         ],
     )
 
@@ -111,6 +112,24 @@ def find_unpriced_metrics(
         return []
     text = f"no rule prices {names}: their usage costs nothing"
     return [errors.Mistake(metrics_path, None, "", text)]
+
+
+def find_unpriced_nulls(path: str, counts: Mapping[RuleTarget, int]) -> list[errors.Mistake]:
+    """Return a warning for each label that is null in usage that costs nothing.
+
+    :param path: path of the rule file, as the operator gave it
+    :param counts: how many usages of the newest rated period have the null label
+    """
+    return [
+        errors.Mistake(
+            path,
+            None,
+            f"services.{target.metric}.fields.{target.label}",
+            f"{count_text(count, 'usage')} of the newest rated period would cost nothing and the "
+            "label is null: add a mapping with value: null",
+        )
+        for target, count in counts.items()
+    ]
 
 
 def find_unknown_targets(
@@ -193,3 +212,13 @@ def _check_calendar(placed: Iterable[PlacedRule]) -> Iterator[_Warning]:
         text = calendar_labels.explain_mismatch(placed_rule.rule)
         if text is not None:
             yield placed_rule.line, placed_rule.key, text
+
+
+def _check_null_texts(placed: Iterable[PlacedRule]) -> Iterator[_Warning]:
+    for placed_rule in placed:
+        if placed_rule.has_null_text:
+            text = (
+                f"{NULL_TEXT} is read as null, as in CloudKitty: it matches labels that are null "
+                f"or have the text {NULL_TEXT}; write null"
+            )
+            yield placed_rule.line, f"{placed_rule.key}.value", text

@@ -24,6 +24,8 @@ E = TypeVar("E", bound=rules_schema.RuleEntry)
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*\Z")
 #: Words that YAML 1.1 does not read as text.
+#: CloudKitty's text for a label that is null.
+NULL_TEXT = "None"
 _RESERVED = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 
 
@@ -33,11 +35,13 @@ class PlacedRule:
 
     :ivar line: from 1; None: not known
     :ivar key: such as ``services.instance.mappings[0]``
+    :ivar has_null_text: its value is CloudKitty's text for null
     """
 
     rule: Rule
     line: int | None
     key: str
+    has_null_text: bool = False
 
 
 def read(path: str) -> list[Rule]:
@@ -58,14 +62,15 @@ def read_with_places(path: str) -> list[PlacedRule]:
     _, mistakes = yaml_file.validate(document, (), document.data, schema, rules_schema.HINTS)
     # Each rule by itself, so that a mistake in one does not hide overlaps of others.
     placed = [
-        PlacedRule(rule, document.line(place), yaml_file.key_text(place))
-        for place, rule in _build_rules(document.data)
+        PlacedRule(rule, document.line(place), yaml_file.key_text(place), has_null_text)
+        for place, rule, has_null_text in _build_rules(document.data)
     ]
     document.raise_mistakes([*mistakes, *_find_overlaps(path, placed)])
     return placed
 
 
-def _build_rules(data: Any) -> Iterator[tuple[yaml_file.Path, Rule]]:
+def _build_rules(data: Any) -> Iterator[tuple[yaml_file.Path, Rule, bool]]:
+    """Yield each rule with its place, and whether its value is :data:`NULL_TEXT`."""
     for name, service in _mapping(_mapping(data).get("services")).items():
         place: yaml_file.Path = ("services", name)
         yield from _build_target_rules(place, RuleTarget(name), service)
@@ -76,15 +81,16 @@ def _build_rules(data: Any) -> Iterator[tuple[yaml_file.Path, Rule]]:
 
 def _build_target_rules(
     place: yaml_file.Path, target: RuleTarget, data: Any
-) -> Iterator[tuple[yaml_file.Path, Rule]]:
+) -> Iterator[tuple[yaml_file.Path, Rule, bool]]:
     content = _mapping(data)
     kind = rules_schema.RuleEntry if target.label is None else rules_schema.ValueEntry
     for index, entry in _entries(content.get("mappings"), kind):
         value = entry.value if isinstance(entry, rules_schema.ValueEntry) else None
-        yield (*place, "mappings", index), MappingRule(target, value, entry.terms())
+        rule = MappingRule(target, None if value == NULL_TEXT else value, entry.terms())
+        yield (*place, "mappings", index), rule, value == NULL_TEXT
     for index, level_entry in _entries(content.get("thresholds"), rules_schema.LevelEntry):
-        rule = ThresholdRule(target, level_entry.level, level_entry.terms())
-        yield (*place, "thresholds", index), rule
+        threshold = ThresholdRule(target, level_entry.level, level_entry.terms())
+        yield (*place, "thresholds", index), threshold, False
 
 
 def _entries(data: Any, kind: type[E]) -> Iterator[tuple[int, E]]:
@@ -135,7 +141,11 @@ def render(rules: Iterable[Rule]) -> str:
 
 def _sort_key(rule: Rule) -> tuple[Any, ...]:
     is_threshold = isinstance(rule, ThresholdRule)
-    content = rule.level if isinstance(rule, ThresholdRule) else rule.value or ""
+    content: tuple[Any, ...]
+    if isinstance(rule, ThresholdRule):
+        content = (rule.level,)
+    else:
+        content = (rule.value is not None, rule.value or "")
     target, terms = rule.target, rule.terms
     return (
         (target.metric, target.label is not None, target.label or "", is_threshold, content),
@@ -157,8 +167,8 @@ def _entry(rule: Rule) -> Iterator[tuple[str, str]]:
     terms = rule.terms
     if isinstance(rule, ThresholdRule):
         yield "level", f'"{number_text(rule.level)}"'
-    elif rule.value is not None:
-        yield "value", _scalar(rule.value)
+    elif rule.target.label is not None:
+        yield "value", "null" if rule.value is None else _scalar(rule.value)
     yield "cost", f'"{number_text(terms.cost)}"'
     yield "type", terms.type.value
     for key, text in (("group", terms.group), ("scope", terms.scope)):

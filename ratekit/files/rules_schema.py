@@ -206,9 +206,11 @@ class ValueEntry(RuleEntry):
     """A mapping of a field: a cost of the usage with one value of a label."""
 
     value: Annotated[
-        Text,
+        Text | None,
         pydantic.Field(
-            description="Text that the label must equal, at most 255 characters. A number is "
+            description="Text that the label must equal, at most 255 characters, or null for a "
+            "label that is null, such as the type of a volume without a type. null and None, as "
+            "CloudKitty writes it, mean the same: they match null and the text None. A number is "
             "compared as text; write in quotes what YAML does not read as text, such as true."
         ),
     ]

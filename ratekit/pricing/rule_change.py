@@ -14,6 +14,9 @@ from ratekit.domain.rules.rule import Rule, RuleBook, RuleTarget, ThresholdRule
 from ratekit.domain.rules.succession import Horizon, Succession
 from ratekit.text import number_text, utc_text
 
+#: How a null label is written, which is no text.
+NULL = "null"
+
 #: Of the rules with one identity, at most one is in force at any instant.
 Identity = tuple[RuleTarget, str | Decimal | None, str | None, str | None]
 
@@ -58,8 +61,8 @@ def describe(rule: Rule) -> str:
         place += f".{_quote(rule.target.label)}"
     if isinstance(rule, ThresholdRule):
         place += f">={number_text(rule.level)}"
-    elif rule.value is not None:
-        place += f"={_quote(rule.value)}"
+    elif rule.target.label is not None:
+        place += f"={NULL if rule.value is None else _quote(rule.value)}"
     terms = rule.terms
     words = [place, terms.type.value, number_text(terms.cost)]
     for name, word in (("group", terms.group), ("scope", terms.scope)):
@@ -153,7 +156,8 @@ def _value_or_level(rule: Rule) -> str | Decimal | None:
 
 
 def _quote(text: str) -> str:
-    return text if text.isprintable() and text and " " not in text else repr(text)
+    is_plain = text.isprintable() and text and " " not in text and text != NULL
+    return text if is_plain else repr(text)
 
 
 def _group_by_identity(rules: Iterable[Rule]) -> dict[Identity, Sequence[Rule]]:

@@ -170,12 +170,12 @@ def build(
     terms: _Terms = collections.defaultdict(GroupTerms)
     _add_mappings(terms, table.metric, None)
     for name, nodes in table.labels:
-        label = labels.get(name)
-        if label is None:
+        if name not in labels:
             continue
+        label = labels[name]
         _add_mappings(terms, nodes, label)
         layers = [node.ladders for node in nodes if node.ladders]
-        if layers and exact.NUMBER.match(label):
+        if layers and label is not None and exact.NUMBER.match(label):
             _add_label_thresholds(terms, layers, Decimal(label))
     slope, steps = _split(terms, table.metric)
     return Formula(since, until, slope, steps, terms)

@@ -16,6 +16,8 @@ from ratekit.domain.rules.rule import MappingRule, Rule, ThresholdRule
 Group = str | None
 
 _MAX_TABLES = 64
+#: The text of a null label in CloudKitty, and in tools that write every attribute as text.
+_NULL_TEXT = "None"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ class Ladder:
 class Node:
     """Rules of one target: a metric, or one of its labels.
 
-    :ivar mappings: by the label's text, then by group; None: those of the metric itself
+    :ivar mappings: by the label, a text or null, then by group; under None those of the metric
+        itself
     :ivar ladders: thresholds by group
     """
 
@@ -139,6 +142,8 @@ def _build_node(rules: Iterable[Rule]) -> Node:
     for rule in rules:
         if isinstance(rule, MappingRule):
             mappings.setdefault(rule.value, {})[rule.terms.group] = rule
+            if rule.value is None and rule.target.label is not None:
+                mappings.setdefault(_NULL_TEXT, {}).setdefault(rule.terms.group, rule)
         else:
             thresholds.setdefault(rule.terms.group, []).append(rule)
     return Node(mappings, {group: _build_ladder(members) for group, members in thresholds.items()})

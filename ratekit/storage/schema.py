@@ -226,11 +226,13 @@ def _terms() -> tuple[sa.schema.SchemaItem, ...]:
     )
 
 
+#: ``matches_null``: the mapping matches null labels, and ``value`` is empty.
 MAPPINGS = sa.Table(
     "hashmap_mappings",
     METADATA,
     *_terms(),
     sa.Column("value", sa.Text),
+    sa.Column("matches_null", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.CheckConstraint("(field_id IS NULL) = (value IS NULL)", name="value_of_field"),
     **TABLE,
 )

@@ -39,6 +39,8 @@ def small(cost: str = "0.02", **fields: object) -> MappingRule:
 EVERY_KIND: list[Rule] = [
     small(group="uptime", scope="a" * 255, start=hour(0), end=hour(5)),
     MappingRule(FLAVOR, "Größe 東京", terms("0")),
+    MappingRule(FLAVOR, "", terms("3")),
+    MappingRule(FLAVOR, None, terms("4")),
     MappingRule(VOLUME, None, Terms(Decimal("-1.5"), CostType.RATE, group="uptime")),
     ThresholdRule(VOLUME, Decimal("1000"), Terms(Decimal("0.9"), CostType.RATE)),
     ThresholdRule(RuleTarget("instance", "ram"), Decimal("0.5"), terms(group="other")),

@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import pytest
 
-from ratekit.domain.rules.rule import Rule, ThresholdRule
+from ratekit.domain.rules.rule import MappingRule, Rule, ThresholdRule
 from ratekit.domain.series import Series
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -73,7 +73,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
     return {
         "service": rule.target.metric,
         "field": rule.target.label,
-        "value": None if isinstance(rule, ThresholdRule) else rule.value,
+        "value": None if isinstance(rule, ThresholdRule) else _value(rule),
         "level": str(rule.level) if isinstance(rule, ThresholdRule) else None,
         "type": terms.type.value,
         "cost": str(terms.cost),
@@ -82,6 +82,11 @@ def _rule(rule: Rule) -> dict[str, Any]:
         "start": terms.start and terms.start.isoformat(),
         "end": terms.end and terms.end.isoformat(),
     }
+
+
+def _value(rule: MappingRule) -> str | None:
+    """Return a mapping's value; CloudKitty compares a null label as text."""
+    return "None" if rule.target.label is not None and rule.value is None else rule.value
 
 
 def _series(series: Series) -> dict[str, Any]:

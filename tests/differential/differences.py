@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from ratekit.domain.rules.rule import MappingRule, Rule, ThresholdRule
 from ratekit.domain.series import Series
 from tests.differential.random_cases import CALENDAR
 
-NULL = "a null label is a missing label"
+NULL = "a null label matches no threshold"
 NO_NUMBER = "a label that is not a plain decimal number matches no threshold"
 EMPTY = "an empty label matches an empty value"
 DEFAULT = "rules without a group are not in a group named _DEFAULT_"
@@ -42,17 +42,17 @@ def adapt(rules: Sequence[Rule], series: Series) -> CloudkittyInput:
     labels = {**series.metadata, **series.groupby}
     names = {rule.target.label for rule in rules if rule.target.metric == series.metric}
     names -= CALENDAR.keys()
-    nulls = {name for name, text in labels.items() if text is None}
-    reasons = {NULL} if nulls & names else set()
+    reasons: set[str] = set()
     adapted_rules: list[Rule] = []
     for rule in rules:
         if rule.target.metric != series.metric:
             continue
         name = rule.target.label
-        text = labels.get(name) if name is not None and name in names else None
-        if isinstance(rule, ThresholdRule) and text is not None and not _PLAIN.fullmatch(text):
-            reasons.add(NO_NUMBER)
-            continue
+        if isinstance(rule, ThresholdRule) and name in names and name in labels:
+            text = labels[name]
+            if text is None or not _PLAIN.fullmatch(text):
+                reasons.add(NULL if text is None else NO_NUMBER)
+                continue
         if rule.terms.group == "_DEFAULT_":
             reasons.add(DEFAULT)
         if not isinstance(rule, ThresholdRule) and rule.value == "":
@@ -62,8 +62,8 @@ def adapt(rules: Sequence[Rule], series: Series) -> CloudkittyInput:
         return CloudkittyInput(rules, series, frozenset())
     adapted_series = dataclasses.replace(
         series,
-        groupby=_adapt_labels(series.groupby, nulls),
-        metadata=_adapt_labels(series.metadata, nulls),
+        groupby=_adapt_labels(series.groupby),
+        metadata=_adapt_labels(series.metadata),
     )
     return CloudkittyInput(adapted_rules, adapted_series, frozenset(reasons))
 
@@ -78,5 +78,5 @@ def _adapt_rule(rule: Rule) -> Rule:
     return rule
 
 
-def _adapt_labels(labels: Mapping[str, str | None], nulls: Iterable[str]) -> dict[str, str | None]:
-    return {name: text or _EMPTY_TEXT for name, text in labels.items() if name not in nulls}
+def _adapt_labels(labels: Mapping[str, str | None]) -> dict[str, str | None]:
+    return {name: _EMPTY_TEXT if text == "" else text for name, text in labels.items()}

@@ -118,7 +118,9 @@ def _choose_rule(choices: Choices, names: Sequence[str | None], storable: bool) 
     terms = Terms(cost, type_, group, scope, *validity)
     if threshold:
         return ThresholdRule(target, level, terms)
-    return MappingRule(target, None if target.label is None else value, terms)
+    # A rule file has null for the text None.
+    is_null = target.label is None or value == "None"
+    return MappingRule(target, None if is_null else value, terms)
 
 
 def _choose_text(choices: Choices) -> str:

@@ -148,10 +148,11 @@ def test_a_label_that_is_not_a_plain_decimal_number_matches_no_threshold(
     assert both_prices(cloudkitty, rules, usage(vcpus=label)) == (cloudkitty_price, 0)
 
 
-def test_a_null_label_is_not_the_word_none(cloudkitty: Cloudkitty) -> None:
-    rules = [MappingRule(VCPUS, "None", flat(1))]
-    assert both_prices(cloudkitty, rules, usage(vcpus=None)) == (1, 0)
+def test_a_null_label_is_the_word_none(cloudkitty: Cloudkitty) -> None:
+    rules = [MappingRule(VCPUS, None, flat(1)), MappingRule(VCPUS, "", flat(2))]
+    assert both_prices(cloudkitty, rules, usage(vcpus=None)) == (1, 1)
     assert both_prices(cloudkitty, rules, usage(vcpus="None")) == (1, 1)
+    assert both_prices(cloudkitty, rules, usage()) == (0, 0)
 
 
 @pytest.mark.parametrize("number", [1e16, 1.5e300, 1e-7, 10.0, 10, 2.5, True])

@@ -64,6 +64,10 @@ ROWS = {
         " '0.1', 2, '0.2', '2026-03-01 01:55:00.000000')",
     ),
     "0008": ("UPDATE frames SET whole = '3', share = '0.333333333333333333'",),
+    "0009": (
+        "INSERT INTO hashmap_mappings VALUES (2, NULL, 1, 1, NULL, '0.1', 'flat', NULL, NULL,"
+        " '2026-02-01 00:00:00.000000', NULL, '', true)",
+    ),
 }
 
 
@@ -91,7 +95,7 @@ def test_data_survives_every_upgrade_and_downgrade(url: str) -> None:
     storage = reopen(url)
     assert [row.id for row in storage.reports.scopes()] == ["a"]
     book = storage.rules.read()
-    assert (book.version, len(book.rules)) == (7, 2)
+    assert (book.version, len(book.rules)) == (7, 3)
     with Database(url).reading() as connection:
         tables = {table.name for table in METADATA.sorted_tables}
         filled = {
@@ -102,6 +106,11 @@ def test_data_survives_every_upgrade_and_downgrade(url: str) -> None:
         assert filled == tables
     for earlier in [None, *migrate.revisions()][-2::-1]:
         move(url, earlier)
+        if earlier == "0008":
+            with Database(url).reading() as connection:
+                query = "SELECT value FROM hashmap_mappings ORDER BY id"
+                # Not the empty text, which would match other labels.
+                assert connection.exec_driver_sql(query).scalars().all() == ["m1.small", "None"]
     assert migrate.current(url) is None
     with Database(url).reading() as connection:
         assert sa.inspect(connection).get_table_names() == ["alembic_version"]

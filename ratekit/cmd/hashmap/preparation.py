@@ -6,17 +6,17 @@ import argparse
 import dataclasses
 import datetime
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ratekit import errors
 from ratekit.admin import hashmap
 from ratekit.cmd import command_types, instants
 from ratekit.cmd.hashmap import rule_lines
-from ratekit.domain.rules.rule import Rule
+from ratekit.domain.rules.rule import Rule, RuleTarget
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.interfaces import Storage
-from ratekit.pricing.rule_change import RuleChange
+from ratekit.pricing.rule_change import RuleChange, apply
 from ratekit.text import count_text, utc_text
 
 if TYPE_CHECKING:
@@ -211,4 +211,19 @@ def _find_warnings(
     ]
     # In the order of the file, whichever check found them.
     warnings.sort(key=lambda warning: warning.line or 0)
-    return [*warnings, *rule_warnings.find_unpriced_metrics(metrics, placed, labels)]
+    return [
+        *warnings,
+        *rule_warnings.find_unpriced_metrics(metrics, placed, labels),
+        *rule_warnings.find_unpriced_nulls(path, _count_unpriced_nulls(prepared)),
+    ]
+
+
+def _count_unpriced_nulls(prepared: PreparedPlan) -> Mapping[RuleTarget, int]:
+    from ratekit import composition
+    from ratekit.admin import free_usage
+
+    plan, modules = prepared.plan, composition.build_modules(prepared.conf)
+    book = apply(plan.book, plan.change)
+    return free_usage.count_unpriced_nulls(
+        prepared.storage, book, modules, prepared.calendar.step, plan.at
+    )

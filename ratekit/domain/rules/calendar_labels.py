@@ -79,6 +79,8 @@ def explain_mismatch(rule: Rule) -> str | None:
         if rule.level <= Decimal(label.highest):
             return None
         return f"never reached: {rule.target.label} is at most {label.highest}"
-    if rule.value is None or label.pattern.fullmatch(rule.value):
+    if rule.value is None:
+        return f"null never matches: every period has {rule.target.label}"
+    if label.pattern.fullmatch(rule.value):
         return None
     return f"{rule.value!r} never matches: {label.spelling}"

@@ -70,7 +70,8 @@ class Terms:
 class MappingRule:
     """A cost of all usage of a metric, or of usage with one value of a label.
 
-    :ivar value: text that the label must equal; None if and only if the target has no label
+    :ivar value: text that the label must equal; None: the label must be null or, if the target
+        has no label, nothing is compared
     :ivar id: the storage's id; None: not stored
     """
 
@@ -80,10 +81,8 @@ class MappingRule:
     id: int | None = dataclasses.field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        if (self.value is None) != (self.target.label is None):
-            raise ValueError(
-                "expected a value for a mapping with a label, and none without a label"
-            )
+        if self.value is not None and self.target.label is None:
+            raise ValueError("expected no value for a mapping without a label")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -47,4 +47,5 @@ def read_rule(row: sa.RowMapping) -> Rule:
     )
     if "level" in row:
         return ThresholdRule(target, row["level"], terms, row["id"])
-    return MappingRule(target, row["value"], terms, row["id"])
+    value = None if row["matches_null"] else row["value"]
+    return MappingRule(target, value, terms, row["id"])

@@ -147,15 +147,20 @@ def _add(connection: sa.Connection, add: Collection[Rule], now: datetime.datetim
 def _value_columns(rule: Rule) -> dict[str, Any]:
     """Return the columns with a rule's own values."""
     terms = rule.terms
-    special = {"value": rule.value} if isinstance(rule, MappingRule) else {"level": rule.level}
     return {
         "scope": terms.scope,
         "cost": terms.cost,
         "type": terms.type.value,
         "start": terms.start,
         "end": terms.end,
-        **special,
+        **(_mapping_columns(rule) if isinstance(rule, MappingRule) else {"level": rule.level}),
     }
+
+
+def _mapping_columns(rule: MappingRule) -> dict[str, Any]:
+    """Return the columns with a mapping's value; every field's mapping has a text."""
+    matches_null = rule.target.label is not None and rule.value is None
+    return {"value": "" if matches_null else rule.value, "matches_null": matches_null}
 
 
 _Ids = Mapping[tuple[Any, ...], int]

@@ -184,7 +184,23 @@ def test_a_level_is_a_number_of_at_least_0(level: str) -> None:
     assert "level: expected a" in mistake
 
 
-@pytest.mark.parametrize("value", ["", "value: null, ", "value: [1], "])
+@pytest.mark.parametrize("scalar", ["null", "~", "None", '"None"'])
+def test_a_value_may_be_null(scalar: str) -> None:
+    field = f"{{mappings: [{{value: {scalar}, cost: 1, type: flat}}]}}"
+    [rule] = read(f"services: {{cpu: {{fields: {{f: {field}}}}}}}")
+    assert isinstance(rule, MappingRule)
+    assert (rule.target.label, rule.value) == ("f", None)
+    assert "{value: null, " in rules_file.render([rule])
+    assert read(rules_file.render([rule])) == [rule]
+
+
+def test_null_and_the_text_none_are_one_value() -> None:
+    entries = "{value: null, cost: 1, type: flat}, {value: None, cost: 2, type: flat}"
+    [mistake] = mistakes(f"services: {{cpu: {{fields: {{f: {{mappings: [{entries}]}}}}}}}}")
+    assert "overlaps the rule on line 1" in mistake
+
+
+@pytest.mark.parametrize("value", ["", "value: [1], "])
 def test_a_fields_mapping_has_a_value(value: str) -> None:
     entry = f"{{{value}cost: 1, type: flat}}"
     [mistake] = mistakes(f"services: {{cpu: {{fields: {{f: {{mappings: [{entry}]}}}}}}}}")
@@ -270,6 +286,8 @@ def test_rules_are_rendered_in_order_and_without_defaults() -> None:
             ),
             MappingRule(flavor, "m1", Terms(Decimal("100"), flat, "up", start=NEW_YEAR)),
             MappingRule(flavor, "2", Terms(Decimal(0), flat)),
+            MappingRule(flavor, "", Terms(Decimal(3), flat)),
+            MappingRule(flavor, None, Terms(Decimal(2), flat)),
             MappingRule(RuleTarget("volume.size"), None, Terms(Decimal("-1E-28"), flat)),
             MappingRule(RuleTarget("instance"), None, Terms(Decimal(1), flat)),
         ]
@@ -283,6 +301,8 @@ def test_rules_are_rendered_in_order_and_without_defaults() -> None:
     fields:
       flavor:
         mappings:
+          - {value: null, cost: "2", type: flat}
+          - {value: "", cost: "3", type: flat}
           - {value: "2", cost: "0", type: flat}
           - {value: m1, cost: "100", type: flat, group: up, start: 2026-01-01T00:00:00Z}
           - {value: m2, cost: "0.02", type: flat, scope: "p: 1", end: 2026-01-01T00:00:00Z}
@@ -297,7 +317,7 @@ def test_rules_are_rendered_in_order_and_without_defaults() -> None:
 
 TEXTS = st.one_of(
     st.sampled_from(
-        ["m1", "no", "Null", "~", "1", "1.5", "2026-01-01", "a: b", "#", "<<", "=", "'"]
+        ["m1", "no", "Null", "null", "~", "1", "1.5", "2026-01-01", "a: b", "#", "<<", "=", "'"]
     ),
     # The reader rejects a NUL, because no database stores it.
     st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8),
@@ -334,7 +354,8 @@ def rule_lists(draw: st.DrawFn) -> list[Rule]:
             rule = ThresholdRule(target, abs(draw(NUMBERS)), terms)
             key: object = (target, rule.level, terms.group, terms.scope)
         else:
-            rule = MappingRule(target, draw(TEXTS) if target.label is not None else None, terms)
+            value = draw(st.none() | TEXTS) if target.label is not None else None
+            rule = MappingRule(target, value, terms)
             key = (target, rule.value, terms.group, terms.scope)
         rules[key] = rule
     return list(rules.values())

@@ -30,7 +30,7 @@ def rule(
     cost: str = "1",
     type: CostType = CostType.FLAT,
     *,
-    value: str = "m1",
+    value: str | None = "m1",
     group: str | None = None,
     scope: str | None = None,
     start: datetime.datetime | None = None,
@@ -281,6 +281,9 @@ def test_a_desired_rule_must_not_end_before_it_starts() -> None:
     [
         (rule("0.020", group="uptime"), "instance.flavor=m1 flat 0.02 group uptime"),
         (rule("1E+2", CostType.RATE, value="a b"), "instance.flavor='a b' rate 100"),
+        (rule(value=None), "instance.flavor=null flat 1"),
+        (rule(value="null"), "instance.flavor='null' flat 1"),
+        (rule(value=""), "instance.flavor='' flat 1"),
         (
             rule("-1", scope="p1", start=PAST, end=NOW),
             "instance.flavor=m1 flat -1 scope p1 "

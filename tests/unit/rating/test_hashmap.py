@@ -141,6 +141,32 @@ def test_a_mapping_matches_the_text_of_a_label_exactly() -> None:
     assert [price(rules, vcpus=text) for text in ("4.0", "04", " 4", "four", "")] == [0] * 5
 
 
+NULL = MappingRule(RuleTarget("instance", "flavor"), None, Terms(Decimal(7), FLAT))
+
+
+def test_a_null_label_is_neither_absent_nor_empty() -> None:
+    rules = [NULL, mapping("3", label="flavor", value=""), mapping("5", label="flavor", value="m")]
+    assert price(rules, flavor=None) == 7
+    assert price(rules, flavor="") == 3
+    assert price(rules, flavor="m") == 5
+    assert price(rules) == 0
+
+
+def test_the_text_none_is_null_as_in_cloudkitty() -> None:
+    assert price([NULL], flavor="None") == 7
+    assert price([NULL], flavor="none") == 0
+    assert price([NULL], flavor="null") == 0
+
+
+def test_a_null_label_reaches_no_threshold() -> None:
+    assert price([NULL, threshold("0", "100", label="flavor")], flavor=None) == 7
+
+
+def test_a_scopes_own_rule_for_null_replaces_the_general_one() -> None:
+    own = MappingRule(NULL.target, None, Terms(Decimal(9), FLAT, scope="p1"))
+    assert prices([NULL, own], metadata={"flavor": None}) == [9]
+
+
 @pytest.mark.parametrize("labels", [{}, {"flavor": None}], ids=["absent", "null"])
 def test_a_missing_label_matches_nothing(labels: dict[str, str | None]) -> None:
     rules: list[Rule] = [

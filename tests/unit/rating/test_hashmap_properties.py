@@ -49,6 +49,8 @@ TEXTS = (
     " 2 ",
     "None",
 )
+# A rule file has null for the text None.
+VALUES = (None, *(text for text in TEXTS if text != "None"))
 CALENDAR = ("1", "3", "4", "00", "01", "2026")
 
 
@@ -90,6 +92,11 @@ def place(rule: Rule) -> tuple[object, ...]:
     return rule.target, value_or_level(rule), rule.terms.group
 
 
+def has_value(label: str | None, value: str | None) -> bool:
+    """Return whether a label that is there has a value; null and the text None are null."""
+    return label == value or (value is None and label == "None")
+
+
 def group_price(
     rules: Sequence[Rule],
     labels: dict[str, str | None],
@@ -106,7 +113,9 @@ def group_price(
             size = whole if rule.target.label is None else number(label)
             if size is not None and Fraction(rule.level) <= size:
                 matches.append((Fraction(rule.level), rule))
-        elif rule.target.label is None or (label is not None and label == rule.value):
+        elif rule.target.label is None or (
+            rule.target.label in labels and has_value(label, rule.value)
+        ):
             if rule.terms.type is CostType.FLAT:
                 flat = max(flat, cost)
             else:
@@ -181,8 +190,8 @@ def rule_lists(draw: st.DrawFn) -> list[Rule]:
         if draw(st.booleans()):
             rule = ThresholdRule(target, draw(LEVELS), terms)
         else:
-            texts = TEXTS if target.label in LABELS else CALENDAR
-            value = draw(st.sampled_from(texts)) if target.label is not None else None
+            values = VALUES if target.label in LABELS else CALENDAR
+            value = draw(st.sampled_from(values)) if target.label is not None else None
             rule = MappingRule(target, value, terms)
         if not any(clash(rule, member) for member in rules):
             rules.append(rule)
