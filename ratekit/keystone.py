@@ -11,7 +11,7 @@ import requests
 from keystoneauth1 import adapter, exceptions, identity, loading, plugin, session
 from oslo_config import cfg
 
-from ratekit import errors, http_errors
+from ratekit import errors, http_errors, http_limits
 from ratekit.redact import redact_urls
 
 #: Those of keystoneauth's options for sessions that ratekit reads.
@@ -209,7 +209,7 @@ def _pool(connections: int) -> requests.Session:
     """Return a session that keeps one connection for each green thread."""
     http = requests.Session()
     for scheme in ("http://", "https://"):
-        http.mount(scheme, session.TCPKeepAliveAdapter(pool_maxsize=connections))
+        http.mount(scheme, http_limits.LimitedAdapter(pool_maxsize=connections))
     return http
 
 
@@ -238,6 +238,8 @@ def translate_errors(service: str, section: str = "") -> Iterator[None]:
         yield
     except exceptions.ClientException as error:
         raise _translate(service, section, error) from error
+    except RecursionError:
+        raise errors.InvalidResponse(f"{service} returned JSON that is nested too deeply") from None
 
 
 def _translate(

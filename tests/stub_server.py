@@ -20,6 +20,7 @@ class StubResponse:
     :ivar body: bytes are sent unchanged, other values as JSON
     :ivar missing: number of bytes that Content-Length announces but that are not sent
     :ivar delay: seconds before the response
+    :ivar endless: sent again and again after the body, until the client closes the connection
     """
 
     body: Any = b""
@@ -27,6 +28,7 @@ class StubResponse:
     headers: tuple[tuple[str, str], ...] = ()
     missing: int = 0
     delay: float = 0.0
+    endless: bytes = b""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -95,9 +97,12 @@ def run_stub_server() -> Iterator[StubServer]:
                 for name, value in response.headers:
                     self.send_header(name, value)
                 self.send_header("Content-Type", content_type)
-                self.send_header("Content-Length", str(len(content) + response.missing))
+                if not response.endless:
+                    self.send_header("Content-Length", str(len(content) + response.missing))
                 self.end_headers()
                 self.wfile.write(content)
+                while response.endless:
+                    self.wfile.write(response.endless)
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     stub = StubServer(f"http://127.0.0.1:{server.server_port}")

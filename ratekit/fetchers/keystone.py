@@ -132,7 +132,7 @@ class KeystoneFetcher(interfaces.Fetcher):
             body = response.json()
             members = [read(member) for member in body[collection]]
             truncated = body.get("truncated")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise errors.TryLater(
                 f"cannot parse Keystone's list of {collection}: {error!r}"
             ) from None

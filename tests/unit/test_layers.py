@@ -81,7 +81,7 @@ ROWS: Sequence[Collection[str]] = (
     {"cmd"},
     {"admin", "composition", "daemon"},
     {"fetchers", "collectors", "storage", "rating", "processing", "pricing", "files"},
-    {"interfaces", "conf", "plugins", "keystone", "http_errors", "concurrency"},
+    {"interfaces", "conf", "plugins", "keystone", "http_errors", "http_limits", "concurrency"},
     {"domain", "errors", "text", "redact", "bounded_file"},
 )
 #: Imports between rooms of one row.
@@ -89,6 +89,7 @@ BESIDE = {
     ("processing", "pricing"),
     ("files", "pricing"),
     ("keystone", "http_errors"),
+    ("keystone", "http_limits"),
     # Options of plug-ins are registered, checked and listed by the core.
     ("plugins", "interfaces"),
     ("conf", "interfaces"),

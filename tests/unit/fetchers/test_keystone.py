@@ -1,5 +1,6 @@
 """The projects to rate, from a Keystone on loopback that plays recorded answers."""
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -222,6 +223,30 @@ def test_an_invalid_list_of_projects_is_no_answer(
     identity.respond(PROJECTS, answer)
     with pytest.raises(errors.TryLater, match="Keystone's list of projects"):
         fetcher(identity.url, ignore_rating_role=True).scopes()
+
+
+@pytest.mark.parametrize("path", ["/v3/", TOKENS, ASSIGNMENTS])
+@pytest.mark.parametrize("status", [200, 300, 400, 503])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        StubResponse(b"[" * 50_000),
+        StubResponse(b'{"version": ' * 50_000),
+        StubResponse(b'{"role_assignments": ' + b"9" * 50_000 + b"}"),
+        StubResponse(b"[", endless=b" " * (1 << 20)),
+    ],
+    ids=["lists", "objects", "digits", "endless"],
+)
+def test_a_hostile_answer_is_one_line(
+    identity: StubServer, path: str, status: int, answer: StubResponse
+) -> None:
+    content_type = (("Content-Type", "application/json"),)
+    identity.respond(path, dataclasses.replace(answer, status=status, headers=content_type))
+    with pytest.raises(errors.RatekitError) as caught:
+        fetcher(identity.url).scopes()
+    (line,) = str(caught.value).splitlines()
+    assert len(line) < 500
+    assert "Keystone" in line or identity.url in line
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 429])

@@ -17,6 +17,7 @@ from gnocchiclient import exceptions
 
 from ratekit import errors, http_errors, keystone
 from ratekit.collectors.gnocchi.options import GROUP
+from ratekit.domain import decimal_limits
 
 #: Rows of one page of a listing: Gnocchi's default maximum.
 PAGE = 1000
@@ -70,12 +71,7 @@ class Transport:
         if response.status_code >= 400:
             _raise_unless_silence(response)
             return None, None
-        try:
-            content = json.loads(
-                response.content, parse_float=Decimal, parse_int=Decimal, parse_constant=_refuse
-            )
-        except ValueError as error:
-            raise errors.InvalidResponse(f"Gnocchi's response is not JSON: {error}") from error
+        content = _parse(response.content)
         if content is None:
             # None means that there is no usage, which only an error response can say.
             raise errors.InvalidResponse("Gnocchi's response is null")
@@ -162,6 +158,42 @@ def _marker(response: requests.Response) -> str | None:
     return query["marker"][0]
 
 
+def _parse(content: bytes) -> Any:
+    """Return JSON as Python's values, numbers as Decimal."""
+    read = decimal_limits.CONTEXT.create_decimal
+    try:
+        return json.loads(content, parse_float=read, parse_int=read, parse_constant=_refuse)
+    except ValueError as error:
+        raise errors.InvalidResponse(f"Gnocchi's response is not JSON: {error}") from error
+    except RecursionError:
+        raise errors.InvalidResponse("Gnocchi's response is nested too deeply") from None
+    except ArithmeticError:
+        marked = json.loads(content, parse_float=_mark, parse_int=_mark)
+        place = next(_find_too_large(marked), "")
+    raise errors.InvalidResponse(
+        f"Gnocchi's response has too large a number: expected {decimal_limits.EXPECTED}; it is "
+        f"at {place}"
+    )
+
+
+def _mark(text: str) -> Any:
+    """Return a number's class in place of a number that is too large."""
+    try:
+        return decimal_limits.CONTEXT.create_decimal(text)
+    except ArithmeticError:
+        return Decimal
+
+
+def _find_too_large(content: Any, place: str = "") -> Iterator[str]:
+    """Yield the places of numbers that are too large; a group is named by its labels."""
+    if content is Decimal:
+        yield place
+    items = enumerate(content) if isinstance(content, list) else ()
+    for key, part in content.items() if isinstance(content, dict) else items:
+        name = part["group"] if isinstance(part, dict) and "group" in part else key
+        yield from _find_too_large(part, f"{place}/{name}")
+
+
 def _refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is not a number")
 
@@ -189,9 +221,9 @@ def _raise_unless_silence(response: requests.Response) -> None:
 def _description(response: requests.Response) -> str:
     """Return the text of an error response as one line; Gnocchi writes JSON, proxies HTML."""
     try:
-        body = response.json()
-    except ValueError:
-        body = response.text
+        body = json.loads(response.content)
+    except (ValueError, RecursionError):
+        body = response.content.decode(errors="replace")
     if isinstance(body, dict) and "description" in body:
         body = body["description"]
     if isinstance(body, dict):

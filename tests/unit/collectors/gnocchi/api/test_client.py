@@ -237,10 +237,12 @@ def test_a_failed_tls_verification_names_the_options_to_check(gnocchi: StubServe
         StubResponse(None),
         StubResponse({"measures": []}),
         StubResponse("[]"),
+        StubResponse(b"[" * 200_000),
+        StubResponse(b'{"a": ' * 200_000),
     ],
     ids=[
         "truncated", "cut off", "html", "empty", "nan", "infinity", "minus infinity",
-        "not utf-8", "null", "an object", "a text",
+        "not utf-8", "null", "an object", "a text", "deep lists", "deep objects",
     ],
 )  # fmt: skip
 def test_a_response_that_cannot_be_parsed_is_not_silence(
@@ -251,6 +253,40 @@ def test_a_response_that_cannot_be_parsed_is_not_silence(
     with pytest.raises(errors.TryLater, match="Gnocchi") as caught:
         client.aggregates(QUERY)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "number", ["1e99999999", "-1e10000", "1e-99999999", "9" * 1001, "0." + "9" * 1001]
+)
+def test_a_number_that_is_too_large_is_reported_with_its_resource(
+    gnocchi: StubServer, client: Client, number: str
+) -> None:
+    body = f'[{{"group": {{"id": "r1"}}, "measures": {{"cpu": [1, {number}]}}}}]'
+    gnocchi.respond(AGGREGATES, StubResponse(body.encode()))
+    with pytest.raises(errors.InvalidResponse) as caught:
+        client.aggregates(QUERY)
+    assert str(caught.value) == (
+        "Gnocchi's response has too large a number: expected at most 1,000 digits and an "
+        "exponent of at most 9,999; it is at /{'id': 'r1'}/measures/cpu/1"
+    )
+
+
+def test_numbers_that_no_frame_can_hold_are_still_read(gnocchi: StubServer, client: Client) -> None:
+    """The resource that has one is named later; the others are rated."""
+    numbers = ["1e300", "-1e-300", "9" * 400, "1e9999"]
+    gnocchi.respond(AGGREGATES, StubResponse(f"[{', '.join(numbers)}]".encode()))
+    assert client.aggregates(QUERY) == [Decimal(number) for number in numbers]
+
+
+@pytest.mark.parametrize("status", [400, 503])
+@pytest.mark.parametrize("body", [b"[" * 200_000, b'{"a": ' * 200_000, b"9" * 60_000])
+def test_a_hostile_error_response_is_one_line(
+    gnocchi: StubServer, client: Client, status: int, body: bytes
+) -> None:
+    gnocchi.respond(AGGREGATES, StubResponse(body, status))
+    with pytest.raises(errors.RatekitError, match=f"Gnocchi .* with|answered {status}") as caught:
+        client.aggregates(QUERY)
+    assert len(str(caught.value)) < 600
 
 
 @pytest.mark.parametrize(
