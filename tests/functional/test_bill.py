@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import pathlib
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
@@ -12,6 +13,7 @@ import pytest
 from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.collectors.gnocchi.api.connect import open_client
 from ratekit.domain.reporting.reports import FrameRow, Selection
+from ratekit.domain.series import Shared
 from tests.builders import HOUR
 from tests.functional.conftest import METRICS, RATED, RULES, Deployment
 from tests.functional.oracle import Bill, BillOracle
@@ -134,6 +136,28 @@ def test_instances_that_change_within_an_hour_are_charged_by_their_revisions(
         expected = {(hour, "m1.small"): whole for hour in hours if first <= hour <= last}
         assert instance_hours(deployment, name) == expected, name
     assert instance_hours(deployment, "silent") == {}
+
+
+def test_a_threshold_sees_what_an_instance_used_in_the_hour_of_its_resize(
+    new_deployment: Callable[[], Deployment], tmp_path: pathlib.Path
+) -> None:
+    rules = tmp_path / "hashmap.yml"
+    rules.write_text("services: {instance: {thresholds: [{level: 1, cost: 9, type: flat}]}}")
+    deployment = new_deployment()
+    deployment.apply(rules)
+    deployment.rate()
+    resource, turn = deployment.plan.resource("resized"), deployment.plan.turning_hour
+    frames = {
+        (frame.begin, frame.metadata["flavor_name"]): frame
+        for frame in deployment.frames(metrics=("instance",))
+        if frame.groupby["id"] == str(resource.id)
+    }
+    whole, third = Decimal(1), Decimal("0.333333333333333333")
+    before, after = frames[turn, "m1.small"], frames[turn, "m1.large"]
+    assert (before.shared, before.price) == (Shared(whole, third), 9 * third)
+    assert (after.shared, after.price) == (Shared(whole, whole - third), 9 * (whole - third))
+    others = [frame for (begin, _), frame in frames.items() if begin != turn]
+    assert {(frame.shared, frame.price) for frame in others} == {(None, Decimal(9))}
 
 
 def test_a_late_record_is_distinguished_from_an_older_resource(
