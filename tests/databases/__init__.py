@@ -23,6 +23,7 @@ from tests.databases.choice import (
     BACKENDS,
     SERVERS,
     new_database,
+    pgbouncer_of_session,
     private_server,
     server_of_session,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "Databases",
     "Server",
     "new_database",
+    "pgbouncer_of_session",
     "private_server",
     "server_of_session",
 ]

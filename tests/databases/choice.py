@@ -8,12 +8,13 @@ import functools
 import os
 import pathlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import sqlalchemy as sa
 
 from tests.databases.mariadb import Mariadb, MariadbDatabases
+from tests.databases.pgbouncer import Pgbouncer
 from tests.databases.postgresql import Postgresql, PostgresqlDatabases
 from tests.databases.server import Databases, Missing, Server
 
@@ -65,8 +66,23 @@ def private_server(backend: str) -> Iterator[Server]:
 
     :param backend: one of :data:`SERVERS`
     """
+    with _installed(_server_type(backend)) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def pgbouncer_of_session() -> Iterator[Databases]:
+    """Yield PgBouncer before the session's PostgreSQL. Skips or fails as that does."""
+    server = server_of_session("postgresql")
+    with _installed(lambda: Pgbouncer(server)) as pooler:
+        yield pooler
+
+
+@contextlib.contextmanager
+def _installed(build: Callable[[], Server]) -> Iterator[Server]:
+    """Yield a server that runs; skip or fail without its programs."""
     try:
-        server = _server_type(backend)()
+        server = build()
     except Missing as missing:
         if os.environ.get("CI"):
             pytest.fail(str(missing))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import pool
+from sqlalchemy import event, pool
 
 from ratekit.storage.db.timeouts import (
     CONNECT_SECONDS,
@@ -25,20 +26,35 @@ _KEEPALIVE = {
 }
 
 
+# A process that is suspended in a transaction must not lock others out forever.
+_LIMITS = {
+    "lock_timeout": LOCK_SECONDS,
+    "statement_timeout": STATEMENT_SECONDS,
+    "idle_in_transaction_session_timeout": STATEMENT_SECONDS,
+}
+
+
 def connect(url: sa.URL, patient: bool) -> Engines:
     """Return engines for a server; no connection is opened yet.
+
+    Nothing is left in a session between two transactions: a pooler such as PgBouncer may give
+    each transaction another session.
 
     :param patient: wait for locks and statements without limit
     :raises ModuleNotFoundError: psycopg is not installed
     """
+    options = {"connect_timeout": CONNECT_SECONDS, **_KEEPALIVE, "prepare_threshold": None}
     engine = sa.create_engine(
         url,
         # Messages must not quote parameters: they are customers' labels and prices.
         hide_parameters=True,
         pool_pre_ping=True,
         poolclass=pool.NullPool if patient else pool.QueuePool,
-        connect_args=without_url_options(url, **_limits(patient)),
+        connect_args=without_url_options(url, **options),
     )
+    # The operator's own session options may contain limits.
+    if "options" not in url.query:
+        event.listen(engine, "begin", functools.partial(_begin, patient=patient))
     return Engines(
         # Reports and rules are read by several statements that must see the same data.
         reader=engine.execution_options(
@@ -48,15 +64,9 @@ def connect(url: sa.URL, patient: bool) -> Engines:
     )
 
 
-def _limits(patient: bool) -> dict[str, Any]:
-    """Return options that limit every wait."""
-    milliseconds = {
-        "lock_timeout": LOCK_SECONDS * 1000,
-        "statement_timeout": STATEMENT_SECONDS * 1000,
-        # A process that is suspended in a transaction must not lock others out forever.
-        "idle_in_transaction_session_timeout": STATEMENT_SECONDS * 1000,
-    }
-    limits: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS, **_KEEPALIVE}
-    if not patient:
-        limits["options"] = " ".join(f"-c {name}={value}" for name, value in milliseconds.items())
-    return limits
+def _begin(connection: sa.Connection, *, patient: bool) -> None:
+    """Limit every wait of the transaction that begins."""
+    limits = {name: 0 if patient else seconds * 1000 for name, seconds in _LIMITS.items()}
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor:
+        cursor.execute("; ".join(f"SET LOCAL {name} = {value}" for name, value in limits.items()))
