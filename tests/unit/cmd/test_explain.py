@@ -10,7 +10,7 @@ import pytest
 
 from ratekit.domain.reprocessing.task import Order, RepricedWindow, TaskKind, TaskNote
 from ratekit.domain.rules.history import ChangeNote
-from ratekit.domain.rules.rule import CostType, MappingRule, RuleTarget, Terms
+from ratekit.domain.rules.rule import CostType, MappingRule, RuleTarget, Terms, ThresholdRule
 from ratekit.domain.scope import Scope
 from ratekit.interfaces import Storage
 from tests.contract import given
@@ -60,6 +60,8 @@ def test_it_shows_the_frame_its_rules_and_the_same_price_today(ratekit: Shell) -
         "Labels": {"flavor_name": "m1", "project_id": "a1", "id": "r1"},
         "Quantity": "3",
         "Unit": "instance",
+        "Whole": None,
+        "Share": None,
         "Reduction": None,
         "Price": "0.3",
         "Rules": {"version": 1, "changed": None},
@@ -68,6 +70,29 @@ def test_it_shows_the_frame_its_rules_and_the_same_price_today(ratekit: Shell) -
     }
     [group] = module["groups"]
     assert (group["arithmetic"], group["price"]) == ("flat 0.1 * quantity 3 = 0.3", "0.3")
+
+
+def test_a_share_is_shown_with_what_the_thresholds_saw(ratekit: Shell, storage: Storage) -> None:
+    threshold = ThresholdRule(RuleTarget("volume"), Decimal(3), Terms(Decimal(8), CostType.FLAT))
+    storage.rules.change(1, [], [threshold], given.note())
+    states = given.list_scopes(storage, "a1")
+    series = given.build_series(
+        "a1", [("1", "2")], metric="volume", begin=given.hour(1), shared={0: ("4", "0.25")}
+    )
+    storage.ledger.commit(
+        given.batch(states, series, periods=given.window(1, given.hour(1)), rules=2)
+    )
+    answer = ratekit(
+        *("explain", "--scope", "a1", "--metric", "volume", "--period", "2026-03-01T01:00:00Z"),
+        *("--offline", "-f", "json"),
+    )
+    fields = answer.json()
+    assert {name: fields[name] for name in ("Quantity", "Whole", "Share", "Price")} == {
+        "Quantity": "1", "Whole": "4", "Share": "0.25", "Price": "2",
+    }  # fmt: skip
+    assert fields["Rules"] == {"version": 2, "changed": None}
+    [group] = fields["Breakdown"][0]["groups"]
+    assert group["arithmetic"] == "flat 0 * quantity 1 + threshold 8 * share 0.25 = 2"
 
 
 def test_after_a_retroactive_change_it_shows_both_prices_and_who_made_it(

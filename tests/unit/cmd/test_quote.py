@@ -43,6 +43,8 @@ def test_it_shows_the_price_and_its_calculation(ratekit: Shell) -> None:
     assert fields == {
         "Service": "instance",
         "Quantity": "3",
+        "Whole": None,
+        "Share": None,
         "Labels": {"flavor_name": "m1.small"},
         "Scope": None,
         "Period begin": "2026-03-02T12:00:00Z",
@@ -61,6 +63,33 @@ def test_it_shows_the_price_and_its_calculation(ratekit: Shell) -> None:
         "field": "flavor_name", "type": "flat", "cost": "0.02", "group": "uptime", "scope": None,
         "start": None, "end": None, "counts": True, "verdict": "counts",
     }  # fmt: skip
+
+
+def test_a_share_of_a_period_is_priced_as_rating_prices_it(
+    ratekit: Shell, tmp_path: pathlib.Path
+) -> None:
+    path = tmp_path / "thresholds.yml"
+    path.write_text(
+        """
+        services:
+          instance:
+            mappings: [{cost: "0.001", type: flat}]
+            thresholds: [{level: "1024", cost: "0.9", type: flat}]
+        """
+    )
+    assert ratekit("hashmap", "apply", str(path), "--yes").code == 0
+    fields = ratekit(*BARE, "--qty", "2048", "--share", "1/3", "-f", "json").json()
+    assert {name: fields[name] for name in ("Quantity", "Whole", "Share")} == {
+        "Quantity": "682.666666666666666667",
+        "Whole": "2048",
+        "Share": "0.333333333333333333",
+    }
+    [group] = fields["Breakdown"][0]["groups"]
+    assert group["arithmetic"] == (
+        "flat 0.001 * quantity 682.666666666666666667 + threshold 0.9 * share "
+        "0.333333333333333333 = 0.982666666666666666367"
+    )
+    assert fields["Price of the period"] == group["price"]
 
 
 def test_people_read_it_line_by_line(ratekit: Shell) -> None:
@@ -124,6 +153,10 @@ def test_a_label_that_may_be_wrong_is_a_note(ratekit: Shell) -> None:
         ((*BARE, "--qty", "1e47"), "--qty: expected a decimal number"),
         ((*BARE, "--qty", "1e-19"), "--qty: expected a decimal number"),
         ((*BARE, "--qty", ""), "--qty: expected a decimal number"),
+        *(
+            ((*BARE, f"--share={text}"), "--share: expected a fraction above 0 and at most 1")
+            for text in ("half", "0", "1/0", "4/3", "-1/3", "1e99999999", "1 / 3", "")
+        ),
         ((*BARE, "--label", "flavor_name"), "--label: expected NAME=VALUE"),
         ((*BARE, "--label", "=m1"), "--label: expected NAME=VALUE"),
         ((*BARE, "--label", "a=1", "--label", "a=1"), "--label: 'a' occurs twice"),
