@@ -417,4 +417,4 @@ def test_only_the_periods_that_are_shared_see_a_whole() -> None:
     shared = {NEW_YEAR + HOUR: Shared(Decimal(4), Decimal("0.5"))}
     series = Series("p1", "instance", "instance", {}, {}, points, shared)
     pricer = Hashmap().compile(RuleBook(1, tuple(rules)))
-    assert pricer(series, [Decimal(0)] * 3) == [2, 7, 2]
+    assert list(map(int, pricer(series, [Decimal(0)] * 3))) == [2, 7, 2]
