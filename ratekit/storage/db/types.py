@@ -15,6 +15,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from ratekit import errors
 from ratekit.domain import period
 from ratekit.domain.exact import EXACT, PRICE_PLACES, QUANTITY_PLACES, SHARE_PLACES
+from ratekit.text import count_text
 
 #: Maximum number of digits of a stored decimal: MySQL's limit.
 DIGITS = 65
@@ -121,8 +122,9 @@ class Exact(TypeDecorator[Decimal]):
             fits = value.is_finite()
         if not fits:
             raise errors.OperatorError(
-                f"{value} cannot be stored: at most {self.digits - self.places} digits before the "
-                f"point and {self.places} after it"
+                f"{value} cannot be stored: at most "
+                f"{count_text(self.digits - self.places, 'digit')} before the point and "
+                f"{self.places} after it"
             )
         # MySQL reads a literal with an exponent as a binary float.
         return value if dialect.name == "postgresql" else format(value, "f")

@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ratekit import errors
-from ratekit.storage.db.types import Exact, Instant, Word, require_fits, tidy
+from ratekit.storage.db.types import (
+    SHARE_DIGITS,
+    Exact,
+    Instant,
+    Word,
+    require_fits,
+    require_shared_fits,
+    tidy,
+)
 
 SQLITE: sa.Dialect = sqlite.dialect()
 POSTGRESQL: sa.Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
@@ -35,21 +43,40 @@ def test_a_value_is_stored_exactly_or_refused(value: Decimal) -> None:
             assert column.process_result_value(bound, dialect) == value
 
 
+def refuses(look: Callable[[], object]) -> bool:
+    """Return whether a check raises."""
+    try:
+        look()
+    except (decimal.DecimalException, errors.OperatorError):
+        return True
+    return False
+
+
 @given(NUMBERS, NUMBERS)
 def test_the_quick_check_agrees_with_the_columns(quantity: Decimal, price: Decimal) -> None:
-    def refuses(look: Callable[[], object]) -> bool:
-        try:
-            look()
-        except (decimal.DecimalException, errors.OperatorError):
-            return True
-        return False
-
     dialect = POSTGRESQL
     slow = [
         refuses(lambda: Exact(18).process_bind_param(quantity, dialect)),
         refuses(lambda: Exact(28).process_bind_param(price, dialect)),
     ]
     assert refuses(lambda: require_fits(quantity, price)) == any(slow)
+
+
+@given(NUMBERS, NUMBERS | st.decimals(-20, 20, places=18))
+def test_the_check_of_a_share_agrees_with_the_columns(whole: Decimal, share: Decimal) -> None:
+    slow = [
+        refuses(lambda: Exact(18).process_bind_param(whole, POSTGRESQL)),
+        refuses(lambda: Exact(18, SHARE_DIGITS).process_bind_param(share, POSTGRESQL)),
+    ]
+    assert refuses(lambda: require_shared_fits(whole, share)) == any(slow)
+
+
+@pytest.mark.parametrize("value", ["10", "-10", "0." + "3" * 19])
+def test_a_share_has_one_digit_before_the_point_and_18_after_it(value: str) -> None:
+    column = Exact(18, SHARE_DIGITS)
+    assert column.process_bind_param(Decimal("9." + "9" * 18), SQLITE) == "9." + "9" * 18
+    with pytest.raises(errors.OperatorError, match="at most 1 digit before the point and 18"):
+        column.process_bind_param(Decimal(value), SQLITE)
 
 
 @pytest.mark.parametrize("value", ["NaN", "sNaN", "Infinity", "-Infinity"])
