@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class RatekitError(Exception):
     """Base class of all errors that ratekit raises intentionally."""
+
+    def lines(self) -> Sequence[str]:
+        """Return the text, an item for each line; text from outside may break inside of one."""
+        return (str(self),)
 
 
 class TryLater(RatekitError):
@@ -41,6 +45,24 @@ class RulesChanged(Conflict):
 class OperatorError(RatekitError):
     """An operator must correct something; a retry will fail, too."""
 
+    def __init__(self, *lines: str) -> None:
+        self._lines = lines
+        super().__init__("\n".join(lines))
+
+    def lines(self) -> Sequence[str]:
+        """Return the text, a line for each mistake."""
+        return self._lines
+
+
+class NoRules(OperatorError):
+    """There has never been a price rule, and all prices come from rules."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "there are no price rules, so nothing is rated: add some with ratekit hashmap apply "
+            "FILE, or set [rating] without_rules = free to rate all usage at price 0"
+        )
+
 
 class AccessDenied(OperatorError):
     """A back end refuses every request of ratekit; no scope or metric is the cause."""
@@ -59,6 +81,10 @@ class Expired(OperatorError):
 
 class SchemaChanged(OperatorError):
     """The database was migrated while this process ran; it must end without writing."""
+
+
+class DatabaseReplaced(SchemaChanged):
+    """Another database took the place of the one that this process used."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -89,7 +115,7 @@ class BadInput(OperatorError):
 
     def __init__(self, mistakes: Iterable[Mistake]) -> None:
         self.mistakes = tuple(mistakes)
-        super().__init__("\n".join(str(mistake) for mistake in self.mistakes))
+        super().__init__(*map(str, self.mistakes))
 
 
 def suggestion(word: str, names: Iterable[str]) -> str:

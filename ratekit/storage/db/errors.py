@@ -119,7 +119,7 @@ def _translation(cause: BaseException, place: str, dbapi: Any) -> BaseException:
 def _sqlite(cause: Any, _dbapi: Any) -> tuple[type[errors.RatekitError], str]:
     code = getattr(cause, "sqlite_errorname", None) or ""
     line = _line(cause)
-    if code == "SQLITE_CANTOPEN":
+    if code.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
         line += "; this user needs write permission for the file and its folder"
     # Violated unique keys are not temporary: frames exist of a period that is not rated yet.
     return errors.TryLater if code.startswith(_SQLITE_TEMPORARY) else errors.OperatorError, line

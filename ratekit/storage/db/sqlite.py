@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import os
 import pathlib
 import sqlite3
 import time
@@ -22,6 +24,8 @@ CACHE_KIB = 64000
 
 # Seconds that SQLite itself may wait: it blocks the whole process, signals and green threads.
 _BLOCKING_SECONDS = 1.0
+# Permissions of a new file, whatever the umask is.
+_OWNER_ONLY = 0o600
 # Seconds to sleep between two attempts to get the writers' lock.
 _RETRY_SECONDS = 0.01
 
@@ -43,6 +47,8 @@ def connect(url: sa.URL) -> Engines:
     )
     event.listen(engine, "connect", functools.partial(_prepare, patience=patience))
     event.listen(engine, "begin", functools.partial(_begin, patience=patience))
+    if not str(url.database).startswith("file:"):
+        _File(str(url.database)).watch(engine)
     return Engines(reader=engine, writer=engine.execution_options(writes=True))
 
 
@@ -61,6 +67,61 @@ def file_exists(url: sa.URL) -> bool:
             "does not exist; create it and give this user write permission"
         )
     return False
+
+
+class _File:
+    """The file of a database, which must stay the same file while a process uses it.
+
+    Connections go on with a file that was deleted or replaced, and what they commit is lost.
+
+    :param path: of the file
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._identity: tuple[int, int] | None = None
+
+    def watch(self, engine: sa.Engine) -> None:
+        """Look at the file before each connection is opened, at each begin and each commit."""
+        event.listen(engine, "do_connect", self._create)
+        event.listen(engine, "connect", self._remember)
+        event.listen(engine, "begin", self._require)
+        event.listen(engine, "commit", self._require)
+
+    def _create(self, *_: object) -> None:
+        """Create a missing file that only its owner may read, since it holds customers' bills.
+
+        SQLite gives its two other files the same permissions.
+        """
+        if self._identity is not None:
+            self._require()
+        # SQLite reports what is wrong with the path.
+        with contextlib.suppress(OSError):
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
+            # The umask may have taken the owner's permissions, too.
+            os.fchmod(descriptor, _OWNER_ONLY)
+            os.close(descriptor)
+
+    def _remember(self, *_: object) -> None:
+        if self._identity is None:
+            self._identity = self._read_identity()
+        self._require()
+
+    def _require(self, *_: object) -> None:
+        """:raises ratekit.errors.DatabaseReplaced: it is not the file that was opened first."""
+        if self._read_identity() != self._identity:
+            raise errors.DatabaseReplaced(
+                f"the database {self._path} was deleted or replaced while this process used it; "
+                "nothing was written: stop all processes before you move its files, then start "
+                "them again"
+            )
+
+    def _read_identity(self) -> tuple[int, int] | None:
+        try:
+            status = os.stat(self._path)
+        except FileNotFoundError:
+            return None
+        return status.st_dev, status.st_ino
 
 
 def _prepare(connection: Any, _record: object, *, patience: float) -> None:
