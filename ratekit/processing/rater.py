@@ -18,6 +18,7 @@ from ratekit.domain.usage.metric import Metric
 from ratekit.domain.usage.skipping import remove_skipped
 from ratekit.pricing.price_list import PriceList
 from ratekit.processing.failures import RetryPolicy
+from ratekit.processing.storable import StorableUsage
 
 #: Calls a function with each metric, several at a time, and returns the results in order.
 ForEachMetric = Callable[[Callable[[Metric], list[Series]], Sequence[Metric]], list[list[Series]]]
@@ -32,6 +33,7 @@ class Settings:
     :ivar batch_seconds: how long collecting a batch should take
     :ivar batch_frames: how many frames a batch should have at most
     :ivar backoff: delays after failures
+    :ivar requires_rules: rate nothing while there has never been a price rule
     """
 
     metrics: Sequence[Metric]
@@ -39,6 +41,7 @@ class Settings:
     batch_seconds: float
     batch_frames: int
     backoff: Backoff
+    requires_rules: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ class Rater:
             settings.batch_seconds, settings.batch_frames, min(limit, settings.batch_frames)
         )
         self._price_list: PriceList | None = None
+        self._storable = StorableUsage()
 
     @property
     def limit(self) -> int:
@@ -170,22 +174,26 @@ class Rater:
         start = time.monotonic()
         series = self._collect(window, scopes, settings, records_until)
         seconds = time.monotonic() - start
-        rated = [RatedSeries(usages, price_list.prices(usages)) for usages in series]
+        rated, unstorable = self._storable.price(series, price_list)
         return PricedUsage(
             series=rated,
             series_to_store=_remove_skipped_usage(rated, _find_skipping_metrics(settings)),
             rules_version=price_list.book.version,
             metrics=tuple(sorted({metric.public_name for metric in settings.metrics})),
-            exclusions=self._read_exclusions(window, scopes, settings),
+            exclusions=[*self._read_exclusions(window, scopes, settings), *unstorable],
             seconds=seconds,
         )
 
     def price_list(self) -> PriceList:
         """Return the price list of the current rules; it is compiled again only if they changed.
 
+        :raises ratekit.errors.NoRules: there has never been one, but the settings require rules
         :raises ratekit.errors.TryLater: the database did not answer
         """
         book = self._rules.read(None if self._price_list is None else self._price_list.book)
+        # Closed rules are never deleted.
+        if self._settings.requires_rules and not book.rules:
+            raise errors.NoRules
         if self._price_list is None or book is not self._price_list.book:
             self._price_list = PriceList(self._modules, book)
         return self._price_list

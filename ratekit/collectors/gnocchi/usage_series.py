@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import NamedTuple
@@ -10,7 +11,7 @@ from ratekit.collectors.gnocchi.response import AggregateResponse
 from ratekit.domain import exact
 from ratekit.domain.series import Series, Shared, add_points
 from ratekit.domain.usage.metric import Metric
-from ratekit.domain.usage.quantities import Resource, usages
+from ratekit.domain.usage.quantities import Resource, Usage, usages
 from ratekit.domain.usage.reduction import Reduction
 from ratekit.domain.usage.remarks import Remark
 from ratekit.domain.usage.revision import Instant, Labels
@@ -58,13 +59,7 @@ class UsageSeries:
         """Return one series for each distinct set of labels."""
         by_labels: dict[Labels, Series] = {}
         for id_, resource in self._response.resources():
-            try:
-                usage_by_labels = self._usage(id_, resource)
-            except ArithmeticError as error:
-                reason = f"its usage cannot be computed: {type(error).__name__}"
-                self._leave_out(id_, resource, reason)
-                continue
-            for labels, usage in usage_by_labels.items():
+            for labels, usage in self._usage(id_, resource).items():
                 series = self._series(labels, usage)
                 if labels in by_labels:
                     # Resources with equal labels are one usage, so they add up.
@@ -84,17 +79,14 @@ class UsageSeries:
                     yield TraceStep(self._response.scope(labels), groupby, metadata, trace)
 
     def _usage(self, id_: str, resource: Resource) -> dict[Labels, _Usage]:
-        """Return a resource's usage by labels; empty if it is left out.
-
-        :raises ArithmeticError: a value is too large for the arithmetic
-        """
+        """Return a resource's usage by labels, without what cannot be stored."""
         response = self._response
         remarks: list[Remark] = []
         by_labels: dict[Labels, _Usage] = {}
-        for labels, begin, quantity, shared in usages(resource, self._reduction, remarks):
+        for labels, begin, quantity, shared in self._computable_usages(id_, resource, remarks):
             if quantity >= exact.LIMIT or quantity <= -exact.LIMIT:
-                self._leave_out(id_, resource, f"its quantity has the value {quantity:.3e}")
-                return {}
+                self._leave_out(id_, resource, f"its quantity is {quantity:.3e}")
+                continue
             usage = by_labels.get(labels)
             if usage is None:
                 if response.is_foreign(id_, labels):
@@ -106,6 +98,26 @@ class UsageSeries:
         if remarks:
             self.remarks += [(id_, remark) for remark in remarks]
         return by_labels
+
+    def _computable_usages(
+        self, id_: str, resource: Resource, remarks: list[Remark]
+    ) -> list[Usage]:
+        """Return the usages of all periods whose values are not too large for the arithmetic."""
+        reduction = self._reduction
+        try:
+            return list(usages(resource, reduction, remarks))
+        except ArithmeticError:
+            remarks.clear()
+        results = []
+        for period in dict.fromkeys(reduction.period_of.values()):
+            buckets = {at: begin for at, begin in reduction.period_of.items() if begin == period}
+            one_period = dataclasses.replace(reduction, period_of=buckets)
+            try:
+                results += usages(resource, one_period, remarks)
+            except ArithmeticError as error:
+                reason = f"its usage cannot be computed: {type(error).__name__}"
+                self._leave_out(id_, resource, reason)
+        return results
 
     def _leave_out(self, id_: str, resource: Resource, reason: str) -> None:
         for scope in {revision.scope or "" for revision in resource.revisions}:

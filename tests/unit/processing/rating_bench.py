@@ -41,6 +41,7 @@ class RatingBench:
         collector: FakeCollector | None = None,
         start: str = "month",
         partition: Partition | None = None,
+        requires_rules: bool = False,
     ) -> None:
         self.now = NOW
         self.chance = 0.0
@@ -56,6 +57,7 @@ class RatingBench:
             batch_seconds=30.0,
             batch_frames=10**6,
             backoff=Backoff(MINUTE, HOUR),
+            requires_rules=requires_rules,
         )
         rater = Rater(
             self.collector,

@@ -3,10 +3,13 @@
 import dataclasses
 import datetime
 import logging
+from decimal import Decimal
 
 import pytest
 
 from ratekit import errors
+from ratekit.domain.rules.history import ChangeNote
+from ratekit.domain.rules.rule import CostType, MappingRule, RuleTarget, Terms
 from ratekit.domain.schedule.partition import Partition
 from ratekit.domain.scope import Scope
 from ratekit.processing.cycle import CycleResult
@@ -20,6 +23,9 @@ from tests.unit.processing.rating_bench import (
     always,
     for_scope,
 )
+
+RULE = MappingRule(RuleTarget("cpu"), None, Terms(Decimal(1), CostType.FLAT))
+NOTE = ChangeNote(NOW, "ann")
 
 
 def test_when_nothing_is_due_the_collector_is_not_called() -> None:
@@ -175,3 +181,38 @@ def test_the_earliest_retry_time_is_reported() -> None:
     )
     assert first == NOW + MINUTE
     assert bench.rate() == CycleResult(failed_scopes=2, retry_at=bench.now + MINUTE / 3)
+
+
+class TestRequiredRules:
+    """Where all prices come from rules, nothing is rated while there has never been a rule."""
+
+    def test_nothing_is_rated_but_scopes_start_when_they_were_first_listed(self) -> None:
+        bench = RatingBench("a", requires_rules=True)
+        for _ in range(2):
+            with pytest.raises(errors.NoRules, match="hashmap apply FILE.*without_rules = free"):
+                bench.rate()
+        assert bench.collector.calls == []
+        assert bench.ledger.frames == {}
+        # A month later, the first month is still to be rated.
+        bench.now += 31 * 24 * HOUR
+        bench.rules.change(1, [], [RULE], NOTE)
+        bench.rate()
+        assert min(begin for _, _, begin in bench.ledger.frames) == MONTH
+        assert bench.hours_rated() == {"a": DUE + 31 * 24}
+
+    def test_a_rule_that_has_ended_is_a_rule(self) -> None:
+        bench = RatingBench("a", requires_rules=True)
+        bench.rules.change(1, [], [RULE], NOTE)
+        bench.rules.change(2, [(bench.rules.book.rules[0], MONTH)], [], NOTE)
+        bench.rate()
+        assert bench.hours_rated() == {"a": DUE}
+
+    def test_when_nothing_is_due_nothing_is_held(self) -> None:
+        bench = RatingBench("a", start="now", requires_rules=True)
+        assert bench.rate() == CycleResult()
+
+    def test_a_reload_may_allow_it(self) -> None:
+        bench = RatingBench("a", requires_rules=True)
+        bench.orchestrator.adopt(dataclasses.replace(bench.settings, requires_rules=False))
+        bench.rate()
+        assert bench.hours_rated() == {"a": DUE}

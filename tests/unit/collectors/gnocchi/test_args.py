@@ -55,12 +55,6 @@ def test_a_query_that_changes_nothing_is_as_if_there_were_none() -> None:
         f"(/ {TEMPLATE} 0)",
         f"(+ {TEMPLATE} (aggregate sum (metric b max)))",
     ],
-    [
-        "cos",
-        f"(cos {TEMPLATE})",
-        f"(/ {TEMPLATE} 0)",
-        f"(+ {TEMPLATE} (aggregate sum (metric b max)))",
-    ],
 )
 def test_a_query_that_is_not_understood_is_refused(query: str) -> None:
     with pytest.raises(pydantic.ValidationError, match=r"supported are|other than 0"):
