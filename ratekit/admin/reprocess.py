@@ -45,13 +45,13 @@ def build_orders(
     request: ReprocessRequest,
     rated_ranges: Mapping[str, RatedRange],
     rows: Sequence[StateRow],
-    all_scopes: bool,
+    shorten: bool,
 ) -> Sequence[Order]:
     """Return an order for each scope.
 
     :param rated_ranges: from when to when each scope has been rated, by ID
     :param rows: the scopes to reprocess, each once
-    :param all_scopes: they are all scopes: skip the times at which a scope has not been rated
+    :param shorten: skip the times at which a scope has not been rated
     :raises ratekit.errors.OperatorError: the times are not starts of periods, or not in order,
         or a scope has not been rated at these times
     """
@@ -61,19 +61,19 @@ def build_orders(
         raise errors.OperatorError(
             f"--begin {utc_text(request.begin)} is not before --end {utc_text(request.end)}"
         )
-    orders = [_build_order(request, rated_ranges.get(row.id), row, all_scopes) for row in rows]
+    orders = [_build_order(request, rated_ranges.get(row.id), row, shorten) for row in rows]
     return [order for order in orders if order is not None]
 
 
 def _build_order(
-    request: ReprocessRequest, rated: RatedRange | None, row: StateRow, all_scopes: bool
+    request: ReprocessRequest, rated: RatedRange | None, row: StateRow, shorten: bool
 ) -> Order | None:
     if rated is None:
-        if all_scopes:
+        if shorten:
             return None
         raise errors.OperatorError(f"scope {row.id} has never been rated")
     begin, end = request.begin, request.end
-    if all_scopes:
+    if shorten:
         begin = max(begin, period.ceiling(rated.since, request.step))
         end = min(end, period.floor(rated.until, request.step))
         if begin >= end:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ratekit.admin import metric as metric_admin
-from ratekit.cmd import command_types, options, startup
+from ratekit.cmd import command_types, instants, startup
 from ratekit.cmd.output import cells
 from ratekit.domain.reporting.findings import Severity
 from ratekit.domain.usage.metric import Metric
@@ -101,7 +101,7 @@ class MetricCheck(command_types.Listing):
                 cells.optional(entry.metric),
                 entry.finding.check,
                 entry.finding.verdict.value,
-                cells.printable(entry.finding.detail),
+                entry.finding.detail,
                 entry.finding.remedy,
             )
             for entry in entries
@@ -143,7 +143,7 @@ class MetricSample(command_types.Listing):
         parser.add_argument(
             "--period",
             metavar="TIME",
-            help=f"start of the period, {options.TIME}; default: the newest period that is due",
+            help=f"start of the period, {instants.TIME}; default: the newest period that is due",
         )
         return parser
 
@@ -155,7 +155,7 @@ class MetricSample(command_types.Listing):
 
         begin = None
         if parsed_args.period is not None:
-            begin = options.read_instant("--period", parsed_args.period)
+            begin = instants.read_instant("--period", parsed_args.period, self.app.clock())
         conf = self.app.load_conf()
         metrics, collector = composition.read_metrics(conf)
         metric = metric_admin.find(metrics, parsed_args.name)

@@ -37,7 +37,7 @@ def add_selection_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--begin",
         metavar="TIME",
-        help="start of the report, such as 2026-11-27T14:00, 2026-11-27, 2026-11, yesterday or -7d; "
+        help="start of the report, such as 2026-11-27T14:00, 2026-11, yesterday or -7d; "
         "default: start of this month",
     )
     parser.add_argument(
@@ -126,7 +126,7 @@ def refuse_bounds(options: argparse.Namespace) -> None:
     :raises ratekit.errors.OperatorError: there is one of them
     """
     if options.begin is not None or options.end is not None:
-        raise errors.OperatorError("--month already has a begin and an end; remove --begin and --end")
+        raise errors.OperatorError("--month has its own begin and end; remove --begin and --end")
 
 
 def require_known(
@@ -162,7 +162,7 @@ def require_known(
         if name not in keys
     ]
     if mistakes:
-        raise errors.OperatorError("\n".join(mistakes))
+        raise errors.OperatorError(*mistakes)
 
 
 def _metric_hint(name: str, metrics: Collection[str]) -> str:

@@ -17,7 +17,8 @@ from typing import Any, TextIO
 from cliff import app, commandmanager
 
 from ratekit import errors, interfaces, redact
-from ratekit.cmd import configuration, startup
+from ratekit.cmd import configuration, instants, startup
+from ratekit.text import printable
 
 PROG = "ratekit"
 #: The exit codes that shells use after a write to a closed pipe, and after Ctrl-C.
@@ -130,7 +131,7 @@ class Ratekit(app.App):
         """Show the logs of libraries only with ``--debug``."""
         if self.options.debug:
             logging.basicConfig(stream=self.stderr, level=logging.DEBUG)
-            redact.redact_logs()
+            redact.clean_logs()
         else:
             logging.getLogger().addHandler(logging.NullHandler())
 
@@ -161,7 +162,7 @@ class Ratekit(app.App):
 
     def note(self, text: str) -> None:
         """Print a line to standard error, apart from the output."""
-        print(f"{self.NAME}: {text}", file=self.stderr)
+        print(f"{self.NAME}: {printable(text)}", file=self.stderr)
 
     def interact(self) -> None:
         """Print the help: no command was given."""
@@ -174,7 +175,7 @@ class Ratekit(app.App):
                 return self._run_command(argv)
         except errors.RatekitError as error:
             if self.options.debug:
-                self.stderr.write(redact.redact_urls(traceback.format_exc()))
+                self.stderr.write(redact.clean_traceback(traceback.format_exc()))
             return startup.complain(self.NAME, error)
 
     def _run_command(self, argv: list[str]) -> int:
@@ -185,7 +186,8 @@ class Ratekit(app.App):
         if name == "help" and arguments and not self._completions(arguments):
             raise errors.OperatorError(self._unknown_text(arguments))
         command = factory(self, self.options, cmd_name=name)
-        return command.run(command.get_parser(f"{self.NAME} {name}").parse_args(arguments))
+        parser = command.get_parser(f"{self.NAME} {name}")
+        return command.run(parser.parse_args(instants.attach_distances(arguments)))
 
     def _unknown_text(self, argv: list[str]) -> str:
         if argv[0].startswith("-"):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ratekit.admin import scope as scope_admin
-from ratekit.cmd import command_types, options, startup
+from ratekit.cmd import command_types, instants, options, startup
 from ratekit.cmd.output import cells, timeline
 from ratekit.domain.reporting.reports import ResetPlan, StateRow
 from ratekit.domain.reprocessing.task import Task
@@ -152,7 +152,7 @@ class ScopeActivate(command_types.Action):
             "--from",
             dest="start",
             metavar="TIME",
-            help=f"where to resume, {options.TIME}; default: where rating stopped",
+            help=f"where to resume, {instants.TIME}; default: where rating stopped",
         )
         return parser
 
@@ -160,7 +160,7 @@ class ScopeActivate(command_types.Action):
         """Make the change."""
         start = None
         if parsed_args.start is not None:
-            start = options.read_instant("--from", parsed_args.start)
+            start = instants.read_instant("--from", parsed_args.start, self.app.clock())
         storage, row, calendar = _find(self, parsed_args)
         changed = scope_admin.activate(storage.scopes, row, calendar, start, self.app.clock())
         if not changed:
@@ -188,7 +188,7 @@ class ScopeReset(command_types.Action):
             "--to",
             required=True,
             metavar="TIME",
-            help=f"start of the first period to rate again, {options.TIME}",
+            help=f"start of the first period to rate again, {instants.TIME}",
         )
         parser.add_argument("--gaps", action="store_true", help="rate also the gaps since then")
         parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
@@ -196,7 +196,7 @@ class ScopeReset(command_types.Action):
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         """Plan, show, ask, and make the change."""
-        since = options.read_instant("--to", parsed_args.to)
+        since = instants.read_instant("--to", parsed_args.to, self.app.clock())
         storage, row, calendar = _find(self, parsed_args)
         plan = scope_admin.plan_reset(storage.scopes, row, calendar, since)
         if plan.since == plan.rated_until and not parsed_args.gaps:
@@ -241,8 +241,8 @@ def _find(
 
 
 def _title(row: StateRow) -> str:
-    name = f" ({cells.printable(row.name)})" if row.name else ""
-    return f"scope {cells.printable(row.id)}{name}"
+    name = f" ({row.name})" if row.name else ""
+    return f"scope {row.id}{name}"
 
 
 def _removal(plan: ResetPlan) -> str:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from ratekit import errors
 from ratekit.admin import reprocess
-from ratekit.cmd import command_types, options, startup
+from ratekit.cmd import command_types, instants, options, startup
 from ratekit.cmd.output import cells
 from ratekit.domain.exact import EXACT, ZERO
 from ratekit.domain.reporting.reports import StateRow
@@ -47,12 +47,13 @@ class Reprocess(command_types.Listing):
             "--all-scopes", action="store_true", help="every scope, where it has been rated"
         )
         for option, boundary in (("--begin", "start of the first"), ("--end", "end of the last")):
-            parser.add_argument(
-                option,
-                required=True,
-                metavar="TIME",
-                help=f"{boundary} period, {options.TIME}",
-            )
+            parser.add_argument(option, metavar="TIME", help=f"{boundary} period, {instants.TIME}")
+        parser.add_argument(
+            "--month",
+            metavar="MONTH",
+            help="instead of --begin and --end: what has been rated of a month (UTC), "
+            f"{instants.MONTH}",
+        )
         parser.add_argument(
             "--reason", metavar="TEXT", help="why; recorded with the task, required to queue one"
         )
@@ -77,8 +78,7 @@ class Reprocess(command_types.Listing):
         """Show what would change, or queue tasks."""
         from ratekit import composition
 
-        begin = options.read_instant("--begin", parsed_args.begin)
-        end = options.read_instant("--end", parsed_args.end)
+        begin, end = _read_range(parsed_args, self.app.clock())
         kind = TaskKind.RATES if parsed_args.rates_only else TaskKind.COLLECT
         reason = " ".join((parsed_args.reason or "").split())
         if not reason and not parsed_args.dry_run:
@@ -90,7 +90,7 @@ class Reprocess(command_types.Listing):
             reprocess.ReprocessRequest(begin, end, step, kind, parsed_args.accept_silence),
             storage.tasks.rated_ranges(),
             _find_scopes(storage.reports.scopes(), parsed_args.scope),
-            all_scopes=parsed_args.all_scopes,
+            shorten=parsed_args.all_scopes or parsed_args.month is not None,
         )
         if not orders:
             raise errors.OperatorError("nothing to reprocess: no scope was rated in this time")
@@ -111,14 +111,12 @@ class Reprocess(command_types.Listing):
         from ratekit import composition
 
         offline = all(order.kind is TaskKind.RATES for order in orders)
-        repricer = composition.build_repricer(
-            conf, storage, _call_in_turn, startup.now, offline
-        )
+        repricer = composition.build_repricer(conf, storage, _call_in_turn, startup.now, offline)
         previews = [reprocess.preview(repricer, storage.reports, order) for order in orders]
         for preview in previews:
             for periods in preview.kept_periods:
-                scope = cells.printable(preview.order.scope.id)
-                note = cells.printable(periods.note)
+                scope = preview.order.scope.id
+                note = periods.note
                 self.app.note(f"scope {scope}, {periods.window}, is left unchanged: {note}")
         rows = [
             (preview.order, metric, change)
@@ -130,6 +128,18 @@ class Reprocess(command_types.Listing):
             "Scope", "Name", "Metric", "Unit", "Frames", "New frames", "Quantity",
             "New quantity", "Price", "New price", "Difference",
         ), [_difference(*row) for row in rows]  # fmt: skip
+
+
+def _read_range(
+    parsed_args: argparse.Namespace, now: datetime.datetime
+) -> tuple[datetime.datetime, datetime.datetime]:
+    if parsed_args.month is not None:
+        options.refuse_bounds(parsed_args)
+        return instants.read_month("--month", parsed_args.month, now)
+    if parsed_args.begin is None or parsed_args.end is None:
+        raise errors.OperatorError("expected --begin and --end, or --month")
+    begin = instants.read_instant("--begin", parsed_args.begin, now)
+    return begin, instants.read_instant("--end", parsed_args.end, now)
 
 
 def _find_scopes(rows: Sequence[StateRow], words: Sequence[str]) -> Sequence[StateRow]:
@@ -147,7 +157,7 @@ def _describe_shortened_orders(
     scopes_by_bounds: dict[tuple[str, str], list[str]] = {}
     for order in orders:
         if (order.begin, order.end) != (begin, end):
-            scope = cells.printable(order.scope.id)
+            scope = order.scope.id
             scopes_by_bounds.setdefault(_bounds(order), []).append(scope)
     for (first, last), scopes in scopes_by_bounds.items():
         subject = f"scope {scopes[0]} was"
@@ -158,7 +168,7 @@ def _describe_shortened_orders(
 
 def _question(orders: Sequence[Order]) -> str:
     first = orders[0]
-    scopes = f"scope {cells.printable(first.scope.id)}"
+    scopes = f"scope {first.scope.id}"
     if len(orders) > 1:
         scopes = count_text(len(orders), "scope")
     periods = sum((order.end - order.begin) // order.step for order in orders)

@@ -83,12 +83,13 @@ def written(folder: pathlib.Path) -> dict[str, bytes]:
         ),
         (
             "summary --begin 2026-02-30",
-            "--begin: expected a date or time such as 2026-01-31 or 2026-01-31T12:00, "
-            "not '2026-02-30'",
+            "--begin: expected a date or time such as 2026-01-31, 2026-01-31T12:00, 2026-01, "
+            "yesterday or -7d, not '2026-02-30'",
         ),
         (
             "frame list --end soon",
-            "--end: expected a date or time such as 2026-01-31 or 2026-01-31T12:00, not 'soon'",
+            "--end: expected a date or time such as 2026-01-31, 2026-01-31T12:00, 2026-01, "
+            "yesterday or -7d, not 'soon'",
         ),
         (
             "summary --begin 2026-03-01 --end 2026-02-01",

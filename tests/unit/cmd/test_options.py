@@ -3,55 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import datetime
-import zoneinfo
 from decimal import Decimal
 
 import pytest
 
 from ratekit import errors
 from ratekit.cmd import options
-
-DAY = datetime.timedelta(days=1)
-NOON = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.UTC)
-
-
-@pytest.mark.parametrize(
-    ("text", "zone", "instant"),
-    [
-        ("2026-01-31T12:00", "UTC", NOON),
-        ("2026-01-31", "UTC", NOON - DAY / 2),
-        ("2026-01-31T13:00", "Europe/Berlin", NOON),
-        ("2026-01-31T14:00+02:00", "Europe/Berlin", NOON),
-    ],
-)
-def test_a_time_without_an_offset_is_in_the_zone(
-    text: str, zone: str, instant: datetime.datetime
-) -> None:
-    assert options.read_instant("--at", text, zoneinfo.ZoneInfo(zone)) == instant
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (
-            "noon",
-            "--at: expected a date or time such as 2026-01-31 or 2026-01-31T12:00, not 'noon'",
-        ),
-        ("0001-01-01T00:00+05:00", "--at: '0001-01-01T00:00+05:00' is too far in the past"),
-        ("9999-12-31T00:00", "--at: '9999-12-31T00:00' is too far in the future"),
-    ],
-)
-def test_a_wrong_time_is_reported_with_its_option(text: str, message: str) -> None:
-    with pytest.raises(errors.OperatorError) as error:
-        options.read_instant("--at", text)
-    assert str(error.value) == message
-
-
-def test_the_last_day_of_the_calendar_is_valid_without_a_margin() -> None:
-    text = "9999-12-31T23:59:59"
-    instant = options.read_instant("--end", text, margin=datetime.timedelta(0))
-    assert instant == datetime.datetime(9999, 12, 31, 23, 59, 59, tzinfo=datetime.UTC)
 
 
 @pytest.mark.parametrize(("text", "number"), [("1", 1), ("0010", 10), ("24", 24)])

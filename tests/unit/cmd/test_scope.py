@@ -271,7 +271,7 @@ def test_a_scope_may_resume_later(ratekit: Shell, usage: None) -> None:
 @pytest.mark.parametrize(
     ("time", "message"),
     [
-        ("soon", "--from: expected a date or time such as 2026-01-31 or 2026-01-31T12:00"),
+        ("soon", "--from: expected a date or time"),
         ("0001-01-01T00:00+05:00", "--from: '0001-01-01T00:00+05:00' is too far in the past"),
         ("2026-03-01T01:00", "rated until 2026-03-01T02:00:00Z"),
         ("2026-03-01T01:00", "see ratekit scope reset"),
@@ -383,7 +383,7 @@ def test_a_reset_fails_if_a_period_is_rated_before_the_answer(
 @pytest.mark.parametrize(
     ("time", "message"),
     [
-        ("yesterday", "--to: expected a date or time"),
+        ("someday", "--to: expected a date or time"),
         ("2026-03-01T01:20", "nearest start at 2026-03-01T01:00:00Z and 2026-03-01T02:00"),
         ("2026-03-01T03:00", "is rated only until 2026-03-01T02:00:00Z"),
     ],

@@ -119,7 +119,8 @@ class TestTimes:
             (["--at", "9999-12-31"], "--at: '9999-12-31' is too far in the future"),
             (
                 ["--at", "soon"],
-                "--at: expected a date or time such as 2026-01-31 or 2026-01-31T12:00, not 'soon'",
+                "--at: expected a date or time such as 2026-01-31, 2026-01-31T12:00, 2026-01, "
+                "yesterday or -7d, not 'soon'",
             ),
         ],
     )
@@ -273,6 +274,7 @@ class TestSince:
             "scheduled": [],
             "brought_forward": [],
             "charged": None,
+            "rated_without_rules": None,
             "warnings": [],
             "what_if": [
                 {
@@ -347,8 +349,8 @@ class TestSince:
             ),
             (
                 "March",
-                "--since: expected a date or time such as 2026-01-31 or 2026-01-31T12:00, not "
-                "'March'",
+                "--since: expected a date or time such as 2026-01-31, 2026-01-31T12:00, 2026-01, "
+                "yesterday or -7d, not 'March'",
             ),
         ],
     )
