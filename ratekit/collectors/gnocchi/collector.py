@@ -220,7 +220,9 @@ class GnocchiCollector(interfaces.Collector):
         args = _args(metric)
         groupby, metadata = self._labels(metric, args)
         required = {self._scope_key, args.resource_key}
-        inspection = Inspection(self._client, self._query(metric, self._step), self._clock())
+        counter = build_counter(args, args.aggregation(metric.name))
+        query = self._query(metric, self._step)
+        inspection = Inspection(self._client, query, self._clock(), counter)
         return list(findings(inspection, {*groupby, *metadata}, required, metric.prorate))
 
     def _query(

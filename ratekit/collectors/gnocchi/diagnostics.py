@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import datetime
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from ratekit import errors
 from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
@@ -13,10 +13,12 @@ from ratekit.collectors.gnocchi.api.archive_policy import Policy
 from ratekit.collectors.gnocchi.api.client import Client
 from ratekit.collectors.gnocchi.completeness.routing import fit_policy
 from ratekit.collectors.gnocchi.resource_types import COMMON
+from ratekit.collectors.gnocchi.value_findings import value_findings
 from ratekit.domain.reporting.findings import Finding, Severity
+from ratekit.domain.usage.counter import Counter, Reading
 from ratekit.text import count_text, utc_text
 
-#: Metrics of each archive policy whose newest measures are read.
+#: Metrics of each archive policy whose recent measures are read.
 _SAMPLE = 20
 #: Older measures are ignored.
 _RECENT = datetime.timedelta(days=1)
@@ -46,11 +48,13 @@ class Inspection:
 
     :ivar query: its scopes and its time do not matter
     :ivar now: the time of the inspection, aware, UTC
+    :ivar counter: how the metric's counters are read; None: it is not a counter
     """
 
     client: Client
     query: AggregateQuery
     now: datetime.datetime
+    counter: Counter | None = None
 
     def absent_attributes(self, names: Collection[str]) -> frozenset[str] | None:
         """Return those of ``names`` that the resource type has not; None: no such type."""
@@ -68,18 +72,16 @@ class Inspection:
             counts.update(policy for _, _, policy in rows)
         return [self._use(policies[name], count) for name, count in counts.most_common()]
 
-    def newest(self, uses: Sequence[PolicyUse]) -> datetime.datetime | None:
-        """Return the start of the newest aggregate of some of the metrics.
+    def samples(self, uses: Sequence[PolicyUse]) -> Mapping[str, Sequence[Reading]]:
+        """Return the aggregates of the last day of some of the metrics, by resource's id.
 
-        None: there is none of the last day.
+        Those of a counter reach further back, by its gap.
         """
-        instants = [
-            instant
-            for use in uses
-            if use.granularity is not None
-            for instant in self._newest_of(use.policy, use.granularity)
-        ]
-        return max(instants, default=None)
+        samples: dict[str, Sequence[Reading]] = {}
+        for use in uses:
+            if use.granularity is not None:
+                samples |= self._samples_of(use.policy, use.granularity)
+        return samples
 
     def backlog(self) -> int:
         """Return how many measures metricd has not processed."""
@@ -96,14 +98,15 @@ class Inspection:
         retention = policy.retention[datetime.timedelta(seconds=fit)]
         return PolicyUse(policy.name, count, fit, "", retention)
 
-    def _newest_of(self, policy: str, granularity: int) -> Iterator[datetime.datetime]:
+    def _samples_of(self, policy: str, granularity: int) -> dict[str, Sequence[Reading]]:
         rows, _ = next(self.client.metrics(self.query.metric, policy, limit=_SAMPLE))
         query = dataclasses.replace(self.query, granularity=granularity)
-        ids = [id_ for id_, _, _ in rows]
-        if not ids:
-            return
-        newest = self.client.newest(ids, query, self.now - _RECENT)
-        yield from newest.values()
+        resources = {id_: resource for id_, resource, _ in rows}
+        if not resources:
+            return {}
+        reach = _RECENT if self.counter is None else _RECENT + self.counter.gap
+        recent = self.client.recent(resources, query, self.now - reach)
+        return {resources[id_]: readings for id_, readings in recent.items()}
 
 
 def findings(
@@ -131,7 +134,9 @@ def findings(
     yield _metrics(inspection.query.metric, uses)
     yield from (_policy(use) for use in uses)
     if any(use.granularity is not None for use in uses):
-        yield _newest(inspection.newest(uses), inspection.now)
+        samples = inspection.samples(uses)
+        yield _newest(samples, inspection.now)
+        yield from value_findings(samples, inspection.counter)
     yield _backlog(inspection.backlog)
     if prorate:
         yield _starts(kind, inspection.without_start())
@@ -174,9 +179,10 @@ def _policy(use: PolicyUse) -> Finding:
     return Finding(check, Severity.OK, detail)
 
 
-def _newest(newest: datetime.datetime | None, now: datetime.datetime) -> Finding:
+def _newest(samples: Mapping[str, Sequence[Reading]], now: datetime.datetime) -> Finding:
     check = "newest measure"
-    if newest is None:
+    newest = max((readings[-1][0] for readings in samples.values()), default=None)
+    if newest is None or newest < now - _RECENT:
         detail = "a sample of the metrics has no measure of the last day"
         return Finding(check, Severity.WARNING, detail, "check that Ceilometer and metricd run")
     age = datetime.timedelta(seconds=(now - newest) // datetime.timedelta(seconds=1))

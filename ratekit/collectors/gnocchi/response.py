@@ -14,6 +14,7 @@ from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.collectors.gnocchi.api.client import Record, require_decimal
 from ratekit.collectors.gnocchi.api.formats import label, utc
 from ratekit.collectors.gnocchi.api.transport import parsing
+from ratekit.domain.period import Window
 from ratekit.domain.usage.counter import Reading
 from ratekit.domain.usage.quantities import Resource
 from ratekit.domain.usage.revision import Instant, Labels, Revision
@@ -113,20 +114,23 @@ class AggregateResponse:
             self._revisions[group["id"]] = [self._parse(group, buckets)]
 
     def counters_without_previous(
-        self, until: Instant, reach: datetime.timedelta
+        self, window: Window, gap: datetime.timedelta
     ) -> dict[str, Instant]:
-        """Return the first bucket of resources older than the query with none before ``until``.
+        """Return the first buckets that should be compared with one before the query.
 
-        :param reach: without buckets that start so long after the query's start, or later
+        That is where the period before the window has none, and the resource is older than the
+        period before the bucket's.
+
+        :param gap: longest distance of two buckets that are compared
         :returns: start of the bucket, by resource's id
         """
-        start = self.query.start
         results = {}
         for id_, revisions in self._revisions.items():
-            begins = [revision.buckets[0][0] for revision in revisions if revision.buckets]
-            first = min(begins)
-            if until <= first < start + reach and revisions[0].start < start:
-                results[id_] = first
+            first = min(revision.buckets[0][0] for revision in revisions if revision.buckets)
+            if window.begin <= first < self.query.start + gap:
+                period = window.begin + (first - window.begin) // window.step * window.step
+                if revisions[0].start < period - window.step:
+                    results[id_] = first
         return results
 
     def add_previous(self, readings: Mapping[str, Reading]) -> None:

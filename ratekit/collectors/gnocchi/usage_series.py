@@ -108,7 +108,7 @@ class UsageSeries:
             return list(usages(resource, reduction, remarks))
         except ArithmeticError:
             remarks.clear()
-        results = []
+        results: list[Usage] = []
         for period in dict.fromkeys(reduction.period_of.values()):
             buckets = {at: begin for at, begin in reduction.period_of.items() if begin == period}
             one_period = dataclasses.replace(reduction, period_of=buckets)

@@ -17,8 +17,8 @@ def price_list(cost: str) -> PriceList:
     return PriceList([Hashmap()], RuleBook(1, (rule,)))
 
 
-def points(rated: list[RatedSeries]) -> dict[str, list[tuple[int, Decimal]]]:
-    results: dict[str, list[tuple[int, Decimal]]] = {}
+def points(rated: list[RatedSeries]) -> dict[str, list[tuple[int, object]]]:
+    results: dict[str, list[tuple[int, object]]] = {}
     for series_ in rated:
         for (begin, _), price in zip(series_.series.points, series_.prices, strict=True):
             results.setdefault(series_.series.scope, []).append(((begin - MONTH) // HOUR, price))

@@ -138,10 +138,16 @@ class Client:
 
         A metric without an aggregate since ``since`` is absent.
         """
+        return {id_: buckets[-1][0] for id_, buckets in self.recent(metrics, query, since).items()}
+
+    def recent(
+        self, metrics: Collection[str], query: AggregateQuery, since: Instant
+    ) -> dict[str, list[tuple[Instant, Decimal]]]:
+        """Return the aggregates of each metric since an instant, by its id; likewise."""
         content = self._measures(metrics, query, since)
         with parsing("measures"):
             return {
-                id_: utc(rows[-1][0])
+                id_: [(utc(begin), require_decimal(value)) for begin, _, value in rows]
                 for id_, by_method in content["measures"].items()
                 if (rows := by_method[query.aggregation_method])
             }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
@@ -133,6 +134,20 @@ class FakeGnocchi(History):
             and resource.buckets
             and max(resource.buckets) >= since
         }
+
+    def recent(
+        self, metrics: Collection[str], query: AggregateQuery, since: Instant
+    ) -> dict[str, list[tuple[Instant, Decimal]]]:
+        self.requests.append("recent")
+        recent = {
+            f"metric of {resource.id}": [
+                (begin, Decimal(value))
+                for begin, value in sorted(resource.buckets.items())
+                if begin >= since
+            ]
+            for resource in self.resources
+        }
+        return {id_: buckets for id_, buckets in recent.items() if buckets and id_ in metrics}
 
     def backlog(self) -> int:
         self.requests.append("backlog")

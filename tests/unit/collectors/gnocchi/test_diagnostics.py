@@ -147,3 +147,34 @@ def test_resources_without_a_start_matter_where_periods_are_prorated(
     client = gnocchi("good")
     client.without_start = count
     assert verdicts(inspect(client, dataclasses.replace(METRIC, prorate=prorate))) == expected
+
+
+def with_values(values: dict[int, float]) -> FakeGnocchi:
+    """A resource with these values by the hour before six."""
+    cloud = gnocchi("good")
+    buckets = {SIX - hour * HOUR: value for hour, value in values.items()}
+    cloud.resources = [dataclasses.replace(cloud.resources[0], buckets=buckets)]
+    return cloud
+
+
+def test_values_below_zero_are_a_warning_that_names_the_lowest() -> None:
+    findings = inspect(with_values({3: -1.0, 2: -40.5, 1: 0.0, 0: 7.0}))
+    assert verdicts(findings) == {"values": Severity.WARNING}
+    assert findings["values"].detail == (
+        "2 aggregates below zero; the lowest is -40.5, of resource r0 at 2026-01-01T04:00:00Z"
+    )
+
+
+@pytest.mark.parametrize(("hours", "verdict"), [(24, {}), (25, {"counter gaps": Severity.WARNING})])
+def test_growth_over_a_long_gap_of_a_counter_is_a_warning(
+    hours: int, verdict: dict[str, Severity]
+) -> None:
+    args = GnocchiArgs("instance", re_aggregation_method="rate:sum", force_granularity=300)
+    cloud = with_values({hours: 100.0, 0: 1300.0})
+    findings = inspect(cloud, dataclasses.replace(METRIC, extra_args=args))
+    assert verdicts(findings) == verdict
+    if verdict:
+        assert "resource r0 until 2026-01-01T06:00:00Z, a growth of 1200" in (
+            findings["counter gaps"].detail
+        )
+    assert verdicts(inspect(cloud)) == {}

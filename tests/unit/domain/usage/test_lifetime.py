@@ -147,7 +147,12 @@ def test_an_end_that_was_taken_back_does_not_count() -> None:
 def test_a_resource_that_a_late_measure_revives_costs_its_hour(count: int) -> None:
     """Ended at ten to seven; a measure of five past seven says that it still exists."""
     phases = [
-        Phase(at(start), end and at(end), {"project_id": "p1", "flavor": "small"}, ended_at)
+        Phase(
+            at(start),
+            None if end is None else at(end),
+            {"project_id": "p1", "flavor": "small"},
+            ended_at,
+        )
         for start, end, ended_at in ((-600, 50, None), (50, 65, at(50)), (65, None, None))
     ]
     revived = Resource("r1", phases, {at(minute): 6.0 for minute in (*range(0, 50, 5), 65, 70)})

@@ -157,7 +157,10 @@ def test_live_resources_are_those_of_the_query_that_overlap_the_time(
 def test_metrics_are_asked_for_by_id(gnocchi: StubServer, client: Client) -> None:
     begin = "2026-01-01T06:00:00+00:00"
     answer = {
-        "measures": {"m1": {"mean": [["x", 300, 1.5], [begin, 300, 2.5]]}, "m2": {"mean": []}},
+        "measures": {
+            "m1": {"mean": [["2026-01-01T05:55:00+00:00", 300, 1.5], [begin, 300, 2.5]]},
+            "m2": {"mean": []},
+        },
         "references": [row(1), row(2, "high")],
     }
     gnocchi.respond(AGGREGATES, StubResponse(answer))
