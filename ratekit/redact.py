@@ -1,12 +1,18 @@
-"""Removing credentials from messages and logs."""
+"""Removing credentials and control characters from messages and logs."""
 
 from __future__ import annotations
 
+import copy
 import logging
 import re
+from typing import Any
+
+from ratekit.text import printable
 
 # Up to the last @, because an @ in a password may not be escaped.
 _USERINFO = re.compile(r"(?<=://)[^/\s]*@")
+# What a traceback may keep: line breaks, and the colours of oslo.log's levels.
+_LAYOUT = re.compile(r"(\n|\x1b\[0[01](?:;3[1-7])?m)")
 
 
 def redact_urls(text: str) -> str:
@@ -14,8 +20,19 @@ def redact_urls(text: str) -> str:
     return _USERINFO.sub("", text)
 
 
+def clean_traceback(text: str) -> str:
+    """Return several lines without credentials and with control characters escaped."""
+    parts = _LAYOUT.split(redact_urls(text))
+    # Texts and what separates them by turns.
+    parts[::2] = map(printable, parts[::2])
+    return "".join(parts)
+
+
 class Formatter(logging.Formatter):
-    """Redacts what another formatter returns, including tracebacks."""
+    """Cleans what another formatter returns, including tracebacks.
+
+    A message is one line: names come from a cloud's users, who could forge others.
+    """
 
     def __init__(self, inner: logging.Formatter) -> None:
         super().__init__()
@@ -23,11 +40,20 @@ class Formatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record's text."""
-        return redact_urls(self._inner.format(record))
+        line = copy.copy(record)
+        line.msg, line.args = printable(redact_urls(record.getMessage())), None
+        return clean_traceback(self._inner.format(line))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        """Return a traceback, which some handlers ask for beside the text."""
+        return clean_traceback(self._inner.formatException(ei))
 
 
-def redact_logs() -> None:
-    """Make the handlers of the root logger redact, because libraries log URLs."""
-    for handler in logging.getLogger().handlers:
-        if not isinstance(handler.formatter, Formatter):
-            handler.setFormatter(Formatter(handler.formatter or logging.Formatter()))
+def clean_logs() -> None:
+    """Make all handlers clean their output, because libraries log URLs and foreign names."""
+    loggers = (logging.getLogger(), *logging.Logger.manager.loggerDict.values())
+    for logger in loggers:
+        # Parents without a logger of their own have no handlers.
+        for handler in logger.handlers if isinstance(logger, logging.Logger) else ():
+            if not isinstance(handler.formatter, Formatter):
+                handler.setFormatter(Formatter(handler.formatter or logging.Formatter()))

@@ -1,4 +1,4 @@
-"""How numbers, instants, counts and lists are written in messages and tables."""
+"""How numbers, instants, counts, lists and foreign texts are written in messages and tables."""
 
 from __future__ import annotations
 
@@ -11,6 +11,17 @@ from decimal import Decimal
 _LIST_LIMIT = 5
 #: Python writes floats with more digits before the point than this with an exponent.
 _FLOAT_DIGITS = 16
+
+
+def printable(text: str) -> str:
+    """Escape what a terminal or a reader of logs would take for something else.
+
+    Line breaks, control sequences, marks that reverse the writing direction and unpaired
+    surrogates become visible: ``\\n``, ``\\x1b``, ``\\u202e``.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def number_text(number: Decimal) -> str:

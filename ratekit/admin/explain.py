@@ -86,7 +86,7 @@ def find(reports: Reports, query: FrameQuery, calendar: Calendar) -> FrameRow:
     if len(matches) == 1:
         return matches[0]
     if matches:
-        raise errors.OperatorError("\n".join(_alternatives(matches, query)))
+        raise errors.OperatorError(*_alternatives(matches, query))
     if rows:
         raise errors.OperatorError(
             f"no frame of {query} has {_mismatch(rows, query)}; frames in this period: "

@@ -101,7 +101,7 @@ def require_priced(
     for metric, usage in free.items():
         lines.setdefault(metric, _free_line(metric, usage))
     if lines:
-        raise errors.OperatorError("\n".join(lines.values()))
+        raise errors.OperatorError(*lines.values())
 
 
 def _free_line(metric: str, usage: FreeUsage) -> str:

@@ -11,6 +11,8 @@ from cliff.formatters import table
 
 from ratekit import errors
 from ratekit.cmd.output import cells
+from ratekit.cmd.output.safe_formatter import SafeFormatter
+from ratekit.text import printable
 
 if TYPE_CHECKING:
     from ratekit.cmd.ratekit import Ratekit
@@ -44,7 +46,7 @@ class _Command(command.Command):
             raise errors.OperatorError(
                 "nothing was changed: confirmation needs a terminal; use --yes to confirm"
             )
-        self.app.stdout.write(f"{question} [y/N] ")
+        self.app.stdout.write(f"{printable(question)} [y/N] ")
         self.app.stdout.flush()
         return self.app.stdin.readline().strip().lower() in ("y", "yes")
 
@@ -52,15 +54,16 @@ class _Command(command.Command):
 class Action(_Command):
     """A command that makes a change or prints plain lines."""
 
-    def print_line(self, line: str) -> None:
+    def print_line(self, line: str = "") -> None:
         """Print a line of output."""
-        self.app.stdout.write(f"{line}\n")
+        self.app.stdout.write(f"{printable(line)}\n")
 
     def print_table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Print a table between lines of output."""
         layout = argparse.Namespace(max_width=0, fit_width=False, print_empty=True)
         data = cells.align_points(rows)
-        table.TableFormatter().emit_list(columns, data, self.app.stdout, layout)
+        formatter = SafeFormatter(table.TableFormatter(), "table")
+        formatter.emit_list(columns, data, self.app.stdout, layout)
 
 
 class Listing(_Command, lister.Lister):
@@ -86,9 +89,10 @@ class Listing(_Command, lister.Lister):
             data = cells.align_points(data)
         elif parsed_args.formatter == "csv":
             data = cells.fill_absent(data)
+        self.formatter = SafeFormatter(self.formatter, parsed_args.formatter)
         code = super().produce_output(parsed_args, column_names, data)
         if self.footer and parsed_args.formatter == "table":
-            self.app.stdout.write(f"{self.footer}\n")
+            self.app.stdout.write(f"{printable(self.footer)}\n")
         return code
 
 
@@ -105,6 +109,7 @@ class Showing(_Command, show.ShowOne):
         _require_columns(parsed_args.columns, column_names)
         if parsed_args.formatter in ("shell", "value"):
             (data,) = cells.fill_absent([data])
+        self.formatter = SafeFormatter(self.formatter, parsed_args.formatter)
         return super().produce_output(parsed_args, column_names, data)
 
 

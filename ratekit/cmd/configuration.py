@@ -147,7 +147,7 @@ def _set_up_logs(conf: Any) -> None:
         log.setup(conf, "ratekit")
     except (OSError, log.LogConfigError) as error:
         raise errors.OperatorError(f"[DEFAULT] logging cannot be set up: {error}") from None
-    redact.redact_logs()
+    redact.clean_logs()
 
 
 @contextlib.contextmanager

@@ -124,7 +124,7 @@ def _rules(origin: explain.PriceOrigin) -> cells.Cell:
         text = f"version {version}, before {change.made_by} changed them at {made_at}{comment}"
         next_change = {"by": change.made_by, "at": made_at, "comment": change.comment}
     machine = {"version": version if origin.matches else None, "changed": next_change}
-    return cells.Cell(version, cells.printable(text), machine)
+    return cells.Cell(version, text, machine)
 
 
 def _last_swap(swap: Swap | None) -> cells.Cell:
@@ -134,7 +134,7 @@ def _last_swap(swap: Swap | None) -> cells.Cell:
     note, at = swap.task.note, second_text(swap.record.at)
     text = f"by task {swap.task.id} of {note.made_by} at {at}: {note.reason}"
     machine = {"task": swap.task.id, "at": at, "by": note.made_by, "reason": note.reason}
-    return cells.Cell(swap.task.id, cells.printable(text), machine)
+    return cells.Cell(swap.task.id, text, machine)
 
 
 def _today(row: FrameRow, origin: explain.PriceOrigin) -> cells.Cell:

@@ -98,7 +98,7 @@ class QuoteUsage(command_types.Showing):
             price_list, period, parsed_args.service, quantity, all_labels, scope, share
         )
         for hint in quote.hints(usage_quote, labels, book, label_names):
-            self.app.note(cells.printable(hint))
+            self.app.note(hint)
         fields = _fields(usage_quote)
         return tuple(fields), tuple(fields.values())
 
@@ -112,8 +112,7 @@ class QuoteUsage(command_types.Showing):
         except errors.OperatorError as error:
             raise errors.OperatorError(f"--scope: {error}") from None
         if all(row.id != scope for row in rows):
-            name = cells.printable(scope)
-            self.app.note(f"no scope {name!r} exists yet; using it as a scope ID, as the rules do")
+            self.app.note(f"no scope {scope!r} exists yet; using it as a scope ID, as the rules do")
         return scope
 
 
@@ -124,15 +123,14 @@ def _read_share(text: str) -> Fraction:
         if 0 < share <= 1:
             return share
     raise errors.OperatorError(
-        "--share: expected a fraction above 0 and at most 1, such as 1/3 or 0.25, not "
-        f"{cells.printable(text)!r}"
+        f"--share: expected a fraction above 0 and at most 1, such as 1/3 or 0.25, not {text!r}"
     )
 
 
 def _fields(usage_quote: quote.Quote) -> Mapping[str, Any]:
     series, period = usage_quote.series, usage_quote.period
     return {
-        "Service": cells.printable(series.metric),
+        "Service": series.metric,
         "Quantity": cells.amount(series.points[0][1]),
         **cells.shared_fields(series.shared.get(period.begin)),
         "Labels": cells.labels(series.groupby),

@@ -11,6 +11,7 @@ import sys
 from importlib import metadata
 
 from ratekit import errors, redact
+from ratekit.text import printable
 
 #: Exit codes, which doc/operating.rst lists.
 FAILED = 1
@@ -19,8 +20,8 @@ BAD_INPUT = 2
 
 def complain(prog: str, error: errors.RatekitError) -> int:
     """Print an error, one line for each mistake; return its exit code."""
-    for line in redact.redact_urls(str(error)).splitlines():
-        print(f"{prog}: {line}", file=sys.stderr)
+    for line in error.lines():
+        print(f"{prog}: {printable(redact.redact_urls(line))}", file=sys.stderr)
     return BAD_INPUT if isinstance(error, errors.OperatorError) else FAILED
 
 

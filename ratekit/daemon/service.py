@@ -86,7 +86,7 @@ class Processor(service.ServiceBase):  # type: ignore[misc]
 
     def _report_reload(self, failure: BaseException | None) -> None:
         if isinstance(failure, errors.RatekitError):
-            for line in str(failure).splitlines():
+            for line in failure.lines():
                 LOG.error("not reloaded; the old settings remain in use: %s", line)
         elif failure is not None:
             LOG.error(

@@ -9,6 +9,8 @@ import time
 from collections.abc import Mapping
 from typing import Self
 
+from ratekit.text import printable
+
 
 class Notifier:
     """Sends messages to the socket of systemd; sends nothing if there is no socket.
@@ -33,7 +35,7 @@ class Notifier:
 
     def ready(self, status: str) -> None:
         """Report that the daemon has started, or has reloaded its files."""
-        self._send(f"READY=1\nSTATUS={status}")
+        self._send(f"READY=1\nSTATUS={printable(status)}")
 
     def reloading(self) -> None:
         """Report that files are being re-read."""
@@ -46,7 +48,7 @@ class Notifier:
 
     def status(self, text: str) -> None:
         """Report the state of the daemon in one line."""
-        self._send(f"STATUS={text}")
+        self._send(f"STATUS={printable(text)}")
 
     def alive(self) -> None:
         """Report to the watchdog that the daemon makes progress."""

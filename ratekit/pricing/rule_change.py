@@ -107,7 +107,7 @@ def plan(book: RuleBook, desired: Collection[Rule], horizon: Horizon) -> RuleCha
         for first, second in find_overlaps(desired)
     ]
     if mistakes:
-        raise errors.OperatorError("\n".join(mistakes))
+        raise errors.OperatorError(*mistakes)
     before, after = _group_by_identity(book.rules), _group_by_identity(desired)
     successions = [
         succession.reconcile(before.get(key, ()), after.get(key, ()), horizon)
@@ -115,7 +115,7 @@ def plan(book: RuleBook, desired: Collection[Rule], horizon: Horizon) -> RuleCha
     ]
     mistakes = [line for each in successions for line in _describe_mistakes(each, horizon)]
     if mistakes:
-        raise errors.OperatorError("\n".join(mistakes))
+        raise errors.OperatorError(*mistakes)
     return RuleChange(
         tuple(closing for each in successions for closing in each.close),
         tuple(rule for each in successions for rule in each.add),

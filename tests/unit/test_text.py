@@ -13,6 +13,7 @@ from ratekit.text import (
     local_text,
     minute_text,
     number_text,
+    printable,
     python_number,
     second_text,
     utc_text,
@@ -77,3 +78,26 @@ def test_a_long_list_ends_with_the_number_of_omitted_words(words: str, text: str
 def test_a_number_of_a_json_document_is_the_same_in_python(number: float) -> None:
     parsed = json.loads(json.dumps(number), parse_float=Decimal, parse_int=Decimal)
     assert str(python_number(parsed)) == str(number)
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("Zoë 東京 😀 'a' \\", "Zoë 東京 😀 'a' \\"),
+        ("a\nb\tc\r", r"a\nb\tc\r"),
+        ("\x1b[2J\x00\x7f\x9b", r"\x1b[2J\x00\x7f\x9b"),
+        ("\u202e\u2066\u200f", r"\u202e\u2066\u200f"),
+        ("\u2028\u2029\x85", r"\u2028\u2029\x85"),
+        ("\ud800 \U000e0001", r"\ud800 \U000e0001"),
+    ],
+)
+def test_what_a_terminal_would_act_on_is_escaped(text: str, escaped: str) -> None:
+    assert printable(text) == escaped
+
+
+@given(st.text())
+def test_any_text_is_one_printable_line(text: str) -> None:
+    line = printable(text)
+    assert line.isprintable()
+    assert printable(line) == line
+    line.encode()

@@ -51,8 +51,7 @@ class HashmapHistory(command_types.Listing):
         record = hashmap.find_record(store, parsed_args.version)
         closed = [(closure.rule, closure.end) for closure in record.closed]
         return ("Change", "Rule"), [
-            (mark, cells.printable(text))
-            for mark, text in rule_lines.difference(closed, record.opened)
+            (mark, text) for mark, text in rule_lines.difference(closed, record.opened)
         ]
 
 

@@ -70,7 +70,8 @@ class HashmapPlan(command_types.Action):
             prices = composition.build_price_list(prepared.conf, book)
             differences = what_if.price_differences(prepared.storage.reports, prices, since)
         if parsed_args.format == "json":
-            self.print_line(json.dumps(_document(prepared, differences), indent=2))
+            json.dump(_document(prepared, differences), self.app.stdout, indent=2)
+            self.print_line()
         else:
             self._print(prepared, parsed_args.all, since, differences)
         changes = not prepared.plan.change.empty
@@ -89,7 +90,8 @@ class HashmapPlan(command_types.Action):
             self.print_line(line)
         if since is None or differences is None:
             return
-        self.print_line(f"\nwith these rules since {utc_text(since)}:")
+        self.print_line()
+        self.print_line(f"with these rules since {utc_text(since)}:")
         names = {row.id: row.name for row in prepared.storage.reports.scopes()}
         rows = [
             (

@@ -14,7 +14,7 @@ from cliff import columns
 from ratekit.domain import exact
 from ratekit.domain.exact import ZERO
 from ratekit.domain.series import Shared
-from ratekit.text import count_text, number_text, second_text
+from ratekit.text import count_text, number_text, printable, second_text
 
 # Precise enough for every sum: only quantize() may round.
 _ROUNDING = decimal.Context(prec=4000, rounding=decimal.ROUND_HALF_EVEN)
@@ -25,7 +25,7 @@ _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 class Cell(columns.FormattableColumn[Any]):
     """A value with one form for tables and one for machines, sorted by its key.
 
-    :ivar text: what tables show
+    :ivar text: what tables show; safe for a terminal
     :ivar machine: what other formats show
     :ivar point: position of the decimal point in ``text``; None: it is not a number
     """
@@ -33,7 +33,7 @@ class Cell(columns.FormattableColumn[Any]):
     def __init__(self, key: Any, text: str, machine: Any, point: int | None = None) -> None:
         # Absent values sort last, whatever the others are.
         super().__init__((key is None, 0 if key is None else key))
-        self.text = text
+        self.text = printable(text)
         self.point = point
         self.machine = machine
 
@@ -44,6 +44,13 @@ class Cell(columns.FormattableColumn[Any]):
     def machine_readable(self) -> Any:
         """Return what JSON, YAML, CSV and plain values show."""
         return self.machine
+
+
+def block(key: Any, lines: Iterable[str], machine: Any) -> Cell:
+    """Show several lines; line breaks inside of one are escaped."""
+    cell = Cell(key, "", machine)
+    cell.text = "\n".join(map(printable, lines))
+    return cell
 
 
 def amount(value: Decimal | None, places: int | None = None) -> Cell:
@@ -65,7 +72,7 @@ def shared_fields(shared: Shared | None) -> Mapping[str, Cell]:
 
 def optional(text: str | None) -> Cell:
     """Show a text that may be absent and may come from outside: a user or a back end."""
-    return Cell(text, "" if text is None else printable(text), text)
+    return Cell(text, text or "", text)
 
 
 def instant(value: datetime.datetime | None) -> Cell:
@@ -79,9 +86,8 @@ def labels(values: Mapping[str, str | None]) -> Cell:
 
 
 def label_text(values: Mapping[str, str | None]) -> str:
-    """Write the labels that are present as ``name=value, name=value``, safe for a terminal."""
-    pairs = (f"{name}={value}" for name, value in values.items() if value is not None)
-    return printable(", ".join(pairs))
+    """Write the labels that are present as ``name=value, name=value``."""
+    return ", ".join(f"{name}={value}" for name, value in values.items() if value is not None)
 
 
 def value_text(values: Sequence[Decimal], limit: int) -> str:
@@ -110,11 +116,6 @@ def decimal_text(value: Decimal, places: int | None = None) -> str:
         return number_text(value or ZERO)
     rounded = value.quantize(Decimal(1).scaleb(-places), context=_ROUNDING)
     return f"{rounded if rounded else rounded.copy_abs():f}"
-
-
-def printable(text: str) -> str:
-    """Escape control characters, which a terminal would execute."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def fill_absent(rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:

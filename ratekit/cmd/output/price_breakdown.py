@@ -22,8 +22,7 @@ from ratekit.text import utc_text
 
 def cell(explanation: Explanation) -> cells.Cell:
     """Show the calculation of a price; to machines a list with an object a rating module."""
-    text = "\n".join(cells.printable(line) for line in _lines(explanation))
-    return cells.Cell(0, text, [_module(module) for module in explanation.modules])
+    return cells.block(0, _lines(explanation), [_module(module) for module in explanation.modules])
 
 
 def _lines(explanation: Explanation) -> Iterator[str]:

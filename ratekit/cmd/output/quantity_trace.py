@@ -11,9 +11,9 @@ from ratekit import errors, redact
 from ratekit.admin import explain
 from ratekit.admin import metric as metric_admin
 from ratekit.cmd.output import cells
+from ratekit.domain.exact import QUANTITY_PLACES, round_ratio
 from ratekit.domain.reporting.reports import FrameRow
 from ratekit.domain.schedule.calendar import Calendar
-from ratekit.domain.exact import QUANTITY_PLACES, round_ratio
 from ratekit.domain.usage.metric import WHOLE, Metric
 from ratekit.domain.usage.trace import TraceStep
 from ratekit.interfaces import Collector
@@ -55,7 +55,7 @@ def cell(row: FrameRow, source: Source, calendar: Calendar) -> cells.Cell:
         "quantity": cells.decimal_text(total),
         "unavailable": None,
     }
-    return cells.Cell(0, "\n".join(_lines(trace, total, row.quantity)), machine)
+    return cells.block(0, _lines(trace, total, row.quantity), machine)
 
 
 def _read_trace(row: FrameRow, source: Source, calendar: Calendar) -> _Trace:
@@ -67,8 +67,9 @@ def _read_trace(row: FrameRow, source: Source, calendar: Calendar) -> _Trace:
 
 
 def _unavailable(reason: str) -> cells.Cell:
-    text = f"not available: {cells.printable(reason)}"
-    return cells.Cell(0, text, {"steps": [], "quantity": None, "unavailable": reason})
+    return cells.Cell(
+        0, f"not available: {reason}", {"steps": [], "quantity": None, "unavailable": reason}
+    )
 
 
 def _lines(trace: _Trace, total: Decimal, stored: Decimal) -> Iterator[str]:

@@ -10,7 +10,7 @@ from ratekit.domain import period
 from ratekit.domain.period import Window
 from ratekit.domain.reporting.coverage import GapSpan, Kind, PeriodCoverage
 from ratekit.domain.reporting.exclusion import ExclusionSpan
-from ratekit.text import utc_text
+from ratekit.text import printable, utc_text
 
 #: The sign of a period without frames, and its meaning in the legend.
 _SIGNS = {
@@ -39,7 +39,7 @@ def timeline(window: Window, coverage: Mapping[str, Sequence[PeriodCoverage]]) -
         }
         for metric, periods in coverage.items()
     ]
-    return cells.Cell(0, "\n".join(_lines(window, coverage)), machine)
+    return cells.block(0, _lines(window, coverage), machine)
 
 
 def gaps(stretches: Sequence[GapSpan], step: datetime.timedelta) -> cells.Cell:
@@ -56,7 +56,7 @@ def gaps(stretches: Sequence[GapSpan], step: datetime.timedelta) -> cells.Cell:
         for stretch in stretches
     ]
     lines = [f"{gap['begin']} to {gap['end'] or 'now'}" for gap in machine]
-    return cells.Cell(len(lines), "\n".join(lines), machine)
+    return cells.block(len(lines), lines, machine)
 
 
 def exclusions(spans: Sequence[ExclusionSpan]) -> cells.Cell:
@@ -73,12 +73,10 @@ def exclusions(spans: Sequence[ExclusionSpan]) -> cells.Cell:
         for span in spans
     ]
     lines = [
-        cells.printable(
-            "{metric}: resource {resource}, {begin} to {end}: {reason}; {remedy}".format(**fields)
-        )
+        "{metric}: resource {resource}, {begin} to {end}: {reason}; {remedy}".format(**fields)
         for fields in machine
     ]
-    return cells.Cell(len(lines), "\n".join(lines), machine)
+    return cells.block(len(lines), lines, machine)
 
 
 def _lines(window: Window, coverage: Mapping[str, Sequence[PeriodCoverage]]) -> list[str]:
@@ -86,9 +84,7 @@ def _lines(window: Window, coverage: Mapping[str, Sequence[PeriodCoverage]]) -> 
     lines = [f"{utc_text(window.begin)} to {utc_text(window.end)}, {length} each"]
     if not coverage:
         return [*lines, "no information about these periods"]
-    texts = {
-        cells.printable(metric): list(map(_text, periods)) for metric, periods in coverage.items()
-    }
+    texts = {printable(metric): list(map(_text, periods)) for metric, periods in coverage.items()}
     name_width = max(map(len, texts))
     widths = [max(map(len, column)) for column in zip(*texts.values(), strict=True)]
     for metric, line in texts.items():

@@ -159,14 +159,14 @@ def _results(records: Sequence[PeriodRecord]) -> cells.Cell:
         }
         for record in records
     ]
-    return cells.Cell(len(machine), "\n".join(_lines(records)), machine)
+    return cells.block(len(machine), _lines(records), machine)
 
 
 def _lines(records: Sequence[PeriodRecord]) -> Iterator[str]:
     for record in records:
         begin = utc_text(record.begin)
         if record.outcome is PeriodOutcome.KEPT:
-            yield f"{begin}: kept: {cells.printable(record.note or '')}"
+            yield f"{begin}: kept: {record.note or ''}"
         elif record.outcome is PeriodOutcome.SWAPPED:
             old, new = map(cells.decimal_text, (record.old.price, record.new.price))
             frames = f"frames {record.old.points:,} to {record.new.points:,}"

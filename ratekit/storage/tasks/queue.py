@@ -208,7 +208,7 @@ def _require_no_overlap(
                     f"wait for its end, or run ratekit reprocess cancel {row.id}"
                 )
     if conflicts:
-        raise errors.OperatorError("\n".join(conflicts))
+        raise errors.OperatorError(*conflicts)
 
 
 def _select_swaps(

@@ -40,6 +40,14 @@ def test_reloading_carries_the_time_that_systemd_wants(systemd: Systemd, address
     assert before <= int(value) <= time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
 
 
+def test_a_status_sets_no_other_variable(systemd: Systemd, address: str) -> None:
+    Notifier(address).status("1 scope left\nMAINPID=1")
+    Notifier(address).ready("next\x1b cycle\nERRNO=5")
+    assert systemd.receive() == [
+        "STATUS=1 scope left\\nMAINPID=1", "READY=1\nSTATUS=next\\x1b cycle\\nERRNO=5",
+    ]  # fmt: skip
+
+
 def test_a_socket_without_a_listener_does_no_harm(address: str) -> None:
     Notifier(address).alive()
     Notifier("").alive()
