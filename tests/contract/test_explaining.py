@@ -291,7 +291,7 @@ def three_frames(storage: Storage) -> None:
 
 
 def find_price(
-    storage: Storage, labels: dict[str, str], resource: str | None = None, begin: int = 0
+    storage: Storage, labels: dict[str, str | None], resource: str | None = None, begin: int = 0
 ) -> int:
     query = explain.FrameQuery("p1", "instance", hour(begin), labels, resource)
     return int(explain.find(storage.reports, query, Calendar(HOUR, 2)).price)
@@ -301,7 +301,7 @@ def find_price(
 def test_a_frame_is_found_by_its_resource_or_labels(storage: Storage) -> None:
     assert find_price(storage, {}, resource="r2") == 2
     assert find_price(storage, {"id": "r1"}) == 1
-    assert find_price(storage, {"flavor": ""}) == 3
+    assert find_price(storage, {"flavor": None}) == 3
     assert find_price(storage, {"flavor": "m1"}, resource="r1") == 1
 
 
@@ -333,12 +333,12 @@ def test_if_several_frames_match_their_different_labels_are_listed(storage: Stor
         ({"flavour": "m1"}, None, 0, "has a label 'flavour' .*'flavor'.*: 3, see"),
         ({"flavor": "m1.big"}, None, 0, "has flavor=m1.big"),
         ({}, "r11", 0, "has the value 'r11' in a .* .did you mean 'r1'"),
-        ({"flavor": ""}, "r1", 0, "has all of these labels; .*: 3, see"),
+        ({"flavor": None}, "r1", 0, "has all of these labels; .*: 3, see"),
         ({}, None, 1, "no frame of instance of scope p1 .* 2026-03-01T01:00:00Z"),
     ],
 )
 def test_a_missing_frame_is_reported_with_similar_names(
-    storage: Storage, labels: dict[str, str], resource: str | None, begin: int, expected: str
+    storage: Storage, labels: dict[str, str | None], resource: str | None, begin: int, expected: str
 ) -> None:
     with pytest.raises(errors.OperatorError, match=expected):
         find_price(storage, labels, resource, begin)

@@ -111,10 +111,13 @@ class SqlReports(Reports):
             self._database.reading() as connection,
             connection.execute(query, execution_options=selecting.STREAMED) as rows,
         ):
-            # Columns are in the order of the fields; access by name would be slower by a quarter.
-            for *columns, groupby, metadata, whole, share in rows:
+            # Access by the columns' names would be slower by a quarter.
+            for begin, scope, metric, unit, quantity, price, *texts, whole, share in rows:
+                groupby, metadata = map(labels, texts)
                 shared = None if whole is None else Shared(whole, share)
-                yield FrameRow(*columns, labels(groupby), labels(metadata), shared)
+                yield FrameRow(
+                    begin, scope, metric, unit, quantity, price, groupby, metadata, shared
+                )
 
     def coverage(
         self, scope_id: str, begin: datetime.datetime, end: datetime.datetime
