@@ -35,12 +35,11 @@ class RemarkLog:
                     metric, id_, begin, _text(remark),
                 )  # fmt: skip
             else:
-                growth = "" if remark.value is None else f" of {_text(remark)}"
                 self._log.warning(
                     "%s: resource %s: the counter was silent for more than %d s before %s, and its "
-                    "growth%s is not charged, see extra_args counter_gap; more such gaps of the "
+                    "growth (%s) is not charged, see extra_args counter_gap; more such gaps of the "
                     "metric are not logged",
-                    metric, id_, counter_gap, begin, growth,
+                    metric, id_, counter_gap, begin, _text(remark),
                 )  # fmt: skip
 
 
