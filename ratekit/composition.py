@@ -24,6 +24,7 @@ from ratekit.domain.schedule.partition import Partition
 from ratekit.domain.scope import Scope
 from ratekit.domain.usage.metric import Metric
 from ratekit.files import metrics_file, skip_expression
+from ratekit.interfaces import PriceSource
 from ratekit.pricing.price_list import PriceList
 from ratekit.processing.cycle import Clock, RunContext
 from ratekit.processing.orchestrator import Orchestrator
@@ -163,7 +164,15 @@ def read_settings(conf: Any, side_by_side: SideBySide, offline: bool = False) ->
         batch_seconds=section.batch_seconds,
         batch_frames=section.batch_frames,
         backoff=build_backoff(conf),
+        requires_rules=_requires_rules(conf),
     )
+
+
+def _requires_rules(conf: Any) -> bool:
+    """Tell whether usage must not be rated while there has never been a price rule."""
+    sources = {_load(conf, plugins.RATING, name).price_source for name in conf.rating.modules}
+    only_rules = PriceSource.RULES in sources and PriceSource.OWN not in sources
+    return only_rules and conf.rating.without_rules == "hold"
 
 
 def _read_metrics(conf: Any, offline: bool) -> Sequence[Metric]:

@@ -19,6 +19,8 @@ from ratekit.interfaces import Reports, RuleStore, Storage
 from ratekit.pricing import rule_change
 from ratekit.text import utc_text
 
+_Range = tuple[datetime.datetime, datetime.datetime]
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Plan:
@@ -47,13 +49,13 @@ class Plan:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ReplacedCharges:
-    """The charges by rules that a retroactive change replaces.
+    """The charges by rules that a retroactive change replaces, or without any rule.
 
     :ivar begin: start of the first period, UTC
     :ivar end: end of the last, UTC
     :ivar scope: ID of the only scope that was charged; None: several
-    :ivar frames: number of frames of the metrics of these rules, at least one; the rules need
-        not match all of them
+    :ivar frames: number of frames, at least one; of the metrics of these rules, which need not
+        match all of them
     :ivar scopes: number of scopes with such frames
     """
 
@@ -131,15 +133,42 @@ def find_replaced_charges(
     frames = _count_frames(storage.reports, ranges)
     if not frames:
         return None
-    # Reprocessing refuses times at which a scope has not been rated.
+    begin = min(since for since, _ in ranges.values())
+    end = max(until for _, until in ranges.values())
+    return _limit_charges(storage, frames, (begin, end), calendar)
+
+
+def find_charges_without_rules(
+    storage: Storage, plan: Plan, calendar: Calendar
+) -> ReplacedCharges | None:
+    """Return the stored charges from before the first rules; None: there are none.
+
+    None also if the change is retroactive: :func:`find_replaced_charges` returns them.
+
+    :raises ratekit.errors.TryLater: the storage did not answer
+    """
+    if plan.book.rules or plan.retroactive or plan.protected_until is None:
+        return None
+    rows = storage.reports.summary(Selection(), ("scope",), datetime.UTC)
+    frames = {str(row.group["scope"]): row.points for row in rows}
+    if not frames:
+        return None
+    return _limit_charges(storage, frames, (period.BEGINNING, period.FOREVER), calendar)
+
+
+def _limit_charges(
+    storage: Storage, frames: Mapping[str, int], bounds: _Range, calendar: Calendar
+) -> ReplacedCharges:
+    """Return the charges of scopes, in times at which they have been rated.
+
+    Reprocessing refuses other times.
+
+    :param frames: number of frames of each scope
+    """
     rated_ranges = storage.tasks.rated_ranges()
     charged_ranges = [rated_ranges[name] for name in frames if name in rated_ranges]
-    begin = max(
-        min(since for since, _ in ranges.values()), min(rated.since for rated in charged_ranges)
-    )
-    end = min(
-        max(until for _, until in ranges.values()), max(rated.until for rated in charged_ranges)
-    )
+    begin = max(bounds[0], min(rated.since for rated in charged_ranges))
+    end = min(bounds[1], max(rated.until for rated in charged_ranges))
     return ReplacedCharges(
         begin=period.ceiling(begin, calendar.step),
         end=period.ceiling(end, calendar.step),
@@ -228,7 +257,6 @@ def in_force(book: RuleBook, since: datetime.datetime) -> Sequence[Rule]:
     ]
 
 
-_Range = tuple[datetime.datetime, datetime.datetime]
 #: Times by metric and scope; no scope: the range of a general rule.
 _Ranges = dict[tuple[str, str | None], _Range]
 

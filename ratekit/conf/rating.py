@@ -16,6 +16,17 @@ OPTS = [
         help="Names of the rating plug-ins (namespace ratekit.rating), highest priority first. "
         "Each module adds to the prices of the modules before it.",
     ),
+    cfg.StrOpt(
+        "without_rules",
+        mutable=True,
+        default="hold",
+        choices=[
+            ("hold", "rate nothing until there are price rules"),
+            ("free", "rate all usage at price 0"),
+        ],
+        help="What to do while there has never been a price rule, if all prices come from rules. "
+        "What has been rated at price 0 is charged only after reprocessing.",
+    ),
 ]
 
 

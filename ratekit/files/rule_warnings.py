@@ -9,7 +9,7 @@ from ratekit import errors
 from ratekit.domain import period
 from ratekit.domain.rules import calendar_labels
 from ratekit.domain.rules.rule import CostType, MappingRule, RuleTarget
-from ratekit.files.rules_file import NULL_TEXT, PlacedRule
+from ratekit.files.rules_file import PlacedRule
 from ratekit.text import count_text, list_text, utc_text
 
 #: Labels of each metric, by its public name.
@@ -218,7 +218,7 @@ def _check_null_texts(placed: Iterable[PlacedRule]) -> Iterator[_Warning]:
     for placed_rule in placed:
         if placed_rule.has_null_text:
             text = (
-                f"{NULL_TEXT} is read as null, as in CloudKitty: it matches labels that are null "
-                f"or have the text {NULL_TEXT}; write null"
+                "None is read as null, as in CloudKitty: it matches labels that are null or have "
+                "the text None; write null"
             )
             yield placed_rule.line, f"{placed_rule.key}.value", text

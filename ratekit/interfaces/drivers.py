@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import abc
 import datetime
+import enum
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
@@ -213,13 +214,26 @@ class Pricer(Protocol):
         """
 
 
+class PriceSource(enum.Enum):
+    """Where the prices of a rating module come from."""
+
+    RULES = "the price rules alone: without any, all usage is free"
+    OWN = "the module itself: it charges usage without any rule"
+    NONE = "other modules: it changes their prices, or nothing"
+
+
 class RatingModule(abc.ABC):
     """Turns rules into prices: no network, no database, no clock.
 
     It compiles the hashmap's rule book and does not read rules of its own: a commit proves by
     the book's version that no rule has changed since, and ``explain``, ``quote`` and
     ``hashmap plan`` price by books that are only in memory.
+
+    :cvar price_source: where its prices come from. If all come from rules, and there has never
+        been one, ratekit does not rate until there are some
     """
+
+    price_source: ClassVar[PriceSource] = PriceSource.OWN
 
     @classmethod
     @abc.abstractmethod

@@ -57,6 +57,7 @@ class Orchestrator:
         :raises ratekit.errors.TryLater: the fetcher or the database did not answer
         :raises ratekit.errors.OperatorError: the fetcher or the collector was refused, or the
             fetcher returned no scopes, or the database was migrated
+        :raises ratekit.errors.NoRules: periods are due, but nothing would price them
         """
         now = self._context.clock()
         self._rater.require_data()
@@ -70,6 +71,9 @@ class Orchestrator:
                 off_grid.append(state)
             else:
                 due.append(self._calendar.due_scope(state, now))
+        if any(scope.state.rated_until < scope.until for scope in due):
+            # Scopes have been observed: time during which there are no rules is rated later.
+            self._rater.price_list()
         cycle = Cycle(due, self._calendar.step, self._rater, self._ledger, self._context)
         for instant in sorted({state.rated_until for state in off_grid}):
             states = [state for state in off_grid if state.rated_until == instant]

@@ -12,7 +12,7 @@ from ratekit.domain.rules import calendar_labels
 from ratekit.domain.rules.explanation import ModuleExplanation
 from ratekit.domain.rules.rule import Rule, RuleBook
 from ratekit.domain.series import Series
-from ratekit.interfaces import Pricer, RatingModule
+from ratekit.interfaces import Pricer, PriceSource, RatingModule
 from ratekit.rating import breakdown, tables
 from ratekit.rating.formula import Formula, build
 from ratekit.rating.tables import Layer
@@ -20,6 +20,8 @@ from ratekit.rating.tables import Layer
 
 class Hashmap(RatingModule):
     """Prices by mappings and thresholds, with CloudKitty's arithmetic (doc/arithmetic.rst)."""
+
+    price_source = PriceSource.RULES
 
     @classmethod
     def from_conf(cls, conf: Any) -> Self:

@@ -9,11 +9,13 @@ from typing import Any, Self
 from ratekit.domain.rules.explanation import ModuleExplanation
 from ratekit.domain.rules.rule import RuleBook
 from ratekit.domain.series import Series
-from ratekit.interfaces import Pricer, RatingModule
+from ratekit.interfaces import Pricer, PriceSource, RatingModule
 
 
 class Noop(RatingModule):
     """Changes no price; for running the daemon without price rules."""
+
+    price_source = PriceSource.NONE
 
     @classmethod
     def from_conf(cls, conf: Any) -> Self:

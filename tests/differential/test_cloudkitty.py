@@ -165,7 +165,8 @@ def test_a_label_that_is_a_number_has_the_text_of_cloudkitty(
     raw = usage(vcpus=number)  # type: ignore[arg-type]
     [[expected]] = cloudkitty.prices(rules, [raw])
     [price] = ratekit_prices(rules, usage(vcpus=formats.label(parsed)))
-    assert (expected, price) == (1, 1)
+    prices: tuple[object, object] = (expected, price)
+    assert prices == (1, 1)
 
 
 def test_an_empty_value_matches_an_empty_label(cloudkitty: Cloudkitty) -> None:

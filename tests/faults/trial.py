@@ -133,6 +133,7 @@ class Site:
         base: Options = {
             "database": {"connection": url},
             "collect": {"start": self.start, "metrics_conf": METRICS},
+            "rating": {"without_rules": "free"},
         }
         for section, values in [*base.items(), *options.items()]:
             if not parser.has_section(section):

@@ -51,6 +51,8 @@ class Deployment:
         # For tests that change the fetcher after the configuration was loaded.
         plugins.register_options(self.conf, StaticFetcher)
         self.configure("database", connection=url)
+        # Many tests are about quantities only, and apply no rules.
+        self.configure("rating", without_rules="free")
         self.storage = build_storage(self.conf)
         self._now = self.plan.end
         self._parts: composition.Parts | None = None

@@ -67,6 +67,7 @@ class Daemon:
         self.configure("database", connection=url)
         self.configure("collect", metrics_conf=str(self.metrics))
         self.configure("orchestrator", retry_seconds="1")
+        self.configure("rating", without_rules="free")
         self._systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._systemd.bind(str(folder / "notify"))
         self._systemd.settimeout(TIMEOUT)

@@ -228,6 +228,7 @@ def test_a_processor_stores_the_computed_quantities(
         {
             "database": {"connection": url},
             "collect": {"metrics_conf": str(FILES[file]), "start": start.isoformat()},
+            "rating": {"without_rules": "free"},
             "fetcher": {"backend": "static"},
             "fetcher_static": {"scopes": ",".join(projects.values())},
         }

@@ -6,8 +6,10 @@ import pathlib
 
 import pytest
 
-from ratekit import composition, errors
+from ratekit import composition, concurrency, errors
 from ratekit.cmd import configuration
+
+METRICS = "metrics: {instance: {unit: u, extra_args: {resource_type: i}}}\n"
 
 
 @pytest.fixture
@@ -44,3 +46,23 @@ def test_a_collector_without_credentials_describes_metrics(path: pathlib.Path) -
     assert composition.build_collector(conf, offline=True)
     with pytest.raises(errors.OperatorError, match=r"\[collector_gnocchi\] auth_type is not set"):
         composition.build_collector(conf)
+
+
+@pytest.mark.parametrize(
+    ("section", "requires_rules"),
+    [
+        ("", True),
+        ("modules = noop, hashmap\n", True),
+        ("modules = noop\n", False),
+        ("without_rules = free\n", False),
+    ],
+)
+def test_rules_are_required_where_only_they_price(
+    path: pathlib.Path, section: str, requires_rules: bool
+) -> None:
+    """CloudKitty's configuration has none of these options."""
+    (path.parent / "metrics.yml").write_text(METRICS)
+    path.write_text(f"[collect]\nmetrics_conf = metrics.yml\n[rating]\n{section}")
+    conf = configuration.load("ratekit-test", ["--config-file", str(path)])
+    settings = composition.read_settings(conf, concurrency.side_by_side, offline=True)
+    assert settings.requires_rules is requires_rules

@@ -167,7 +167,7 @@ def _document(
     prepared: preparation.PreparedPlan, differences: Sequence[Difference] | None
 ) -> dict[str, Any]:
     change = prepared.plan.change
-    charges = hashmap.find_replaced_charges(prepared.storage, prepared.plan, prepared.calendar)
+    sources = prepared.storage, prepared.plan, prepared.calendar
     text = cells.decimal_text
     return {
         "from": None if change.empty else rule_lines.start_text(change.since),
@@ -179,14 +179,8 @@ def _document(
         "kept": len(change.keep),
         "scheduled": [rule_lines.rule_text(rule) for rule, _ in change.scheduled],
         "brought_forward": [rule_lines.rule_text(rule) for rule in prepared.plan.brought_forward],
-        "charged": None
-        if charges is None
-        else {
-            "begin": utc_text(charges.begin),
-            "end": utc_text(charges.end),
-            "frames": charges.frames,
-            "scopes": charges.scopes,
-        },
+        "charged": _charges(hashmap.find_replaced_charges(*sources)),
+        "rated_without_rules": _charges(hashmap.find_charges_without_rules(*sources)),
         "warnings": [str(warning) for warning in prepared.warnings],
         "what_if": None
         if differences is None
@@ -201,4 +195,15 @@ def _document(
             }
             for difference in differences
         ],
+    }
+
+
+def _charges(charges: hashmap.ReplacedCharges | None) -> dict[str, Any] | None:
+    if charges is None:
+        return None
+    return {
+        "begin": utc_text(charges.begin),
+        "end": utc_text(charges.end),
+        "frames": charges.frames,
+        "scopes": charges.scopes,
     }

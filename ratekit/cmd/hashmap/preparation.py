@@ -158,23 +158,39 @@ def _describe_schedule(plan: hashmap.Plan) -> Iterator[str]:
 
 
 def describe_replaced_charges(prepared: PreparedPlan, remedy: bool = True) -> Iterator[str]:
-    """Yield what the previous rules have charged until now, if the change is retroactive.
+    """Yield what was charged until now by the previous rules, or without any.
 
-    :param remedy: name the command that reprocesses it
+    By the previous rules only if the change is retroactive.
+
+    :param remedy: name the commands that charge it by the new rules
     """
-    charges = hashmap.find_replaced_charges(prepared.storage, prepared.plan, prepared.calendar)
-    if charges is None:
-        return
+    sources = prepared.storage, prepared.plan, prepared.calendar
+    charges = hashmap.find_replaced_charges(*sources)
+    without_rules = hashmap.find_charges_without_rules(*sources) if charges is None else None
+    if charges is not None:
+        period, frames, reprocess = _describe_charges(charges)
+        rules = "by the previous rules" if prepared.plan.book.rules else "without any price rule"
+        yield f"{period}: up to {frames} were charged {rules}"
+        if remedy:
+            yield f"they keep their prices until you run: {reprocess}"
+    elif without_rules is not None:
+        period, frames, reprocess = _describe_charges(without_rules)
+        yield f"{period}: {frames} were rated without any price rule"
+        if remedy:
+            begin = utc_text(without_rules.begin)
+            yield (
+                f"to charge them by these rules, run: ratekit hashmap apply --at {begin} "
+                f"--retroactive FILE; then: {reprocess}"
+            )
+
+
+def _describe_charges(charges: hashmap.ReplacedCharges) -> tuple[str, str, str]:
+    """Return the time, the number of frames and the command that reprocesses them."""
     begin, end = map(utc_text, (charges.begin, charges.end))
     frames, scopes = count_text(charges.frames, "frame"), count_text(charges.scopes, "scope")
-    yield f"{begin} to {end}: up to {frames} of {scopes} were charged by the previous rules"
-    if not remedy:
-        return
     option = "--all-scopes" if charges.scope is None else f"--scope {shlex.quote(charges.scope)}"
-    yield (
-        f"they keep their prices until you run: ratekit reprocess --rates-only {option} "
-        f"--begin {begin} --end {end} --reason REASON"
-    )
+    command = f"ratekit reprocess --rates-only {option} --begin {begin} --end {end} --reason REASON"
+    return f"{begin} to {end}", f"{frames} of {scopes}", command
 
 
 def _require_priced(prepared: PreparedPlan) -> None:

@@ -1,10 +1,11 @@
-"""ratekit-processor --once: its last line about tasks, and its exit code."""
+"""ratekit-processor --once: its last line, and its exit code."""
 
 from __future__ import annotations
 
 import pathlib
 import subprocess
 import sys
+from decimal import Decimal
 
 import pytest
 
@@ -14,9 +15,9 @@ from ratekit.interfaces import Storage
 from tests.contract import given
 
 NOTE = TaskNote("prices were wrong", "ann@example", given.hour(30))
-#: No period is due, and no Gnocchi answers.
+#: No Gnocchi answers.
 CONF = """\
-start = now
+start = {start}
 [fetcher]
 backend = static
 [fetcher_static]
@@ -25,6 +26,8 @@ scopes = new
 gnocchi_auth_type = basic
 gnocchi_user = admin
 gnocchi_endpoint = http://127.0.0.1:1
+[rating]
+without_rules = {without_rules}
 """
 METRICS = "metrics: {instance: {unit: u, extra_args: {resource_type: i}}}\n"
 
@@ -32,7 +35,8 @@ METRICS = "metrics: {instance: {unit: u, extra_args: {resource_type: i}}}\n"
 @pytest.fixture
 def ready(config: pathlib.Path, storage: Storage, usage: None) -> pathlib.Path:
     """A configuration; scopes that are no longer rated, one of them with a gap."""
-    config.write_text(config.read_text() + CONF)
+    # No period is due.
+    config.write_text(config.read_text() + CONF.format(start="now", without_rules="free"))
     config.with_name("metrics.yml").write_text(METRICS)
     storage.scopes.deactivate("a1", given.hour(2))
     storage.scopes.activate("a1", given.hour(4))
@@ -80,3 +84,24 @@ def test_a_task_that_has_to_wait_for_another_processor_is_not_done(
         1,
         "ratekit-processor: 0 tasks done; not done: 1 task, see the log",
     )
+
+
+def test_without_any_rule_nothing_is_rated(config: pathlib.Path, storage: Storage) -> None:
+    config.write_text(config.read_text() + CONF.format(start="month", without_rules="hold"))
+    config.with_name("metrics.yml").write_text(METRICS)
+    assert once(config) == (
+        1,
+        "ratekit-processor: there are no price rules, so nothing is rated: add some with ratekit "
+        "hashmap apply FILE, or set [rating] without_rules = free to rate all usage at price 0",
+    )
+    [scope] = storage.reports.scopes()
+    assert (scope.id, scope.rated_until.day) == ("new", 1)
+
+
+def test_a_task_does_not_make_usage_free_because_there_are_no_rules(
+    ready: pathlib.Path, storage: Storage
+) -> None:
+    ready.write_text(ready.read_text().replace("without_rules = free", "without_rules = hold"))
+    queue(storage, TaskKind.RATES)
+    assert once(ready) == (1, "ratekit-processor: 0 tasks done; not done: 1 task, see the log")
+    assert given.total(storage, "a1") == (3, Decimal("0.3000000000000000000000000001"))

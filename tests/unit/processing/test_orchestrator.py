@@ -189,7 +189,7 @@ class TestRequiredRules:
     def test_nothing_is_rated_but_scopes_start_when_they_were_first_listed(self) -> None:
         bench = RatingBench("a", requires_rules=True)
         for _ in range(2):
-            with pytest.raises(errors.NoRules, match="hashmap apply FILE.*without_rules = free"):
+            with pytest.raises(errors.NoRules, match=r"hashmap apply FILE.*without_rules = free"):
                 bench.rate()
         assert bench.collector.calls == []
         assert bench.ledger.frames == {}

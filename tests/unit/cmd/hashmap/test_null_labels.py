@@ -51,8 +51,9 @@ def test_a_plan_counts_usage_whose_null_label_nothing_prices(
     answer = ratekit("hashmap", "plan", str(file))
     assert answer.code == 0
     assert answer.err.splitlines() == [
-        f"ratekit: warning: {file}: services.volume.size.fields.volume_type: 3 usages of the newest rated "
-        "period would cost nothing and the label is null: add a mapping with value: null"
+        f"ratekit: warning: {file}: services.volume.size.fields.volume_type: 3 usages of the "
+        "newest rated period would cost nothing and the label is null: add a mapping with "
+        "value: null"
     ]
     assert ratekit("hashmap", "plan", str(write(file, "ssd", "null"))).err == ""
 
@@ -63,9 +64,9 @@ def test_cloudkittys_text_is_read_as_null_with_a_line(
     file = write(tmp_path / "rules.yml", "None")
     answer = ratekit("hashmap", "plan", str(file))
     assert answer.err.splitlines() == [
-        f"ratekit: warning: {file}:1: services.volume.size.fields.volume_type.mappings[0].value: None is "
-        "read as null, as in CloudKitty: it matches labels that are null or have the text None; "
-        "write null"
+        f"ratekit: warning: {file}:1: services.volume.size.fields.volume_type.mappings[0].value: "
+        "None is read as null, as in CloudKitty: it matches labels that are null or have the text "
+        "None; write null"
     ]
     assert "+ volume.size.volume_type=null flat 1 from 2026-03-02T13:00:00Z" in answer.out
 
@@ -88,11 +89,12 @@ def test_null_and_empty_stay_apart_in_history_export_and_quote(
     (tmp_path / "exported.yml").write_text(exported)
     again = ratekit("hashmap", "apply", str(tmp_path / "exported.yml"))
     assert again.out == "nothing to do: 3 rules already in force\n"
-    for option, value, price in (
+    quotes: list[tuple[str, str | None, str]] = [
         ("--null-label=volume_type", None, "10"),
         ("--label=volume_type=", "", "20"),
         ("--label=volume_type=null", "null", "30"),
-    ):
+    ]
+    for option, value, price in quotes:
         answer = ratekit(
             "quote", "--service", "volume.size", "--qty", "10", option,
             "--at", "2026-04-01", "-f", "json",
@@ -125,7 +127,8 @@ def test_explain_selects_a_null_label(
     answer = ratekit("explain", *options, "--null-label", "flavor")
     assert answer.err == (
         "ratekit: no frame of volume.size of scope a1 in the period starting at "
-        "2026-03-01T00:00:00Z has a label 'flavor'; frames in this period: 5, see ratekit frame list\n"
+        "2026-03-01T00:00:00Z has a label 'flavor'; frames in this period: 5, see "
+        "ratekit frame list\n"
     )
 
 
