@@ -16,7 +16,7 @@ import pydantic
 
 from ratekit import errors
 from ratekit.files import yaml_nodes
-from ratekit.files.yaml_nodes import Kind, Node
+from ratekit.files.yaml_nodes import NodeKind, YamlNode
 
 Path = tuple[str | int, ...]
 
@@ -94,22 +94,22 @@ class _Builder:
         self.lines: dict[Path, int] = {}
         self.mistakes: list[errors.Mistake] = []
 
-    def build(self, node: Node, path: Path) -> Any:
+    def build(self, node: YamlNode, path: Path) -> Any:
         self.lines.setdefault(path, node.line)
-        if node.kind is Kind.SCALAR:
+        if node.kind is NodeKind.SCALAR:
             return _scalar(node)
         if id(node) in self._open:
             self._add_mistake(node, path, "must not contain itself")
             return None
         self._open.add(id(node))
         try:
-            if node.kind is Kind.SEQUENCE:
+            if node.kind is NodeKind.SEQUENCE:
                 return [self.build(item, (*path, index)) for index, item in enumerate(node.items)]
             return self._mapping(node, path)
         finally:
             self._open.discard(id(node))
 
-    def _mapping(self, node: Node, path: Path) -> dict[str, Any]:
+    def _mapping(self, node: YamlNode, path: Path) -> dict[str, Any]:
         data: dict[str, Any] = {}
         keys: set[str] = set()
         for key_node, value_node in _merge_keys_first(node):
@@ -117,7 +117,7 @@ class _Builder:
                 data.update(self._merge(value_node, path))
                 continue
             key = key_node.text
-            if key_node.kind is not Kind.SCALAR:
+            if key_node.kind is not NodeKind.SCALAR:
                 self._add_mistake(key_node, path, "keys must be plain text")
                 continue
             if key in keys:
@@ -137,9 +137,9 @@ class _Builder:
         for key, part in enumerate(value) if isinstance(value, list) else parts:
             self._forget((*path, key), part)
 
-    def _merge(self, node: Node, path: Path) -> dict[str, Any]:
+    def _merge(self, node: YamlNode, path: Path) -> dict[str, Any]:
         """Return the content of a ``<<`` key; earlier mappings take precedence, as in YAML."""
-        nodes = node.items if node.kind is Kind.SEQUENCE else [node]
+        nodes = node.items if node.kind is NodeKind.SEQUENCE else [node]
         data: dict[str, Any] = {}
         for part in reversed(nodes):
             content = self.build(part, path)
@@ -149,18 +149,18 @@ class _Builder:
                 self._add_mistake(part, path, "expected a mapping after <<")
         return data
 
-    def _add_mistake(self, node: Node, path: Path, text: str) -> None:
+    def _add_mistake(self, node: YamlNode, path: Path, text: str) -> None:
         self.mistakes.append(errors.Mistake(self._file, node.line, key_text(path), text))
 
 
-def _merge_keys_first(node: Node) -> Iterator[tuple[Node, Node]]:
+def _merge_keys_first(node: YamlNode) -> Iterator[tuple[YamlNode, YamlNode]]:
     """Yield ``<<`` before all other keys, so that they override it wherever it stands."""
     pairs = list(node.pairs())
     yield from (pair for pair in pairs if pair[0].tag == "merge")
     yield from (pair for pair in pairs if pair[0].tag != "merge")
 
 
-def _scalar(node: Node) -> str | int | Decimal | bool | None:
+def _scalar(node: YamlNode) -> str | int | Decimal | bool | None:
     text = node.text
     if node.tag == "null":
         return None

@@ -27,7 +27,7 @@ BOOLEANS: dict[str, bool] = yaml.SafeLoader.bool_values
 _PREFIX = "tag:yaml.org,2002:"
 
 
-class Kind(enum.Enum):
+class NodeKind(enum.Enum):
     """The kinds of nodes."""
 
     SCALAR = enum.auto()
@@ -36,7 +36,7 @@ class Kind(enum.Enum):
 
 
 @dataclasses.dataclass(slots=True, eq=False)
-class Node:
+class YamlNode:
     """A value of a file, or a key.
 
     :ivar tag: YAML's type of a scalar, such as ``int``
@@ -46,19 +46,19 @@ class Node:
     :ivar size: number of nodes, with those of aliases counted where they are used
     """
 
-    kind: Kind
+    kind: NodeKind
     tag: str
     line: int
     text: str = ""
-    items: list[Node] = dataclasses.field(default_factory=list)
+    items: list[YamlNode] = dataclasses.field(default_factory=list)
     size: int = 1
 
-    def pairs(self) -> Iterator[tuple[Node, Node]]:
+    def pairs(self) -> Iterator[tuple[YamlNode, YamlNode]]:
         """Yield the keys of a mapping with their values."""
         return zip(self.items[::2], self.items[1::2], strict=True)
 
 
-def read(path: str) -> Node | None:
+def read(path: str) -> YamlNode | None:
     """Return the node that contains all others; None: the file is empty.
 
     :raises ratekit.errors.BadInput: the file cannot be read, is not YAML, or exceeds a limit
@@ -95,19 +95,19 @@ class _Composer:
         self._path = path
         self._resolve = loader.resolve
         self._count = 0
-        self._open: list[Node] = []
+        self._open: list[YamlNode] = []
         self._starts: list[int] = []
-        self._anchors: dict[str, Node] = {}
-        self.root: Node | None = None
+        self._anchors: dict[str, YamlNode] = {}
+        self.root: YamlNode | None = None
 
     def add(self, event: yaml.Event) -> None:
         """Add what an event describes."""
         if isinstance(event, yaml.ScalarEvent):
             self._add(self._scalar(event), event)
         elif isinstance(event, yaml.SequenceStartEvent):
-            self._start(Node(Kind.SEQUENCE, "seq", _line(event.start_mark)), event)
+            self._start(YamlNode(NodeKind.SEQUENCE, "seq", _line(event.start_mark)), event)
         elif isinstance(event, yaml.MappingStartEvent):
-            self._start(Node(Kind.MAPPING, "map", _line(event.start_mark)), event)
+            self._start(YamlNode(NodeKind.MAPPING, "map", _line(event.start_mark)), event)
         elif isinstance(event, yaml.CollectionEndEvent):
             self._open.pop().size = self._count - self._starts.pop()
         elif isinstance(event, yaml.AliasEvent):
@@ -115,13 +115,15 @@ class _Composer:
         elif isinstance(event, yaml.DocumentStartEvent) and self.root is not None:
             raise self._error(event, "contains a second document; expected one")
 
-    def _scalar(self, event: yaml.ScalarEvent) -> Node:
+    def _scalar(self, event: yaml.ScalarEvent) -> YamlNode:
         tag = event.tag
         if tag is None or tag == "!":
             tag = self._resolve(yaml.ScalarNode, event.value, event.implicit)
-        return Node(Kind.SCALAR, tag.removeprefix(_PREFIX), _line(event.start_mark), event.value)
+        return YamlNode(
+            NodeKind.SCALAR, tag.removeprefix(_PREFIX), _line(event.start_mark), event.value
+        )
 
-    def _start(self, node: Node, event: yaml.NodeEvent) -> None:
+    def _start(self, node: YamlNode, event: yaml.NodeEvent) -> None:
         if len(self._open) >= MAX_DEPTH:
             raise self._error(event, f"is nested too deeply; at most {MAX_DEPTH} levels are read")
         self._starts.append(self._count)
@@ -134,12 +136,12 @@ class _Composer:
             raise self._error(event, f"is not YAML: undefined alias {name[:40]!r}")
         self._append(self._anchors[name], event)
 
-    def _add(self, node: Node, event: yaml.NodeEvent) -> None:
+    def _add(self, node: YamlNode, event: yaml.NodeEvent) -> None:
         if event.anchor is not None:
             self._anchors[event.anchor] = node
         self._append(node, event)
 
-    def _append(self, node: Node, event: yaml.NodeEvent) -> None:
+    def _append(self, node: YamlNode, event: yaml.NodeEvent) -> None:
         self._count += node.size
         if self._count > MAX_NODES:
             raise self._error(
