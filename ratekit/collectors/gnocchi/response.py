@@ -129,7 +129,7 @@ class AggregateResponse:
             first = min(revision.buckets[0][0] for revision in revisions if revision.buckets)
             if window.begin <= first < self.query.start + gap:
                 period = window.begin + (first - window.begin) // window.step * window.step
-                if revisions[0].start < period - window.step:
+                if revisions[0].start <= period - window.step:
                     results[id_] = first
         return results
 

@@ -203,7 +203,7 @@ def growths(resource: Resource, settings: Settings, hour: int) -> Mapping[Instan
             previous
             for previous in values
             if bucket - gap <= previous < bucket
-            and (previous >= begin - HOUR or first.start < begin - HOUR)
+            and (previous >= begin - HOUR or first.start <= begin - HOUR)
         ]
         if earlier:
             before = values[earlier[-1]]
@@ -423,3 +423,12 @@ def test_growth_between_two_polls_is_shared_by_time() -> None:
     assert by_flavor(quantities(resized, rate("sum", 300))) == {
         ("small", 0): 300 + 150, ("large", 0): 150,
     }  # fmt: skip
+
+
+def test_a_record_that_starts_with_the_previous_period_makes_a_counter_old_enough() -> None:
+    """Gnocchi does not show a window what was before it."""
+    turns = [(-240, "small"), (-60, "small")]
+    renamed = build_resource({-240: 100.0, 0: 140.0}, *turns)
+    for first, count in ((0, 1), (-4, 5)):
+        settings = dataclasses.replace(rate("sum", counter=DAY), first=first, count=count)
+        assert by_flavor(quantities(renamed, settings))["small", 0] == 40
