@@ -2,13 +2,14 @@
 
 import pathlib
 import sys
-from importlib import metadata
+
+import ratekit
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "_ext"))
 
 project = "ratekit"
 author = "the ratekit developers"
-version = release = metadata.version("ratekit")
+version = release = ratekit.__version__
 
 extensions = ["cliff.sphinxext", "oslo_config.sphinxext", "generated"]
 exclude_patterns = ["_build", "examples"]

@@ -31,6 +31,11 @@ ratekit_venv() {
         echo "installing ratekit${wanted:+[$wanted]} into $venv; the first time takes a minute or two" >&2
         # Without a stamp, an interrupted installation is repeated.
         rm -f $venv/ratekit.stamp
+        if [ -d ratekit.egg-info ]; then
+            # The distribution had another name: its entry points would be there twice.
+            $venv/bin/python -m pip uninstall --quiet --yes ratekit 2>/dev/null || true
+            rm -r ratekit.egg-info
+        fi
         $venv/bin/python -m pip install --quiet --disable-pip-version-check \
             --editable ".${wanted:+[$wanted]}" >"$venv/install.log" 2>&1 || {
             tail -n 5 "$venv/install.log" >&2

@@ -18,7 +18,6 @@ import pathlib
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from importlib import metadata
 from typing import Any
 
 import yaml
@@ -26,6 +25,8 @@ from docutils import nodes, statemachine
 from reno import config, formatter, loader
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+
+import ratekit
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -204,7 +205,7 @@ class NotesReport(GeneratedText):
             with loader.Loader(options, ignore_cache=True) as notes:
                 yield from report(notes, options, notes.versions)
         else:
-            yield from report(WorkingTree(options), options, [metadata.version("ratekit")])
+            yield from report(WorkingTree(options), options, [ratekit.__version__])
 
 
 def report(notes: Any, options: config.Config, versions: Sequence[str]) -> Sequence[str]:

@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except errors.RatekitError as error:
         return startup.complain(PROG, error)
     except KeyboardInterrupt:
-        return 130
+        return startup.INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -21,9 +21,8 @@ from ratekit.cmd import configuration, instants, startup
 from ratekit.text import printable
 
 PROG = "ratekit"
-#: The exit codes that shells use after a write to a closed pipe, and after Ctrl-C.
+#: The exit code that shells use after a write to a closed pipe.
 _BROKEN_PIPE = 141
-_INTERRUPTED = 130
 #: The errors of writing to a full disk or a broken terminal.
 _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF}
 
@@ -71,7 +70,7 @@ def _run(tool: Ratekit, argv: Sequence[str]) -> int:
     except SystemExit as end:  # from argparse: help and wrong options
         return end.code if isinstance(end.code, int) else 0
     except KeyboardInterrupt:
-        return _INTERRUPTED
+        return startup.INTERRUPTED
 
 
 class Ratekit(app.App):

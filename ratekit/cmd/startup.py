@@ -8,14 +8,16 @@ import getpass
 import os
 import socket
 import sys
-from importlib import metadata
 
+import ratekit
 from ratekit import errors, redact
 from ratekit.text import printable
 
 #: Exit codes, which doc/operating.rst lists.
 FAILED = 1
 BAD_INPUT = 2
+#: The exit code that shells use after Ctrl-C.
+INTERRUPTED = 130
 
 
 def complain(prog: str, error: errors.RatekitError) -> int:
@@ -41,7 +43,7 @@ def now() -> datetime.datetime:
 
 def version() -> str:
     """Return the installed version."""
-    return metadata.version("ratekit")
+    return ratekit.__version__
 
 
 def limit_garbage_collection() -> None:

@@ -56,7 +56,7 @@ class Cloudkitty:
 def start() -> Iterator[Cloudkitty]:
     """Start CloudKitty; without it skip the test or, if CI is set, fail."""
     if importlib.util.find_spec("cloudkitty") is None:
-        message = "CloudKitty is not installed: pip install ratekit[differential]"
+        message = "CloudKitty is not installed: pip install ratekit-openstack[differential]"
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)

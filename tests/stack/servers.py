@@ -72,5 +72,5 @@ def tool(name: str) -> Path:
     """
     path = Path(sys.executable).with_name(name)
     if not path.exists():
-        raise StackError(f"{path} does not exist: install ratekit[stack]")
+        raise StackError(f"{path} does not exist: install ratekit-openstack[stack]")
     return path
