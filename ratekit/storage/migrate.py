@@ -13,7 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 
 from ratekit import errors
-from ratekit.storage.db import alembic_version, sqlite
+from ratekit.storage.db import alembic_version, galera, sqlite
 from ratekit.storage.db.engine import Database
 from ratekit.storage.migrations import steps
 from ratekit.storage.schema import METADATA
@@ -75,6 +75,7 @@ def move(connection: sa.Connection, target: str | None) -> None:
     for step in _path(start or None, target):
         mark = f"{step.before or ''}{alembic_version.ARROW}{step.after or ''}"
         alembic_version.write(connection, revision, mark)
+        galera.exclude_writers(connection)
         with Operations.context(context):
             step.run()
         alembic_version.write(connection, mark, step.after)

@@ -34,6 +34,7 @@ METADATA = sa.MetaData(
 #: which an old batch may begin. ``rated_since``: start of its first period, NULL if that was not
 #: recorded. ``period_seconds``: length of the periods that were rated last, NULL if none was.
 #: ``metric_set_id``: the set of metrics in force at ``rated_until``, NULL if it is unknown.
+#: ``writer``: a number of the transaction that last wrote frames of the scope; NULL if none did.
 SCOPES = sa.Table(
     "scopes",
     METADATA,
@@ -55,6 +56,7 @@ SCOPES = sa.Table(
     sa.Column("period_seconds", sa.Integer),
     sa.Column("metric_set_id", row_id()),
     sa.Column("rated_since", Instant),
+    sa.Column("writer", sa.BigInteger),
     sa.UniqueConstraint("scope_key", "scope_id"),
     **TABLE,
 )
@@ -174,7 +176,16 @@ VERSIONS = sa.Table(
     "hashmap_versions",
     METADATA,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False, index=True, unique=True),
+    **TABLE,
+)
+
+#: Empty: on a Galera cluster a transaction inserts a row here, and deletes it. See db/galera.py.
+RULE_READS = sa.Table(
+    "rule_reads",
+    METADATA,
+    sa.Column("id", row_id(), primary_key=True, autoincrement=False),
+    sa.Column("version", sa.BigInteger, sa.ForeignKey("hashmap_versions.version"), nullable=False),
     **TABLE,
 )
 

@@ -22,6 +22,7 @@ For a test that stops, kills or freezes a server::
 from tests.databases.choice import (
     BACKENDS,
     SERVERS,
+    galera_cluster,
     new_database,
     pgbouncer_of_session,
     private_server,
@@ -34,6 +35,7 @@ __all__ = [
     "SERVERS",
     "Databases",
     "Server",
+    "galera_cluster",
     "new_database",
     "pgbouncer_of_session",
     "private_server",

@@ -9,14 +9,18 @@ import os
 import pathlib
 import uuid
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import pytest
 import sqlalchemy as sa
 
+from tests.databases.galera import Node
 from tests.databases.mariadb import Mariadb, MariadbDatabases
 from tests.databases.pgbouncer import Pgbouncer
 from tests.databases.postgresql import Postgresql, PostgresqlDatabases
 from tests.databases.server import Databases, Missing, Server
+
+_Server = TypeVar("_Server", bound=Server)
 
 #: Databases with a server.
 SERVERS = ("postgresql", "mariadb")
@@ -79,7 +83,20 @@ def pgbouncer_of_session() -> Iterator[Databases]:
 
 
 @contextlib.contextmanager
-def _installed(build: Callable[[], Server]) -> Iterator[Server]:
+def galera_cluster() -> Iterator[list[Node]]:
+    """Yield three nodes of one cluster, for one module's tests. Skips or fails as the others."""
+    with contextlib.ExitStack() as stack:
+        nodes: list[Node] = []
+        for _ in range(3):
+            first = nodes[0] if nodes else None
+            node = stack.enter_context(_installed(functools.partial(Node, first)))
+            node.wait_until_ready()
+            nodes.append(node)
+        yield nodes
+
+
+@contextlib.contextmanager
+def _installed(build: Callable[[], _Server]) -> Iterator[_Server]:
     """Yield a server that runs; skip or fail without its programs."""
     try:
         server = build()

@@ -68,6 +68,7 @@ ROWS = {
         "INSERT INTO hashmap_mappings VALUES (2, NULL, 1, 1, NULL, '0.1', 'flat', NULL, NULL,"
         " '2026-02-01 00:00:00.000000', NULL, '', true)",
     ),
+    "0010": ("INSERT INTO rule_reads VALUES (1, 7)",),
 }
 
 

@@ -1,11 +1,12 @@
-"""Transactions whose outcome is verified when the database does not reply to COMMIT."""
+"""Transactions whose outcome is verified when the reply to COMMIT does not tell it."""
 
 from __future__ import annotations
 
-import dataclasses
+import enum
 import logging
+import secrets
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 import sqlalchemy as sa
 
@@ -18,33 +19,37 @@ LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Committed(Generic[T]):
-    """What a committed transaction returned.
+class Outcome(enum.Enum):
+    """What the rows show after a COMMIT without a reply.
 
-    :ivar acknowledged: the database replied to COMMIT. Otherwise the rows show that the same
-        change was committed, perhaps by another processor: ids that the transaction read or
-        created may then belong to no committed row.
+    :cvar PENDING: the change is still to be made
+    :cvar WRITTEN: the transaction was committed
+    :cvar LOST: another transaction made the change, or a later one
     """
 
-    result: T
-    acknowledged: bool
+    PENDING = "was not committed"
+    WRITTEN = "was committed"
+    LOST = "was not committed, because another processor was first"
+
+
+def new_writer() -> int:
+    """Return a number that tells a transaction's rows from those of all others."""
+    return secrets.randbits(62)
 
 
 def write(
     database: Database,
     change: Callable[[sa.Connection], T],
-    is_pending: Callable[[sa.Connection, T], bool],
-) -> Committed[T]:
-    """Run ``change`` in one transaction; without a reply to COMMIT, verify the outcome.
+    read_outcome: Callable[[sa.Connection, T], Outcome],
+) -> T | None:
+    """Run ``change`` in one transaction; if COMMIT's outcome is unknown, verify it.
 
-    ``change`` must lock the rows that ``is_pending`` reads. ``is_pending`` must lock them again,
-    so that it waits for the end of the first transaction. The first transaction has changed all
-    of these rows or none. A row that another processor changed meanwhile was changed by the same
-    work: that counts as written, too.
+    ``change`` must lock the rows that ``read_outcome`` reads, which must lock them again, so that
+    it waits for the end of the first transaction. That has changed all of these rows or none.
 
-    :param change: writes, and returns a value
-    :param is_pending: gets that value; returns whether the change is still to be made
+    :param change: writes, and returns a value, never None
+    :param read_outcome: gets that value
+    :returns: that value, or None: nothing was written, because another transaction was first
     :raises ratekit.errors.TryLater: nothing was written, or the outcome cannot be verified. A
         repeated attempt is safe: it will see the outcome.
     :raises: as :meth:`Database.writing`
@@ -55,24 +60,28 @@ def write(
     except CommitUnconfirmed as error:
         unconfirmed = error
     else:
-        return Committed(result, acknowledged=True)
+        return result
     # Outside of the handler: an error of the verification has its own cause and context.
-    _require_committed(database, lambda connection: is_pending(connection, result), unconfirmed)
-    return Committed(result, acknowledged=False)
+    outcome = _verify(database, lambda connection: read_outcome(connection, result), unconfirmed)
+    return result if outcome is Outcome.WRITTEN else None
 
 
-def _require_committed(
-    database: Database, is_pending: Callable[[sa.Connection], bool], unconfirmed: CommitUnconfirmed
-) -> None:
+def _verify(
+    database: Database,
+    read_outcome: Callable[[sa.Connection], Outcome],
+    unconfirmed: CommitUnconfirmed,
+) -> Outcome:
     """:raises ratekit.errors.TryLater: nothing was written, or that cannot be verified."""
-    place = f"{unconfirmed.place}: no reply to COMMIT"
+    place, reply = unconfirmed.place, unconfirmed.reply
     try:
         with database.writing() as connection:
-            pending = is_pending(connection)
+            outcome = read_outcome(connection)
     except errors.RatekitError as error:
-        raise errors.TryLater(f"{place}; its outcome cannot be verified: {error}") from error
-    if pending:
         raise errors.TryLater(
-            f"{place}; verified: the transaction was not committed"
-        ) from unconfirmed
-    LOG.warning("%s; verified: the transaction was committed", place)
+            f"{place}: {reply}; its outcome cannot be verified: {error}"
+        ) from error
+    line = f"{place}: {reply}; verified: the transaction {outcome.value}"
+    if outcome is Outcome.PENDING:
+        raise errors.TryLater(line) from unconfirmed
+    LOG.warning("%s", line)
+    return outcome

@@ -12,8 +12,13 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from ratekit import errors
-from ratekit.storage.db import alembic_version, mysql, postgresql, sqlite
-from ratekit.storage.db.errors import CommitUnconfirmed, leave_standby, translate
+from ratekit.storage.db import alembic_version, galera, mysql, postgresql, sqlite
+from ratekit.storage.db.errors import (
+    CommitUnconfirmed,
+    commit_reply,
+    leave_standby,
+    translate,
+)
 from ratekit.storage.db.timeouts import Engines
 
 #: Maximum number of values in one IN list; SQLite accepts 32,766 a statement, PostgreSQL 65,535.
@@ -109,7 +114,9 @@ class Database:
         On SQLite this waits until the transaction is the only writer.
 
         :raises ratekit.storage.db.errors.CommitUnconfirmed: the database did not reply to
-            COMMIT: everything was written, or nothing; :mod:`ratekit.storage.db.commit` verifies
+            COMMIT, or replied with an error that does not tell the outcome: everything was
+            written, or nothing; :mod:`ratekit.storage.db.commit` verifies
+        :raises ratekit.errors.Conflict: another transaction was in the way; nothing was written
         :raises ratekit.errors.TryLater: the database did not answer; nothing was written
         :raises ratekit.errors.SchemaChanged: it is no longer at the revision that this code
             needs; nothing was written
@@ -119,11 +126,15 @@ class Database:
         with self._transaction(self._engines.writer) as transaction:
             if self._needs is not None:
                 alembic_version.require(transaction.connection, self._needs, self.place)
+                galera.share_rules(transaction.connection)
             yield transaction.connection
             try:
                 transaction.commit()
             except (exc.DBAPIError, self._dbapi.Error) as error:
-                raise CommitUnconfirmed(self.place) from error
+                reply = commit_reply(getattr(error, "orig", None) or error, self._dbapi)
+                if reply.is_refusal:
+                    raise
+                raise CommitUnconfirmed(self.place, reply.text) from error
 
     def close(self) -> None:
         """Close all idle connections."""
@@ -166,6 +177,10 @@ class Database:
             return False
         try:
             connection.rollback()
+            # If the transaction has not begun, nothing happened; the pool would roll back, and
+            # log a traceback where a node of a cluster refuses even that.
+            if not connection.invalidated:
+                connection.connection.rollback()
         except (exc.DBAPIError, self._dbapi.Error):
             return False
         return True
@@ -188,7 +203,7 @@ def _engines(url: sa.URL, place: str, patient: bool) -> Engines:
     except ModuleNotFoundError as error:
         raise errors.OperatorError(
             f"[database] connection {place}: the driver is not installed ({error.name}); run: "
-            f"pip install 'ratekit[{_EXTRAS.get(backend, backend)}]'"
+            f"pip install 'ratekit-openstack[{_EXTRAS.get(backend, backend)}]'"
         ) from error
     except (exc.ArgumentError, exc.SAWarning, TypeError, ValueError) as error:
         (line, *_) = str(error).splitlines()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -51,17 +51,54 @@ _MYSQL_TEMPORARY = frozenset(
 )
 
 
+# Replies to COMMIT that do not tell its outcome. The server or the session ended, on a standby too
+# while it waited for one; the server's own trouble.
+_SQLSTATE_UNKNOWN = ("08", "40003", "57P", "58", "XX")
+_MYSQL_UNKNOWN = frozenset(
+    {0, 1028, 1047, 1053, 1105, *range(1152, 1162), 1180, 1184, 1317, 1927, 1969, 3024, 4031}
+)
+# Errors that the driver makes up, because the server is gone.
+_MYSQL_CLIENT = range(2000, 3000)
+_SQLITE_UNKNOWN = ("SQLITE_IOERR", "SQLITE_CORRUPT")
+
+NO_REPLY = "no reply to COMMIT"
+
+
 class CommitUnconfirmed(errors.TryLater):
-    """The database did not reply to COMMIT: everything was written, or nothing.
+    """It is unknown whether COMMIT wrote everything, or nothing.
 
     :ivar place: name of the database in messages
+    :ivar reply: what the database replied, if it did
     """
 
-    def __init__(self, place: str) -> None:
+    def __init__(self, place: str, reply: str = NO_REPLY) -> None:
         self.place = place
-        super().__init__(
-            f"{place}: no reply to COMMIT; it is unknown whether the transaction was committed"
-        )
+        self.reply = reply
+        super().__init__(f"{place}: {reply}; it is unknown whether the transaction was committed")
+
+
+class CommitReply(NamedTuple):
+    """What a database said when COMMIT failed.
+
+    :ivar is_refusal: nothing was written; else the outcome is unknown
+    :ivar text: for messages
+    """
+
+    is_refusal: bool
+    text: str
+
+
+def commit_reply(cause: Any, dbapi: Any) -> CommitReply:
+    """Return what an error of COMMIT means.
+
+    :param cause: the driver's error
+    :param dbapi: the driver, a PEP 249 module
+    """
+    _, line = _CLASSIFIERS[_driver(dbapi)](cause, dbapi)
+    has_reply, is_unknown = _COMMIT_REPLIES[_driver(dbapi)](cause)
+    if not has_reply:
+        return CommitReply(False, NO_REPLY)
+    return CommitReply(not is_unknown, f"COMMIT failed: {line}")
 
 
 @contextlib.contextmanager
@@ -112,8 +149,12 @@ def _translation(cause: BaseException, place: str, dbapi: Any) -> BaseException:
     """Return the error to raise in place of ``cause``; itself if it is a programming error."""
     if not isinstance(cause, dbapi.Error):
         return cause
-    error_class, line = _CLASSIFIERS[dbapi.__name__.partition(".")[0]](cause, dbapi)
+    error_class, line = _CLASSIFIERS[_driver(dbapi)](cause, dbapi)
     return error_class(f"{place}: {line}")
+
+
+def _driver(dbapi: Any) -> str:
+    return str(dbapi.__name__).partition(".")[0]
 
 
 def _sqlite(cause: Any, _dbapi: Any) -> tuple[type[errors.RatekitError], str]:
@@ -140,7 +181,7 @@ def _postgresql(cause: Any, dbapi: Any) -> tuple[type[errors.RatekitError], str]
 
 
 def _mysql(cause: Any, _dbapi: Any) -> tuple[type[errors.RatekitError], str]:
-    code = cause.args[0] if cause.args and isinstance(cause.args[0], int) else 0
+    code = _mysql_code(cause)
     text = str(cause.args[1]) if len(cause.args) > 1 and cause.args[1] else "connection lost"
     line = f"{text.splitlines()[0]} ({code})" if code else _line(cause)
     if code in _MYSQL_CONFLICT:
@@ -148,10 +189,37 @@ def _mysql(cause: Any, _dbapi: Any) -> tuple[type[errors.RatekitError], str]:
     return errors.TryLater if code in _MYSQL_TEMPORARY else errors.OperatorError, line
 
 
+def _mysql_code(cause: Any) -> int:
+    return cause.args[0] if cause.args and isinstance(cause.args[0], int) else 0
+
+
 _CLASSIFIERS: dict[str, Callable[[Any, Any], tuple[type[errors.RatekitError], str]]] = {
     "sqlite3": _sqlite,
     "psycopg": _postgresql,
     "pymysql": _mysql,
+}
+
+
+def _sqlite_reply(cause: Any) -> tuple[bool, bool]:
+    code = getattr(cause, "sqlite_errorname", None) or ""
+    return True, code.startswith(_SQLITE_UNKNOWN)
+
+
+def _postgresql_reply(cause: Any) -> tuple[bool, bool]:
+    state = cause.sqlstate or ""
+    return bool(state), state.startswith(_SQLSTATE_UNKNOWN)
+
+
+def _mysql_reply(cause: Any) -> tuple[bool, bool]:
+    code = _mysql_code(cause)
+    return code != 0 and code not in _MYSQL_CLIENT, code in _MYSQL_UNKNOWN
+
+
+#: By driver: whether it replied to COMMIT, and whether the reply leaves the outcome open.
+_COMMIT_REPLIES: dict[str, Callable[[Any], tuple[bool, bool]]] = {
+    "sqlite3": _sqlite_reply,
+    "psycopg": _postgresql_reply,
+    "pymysql": _mysql_reply,
 }
 
 

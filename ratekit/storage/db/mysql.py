@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event, pool
 
+from ratekit.storage.db import galera
 from ratekit.storage.db.timeouts import (
     CONNECT_SECONDS,
     LOCK_SECONDS,
@@ -60,6 +61,7 @@ def connect(url: sa.URL, patient: bool) -> Engines:
     )
     event.listen(engine, "do_connect", _open)
     event.listen(engine, "connect", functools.partial(_prepare, patient=patient))
+    event.listen(engine, "connect", galera.recognize)
     event.listen(engine, "begin", _begin)
     return Engines(reader=engine, writer=engine.execution_options(writes=True))
 

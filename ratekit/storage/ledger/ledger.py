@@ -75,7 +75,8 @@ class SqlLedger(Ledger):
         """Write frames, totals and new states in one transaction.
 
         Everything that can be computed or refused in advance is: the transaction locks rows.
-        Without a reply to COMMIT, the states show the outcome.
+        If the reply to COMMIT does not tell the outcome, the states show it. Scopes that another
+        processor advanced are lost, whatever it wrote.
         """
         scope_pks = {state.scope.id: state.scope_pk for state in batch.states}
         entries = frames.prepare(batch.series, scope_pks)
@@ -84,17 +85,22 @@ class SqlLedger(Ledger):
         texts = frames.begin_texts(batch.window.begins())
         frames.require_begins(totals, texts)
 
+        writer = commit.new_writer()
+
         def change(connection: sa.Connection) -> _Write:
-            return self._write(connection, batch, entries, totals, metrics, texts)
+            return self._write(connection, batch, entries, totals, metrics, texts, writer)
 
-        def is_pending(connection: sa.Connection, write: _Write) -> bool:
-            begin = batch.window.begin
-            return bool(scope_states.find_pks_at(connection, write.advanced_pks, begin))
+        def read_outcome(connection: sa.Connection, write: _Write) -> commit.Outcome:
+            return scope_states.read_outcome(
+                connection, write.advanced_pks, batch.window.begin, writer
+            )
 
-        committed = commit.write(self._database, change, is_pending)
-        if committed.acknowledged:
-            self._descriptors.remember(committed.result.descriptor_ids)
-        return committed.result.result
+        write = commit.write(self._database, change, read_outcome)
+        if write is None:
+            lost = tuple(state.scope for state in batch.states)
+            return CommitResult(frames=0, lost_scopes=lost)
+        self._descriptors.remember(write.descriptor_ids)
+        return write.result
 
     def postpone(self, states: Collection[State], error: str, retry_at: datetime.datetime) -> None:
         """Record a failure of scopes that no other processor has rated meanwhile."""
@@ -109,9 +115,10 @@ class SqlLedger(Ledger):
         totals: Iterable[frames.Total],
         metrics: metric_sets.MetricSet,
         texts: frames.BeginTexts,
+        writer: int,
     ) -> _Write:
         version.require(connection, batch.rules_version)
-        pks = scope_states.swap(connection, batch.states, batch.window, metrics)
+        pks = scope_states.swap(connection, batch.states, batch.window, metrics, writer)
         entries = [entry for entry in entries if entry.scope_pk in pks]
         totals = [total for total in totals if total.scope_pk in pks]
         ids = self._descriptors.resolve(connection, [entry.descriptor for entry in entries])

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from ratekit.domain.period import Window
 from ratekit.domain.scope import Scope, State
 from ratekit.interfaces import Observation
+from ratekit.storage.db.commit import Outcome
 from ratekit.storage.db.dialects import insert_new
 from ratekit.storage.db.engine import slices
 from ratekit.storage.db.types import Instant, require_word, storable
@@ -92,12 +93,15 @@ def swap(
     states: Sequence[State],
     window: Window,
     metrics: metric_sets.MetricSet,
+    writer: int,
 ) -> frozenset[int]:
     """Advance those of ``states`` that still are at the window's begin; return their row ids.
 
     They stay locked until the transaction ends, so no other processor can advance them. Scopes
     that were deactivated or reset since they were observed are not advanced. A change of the
     metrics or of the length of the periods is recorded.
+
+    :param writer: see :func:`ratekit.storage.db.commit.new_writer`
     """
     advanced_pks: set[int] = set()
     changed_pks: list[int] = []
@@ -114,7 +118,7 @@ def swap(
                 advanced_pks.add(scope_pk)
                 if (length, digest) != (metric_sets.seconds(window), metrics.digest):
                     changed_pks.append(scope_pk)
-    values = _values_after(window)
+    values = {**_values_after(window), "writer": writer}
     if changed_pks:
         values["metric_set_id"] = metric_sets.change(connection, metrics, changed_pks, window)
     for pks in slices(sorted(advanced_pks)):
@@ -140,16 +144,26 @@ def _values_after(window: Window) -> dict[str, Any]:
     }
 
 
-def find_pks_at(
-    connection: sa.Connection, scope_pks: Collection[int], instant: datetime.datetime
-) -> frozenset[int]:
-    """Return the scopes that are rated until ``instant``; wait for transactions that lock them."""
-    matches: set[int] = set()
+def read_outcome(
+    connection: sa.Connection, scope_pks: Collection[int], begin: datetime.datetime, writer: int
+) -> Outcome:
+    """Return what became of the transaction ``writer``, which advanced these scopes.
+
+    It waits for transactions that lock them. A scope that others have rated further since no
+    longer tells who was first; that counts as lost.
+
+    :param begin: until when they were rated before it
+    """
+    is_pending = False
     for pks in slices(sorted(scope_pks)):
-        query = sa.select(SCOPES.c.id, SCOPES.c.rated_until).where(SCOPES.c.id.in_(pks))
-        rows = connection.execute(query.order_by(SCOPES.c.id).with_for_update(key_share=True))
-        matches.update(row.id for row in rows if row.rated_until == instant)
-    return frozenset(matches)
+        query = sa.select(SCOPES.c.rated_until, SCOPES.c.writer).where(SCOPES.c.id.in_(pks))
+        for row in connection.execute(
+            query.order_by(SCOPES.c.id).with_for_update(key_share=True)
+        ).all():
+            if row.writer == writer:
+                return Outcome.WRITTEN
+            is_pending = is_pending or row.rated_until == begin
+    return Outcome.PENDING if is_pending else Outcome.LOST
 
 
 def postpone(

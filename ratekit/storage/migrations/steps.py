@@ -29,11 +29,11 @@ def add_column(table: str, column: sa.Column[object]) -> None:
         op.add_column(table, column)
 
 
-def create_index(name: str, table: str, columns: list[str]) -> None:
+def create_index(name: str, table: str, columns: list[str], unique: bool = False) -> None:
     """Create an index, unless the interrupted run has created it."""
     names = {info["name"] for info in sa.inspect(op.get_bind()).get_indexes(table)}
     if not (is_resumed() and name in names):
-        op.create_index(name, table, columns)
+        op.create_index(name, table, columns, unique=unique)
 
 
 def exact_text(length: int) -> mysql.VARCHAR:

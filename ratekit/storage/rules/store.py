@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -18,6 +19,9 @@ from ratekit.storage.rules import history
 from ratekit.storage.rules import rows as rule_rows
 from ratekit.storage.rules import version as versions
 from ratekit.storage.schema import FIELDS, GROUPS, SCOPES, SERVICES
+
+#: How often a change of the rules is tried while commits of frames are in its way.
+_ATTEMPTS = 20
 
 
 class SqlRules(RuleStore):
@@ -56,6 +60,20 @@ class SqlRules(RuleStore):
 
         :raises ValueError: a rule to close is not stored
         """
+        for _ in range(_ATTEMPTS - 1):
+            # On a Galera cluster a commit of frames that was first ends the change.
+            with contextlib.suppress(errors.Conflict):
+                return self._change(version, close, add, note, require_unrated)
+        return self._change(version, close, add, note, require_unrated)
+
+    def _change(
+        self,
+        version: int,
+        close: Collection[tuple[Rule, datetime.datetime]],
+        add: Collection[Rule],
+        note: ChangeNote,
+        require_unrated: bool,
+    ) -> int:
         with self._database.writing() as connection:
             # First, because it locks the rules for all other writers.
             new_version = versions.advance(connection, version)

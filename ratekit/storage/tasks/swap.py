@@ -74,22 +74,24 @@ class SqlTaskLedger(TaskLedger):
         """Swap periods in one transaction.
 
         It locks what a commit locks, in the same order: rules, the scope, and then the task.
-        Without a reply to COMMIT, the task shows the outcome.
+        If the reply to COMMIT does not tell the outcome, the scope and the task show it.
         """
         entries = frames.prepare(repriced.series, {task.order.scope.id: task.scope_pk})
         totals = frames.sum_up(entries)
 
+        writer = commit.new_writer()
+
         def change(connection: sa.Connection) -> _Write:
-            return self._write(connection, task, repriced, entries, totals, now)
+            return self._write(connection, task, repriced, entries, totals, now, writer)
 
-        def is_pending(connection: sa.Connection, _write: _Write) -> bool:
-            query = sa.select(TASKS.c.id).where(_stands_at(task, repriced.window.begin))
-            return connection.execute(query.with_for_update()).first() is not None
+        def read_outcome(connection: sa.Connection, _write: _Write) -> commit.Outcome:
+            return _read_outcome(connection, task, repriced.window.begin, writer)
 
-        committed = commit.write(self._database, change, is_pending)
-        if committed.acknowledged:
-            self._descriptors.remember(committed.result.descriptor_ids)
-        return committed.result.account
+        write = commit.write(self._database, change, read_outcome)
+        if write is None:
+            raise _advanced_elsewhere(task)
+        self._descriptors.remember(write.descriptor_ids)
+        return write.account
 
     def postpone(self, task: Task, error: str, retry_at: datetime.datetime) -> None:
         """Record a failure of a task that no other processor has advanced meanwhile."""
@@ -110,10 +112,11 @@ class SqlTaskLedger(TaskLedger):
         entries: Sequence[frames.SeriesEntry],
         totals: Sequence[frames.Total],
         now: datetime.datetime,
+        writer: int,
     ) -> _Write:
         if repriced.rules_version is not None:
             version.require(connection, repriced.rules_version)
-        rated_until = _lock_scope(connection, task, repriced)
+        rated_until = _lock_scope(connection, task, repriced, writer)
         _advance(connection, task, repriced.window, now)
         old_totals = frames.read_totals(connection, task.scope_pk, repriced.window)
         for window in repriced.replacement_windows():
@@ -134,10 +137,32 @@ def _stands_at(task: Task, instant: datetime.datetime) -> sa.ColumnElement[bool]
     return (TASKS.c.id == task.id) & OPEN & (TASKS.c.next_begin == instant)
 
 
+def _read_outcome(
+    connection: sa.Connection, task: Task, begin: datetime.datetime, writer: int
+) -> commit.Outcome:
+    """Return what became of the transaction ``writer``; wait for others that lock its rows.
+
+    A scope that others have written since no longer tells who advanced the task; that counts as
+    lost.
+    """
+    query = sa.select(SCOPES.c.writer).where(SCOPES.c.id == task.scope_pk)
+    if connection.execute(query.with_for_update(key_share=True)).scalar() == writer:
+        return commit.Outcome.WRITTEN
+    task_query = sa.select(TASKS.c.id).where(_stands_at(task, begin)).with_for_update()
+    is_pending = connection.execute(task_query).first() is not None
+    return commit.Outcome.PENDING if is_pending else commit.Outcome.LOST
+
+
+def _advanced_elsewhere(task: Task) -> errors.Conflict:
+    return errors.Conflict(f"task {task.id} was advanced by another processor, or was cancelled")
+
+
 def _lock_scope(
-    connection: sa.Connection, task: Task, repriced: RepricedWindow
+    connection: sa.Connection, task: Task, repriced: RepricedWindow, writer: int
 ) -> datetime.datetime:
     """Lock the scope as commits do; return until when it is rated.
+
+    The nodes of a Galera cluster compare only rows that were changed, so it changes one, too.
 
     :raises ratekit.errors.Conflict: it was reset since the task was read
     :raises ratekit.errors.OperatorError: it was rated in periods of another length
@@ -150,6 +175,8 @@ def _lock_scope(
         raise errors.Conflict(f"scope {task.order.scope.id} was reset meanwhile")
     if repriced.metrics is not None and windows:
         metric_sets.require_length(connection, task.scope_pk, repriced.window)
+    scope = SCOPES.update().where(SCOPES.c.id == task.scope_pk)
+    connection.execute(scope.values(writer=writer))
     return rated_until
 
 
@@ -165,7 +192,7 @@ def _advance(connection: sa.Connection, task: Task, window: Window, now: datetim
         values |= {"state": TaskState.DONE.value, "ended_at": now}
     statement = TASKS.update().where(_stands_at(task, window.begin)).values(values)
     if connection.execute(statement).rowcount != 1:
-        raise errors.Conflict(f"task {task.id} was advanced by another processor, or was cancelled")
+        raise _advanced_elsewhere(task)
 
 
 def _record_basis(

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from ratekit import errors
 from ratekit.storage import migrate
 from ratekit.storage.db import commit
+from ratekit.storage.db.commit import Outcome
 from ratekit.storage.db.engine import Database
 from ratekit.storage.db.errors import CommitUnconfirmed
 
@@ -24,10 +25,12 @@ class DatabaseWithoutReply(Database):
 
     :ivar committed: whether that transaction is committed
     :ivar reachable: whether later transactions can be opened
+    :ivar competitor: a statement that another process commits meanwhile
     """
 
     committed = True
     reachable = True
+    competitor: str | None = None
     transactions = 0
 
     @contextlib.contextmanager
@@ -40,6 +43,9 @@ class DatabaseWithoutReply(Database):
             if self.transactions == 1 and not self.committed:
                 raise InterruptedError
         if self.transactions == 1:
+            if self.competitor is not None:
+                with super().writing() as connection:
+                    connection.exec_driver_sql(self.competitor)
             raise CommitUnconfirmed(self.place)
 
 
@@ -56,13 +62,14 @@ def change(connection: sa.Connection) -> int:
     return 42
 
 
-def is_pending(connection: sa.Connection, result: int) -> bool:
-    """Return whether the change is still to be made; it gets what the change returned."""
+def read_outcome(connection: sa.Connection, result: int) -> Outcome:
+    """Return what the row shows; it gets what the change returned."""
     assert result == 42
-    return bool(connection.execute(_VERSION).scalar_one() != 7)
+    version = connection.execute(_VERSION).scalar_one()
+    return {7: Outcome.WRITTEN, 0: Outcome.PENDING}.get(version, Outcome.LOST)
 
 
-def never(connection: sa.Connection, result: int) -> bool:
+def never(connection: sa.Connection, result: int) -> Outcome:
     """Fail, because the database has replied."""
     raise AssertionError
 
@@ -71,8 +78,7 @@ def test_a_committed_transaction_is_reported_and_returns_its_result(
     database: DatabaseWithoutReply, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        committed = commit.write(database, change, is_pending)
-    assert committed == commit.Committed(42, acknowledged=False)
+        assert commit.write(database, change, read_outcome) == 42
     assert [record.getMessage() for record in caplog.records] == [
         f"{database.place}: no reply to COMMIT; verified: the transaction was committed"
     ]
@@ -83,17 +89,27 @@ def test_a_transaction_that_was_not_committed_is_tried_later(
 ) -> None:
     database.committed = False
     with pytest.raises(errors.TryLater) as caught:
-        commit.write(database, change, is_pending)
+        commit.write(database, change, read_outcome)
     assert str(caught.value) == (
         f"{database.place}: no reply to COMMIT; verified: the transaction was not committed"
     )
-    assert commit.write(database, change, never) == commit.Committed(42, acknowledged=True)
+    assert commit.write(database, change, never) == 42
+
+
+def test_what_another_processor_wrote_is_not_returned_as_written(
+    database: DatabaseWithoutReply, caplog: pytest.LogCaptureFixture
+) -> None:
+    database.committed = False
+    database.competitor = "UPDATE hashmap_versions SET version = 8"
+    with caplog.at_level(logging.WARNING):
+        assert commit.write(database, change, read_outcome) is None
+    assert "another processor was first" in caplog.text
 
 
 def test_an_outcome_that_cannot_be_verified_is_tried_later(database: DatabaseWithoutReply) -> None:
     database.reachable = False
     with pytest.raises(errors.TryLater) as caught:
-        commit.write(database, change, is_pending)
+        commit.write(database, change, read_outcome)
     assert str(caught.value) == (
         f"{database.place}: no reply to COMMIT; its outcome cannot be verified: connection refused"
     )
