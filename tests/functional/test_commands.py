@@ -54,6 +54,8 @@ def commands(cloud: stack.Stack, tmp_path: pathlib.Path) -> CommandRunner:
     parser = configparser.ConfigParser(interpolation=None)
     parser.read(cloud.conf_path)
     parser["database"]["connection"] = f"sqlite:///{tmp_path}/ratekit.sqlite"
+    # Not every test applies rules.
+    parser["rating"] = {"without_rules": "free"}
     path = tmp_path / "ratekit.conf"
     with path.open("w", encoding="utf-8") as file:
         parser.write(file)

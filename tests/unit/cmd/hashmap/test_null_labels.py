@@ -94,14 +94,14 @@ def test_null_and_empty_stay_apart_in_history_export_and_quote(
         ("--label=volume_type=", "", "20"),
         ("--label=volume_type=null", "null", "30"),
     ]
-    for option, value, price in quotes:
+    for option, label, price in quotes:
         answer = ratekit(
             "quote", "--service", "volume.size", "--qty", "10", option,
             "--at", "2026-04-01", "-f", "json",
         )  # fmt: skip
         document = answer.json()
         assert document["Price of the period"] == price
-        assert document["Labels"] == {"volume_type": value}
+        assert document["Labels"] == {"volume_type": label}
 
 
 def test_a_retroactive_rule_for_null_charges_what_was_free(
