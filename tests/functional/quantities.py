@@ -15,12 +15,13 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.builders import HOUR
 from tests.stack.plan import Plan, Resource, Revision
 
-WAIT = 2 * HOUR
+#: A record counts for an hour if it was made at most so long after the hour's end.
+PATIENCE = HOUR
 NO_TIME = datetime.timedelta(0)
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 MICROSECOND = datetime.timedelta(microseconds=1)
@@ -35,6 +36,14 @@ Quantities = dict[tuple[str, datetime.datetime, str, Labels], Decimal]
 RawBuckets = Mapping[datetime.datetime, Sequence[Fraction]]
 #: A bucket's start -> (value of the whole bucket, the revision's share of the bucket).
 Buckets = dict[datetime.datetime, tuple[Fraction, Fraction]]
+
+
+class _View(NamedTuple):
+    """What a revision shows of one hour; it has at least one bucket."""
+
+    revision: Revision
+    labels: Labels
+    buckets: Buckets
 
 
 @dataclasses.dataclass(slots=True)
@@ -86,44 +95,57 @@ class QuantityOracle:
     def _hour(
         self, resource: Resource, metric: Any, raw: RawBuckets, hour: datetime.datetime
     ) -> Iterator[tuple[Labels, Decimal]]:
+        """Yield the quantities of an hour, which add up to the unsplit one."""
         pools = self._pools(resource, metric, raw, hour)
-        shares = _shares(pools, metric)
-        for labels, pool in pools.items():
-            if not shares[labels]:
-                continue
+        shares = {labels: share for labels, share in _shares(pools, metric).items() if share}
+        values: list[Fraction] = []
+        for labels, share in shares.items():
             if reducer(metric) in ADDITIVE:
                 # The sum of the parts is converted once.
                 value = sum((part.amount() for part in pools.values()), Fraction(0))
             else:
-                values = [pool.buckets[begin][0] for begin in sorted(pool.buckets)]
-                value = _aggregate(values, reducer(metric))
-            yield labels, round_half_even(convert(value, metric) * shares[labels], 18)
+                buckets = pools[labels].buckets
+                value = _aggregate(
+                    [buckets[begin][0] for begin in sorted(buckets)], reducer(metric)
+                )
+            values.append(convert(value, metric) * share)
+        yield from zip(shares, round_parts(values, 18), strict=True)
 
     def _pools(
         self, resource: Resource, metric: Any, raw: RawBuckets, hour: datetime.datetime
     ) -> dict[Labels, _Pool]:
-        """Return the pools that have buckets, by labels."""
-        revisions = [
-            (
-                self._labels(resource, metric, revision.attributes),
-                _in_force(resource, revision, hour, bool(metric.get("prorate"))),
-                _buckets(revision, revision is resource.revisions[0], metric, raw, hour),
-            )
-            for revision in resource.revisions
-            if revision.begin < hour + HOUR + WAIT
-        ]
-        last = [labels for labels, _, buckets in revisions if buckets][-1:]
-        split = metric["extra_args"].get("use_all_resource_revisions", True)
+        """Return the pools by labels, in order of their first revisions."""
         text = metric["extra_args"].get("custom_query")
         query = self.queries[text] if text else Fraction
+        views = self._views(resource, metric, raw, hour)
+        turns = _turns(resource, metric, views, hour)
         pools: dict[Labels, _Pool] = {}
-        for labels, time, buckets in revisions:
-            pool = pools.setdefault(labels if split or not last else last[0], _Pool())
-            pool.time += time
-            for begin, (value, cover) in buckets.items():
-                _, covered = pool.buckets.get(begin, (value, Fraction(0)))
-                pool.buckets[begin] = query(value), covered + cover
-        return {labels: pool for labels, pool in pools.items() if pool.buckets}
+        for view, begin, end in zip(views, turns[:-1], turns[1:], strict=True):
+            split = metric["extra_args"].get("use_all_resource_revisions", True)
+            pool = pools.setdefault(view.labels if split else views[-1].labels, _Pool())
+            pool.time += end - begin
+            for start, (value, cover) in view.buckets.items():
+                _, covered = pool.buckets.get(start, (value, Fraction(0)))
+                pool.buckets[start] = query(value), covered + cover
+        return pools
+
+    def _views(
+        self, resource: Resource, metric: Any, raw: RawBuckets, hour: datetime.datetime
+    ) -> list[_View]:
+        """Return what the revisions show that were recorded when the hour became due."""
+        ended_at = _recorded_end(resource, hour)
+        views = []
+        for revision in _recorded(resource, hour):
+            buckets = _buckets(revision, revision is resource.revisions[0], metric, raw, hour)
+            usage = {
+                begin: bucket
+                for begin, bucket in buckets.items()
+                if ended_at is None or begin < ended_at
+            }
+            if usage:
+                labels = self._labels(resource, metric, revision.attributes)
+                views.append(_View(revision, labels, usage))
+        return views
 
     def _labels(self, resource: Resource, metric: Any, attributes: Mapping[str, str]) -> Labels:
         values: dict[str, str | None] = {
@@ -192,17 +214,52 @@ def round_half_even(value: Fraction, places: int) -> Decimal:
     return Decimal(round(value * 10**places)).scaleb(-places, decimal.Context(prec=200))
 
 
-def _in_force(
-    resource: Resource, revision: Revision, hour: datetime.datetime, prorate: bool
-) -> datetime.timedelta:
-    """Return how long a revision was in force in an hour; prorated: while the resource existed."""
-    begin, end = max(revision.begin, hour), hour + HOUR
-    if revision.end is not None:
-        end = min(revision.end, end)
-    if prorate:
-        begin = max(resource.started_at, begin)
-        end = min(resource.ended_at or end, end)
-    return max(end - begin, NO_TIME)
+def round_parts(values: Sequence[Fraction], places: int) -> list[Decimal]:
+    """Round values so that they add up to their rounded sum.
+
+    Each is rounded down; the units that are missing go to the largest remainders.
+    """
+    floors = [math.floor(value * 10**places) for value in values]
+    remainders = [value * 10**places - floor for value, floor in zip(values, floors, strict=True)]
+    missing = round(sum(values, Fraction(0)) * 10**places) - sum(floors)
+    largest = sorted(range(len(values)), key=lambda index: (-remainders[index], index))
+    for index in largest[:missing]:
+        floors[index] += 1
+    return [round_half_even(Fraction(units, 10**places), places) for units in floors]
+
+
+def _recorded(resource: Resource, hour: datetime.datetime) -> list[Revision]:
+    """Return the revisions that were recorded when an hour became due."""
+    due = hour + HOUR + PATIENCE
+    return [revision for revision in resource.revisions if revision.begin < due]
+
+
+def _recorded_end(resource: Resource, hour: datetime.datetime) -> datetime.datetime | None:
+    """Return when the resource had ended, according to the newest record that counts."""
+    revisions = _recorded(resource, hour)
+    return revisions[-1].ended_at if revisions else None
+
+
+def _turns(
+    resource: Resource, metric: Any, views: Sequence[_View], hour: datetime.datetime
+) -> list[datetime.datetime]:
+    """Return when each of the revisions with buckets came into force, and when the last ended."""
+    if not views:
+        return [hour]
+    first = views[0].revision.begin
+    first_bucket = min(views[0].buckets)
+    is_oldest = views[0].revision is resource.revisions[0]
+    if is_oldest and first_bucket + granularity(metric) <= first:
+        first = first_bucket
+    begin, end = hour, hour + HOUR
+    if metric.get("prorate"):
+        begin = max(begin, resource.started_at)
+        end = min(end, _recorded_end(resource, hour) or end)
+        if begin >= end:
+            return [hour] * (len(views) + 1)
+        first = begin
+    starts = [first, *(view.revision.begin for view in views[1:])]
+    return [*(min(max(start, begin), end) for start in starts), end]
 
 
 def _raw_buckets(resource: Resource, name: str, metric: Any) -> RawBuckets:

@@ -160,30 +160,31 @@ def test_a_threshold_sees_what_an_instance_used_in_the_hour_of_its_resize(
     assert {(frame.shared, frame.price) for frame in others} == {(None, Decimal(9))}
 
 
-def test_a_late_record_is_distinguished_from_an_older_resource(
+def test_the_records_of_a_time_are_read_from_the_real_service(
     new_deployment: Callable[[], Deployment],
 ) -> None:
     deployment = new_deployment()
-    late, resized = deployment.plan.resource("late"), deployment.plan.resource("resized")
+    plan, client = deployment.plan, open_client(deployment.conf)
+    late, resized = plan.resource("late"), plan.resource("resized")
     scope = deployment.cloud.project_ids["cases"]
-    starts = {str(resource.id): resource.revisions[-1].begin for resource in (late, resized)}
-    client = open_client(deployment.conf)
 
-    def older(scopes: list[str], start: datetime.datetime) -> dict[str, bool]:
+    def starts(
+        begin: datetime.datetime, until: datetime.datetime
+    ) -> dict[str, list[datetime.datetime]]:
         query = AggregateQuery(
-            "cpu",
-            "mean",
-            "instance",
-            "project_id",
-            scopes,
-            ["id"],
-            start,
-            deployment.plan.end,
-            300,
-            HOUR,
-        )
-        return client.older_revisions(query, starts)
+            "cpu", "mean", "instance", "project_id", ["another-scope"], ["id"], begin, plan.end,
+            300, HOUR,
+        )  # fmt: skip
+        records = client.history(query, [str(late.id), str(resized.id)], until)
+        assert {record.scope for rows in records.values() for record in rows} == {scope}
+        return {id_: [record.start for record in rows] for id_, rows in records.items()}
 
-    assert older([scope], deployment.plan.begin) == {str(resized.id): True}
-    assert older(["another-scope"], deployment.plan.begin) == {str(resized.id): False}
-    assert older([scope], deployment.plan.turning_hour + HOUR) == {str(resized.id): False}
+    first, second = (revision.begin for revision in resized.revisions)
+    [recorded] = (revision.begin for revision in late.revisions)
+    assert starts(plan.begin, plan.end) == {
+        str(late.id): [recorded], str(resized.id): [first, second],
+    }  # fmt: skip
+    assert starts(plan.turning_hour + HOUR, plan.end) == {
+        str(late.id): [recorded], str(resized.id): [second],
+    }  # fmt: skip
+    assert starts(plan.begin, recorded) == {str(resized.id): [first]}

@@ -1,6 +1,7 @@
 """Less usual keys of metrics.yml on a real Gnocchi: counters, custom queries, proration."""
 
 import datetime
+import itertools
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
@@ -12,13 +13,16 @@ from ratekit.cmd import configuration
 from ratekit.collectors.gnocchi import custom_query
 from ratekit.collectors.gnocchi.args import GnocchiArgs
 from ratekit.collectors.gnocchi.collector import GnocchiCollector
-from ratekit.domain.period import Window
+from ratekit.domain.period import EPOCH, Window
 from ratekit.domain.usage.metric import Metric, Mutate
 from tests import builders, stack
 from tests.builders import HOUR
+from tests.functional.quantities import round_half_even
 from tests.stack.plan import Resource
 
 MICROSECOND = datetime.timedelta(microseconds=1)
+SECOND = datetime.timedelta(seconds=1)
+DAY = datetime.timedelta(days=1)
 #: (resource's id, hour after the plan's start) -> quantity of all flavors together
 Usage = dict[tuple[str, int], Fraction]
 
@@ -96,46 +100,51 @@ def test_a_prorated_instance_is_charged_for_the_time_it_existed(
             if start < end and instance.values("cpu", begin, begin + HOUR):
                 share = Fraction((end - start) // MICROSECOND, HOUR // MICROSECOND)
                 expected[str(instance.id), hour] = share
-    assert totals.keys() == expected.keys()
-    # The labels' shares are rounded to 18 places each.
-    assert all(abs(totals[key] - expected[key]) <= Fraction(1, 10**18) for key in expected)
+    # The labels' shares add up.
+    assert totals == {key: Fraction(round_half_even(expected[key], 18)) for key in expected}
     assert any(share < 1 for share in expected.values())
 
 
+@pytest.mark.parametrize("first_value", ["ignore", "count"])
 @pytest.mark.parametrize("granularity", [300, 3600])
-def test_an_hour_of_a_counter_is_its_growth(usage: CloudUsage, granularity: int) -> None:
+def test_an_hour_of_a_counter_is_its_growth(
+    usage: CloudUsage, granularity: int, first_value: str
+) -> None:
     args = GnocchiArgs(
         "instance", aggregation_method="last", re_aggregation_method="rate:sum",
-        force_granularity=granularity,
+        force_granularity=granularity, first_value=first_value,
     )  # fmt: skip
     totals = usage.totals(metric(args))
     expected = {}
     for instance in usage.instances():
-        for hour, begin in enumerate(usage.plan.hours()):
-            now = instance.values("cpu", begin, begin + HOUR)
-            before = instance.values("cpu", begin - HOUR, begin)
-            if now and before:
-                expected[str(instance.id), hour] = now[-1] - before[-1]
-            elif now and instance.started_at >= begin - HOUR:
-                expected[str(instance.id), hour] = now[-1]
-    assert expected.keys() <= totals.keys()
+        counter: dict[datetime.datetime, Decimal] = {}
+        for measure in instance.measures["cpu"]:
+            counter[measure.at - (measure.at - EPOCH) % (granularity * SECOND)] = measure.value
+        if first_value == "count" and instance.started_at >= min(counter) - DAY:
+            # No bucket is there, but the counter started with its resource.
+            counter = {min(counter) - granularity * SECOND: Decimal(0), **counter}
+        for (_, before), (begin, value) in itertools.pairwise(sorted(counter.items())):
+            key = str(instance.id), (begin - usage.plan.begin) // HOUR
+            expected[key] = expected.get(key, Fraction(0)) + Fraction(value - before)
+    assert expected.keys() == totals.keys()
     # A cut bucket is known to 15 digits; nanoseconds are whole.
-    assert all(abs(totals[key] - Fraction(expected[key])) < 1 for key in expected)
+    assert all(abs(totals[key] - expected[key]) < 1 for key in expected)
 
 
-def test_a_counter_without_an_earlier_value_has_no_usage(usage: CloudUsage) -> None:
-    """Resources older than the plan have no earlier value for its first hour."""
+@pytest.mark.parametrize("first_value", ["ignore", "count"])
+def test_a_counter_without_an_earlier_value_has_no_usage(
+    usage: CloudUsage, first_value: str
+) -> None:
+    """The first value of a new resource is usage only if its counter started with it."""
     args = GnocchiArgs(
         "instance", aggregation_method="last", re_aggregation_method="rate:max",
-        force_granularity=3600,
+        force_granularity=3600, first_value=first_value,
     )  # fmt: skip
-    old = {
-        str(instance.id)
-        for instance in usage.instances()
-        if instance.started_at < usage.plan.begin - HOUR
-    }
     totals = usage.totals(metric(args))
-    assert not any((id_, 0) in totals for id_ in old)
+    created = str(usage.plan.resource("created").id)
+    turn = (usage.plan.turning_hour - usage.plan.begin) // HOUR
+    assert ((created, turn) in totals) == (first_value == "count")
+    assert (created, turn + 1) in totals
 
 
 QUERIES = [
@@ -192,6 +201,4 @@ def test_a_custom_query_of_a_resized_instance_is_split_like_its_plain_value(
     text = "(+ 1000 (aggregate RE_AGGREGATION_METHOD (metric METRIC_NAME AGGREGATION_METHOD)))"
     queried = GnocchiArgs("instance", aggregation_method="mean", custom_query=text)
     before, after = usage.totals(metric(plain)), usage.totals(metric(queried))
-    assert before.keys() == after.keys()
-    # In hours with two flavors each share is rounded to 18 places.
-    assert all(abs(after[key] - before[key] - 1000) <= Fraction(1, 10**17) for key in before)
+    assert after == {key: quantity + 1000 for key, quantity in before.items()}

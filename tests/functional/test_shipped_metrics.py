@@ -204,7 +204,7 @@ def test_figures_computed_by_hand(
 
 
 def test_usage_that_is_recorded_too_late_is_not_charged(comparison: UsageComparison) -> None:
-    """The volume's first revision started when the hour before the turning hour had been rated."""
+    """The volume's first record was made when the hour before the turning hour had become due."""
     collected = comparison.collect(
         comparison.metrics("2026")["volume.size"], comparison.plan.begin, comparison.hours
     )

@@ -12,7 +12,7 @@ created    created at 31:17 past
 deleted    deleted at 18:40 past
 brief      created at 12:20 past, deleted at 41:05 past
 short      created at 12:20 past, changed at 30:10 past, deleted at 51 past
-recorded   a volume that is measured from an hour before on, but recorded only two and a half
+recorded   a volume that is measured from an hour before on, but recorded only one and a half
            hours after, and changed within the next hour
 =========  ====================================================================================
 
@@ -89,7 +89,7 @@ _HISTORIES = {
     "brief": _History(((_past(12, 20), 0),), end=_past(41, 5)),
     "short": _History(((_past(12, 20), 0), (_past(30, 10), 1)), end=_past(51)),
 }
-_RECORDED_LATE = _History(((2 * HOUR + _past(30), 0), (3 * HOUR + _CHANGE, 1)), first_measure=-HOUR)
+_RECORDED_LATE = _History(((HOUR + _past(30), 0), (2 * HOUR + _CHANGE, 1)), first_measure=-HOUR)
 
 
 def resources_with_histories(
