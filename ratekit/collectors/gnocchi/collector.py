@@ -176,8 +176,8 @@ class GnocchiCollector(interfaces.Collector):
         )
         counter = build_counter(args, args.aggregation(metric.name))
         until = query.stop if records_until is None else max(records_until, query.stop)
-        known = Knowledge(until, counter, window)
-        for response in self._runner.run(metric, query, names, known):
+        knowledge = Knowledge(until, counter, window)
+        for response in self._runner.run(metric, query, names, knowledge):
             granularity = response.query.granularity
             reduction = build_reduction(
                 metric, args, window, self._patience, granularity, records_until

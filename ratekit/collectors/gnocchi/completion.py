@@ -39,20 +39,20 @@ class Completion:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def complete(self, response: AggregateResponse, known: Knowledge) -> None:
+    def complete(self, response: AggregateResponse, knowledge: Knowledge) -> None:
         """Add revisions that the response lacks, other scopes' parts, and older values."""
-        if known.until > response.query.stop:
-            self._add_late_resources(response, known.until)
-        ids = response.uncertain_ids(known.until)
+        if knowledge.until > response.query.stop:
+            self._add_late_resources(response, knowledge.until)
+        ids = response.uncertain_ids(knowledge.until)
         if ids:
-            history = self._client.history(response.query, ids, known.until)
+            history = self._client.history(response.query, ids, knowledge.until)
             moved_ids = [id_ for id_ in ids if _has_moved(history.get(id_, ()), response.query)]
             if moved_ids:
                 query = _by_ids(response.query, moved_ids)
                 response.replace(self._client.aggregates(query))
             response.add_history(history)
-        if known.counter is not None:
-            self._add_previous(response, known.counter, known.window)
+        if knowledge.counter is not None:
+            self._add_previous(response, knowledge.counter, knowledge.window)
 
     def _add_late_resources(self, response: AggregateResponse, until: datetime.datetime) -> None:
         """Add resources whose first record was made after the time that is queried.

@@ -32,7 +32,7 @@ class QueryRunner:
         self._measured_names: set[str] = set()
 
     def run(
-        self, metric: Metric, query: AggregateQuery, names: Sequence[str], known: Knowledge
+        self, metric: Metric, query: AggregateQuery, names: Sequence[str], knowledge: Knowledge
     ) -> list[AggregateResponse]:
         """Return the responses that together answer ``query``; no resource is in two of them.
 
@@ -44,25 +44,25 @@ class QueryRunner:
         name = metric.public_name
         try:
             try:
-                responses = self._ask(name, query, names, known)
+                responses = self._ask(name, query, names, knowledge)
             except AggregateMissing:
                 if not self._exclusions.find(name, query):
                     raise
-                responses = self._ask(name, query, names, known)
+                responses = self._ask(name, query, names, knowledge)
         except AggregateMissing as error:
             raise errors.OperatorError(f"{name}: {error}") from error
         self._warn_if_silent(metric, query, responses)
         return responses
 
     def _ask(
-        self, name: str, query: AggregateQuery, names: Sequence[str], known: Knowledge
+        self, name: str, query: AggregateQuery, names: Sequence[str], knowledge: Knowledge
     ) -> list[AggregateResponse]:
         responses = []
         for part in self._exclusions.queries(name, query):
             try:
                 response = AggregateResponse(self._client.aggregates(part), names, part)
-                self._retention.require(name, part, known.window)
-                self._completion.complete(response, known)
+                self._retention.require(name, part, knowledge.window)
+                self._completion.complete(response, knowledge)
             except (errors.AccessDenied, errors.Expired, AggregateMissing):
                 raise
             except errors.OperatorError as error:

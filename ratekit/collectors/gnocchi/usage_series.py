@@ -75,7 +75,7 @@ class UsageSeries:
         for id_, resource in self._response.resources():
             for labels, trace in trace_usages(resource, self._reduction):
                 if not self._response.is_foreign(id_, labels):
-                    groupby, metadata = self._named(labels)
+                    groupby, metadata = self._split_labels(labels)
                     yield TraceStep(self._response.scope(labels), groupby, metadata, trace)
 
     def _usage(self, id_: str, resource: Resource) -> dict[Labels, _Usage]:
@@ -124,7 +124,7 @@ class UsageSeries:
             self.unstorable.append(Unstorable(id_, scope, reason))
 
     def _series(self, labels: Labels, usage: _Usage) -> Series:
-        groupby, metadata = self._named(labels)
+        groupby, metadata = self._split_labels(labels)
         return Series(
             scope=self._response.scope(labels),
             metric=self._metric.public_name,
@@ -135,7 +135,9 @@ class UsageSeries:
             shared=usage.shared,
         )
 
-    def _named(self, labels: Labels) -> tuple[Mapping[str, str | None], Mapping[str, str | None]]:
+    def _split_labels(
+        self, labels: Labels
+    ) -> tuple[Mapping[str, str | None], Mapping[str, str | None]]:
         names, groupby = self._response.names, self._groupby
         return (
             dict(zip(names[:groupby], labels, strict=False)),

@@ -117,7 +117,7 @@ def growth_by_period(
     steps: dict[Instant, list[_Step]] = {}
     values = sorted((begin, value) for begin, (value, _) in readings.items())
     for index, (begin, value) in enumerate(values):
-        period = _charged_period(begin, revisions, grid)
+        period = _period_to_charge(begin, revisions, grid)
         if period not in wanted:
             continue
         before = values[index - 1] if index else previous
@@ -164,7 +164,7 @@ def _readings(views: Iterable[View]) -> dict[Instant, tuple[Decimal, Revision]]:
     return readings
 
 
-def _charged_period(begin: Instant, revisions: Sequence[Revision], grid: Grid) -> Instant:
+def _period_to_charge(begin: Instant, revisions: Sequence[Revision], grid: Grid) -> Instant:
     """Return the period to which the growth in a bucket counts.
 
     That is the period of the resource's end, if the bucket starts after the end, but before

@@ -107,8 +107,8 @@ def period_shares(
     end returns them depends on how far the request reaches. A resource that was measured
     before its record was made had its first labels from the first bucket.
     """
-    first, *others = views
-    starts = [_in_force_from(first, granularity), *(view.revision.start for view in others)]
+    first, *successors = views
+    starts = [_in_force_from(first, granularity), *(view.revision.start for view in successors)]
     end = period + step
     # Growth that a counter shows after the resource's end may be under records made later.
     turns = [*(min(max(start, period), end) for start in starts), end]
