@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import http.server
 import json
+import ssl
 import threading
 import time
 import urllib.parse
@@ -66,8 +67,8 @@ class StubServer:
 
 
 @contextlib.contextmanager
-def run_stub_server() -> Iterator[StubServer]:
-    """Serve until the context ends."""
+def run_stub_server(tls: ssl.SSLContext | None = None) -> Iterator[StubServer]:
+    """Serve until the context ends, with ``tls`` by HTTPS."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -105,7 +106,13 @@ def run_stub_server() -> Iterator[StubServer]:
                     self.wfile.write(response.endless)
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    stub = StubServer(f"http://127.0.0.1:{server.server_port}")
+    if tls is not None:
+        # The thread of each connection does its handshake.
+        server.socket = tls.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+    scheme = "http" if tls is None else "https"
+    stub = StubServer(f"{scheme}://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:

@@ -53,10 +53,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return startup.complain(PROG, error)
     except KeyboardInterrupt:
         _report_interrupt()
-        return 130
+        return startup.INTERRUPTED
 
 
-def _load_conf(argv: Sequence[str] | None, logs: bool) -> Any:
+def _load_conf(argv: Sequence[str] | None, logs: bool, warns: bool = True) -> Any:
     from oslo_config import cfg
 
     from ratekit.cmd import configuration
@@ -70,7 +70,7 @@ def _load_conf(argv: Sequence[str] | None, logs: bool) -> Any:
         help="With --once: rate periods whose data the back end has partly expired; charge "
         "what is left.",
     )
-    conf = configuration.load_for_rating(PROG, argv, [once, expired], logs)
+    conf = configuration.load_for_rating(PROG, argv, [once, expired], logs, warns)
     if conf.allow_expired:
         if not conf.once:
             raise errors.OperatorError("--allow-expired requires --once")
@@ -105,9 +105,10 @@ def _run_once(conf: Any) -> int:
             try:
                 codes.append(work(parts))
             except errors.RatekitError as error:
-                # The configuration is usable; another run may succeed.
-                startup.complain(PROG, error)
-                codes.append(startup.FAILED)
+                code = startup.complain(PROG, error)
+                # Otherwise the configuration is usable; another run may succeed.
+                is_mismatch = isinstance(error, errors.CloudMismatch)
+                codes.append(code if is_mismatch else startup.FAILED)
     return max(codes)
 
 
@@ -207,14 +208,17 @@ def _build_process(
         random.random,
     )
     name = f"worker {index + 1} of {len(board.workers)}"
-    reload_settings = functools.partial(_reload_settings, conf, argv)
+    reload_settings = functools.partial(_reload_settings, conf, argv, warns=index == 0)
     return service.Processor(rating, stop, status, reload_settings, name)
 
 
-def _reload_settings(conf: Any, argv: Sequence[str] | None) -> Settings:
-    """Read the files again; change ``conf`` only if they have no mistake."""
+def _reload_settings(conf: Any, argv: Sequence[str] | None, warns: bool) -> Settings:
+    """Read the files again; change ``conf`` only if they have no mistake.
+
+    :param warns: log which options nothing reads, which one of all workers does
+    """
     from ratekit import composition, concurrency
 
-    composition.read_settings(_load_conf(argv, logs=False), concurrency.side_by_side)
+    composition.read_settings(_load_conf(argv, logs=False, warns=warns), concurrency.side_by_side)
     conf.mutate_config_files()
     return composition.read_settings(conf, concurrency.side_by_side)

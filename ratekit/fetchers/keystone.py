@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Self, TypeVar
 
 from keystoneauth1 import adapter
@@ -33,6 +33,12 @@ OPTS = [
         help="Do not rate disabled projects. By default they are rated, because they still "
         "hold volumes and addresses.",
     ),
+    keystone.interface_option("public"),
+    cfg.StrOpt(
+        "endpoint_override",
+        help="URL of Keystone's identity API, such as https://keystone.example/v3. If not set, "
+        "ratekit takes it from the service catalogue.",
+    ),
 ]
 
 
@@ -58,6 +64,13 @@ class KeystoneFetcher(interfaces.Fetcher):
     def options(cls) -> Mapping[str, Sequence[Any]]:
         """Return the options of ``[fetcher_keystone]``."""
         return {GROUP: [*OPTS, *keystone.connection_options()]}
+
+    @classmethod
+    def check_conf(cls, conf: Any) -> Iterator[tuple[str, str, str]]:
+        """Require that endpoint_override is a URL."""
+        url = conf[GROUP].endpoint_override
+        if url and not keystone.is_web_url(url):
+            yield GROUP, "endpoint_override", "expected a URL such as https://keystone.example/v3"
 
     @classmethod
     def credential_sections(cls, conf: Any) -> Sequence[str]:
@@ -98,7 +111,7 @@ class KeystoneFetcher(interfaces.Fetcher):
 
     def _scopes_with_role(self) -> list[Scope]:
         """Return the projects with the role, each once even if it is granted repeatedly."""
-        with keystone.translate_errors("Keystone"):
+        with keystone.translate_errors("Keystone", keystone.sections_of(self._identity)):
             user = self._identity.get_user_id()
         query = {"user.id": user, "effective": "", "include_names": ""}
         grants = self._list("role_assignments", query, _grant)
@@ -125,8 +138,8 @@ class KeystoneFetcher(interfaces.Fetcher):
         A list that Keystone has truncated is an error, because projects that it does not have
         would not be billed.
         """
-        section = keystone.section_of(self._identity)
-        with keystone.translate_errors(f"Keystone's list of {collection}", section):
+        sections = keystone.sections_of(self._identity)
+        with keystone.translate_errors(f"Keystone's list of {collection}", sections):
             response = self._identity.get(f"/{collection}", params=query)
         try:
             body = response.json()

@@ -30,19 +30,7 @@ OPTS = [
         "gnocchi_endpoint",
         help="URL of Gnocchi's API. If not set, ratekit takes it from the service catalogue.",
     ),
-    cfg.StrOpt(
-        "interface",
-        default="internalURL",
-        choices=[
-            ("internalURL", "for services of the same cloud"),
-            ("publicURL", "for everyone"),
-            ("adminURL", "for administrators"),
-            ("internal", "the same as internalURL"),
-            ("public", "the same as publicURL"),
-            ("admin", "the same as adminURL"),
-        ],
-        help="Which endpoint of the service catalogue to use.",
-    ),
+    keystone.interface_option("internalURL"),
     cfg.IntOpt(
         "max_backlog",
         min=0,

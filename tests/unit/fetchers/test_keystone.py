@@ -5,19 +5,24 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from keystoneauth1 import exceptions, loading
+from keystoneauth1 import exceptions
 from oslo_config import cfg
 
 from ratekit import conf as core
 from ratekit import errors, keystone, plugins
 from ratekit.domain.scope import Scope
 from ratekit.fetchers.keystone import KeystoneFetcher
+from tests.stub_keystone import (
+    ASSIGNMENTS,
+    ME,
+    PROJECTS,
+    TOKENS,
+    assignment,
+    endpoint,
+    plug_in_conf,
+    respond,
+)
 from tests.stub_server import StubResponse, StubServer, run_stub_server
-
-ASSIGNMENTS = "/v3/role_assignments"
-PROJECTS = "/v3/projects"
-TOKENS = "/v3/auth/tokens"
-ME = "0123456789abcdef0123456789abcdef"
 
 
 @pytest.fixture(scope="module")
@@ -31,52 +36,12 @@ def identity(server: StubServer) -> StubServer:
     """A Keystone that has ratekit's user."""
     server.responses.clear()
     server.requests.clear()
-    version = {
-        "id": "v3.14",
-        "status": "stable",
-        "links": [{"rel": "self", "href": f"{server.url}/v3/"}],
-        "media-types": [],
-    }
-    endpoint = {"interface": "public", "region": "one", "region_id": "one", "url": server.url}
-    token = {
-        "user": {"id": ME, "name": "rater", "domain": {"id": "default", "name": "Default"}},
-        "methods": ["password"],
-        "issued_at": "2026-01-01T00:00:00.000000Z",
-        "expires_at": "2999-01-01T00:00:00.000000Z",
-        "catalog": [{"type": "identity", "name": "keystone", "endpoints": [endpoint]}],
-    }
-    server.respond("/", StubResponse({"versions": {"values": [version]}}, 300))
-    server.respond("/v3", StubResponse({"version": version}))
-    server.respond("/v3/", StubResponse({"version": version}))
-    server.respond(TOKENS, StubResponse({"token": token}, 201, (("X-Subject-Token", "secret"),)))
+    respond(server, [endpoint(server.url)])
     return server
 
 
 def fetcher(url: str, **settings: Any) -> KeystoneFetcher:
-    conf = cfg.ConfigOpts()
-    core.register_opts(conf)
-    plugins.register_options(conf, KeystoneFetcher)
-    conf([], project="ratekit", default_config_files=[], default_config_dirs=[])
-    group = "fetcher_keystone"
-    conf.set_override("auth_type", "password", group=group)
-    # Registered by the auth plug-in only when it is loaded.
-    conf.register_opts(loading.get_auth_plugin_conf_options("password"), group=group)
-    credentials = {
-        "auth_url": url, "username": "rater", "password": "secret", "project_name": "service",
-        "user_domain_id": "default", "project_domain_id": "default", **settings,
-    }  # fmt: skip
-    for name, value in credentials.items():
-        conf.set_override(name, value, group=group)
-    return KeystoneFetcher.from_conf(conf)
-
-
-def assignment(project: str, role: str = "rating", name: str | None = None) -> dict[str, Any]:
-    return {
-        "role": {"id": f"id of {role}", "name": role},
-        "user": {"id": ME, "name": "rater"},
-        "scope": {"project": {"id": project, "name": name or f"project {project}"}},
-        "links": {},
-    }
+    return KeystoneFetcher.from_conf(plug_in_conf("fetcher_keystone", url, **settings))
 
 
 def assignment_list(*assignments: dict[str, Any], **fields: Any) -> StubResponse:

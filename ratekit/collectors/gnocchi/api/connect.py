@@ -11,6 +11,9 @@ from ratekit import errors, keystone
 from ratekit.collectors.gnocchi.api.client import Client
 from ratekit.collectors.gnocchi.options import GROUP
 
+#: Option that has Gnocchi's URL.
+_ENDPOINT = "gnocchi_endpoint"
+
 
 def open_client(conf: Any) -> Client:
     """Return a client with the settings of ``[collector_gnocchi]``; opens no connection.
@@ -24,9 +27,9 @@ def open_client(conf: Any) -> Client:
                 f"[{GROUP}] gnocchi_auth_type = basic requires gnocchi_endpoint and gnocchi_user"
             )
         basic = auth.GnocchiBasicPlugin(section.gnocchi_user, section.gnocchi_endpoint)
-        session = keystone.open_session(conf, GROUP, basic)
+        session = keystone.open_session(conf, GROUP, basic, _ENDPOINT)
     else:
-        session = keystone.open_session(conf, GROUP)
+        session = keystone.open_session(conf, GROUP, endpoint_option=_ENDPOINT)
     api = gnocchi_client.SessionClient(
         session,
         service_type="metric",

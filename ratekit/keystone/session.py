@@ -1,37 +1,22 @@
-"""Options of a service behind Keystone, sessions that use them, and what their errors mean."""
+"""Sessions of services behind Keystone; their errors name addresses and sections."""
 
 from __future__ import annotations
 
 import contextlib
 import urllib.parse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import requests
-from keystoneauth1 import adapter, exceptions, identity, loading, plugin, session
-from oslo_config import cfg
+from keystoneauth1 import adapter, exceptions, loading, plugin, session
 
-from ratekit import errors, http_errors, http_limits
+from ratekit import errors, http_limits
+from ratekit.keystone import catalog
+from ratekit.keystone.failures import Sections, translate_errors
 from ratekit.redact import redact_urls
 
-#: Those of keystoneauth's options for sessions that ratekit reads.
-_SESSION_OPTIONS = {"cafile", "certfile", "keyfile", "insecure"}
-
-_CONNECTION_OPTIONS = [
-    cfg.StrOpt(
-        "region_name",
-        help="Region of the endpoint, as the service catalogue names it.",
-    ),
-    cfg.FloatOpt(
-        "timeout",
-        default=60.0,
-        min=0.1,
-        max=3600.0,
-        metavar="SECONDS",
-        help="Seconds to wait for a connection, and for each response.",
-    ),
-]
-
+#: Redirects of one request that are followed, all within one origin.
+_MAX_REDIRECTS = 3
 #: What is wrong when Keystone rejects the credentials, by the type of authentication.
 _REJECTED = {
     "password": "wrong user name, password, domain or project",
@@ -40,49 +25,22 @@ _REJECTED = {
 }
 
 
-def connection_options() -> list[Any]:
-    """Return the options of a section that says how to reach and authenticate to a service.
-
-    What else a section has depends on its ``auth_type``.
-    """
-    common = loading.get_auth_common_conf_options()
-    of_session = [opt for opt in loading.get_session_conf_options() if opt.name in _SESSION_OPTIONS]
-    return [*common, *of_session, *_CONNECTION_OPTIONS]
-
-
-def sample_options(options: Sequence[Any]) -> list[Any]:
-    """Return a section's options with those of passwords added, where it authenticates.
-
-    For the sample of the configuration: most sections have ``auth_type = password``.
-    """
-    names = [opt.name for opt in options]
-    if "auth_section" not in names:
-        return list(options)
-    after = names.index("auth_section") + 1
-    password = loading.get_auth_plugin_conf_options("password")
-    return [*options[:after], *password, *options[after:]]
-
-
-def is_web_url(url: str) -> bool:
-    """Return whether HTTP clients can use ``url``."""
-    try:
-        parts = urllib.parse.urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-
-
 class Session(session.Session):
-    """A session whose authentication errors name Keystone's address and the section.
+    """A session whose errors name addresses and the sections of the configuration.
 
-    :ivar group: section of the configuration that says how to reach the service
-    :ivar section: section that has the credentials; often the same
+    It sends nothing to another scheme, host or port than a request was made for, because
+    requests have passwords and tokens.
+
+    :ivar sections: sections of the configuration that say how to reach the service, and how to
+        authenticate
+    :ivar endpoint_option: option of the first that has the endpoint's URL
     """
 
-    def __init__(self, group: str, section: str, **settings: Any) -> None:
-        super().__init__(**settings)
-        self.group = group
-        self.section = section
+    def __init__(self, sections: Sections, endpoint_option: str, **settings: Any) -> None:
+        super().__init__(redirect=_MAX_REDIRECTS, **settings)
+        self.sections = sections
+        self.endpoint_option = endpoint_option
+        self.session.hooks["response"].append(self._check_redirect)
 
     def get_auth_headers(self, auth: plugin.BaseAuthPlugin | None = None) -> dict[str, str] | None:
         """Return the headers that authenticate ratekit.
@@ -111,11 +69,31 @@ class Session(session.Session):
 
         :raises ratekit.errors.TryLater: the service did not return its versions
         :raises ratekit.errors.AccessDenied: the service catalogue has no such endpoint
+        :raises ratekit.errors.CloudMismatch: it has several
         """
+        if endpoint_override is None:
+            self._require_one(auth or self.auth, filters)
         endpoint = self._find_endpoint(auth, endpoint_override=endpoint_override, **filters)
         if endpoint is None:
             self._explain_missing(auth, filters)
         return endpoint
+
+    def _require_one(self, auth: plugin.BaseAuthPlugin | None, filters: dict[str, Any]) -> None:
+        """Require that all endpoints that fit have one address.
+
+        keystoneauth takes the first in the order of the catalogue. In another region ratekit
+        would find no usage, and charge nothing.
+        """
+        filters = {key: filters.get(key) for key in catalog.FILTERS}
+        if filters["interface"] is plugin.AUTH_INTERFACE:
+            return
+        with self._authenticating(auth):
+            endpoints = catalog.find_endpoints(self, auth, **filters)
+        conflict = catalog.conflict_text(
+            endpoints, filters, self.sections.service, self.endpoint_option
+        )
+        if conflict:
+            raise errors.CloudMismatch(f"{_address(auth)}: its catalogue has {conflict}")
 
     def _find_endpoint(self, auth: plugin.BaseAuthPlugin | None, **filters: Any) -> str | None:
         with self._authenticating(auth):
@@ -125,7 +103,7 @@ class Session(session.Session):
                 return None
 
     def _explain_missing(self, auth: plugin.BaseAuthPlugin | None, filters: dict[str, Any]) -> None:
-        filters = {key: filters.get(key) for key in ("service_type", "interface", "region_name")}
+        filters = {key: filters.get(key) for key in catalog.FILTERS}
         # Without discovery of versions, only the catalogue is read.
         endpoint = self._find_endpoint(auth, skip_discovery=True, **filters)
         kind = filters["service_type"]
@@ -135,16 +113,47 @@ class Session(session.Session):
             )
         region = f" in region {filters['region_name']!r}" if filters["region_name"] else ""
         auth = auth or self.auth
+        present = catalog.find_endpoints(self, auth, service_type=kind, interface=None)
         raise errors.AccessDenied(
             f"{_address(auth)}: its catalogue has no endpoint of type {kind!r} with "
             f"interface {filters['interface']!r}{region}; "
-            f"{_endpoints_text(self, auth, kind)}; check [{self.group}]"
+            f"{catalog.endpoints_text(present)}; check [{self.sections.service}]"
+        )
+
+    def _check_redirect(self, response: requests.Response, **_: Any) -> None:
+        """Refuse a redirect to another origin; make any other absolute for keystoneauth.
+
+        :raises ratekit.errors.CloudMismatch: the redirect is to another origin
+        """
+        location = response.headers.get("location")
+        if not 300 < response.status_code < 400 or location is None:
+            return
+        # Text that is no URL stays as it is, and has no origin.
+        with contextlib.suppress(ValueError):
+            location = urllib.parse.urljoin(response.url, location)
+        if _origin(location) != _origin(response.url):
+            response.close()
+            raise errors.CloudMismatch(
+                f"{redact_urls(response.url)} redirects to {redact_urls(location)}; ratekit does "
+                f"not send credentials to another scheme, host or port: correct "
+                f"{self._url_option(response.url)}"
+            )
+        response.headers["location"] = location
+
+    def _url_option(self, url: str) -> str:
+        """Return where the first part of a request's URL comes from."""
+        auth_url = getattr(self.auth, "auth_url", None)
+        if auth_url and url.startswith(auth_url.rstrip("/").removesuffix("/v3")):
+            return f"auth_url in [{self.sections.credentials}]"
+        return (
+            f"{self.endpoint_option} in [{self.sections.service}], or the endpoint in the service "
+            "catalogue"
         )
 
     @contextlib.contextmanager
     def _authenticating(self, auth: plugin.BaseAuthPlugin | None) -> Iterator[None]:
         auth = auth or self.auth
-        with translate_errors(_address(auth), self.section):
+        with translate_errors(_address(auth), self.sections):
             try:
                 yield
             except exceptions.Unauthorized as error:
@@ -156,31 +165,35 @@ class Session(session.Session):
                 # keystoneauth discovers Keystone's versions first and reports only that this
                 # failed; the reason is the error's context.
                 if isinstance(error.__context__, exceptions.ClientException):
-                    with translate_errors(_address(auth), self.section):
+                    with translate_errors(_address(auth), self.sections):
                         _raise_unless_refused(error.__context__)
                 raise errors.AccessDenied(
                     f"{_address(auth)} is not a Keystone API; expected its URL, such as "
-                    f"https://keystone.example/v3, as auth_url in [{self.section}]"
+                    f"https://keystone.example/v3, as auth_url in [{self.sections.credentials}]"
                 ) from error
 
     def _rejection(self, auth: plugin.BaseAuthPlugin | None) -> errors.AccessDenied:
         kind = type(auth).__module__.rpartition(".")[2].replace("_", "")
         reason = _REJECTED.get(kind, "wrong credentials")
-        return errors.AccessDenied(f"{_address(auth)}: {reason} in [{self.section}]")
+        return errors.AccessDenied(f"{_address(auth)}: {reason} in [{self.sections.credentials}]")
 
 
 def open_session(
-    conf: Any, group: str, auth: plugin.BaseAuthPlugin | None = None
+    conf: Any,
+    group: str,
+    auth: plugin.BaseAuthPlugin | None = None,
+    endpoint_option: str = "endpoint_override",
 ) -> session.Session:
     """Return a session with the TLS settings of ``[group]``; opens no connection.
 
     :param auth: how to authenticate; by default as the section says
+    :param endpoint_option: option of the section that has the endpoint's URL
     :raises ratekit.errors.OperatorError: the section does not say how to authenticate
     """
     section = conf[group]
     return Session(
-        group,
-        group if auth else section.auth_section or group,
+        Sections(group, group if auth else section.auth_section or group),
+        endpoint_option,
         auth=auth or _load_auth(conf, group),
         session=_pool(conf.orchestrator.max_threads),
         verify=False if section.insecure else section.cafile or True,
@@ -215,66 +228,30 @@ def _pool(connections: int) -> requests.Session:
 
 def open_adapter(conf: Any, group: str) -> adapter.Adapter:
     """Return an adapter for the identity API with the settings of ``[group]``."""
+    section = conf[group]
     return adapter.Adapter(
         open_session(conf, group),
         service_type="identity",
-        interface="public",
-        region_name=conf[group].region_name,
+        interface=section.interface,
+        region_name=section.region_name,
+        endpoint_override=_versioned(section.endpoint_override),
         min_version="3",
         max_version="3.latest",
         connect_retries=1,
     )
 
 
-@contextlib.contextmanager
-def translate_errors(service: str, section: str = "") -> Iterator[None]:
-    """Turn keystoneauth's errors into ratekit's, which name the ``service``.
-
-    :param section: of the configuration, for an operator to check after a refusal
-    :raises ratekit.errors.TryLater: no answer, or one that asks to retry later
-    :raises ratekit.errors.AccessDenied: refused
-    """
-    try:
-        yield
-    except exceptions.ClientException as error:
-        raise _translate(service, section, error) from error
-    except RecursionError:
-        raise errors.InvalidResponse(f"{service} returned JSON that is nested too deeply") from None
+def _versioned(url: str | None) -> str | None:
+    """Return the URL of the identity API's third version, which may be written without it."""
+    if not url:
+        return None
+    root = url.rstrip("/").removesuffix("/v3")
+    return f"{root}/v3"
 
 
-def _translate(
-    service: str, section: str, error: exceptions.ClientException
-) -> errors.RatekitError:
-    text = http_errors.summarize(error)
-    match error:
-        case exceptions.SSLError():
-            hint = f"; check cafile and insecure in [{section}]" if section else ""
-            return errors.AccessDenied(f"{service}: TLS verification failed: {text}{hint}")
-        case exceptions.ConnectionError():
-            return errors.TryLater(f"{service} does not answer: {text}")
-        case (
-            exceptions.HttpServerError()
-            | exceptions.TooManyRequests()
-            | exceptions.RequestTimeout()
-        ):
-            headers = {} if error.response is None else error.response.headers
-            seconds = http_errors.retry_after(headers)
-            return errors.TryLater(f"{service} answered {error.http_status}: {text}", seconds)
-        case exceptions.InvalidResponse():
-            hint = f"; check [{section}]" if section else ""
-            return errors.TryLater(f"{service} returned an invalid response{hint}")
-    hint = f"; check [{section}]" if section else ""
-    return errors.AccessDenied(f"{service} refused: {text}{hint}")
-
-
-def _raise_unless_refused(error: exceptions.ClientException) -> None:
-    if isinstance(error, exceptions.ConnectionError | exceptions.HttpServerError):
-        raise error
-
-
-def section_of(api: adapter.Adapter) -> str:
-    """Return the section of the configuration that has the credentials of ``api``."""
-    return api.session.section if isinstance(api.session, Session) else ""
+def sections_of(api: adapter.Adapter) -> Sections:
+    """Return the sections of the configuration that ``api`` was built from."""
+    return api.session.sections if isinstance(api.session, Session) else Sections()
 
 
 def _address(auth: plugin.BaseAuthPlugin | None) -> str:
@@ -282,13 +259,16 @@ def _address(auth: plugin.BaseAuthPlugin | None) -> str:
     return f"Keystone at {redact_urls(url)}" if url else "Keystone"
 
 
-def _endpoints_text(
-    opened: Session, auth: plugin.BaseAuthPlugin | None, service_type: str | None
-) -> str:
-    """Write which endpoints of a type the service catalogue has."""
-    endpoints: Any = ()
-    if isinstance(auth, identity.BaseIdentityPlugin) and service_type:
-        catalog = auth.get_access(opened).service_catalog
-        endpoints = catalog.get_endpoints_data(service_type=service_type).get(service_type, ())
-    words = sorted(f"{endpoint.interface} in {endpoint.region_name}" for endpoint in endpoints)
-    return f"it has: {', '.join(words)}" if words else "it has none of this type"
+def _origin(url: str) -> tuple[str, str | None, int | None] | None:
+    """Return the scheme, host and port of a URL; None if it has none."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return None
+    return parts.scheme, parts.hostname, port
+
+
+def _raise_unless_refused(error: exceptions.ClientException) -> None:
+    if isinstance(error, exceptions.ConnectionError | exceptions.HttpServerError):
+        raise error

@@ -46,14 +46,17 @@ def test_the_retry_after_of_an_error_is_an_attribute(status: int) -> None:
             errors.AccessDenied,
             "X: TLS verification failed: SSL exception connecting to https://h/v3 ([SSL: "
             "CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate); "
-            "check cafile and insecure in [s]",
+            "check cafile and insecure in [service]",
         ),
     ],
 )
 def test_errors_are_sorted_by_who_has_to_act(
     error: Exception, kind: type[errors.RatekitError], text: str
 ) -> None:
-    with pytest.raises(kind) as caught, keystone.translate_errors("X", "s"):
+    with (
+        pytest.raises(kind) as caught,
+        keystone.translate_errors("X", keystone.Sections("service", "s")),
+    ):
         raise error
     assert str(caught.value) == text
 
