@@ -7,7 +7,7 @@
 #   tools/test.sh [pytest's arguments]     e.g. tools/test.sh tests/unit -k period
 #   tools/test.sh --full [...]             the long profile: more crashes, faults and rules
 #
-# With arguments it installs only what the named tests need: little for tests/unit, database
+# With arguments it installs only what the named tests need: little for tests/unit and tests/oracle, database
 # servers for tests/contract and tests/migrations, the stack for tests/functional and
 # tests/faults, CloudKitty for tests/differential. Without arguments it installs all of these,
 # but CloudKitty only in the long profile and where CI is set.
@@ -30,7 +30,7 @@ extras_of() {
         path=${path#"$PWD"/}
         path=${path#./}
         case $path in
-            tests/unit | tests/unit/*) only_known=yes ;;
+            tests/unit | tests/unit/* | tests/oracle | tests/oracle/*) only_known=yes ;;
             tests/contract | tests/contract/* | tests/migrations | tests/migrations/*)
                 only_known=yes extras+=,$databases ;;
             tests/functional | tests/functional/* | tests/faults | tests/faults/*)
@@ -59,7 +59,8 @@ trap 'kill -INT $functional 2>/dev/null && wait $functional; rm -f "$log"' EXIT
 env --default-signal=INT python -m pytest tests/functional >"$log" 2>&1 &
 functional=$!
 code=0
-python -m pytest tests/unit tests/contract tests/migrations tests/differential tests/faults || code=$?
+python -m pytest tests/unit tests/oracle tests/contract tests/migrations tests/differential \
+    tests/faults || code=$?
 echo "The functional tests, which ran at the same time:"
 wait $functional || code=$?
 cat "$log"
