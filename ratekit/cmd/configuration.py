@@ -24,26 +24,38 @@ _QUIET = (
 )
 
 
-def load(prog: str, argv: Sequence[str] | None) -> Any:
+def load(prog: str, argv: Sequence[str] | None, optional: bool = False) -> Any:
     """Return the configuration for a command that does not rate; imports no plug-in.
 
-    A plug-in's options are checked when the command builds it.
+    A plug-in's options are checked when the command builds it. Options of the core that nothing
+    reads are printed as warnings: the default of the option that was meant would apply. So are
+    secrets that every user can read.
 
     :param argv: names the files
+    :param optional: use defaults if there is no file
     :raises ratekit.errors.BadInput: with every mistake in the core's options
     :raises ratekit.errors.OperatorError: there are no files
     """
-    from ratekit.conf.checking import source, values
+    from ratekit.conf.checking import exposure, source, unknown, values
 
     files, folders = source.find_files(argv, prog)
     content = source.read(files, folders)
+    if not optional:
+        _require_files(files, folders)
     conf = _parse(prog, [], files, folders)
-    values.require_none(values.find_mistakes(conf, content))
+    misspelt = unknown.find_misspelt_core(content)
+    _require_none(values.find_mistakes(conf, content), misspelt)
+    for mistake in [*misspelt, *exposure.find_exposed(content)]:
+        startup.warn(prog, str(mistake))
     return conf
 
 
 def load_for_rating(
-    prog: str, argv: Sequence[str] | None, cli_opts: Sequence[Any] = (), logs: bool = False
+    prog: str,
+    argv: Sequence[str] | None,
+    cli_opts: Sequence[Any] = (),
+    logs: bool = False,
+    warns: bool = True,
 ) -> Any:
     """Return the configuration for a process that rates, with plug-ins' options.
 
@@ -51,34 +63,69 @@ def load_for_rating(
 
     :param argv: the whole command line
     :param cli_opts: options of the command line only
-    :param logs: set up logging, and log which options nothing reads
+    :param logs: set up logging
+    :param warns: log which options nothing reads, and which secrets every user can read
     :raises ratekit.errors.BadInput: with every mistake in the files
     :raises ratekit.errors.OperatorError: there are no files
     """
     from ratekit import composition
-    from ratekit.conf.checking import credentials, source, unknown, values
+    from ratekit.conf.checking import (
+        credentials,
+        exposure,
+        option_catalog,
+        source,
+        unknown,
+        values,
+    )
 
     files, folders = source.find_files(argv, prog)
     content = source.read(files, folders)
-    mistakes = values.find_default_mistakes(content, unknown.library_opts("oslo.log"))
+    mistakes = values.find_default_mistakes(content, option_catalog.library_opts("oslo.log"))
     mistakes += _find_misplaced(content, cli_opts)
     if mistakes:
         # oslo.config would end the process at the first of these, with the others unchecked.
         conf = _parse(prog, [], files, folders)
     else:
+        # Before files are required: --help and --version end here.
         conf = _parse(prog, argv, files, folders, cli_opts, logs=True)
+    _require_files(files, folders)
     plugins, unusable = composition.load_plugins(conf, content)
     mistakes += values.find_mistakes(conf, content)
     for plugin in plugins:
         mistakes += values.find_plugin_mistakes(conf, content, plugin)
     wrong = {mistake.key for mistake in mistakes}
     mistakes += credentials.find_mistakes(conf, content, plugins, wrong)
-    values.require_none([*mistakes, *unusable, *_check_expression(conf, content)])
+    names = option_catalog.read_names(conf, plugins)
+    misspelt = unknown.find_misspelt(content, names)
+    _require_none([*mistakes, *unusable, *_check_expression(conf, content)], misspelt)
     if logs:
         _set_up_logs(conf)
-        for warning in unknown.warnings(conf, content, plugins):
-            LOG.warning("%s", warning)
+    if warns:
+        unread = [*misspelt, *unknown.find_foreign(content, names)]
+        unread += exposure.find_exposed(content)
+        for mistake in sorted(unread, key=lambda mistake: content.position(mistake)):
+            LOG.warning("%s", mistake)
     return conf
+
+
+def _require_none(
+    mistakes: Collection[errors.Mistake], misspelt: Collection[errors.Mistake]
+) -> None:
+    """Require that there are no mistakes; list misspelt options among them if there are.
+
+    :raises ratekit.errors.BadInput: with each mistake
+    """
+    from ratekit.conf.checking import values
+
+    wrong = {mistake.key for mistake in mistakes}
+    # Without a usable auth_type, what its section may have is unknown.
+    unclear = {key.removesuffix(" auth_type") for key in wrong if key.endswith(" auth_type")}
+    extra = [
+        entry
+        for entry in misspelt
+        if entry.key not in wrong and entry.key.partition(" ")[0] not in unclear
+    ]
+    values.require_none([*mistakes, *extra] if mistakes else ())
 
 
 def _parse(
@@ -110,11 +157,14 @@ def _parse(
             default_config_files=list(files),
             default_config_dirs=list(folders),
         )
+    return conf
+
+
+def _require_files(files: Collection[str], folders: Collection[str]) -> None:
     if not files and not folders:
         raise errors.OperatorError(
             "no configuration file: expected /etc/ratekit/ratekit.conf or --config-file FILE"
         )
-    return conf
 
 
 def _find_misplaced(content: Content, cli_opts: Sequence[Any]) -> list[errors.Mistake]:

@@ -59,13 +59,14 @@ def _parser() -> argparse.ArgumentParser:
 def _upgrade(url: str) -> int:
     from ratekit.storage import migrate
 
+    place = _place(url)
     before = migrate.current(url)
     migrate.upgrade(url)
     after = migrate.current(url)
     if before == after:
-        print(f"nothing to do: the database is at revision {after}, the newest")
+        print(f"{place}: nothing to do: at revision {after}, the newest")
     else:
-        print(f"upgraded the database from {_revision_text(before)} to revision {after}")
+        print(f"{place}: upgraded from {_revision_text(before)} to revision {after}")
     return 0
 
 
@@ -73,7 +74,7 @@ def _print_version(url: str) -> int:
     from ratekit.storage import migrate
 
     current = _revision_text(migrate.current(url))
-    print(f"database: {current}\nnewest: revision {migrate.head()}")
+    print(f"database: {_place(url)}\ncurrent: {current}\nnewest: revision {migrate.head()}")
     return 0
 
 
@@ -89,8 +90,15 @@ def _check(url: str) -> int:
         # The answer to the question, not a mistake in the input: 1 instead of 2.
         startup.complain(PROG, error)
         return startup.FAILED
-    print(f"the database is at revision {migrate.head()}, the newest")
+    print(f"{_place(url)} is at revision {migrate.head()}, the newest")
     return 0
+
+
+def _place(url: str) -> str:
+    """Return which database this is: a default may apply where an option is misspelt."""
+    from ratekit.storage.db.engine import Database
+
+    return Database(url).place
 
 
 def _revision_text(revision: str | None) -> str:

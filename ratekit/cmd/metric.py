@@ -22,7 +22,7 @@ _VALUE_LIMIT = 4
 class MetricList(command_types.Listing):
     """List the metrics: a line for each definition in metrics.yml.
 
-    Does not contact the metering back end; metric check does.
+    Does not contact the metering back end; metric check does. Needs no configuration file.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -35,7 +35,7 @@ class MetricList(command_types.Listing):
         """Return the metrics in the file's order."""
         from ratekit import composition
 
-        conf = self.app.load_conf()
+        conf = self.app.load_conf(optional=True)
         metrics, collector = composition.read_metrics(conf, parsed_args.file, offline=True)
         return (
             ("Metric", "Name", "Unit", "Reads", "Conversion", "Labels", "Description"),
@@ -67,7 +67,9 @@ class MetricCheck(command_types.Listing):
         """Return the command's options."""
         parser = _with_file(super().get_parser(prog_name))
         parser.add_argument(
-            "--offline", action="store_true", help="check the file only; needs no credentials"
+            "--offline",
+            action="store_true",
+            help="check the file only; needs neither credentials nor a configuration file",
         )
         parser.add_argument("--problems", action="store_true", help="show only problems")
         return parser
@@ -82,7 +84,7 @@ class MetricCheck(command_types.Listing):
         """Return the findings of each metric, then those of the back end as a whole."""
         from ratekit import composition
 
-        conf = self.app.load_conf()
+        conf = self.app.load_conf(optional=parsed_args.offline)
         metrics, collector = composition.read_metrics(conf, parsed_args.file, parsed_args.offline)
         columns = ("Metric", "Check", "Verdict", "Detail", "Remedy")
         if parsed_args.offline:

@@ -134,12 +134,13 @@ class Ratekit(app.App):
         else:
             logging.getLogger().addHandler(logging.NullHandler())
 
-    def load_conf(self) -> Any:
+    def load_conf(self, optional: bool = False) -> Any:
         """Return the configuration.
 
+        :param optional: use defaults if there is no file
         :raises ratekit.errors.OperatorError: it cannot be used
         """
-        return configuration.load(self.NAME, self._files())
+        return configuration.load(self.NAME, self._files(), optional)
 
     def has_conf(self) -> bool:
         """Return whether there is a configuration file, readable or not."""

@@ -27,6 +27,11 @@ def complain(prog: str, error: errors.RatekitError) -> int:
     return BAD_INPUT if isinstance(error, errors.OperatorError) else FAILED
 
 
+def warn(prog: str, text: str) -> None:
+    """Print a warning to standard error."""
+    print(f"{prog}: warning: {printable(text)}", file=sys.stderr)
+
+
 def operator() -> str:
     """Return who runs this process, for records: ``user@host``."""
     try:

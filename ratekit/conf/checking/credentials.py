@@ -11,7 +11,7 @@ from keystoneauth1 import exceptions, loading
 from oslo_config import cfg
 
 from ratekit import errors, keystone
-from ratekit.conf.checking.source import Content, normal
+from ratekit.conf.checking.source import Content
 from ratekit.conf.checking.values import find_wrong_values
 from ratekit.interfaces import KeystoneClient
 
@@ -115,10 +115,7 @@ def _check_section(conf: Any, section: str, content: Content) -> Iterator[errors
         text = "is required: how to authenticate, e.g. 'password'"
         yield content.mistake(section, "auth_type", text)
         return
-    missing = [
-        content.mistake(section, name, text + _misspelling_text(content, section, name, values))
-        for name, text in _find_missing(opts, values)
-    ]
+    missing = [content.mistake(section, name, text) for name, text in _find_missing(opts, values)]
     yield from missing or _try_plugin(conf, section, content)
 
 
@@ -164,15 +161,6 @@ def _find_missing(opts: Sequence[Any], values: Mapping[str, Any]) -> Iterator[tu
             "project_domain_name",
             "is required beside project_name: e.g. 'Default', or project_domain_id",
         )
-
-
-def _misspelling_text(content: Content, section: str, name: str, values: Mapping[str, Any]) -> str:
-    """Return a hint at an unknown option of the section that is similar to ``name``."""
-    for entry in content.entries:
-        unknown = normal(entry.group) == normal(section) and entry.name not in values
-        if unknown and errors.suggestion(name, [entry.name]):
-            return f"; line {entry.line} has {entry.name!r}"
-    return ""
 
 
 def _has_any(values: Mapping[str, Any], names: Sequence[str]) -> bool:

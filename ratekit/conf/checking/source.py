@@ -16,6 +16,8 @@ from oslo_config import cfg, iniparser
 from ratekit import bounded_file, errors
 
 _MAX_BYTES = 4 << 20
+#: Names the configuration file where the command line does not.
+VARIABLE = "RATEKIT_CONFIG"
 #: By oslo.config's messages. These show no line, because it may contain a secret.
 _MALFORMED = {
     "No ':' or '=' found in assignment": "expected 'option = value', '[section]' or '# comment'",
@@ -66,6 +68,10 @@ class Content:
         """Return whether any file has the section."""
         return any(normal(name) == normal(group) for _, _, name in self.sections)
 
+    def position(self, mistake: errors.Mistake) -> tuple[int, int]:
+        """Return where a mistake is, to sort mistakes in the order of files and lines."""
+        return self.files.index(mistake.file), mistake.line or 0
+
     def mistake(self, group: str, name: str, expected: str) -> errors.Mistake:
         """Return a mistake at the option's line, else at its section's, else at the last file."""
         key = f"[{group}] {name}" if name else f"[{group}]"
@@ -84,7 +90,10 @@ def normal(group: str) -> str:
 
 
 def find_files(argv: Sequence[str] | None, prog: str) -> tuple[list[str], list[str]]:
-    """Return the configuration files and folders of a command line, else the default ones.
+    """Return the configuration files and folders of a command.
+
+    Those of the command line, else the file that the environment names, else those in the usual
+    folders of OpenStack services: ``~/.ratekit``, ``~``, ``/etc/ratekit``, ``/etc``.
 
     :param argv: the process's own by default
     """
@@ -97,6 +106,8 @@ def find_files(argv: Sequence[str] | None, prog: str) -> tuple[list[str], list[s
         return [], []  # reported when the whole command line is parsed
     if options.config_file or options.config_dir:
         return options.config_file, options.config_dir
+    if os.environ.get(VARIABLE):
+        return [os.environ[VARIABLE]], []
     return (
         cfg.find_config_files(project="ratekit", prog=prog),
         cfg.find_config_dirs(project="ratekit", prog=prog),

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from importlib import metadata
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
 
 from ratekit import conf as core
-from ratekit import errors, plugins
-from ratekit.conf.checking import credentials
+from ratekit import errors
 from ratekit.conf.checking.source import Content, OptionEntry, normal
 from ratekit.conf.checking.values import option_names
-from ratekit.interfaces import Configurable
 
 _NOT_NEEDED = "is CloudKitty's; ratekit does not need it"
 #: Sections of CloudKitty 25, of older releases, and of the libraries that it uses.
@@ -51,61 +47,62 @@ _OPTIONS = {
 }  # fmt: skip
 
 
-def warnings(conf: Any, content: Content, in_use: Sequence[Any]) -> list[errors.Mistake]:
-    """Return options and sections that nothing reads, in the order of the files.
+Names = Mapping[str, Collection[str]]
 
-    :param conf: a loaded ``ConfigOpts`` with the options of the core and of plug-ins
-    :param in_use: classes of the plug-ins that ``conf`` names
+
+def find_misspelt(content: Content, names: Names) -> list[errors.Mistake]:
+    """Return options and sections that nothing reads and that resemble others.
+
+    :param names: the options that something may read, by section
     """
-    names = _read_names(conf, in_use)
-    mistakes = list(_find_sections(content, names))
-    for entry in content.entries:
-        text = _option_text(entry, names)
-        if text:
-            key = f"[{entry.group}] {entry.name}"
-            mistakes.append(errors.Mistake(entry.file, entry.line, key, text))
-    return sorted(
-        mistakes, key=lambda mistake: (content.files.index(mistake.file), mistake.line or 0)
-    )
-
-
-def library_opts(*libraries: str) -> list[Any]:
-    """Return the options that libraries have in [DEFAULT]."""
-    points = metadata.entry_points(group="oslo.config.opts")
-    groups = [group for point in points if point.name in libraries for group in point.load()()]
-    return [opt for name, opts in groups if name in (None, "DEFAULT") for opt in opts]
-
-
-def _read_names(conf: Any, in_use: Sequence[Any]) -> Mapping[str, set[str]]:
-    """Return the names of the options that something may read, by section."""
-    sections: list[tuple[str, Sequence[Any]]] = list(core.list_opts())
-    for _, plugin in plugins.list_installed():
-        if isinstance(plugin, Configurable):
-            sections += plugin.options().items()
-    sections += credentials.option_sections(conf, in_use)
-    sections.append(("DEFAULT", library_opts("oslo.log", "oslo.service.service")))
-    names = option_names((normal(section), opts) for section, opts in sections)
-    names["DEFAULT"].update(("config_file", "config_dir"))
-    return names
-
-
-def _find_sections(content: Content, names: Mapping[str, set[str]]) -> Iterator[errors.Mistake]:
+    mistakes = []
     for file, line, section in content.sections:
-        if normal(section) in names:
-            continue
-        if _SECTIONS.fullmatch(normal(section)):
-            yield errors.Mistake(file, line, f"[{section}]", _NOT_NEEDED)
-            continue
-        # A section that resembles none may have credentials that auth_section names.
-        hint = errors.suggestion(normal(section), names)
-        if hint:
-            yield errors.Mistake(file, line, f"[{section}]", f"unknown section{hint}")
+        if normal(section) not in names and not _SECTIONS.fullmatch(normal(section)):
+            # A section that resembles none may have credentials that auth_section names.
+            hint = errors.suggestion(normal(section), names)
+            text = f"unknown section{hint}"
+            mistakes += [errors.Mistake(file, line, f"[{section}]", text)] if hint else []
+    for entry in _find_unread(content, names):
+        if not _is_foreign(entry):
+            text = f"unknown option{errors.suggestion(entry.name, names[normal(entry.group)])}"
+            mistakes.append(_mistake(entry, text))
+    return mistakes
 
 
-def _option_text(entry: OptionEntry, names: Mapping[str, set[str]]) -> str | None:
-    options = names.get(normal(entry.group))
-    if options is None or entry.name in options:
-        return None
-    if entry.name in _OPTIONS.get(normal(entry.group), ()):
-        return _NOT_NEEDED
-    return f"unknown option{errors.suggestion(entry.name, options)}"
+def find_misspelt_core(content: Content) -> list[errors.Mistake]:
+    """Return misspelt options of the core, without knowing those of plug-ins and libraries.
+
+    Sections whose names have an underscore are left to plug-ins, and [DEFAULT] to libraries.
+    """
+    names = option_names((normal(section), opts) for section, opts in core.list_opts())
+    mistakes = find_misspelt(content, names)
+    return [mistake for mistake in mistakes if "_" not in mistake.key.partition("]")[0]]
+
+
+def find_foreign(content: Content, names: Names) -> list[errors.Mistake]:
+    """Return CloudKitty's options and sections that ratekit does not need.
+
+    :param names: the options that something may read, by section
+    """
+    mistakes = [
+        errors.Mistake(file, line, f"[{section}]", _NOT_NEEDED)
+        for file, line, section in content.sections
+        if normal(section) not in names and _SECTIONS.fullmatch(normal(section))
+    ]
+    entries = _find_unread(content, names)
+    return mistakes + [_mistake(entry, _NOT_NEEDED) for entry in entries if _is_foreign(entry)]
+
+
+def _find_unread(content: Content, names: Names) -> Iterator[OptionEntry]:
+    """Yield the options that nothing reads, of sections that something reads."""
+    for entry in content.entries:
+        if entry.name not in names.get(normal(entry.group), (entry.name,)):
+            yield entry
+
+
+def _is_foreign(entry: OptionEntry) -> bool:
+    return entry.name in _OPTIONS.get(normal(entry.group), ())
+
+
+def _mistake(entry: OptionEntry, text: str) -> errors.Mistake:
+    return errors.Mistake(entry.file, entry.line, f"[{entry.group}] {entry.name}", text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from oslo_config import cfg, types
@@ -115,7 +115,7 @@ def _check_value(conf: Any, group: str, opt: Any, text: str | None) -> str | Non
     return None
 
 
-def option_names(sections: Iterable[tuple[str, Iterable[Any]]]) -> Mapping[str, set[str]]:
+def option_names(sections: Iterable[tuple[str, Iterable[Any]]]) -> dict[str, set[str]]:
     """Return the names that options may have in a file, deprecated ones included, by section."""
     names: dict[str, set[str]] = {}
     for group, opts in sections:

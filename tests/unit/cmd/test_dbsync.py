@@ -22,14 +22,15 @@ def new(tmp_path: pathlib.Path) -> pathlib.Path:
 def test_upgrade_creates_the_tables_and_reports_it_once(
     new: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    place = f"sqlite:///{new.with_suffix('.sqlite')}"
     assert dbsync.main(["--config-file", str(new), "upgrade"]) == 0
     assert capsys.readouterr() == (
-        f"upgraded the database from no tables to revision {migrate.head()}\n",
+        f"{place}: upgraded from no tables to revision {migrate.head()}\n",
         "",
     )
     assert dbsync.main(["upgrade", "--config-file", str(new)]) == 0
     assert capsys.readouterr().out == (
-        f"nothing to do: the database is at revision {migrate.head()}, the newest\n"
+        f"{place}: nothing to do: at revision {migrate.head()}, the newest\n"
     )
 
 
@@ -37,9 +38,13 @@ def test_version_prints_the_databases_revision_and_the_newest(
     new: pathlib.Path, config: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert dbsync.main(["version", "--config-file", str(new)]) == 0
-    assert capsys.readouterr().out == f"database: no tables\nnewest: revision {migrate.head()}\n"
+    assert capsys.readouterr().out.splitlines() == [
+        f"database: sqlite:///{new.with_suffix('.sqlite')}",
+        "current: no tables",
+        f"newest: revision {migrate.head()}",
+    ]
     assert dbsync.main(["version", "--config-file", str(config)]) == 0
-    assert capsys.readouterr().out.startswith(f"database: revision {migrate.head()}\n")
+    assert f"\ncurrent: revision {migrate.head()}\n" in capsys.readouterr().out
 
 
 def test_check_tells_by_its_exit_code_whether_the_database_is_current(
@@ -63,13 +68,11 @@ def test_an_unfinished_migration_is_reported_and_finished_by_upgrade(
         connection.exec_driver_sql("INSERT INTO alembic_version VALUES ('>0001')")
     unfinished = "an unfinished migration from no tables to revision 0001"
     assert dbsync.main(["version", "--config-file", str(config)]) == 0
-    assert capsys.readouterr().out.startswith(f"database: {unfinished}\n")
+    assert f"\ncurrent: {unfinished}\n" in capsys.readouterr().out
     assert dbsync.main(["check", "--config-file", str(config)]) == 1
     assert capsys.readouterr().err.endswith("run ratekit-dbsync upgrade again\n")
     assert dbsync.main(["upgrade", "--config-file", str(config)]) == 0
-    assert (
-        capsys.readouterr().out == f"upgraded the database from {unfinished} to revision {head}\n"
-    )
+    assert capsys.readouterr().out == f"{database}: upgraded from {unfinished} to revision {head}\n"
 
 
 @pytest.mark.parametrize("action", ["upgrade", "version", "check"])
@@ -84,6 +87,33 @@ def test_a_configuration_that_cannot_be_used_is_one_line_and_2(
     line = capsys.readouterr().err
     assert line.count("\n") == 1
     assert "tiger" not in line
+
+
+def test_a_misspelt_connection_is_a_warning_and_the_default_database_is_named(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "ratekit.conf"
+    path.write_text("[database]\nconection = postgresql://u:secret@h/d\n")
+    # The default file is in a folder that tests must not write to: only read it.
+    dbsync.main(["--config-file", str(path), "version"])
+    answer = capsys.readouterr()
+    assert answer.err.splitlines()[0] == (
+        f"ratekit-dbsync: warning: {path}:2: [database] conection: unknown option "
+        "(did you mean 'connection'?)"
+    )
+    assert "sqlite:////var/lib/ratekit/ratekit.sqlite" in answer.out + answer.err
+    assert "secret" not in answer.out + answer.err
+
+
+def test_passwords_are_not_printed(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "ratekit.conf"
+    path.write_text("[database]\nconnection = postgresql://u:secret@127.0.0.1:1/d\n")
+    assert dbsync.main(["--config-file", str(path), "upgrade"]) == 1
+    answer = capsys.readouterr()
+    assert "postgresql://127.0.0.1:1/d" in answer.err
+    assert "secret" not in answer.out + answer.err
 
 
 def test_an_unknown_action_ends_with_2() -> None:

@@ -98,8 +98,8 @@ def test_an_application_credential_needs_its_secret(refusals: Refusals) -> None:
 
 def test_a_misspelt_option_is_named_beside_the_missing_one(refusals: Refusals) -> None:
     assert refusals(GOOD.replace("username", "usrname")) == [
-        f"r.conf:5: {KEY} username: is required: the name of ratekit's own user, or user_id; "
-        "line 8 has 'usrname'"
+        f"r.conf:5: {KEY} username: is required: the name of ratekit's own user, or user_id",
+        f"r.conf:8: {KEY} usrname: unknown option (did you mean 'username'?)",
     ]
 
 

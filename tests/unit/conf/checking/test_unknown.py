@@ -6,9 +6,10 @@ import logging
 import pathlib
 
 import pytest
+from oslo_config import cfg
 
 from ratekit.cmd import configuration
-from tests.unit.conf.conftest import GOOD, Load
+from tests.unit.conf.conftest import GOOD, Load, Refusals
 
 
 @pytest.mark.parametrize(
@@ -82,11 +83,48 @@ def test_options_of_the_authentication_in_use_are_known(
                                             "mean 'trust_id'?)\n")  # fmt: skip
 
 
-def test_commands_that_do_not_rate_do_not_warn(
-    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("text", "warnings"),
+    [
+        (
+            "[database]\nconection = sqlite:////tmp/x\n",
+            ["2: [database] conection: unknown option (did you mean 'connection'?)"],
+        ),
+        (
+            "[databse]\nconnection = sqlite:////tmp/x\n",
+            ["1: [databse]: unknown section (did you mean 'database'?)"],
+        ),
+        ("[collect]\nperod = 60\n[rating]\nx = 1\n",
+         ["2: [collect] perod: unknown option (did you mean 'period'?)",
+          "4: [rating] x: unknown option"]),
+        # What the libraries and plug-ins read is not known to a command that does not load them.
+        ("[DEFAULT]\nlog_file =\n[fetcher_static]\nx = 1\n[collector_x]\n[credentials]\n", []),
+        # A processor logs these.
+        ("[database]\nmax_pool_size = 5\n[oslo_policy]\nx = 1\n", []),
+    ],
+)  # fmt: skip
+def test_commands_that_do_not_rate_print_misspelt_options_of_the_core(
+    text: str, warnings: list[str], tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "tool.conf"
-    path.write_text("[collect]\nperod = 60\n")
+    path.write_text(text)
     configuration.load("ratekit-test", ["--config-file", str(path)])
-    assert capsys.readouterr().err == ""
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [f"ratekit-test: warning: {path}:{warning}" for warning in warnings]
     assert logging.getLogger("ratekit").handlers == []
+
+
+def test_misspelt_options_are_listed_among_the_mistakes(refusals: Refusals) -> None:
+    text = "[collect]\nperod = 60\nwait_periods = x\nwindow = 5\n[fetcher_keystone]\ncafil = x\n"
+    lines = refusals(text + GOOD.replace("[fetcher_keystone]\n", ""))
+    assert [line.partition(" (")[0].partition(", not")[0] for line in lines] == [
+        "r.conf:2: [collect] perod: unknown option",
+        "r.conf:3: [collect] wait_periods: expected a whole number from 0 to 1,000",
+        "r.conf:6: [fetcher_keystone] cafil: unknown option",
+    ]
+
+
+def test_a_misspelt_option_is_one_line_where_it_is_a_mistake_too(refusals: Refusals) -> None:
+    once = cfg.BoolOpt("once", default=False)
+    (line,) = refusals("[DEFAULT]\nonce = 1\n" + GOOD, cli_opts=[once])
+    assert line == "r.conf:2: [DEFAULT] once: is for the command line only; remove it"

@@ -1,0 +1,38 @@
+"""All options that something may read: those of the core, of plug-ins and of libraries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from typing import Any
+
+from ratekit import conf as core
+from ratekit import plugins
+from ratekit.conf.checking import credentials
+from ratekit.conf.checking.source import normal
+from ratekit.conf.checking.values import option_names
+from ratekit.interfaces import Configurable
+
+
+def library_opts(*libraries: str) -> list[Any]:
+    """Return the options that libraries have in [DEFAULT]."""
+    points = metadata.entry_points(group="oslo.config.opts")
+    groups = [group for point in points if point.name in libraries for group in point.load()()]
+    return [opt for name, opts in groups if name in (None, "DEFAULT") for opt in opts]
+
+
+def read_names(conf: Any, in_use: Sequence[Any]) -> Mapping[str, set[str]]:
+    """Return the names of the options that something may read, by section.
+
+    :param conf: a loaded ``ConfigOpts`` with the options of the core and of plug-ins
+    :param in_use: classes of the plug-ins that ``conf`` names
+    """
+    sections: list[tuple[str, Sequence[Any]]] = list(core.list_opts())
+    for _, plugin in plugins.list_installed():
+        if isinstance(plugin, Configurable):
+            sections += plugin.options().items()
+    sections += credentials.option_sections(conf, in_use)
+    sections.append(("DEFAULT", library_opts("oslo.log", "oslo.service.service")))
+    names = option_names((normal(section), opts) for section, opts in sections)
+    names["DEFAULT"].update(("config_file", "config_dir"))
+    return names
