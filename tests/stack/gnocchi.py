@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib.resources
 import signal
+from collections.abc import Iterator
 
 from tests.stack.folder import Folder, write_private
 from tests.stack.keystone import User
@@ -92,6 +94,29 @@ def start(
     processes.watch(metricd, lambda: True, LIMIT)
     processes.watch(api, lambda: answers(port), LIMIT)
     return Gnocchi(api, metricd)
+
+
+@contextlib.contextmanager
+def another_api(stack_folder: Folder, folder: Folder, options: str) -> Iterator[str]:
+    """Run one more API of a running stack, with other options; yield its root.
+
+    :param folder: an empty folder for it
+    :param options: lines of the section ``[api]``
+    :raises StackError: it does not start
+    """
+    folder.create()
+    folder.prepare()
+    settings = (stack_folder.gnocchi / "gnocchi.conf").read_text()
+    config = folder.gnocchi / "gnocchi.conf"
+    write_private(config, settings.replace("[api]\n", f"[api]\n{options}\n"))
+    processes, port = Processes(folder), BoundPort.any()
+    try:
+        api = start_server(processes, "gnocchi", port, config)
+        processes.watch(api, lambda: answers(port), LIMIT)
+        processes.leave()
+        yield port.url
+    finally:
+        processes.stop()
 
 
 def _paste(config: str) -> str:
