@@ -72,24 +72,21 @@ class Lives:
         name: str,
         records: Sequence[Record],
         measures: Mapping[str, Samples],
-        started: float | None = None,
     ) -> Life:
-        """Return a life.
+        """Return a life that started when its first record was made, Gnocchi's default.
 
         :param records: by time
         :param measures: metric -> samples
-        :param started: minutes, as :class:`Record`; None: when its first record was made,
-            Gnocchi's default
         """
         ends = [*(record.at for record in records[1:]), None]
-        began = self._instant(records[0].at if started is None else started)
+        started_at = self._instant(records[0].at)
         revisions = [
             Revision(
                 self._instant(record.at),
                 None if end is None else self._instant(end),
                 self.scope(record.scope),
                 self._attributes(name, record),
-                began,
+                started_at,
                 None if record.ended is None else self._instant(record.ended),
             )
             for record, end in zip(records, ends, strict=True)

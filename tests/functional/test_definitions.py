@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -25,6 +25,7 @@ SECOND = datetime.timedelta(seconds=1)
 DAY = datetime.timedelta(days=1)
 #: (resource's id, hour after the plan's start) -> quantity of all flavors together
 Usage = dict[tuple[str, int], Fraction]
+FirstValue = Literal["ignore", "count"]
 
 
 class CloudUsage:
@@ -108,14 +109,14 @@ def test_a_prorated_instance_is_charged_for_the_time_it_existed(
 @pytest.mark.parametrize("first_value", ["ignore", "count"])
 @pytest.mark.parametrize("granularity", [300, 3600])
 def test_an_hour_of_a_counter_is_its_growth(
-    usage: CloudUsage, granularity: int, first_value: str
+    usage: CloudUsage, granularity: int, first_value: FirstValue
 ) -> None:
     args = GnocchiArgs(
         "instance", aggregation_method="last", re_aggregation_method="rate:sum",
         force_granularity=granularity, first_value=first_value,
     )  # fmt: skip
     totals = usage.totals(metric(args))
-    expected = {}
+    expected: Usage = {}
     for instance in usage.instances():
         counter: dict[datetime.datetime, Decimal] = {}
         for measure in instance.measures["cpu"]:
@@ -133,7 +134,7 @@ def test_an_hour_of_a_counter_is_its_growth(
 
 @pytest.mark.parametrize("first_value", ["ignore", "count"])
 def test_a_counter_without_an_earlier_value_has_no_usage(
-    usage: CloudUsage, first_value: str
+    usage: CloudUsage, first_value: FirstValue
 ) -> None:
     """The first value of a new resource is usage only if its counter started with it."""
     args = GnocchiArgs(
