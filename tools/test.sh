@@ -7,8 +7,8 @@
 #   tools/test.sh [pytest's arguments]     e.g. tools/test.sh tests/unit -k period
 #   tools/test.sh --full [...]             the long profile: more crashes, faults and rules
 #
-# With arguments it installs only what the named tests need: little for tests/unit and tests/oracle, database
-# servers for tests/contract and tests/migrations, the stack for tests/functional and
+# With arguments it installs only what the named tests need: little for tests/unit and
+# tests/oracle, database servers for tests/contract and tests/migrations, the stack for tests/functional and
 # tests/faults, CloudKitty for tests/differential. Without arguments it installs all of these,
 # but CloudKitty only in the long profile and where CI is set.
 set -euo pipefail

@@ -22,6 +22,7 @@ from ratekit.domain.scope import Scope
 from tests import stack
 from tests.functional.conftest import Deployment, sqlite_url
 from tests.oracle import differences
+from tests.oracle.chosen_lives import chosen_lives
 from tests.oracle.definition import Definition
 from tests.oracle.lives import AFTER, Era, random_life
 from tests.oracle.model import HOUR, Frame, FrameKey, as_datetime, floor, microseconds
@@ -35,7 +36,7 @@ SEEDS = ["full-0", "full-1", "full-2", "full-3"] if FULL else ["short"]
 if "RATEKIT_TEST_SEED" in os.environ:
     SEEDS = [os.environ["RATEKIT_TEST_SEED"]]
 HOURS = 10 if FULL else 7
-LIVES = 60 if FULL else 24
+LIVES = 60 if FULL else 16
 SECOND = datetime.timedelta(seconds=1)
 METRICS = pathlib.Path(__file__).parents[1] / "oracle" / "metrics.yml"
 ROUGH = ("rough-mean", "rough-sum", "rough-grown")
@@ -153,7 +154,10 @@ def world(
     end = floor(microseconds(datetime.datetime.now(datetime.UTC)), HOUR) - AFTER - HOUR
     scopes = [f"{name}-{salt}" for name in ("one", "two", "three", "unrated")]
     era = Era(end - HOURS * HOUR, end, scopes)
-    lives = [random_life(f"{seed} {number}", era, salt) for number in range(LIVES)]
+    lives = [
+        *chosen_lives(era, salt),
+        *(random_life(f"{seed} {number}", era, salt) for number in range(LIVES)),
+    ]
     plant(cloud, lives)
     metrics = yaml.safe_load(METRICS.read_text(encoding="utf-8"))["metrics"]
     definitions = [

@@ -14,6 +14,7 @@ fractions, resource by resource and period by period; being slow and readable is
 ``pools``               labels, shares, conversion, rounding
 ``quantities``          all frames of many resources
 ``lives``               random lives of resources
+``chosen_lives``        those in which something seldom happens
 ``planting, reading``   lives written into Gnocchi's database and API; what the oracle reads
 ``differences``         the text that a failed comparison shows
 ======================  =========================================================================
