@@ -176,12 +176,10 @@ def _period_to_charge(begin: Instant, revisions: Sequence[Revision], grid: Grid)
     candidate = grid.period_of(begin - grid.patience)
     while candidate < period:
         end = candidate + grid.step
-        ended_at = find_end(revisions, grid.horizon(candidate))
-        if (
-            ended_at is not None
-            and candidate < ended_at <= end
-            and ended_at <= begin < end + grid.patience
-        ):
+        due = end + grid.patience
+        # Also when usage is collected again: other periods, which are not, keep what they have.
+        ended_at = find_end(revisions, due)
+        if ended_at is not None and candidate < ended_at <= end and ended_at <= begin < due:
             return candidate
         candidate = end
     return period

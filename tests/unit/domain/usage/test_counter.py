@@ -407,8 +407,11 @@ def test_growth_after_the_end_counts_to_the_period_of_the_end(recorded: int) -> 
 def test_growth_after_an_end_that_was_recorded_too_late_counts_where_it_is_seen() -> None:
     buckets = {minute: 10.0 * minute + 900 for minute in (*range(-60, 60, 5), 60)}
     deleted = build_resource(buckets, (-600, "small"), ended=(58, 130))
-    for count in (2, 4):
-        assert hourly(deleted, rate("sum", 300, count=count))[:2] == [600, 50]
+    for until in (None, at(600)):
+        for count in (2, 4):
+            settings = rate("sum", 300, count=count)
+            again = dataclasses.replace(settings, records_until=until)
+            assert hourly(deleted, again)[:2] == [600, 50]
 
 
 def test_a_query_that_decides_sees_the_negative_step() -> None:
