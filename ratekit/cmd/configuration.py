@@ -163,7 +163,8 @@ def _parse(
 def _require_files(files: Collection[str], folders: Collection[str]) -> None:
     if not files and not folders:
         raise errors.OperatorError(
-            "no configuration file: expected /etc/ratekit/ratekit.conf or --config-file FILE"
+            "no configuration file: expected /etc/ratekit/ratekit.conf, --config-file FILE "
+            "or RATEKIT_CONFIG=FILE in the environment"
         )
 
 

@@ -50,8 +50,8 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="FILE",
-        help="configuration file, may be repeated; by default ratekit.conf in the folders of "
-        "OpenStack services, such as /etc/ratekit",
+        help="configuration file; may be repeated; default: the file that RATEKIT_CONFIG "
+        "names, or ratekit.conf in ~/.ratekit, ~, /etc/ratekit or /etc",
     )
     return parser
 

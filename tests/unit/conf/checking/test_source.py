@@ -8,6 +8,7 @@ import pathlib
 import pytest
 
 from ratekit import errors
+from ratekit.cmd import configuration
 from ratekit.conf.checking import source
 from tests.unit.conf.conftest import Refusals
 
@@ -107,3 +108,34 @@ def test_files_and_folders_are_those_of_the_command_line(tmp_path: pathlib.Path)
         (tmp_path / name).write_text("[a]\n")
     files = source.read([], [str(tmp_path)]).files
     assert [pathlib.Path(file).name for file in files] == ["1.conf", "2.conf"]
+
+
+def test_the_environment_names_the_file_where_the_command_line_does_not(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RATEKIT_CONFIG", "from/environment.conf")
+    assert source.find_files(["--once"], "x") == (["from/environment.conf"], [])
+    assert source.find_files(["--config-file", "a"], "x") == (["a"], [])
+    assert source.find_files(["--config-dir", "d"], "x") == ([], ["d"])
+
+
+def test_a_file_of_the_environment_that_is_missing_is_not_replaced_by_a_default(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "ratekit.conf").write_text("[collect]\n")
+    monkeypatch.setenv("RATEKIT_CONFIG", str(tmp_path / "missing.conf"))
+    with pytest.raises(errors.BadInput, match=r"missing\.conf: cannot be read"):
+        configuration.load("x", [])
+
+
+def test_the_users_own_file_is_read_before_that_of_the_host(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("RATEKIT_CONFIG", "")
+    path = tmp_path / ".ratekit" / "ratekit.conf"
+    path.parent.mkdir()
+    path.write_text("[collect]\nperiod = 7200\n")
+    assert source.find_files([], "x") == ([str(path)], [])
+    assert configuration.load("x", []).collect.period == 7200
