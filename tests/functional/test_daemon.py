@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import configparser
 import contextlib
+import http.server
 import os
 import pathlib
 import re
-import select
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -176,15 +177,46 @@ def daemon_on_postgresql(cloud: stack.Stack, tmp_path: pathlib.Path) -> Iterator
     daemon.close()
 
 
+class SilentServer(http.server.ThreadingHTTPServer):
+    """Tells its API versions, as the check of clocks asks for, and answers nothing else."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _SilentHandler)
+        self.is_asked = threading.Event()
+        self.is_closed = threading.Event()
+
+
+class _SilentHandler(http.server.BaseHTTPRequestHandler):
+    server: SilentServer
+
+    def do_GET(self) -> None:
+        if self.path == "/":
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        else:
+            self.do_POST()
+
+    def do_POST(self) -> None:
+        self.server.is_asked.set()
+        self.server.is_closed.wait()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing on stderr."""
+
+
 @contextlib.contextmanager
 def silent_server() -> Iterator[tuple[str, Callable[[], bool]]]:
-    """Yield the URL of a server that never answers, and whether a client has connected."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def is_connected() -> bool:
-            return bool(select.select([server], [], [], 0)[0])
-
-        yield f"http://127.0.0.1:{server.getsockname()[1]}", is_connected
+    """Yield the URL of a server that does not answer, and whether a client waits for it."""
+    with SilentServer() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}", server.is_asked.is_set
+        finally:
+            server.is_closed.set()
+            server.shutdown()
+            thread.join()
 
 
 def is_pending(process: int, number: signal.Signals) -> bool:
@@ -215,11 +247,11 @@ def test_it_reports_ready_its_status_and_its_stop(daemon: Daemon) -> None:
 
 
 def test_a_stop_while_a_back_end_is_silent_abandons_the_batch(daemon: Daemon) -> None:
-    with silent_server() as (url, is_connected):
+    with silent_server() as (url, is_asked):
         daemon.configure("collector_gnocchi", gnocchi_endpoint=url)
         process = daemon.start()
         wait_until(lambda: daemon.value("SELECT count(*) FROM scopes") == len(RATED), process)
-        wait_until(is_connected, process)
+        wait_until(is_asked, process)
         daemon.signal(signal.SIGTERM)
         assert daemon.wait() == 0
     assert len(daemon.records("worker 1 of 1", level="WARNING")) == 1
@@ -330,6 +362,19 @@ def test_an_option_that_needs_a_restart_is_named_at_a_reload(daemon: Daemon) -> 
     daemon.receive("READY=1")
     assert daemon.records("collect.period", logger="oslo_config")
     assert daemon.records("orchestrator.max_threads", logger="oslo_config")
+
+
+def test_a_misspelt_option_is_a_warning_at_a_reload(daemon: Daemon) -> None:
+    daemon.start()
+    daemon.receive(IDLE)
+    daemon.configure("collect", perod="7200")
+    assert not daemon.records("perod")
+    daemon.signal(signal.SIGHUP)
+    daemon.receive("RELOADING=1")
+    daemon.receive("READY=1")
+    records = daemon.records("perod: unknown option", "did you mean 'period")
+    # The parent process reads the files for workers that it will start.
+    assert [record.level for record in records] == ["WARNING"]
 
 
 def test_a_migration_under_a_running_daemon_makes_it_stop(daemon: Daemon) -> None:
