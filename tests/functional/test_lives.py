@@ -58,6 +58,14 @@ HISTORIES: Mapping[str, tuple[Sequence[Record], Mapping[str, Samples]]] = {
         [Record(-60, "rebooted")],
         {"counter": {-5: 1000, 0: 910, 5: 920}},
     ),
+    "metered-move": (
+        [Record(-60, "lessor"), Record(20, "lessee")],
+        {"counter": {-5: 100, 0: 100, 30: 160}},
+    ),
+    "metered-end": (
+        [Record(-60, "metered-end"), Record(58, "metered-end", ended=58)],
+        {"counter": {-5: 100, 0: 110, 60.5: 150}},
+    ),
     "recorded-at-46": (
         [Record(46, "recorded-at-46"), Record(47, "recorded-at-46", "large")],
         {"gauge": every_5_minutes(0, 120, 60)},
@@ -168,6 +176,28 @@ def test_growth_over_a_longer_gap_than_allowed_is_not_charged(
     usage = lives.usage(collector, metrics, range(5, 6), "silent-for-5-hours")
     assert usage == {("silent-for-5-hours", "small", 5): Decimal(10)}
     assert lives.id("silent-for-5-hours") in caplog.text
+
+
+@pytest.mark.parametrize("scopes", [("lessor", "lessee"), ("lessor",), ("lessee",)])
+def test_growth_across_a_move_is_shared_by_time(
+    lives: Lives, collector: GnocchiCollector, scopes: tuple[str, ...]
+) -> None:
+    """Between the end of the bucket of minute 0 and that of minute 30 it grew by 60."""
+    usage = lives.usage(collector, lives.metrics("counter", GROWTH), range(2), *scopes)
+    assert usage == {(scope, "small", 0): Decimal(30) for scope in scopes}
+
+
+@pytest.mark.parametrize("hours", [range(2), range(1), range(1, 2)])
+def test_growth_after_the_end_counts_to_the_hour_of_the_end(
+    lives: Lives, collector: GnocchiCollector, hours: range
+) -> None:
+    usage = lives.usage(collector, lives.metrics("counter", GROWTH), hours, "metered-end")
+    expected = {0: Decimal(10 + 40)}
+    assert usage == {
+        ("metered-end", "small", hour): quantity
+        for hour, quantity in expected.items()
+        if hour in hours
+    }
 
 
 @pytest.mark.parametrize(
