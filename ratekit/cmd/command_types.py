@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cliff import command, lister, show
-from cliff.formatters import table
 
 from ratekit import errors
-from ratekit.cmd.output import cells
+from ratekit.cmd.output import cells, layout
 from ratekit.cmd.output.safe_formatter import SafeFormatter
+from ratekit.cmd.output.table import FittingTable, Style, terminal_width
 from ratekit.text import printable
 
 if TYPE_CHECKING:
@@ -60,19 +61,35 @@ class Action(_Command):
 
     def print_table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Print a table between lines of output."""
-        layout = argparse.Namespace(max_width=0, fit_width=False, print_empty=True)
-        data = cells.align_points(rows)
-        formatter = SafeFormatter(table.TableFormatter(), "table")
-        formatter.emit_list(columns, data, self.app.stdout, layout)
+        options = argparse.Namespace(max_width=0, print_empty=True)
+        formatter = SafeFormatter(FittingTable(Style()), "table")
+        formatter.emit_list(columns, rows, self.app.stdout, options)
 
 
 class Listing(_Command, lister.Lister):
     """A command that lists rows in the format of ``-f``.
 
-    :ivar footer: a line below a table, not in other formats: programs would add up a total twice
+    :cvar table_columns: the columns of a table unless ``-c`` chooses some; default: all
+    :cvar has_ids: there is an option ``--ids``
+    :ivar style: of a table
+    :ivar footer: lines below a table, not in other formats: programs would add up a total twice
     """
 
-    footer = ""
+    table_columns: Sequence[str] = ()
+    has_ids = False
+    style = Style()
+    footer: Sequence[str] = ()
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Return the options of all lists."""
+        parser = super().get_parser(prog_name)
+        if self.has_ids:
+            parser.add_argument(
+                "--ids",
+                action="store_true",
+                help="show whole IDs in a table, and IDs of scopes in place of names",
+            )
+        return parser
 
     def produce_output(
         self,
@@ -86,14 +103,22 @@ class Listing(_Command, lister.Lister):
         """
         _require_columns((*parsed_args.columns, *parsed_args.sort_columns), column_names)
         if parsed_args.formatter == "table":
-            data = cells.align_points(data)
+            whole_ids = self.has_ids and parsed_args.ids
+            style = dataclasses.replace(self.style, whole_ids=whole_ids)
+            self.formatter = FittingTable(style)
+            parsed_args.columns = parsed_args.columns or list(self.table_columns)
         elif parsed_args.formatter == "csv":
             data = cells.fill_absent(data)
         self.formatter = SafeFormatter(self.formatter, parsed_args.formatter)
         code = super().produce_output(parsed_args, column_names, data)
-        if self.footer and parsed_args.formatter == "table":
-            self.app.stdout.write(f"{printable(self.footer)}\n")
+        if parsed_args.formatter == "table":
+            self._print_footer(terminal_width(parsed_args.max_width))
         return code
+
+    def _print_footer(self, width: int | None) -> None:
+        for text in map(printable, self.footer):
+            for line in [text] if width is None else layout.wrap(text, width):
+                self.app.stdout.write(f"{line}\n")
 
 
 class Showing(_Command, show.ShowOne):
@@ -107,7 +132,9 @@ class Showing(_Command, show.ShowOne):
         :raises ratekit.errors.OperatorError: ``-c`` names an unknown field
         """
         _require_columns(parsed_args.columns, column_names)
-        if parsed_args.formatter in ("shell", "value"):
+        if parsed_args.formatter == "table":
+            self.formatter = FittingTable(Style())
+        elif parsed_args.formatter in ("shell", "value"):
             (data,) = cells.fill_absent([data])
         self.formatter = SafeFormatter(self.formatter, parsed_args.formatter)
         return super().produce_output(parsed_args, column_names, data)

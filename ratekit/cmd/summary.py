@@ -1,29 +1,45 @@
-"""ratekit summary: totals of usage and prices."""
+"""ratekit summary: totals of usage and prices, by time, and compared."""
 
 from __future__ import annotations
 
 import argparse
 import datetime
-import functools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ratekit.cmd import command_types, options
-from ratekit.cmd.output import cells
-from ratekit.domain.exact import EXACT, PRICE_PLACES, ZERO
-from ratekit.domain.reporting.reports import Selection, SummaryRow
+from ratekit import errors
+from ratekit.admin import summary
+from ratekit.cmd import command_types, instants, options
+from ratekit.cmd.output import bill, cells
+from ratekit.cmd.output.key_columns import KEYS, Group, KeyColumns, time_text
+from ratekit.cmd.output.table import Style
+from ratekit.domain.exact import EXACT, PRICE_PLACES
+from ratekit.domain.reporting.bill import add_up
+from ratekit.domain.reporting.buckets import BUCKETS
+from ratekit.domain.reporting.reports import Selection
+from ratekit.interfaces import Reports
 from ratekit.text import count_text, local_text
 
 _SUMS = ("Frames", "Quantity", "Unit", "Price")
-#: How many characters of an ISO 8601 time name a day or a month.
-_LENGTHS = {"day": 10, "month": 7}
+_CHANGES = ("Old", "New", "Difference", "Ratio", "Old quantity", "New quantity", "Unit")
+#: Columns of a comparison that a table has only if ``-c`` names them.
+_WIDE_CHANGES = _CHANGES[4:]
+_LIMIT = 20
+#: What of a column's time stands above it in a table.
+_HEADINGS = {"hour": slice(8, 16), "day": slice(5, 10), "month": slice(None)}
+
+_Table = tuple[Sequence[str], Iterable[Sequence[Any]]]
 
 
 class Summary(command_types.Listing):
-    """Show totals of frames, quantities and prices by group.
+    """Show totals of frames, quantities and prices by group, as a bill in a table.
 
-    Prices are exact. A table ends with a total; other formats contain only the groups.
+    A table has names, rounded prices, subtotals and a total. Other formats have IDs, every
+    digit, and only the groups; -c and --sort-column give a table the same rows.
     """
+
+    has_ids = True
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Return the command's options."""
@@ -36,89 +52,215 @@ class Summary(command_types.Listing):
             help="scope, metric, hour, day, month or any label; separate several by commas; may be "
             "repeated; default: scope,metric",
         )
+        views = parser.add_mutually_exclusive_group()
+        views.add_argument(
+            "--pivot",
+            choices=sorted(BUCKETS),
+            help=f"show prices in a column for each day, hour or month, at most "
+            f"{summary.MAX_COLUMNS}",
+        )
+        views.add_argument(
+            "--compare",
+            nargs=2,
+            metavar=("MONTH", "MONTH"),
+            help="compare the prices of two months, the older first; the largest differences "
+            "are at the top",
+        )
+        parser.add_argument(
+            "--limit",
+            type=options.whole_number(0),
+            metavar="N",
+            help=f"with --compare: list at most N groups; 0: all; default: {_LIMIT}",
+        )
         parser.add_argument(
             "--decimals",
             type=options.whole_number(0, PRICE_PLACES),
             metavar="N",
-            help="round prices half-even to N decimal places; default: exact",
+            help="round prices half-even to N decimal places, in all formats; default: [rating] "
+            "decimals in tables, exact in other formats",
         )
         return parser
 
-    def take_action(
-        self, parsed_args: argparse.Namespace
-    ) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
-        """Return the groups, sorted by their keys."""
+    def take_action(self, parsed_args: argparse.Namespace) -> _Table:
+        """Return the groups, sorted by their keys, or the largest difference first."""
         zone = options.read_zone(parsed_args.timezone)
         keys = _groupby(parsed_args.groupby)
+        _require_fitting_options(parsed_args, keys)
         conf = self.app.load_conf()
         reports = self.app.open_storage(conf).reports
-        options.require_known(
-            reports,
-            conf.collect,
-            parsed_args.metric,
-            [key for key in keys if key not in options.KEYS],
+        labels = [key for key in keys if key not in KEYS]
+        options.require_known(reports, conf.collect, parsed_args.metric, labels)
+        plain = parsed_args.columns or parsed_args.sort_columns
+        key_columns = KeyColumns(
+            keys,
+            reports.scopes() if "scope" in keys else (),
+            bill=parsed_args.formatter == "table" and not plain,
+            ids=parsed_args.ids,
         )
+        places = parsed_args.decimals
+        rounding = bill.Rounding(
+            conf.rating.decimals if places is None else places,
+            everywhere=places is not None,
+            currency=conf.rating.currency,
+        )
+        report = _Report(self, reports, key_columns, rounding, zone)
+        if parsed_args.compare:
+            return report.compare(parsed_args)
         selection = options.read_selection(parsed_args, reports, zone, self.app.clock())
-        rows = reports.summary(selection, keys, zone)
-        names = {row.id: row.name for row in reports.scopes()} if "scope" in keys else {}
-        self._warn_of_absent_labels(rows, keys)
-        self.footer = _total(rows, selection, zone, parsed_args.decimals)
+        if parsed_args.pivot:
+            return report.pivot(selection, parsed_args.pivot)
+        return report.totals(selection)
+
+
+class _Report:
+    """The three views of a summary; each sets the command's style and footer.
+
+    :param zone: of days and months
+    """
+
+    def __init__(
+        self,
+        command: Summary,
+        reports: Reports,
+        keys: KeyColumns,
+        rounding: bill.Rounding,
+        zone: datetime.tzinfo,
+    ) -> None:
+        self._command = command
+        self._reports = reports
+        self._keys = keys
+        self._rounding = rounding
+        self._zone = zone
+
+    def totals(self, selection: Selection) -> _Table:
+        """Return the sums of each group."""
+        rows = self._reports.summary(selection, self._keys.keys, self._zone)
+        self._warn_of_absent_labels([row.group for row in rows])
+        price = add_up(row.price for row in rows)
+        self._command.footer = [
+            self._total_line(price, sum(row.points for row in rows), selection),
+            *self._rounding.notes(
+                f"the exact total is {cells.decimal_text(price)}",
+                [price],
+                bill.total_sums(rows, self._keys),
+            ),
+        ]
+        columns = self._keys.columns(_SUMS)
+        self._set_style({"Price": self._rounding.heading("Price")})
+        return [*columns, *_SUMS], bill.total_rows(rows, self._keys, self._rounding)
+
+    def pivot(self, selection: Selection, bucket: str) -> _Table:
+        """Return the prices of each group in columns of time."""
+        pivot = summary.pivot(self._reports, selection, self._keys.keys, bucket, self._zone)
+        self._warn_of_absent_labels([row.group for row in pivot.rows])
+        total = add_up(row.total for row in pivot.rows)
+        self._command.footer = [
+            self._total_line(total, pivot.points, selection),
+            *self._rounding.notes(
+                f"the exact total is {cells.decimal_text(total)}",
+                [total],
+                bill.pivot_sums(pivot, self._keys),
+            ),
+        ]
+        times = [time_text(start.astimezone(self._zone), bucket) for start in pivot.starts]
+        # The footer has the year.
+        headings = {time: time[_HEADINGS[bucket]] for time in times}
+        self._set_style({**headings, "Total": self._rounding.heading("Total")})
+        columns = self._keys.columns(("Total", *times))
+        rows = bill.pivot_rows(pivot, self._keys, self._rounding)
+        return [*columns, *times, "Total"], rows
+
+    def compare(self, parsed_args: argparse.Namespace) -> _Table:
+        """Return the prices of each group in two months."""
+        (old, old_month), (new, new_month) = self._read_months(parsed_args)
+        changes = summary.compare(self._reports, old, new, self._keys.keys, self._zone)
+        self._warn_of_absent_labels([change.group for change in changes])
+        before, after = (
+            add_up(change.old for change in changes),
+            add_up(change.new for change in changes),
+        )
+        difference = EXACT.subtract(after, before)
+        text, exact = self._rounding.text, cells.decimal_text
+        self._command.footer = [
+            f"Total: price {text(before, currency=True)} in {old_month}, "
+            f"{text(after, currency=True)} in {new_month}, difference {text(difference)}, "
+            f"ratio {bill.ratio_words(before, after)}",
+            *self._rounding.notes(
+                f"exactly {exact(before)}, {exact(after)} and {exact(difference)}",
+                [before, after, difference],
+                bill.change_sums(changes),
+            ),
+        ]
+        limit = _LIMIT if parsed_args.limit is None else parsed_args.limit
+        if 0 < limit < len(changes):
+            count = count_text(len(changes) - limit, "more group")
+            self._command.app.note(f"{count}; --limit 0 lists all")
+            changes = changes[:limit]
+        names = [*self._keys.columns(_CHANGES), *_CHANGES]
+        self._command.table_columns = [name for name in names if name not in _WIDE_CHANGES]
+        self._set_style({"Old": old_month, "New": new_month})
+        return names, bill.change_rows(changes, self._keys, self._rounding)
+
+    def _read_months(self, parsed_args: argparse.Namespace) -> list[tuple[Selection, str]]:
+        """Return the two selections of ``--compare``, with the names of the months."""
+        now = self._command.app.clock()
+        rows = self._reports.scopes() if parsed_args.scope else ()
+        scopes = tuple(options.find_scope(rows, word).id for word in parsed_args.scope)
+        months = []
+        for word in parsed_args.compare:
+            begin, end = instants.read_month("--compare", word, now, self._zone)
+            name = time_text(begin.astimezone(self._zone), "month")
+            if end > now:
+                self._command.app.note(
+                    f"{name} has not ended; it is compared as far as it is rated"
+                )
+            months.append((Selection(begin, end, scopes, tuple(parsed_args.metric)), name))
+        if months[0] == months[1]:
+            raise errors.OperatorError(f"--compare: both months are {months[0][1]}")
+        return months
+
+    def _total_line(self, price: Any, points: int, selection: Selection) -> str:
+        begin, end = (
+            local_text(instant.replace(microsecond=0), self._zone)
+            for instant in (selection.begin, selection.end)
+            if instant is not None
+        )
+        frames = count_text(points, "frame")
         return (
-            (*_columns(keys), *_SUMS),
-            [_fields(row, keys, names, parsed_args.decimals) for row in rows],
+            f"Total: price {self._rounding.text(price, currency=True)}, {frames}, {begin} to {end}"
         )
 
-    def _warn_of_absent_labels(self, rows: Sequence[SummaryRow], keys: Sequence[str]) -> None:
-        for key in keys:
-            if rows and key not in options.KEYS and all(row.group[key] is None for row in rows):
-                self.app.note(f"warning: none of these frames has a label {key!r}")
+    def _set_style(self, headings: dict[str, str]) -> None:
+        self._command.style = Style(headings=headings, keys=len(self._keys.columns(())))
+
+    def _warn_of_absent_labels(self, groups: Sequence[Group]) -> None:
+        for key in itertools.filterfalse(KEYS.__contains__, self._keys.keys):
+            if groups and all(group[key] is None for group in groups):
+                self._command.app.note(f"warning: none of these frames has a label {key!r}")
 
 
-def _groupby(words: Sequence[str] | None) -> Sequence[str]:
+def _groupby(words: Sequence[str] | None) -> tuple[str, ...]:
     if words is None:
         return ("scope", "metric")
     keys = [key.strip() for word in words for key in word.split(",")]
     return tuple(dict.fromkeys(key for key in keys if key))
 
 
-def _columns(keys: Sequence[str]) -> Iterator[str]:
-    reserved = {*options.KEYS, "name", *map(str.lower, _SUMS)}
-    for key in keys:
-        if key in options.KEYS:
-            yield key.capitalize()
-        else:
-            yield f"{key} (label)" if key.lower() in reserved else key
-        if key == "scope":
-            yield "Name"
+def _require_fitting_options(parsed_args: argparse.Namespace, keys: Sequence[str]) -> None:
+    """Refuse options that contradict one another.
 
-
-def _fields(
-    row: SummaryRow, keys: Sequence[str], names: Mapping[str, str], places: int | None
-) -> Sequence[Any]:
-    fields: list[Any] = []
-    for key in keys:
-        value = row.group[key]
-        if isinstance(value, datetime.datetime):
-            text = local_text(value, value.tzinfo or datetime.UTC)
-            fields.append(text[: _LENGTHS.get(key)])
-        else:
-            fields.append(cells.optional(value))
-        if key == "scope":
-            fields.append(cells.optional(names.get(str(value), "")))
-    fields += [row.points, cells.amount(row.quantity), cells.optional(row.unit)]
-    return [*fields, cells.amount(row.price, places)]
-
-
-def _total(
-    rows: Sequence[SummaryRow], selection: Selection, zone: datetime.tzinfo, places: int | None
-) -> str:
-    price = functools.reduce(EXACT.add, (row.price for row in rows), ZERO)
-    begin, end = (
-        local_text(instant.replace(microsecond=0), zone)
-        for instant in (selection.begin, selection.end)
-        if instant is not None
-    )
-    return (
-        f"Total: price {cells.decimal_text(price, places)}, "
-        f"{count_text(sum(row.points for row in rows), 'frame')}, {begin} to {end}"
-    )
+    :raises ratekit.errors.OperatorError: some do
+    """
+    times = BUCKETS.intersection(keys)
+    if parsed_args.limit is not None and not parsed_args.compare:
+        raise errors.OperatorError("--limit needs --compare")
+    if parsed_args.pivot and times:
+        raise errors.OperatorError(
+            "--pivot and --groupby both have a time; remove that of --groupby"
+        )
+    if not parsed_args.compare:
+        return
+    if times:
+        raise errors.OperatorError("--compare: expected no hour, day or month in --groupby")
+    if any((parsed_args.month, parsed_args.begin, parsed_args.end)):
+        raise errors.OperatorError("--compare names the months; remove --month, --begin and --end")

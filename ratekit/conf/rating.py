@@ -27,6 +27,21 @@ OPTS = [
         help="What to do while there has never been a price rule, if all prices come from rules. "
         "What has been rated at price 0 is charged only after reprocessing.",
     ),
+    cfg.IntOpt(
+        "decimals",
+        default=2,
+        min=0,
+        max=28,
+        help="Decimal places of prices in the tables of reports. Prices are stored, added up and "
+        "written in other formats with all their digits.",
+    ),
+    cfg.StrOpt(
+        "currency",
+        default="",
+        max_length=10,
+        help="Currency of the costs in price rules, such as EUR. Reports name it; nothing is "
+        "converted.",
+    ),
 ]
 
 

@@ -50,6 +50,11 @@ def round_price(price: Decimal) -> Decimal:
     return price.quantize(_PRICE_UNIT, context=_ROUNDING)
 
 
+def round_places(value: Decimal, places: int) -> Decimal:
+    """Round half-even to so many decimal places, for people."""
+    return value.quantize(Decimal(1).scaleb(-places), context=_ROUNDING)
+
+
 def terminating_decimal(ratio: Fraction) -> Decimal | None:
     """Return a fraction as an exact decimal; None if its decimal expansion does not terminate."""
     cofactor = ratio.denominator

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import decimal
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -11,14 +10,14 @@ from typing import Any
 
 from cliff import columns
 
+from ratekit.cmd.output import layout
 from ratekit.domain import exact
 from ratekit.domain.exact import ZERO
 from ratekit.domain.series import Shared
 from ratekit.text import count_text, number_text, printable, second_text
 
-# Precise enough for every sum: only quantize() may round.
-_ROUNDING = decimal.Context(prec=4000, rounding=decimal.ROUND_HALF_EVEN)
-
+#: Digits of a short amount that is below 1.
+_SIGNIFICANT = 3
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
@@ -45,6 +44,14 @@ class Cell(columns.FormattableColumn[Any]):
         """Return what JSON, YAML, CSV and plain values show."""
         return self.machine
 
+    def lines(self, width: int | None) -> Sequence[str]:
+        """Return what a record shows in so many columns of a terminal; None: as many as needed."""
+        return (
+            self.text.split("\n")
+            if width is None
+            else layout.wrap(self.text, width, parts=True, hanging=True)
+        )
+
 
 def block(key: Any, lines: Iterable[str], machine: Any) -> Cell:
     """Show several lines; line breaks inside of one are escaped."""
@@ -60,6 +67,26 @@ def amount(value: Decimal | None, places: int | None = None) -> Cell:
     text = decimal_text(value, places)
     whole, _, _ = text.partition(".")
     return Cell(value, text, text, point=len(whole))
+
+
+def price(value: Decimal, places: int) -> Cell:
+    """Show a price rounded in a table and exactly to machines."""
+    cell = amount(value, places)
+    cell.machine = decimal_text(value)
+    return cell
+
+
+def short_amount(value: Decimal | None, places: int) -> Cell:
+    """Show an amount with few digits in a table and exactly to machines.
+
+    :param places: digits after the point; small amounts have more, so that three are not 0
+    """
+    cell = amount(value)
+    if value:
+        places = max(places, _SIGNIFICANT - 1 - value.adjusted())
+        cell.text = number_text(exact.round_places(value, places))
+        cell.point = len(cell.text.partition(".")[0])
+    return cell
 
 
 def shared_fields(shared: Shared | None) -> Mapping[str, Cell]:
@@ -114,7 +141,7 @@ def decimal_text(value: Decimal, places: int | None = None) -> str:
     """Write a number without exponent: exactly, or rounded half-even to ``places``."""
     if places is None:
         return number_text(value or ZERO)
-    rounded = value.quantize(Decimal(1).scaleb(-places), context=_ROUNDING)
+    rounded = exact.round_places(value, places)
     return f"{rounded if rounded else rounded.copy_abs():f}"
 
 
@@ -125,18 +152,6 @@ def fill_absent(rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
             if isinstance(cell, Cell) and cell.machine is None:
                 cell.machine = ""
         yield row
-
-
-def align_points(rows: Iterable[Sequence[Any]]) -> list[Sequence[Any]]:
-    """Return the rows with the decimal points of each column aligned."""
-    table = list(rows)
-    for column in zip(*table, strict=True):
-        cells = [cell for cell in column if isinstance(cell, Cell) and cell.point is not None]
-        width = max((cell.point or 0 for cell in cells), default=0)
-        for cell in cells:
-            cell.text = " " * (width - (cell.point or 0)) + cell.text
-            cell.point = width
-    return table
 
 
 def ratio_text(value: Fraction) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from ratekit.cmd.output import cells
+from ratekit.cmd.output import cells, layout
 from ratekit.domain import period
 from ratekit.domain.period import Window
 from ratekit.domain.reporting.coverage import GapSpan, Kind, PeriodCoverage
@@ -21,6 +22,8 @@ _SIGNS = {
     Kind.BEFORE: ("<", "before the first period of the scope"),
     Kind.UNKNOWN: ("?", "unknown"),
 }
+#: Numbers of periods in a line, where not all fit.
+_LINE_LENGTHS = (96, 72, 48, 24, 12, 8, 6, 4, 3, 2)
 
 
 def timeline(window: Window, coverage: Mapping[str, Sequence[PeriodCoverage]]) -> cells.Cell:
@@ -39,7 +42,7 @@ def timeline(window: Window, coverage: Mapping[str, Sequence[PeriodCoverage]]) -
         }
         for metric, periods in coverage.items()
     ]
-    return cells.block(0, _lines(window, coverage), machine)
+    return _Strip(window, coverage, machine)
 
 
 def gaps(stretches: Sequence[GapSpan], step: datetime.timedelta) -> cells.Cell:
@@ -79,20 +82,57 @@ def exclusions(spans: Sequence[ExclusionSpan]) -> cells.Cell:
     return cells.block(len(lines), lines, machine)
 
 
-def _lines(window: Window, coverage: Mapping[str, Sequence[PeriodCoverage]]) -> list[str]:
-    length = cells.duration(window.step).text
-    lines = [f"{utc_text(window.begin)} to {utc_text(window.end)}, {length} each"]
-    if not coverage:
-        return [*lines, "no information about these periods"]
-    texts = {printable(metric): list(map(_text, periods)) for metric, periods in coverage.items()}
-    name_width = max(map(len, texts))
-    widths = [max(map(len, column)) for column in zip(*texts.values(), strict=True)]
-    for metric, line in texts.items():
-        columns = (text.rjust(width) for text, width in zip(line, widths, strict=True))
-        lines.append(f"{metric.ljust(name_width)}  {' '.join(columns)}")
-    kinds = {period_coverage.kind for periods in coverage.values() for period_coverage in periods}
-    legend = [f"{sign} {meaning}" for kind, (sign, meaning) in _SIGNS.items() if kind in kinds]
-    return [*lines, *([", ".join(legend)] if legend else [])]
+class _Strip(cells.Cell):
+    """The lines of all metrics, as long as the terminal is wide."""
+
+    def __init__(
+        self, window: Window, coverage: Mapping[str, Sequence[PeriodCoverage]], machine: Any
+    ) -> None:
+        super().__init__(0, "", machine)
+        self._window = window
+        self._coverage = coverage
+
+    def lines(self, width: int | None) -> Sequence[str]:
+        """Return the time range, parts of the strip, and a legend."""
+        window = self._window
+        length = cells.duration(window.step).text
+        head = f"{utc_text(window.begin)} to {utc_text(window.end)}, {length} each"
+        if not self._coverage:
+            return [head, "no information about these periods"]
+        kinds = {period.kind for periods in self._coverage.values() for period in periods}
+        meanings = [
+            f"{sign} {meaning}" for kind, (sign, meaning) in _SIGNS.items() if kind in kinds
+        ]
+        legend = [", ".join(meanings)] if meanings else []
+        lines = [head, *self._parts(width), *legend]
+        if width is None:
+            return lines
+        return [part for line in lines for part in layout.wrap(line, width)]
+
+    def _parts(self, width: int | None) -> Iterator[str]:
+        """Yield a line for each metric; several if they do not fit, each below its first time."""
+        texts = {printable(name): list(map(_text, row)) for name, row in self._coverage.items()}
+        name_width = max(map(layout.text_width, texts))
+        columns = list(zip(*texts.values(), strict=True))
+        widths = [max(map(len, column)) for column in columns]
+        count = len(columns)
+        if width is not None:
+            count = _columns((width - name_width - 1) // (max(widths) + 1), count)
+        for start in range(0, len(columns), count):
+            if count < len(columns):
+                yield f"from {utc_text(self._window.begin + start * self._window.step)}"
+            end = start + count
+            for name, row in texts.items():
+                signs = zip(row[start:end], widths[start:end], strict=True)
+                padding = " " * (name_width - layout.text_width(name))
+                yield f"{name}{padding}  {' '.join(sign.rjust(space) for sign, space in signs)}"
+
+
+def _columns(space: int, count: int) -> int:
+    """Return how many periods a line has: all, or as many as fit and divide a day well."""
+    if space >= count:
+        return count
+    return next((number for number in _LINE_LENGTHS if number <= space), 1)
 
 
 def _text(period_coverage: PeriodCoverage) -> str:

@@ -123,7 +123,7 @@ class Reprocess(command_types.Listing):
             for preview in previews
             for metric, change in preview.changes.items()
         ]
-        self.footer = _total([change for _, _, change in rows])
+        self.footer = [_total([change for _, _, change in rows])]
         return (
             "Scope", "Name", "Metric", "Unit", "Frames", "New frames", "Quantity",
             "New quantity", "Price", "New price", "Difference",

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ratekit.domain.exact import EXACT, ZERO
+from ratekit.domain.reporting.buckets import BUCKETS, bucket
 from ratekit.domain.reporting.reports import Selection, SummaryRow
 from ratekit.storage.db.dialects import exact_sum
 from ratekit.storage.db.types import tidy
@@ -19,8 +20,6 @@ from ratekit.storage.ledger.descriptors import labels
 from ratekit.storage.reports import selection as selecting
 from ratekit.storage.schema import DESCRIPTORS, FRAMES, SCOPES, TOTALS
 
-#: Time ranges that depend on the time zone.
-BUCKETS = frozenset({"hour", "day", "month"})
 #: Keys that totals have; every other key is a label, which only frames have.
 _PLAIN = BUCKETS | {"scope", "metric"}
 
@@ -141,25 +140,3 @@ def _summary(
         unit=unit,
         price=tidy(sums.price),
     )
-
-
-def bucket(instant: datetime.datetime, name: str, zone: datetime.tzinfo) -> datetime.datetime:
-    """Return the start of the hour, day or month of ``zone`` that contains ``instant``.
-
-    The result is in UTC, where the two hours that have one name when clocks go back differ.
-    A day whose midnight is skipped by the clocks starts with its first instant.
-
-    :param name: one of :data:`BUCKETS`
-    :raises KeyError: ``name`` is none of them
-    """
-    local = instant.astimezone(zone).replace(minute=0, second=0, microsecond=0)
-    match name:
-        case "hour":
-            begin = local
-        case "day":
-            begin = local.replace(hour=0, fold=0)
-        case "month":
-            begin = local.replace(day=1, hour=0, fold=0)
-        case _:
-            raise KeyError(name)
-    return begin.astimezone(datetime.UTC)

@@ -43,13 +43,22 @@ class Answer:
         return json.loads(self.out)
 
 
+def configure(config: pathlib.Path, section: str, *lines: str) -> None:
+    """Add a section to a configuration file."""
+    config.write_text("\n".join([config.read_text(), f"[{section}]", *lines, ""]))
+
+
 @dataclasses.dataclass
 class Shell:
-    """Runs ``ratekit`` at an instant."""
+    """Runs ``ratekit`` at an instant.
+
+    :ivar width: columns of the terminal
+    """
 
     config: pathlib.Path
     captured: pytest.CaptureFixture[str]
     now: datetime.datetime = NOW
+    width: int = 400
 
     def __call__(
         self, *argv: str, typed: str | None = None, stdin: io.StringIO | None = None
@@ -58,7 +67,9 @@ class Shell:
         if stdin is None:
             stdin = io.StringIO() if typed is None else Terminal(typed)
         tool = command.Ratekit(clock=lambda: self.now, stdin=stdin)
-        code = command.main(["--config-file", str(self.config), *argv], tool)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("COLUMNS", str(self.width))
+            code = command.main(["--config-file", str(self.config), *argv], tool)
         return Answer(code, *self.captured.readouterr())
 
 

@@ -46,7 +46,7 @@ def test_what_a_quantity_is_a_share_of_is_listed_for_machines_and_on_request(
     first = next(csv.DictReader(ratekit("frame", "list", "-f", "csv").out.splitlines()))
     assert (first["Quantity"], first["Whole"], first["Share"]) == ("0.5", "2", "0.25")
     assert "Share" not in ratekit("frame", "list").out
-    assert "| 0.25  |" in ratekit("frame", "list", "-c", "Quantity", "-c", "Share").out
+    assert "|  0.25 |" in ratekit("frame", "list", "-c", "Quantity", "-c", "Share").out
 
 
 def test_it_selects_and_shows_times_in_a_zone(ratekit: Shell, usage: None) -> None:

@@ -130,6 +130,34 @@ def test_the_last_periods_are_a_line_a_metric_and_a_column_a_period(
     ]
 
 
+def test_the_last_periods_wrap_below_the_time_where_each_line_starts(
+    ratekit: Shell, storage: Storage
+) -> None:
+    ratekit.now = given.hour(30.5)
+    ratekit.width = 80
+    (state,) = given.list_scopes(storage, "a1", now=given.hour(30))
+    prices = [("1", "0")] * 28
+    series = given.build_series("a1", prices, metric="volume.size")
+    batch = given.batch([state], series, periods=given.window(28), metrics=("cpu", "volume.size"))
+    storage.ledger.commit(batch)
+    output = ratekit("scope", "show", "a1", "--periods", "28").out
+    assert max(map(len, output.splitlines())) <= 80
+    table = [line.split("|")[2].rstrip() for line in output.splitlines() if line.startswith("|")]
+    start = table.index(" 2026-03-01T01:00:00Z to 2026-03-02T05:00:00Z, 1 h each")
+    assert table[start + 1 : -2] == [
+        " from 2026-03-01T01:00:00Z",
+        " cpu          0 0 0 0 0 0 0 0 0 0 0 0",
+        " volume.size  1 1 1 1 1 1 1 1 1 1 1 1",
+        " from 2026-03-01T13:00:00Z",
+        " cpu          0 0 0 0 0 0 0 0 0 0 0 0",
+        " volume.size  1 1 1 1 1 1 1 1 1 1 1 1",
+        " from 2026-03-02T01:00:00Z",
+        " cpu          0 0 0 .",
+        " volume.size  1 1 1 .",
+        " 0 silent, . not rated yet",
+    ]
+
+
 def test_gaps_and_exclusions_of_a_scope_are_shown(ratekit: Shell, storage: Storage) -> None:
     ratekit.now = given.hour(6.5)
     exclusion = Exclusion("a1", "instance", "r1", "invalid value", "correct the policy")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratekit.storage.reports.summary import BUCKETS, bucket
+from ratekit.domain.reporting.buckets import BUCKETS, bucket, list_buckets
 
 UTC = datetime.UTC
 
@@ -59,6 +59,33 @@ def test_a_bucket_starts_at_or_before_its_instants_and_contains_its_start(
     begin = bucket(instant, name, local_zone)
     assert begin <= instant
     assert bucket(begin, name, local_zone) == begin
+
+
+@given(
+    begin=st.datetimes(
+        min_value=datetime.datetime.fromisoformat("2010-01-01"),
+        max_value=datetime.datetime.fromisoformat("2040-01-01"),
+        timezones=st.just(UTC),
+    ),
+    minutes=st.integers(1, 60 * 24 * 40),
+    name=st.sampled_from(sorted(BUCKETS)),
+    zone=st.sampled_from(["UTC", "Europe/Berlin", "Australia/Lord_Howe", "Pacific/Apia"]),
+)
+def test_a_list_of_buckets_has_each_that_overlaps(
+    begin: datetime.datetime, minutes: int, name: str, zone: str
+) -> None:
+    local_zone = zoneinfo.ZoneInfo(zone)
+    instants = [begin + datetime.timedelta(minutes=minute) for minute in range(minutes)]
+    expected = list(dict.fromkeys(bucket(instant, name, local_zone) for instant in instants))
+    end = instants[-1] + datetime.timedelta(microseconds=1)
+    assert list_buckets(begin, end, name, local_zone, 2000) == expected
+    assert list_buckets(begin, end, name, local_zone, 3) == expected[:4]
+
+
+def test_a_list_of_buckets_at_the_end_of_the_calendar() -> None:
+    end = datetime.datetime.max.replace(tzinfo=UTC)
+    start = datetime.datetime(9999, 12, 31, tzinfo=UTC)
+    assert list_buckets(start, end, "day", UTC, 31) == [start]
 
 
 def test_there_are_no_other_buckets() -> None:
