@@ -7,6 +7,7 @@ import datetime
 import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Protocol, TypeVar
 
 from ratekit import errors
 from ratekit.domain import period
@@ -22,6 +23,21 @@ from ratekit.text import utc_text
 _SECOND = datetime.timedelta(seconds=1)
 
 
+class Named(Protocol):
+    """What a scope is found by: :class:`StateRow` in storage, or a fetcher's scope."""
+
+    @property
+    def id(self) -> str:
+        """Return the ID."""
+
+    @property
+    def name(self) -> str:
+        """Return the name; may be empty."""
+
+
+S = TypeVar("S", bound=Named)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class ChargeTotal:
     """The charges of a scope since an instant.
@@ -34,7 +50,7 @@ class ChargeTotal:
     price: Decimal
 
 
-def find(rows: Sequence[StateRow], word: str) -> StateRow:
+def find(rows: Sequence[S], word: str) -> S:
     """Return the scope with this ID, or else with this name.
 
     :raises ratekit.errors.OperatorError: there is none, or several scopes have this name

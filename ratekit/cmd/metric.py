@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ratekit import errors
 from ratekit.admin import metric as metric_admin
-from ratekit.cmd import command_types, instants, startup
+from ratekit.admin import scope as scope_admin
+from ratekit.cmd import command_types, instants, options, startup
 from ratekit.cmd.output import cells
 from ratekit.domain.reporting.findings import Severity
 from ratekit.domain.usage.metric import Metric
 from ratekit.domain.usage.trace import TraceStep
 from ratekit.text import count_text, utc_text
+
+if TYPE_CHECKING:
+    from ratekit.cmd.ratekit import Ratekit
 
 #: How many values a table shows one by one; of more it shows the number.
 _VALUE_LIMIT = 4
@@ -139,8 +145,9 @@ class MetricSample(command_types.Listing):
             "--scope",
             action="append",
             default=[],
-            metavar="ID",
-            help="ID of a scope; may be repeated; default: all scopes of the fetcher",
+            metavar="SCOPE",
+            help="only this scope, by ID or name; may be repeated; default: all scopes of the "
+            "fetcher",
         )
         parser.add_argument(
             "--period",
@@ -163,8 +170,7 @@ class MetricSample(command_types.Listing):
         metric = metric_admin.find(metrics, parsed_args.name)
         calendar = composition.build_calendar(conf)
         window = metric_admin.sample_period(calendar, begin, self.app.clock())
-        scopes = parsed_args.scope
-        scopes = scopes or [scope.id for scope in composition.build_fetcher(conf).scopes()]
+        scopes = _find_scopes(self.app, conf, parsed_args.scope)
         steps = list(metric_admin.sample(metric, collector, window, scopes))
         self.app.note(_title(metric, window.begin, scopes, steps))
         description = metric_admin.describe(metric, collector)
@@ -185,6 +191,29 @@ class MetricSample(command_types.Listing):
             )
             for step in steps
         ]  # fmt: skip
+
+
+def _find_scopes(app: Ratekit, conf: Any, words: Sequence[str]) -> Sequence[str]:
+    """Return the IDs of the scopes that ``--scope`` names; without words those of the fetcher.
+
+    The fetcher is asked for scopes that are not stored: a metric can be sampled before the first
+    rating.
+    """
+    from ratekit import composition
+
+    candidates: list[scope_admin.Named] = []
+    if words:
+        # Without a database there are no stored scopes.
+        with contextlib.suppress(errors.RatekitError):
+            candidates += app.open_storage(conf).reports.scopes()
+    names = {text for scope in candidates for text in (scope.id, scope.name)}
+    if not words or not names.issuperset(words):
+        ids = {scope.id for scope in candidates}
+        scopes = composition.build_fetcher(conf).scopes()
+        candidates += [scope for scope in scopes if scope.id not in ids]
+    if not words:
+        return [scope.id for scope in candidates]
+    return list(dict.fromkeys(options.find_scope(candidates, word).id for word in words))
 
 
 def _with_file(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:

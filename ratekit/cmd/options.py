@@ -7,19 +7,19 @@ import datetime
 import zoneinfo
 from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from ratekit import errors
 from ratekit.admin import metric as metric_admin
 from ratekit.admin import scope as scope_admin
 from ratekit.cmd import instants
+from ratekit.cmd.output.key_columns import KEYS
 from ratekit.domain import exact
-from ratekit.domain.reporting.reports import Selection, StateRow
+from ratekit.domain.reporting.reports import Selection
 from ratekit.interfaces import Reports
 from ratekit.text import local_text
 
-#: Keys of ``--groupby`` that are not labels.
-KEYS = ("scope", "metric", "hour", "day", "month")
+S = TypeVar("S", bound=scope_admin.Named)
 
 _NO_TIME = datetime.timedelta(0)
 #: Digits before the decimal point that a stored quantity can have.
@@ -135,7 +135,7 @@ def require_known(
     """Refuse metrics and labels that neither metrics.yml nor any frame has.
 
     :param section: the configuration's [collect]
-    :param labels: names in ``--groupby`` other than :data:`KEYS`
+    :param labels: names in ``--groupby`` that are labels
     :raises ratekit.errors.OperatorError: with a line for each unknown name
     """
     from ratekit.files import metrics_file
@@ -169,7 +169,7 @@ def _metric_hint(name: str, metrics: Collection[str]) -> str:
     return errors.suggestion(name, metrics) or f"; known metrics: {', '.join(sorted(metrics))}"
 
 
-def find_scope(rows: Sequence[StateRow], word: str) -> StateRow:
+def find_scope(rows: Sequence[S], word: str) -> S:
     """Return the scope that ``--scope`` names by ID or name.
 
     :raises ratekit.errors.OperatorError: no scope or several scopes have this name
@@ -212,17 +212,18 @@ def read_labels(texts: Sequence[str], null_names: Sequence[str]) -> Mapping[str,
 def read_quantity(option: str, text: str) -> Decimal:
     """Return a quantity exactly as the database would store it.
 
-    :raises ratekit.errors.OperatorError: it is not a decimal number, or has too many digits
+    :raises ratekit.errors.OperatorError: it is not a decimal number of at least 0, or has too
+        many digits
     """
-    if exact.NUMBER.match(text):
+    if exact.NUMBER.match(text) and not text.startswith("-"):
         quantity = Decimal(text).normalize(exact.EXACT)
         _, digits, exponent = quantity.as_tuple()
         assert isinstance(exponent, int), "a number is finite"
         if -exponent <= exact.QUANTITY_PLACES and len(digits) + exponent <= _WHOLE_DIGITS:
             return quantity
     raise errors.OperatorError(
-        f"{option}: expected a decimal number with at most {_WHOLE_DIGITS} digits before and "
-        f"{exact.QUANTITY_PLACES} after the decimal point, not {text!r}"
+        f"{option}: expected a decimal number of at least 0, with at most {_WHOLE_DIGITS} digits "
+        f"before and {exact.QUANTITY_PLACES} after the decimal point, not {text!r}"
     )
 
 

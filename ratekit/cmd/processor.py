@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import os
 import random
@@ -208,14 +207,18 @@ def _build_process(
         random.random,
     )
     name = f"worker {index + 1} of {len(board.workers)}"
-    reload_settings = functools.partial(_reload_settings, conf, argv, warns=index == 0)
+
+    def reload_settings(warns: bool) -> Settings:
+        # What the first worker logs of the files is true of all.
+        return _reload_settings(conf, argv, warns and index == 0)
+
     return service.Processor(rating, stop, status, reload_settings, name)
 
 
 def _reload_settings(conf: Any, argv: Sequence[str] | None, warns: bool) -> Settings:
     """Read the files again; change ``conf`` only if they have no mistake.
 
-    :param warns: log which options nothing reads, which one of all workers does
+    :param warns: log which options nothing reads
     """
     from ratekit import composition, concurrency
 

@@ -17,7 +17,7 @@ from typing import Any, TextIO
 from cliff import app, commandmanager
 
 from ratekit import errors, interfaces, redact
-from ratekit.cmd import configuration, instants, startup
+from ratekit.cmd import completion, configuration, instants, startup
 from ratekit.text import printable
 
 PROG = "ratekit"
@@ -92,6 +92,7 @@ class Ratekit(app.App):
             stdin=stdin,
             deferred_help=True,
         )
+        self.command_manager.add_command("complete", completion.Complete)
         self.clock = clock
 
     def build_option_parser(
@@ -115,8 +116,8 @@ class Ratekit(app.App):
             action="append",
             default=[],
             metavar="FILE",
-            help="configuration file; may be repeated; default: ratekit.conf in the usual places "
-            "of OpenStack services, such as /etc/ratekit",
+            help="configuration file; may be repeated; default: the file that RATEKIT_CONFIG "
+            "names, or ratekit.conf in ~/.ratekit, ~, /etc/ratekit or /etc",
         )
         parser.add_argument(
             "--debug", action="store_true", help="show tracebacks and the logs of libraries"

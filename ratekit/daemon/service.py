@@ -28,7 +28,7 @@ class Processor(service.ServiceBase):  # type: ignore[misc]
     oslo.service calls ``stop`` and ``reset`` in the parent process, too, where the worker was
     never started.
 
-    :param reread: re-reads the configuration and metrics.yml
+    :param reread: re-reads the configuration and metrics.yml; True: and logs warnings
     :param name: name of the worker, for the log
     """
 
@@ -37,7 +37,7 @@ class Processor(service.ServiceBase):  # type: ignore[misc]
         worker: Worker,
         stop: concurrency.StopEvent,
         status: WorkerStatus,
-        reread: Callable[[], Settings],
+        reread: Callable[[bool], Settings],
         name: str,
     ) -> None:
         self._worker = worker
@@ -78,7 +78,7 @@ class Processor(service.ServiceBase):  # type: ignore[misc]
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
         failure: BaseException | None = None
         try:
-            self._worker.adopt(self._reread())
+            self._worker.adopt(self._reread(self._thread is not None))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - mistakes must not end the daemon
             failure = error
         if self._thread is not None:

@@ -147,6 +147,14 @@ def test_a_sample_shows_quantities_and_their_computation(cloud: stack.Stack, run
     assert before["Share"] not in ("0", "1")
 
 
+def test_a_sample_takes_the_name_of_a_scope_too(cloud: stack.Stack, run: Run) -> None:
+    begin = cloud.plan().begin.isoformat()
+    code, rows = run("metric", "sample", "instance", "--period", begin, "--scope", "cases")
+    assert code == 0
+    assert rows
+    assert {row["Scope"] for row in rows} == {cloud.project_ids["cases"]}
+
+
 def test_without_a_scope_all_scopes_of_the_fetcher_are_sampled(
     cloud: stack.Stack, run: Run
 ) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import shutil
 from fractions import Fraction
 
 import pytest
 
+from ratekit.cmd import ratekit as command
 from ratekit.cmd.output import cells
+from ratekit.domain.scope import Scope
+from ratekit.interfaces import Storage
+from tests.contract import given
 from tests.unit.cmd.conftest import Shell
 
 REPO = pathlib.Path(__file__).parents[3]
@@ -96,6 +101,66 @@ def with_credentials(ratekit: Shell) -> None:
     )
 
 
+def test_a_file_is_listed_and_checked_without_a_configuration(
+    metrics: pathlib.Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Where oslo.config looks for one.
+    monkeypatch.setenv("HOME", str(metrics.parent / "home"))
+    check = ["metric", "check", "--offline", str(metrics)]
+    assert command.main(check) == 0
+    assert capsys.readouterr() == ("2 metrics, no mistakes\n", "")
+    assert command.main(["metric", "list", str(metrics), "-f", "json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["Metric"] for row in rows] == ["instance", "hours"]
+    metrics.write_text(TEXT.replace("NUMBOOL", "NUMBOL"))
+    assert command.main(check) == 2
+    answer = capsys.readouterr()
+    assert (answer.out, answer.err.count("\n")) == ("", 1)
+    assert answer.err.startswith(f"ratekit: {metrics}:6: metrics.cpu")
+    assert command.main(["metric", "check", str(metrics)]) == 2
+    assert capsys.readouterr().err.startswith("ratekit: no configuration file: expected ")
+
+
+@pytest.mark.usefixtures("metrics", "usage")
+@pytest.mark.parametrize(
+    ("scope", "message"),
+    [
+        # A stored scope, and one that only the fetcher knows.
+        (
+            "name a1",
+            "no scope 'name a1' (did you mean 'name of a1'?); see ratekit scope list --all",
+        ),
+        ("project", "no scope 'project' (did you mean 'project-1'?); see ratekit scope list --all"),
+        ("twin", "2 scopes are named 'twin': t1, t2"),
+    ],
+)
+def test_a_sample_of_an_unknown_or_ambiguous_scope_is_one_line_and_2(
+    scope: str, message: str, ratekit: Shell, storage: Storage
+) -> None:
+    with_credentials(ratekit)
+    with ratekit.config.open("a") as file:
+        file.write("[fetcher]\nbackend = static\n[fetcher_static]\nscopes = project-1\n")
+    scopes = [Scope(id_, "twin") for id_ in ("t1", "t2")]
+    storage.ledger.observe(scopes, given.START, given.START, given.START)
+    answer = ratekit("metric", "sample", "instance", "--scope", scope)
+    assert (answer.code, answer.out, answer.err) == (2, "", f"ratekit: --scope: {message}\n")
+
+
+@pytest.mark.usefixtures("metrics")
+@pytest.mark.parametrize("upgraded", [True, False])
+def test_a_scope_of_the_fetcher_is_sampled_before_it_is_stored(
+    upgraded: bool, ratekit: Shell, tmp_path: pathlib.Path
+) -> None:
+    with_credentials(ratekit)
+    with ratekit.config.open("a") as file:
+        file.write("[fetcher]\nbackend = static\n[fetcher_static]\nscopes = p1\n")
+    if not upgraded:
+        (tmp_path / "ratekit.sqlite").unlink()
+    answer = ratekit("metric", "sample", "instance", "--scope", "p1")
+    assert (answer.code, answer.out) == (1, "")
+    assert "does not answer" in answer.err
+
+
 @pytest.mark.usefixtures("metrics")
 def test_without_credentials_a_check_is_one_line_and_2(ratekit: Shell) -> None:
     answer = ratekit("metric", "check")
@@ -104,11 +169,16 @@ def test_without_credentials_a_check_is_one_line_and_2(ratekit: Shell) -> None:
     assert answer.err.count("\n") == 1
 
 
-@pytest.mark.usefixtures("metrics")
+@pytest.mark.usefixtures("metrics", "usage")
 def test_a_back_end_that_does_not_answer_is_a_line_and_1(ratekit: Shell) -> None:
     with_credentials(ratekit)
-    for command in (["check"], ["sample", "instance", "--scope", "p1"]):
-        answer = ratekit("metric", *command)
+    commands = (
+        ["check"],
+        ["sample", "instance", "--scope", "a1"],
+        ["sample", "instance", "--scope", "name of a1"],
+    )
+    for words in commands:
+        answer = ratekit("metric", *words)
         assert (answer.code, answer.out) == (1, "")
         assert "does not answer" in answer.err
         assert answer.err.count("\n") == 1
