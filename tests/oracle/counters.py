@@ -69,21 +69,14 @@ def _counting_period(resource: Resource, bucket: int, time: RatingTime) -> int:
 
 
 def _ends_within(resource: Resource, bucket: int, begin: int, time: RatingTime) -> bool:
-    """Tell whether the period at ``begin`` is the one of an end that was before ``bucket``."""
-    records = time.records(resource, begin)
-    if not records or records[-1].ended_at is None:
-        return False
-    ended_at = records[-1].ended_at
-    record_start = records[-1].start
-    for revision in reversed(records):
-        if revision.ended_at != ended_at:
-            break
-        record_start = revision.start
-    return (
-        begin < ended_at <= begin + time.step
-        and ended_at <= bucket
-        and record_start < time.due(begin)
-    )
+    """Tell whether the period at ``begin`` is the one of an end that was before ``bucket``.
+
+    What was known when it was due says so, also when usage is collected again: some periods may
+    not be, and growth must be in one of them.
+    """
+    records = RatingTime(time.wait, step=time.step).records(resource, begin)
+    ended_at = records[-1].ended_at if records else None
+    return ended_at is not None and begin < ended_at <= begin + time.step and ended_at <= bucket
 
 
 def _readings(

@@ -59,8 +59,9 @@ def plant(cloud: Stack, lives: Sequence[Life]) -> None:
     gnocchi.prepare()
     with concurrent.futures.ThreadPoolExecutor(WRITERS) as pool:
         list(pool.map(gnocchi.create, _chunks(lives)))
-    write_histories(cloud, lives)
     gnocchi.wait()
+    # At last, because metricd takes an end back when it processes a later measure.
+    write_histories(cloud, lives)
 
 
 class Gnocchi:
