@@ -1,63 +1,96 @@
 #!/usr/bin/env bash
 # Starts a real Keystone and Gnocchi with two days of usage on this machine, rates the usage
-# into an SQLite file, prints the charges, and stops what it has started.
+# into an SQLite file and prints the bill. Then, on a terminal, opens a shell to try commands in;
+# "exit" stops everything again.
 #
-#   tools/demo.sh [--keep]     --keep leaves the cloud running and prints how to use it
+#   tools/demo.sh              without a terminal it stops after the bill
+#   tools/demo.sh --keep       leaves the cloud running and prints how to use it
+#   tools/demo.sh --stop DIR   stops a cloud that was left running, and removes its folder
 set -euo pipefail
-keep=no
+usage() { echo "usage: tools/demo.sh [--keep | --stop DIR]" >&2; exit 2; }
+keep=no stop=
 case "${1:-}" in
-    --keep) keep=yes ;;
+    --keep) [ $# = 1 ] || usage; keep=yes ;;
+    --stop) [ $# = 2 ] && [ -f "$2/lock" ] || usage; stop=$(cd "$2" && pwd) ;;
     '') ;;
-    *) echo "usage: tools/demo.sh [--keep]" >&2; exit 2 ;;
+    *) usage ;;
 esac
 . "$(dirname "$0")/venv.sh"
 ratekit_venv stack,databases,postgresql
 
+remove() {
+    python -m tests.stack down --dir "$1" && rm -rf "$1"
+}
+if [ -n "$stop" ]; then
+    remove "$stop"
+    exit
+fi
+
 cloud=$(mktemp -d "${TMPDIR:-/tmp}/ratekit-demo.XXXXXX")
 finish() {
     status=$?
-    if [ $keep = no ] || [ $status -ne 0 ]; then
+    trap '' INT TERM
+    if [ $status -ne 0 ]; then
         python -m tests.stack down --dir "$cloud" >&2 || true
-        if [ $status -eq 0 ]; then rm -rf "$cloud"; else echo "logs are in $cloud" >&2; fi
+        echo "the demo failed; logs are in $cloud" >&2
+    elif [ $keep = no ]; then
+        echo "stopping the cloud" >&2
+        remove "$cloud"
     fi
 }
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-step() { printf '\n\033[1m%s\033[0m\n' "$*" >&2; }
-[ -t 2 ] || step() { printf '\n%s\n' "$*" >&2; }
+if [ -t 2 ]; then bold=$'\033[1m' plain=$'\033[0m'; else bold='' plain=''; fi
+step() { printf '\n%s%s%s\n' "$bold" "$*" "$plain" >&2; }
 
 step "1. Start PostgreSQL, Keystone and Gnocchi, with 48 hours of measures"
 python -m tests.stack up --dir "$cloud"
 
-config="--config-file $cloud/ratekit.conf"
-step "2. Create a database, apply prices"
-ratekit-dbsync $config upgrade
-ratekit $config hashmap apply etc/ratekit/hashmap.yml --yes
+export RATEKIT_CONFIG="$cloud/ratekit.conf"
+step "2. Create a database, apply prices: ratekit hashmap apply hashmap.yml"
+ratekit-dbsync upgrade
+cp etc/ratekit/hashmap.yml "$cloud"
+ratekit hashmap apply "$cloud/hashmap.yml" --yes
 
 step "3. Rate all usage: ratekit-processor --once"
-ratekit-processor $config --once
+ratekit-processor --once
 
-step "4. Print the charges: ratekit summary"
-begin=$(sed -n 's/^start *= *//p' "$cloud/ratekit.conf")
-ratekit $config summary --begin "$begin"
+begin=$(sed -n 's/^start *= *\(.\{16\}\).*/\1/p' "$cloud/ratekit.conf")
+end=$(ratekit scope list -f value -c "Rated until" | sort | head -n 1)
+end=${end:0:16}
+step "4. Print the bill: ratekit summary --begin $begin --groupby scope"
+ratekit summary --begin "$begin" --groupby scope
+
+# Sourced by a shell, this makes every command below work in it.
+cat > "$cloud/shell.sh" <<END
+export PATH=$(printf %q "$PWD/.venv/bin"):\$PATH RATEKIT_CONFIG=$(printf %q "$RATEKIT_CONFIG")
+cd $(printf %q "$cloud")
+PS1='(ratekit demo) \\$ '
+END
+sed "s/BEGIN/$begin/g; s/END/$end/g" tools/demo.txt > "$cloud/steps.txt"
 
 step "Try next"
 if [ $keep = yes ]; then
     cat >&2 <<END
-The cloud is running. In this folder:
-    . .venv/bin/activate
-    ratekit $config scope list
-    ratekit $config summary --begin $begin --groupby day,metric
-    ratekit $config summary --begin $begin --groupby flavor_name --metric instance
-    ratekit $config frame list --begin $begin --limit 10
-    ratekit $config hashmap export
-    ratekit-processor $config                # the daemon; Ctrl-C stops it
-    python -m tests.stack down --dir $cloud  # stops the cloud
+The cloud is running. Make the commands work in this shell:
+
+    . $(printf %q "$cloud/shell.sh")
+
 END
-else
+    cat "$cloud/steps.txt" >&2
     cat >&2 <<END
-tools/demo.sh --keep leaves the cloud running, to try commands on scopes, prices and frames.
-etc/ratekit/ has example files for your own cloud.
+
+Stop the cloud, and remove its folder:
+
+    $(printf %q "$PWD/tools/demo.sh") --stop $(printf %q "$cloud")
 END
+elif [ -t 0 ] && [ -t 2 ]; then
+    cat "$cloud/steps.txt" >&2
+    printf '\nThis shell is for trying them; %sexit%s stops the cloud and removes everything.\n' \
+        "$bold" "$plain" >&2
+    bash --rcfile "$cloud/shell.sh" -i || true
+else
+    echo "tools/demo.sh --keep leaves the cloud running, to change prices, explain charges" \
+        "and correct the past." >&2
 fi

@@ -7,7 +7,7 @@
 
 ratekit_venv() {
     local venv=.venv python=${PYTHON:-} sum installed= installed_sum= wanted
-    cd "$(dirname "${BASH_SOURCE[0]}")/.." || return 1
+    cd -P "$(dirname "${BASH_SOURCE[0]}")/.." || return 1
     if [ -z "$python" ]; then
         for python in python3 python3.13 python3.12 python3.11; do
             "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
@@ -19,7 +19,8 @@ ratekit_venv() {
         echo "ratekit needs Python 3.11 or newer with the venv module (Debian: python3-venv)" >&2
         return 1
     fi
-    if [ ! -x $venv/bin/python ] || ! $venv/bin/python -c '' 2>/dev/null; then
+    # Scripts of a virtual environment name its folder: it cannot be moved with the clone.
+    if ! $venv/bin/python -c '' 2>/dev/null || ! grep -qsF "$PWD/$venv/" $venv/bin/pip; then
         echo "creating a virtual environment in $venv" >&2
         "$python" -m venv --clear $venv || return 1
     fi
@@ -36,13 +37,33 @@ ratekit_venv() {
             $venv/bin/python -m pip uninstall --quiet --yes ratekit 2>/dev/null || true
             rm -r ratekit.egg-info
         fi
-        $venv/bin/python -m pip install --quiet --disable-pip-version-check \
-            --editable ".${wanted:+[$wanted]}" >"$venv/install.log" 2>&1 || {
-            tail -n 5 "$venv/install.log" >&2
-            echo "the installation failed; pip's whole output is in $venv/install.log" >&2
+        : > $venv/install.log
+        _ratekit_progress $venv/install.log &
+        local progress=$! code=0
+        $venv/bin/python -m pip install --disable-pip-version-check --no-color --progress-bar off \
+            --editable ".${wanted:+[$wanted]}" >> $venv/install.log 2>&1 || code=$?
+        kill $progress
+        wait $progress || true
+        if [ $code -ne 0 ]; then
+            tail -n 5 $venv/install.log >&2
+            echo "the installation failed; pip's whole output is in $PWD/$venv/install.log" >&2
             return 1
-        }
+        fi
         echo "${wanted:--} $sum" > $venv/ratekit.stamp
     fi
     export PATH="$PWD/$venv/bin:$PATH" VIRTUAL_ENV="$PWD/$venv"
+}
+
+# Shows the seconds and the last line of a log: on a terminal each second in one line, else a line
+# from time to time, until it is killed.
+_ratekit_progress() {
+    local start=$SECONDS pause=15 front= back='\n' line
+    if [ -t 2 ]; then pause=1 front='\r\033[K' back=; fi
+    trap "printf '$front' >&2; exit" TERM
+    while kill -0 $$ 2>/dev/null; do  # also ends with the script
+        sleep $pause >/dev/null 2>&1 & wait $!
+        line=$(grep -E '^ *[A-Z][a-z]+ ' "$1" | tail -n 1) || true
+        line=$(printf '%4d s  %s' $((SECONDS - start)) "${line##  }")
+        printf "$front%s$back" "${line:0:78}" >&2
+    done
 }

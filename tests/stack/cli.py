@@ -39,15 +39,20 @@ def _interrupt_once(number: int, frame: FrameType | None) -> None:
 
 def _up(options: argparse.Namespace) -> None:
     start = time.monotonic()
+
+    def report(line: str) -> None:
+        print(f"{time.monotonic() - start:4.0f} s  {line}", file=sys.stderr, flush=True)
+
+    report("starting PostgreSQL, Keystone and Gnocchi")
     stack = up(
         options.dir,
         projects=options.projects,
         instances=options.instances,
         hours=options.hours,
         end=options.end,
+        report=report,
     )
-    seconds = time.monotonic() - start
-    print(f"ready in {seconds:.0f} s: {stack.conf_path}")
+    report(f"ready: {stack.conf_path}")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -10,7 +10,7 @@ import concurrent.futures
 import datetime
 import itertools
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from tests.stack import resource_histories, unusual_policies
 from tests.stack.api import Api
@@ -24,6 +24,8 @@ SLACK_HOURS = 168
 """Hours beyond the plan's that Gnocchi keeps: tests may add measures of their own."""
 STALLED = 120.0
 """Seconds without progress after which metricd counts as failed."""
+REPORT_INTERVAL = 5.0
+"""Seconds between two lines of progress."""
 
 _TYPES = {
     "instance": ("display_name", "flavor_id", "flavor_name", "vcpus", "host", "image_ref"),
@@ -81,13 +83,20 @@ def fill(api: Api, processes: Processes, plan: Plan, project_ids: Mapping[str, s
         pool.shutdown(cancel_futures=True)
 
 
-def wait_until_processed(api: Api, processes: Processes, metricd: Process) -> None:
+def wait_until_processed(
+    api: Api, processes: Processes, metricd: Process, report: Callable[[str], None]
+) -> None:
     """Wait until metricd has processed all measures.
 
+    :param report: takes a line of progress from time to time
     :raises StackError: it has ended, or makes no progress
     """
     backlog, deadline = _backlog(api), time.monotonic() + STALLED
+    next_report = 0.0
     while backlog:
+        if time.monotonic() >= next_report:
+            report(f"Gnocchi aggregates the measures of {backlog} metrics")
+            next_report = time.monotonic() + REPORT_INTERVAL
         processes.check()
         if time.monotonic() > deadline:
             raise StackError(f"{metricd.name} makes no progress: see {metricd.log}")

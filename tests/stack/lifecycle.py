@@ -8,7 +8,7 @@ import dataclasses
 import datetime
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 
 from tests.stack import (
@@ -34,6 +34,13 @@ from tests.stack.processes import Processes
 from tests.stack.servers import BoundPort
 from tests.stack.stack import Size, Stack
 
+Report = Callable[[str], None]
+"""Takes a line of progress; several threads may call it at once."""
+
+
+def _keep_silent(line: str) -> None:
+    """Report nothing."""
+
 
 def up(
     directory: str | os.PathLike[str],
@@ -42,6 +49,7 @@ def up(
     instances: int = 3,
     hours: int = 48,
     end: datetime.datetime | None = None,
+    report: Report = _keep_silent,
 ) -> Stack:
     """Start a cloud in ``directory`` and fill it; return when all measures are processed.
 
@@ -64,7 +72,7 @@ def up(
             _clear(folder)
             folder.prepare()
             with _stop_on_error(folder) as (group, threads):
-                return _Launch(folder, group, threads).run(size, plan)
+                return _Launch(folder, group, threads, report).run(size, plan)
 
 
 def down(directory: str | os.PathLike[str]) -> None:
@@ -117,6 +125,7 @@ class _Launch:
     folder: Folder
     processes: Processes
     threads: Executor
+    report: Report
 
     def run(self, size: Size, plan: Plan) -> Stack:
         """Start and fill a cloud.
@@ -143,9 +152,10 @@ class _Launch:
             future.result()
         identity, (database, servers) = identity_future.result(), metering_future.result()
         api = Api(admin.session(keystone_url), gnocchi_url, servers.api)
+        self.report("PostgreSQL, Keystone and Gnocchi are ready; writing measures")
         fill_gnocchi.fill(api, self.processes, plan, identity.project_ids)
         history.backdate(database, plan.resources)
-        fill_gnocchi.wait_until_processed(api, self.processes, servers.metricd)
+        fill_gnocchi.wait_until_processed(api, self.processes, servers.metricd, self.report)
         stack = Stack(
             directory=self.folder.path,
             size=size,
@@ -165,6 +175,7 @@ class _Launch:
         self, port: BoundPort, admin: User, gnocchi_url: str, projects: Sequence[Project]
     ) -> Identity:
         server = keystone.start(self.processes, self.folder, port, admin)
+        self.report("Keystone is running; creating users and projects")
         api = Api(admin.session(keystone.auth_url(port)), keystone.auth_url(port), server)
         return fill_keystone.fill(api, gnocchi_url, projects)
 
@@ -172,5 +183,6 @@ class _Launch:
         self, port: BoundPort, keystone_url: str, admin: User
     ) -> tuple[Postgres, Gnocchi]:
         database = postgres.start(self.processes, self.folder)
+        self.report("PostgreSQL is running; starting Gnocchi")
         servers = gnocchi.start(self.processes, self.folder, port, database, keystone_url, admin)
         return database, servers
