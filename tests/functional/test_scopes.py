@@ -12,6 +12,7 @@ import pytest
 from ratekit import composition, errors
 from ratekit.admin import scope as scope_admin
 from ratekit.domain.reporting.reports import FrameRow, Selection, StateRow, SummaryRow
+from ratekit.domain.series import Shared
 from tests.builders import HOUR
 from tests.functional.conftest import Deployment
 
@@ -34,14 +35,14 @@ class Key(NamedTuple):
     labels: tuple[tuple[str, str | None], ...]
 
 
-def by_key(frames: list[FrameRow]) -> dict[Key, tuple[Decimal, Decimal]]:
+def by_key(frames: list[FrameRow]) -> dict[Key, tuple[Decimal, Decimal, Shared | None]]:
     """Return frames by their keys; fail on a frame that is there twice."""
-    frames_by_key: dict[Key, tuple[Decimal, Decimal]] = {}
+    frames_by_key: dict[Key, tuple[Decimal, Decimal, Shared | None]] = {}
     for frame in frames:
         labels = tuple(sorted({**frame.groupby, **frame.metadata}.items()))
         key = Key(frame.scope, frame.begin, frame.metric, frame.unit, labels)
         assert key not in frames_by_key, f"charged twice: {key}"
-        frames_by_key[key] = (frame.quantity, frame.price)
+        frames_by_key[key] = (frame.quantity, frame.price, frame.shared)
     return frames_by_key
 
 
