@@ -26,6 +26,7 @@ from ratekit.domain.usage.metric import Metric
 from ratekit.files import metrics_file, skip_expression
 from ratekit.interfaces import PriceSource
 from ratekit.pricing.price_list import PriceList
+from ratekit.processing.clock_check import ClockCheck
 from ratekit.processing.cycle import Clock, RunContext
 from ratekit.processing.orchestrator import Orchestrator
 from ratekit.processing.rater import Rater, Settings
@@ -101,14 +102,40 @@ def build_processor(
         return within(seconds, "the fetcher", fetcher.scopes)
 
     rater = build_rater(conf, storage, side_by_side)
+    clocks = _build_clock_check(conf, fetcher, rater, storage.ledger, within)
     partition = partition or Partition()
     repricer = Repricer(rater, storage.reports, context.clock)
     collects = not conf.collect.allow_expired
     return Parts(
-        Orchestrator(list_scopes, storage.ledger, rater, calendar, start, partition, context),
-        Reprocessor(
-            storage.task_ledger, rater, repricer, calendar.step, partition, context, collects
+        Orchestrator(
+            list_scopes, storage.ledger, rater, calendar, start, partition, context, clocks
         ),
+        Reprocessor(
+            *(storage.task_ledger, rater, repricer, calendar.step, partition, context, clocks),
+            collects,
+        ),
+    )
+
+
+def _build_clock_check(
+    conf: Any,
+    fetcher: interfaces.Fetcher,
+    rater: Rater,
+    ledger: interfaces.Ledger,
+    within: Within,
+) -> ClockCheck:
+    """Return what compares this host's clock with those of all back ends that have one."""
+    readers = [("the collector", rater.read_clock)]
+    for description, part in (("the fetcher", fetcher), ("the database", ledger)):
+        if isinstance(part, interfaces.ClockSource):
+            readers.append((description, part.read_clock))
+    section = conf.orchestrator
+    return ClockCheck(
+        [
+            functools.partial(within, section.batch_timeout, description, read)
+            for description, read in readers
+        ],
+        datetime.timedelta(seconds=section.max_clock_skew),
     )
 
 

@@ -68,6 +68,10 @@ class AccessDenied(OperatorError):
     """A back end refuses every request of ratekit; no scope or metric is the cause."""
 
 
+class ClockSkew(OperatorError):
+    """Clocks differ too much to tell which periods are due."""
+
+
 class CloudMismatch(AccessDenied):
     """The configuration and the cloud do not fit together; a retry fails until one is changed."""
 

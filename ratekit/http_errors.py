@@ -7,11 +7,9 @@ import email.utils
 import re
 from collections.abc import Mapping
 
+from ratekit.domain.schedule.backoff import MAX_AFTER
 from ratekit.redact import redact_urls
 
-#: Longest Retry-After that is respected, in seconds: a proxy that answers "next year" must
-#: not stop the rating.
-MAX_RETRY_AFTER = 3600.0
 # How requests and urllib3 wrap a failed connection, and the cause inside.
 _POOL = re.compile(r"(: HTTPS?ConnectionPool\()")
 _CAUSE = re.compile(r"\[Errno -?\d+\] [\w ]+|\[SSL[^]]*\] [^()]*[^()\s]")
@@ -22,7 +20,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds of a response's Retry-After header, or None if it has no valid one.
 
     The header has seconds or an HTTP date; the result is at least 0 and at most
-    :data:`MAX_RETRY_AFTER`. A date is compared with the response's own Date, because clocks
+    ``MAX_AFTER``. A date is compared with the response's own Date, because clocks
     may differ.
     """
     values = {name.lower(): value for name, value in headers.items()}
@@ -31,15 +29,16 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     if match:
         seconds = 0.0 if match[1] else float(match[2] + (match[3] or ""))
     else:
-        until = _parse_date(text)
+        until = parse_date(text)
         if until is None:
             return None
-        since = _parse_date(values.get("date", "")) or datetime.datetime.now(datetime.UTC)
+        since = parse_date(values.get("date", "")) or datetime.datetime.now(datetime.UTC)
         seconds = (until - since).total_seconds()
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER)
+    return min(max(seconds, 0.0), MAX_AFTER)
 
 
-def _parse_date(text: str) -> datetime.datetime | None:
+def parse_date(text: str) -> datetime.datetime | None:
+    """Return the instant of a header such as Date, aware, or None if it has no valid one."""
     try:
         instant = email.utils.parsedate_to_datetime(text)
     except (ValueError, OverflowError):

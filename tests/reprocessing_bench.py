@@ -11,11 +11,13 @@ from ratekit import errors
 from ratekit.domain.period import Window
 from ratekit.domain.reprocessing.task import Order, TaskKind, TaskNote
 from ratekit.domain.schedule.backoff import Backoff
+from ratekit.domain.schedule.clocks import ClockReading
 from ratekit.domain.schedule.partition import Partition
 from ratekit.domain.scope import Scope
 from ratekit.domain.series import RatedSeries, Series
 from ratekit.domain.usage.metric import Metric
 from ratekit.interfaces import RatingModule
+from ratekit.processing.clock_check import ClockCheck
 from ratekit.processing.cycle import RunContext
 from ratekit.processing.rater import Rater, Settings
 from ratekit.processing.repricer import Repricer
@@ -90,6 +92,7 @@ class ReprocessingBench:
         )
         self.collector = IncompleteCollector()
         self.now = hour(100)
+        self.reading: ClockReading | None = None
         self.settings = Settings(
             metrics=[metric("cpu"), metric("disk")],
             for_each_metric=call_in_turn,
@@ -116,6 +119,7 @@ class ReprocessingBench:
             HOUR,
             partition or Partition(),
             context,
+            ClockCheck([lambda: self.reading], MINUTE),
             collects,
         )
 

@@ -47,11 +47,13 @@ class StubServer:
     """Sends ``responses[path]`` in order, and repeats the last one.
 
     :ivar url: root, without a slash at the end
+    :ivar clock_offset: how far the clock is ahead of this host's, seconds
     :ivar requests: all requests so far
     """
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.clock_offset = 0.0
         self.responses: dict[str, list[StubResponse]] = {}
         self.requests: list[ReceivedRequest] = []
 
@@ -66,16 +68,16 @@ class StubServer:
         return responses.pop(0) if len(responses) > 1 else responses[0]
 
 
-@contextlib.contextmanager
-def run_stub_server(tls: ssl.SSLContext | None = None) -> Iterator[StubServer]:
-    """Serve until the context ends, with ``tls`` by HTTPS."""
-
+def _handler_class(stub: StubServer) -> type[http.server.BaseHTTPRequestHandler]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self._handle()
 
         def do_POST(self) -> None:
             self._handle()
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            return super().date_time_string(time.time() + stub.clock_offset)
 
         def log_message(self, format: str, *args: Any) -> None:
             pass
@@ -105,7 +107,13 @@ def run_stub_server(tls: ssl.SSLContext | None = None) -> Iterator[StubServer]:
                 while response.endless:
                     self.wfile.write(response.endless)
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    return Handler
+
+
+@contextlib.contextmanager
+def run_stub_server(tls: ssl.SSLContext | None = None) -> Iterator[StubServer]:
+    """Serve until the context ends, with ``tls`` by HTTPS."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
     if tls is not None:
         # The thread of each connection does its handshake.
         server.socket = tls.wrap_socket(
@@ -113,6 +121,7 @@ def run_stub_server(tls: ssl.SSLContext | None = None) -> Iterator[StubServer]:
         )
     scheme = "http" if tls is None else "https"
     stub = StubServer(f"{scheme}://127.0.0.1:{server.server_port}")
+    server.RequestHandlerClass = _handler_class(stub)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:

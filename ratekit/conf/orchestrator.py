@@ -71,6 +71,16 @@ OPTS = [
         help="Maximum number of seconds until a failed scope is retried, limited to "
         "[collect] period. A random part of up to a quarter is added.",
     ),
+    cfg.FloatOpt(
+        "max_clock_skew",
+        default=60.0,
+        min=1.0,
+        max=3600.0,
+        metavar="SECONDS",
+        help="Maximum difference of the clocks of this host, Keystone, Gnocchi and the database, in "
+        "seconds. While two of them differ more, nothing is rated, because a wrong clock would end "
+        "periods before their usage is complete. Smaller differences only delay rating.",
+    ),
     cfg.StrOpt(
         "skip_datapoints_expression",
         mutable=True,

@@ -174,7 +174,9 @@ class Worker:
         return seconds
 
     def _pause(self, start: datetime.datetime, result: CycleResult) -> float:
-        end = self._clock()
+        # Periods are due by the slowest clock.
+        start -= result.lag
+        end = self._clock() - result.lag
         is_more_due = self._calendar.due_until(end) > self._calendar.due_until(start)
         if result.lost_scopes or is_more_due:
             # Another processor or an operator changed a state, or it was a long catch-up.
@@ -184,4 +186,5 @@ class Worker:
             return pause
         # The shortest delay lets scopes whose delays end one by one be tried together.
         shortest = self._retry_policy.backoff.first.total_seconds()
-        return min(pause, max((result.retry_at - end).total_seconds(), shortest))
+        delay = result.retry_at - self._clock()
+        return min(pause, max(delay.total_seconds(), shortest))

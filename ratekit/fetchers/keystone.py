@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, Self, TypeVar
 from keystoneauth1 import adapter
 from oslo_config import cfg
 
-from ratekit import errors, interfaces, keystone
+from ratekit import errors, http_clock, interfaces, keystone
+from ratekit.domain.schedule.clocks import ClockReading
 from ratekit.domain.scope import Scope
 
 T = TypeVar("T")
@@ -108,6 +109,14 @@ class KeystoneFetcher(interfaces.Fetcher):
             enabled = {project.scope.id for project in self._projects() if project.enabled}
             return [scope for scope in scopes if scope.id in enabled]
         return scopes
+
+    def read_clock(self) -> ClockReading | None:
+        """Ask for the identity API's version, and compare the date of the response.
+
+        :raises: as :meth:`scopes`
+        """
+        with keystone.translate_errors("Keystone", keystone.sections_of(self._identity)):
+            return http_clock.read("Keystone", lambda: self._identity.get("", raise_exc=False))
 
     def _scopes_with_role(self) -> list[Scope]:
         """Return the projects with the role, each once even if it is granted repeatedly."""

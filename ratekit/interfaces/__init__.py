@@ -1,6 +1,7 @@
 """The plug-in points, and the parts of the storage."""
 
 from ratekit.interfaces.drivers import (
+    ClockSource,
     Collector,
     ConfCheck,
     Configurable,
@@ -30,6 +31,7 @@ from ratekit.interfaces.storage import (
 )
 
 __all__ = [
+    "ClockSource",
     "Collector",
     "CommitResult",
     "ConfCheck",

@@ -23,6 +23,7 @@ from ratekit.domain.reporting.exclusion import Exclusion
 from ratekit.domain.reporting.findings import Finding
 from ratekit.domain.rules.explanation import ModuleExplanation
 from ratekit.domain.rules.rule import RuleBook
+from ratekit.domain.schedule.clocks import ClockReading
 from ratekit.domain.scope import Scope
 from ratekit.domain.series import Series
 from ratekit.domain.usage.metric import Metric
@@ -91,7 +92,7 @@ class Collector(abc.ABC):
 
     A collector may hold connections, never results, so that any worker may ask for
     anything, in any order and more than once. The methods below are required. The protocols
-    on this page are optional: :class:`Readiness`, :class:`ExclusionReport`,
+    on this page are optional: :class:`ClockSource`, :class:`Readiness`, :class:`ExclusionReport`,
     :class:`MetricDescription`, :class:`MetricInspection`, :class:`QuantityTrace` and
     :class:`OfflineCollector`.
 
@@ -141,6 +142,22 @@ class OfflineCollector(Protocol):
     @classmethod
     def offline(cls, conf: Any) -> Collector:
         """Build one that opens no connection and cannot collect."""
+
+
+@runtime_checkable
+class ClockSource(Protocol):
+    """A fetcher, collector or ledger whose back end has a clock of its own.
+
+    ratekit compares all clocks, because a wrong one would decide for good what is due.
+    """
+
+    def read_clock(self) -> ClockReading | None:
+        """Ask the back end for its time now, by one cheap request; called before each cycle.
+
+        :returns: None if the back end does not show its time
+        :raises ratekit.errors.TryLater: the back end did not answer; nothing is rated
+        :raises ratekit.errors.OperatorError: it refused
+        """
 
 
 @runtime_checkable

@@ -50,6 +50,7 @@ class CycleResult:
         changed, at the same time
     :ivar retry_at: earliest time at which a failed scope may be tried again, UTC; None: no
         scope failed
+    :ivar lag: how far the slowest clock is behind this host's; periods are due by that clock
     """
 
     frames: int = 0
@@ -57,6 +58,7 @@ class CycleResult:
     failed_scopes: int = 0
     lost_scopes: int = 0
     retry_at: datetime.datetime | None = None
+    lag: datetime.timedelta = datetime.timedelta(0)
 
     def add_failed(self, scopes: int, retry_at: datetime.datetime) -> CycleResult:
         """Return the result with more failed scopes."""
@@ -136,6 +138,12 @@ class Cycle:
         """Postpone scopes that failed, the longer the more often they have failed."""
         self._postpone(states, self._retry(states, failure))
 
+    def put_off_all(self, failure: errors.RatekitError) -> None:
+        """Postpone all scopes that are due."""
+        states = [due.state for due in self._due.values()]
+        if states:
+            self.put_off(states, failure)
+
     def _should_continue(self) -> bool:
         return self._failed_alone < _MAX_FAILED_ALONE and self._context.should_continue()
 
@@ -203,7 +211,7 @@ class Cycle:
                 if self._check_back_end(batch, failure):
                     self._ask_for_less(batch, failure)
             case errors.AccessDenied():
-                self._put_off_all(failure)
+                self.put_off_all(failure)
                 raise failure
             case _:
                 self._isolate(batch, failure)
@@ -222,7 +230,7 @@ class Cycle:
             self._unanswered,
             count_text(len(self._due), "scope"),
         )
-        self._put_off_all(failure)
+        self.put_off_all(failure)
         return False
 
     def _responds_to_others(self, batch: Batch) -> bool:
@@ -241,15 +249,10 @@ class Cycle:
     def _obey(self, batch: Batch, failure: errors.TryLater) -> None:
         """Wait as long as a back end asked; if one scope caused it, let only this scope wait."""
         if len(batch.states) > 1 or len(self._due) == 1:
-            self._put_off_all(failure)
+            self.put_off_all(failure)
             return
         self.put_off(batch.states, failure)
         self._check_back_end(batch, failure)
-
-    def _put_off_all(self, failure: errors.RatekitError) -> None:
-        states = [due.state for due in self._due.values()]
-        if states:
-            self.put_off(states, failure)
 
     def _ask_for_less(self, batch: Batch, failure: errors.TryLater) -> None:
         """Rate half the scopes at a time, or put off the scope if the batch is one period."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import logging
 from collections.abc import Callable, Collection, Sequence
@@ -11,6 +12,7 @@ from ratekit.domain.schedule.batch import DueScope
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.domain.schedule.partition import Partition
 from ratekit.domain.scope import Scope, State
+from ratekit.processing.clock_check import ClockCheck
 from ratekit.processing.cycle import Cycle, CycleResult, RunContext
 from ratekit.processing.rater import Rater, Settings
 from ratekit.text import count_text, list_text, utc_text
@@ -26,6 +28,7 @@ class Orchestrator:
     :param calendar: the grid of periods
     :param start: where a new scope starts: ``month``, ``now`` or a date
     :param partition: the scopes that are rated here; all scopes are observed
+    :param clocks: is asked before each cycle
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class Orchestrator:
         start: str,
         partition: Partition,
         context: RunContext,
+        clocks: ClockCheck,
     ) -> None:
         self._list_scopes = list_scopes
         self._ledger = ledger
@@ -45,6 +49,7 @@ class Orchestrator:
         self._start = start
         self._partition = partition
         self._context = context
+        self._clocks = clocks
 
     def adopt(self, settings: Settings) -> None:
         """Use other settings from the next batch on."""
@@ -57,28 +62,55 @@ class Orchestrator:
         :raises ratekit.errors.TryLater: the fetcher or the database did not answer
         :raises ratekit.errors.OperatorError: the fetcher or the collector was refused, or the
             fetcher returned no scopes, or the database was migrated
+        :raises ratekit.errors.ClockSkew: clocks differ too much to tell what is due
         :raises ratekit.errors.NoRules: periods are due, but nothing would price them
         """
-        now = self._context.clock()
-        self._rater.require_data()
-        due: list[DueScope] = []
-        off_grid: list[State] = []
-        waiting: list[State] = []
-        for state in self._observe(now):
-            if wait_for_retry and state.retry_at is not None and state.retry_at > now:
-                waiting.append(state)
-            elif not self._calendar.on_grid(state.rated_until):
-                off_grid.append(state)
-            else:
-                due.append(self._calendar.due_scope(state, now))
-        if any(scope.state.rated_until < scope.until for scope in due):
-            # Scopes have been observed: time during which there are no rules is rated later.
-            self._rater.price_list()
+        comparison = self._clocks.compare(self._context.clock())
+        now = self._context.clock() - comparison.lag
+        # Scopes are observed in any case: a list that is not recorded is lost.
+        states = self._observe(now)
+        waiting = [state for state in states if wait_for_retry and self._must_wait(state)]
+        waiting_pks = {state.scope_pk for state in waiting}
+        due, unusable = self._sort(
+            [state for state in states if state.scope_pk not in waiting_pks], now
+        )
         cycle = Cycle(due, self._calendar.step, self._rater, self._ledger, self._context)
-        for instant in sorted({state.rated_until for state in off_grid}):
-            states = [state for state in off_grid if state.rated_until == instant]
-            self._put_off_off_grid(states, instant, cycle)
-        return _count_waiting(cycle.run(), waiting)
+        if comparison.failure is not None:
+            cycle.put_off_all(comparison.failure)
+            raise comparison.failure
+        self._rater.require_data()
+        if any(scope.state.rated_until < scope.until for scope in due):
+            # Time during which there are no rules is rated later.
+            self._rater.price_list()
+        for instant in sorted({state.rated_until for state in unusable}):
+            states = [state for state in unusable if state.rated_until == instant]
+            self._put_off_unusable(states, instant, cycle)
+        result = dataclasses.replace(cycle.run(), lag=comparison.lag)
+        return _count_waiting(result, waiting)
+
+    def _must_wait(self, state: State) -> bool:
+        """Tell whether a failed scope may not be tried again yet.
+
+        A time that lies further ahead than any delay comes from a clock that was wrong.
+        """
+        if state.retry_at is None:
+            return False
+        now = self._context.clock()
+        return now < state.retry_at <= now + self._rater.retry_policy.backoff.limit
+
+    def _sort(
+        self, states: Sequence[State], now: datetime.datetime
+    ) -> tuple[list[DueScope], list[State]]:
+        """Return scopes with the end of their due periods, and those at an impossible instant."""
+        latest = self._calendar.latest_state(self._start, now, self._clocks.tolerance)
+        due: list[DueScope] = []
+        unusable: list[State] = []
+        for state in states:
+            if state.rated_until <= latest and self._calendar.on_grid(state.rated_until):
+                due.append(self._calendar.due_scope(state, now))
+            else:
+                unusable.append(state)
+        return due, unusable
 
     def _observe(self, now: datetime.datetime) -> Sequence[State]:
         """Record which scopes are listed now; return the states of this partition.
@@ -107,14 +139,22 @@ class Orchestrator:
                 LOG.info("%s: %d (%s)", change, len(changed), _list_ids(changed))
         return [state for state in observation.states if self._partition.contains(state.scope.id)]
 
-    def _put_off_off_grid(
+    def _put_off_unusable(
         self, states: Sequence[State], instant: datetime.datetime, cycle: Cycle
     ) -> None:
-        failure = errors.OperatorError(
-            f"rated until {utc_text(instant)}, which is not the start of a period of "
-            f"{self._calendar.step}: set [collect] period back to its previous value, or see "
-            "ratekit scope reset"
-        )
+        time = utc_text(instant)
+        if self._calendar.on_grid(instant):
+            text = (
+                f"rated until {time}, which is in the future: a clock was wrong, and usage until "
+                "then was not charged; correct the clock, then run ratekit scope reset with a time "
+                "before it was wrong"
+            )
+        else:
+            text = (
+                f"rated until {time}, which is not the start of a period of {self._calendar.step}: "
+                "set [collect] period back to its previous value, or see ratekit scope reset"
+            )
+        failure = errors.OperatorError(text)
         LOG.error(
             "%s cannot be rated (%s): %s",
             count_text(len(states), "scope"),

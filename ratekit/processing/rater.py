@@ -13,6 +13,7 @@ from ratekit.domain.period import Window
 from ratekit.domain.reporting.exclusion import Exclusion
 from ratekit.domain.schedule.backoff import Backoff
 from ratekit.domain.schedule.batch import FIRST, Batch, BatchSize
+from ratekit.domain.schedule.clocks import ClockReading
 from ratekit.domain.series import RatedSeries, Series
 from ratekit.domain.usage.metric import Metric
 from ratekit.domain.usage.skipping import remove_skipped
@@ -110,6 +111,15 @@ class Rater:
     def retry_policy(self) -> RetryPolicy:
         """What comes after a failure, by the current settings."""
         return RetryPolicy(self._settings.backoff)
+
+    def read_clock(self) -> ClockReading | None:
+        """Return the reading of the metering back end's clock, or None if it does not show one.
+
+        :raises ratekit.errors.RatekitError: as collectors do
+        """
+        if not isinstance(self._collector, interfaces.ClockSource):
+            return None
+        return self._collector.read_clock()
 
     def require_data(self) -> None:
         """Require that the metering back end has processed all measures that it received.

@@ -13,6 +13,7 @@ from ratekit import errors
 from ratekit.domain.reprocessing.task import Account, PeriodOutcome, RepricedWindow, Task, TaskKind
 from ratekit.domain.schedule.partition import Partition
 from ratekit.interfaces import TaskLedger
+from ratekit.processing.clock_check import ClockCheck
 from ratekit.processing.cycle import RunContext
 from ratekit.processing.failures import attempt
 from ratekit.processing.rater import Rater
@@ -66,6 +67,7 @@ class Reprocessor:
         step: datetime.timedelta,
         partition: Partition,
         context: RunContext,
+        clocks: ClockCheck,
         collects: bool = True,
     ) -> None:
         self._ledger = ledger
@@ -74,6 +76,7 @@ class Reprocessor:
         self._step = step
         self._partition = partition
         self._context = context
+        self._clocks = clocks
         self._collects = collects
         self._queue: collections.deque[Task] = collections.deque()
         #: Consecutive failures of each task that was started, by its id.
@@ -137,8 +140,15 @@ class Reprocessor:
 
         :param now: without tasks that must not be tried yet at this time; None: all
         """
-        tasks = self._ledger.open_tasks(now)
-        return [task for task in tasks if self._partition.contains(task.order.scope.id)]
+        tasks = [
+            task
+            for task in self._ledger.open_tasks(now)
+            if self._partition.contains(task.order.scope.id)
+        ]
+        if tasks:
+            # What is collected again follows the records that there are by now.
+            self._clocks.compare(self._context.clock())
+        return tasks
 
     def _forget_ended_tasks(self) -> None:
         """Drop what is remembered of tasks that another process ended, such as cancelled ones."""

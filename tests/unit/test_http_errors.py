@@ -8,6 +8,7 @@ import email.utils
 import pytest
 
 from ratekit import http_errors
+from ratekit.domain.schedule.backoff import MAX_AFTER
 
 
 def http_date(seconds: float) -> str:
@@ -19,8 +20,8 @@ def http_date(seconds: float) -> str:
     ("text", "seconds"),
     [
         ("0", 0), ("7", 7), (" 7 ", 7), ("7.5", 7.5), ("-7", 0), ("-0", 0),
-        ("999999999", http_errors.MAX_RETRY_AFTER), (http_date(30), 30), (http_date(-30), 0),
-        (http_date(10**9), http_errors.MAX_RETRY_AFTER),
+        ("999999999", MAX_AFTER), (http_date(30), 30), (http_date(-30), 0),
+        (http_date(10**9), MAX_AFTER),
         ("Sun, 01 Mar 2026 00:00:05 -0000", 5), ("Sun, 01 Mar 2026 01:00:05 +0100", 5),
     ],
 )  # fmt: skip

@@ -81,7 +81,16 @@ ROWS: Sequence[Collection[str]] = (
     {"cmd"},
     {"admin", "composition", "daemon"},
     {"fetchers", "collectors", "storage", "rating", "processing", "pricing", "files"},
-    {"interfaces", "conf", "plugins", "keystone", "http_errors", "http_limits", "concurrency"},
+    {
+        "interfaces",
+        "conf",
+        "plugins",
+        "keystone",
+        "http_clock",
+        "http_errors",
+        "http_limits",
+        "concurrency",
+    },
     {"domain", "errors", "text", "redact", "bounded_file"},
 )
 #: Imports between rooms of one row.
@@ -90,12 +99,14 @@ BESIDE = {
     ("files", "pricing"),
     ("keystone", "http_errors"),
     ("keystone", "http_limits"),
+    ("http_clock", "http_errors"),
     # Options of plug-ins are registered, checked and listed by the core.
     ("plugins", "interfaces"),
     ("conf", "interfaces"),
     ("conf", "plugins"),
     ("conf", "keystone"),
 }
+_HTTP = {"http_clock", "http_errors"}
 #: Rooms that may import less than all rows below them, and what they may import.
 NARROW: Mapping[str, Collection[str]] = {
     "domain": {"text"},
@@ -108,8 +119,8 @@ NARROW: Mapping[str, Collection[str]] = {
     "pricing": {"interfaces", "domain", "errors", "text"},
     "processing": {"interfaces", "domain", "errors", "text", "pricing"},
     "storage": {"interfaces", "domain", "errors", "text"},
-    "fetchers": {"interfaces", "domain", "errors", "text", "keystone", "http_errors"},
-    "collectors": {"interfaces", "domain", "errors", "text", "keystone", "http_errors"},
+    "fetchers": {"interfaces", "domain", "errors", "text", "keystone", "http_clock"},
+    "collectors": {"interfaces", "domain", "errors", "text", "keystone", *_HTTP},
 }
 #: Rooms that need no third-party library.
 PURE = {"domain", "errors", "interfaces", "pricing", "processing", "rating", "text"}

@@ -30,6 +30,7 @@ from ratekit.collectors.gnocchi.warn_once import WarnOnce
 from ratekit.domain.period import EPOCH, Window
 from ratekit.domain.reporting.exclusion import Exclusion
 from ratekit.domain.reporting.findings import Finding
+from ratekit.domain.schedule.clocks import ClockReading
 from ratekit.domain.series import Series
 from ratekit.domain.usage.metric import Metric
 from ratekit.domain.usage.trace import TraceStep
@@ -183,6 +184,10 @@ class GnocchiCollector(interfaces.Collector):
                 metric, args, window, self._patience, granularity, records_until
             )
             yield UsageSeries(response, metric, len(groupby), reduction)
+
+    def read_clock(self) -> ClockReading | None:
+        """Return the reading of Gnocchi's clock; see :class:`ratekit.interfaces.ClockSource`."""
+        return self._client.read_clock()
 
     def not_ready(self) -> str | None:
         """Return why rating should wait for metricd; see :class:`ratekit.interfaces.Readiness`."""

@@ -7,6 +7,8 @@ import datetime
 
 #: Largest part of a delay that is added at random, so that retries do not all start together.
 SPREAD = 0.25
+#: Seconds that a back end may ask to wait at most: an answer "next year" must not stop rating.
+MAX_AFTER = 3600.0
 #: Doublings after which every delay has reached its limit.
 _MAX_DOUBLINGS = 30
 
@@ -30,10 +32,18 @@ class Backoff:
 
         :param failures: consecutive failures before this one
         :param chance: a random number, 0 <= chance < 1
-        :param after: seconds that the back end asked for; the delay is at least that long
+        :param after: seconds that the back end asked for; the delay is at least that long, up to
+            :data:`MAX_AFTER`
         """
         delay: datetime.timedelta = min(
             self.first * 2 ** min(failures, _MAX_DOUBLINGS), self.longest
         )
         delay *= 1 + SPREAD * chance
-        return delay if after is None else max(delay, datetime.timedelta(seconds=after))
+        if after is None:
+            return delay
+        return max(delay, datetime.timedelta(seconds=min(after, MAX_AFTER)))
+
+    @property
+    def limit(self) -> datetime.timedelta:
+        """The longest delay that is possible."""
+        return max(self.longest * (1 + SPREAD), datetime.timedelta(seconds=MAX_AFTER))

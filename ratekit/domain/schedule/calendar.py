@@ -47,6 +47,16 @@ class Calendar:
             until = min(until, self.floor(state.last_seen) + self.step)
         return DueScope(state, until)
 
+    def latest_state(
+        self, where: str, now: datetime.datetime, tolerance: datetime.timedelta
+    ) -> datetime.datetime:
+        """Return the latest instant until which a scope can have been rated.
+
+        :param where: where new scopes start, as for :meth:`start`
+        :param tolerance: maximum difference of the clocks of processors
+        """
+        return max(self.floor(now + tolerance), self.start(where, now))
+
     def floor(self, instant: datetime.datetime) -> datetime.datetime:
         """Return the start of the period that contains ``instant``."""
         return period.floor(instant, self.step)

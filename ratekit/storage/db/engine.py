@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import warnings
 import weakref
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from ratekit import errors
+from ratekit.domain.schedule.clocks import ClockReading
 from ratekit.storage.db import alembic_version, galera, mysql, postgresql, sqlite
 from ratekit.storage.db.errors import (
     CommitUnconfirmed,
@@ -24,6 +26,8 @@ from ratekit.storage.db.timeouts import Engines
 #: Maximum number of values in one IN list; SQLite accepts 32,766 a statement, PostgreSQL 65,535.
 SLICE = 5000
 
+#: Statements that return the server's time, by dialect.
+_CLOCKS = {"postgresql": "SELECT clock_timestamp()", "mysql": "SELECT utc_timestamp(6)"}
 #: Extra of ratekit's package that installs the driver, by database.
 _EXTRAS = {"postgresql": "postgresql", "mysql": "mysql"}
 
@@ -135,6 +139,22 @@ class Database:
                 if reply.is_refusal:
                     raise
                 raise CommitUnconfirmed(self.place, reply.text) from error
+
+    def read_clock(self) -> ClockReading | None:
+        """Return the reading of the server's clock; None: the database has no server.
+
+        :raises ratekit.errors.TryLater: the database did not answer
+        """
+        query = _CLOCKS.get(self.engine.dialect.name)
+        if query is None:
+            return None
+        with self.reading() as connection:
+            before = datetime.datetime.now(datetime.UTC)
+            instant: datetime.datetime = connection.exec_driver_sql(query).scalar_one()
+            after = datetime.datetime.now(datetime.UTC)
+        # MariaDB returns UTC without a zone.
+        aware = instant if instant.tzinfo else instant.replace(tzinfo=datetime.UTC)
+        return ClockReading.between("the database", before, aware, after)
 
     def close(self) -> None:
         """Close all idle connections."""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from ratekit.domain.schedule.clocks import ClockReading
 from ratekit.domain.scope import Scope, State
 from ratekit.interfaces import CommitResult, Ledger, Observation, RatedBatch
 from ratekit.storage.db import commit
@@ -70,6 +71,13 @@ class SqlLedger(Ledger):
             return scope_states.observe(
                 connection, self._origin, storable_scopes, now, start, resume
             )
+
+    def read_clock(self) -> ClockReading | None:
+        """Return the reading of the database server's clock; None: the database has no server.
+
+        :raises ratekit.errors.TryLater: the database did not answer
+        """
+        return self._database.read_clock()
 
     def commit(self, batch: RatedBatch) -> CommitResult:
         """Write frames, totals and new states in one transaction.

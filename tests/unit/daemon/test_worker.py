@@ -126,6 +126,21 @@ def test_the_worker_waits_until_just_after_the_next_period_becomes_due() -> None
     ]
 
 
+def test_the_worker_waits_for_the_slowest_clock() -> None:
+    """It does not wait for another hour when it woke too early by that clock."""
+    day = Day(hours=1.5, now=NOON + 20 * MINUTE)
+    lag = 30 * SECOND
+    cycles = run(
+        *(day, lambda: CycleResult(lag=SECOND)),
+        *(lambda: CycleResult(lag=lag), lambda: CycleResult(frames=1, lag=lag)),
+    )
+    assert cycles.starts == [
+        NOON + 20 * MINUTE,
+        NOON + HOUR + 2 * SECOND,
+        NOON + HOUR + 31 * SECOND,
+    ]
+
+
 def test_a_catch_up_during_which_more_became_due_goes_on_at_once() -> None:
     day = Day(hours=1.5, now=NOON + 20 * MINUTE)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -188,6 +189,41 @@ def test_the_identity_endpoint_can_be_a_url(cloud: StubServer, path: str) -> Non
     respond(cloud, [endpoint("http://unreachable.invalid")])
     url = f"{cloud.url}{path}"
     assert list_scopes(cloud.url, endpoint_override=url) == [Scope("p1", "project p1")]
+
+
+# Clocks -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [200, 404, 503])
+@pytest.mark.parametrize("hours", [-5, 0, 5])
+def test_every_response_shows_the_clock_of_its_server(
+    cloud: StubServer, hours: int, status: int
+) -> None:
+    cloud.respond("/v3", StubResponse(b"", status))
+    cloud.respond("/metric/", StubResponse(b"", status))
+    cloud.clock_offset = hours * 3600
+    fetcher = KeystoneFetcher.from_conf(plug_in_conf(FETCHER, cloud.url))
+    assert fetcher.scopes()
+    readings = [
+        fetcher.read_clock(),
+        open_client(plug_in_conf(GNOCCHI, cloud.url)).read_clock(),
+    ]
+    offset = datetime.timedelta(hours=hours)
+    for name, reading in zip(("Keystone", "Gnocchi"), readings, strict=True):
+        assert reading is not None
+        assert reading.name == name
+        assert reading.least <= offset <= reading.most
+
+
+def test_a_server_that_does_not_answer_has_no_clock() -> None:
+    with run_stub_server() as server:
+        respond(server, [endpoint("http://127.0.0.1:1"), gnocchi_at("http://127.0.0.1:1")])
+        for source in (
+            KeystoneFetcher.from_conf(plug_in_conf(FETCHER, server.url)),
+            open_client(plug_in_conf(GNOCCHI, server.url)),
+        ):
+            with pytest.raises(errors.TryLater):
+                source.read_clock()
 
 
 # TLS ----------------------------------------------------------------------------------------------

@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 from ratekit import errors
 from ratekit.domain.schedule.backoff import Backoff
 from ratekit.domain.schedule.calendar import Calendar
+from ratekit.domain.schedule.clocks import ClockReading
 from ratekit.domain.schedule.partition import Partition
 from ratekit.interfaces import RatingModule
+from ratekit.processing.clock_check import ClockCheck
 from ratekit.processing.cycle import CycleResult, Progress, RunContext
 from ratekit.processing.orchestrator import Orchestrator
 from ratekit.processing.rater import Rater, Settings
@@ -29,6 +31,8 @@ Failure = Callable[[CollectCall], Exception | None]
 class RatingBench:
     """An orchestrator on fakes, and a clock that tests set.
 
+    :ivar reading: of another host's clock
+    :ivar fail_clock: why that clock cannot be read, or None
     :ivar stop_after: number of batches after which the cycle must stop
     """
 
@@ -45,6 +49,8 @@ class RatingBench:
     ) -> None:
         self.now = NOW
         self.chance = 0.0
+        self.reading: ClockReading | None = None
+        self.fail_clock: Exception | None = None
         self.fetcher = FakeFetcher(*scopes)
         self.collector = collector or FakeCollector()
         self.rules = FakeRules()
@@ -81,10 +87,16 @@ class RatingBench:
             start,
             partition or Partition(),
             context,
+            ClockCheck([self._read_clock], MINUTE),
         )
 
     def rate(self, wait_for_retry: bool = True) -> CycleResult:
         return self.orchestrator.run_cycle(wait_for_retry)
+
+    def _read_clock(self) -> ClockReading | None:
+        if self.fail_clock is not None:
+            raise self.fail_clock
+        return self.reading
 
     def fail(self, failure: Failure) -> None:
         self.collector.failures.append(failure)

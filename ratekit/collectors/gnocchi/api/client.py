@@ -15,6 +15,7 @@ from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.collectors.gnocchi.api.archive_policy import Policy
 from ratekit.collectors.gnocchi.api.formats import utc
 from ratekit.collectors.gnocchi.api.transport import PAGE, Transport, parsing
+from ratekit.domain.schedule.clocks import ClockReading
 
 #: Ids in one search for resources, which rarely have more than a few revisions each.
 _IDS = 200
@@ -192,6 +193,10 @@ class Client:
         content = self._measures(metrics, query, after, details="true")
         with parsing("metrics"):
             return {row["id"]: row["archive_policy"]["name"] for row in content["references"]}
+
+    def read_clock(self) -> ClockReading | None:
+        """Return the reading of the clock of Gnocchi's API, or None if it does not show one."""
+        return self._transport.read_clock()
 
     def backlog(self) -> int:
         """Return the number of measures that metricd has not processed."""

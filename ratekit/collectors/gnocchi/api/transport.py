@@ -15,9 +15,10 @@ import requests
 from gnocchiclient import client as gnocchi_client
 from gnocchiclient import exceptions
 
-from ratekit import errors, http_errors, keystone
+from ratekit import errors, http_clock, http_errors, keystone
 from ratekit.collectors.gnocchi.options import GROUP
 from ratekit.domain import decimal_limits
+from ratekit.domain.schedule.clocks import ClockReading
 
 #: Rows of one page of a listing: Gnocchi's default maximum.
 PAGE = 1000
@@ -107,6 +108,13 @@ class Transport:
         url = f"v1/search/resource/{resource_type}"
         for rows, _ in self.pages("POST", url, parameters, body=search):
             yield from rows
+
+    def read_clock(self) -> ClockReading | None:
+        """Ask for the API's versions, and compare the date of the response, whatever it is.
+
+        :raises: as :meth:`ask`
+        """
+        return http_clock.read("Gnocchi", lambda: self._send("GET", "/", {}, {}))
 
     def _send(
         self, method: str, url: str, headers: dict[str, str], request: dict[str, Any]

@@ -5,7 +5,7 @@ import datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratekit.domain.schedule.backoff import SPREAD, Backoff
+from ratekit.domain.schedule.backoff import MAX_AFTER, SPREAD, Backoff
 
 SECOND = datetime.timedelta(seconds=1)
 CHANCES = st.floats(0, 1, exclude_max=True)
@@ -35,4 +35,13 @@ def test_a_delay_is_at_least_as_long_as_the_back_end_asked_for(
     failures: int, chance: float, after: float
 ) -> None:
     delay = BACKOFF.delay(failures, chance, after)
-    assert delay == max(BACKOFF.delay(failures, chance), datetime.timedelta(seconds=after))
+    seconds = min(after, MAX_AFTER)
+    assert delay == max(BACKOFF.delay(failures, chance), datetime.timedelta(seconds=seconds))
+
+
+@given(st.integers(0, 10**6), CHANCES, st.none() | st.floats(0, 1e12), st.integers(1, 86400))
+def test_no_delay_is_longer_than_the_limit(
+    failures: int, chance: float, after: float | None, longest: int
+) -> None:
+    backoff = Backoff(SECOND, longest * SECOND)
+    assert backoff.delay(failures, chance, after) <= backoff.limit

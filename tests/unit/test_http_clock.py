@@ -1,0 +1,47 @@
+"""Which responses show the time."""
+
+from __future__ import annotations
+
+import datetime
+import email.utils
+
+import pytest
+import requests
+
+from ratekit import http_clock
+
+NOW = email.utils.format_datetime(datetime.datetime.now(datetime.UTC), usegmt=True)
+
+
+def response(headers: dict[str, str]) -> requests.Response:
+    answer = requests.Response()
+    answer.headers.update(headers)
+    return answer
+
+
+def test_a_date_is_exact_to_a_second() -> None:
+    reading = http_clock.read("X", lambda: response({"date": NOW}))
+    assert reading is not None
+    assert reading.most - reading.least >= datetime.timedelta(seconds=1)
+    assert abs(reading.difference) < datetime.timedelta(minutes=10)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Date": ""},
+        {"Date": "yesterday"},
+        {"Date": "Fri, 31 Dec 99999 23:59:59 GMT"},
+        {"Date": NOW, "Age": "17"},
+    ],
+)
+def test_a_response_without_a_date_or_from_a_cache_shows_none(headers: dict[str, str]) -> None:
+    assert http_clock.read("X", lambda: response(headers)) is None
+
+
+@pytest.mark.parametrize("year", ["0001", "9999"])
+def test_the_first_and_the_last_date_are_no_failure(year: str) -> None:
+    date = f"Mon, 01 Jan {year} 00:00:00 GMT"
+    reading = http_clock.read("X", lambda: response({"Date": date}))
+    assert reading is None or abs(reading.difference) > datetime.timedelta(days=365)
