@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import datetime
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ratekit.cmd import command_types, options
 from ratekit.cmd.output import cells
+from ratekit.cmd.output.scope_names import scope_names
+from ratekit.cmd.output.table import Style
 from ratekit.domain.reporting.reports import FrameRow
 from ratekit.text import local_text
 
@@ -17,16 +20,20 @@ if TYPE_CHECKING:
     from ratekit.cmd.ratekit import Ratekit
 
 _COLUMNS = ("Begin", "Scope", "Metric", "Quantity", "Unit", "Price", "Labels", "Whole", "Share")
-#: The columns of a table: few frames are shared, and tables are wide.
-_TABLE_COLUMNS = _COLUMNS[:-2]
 
 
 class FrameList(command_types.Listing):
     """List rated usages (frames), sorted by period, scope, metric and labels.
 
-    A table has the columns Whole and Share only if --column names columns. Other formats have
-    them always: they are empty unless the quantity is a share of a whole period's.
+    A table has names of scopes and numbers of few digits, and lacks the columns Unit, Whole and
+    Share unless --column names columns. Other formats have IDs, every digit and all columns;
+    Whole and Share are empty unless the quantity is a share of a whole period's.
     """
+
+    has_ids = True
+    # Few frames are shared, and tables are wide.
+    table_columns = ("Begin", "Scope", "Metric", "Quantity", "Price", "Labels")
+    style = Style(keys=3)
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Return the command's options."""
@@ -54,10 +61,9 @@ class FrameList(command_types.Listing):
         # One frame beyond the limit shows whether there are more.
         frames = reports.frames(selection, limit + 1 if limit else None)
         rows = _take(frames, limit, self.app) if limit else frames
-        short = parsed_args.formatter == "table" and not parsed_args.columns
-        names = _TABLE_COLUMNS if short else _COLUMNS
-        fields = (_fields(row, zone, parsed_args.formatter) for row in rows)
-        return names, (values[: len(names)] for values in fields)
+        names = scope_names(reports.scopes(), ids=parsed_args.ids)
+        view = _View(zone, parsed_args.formatter, names, conf.rating.decimals)
+        return _COLUMNS, map(view.fields, rows)
 
 
 def _take(frames: Iterable[FrameRow], limit: int, app: Ratekit) -> Iterator[FrameRow]:
@@ -68,22 +74,35 @@ def _take(frames: Iterable[FrameRow], limit: int, app: Ratekit) -> Iterator[Fram
         yield row
 
 
-def _fields(row: FrameRow, zone: datetime.tzinfo, formatter: str) -> Sequence[Any]:
-    return (
-        local_text(row.begin, zone),
-        row.scope,
-        row.metric,
-        cells.amount(row.quantity),
-        row.unit,
-        cells.amount(row.price),
-        _labels(row, formatter),
-        *cells.shared_fields(row.shared).values(),
-    )
+@dataclasses.dataclass(frozen=True, slots=True)
+class _View:
+    """How frames are shown.
 
+    :ivar names: of scopes, by ID
+    :ivar places: decimal places of numbers in a table
+    """
 
-def _labels(row: FrameRow, formatter: str) -> Any:
-    """Return labels as an object if the format has them, else as JSON (CSV) or text."""
-    labels = {**row.metadata, **row.groupby}
-    if formatter in ("json", "yaml"):
-        return labels
-    return json.dumps(labels) if formatter == "csv" else cells.label_text(labels)
+    zone: datetime.tzinfo
+    formatter: str
+    names: Mapping[str, str]
+    places: int
+
+    def fields(self, row: FrameRow) -> Sequence[Any]:
+        """Return the values of all columns."""
+        return (
+            local_text(row.begin, self.zone),
+            cells.Cell(row.scope, self.names.get(row.scope, row.scope), row.scope),
+            row.metric,
+            cells.short_amount(row.quantity, self.places),
+            row.unit,
+            cells.short_amount(row.price, self.places),
+            self._labels(row),
+            *cells.shared_fields(row.shared).values(),
+        )
+
+    def _labels(self, row: FrameRow) -> Any:
+        """Return labels as an object if the format has them, else as JSON (CSV) or text."""
+        labels = {**row.metadata, **row.groupby}
+        if self.formatter in ("json", "yaml"):
+            return labels
+        return json.dumps(labels) if self.formatter == "csv" else cells.label_text(labels)

@@ -27,6 +27,8 @@ class ScopeList(command_types.Listing):
     is rated. In seconds, except in a table.
     """
 
+    has_ids = True
+
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Return the command's options."""
         parser = super().get_parser(prog_name)
@@ -84,7 +86,8 @@ class ScopeShow(command_types.Showing):
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         """Return the fields."""
-        storage, row, calendar = _find(self, parsed_args)
+        conf = self.app.load_conf()
+        storage, row, calendar = _find(self, parsed_args, conf)
         now = self.app.clock()
         month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         charges = scope_admin.sum_charges(storage.reports, row, month)
@@ -104,7 +107,7 @@ class ScopeShow(command_types.Showing):
             "Fetcher": row.fetcher,
             "Collector": row.collector,
             "Frames this month": charges.frames,
-            "Price this month": cells.amount(charges.price),
+            "Price this month": cells.price(charges.price, conf.rating.decimals),
             "Last periods": timeline.timeline(window, coverage.cells),
             "Gaps": timeline.gaps(coverage.gaps, window.step),
             "Exclusions": timeline.exclusions(coverage.exclusions),
@@ -126,7 +129,7 @@ class ScopeDeactivate(command_types.Action):
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         """Make the change."""
-        storage, row, _ = _find(self, parsed_args)
+        storage, row, _ = _find(self, parsed_args, self.app.load_conf())
         changed = storage.scopes.deactivate(row.id, self.app.clock())
         self.print_line(
             f"{_title(row)} is no longer rated"
@@ -161,7 +164,7 @@ class ScopeActivate(command_types.Action):
         start = None
         if parsed_args.start is not None:
             start = instants.read_instant("--from", parsed_args.start, self.app.clock())
-        storage, row, calendar = _find(self, parsed_args)
+        storage, row, calendar = _find(self, parsed_args, self.app.load_conf())
         changed = scope_admin.activate(storage.scopes, row, calendar, start, self.app.clock())
         if not changed:
             self.print_line(f"nothing to do: {_title(row)} is not deactivated")
@@ -197,7 +200,7 @@ class ScopeReset(command_types.Action):
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         """Plan, show, ask, and make the change."""
         since = instants.read_instant("--to", parsed_args.to, self.app.clock())
-        storage, row, calendar = _find(self, parsed_args)
+        storage, row, calendar = _find(self, parsed_args, self.app.load_conf())
         plan = scope_admin.plan_reset(storage.scopes, row, calendar, since)
         if plan.since == plan.rated_until and not parsed_args.gaps:
             self.print_line(f"nothing to do: {_title(row)} is rated until then")
@@ -229,12 +232,13 @@ def _with_scope(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 
 def _find(
-    command: command_types.Action | command_types.Showing, parsed_args: argparse.Namespace
+    command: command_types.Action | command_types.Showing,
+    parsed_args: argparse.Namespace,
+    conf: Any,
 ) -> tuple[Storage, StateRow, Calendar]:
     """Return the storage, the scope that the command names, and the grid of periods."""
     from ratekit import composition
 
-    conf = command.app.load_conf()
     storage = command.app.open_storage(conf)
     row = scope_admin.find(storage.reports.scopes(), parsed_args.scope)
     return storage, row, composition.build_calendar(conf)

@@ -180,11 +180,12 @@ class _Report:
             add_up(change.new for change in changes),
         )
         difference = EXACT.subtract(after, before)
+        ratio = bill.ratio_text(before, after)
         text, exact = self._rounding.text, cells.decimal_text
         self._command.footer = [
             f"Total: price {text(before, currency=True)} in {old_month}, "
-            f"{text(after, currency=True)} in {new_month}, difference {text(difference)}, "
-            f"ratio {bill.ratio_words(before, after)}",
+            f"{text(after, currency=True)} in {new_month}, difference {text(difference)}"
+            + (f", ratio {ratio}" if ratio else ""),
             *self._rounding.notes(
                 f"exactly {exact(before)}, {exact(after)} and {exact(difference)}",
                 [before, after, difference],

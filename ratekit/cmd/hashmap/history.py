@@ -13,11 +13,17 @@ from ratekit.cmd.output import cells
 from ratekit.domain.rules.history import ChangeRecord
 from ratekit.text import second_text
 
+_COLUMNS = (
+    "Version", "Made at", "Made by", "From", "Retroactive", "Opened", "Closed", "Comment",
+)  # fmt: skip
+_TABLE_COLUMNS = ("Version", "Made at", "Made by", "From", "Comment")
+
 
 class HashmapHistory(command_types.Listing):
     """List the changes of the price rules, newest first, or the rules that one of them changed.
 
-    Changes made before ratekit recorded them are missing.
+    Changes made before ratekit recorded them are missing. A table has five of the columns unless
+    --column names some.
     """
 
     arguments = " [VERSION]"
@@ -47,6 +53,7 @@ class HashmapHistory(command_types.Listing):
         """Return the changes, or the rules of one change."""
         store = self.app.open_storage(self.app.load_conf()).rules
         if parsed_args.version is None:
+            self.table_columns = _TABLE_COLUMNS
             return _table(store.records(parsed_args.limit))
         record = hashmap.find_record(store, parsed_args.version)
         closed = [(closure.rule, closure.end) for closure in record.closed]
@@ -58,10 +65,7 @@ class HashmapHistory(command_types.Listing):
 def _table(
     records: Iterable[ChangeRecord],
 ) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
-    columns = (
-        "Version", "Made at", "Made by", "From", "Retroactive", "Opened", "Closed", "Comment",
-    )  # fmt: skip
-    return columns, [
+    return _COLUMNS, [
         (
             record.version,
             second_text(record.made_at),

@@ -14,6 +14,7 @@ from ratekit.admin import scope as scope_admin
 from ratekit.cmd import command_types, startup
 from ratekit.cmd.hashmap import preparation, rule_lines
 from ratekit.cmd.output import cells
+from ratekit.cmd.output.scope_names import scope_names
 from ratekit.domain.exact import EXACT, ZERO
 from ratekit.text import count_text, utc_text
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 #: Exit code of ``plan --exit-code`` where there are changes: no other outcome has it.
 _CHANGES = 3
-_COLUMNS = ("Scope", "Name", "Metric", "Frames", "Price", "New price", "Difference")
+_COLUMNS = ("Scope", "Metric", "Frames", "Price", "New price", "Difference")
 
 
 class HashmapPlan(command_types.Action):
@@ -92,16 +93,16 @@ class HashmapPlan(command_types.Action):
             return
         self.print_line()
         self.print_line(f"with these rules since {utc_text(since)}:")
-        names = {row.id: row.name for row in prepared.storage.reports.scopes()}
+        names = scope_names(prepared.storage.reports.scopes())
+        places = prepared.conf.rating.decimals
         rows = [
             (
-                cells.optional(difference.scope),
-                cells.optional(names.get(difference.scope, "")),
+                cells.optional(names.get(difference.scope, difference.scope)),
                 cells.optional(difference.metric),
                 difference.frames,
-                cells.amount(difference.stored),
-                cells.amount(difference.new),
-                cells.amount(difference.amount),
+                cells.short_amount(difference.stored, places),
+                cells.short_amount(difference.new, places),
+                cells.short_amount(difference.amount, places),
             )
             for difference in differences
             if difference.amount or all_rows

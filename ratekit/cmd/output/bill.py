@@ -143,20 +143,20 @@ def change_sums(changes: Sequence[summary.PriceChange]) -> list[list[Decimal]]:
     return [*columns, total, *([change.old, change.difference] for change in changes)]
 
 
-def ratio_words(old: Decimal, new: Decimal) -> str:
-    """Write how many times as much the new price is; ``none``: the old one is 0."""
+def ratio_text(old: Decimal, new: Decimal) -> str | None:
+    """Write how many times as much the new price is; None: the old one is 0."""
     ratio = summary.ratio(old, new)
     if ratio is None:
-        return "none"
+        return None
     return cells.decimal_text(round_ratio(*ratio.as_integer_ratio(), _RATIO_PLACES), _RATIO_PLACES)
 
 
 def _ratio_cell(change: summary.PriceChange) -> cells.Cell:
     ratio = summary.ratio(change.old, change.new)
-    if ratio is None:
+    text = ratio_text(change.old, change.new)
+    if ratio is None or text is None:
         return cells.Cell(None, "new" if change.new else "", None)
     cell = cells.amount(round_ratio(*ratio.as_integer_ratio(), _RATIO_DIGITS))
-    text = ratio_words(change.old, change.new)
     return cells.Cell(ratio, text, cell.machine, point=text.index("."))
 
 

@@ -14,8 +14,8 @@ _ID_START = 8
 _ID = re.compile(r"\b([0-9a-f]{8})-?[0-9a-f]{4}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{8}\b")
 #: A word with the spaces before it.
 _WORD = re.compile(r"\s*\S+")
-#: A part of a word: wraps may also follow the T of a time, and some punctuation.
-_PART = re.compile(r"\s*(?:\d{4}-\d\d-\d\dT|[^\s=,;:/-]+[=,;:/-]*|[=,;:/-]+)")
+#: A part of a word: wraps may also follow the T of a time, and punctuation that is not in one.
+_PART = re.compile(r"\s*(?:\d{4}-\d\d-\d\dT|(?:[^\s=,;:/-]|(?<=\d)[:-](?=\d))+[=,;:/-]*|[=,;:/-]+)")
 #: How much further the lines after the first are indented in a record.
 _INDENT = 2
 

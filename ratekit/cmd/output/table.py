@@ -124,11 +124,10 @@ class _Column:
         return self._floor(parts=True)
 
     def _floor(self, *, parts: bool) -> int:
-        title = layout.longest_word(self.title)
         if self.number:
-            return max(title, *map(layout.text_width, self.texts))
+            return self.width
         words = (layout.longest_word(text, parts=parts) for text in self.texts)
-        return min(self.width, max(_NARROWEST, title, *words))
+        return min(self.width, max(_NARROWEST, layout.text_width(self.title), *words, 0))
 
     def with_short_ids(self) -> _Column:
         """Return the column with the starts of its IDs."""
@@ -139,11 +138,10 @@ class _Column:
     def wrap(self, width: int, *, parts: bool) -> _Column:
         """Return the column with wraps."""
 
-        def wrap(text: str) -> str:
-            return "\n".join(layout.wrap(text, width, parts=parts))
-
-        texts = self.texts if self.number else list(map(wrap, self.texts))
-        return _Column(wrap(self.title), texts, self.number)
+        if self.number:
+            return self
+        texts = ["\n".join(layout.wrap(text, width, parts=parts)) for text in self.texts]
+        return _Column(self.title, texts)
 
 
 def _columns(
@@ -204,7 +202,7 @@ def _fit(table: Sequence[_Column], style: Style, width: int | None) -> list[Sequ
     for parts in (False, True):
         if (wrapped := _shrink(table, width, parts=parts)) is not None:
             return [wrapped]
-    return list(_fold(table, style.keys, width))
+    return _fold(table, style.keys, width)
 
 
 def _shrink(table: Sequence[_Column], width: int, *, parts: bool) -> Sequence[_Column] | None:
@@ -219,18 +217,28 @@ def _shrink(table: Sequence[_Column], width: int, *, parts: bool) -> Sequence[_C
     return [column.wrap(limit, parts=parts) for column, limit in zip(table, widths, strict=True)]
 
 
-def _fold(table: Sequence[_Column], keys: int, width: int) -> Iterator[Sequence[_Column]]:
+def _fold(table: Sequence[_Column], keys: int, width: int) -> list[Sequence[_Column]]:
+    """Return few tables that begin with the same columns and fit, if each column does."""
+    if any(_shrink([*table[:keys], column], width, parts=True) is None for column in table[keys:]):
+        keys = 1
+    whole, parted = (list(_parts(table, keys, width, parts=parts)) for parts in (False, True))
+    return parted if len(parted) < len(whole) else whole
+
+
+def _parts(
+    table: Sequence[_Column], keys: int, width: int, *, parts: bool
+) -> Iterator[Sequence[_Column]]:
     """Yield tables with as many columns as fit; each has at least one besides the keys."""
     start = keys
     while start < len(table):
         for end in range(len(table), start, -1):
-            part = [*table[:keys], *table[start:end]]
-            if (wrapped := _shrink(part, width, parts=False)) is not None:
+            section = [*table[:keys], *table[start:end]]
+            if (wrapped := _shrink(section, width, parts=parts)) is not None:
                 yield wrapped
                 break
         else:
             end = start + 1
-            yield _shrink(part, width, parts=True) or part
+            yield _shrink(section, width, parts=True) or section
         start = end
 
 

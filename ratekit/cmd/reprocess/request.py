@@ -12,6 +12,7 @@ from ratekit import errors
 from ratekit.admin import reprocess
 from ratekit.cmd import command_types, instants, options, startup
 from ratekit.cmd.output import cells
+from ratekit.cmd.output.table import Style
 from ratekit.domain.exact import EXACT, ZERO
 from ratekit.domain.reporting.reports import StateRow
 from ratekit.domain.reprocessing.task import Order, TaskKind, TaskNote
@@ -20,6 +21,11 @@ from ratekit.text import count_text, list_text, utc_text
 
 A = TypeVar("A")
 R = TypeVar("R")
+
+#: The columns of a dry run in a table.
+_PREVIEW_COLUMNS = (
+    "Name", "Metric", "Frames", "New frames", "Price", "New price", "Difference",
+)  # fmt: skip
 
 _Table = tuple[Sequence[str], Iterable[Sequence[Any]]]
 
@@ -124,10 +130,12 @@ class Reprocess(command_types.Listing):
             for metric, change in preview.changes.items()
         ]
         self.footer = [_total([change for _, _, change in rows])]
+        self.table_columns = _PREVIEW_COLUMNS
+        self.style = Style(keys=2)
         return (
             "Scope", "Name", "Metric", "Unit", "Frames", "New frames", "Quantity",
             "New quantity", "Price", "New price", "Difference",
-        ), [_difference(*row) for row in rows]  # fmt: skip
+        ), [_difference(*row, conf.rating.decimals) for row in rows]  # fmt: skip
 
 
 def _read_range(
@@ -180,7 +188,7 @@ def _bounds(order: Order) -> tuple[str, str]:
     return utc_text(order.begin), utc_text(order.end)
 
 
-def _difference(order: Order, metric: str, change: reprocess.Change) -> Sequence[Any]:
+def _difference(order: Order, metric: str, change: reprocess.Change, places: int) -> Sequence[Any]:
     (unit,) = change.units if len(change.units) == 1 else (None,)
     return (
         order.scope.id,
@@ -189,11 +197,11 @@ def _difference(order: Order, metric: str, change: reprocess.Change) -> Sequence
         cells.optional(unit),
         change.old.points,
         change.new.points,
-        cells.amount(change.old.quantity if unit else None),
-        cells.amount(change.new.quantity if unit else None),
-        cells.amount(change.old.price),
-        cells.amount(change.new.price),
-        cells.amount(EXACT.subtract(change.new.price, change.old.price)),
+        cells.short_amount(change.old.quantity if unit else None, places),
+        cells.short_amount(change.new.quantity if unit else None, places),
+        cells.short_amount(change.old.price, places),
+        cells.short_amount(change.new.price, places),
+        cells.short_amount(EXACT.subtract(change.new.price, change.old.price), places),
     )
 
 

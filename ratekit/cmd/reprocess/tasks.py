@@ -8,6 +8,7 @@ from typing import Any
 
 from ratekit.cmd import command_types, options
 from ratekit.cmd.output import cells
+from ratekit.cmd.output.table import Style
 from ratekit.domain.exact import EXACT
 from ratekit.domain.reprocessing.task import Account, PeriodOutcome, PeriodRecord, Task, TaskState
 from ratekit.text import count_text, second_text, utc_text
@@ -21,7 +22,13 @@ _OUTCOMES = {
 
 
 class ReprocessList(command_types.Listing):
-    """List open tasks and their progress."""
+    """List open tasks and their progress.
+
+    A table lacks the columns Scope, Kind, Kept and Reason unless --column names columns.
+    """
+
+    table_columns = ("Task", "Name", "Begin", "End", "State", "Periods", "Done", "Difference")
+    style = Style(keys=2)
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Return the command's options."""
