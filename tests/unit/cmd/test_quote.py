@@ -165,6 +165,7 @@ def test_a_label_that_may_be_wrong_is_a_note(ratekit: Shell) -> None:
             (*BARE, "--at", "9999-12-31T23:59:59"),
             "--at: '9999-12-31T23:59:59' is too far in the future",
         ),
+        ((*BARE, "--qty", "-3"), "--qty: expected a decimal number of at least 0"),
         ((*BARE, "--scope", "name of a2"), "--scope: no scope 'name of a2' (did you"),
     ],
 )
@@ -176,7 +177,7 @@ def test_every_mistake_is_a_line_and_2(
     assert expected in answer.err
 
 
-@pytest.mark.parametrize("quantity", ["-1", "0", "1e46", "1e-18", ".5", "3.", "+2", "1.000e1"])
+@pytest.mark.parametrize("quantity", ["0", "1e46", "1e-18", ".5", "3.", "+2", "1.000e1"])
 def test_every_number_that_can_be_stored_is_a_quantity(quantity: str, ratekit: Shell) -> None:
     assert ratekit(*BARE, "--qty", quantity).code == 0
 

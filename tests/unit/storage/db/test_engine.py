@@ -53,7 +53,7 @@ class TestUrl:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setitem(sys.modules, "pymysql", None)
-        with pytest.raises(errors.OperatorError, match=r"pip install 'ratekit\[mysql\]'"):
+        with pytest.raises(errors.OperatorError, match=r"pip install 'ratekit-openstack\[mysql\]'"):
             Database("mysql://u@h/d")
 
 
