@@ -62,13 +62,12 @@ def describe(
     return "\n".join(lines)
 
 
-def _examples(keys: Sequence[FrameKey]) -> Iterator[FrameKey]:
-    """Yield the first frame of each metric, and at most ten."""
-    metrics: set[str] = set()
+def _examples(keys: Sequence[FrameKey]) -> list[FrameKey]:
+    """Return the first frame of each life, and at most ten."""
+    examples: dict[str | None, FrameKey] = {}
     for key in keys:
-        if key.metric not in metrics and len(metrics) < 10:
-            metrics.add(key.metric)
-            yield key
+        examples.setdefault(dict(key.labels).get("id"), key)
+    return list(examples.values())[:10]
 
 
 def _about(key: FrameKey, actual: Frames, expected: Frames) -> Iterator[str]:

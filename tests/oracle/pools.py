@@ -138,8 +138,10 @@ def _shares(
     amount = sum((pool.amount for pool in pools.values()), Fraction(0))
     judged = amount if definition.judges_buckets else definition.without_negative(amount)
     whole = definition.convert(judged)
+    # Parts of different signs are no shares of their sum.
+    divisible = amount and all(pool.amount / amount >= 0 for pool in pools.values())
     return {
-        key: _Share(whole, pool.amount / amount if amount else Fraction(pool.time, whole_time))
+        key: _Share(whole, pool.amount / amount if divisible else Fraction(pool.time, whole_time))
         for key, pool in pools.items()
     }
 

@@ -137,6 +137,17 @@ def test_a_sum_of_nothing_is_shared_by_time() -> None:
     }
 
 
+def test_a_sum_of_parts_with_different_signs_is_shared_by_time() -> None:
+    # 4 * -3 + 8 * 6 = 36: 12 and 24 by time.
+    definition = metric(aggregation_method="sum", negative="keep")
+    life = resource(record(OLD), record(20, flavor="l"))
+    measures = every(5, 0, 20, -3) | every(5, 20, 60, 6)
+    assert numbers(life, definition, measures) == {
+        "a s": "12 of 36 of 0.333333333333333333",
+        "a l": "24 of 36 of 0.666666666666666667",
+    }
+
+
 def test_a_silent_revision_takes_no_part() -> None:
     # Measured until :20 only: l, from :30, has no bucket; s has the whole hour.
     life = resource(record(OLD), record(30, flavor="l"))
