@@ -23,6 +23,7 @@ def find_endpoints(
 
 
 def conflict_text(
+    address: str,
     endpoints: Collection[discover.EndpointData],
     filters: Mapping[str, Any],
     group: str,
@@ -32,21 +33,25 @@ def conflict_text(
 
     Regions may share a service; then it does not matter which endpoint is selected.
 
+    :param address: Keystone's
     :param group: section of the configuration that says how to reach the service
     :param endpoint_option: its option that has the endpoint's URL
     """
     urls = {(endpoint.url or "").rstrip("/") for endpoint in endpoints}
     if len(urls) < 2:
         return None
+    kind, interface = filters["service_type"], filters["interface"]
     regions = sorted({str(endpoint.region_name) for endpoint in endpoints})
-    text = (
-        f"{len(urls)} endpoints of type {filters['service_type']!r} with interface "
-        f"{filters['interface']!r}"
-    )
     if len(regions) > 1:
-        return f"{text} in the regions {', '.join(regions)}: set region_name in [{group}]"
+        return (
+            f"{address}: its catalogue has {len(urls)} endpoints of type {kind!r} with interface "
+            f"{interface!r} in the regions {', '.join(regions)}: set region_name in [{group}]"
+        )
     addresses = ", ".join(sorted(redact_urls(url) for url in urls))
-    return f"{text} in region {regions[0]}: {addresses}: set {endpoint_option} in [{group}]"
+    return (
+        f"{address}: its catalogue has {len(urls)} endpoints of type {kind!r} with interface "
+        f"{interface!r} in region {regions[0]}: {addresses}: set {endpoint_option} in [{group}]"
+    )
 
 
 def endpoints_text(endpoints: Collection[discover.EndpointData]) -> str:

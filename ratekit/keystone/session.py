@@ -90,10 +90,10 @@ class Session(session.Session):
         with self._authenticating(auth):
             endpoints = catalog.find_endpoints(self, auth, **filters)
         conflict = catalog.conflict_text(
-            endpoints, filters, self.sections.service, self.endpoint_option
+            _address(auth), endpoints, filters, self.sections.service, self.endpoint_option
         )
         if conflict:
-            raise errors.CloudMismatch(f"{_address(auth)}: its catalogue has {conflict}")
+            raise errors.CloudMismatch(conflict)
 
     def _find_endpoint(self, auth: plugin.BaseAuthPlugin | None, **filters: Any) -> str | None:
         with self._authenticating(auth):
