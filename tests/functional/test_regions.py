@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import pathlib
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from keystoneauth1.session import Session
@@ -21,7 +22,7 @@ IDENTITY = {"service_type": "identity", "interface": "public"}
 def second_region(admin: Session, kind: str, interface: str, url: str) -> Iterator[None]:
     """Give a service an endpoint in RegionTwo, until the context ends."""
 
-    def send(method: str, path: str, **request: object) -> object:
+    def send(method: str, path: str, **request: Any) -> Any:
         response = admin.request(path, method, endpoint_filter=IDENTITY, **request)
         return response.json() if response.content else None
 

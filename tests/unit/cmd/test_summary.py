@@ -41,7 +41,8 @@ def test_a_table_ends_with_the_total_rounded_and_exact(ratekit: Shell, usage: No
     assert ratekit("summary").out.splitlines()[-2:] == [
         "Total: price 12345678901234567890.80, 4 frames, "
         "2026-03-01T00:00:00Z to 2026-03-02T12:30:00Z",
-        "Rounded to 2 places; the exact total is 12345678901234567890.8000000000000000000000000001.",
+        "Rounded to 2 places; the exact total is "
+        "12345678901234567890.8000000000000000000000000001.",
     ]
 
 
