@@ -29,7 +29,16 @@ TEXTS = PAGES | {path.name: path.read_text(encoding="utf-8") for path in sorted(
 #: Pages about programs other than ratekit too, whose options it does not have.
 FOREIGN = {"cloudkitty", "release-notes"}
 NEEDED = (
-    *("index", "quickstart", "install", "cloudkitty", "operating", "troubleshooting", "security"),
+    *(
+        "index",
+        "quickstart",
+        "install",
+        "cloudkitty",
+        "operating",
+        "cookbook",
+        "troubleshooting",
+        "security",
+    ),
     *("sizing", "configuration", "metrics", "rules", "cli", "arithmetic", "glossary"),
     *("release-notes", "architecture", "collector", "fetcher", "rating-module", "migration"),
 )
