@@ -42,7 +42,7 @@ ratekit_venv() {
         local progress=$! code=0
         $venv/bin/python -m pip install --disable-pip-version-check --no-color --progress-bar off \
             --editable ".${wanted:+[$wanted]}" >> $venv/install.log 2>&1 || code=$?
-        kill $progress
+        kill $progress 2>/dev/null || true
         wait $progress || true
         if [ $code -ne 0 ]; then
             tail -n 5 $venv/install.log >&2

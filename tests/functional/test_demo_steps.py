@@ -73,7 +73,7 @@ def test_the_printed_steps_raise_a_price_explain_it_and_charge_it(
 
     after = {row["Metric"]: row for row in commands.json("summary", *selection)}
     large = commands.json("summary", *selection[:4], "--groupby", "flavor_name")
-    (quantity,) = (row["Quantity"] for row in large if row["Flavor_name"] == "m1.large")
+    (quantity,) = (row["Quantity"] for row in large if row["flavor_name"] == "m1.large")
     raised = Decimal(after["instance"]["Price"]) - Decimal(before["instance"]["Price"])
     assert raised == Decimal(quantity) * Decimal("0.02")
     assert {name for name in after if after[name] != before[name]} == {"instance"}
