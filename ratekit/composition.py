@@ -117,6 +117,22 @@ def build_processor(
     )
 
 
+def require_right_clock(conf: Any, ledger: interfaces.Ledger, now: datetime.datetime) -> None:
+    """Require that this host's clock agrees with the database server's, if there is a server.
+
+    For commands that write times without asking any other service.
+
+    :param now: the time by this host's clock
+    :raises ratekit.errors.ClockSkew: it does not
+    :raises ratekit.errors.TryLater: the database did not answer
+    """
+    if isinstance(ledger, interfaces.ClockSource):
+        limit = datetime.timedelta(seconds=conf.orchestrator.max_clock_skew)
+        failure = ClockCheck([ledger.read_clock], limit).compare(now).failure
+        if failure is not None:
+            raise failure
+
+
 def _build_clock_check(
     conf: Any,
     fetcher: interfaces.Fetcher,

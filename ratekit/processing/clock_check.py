@@ -59,8 +59,7 @@ class ClockCheck:
         difference = clocks.disagreement(readings, self._limit, now)
         if difference is not None:
             raise errors.ClockSkew(
-                f"{difference}; nothing is rated while clocks differ by more than "
-                f"{self._limit.total_seconds():g} s ([orchestrator] max_clock_skew): correct the "
-                "wrong clock"
+                f"{difference}; the limit is {self._limit.total_seconds():g} s ([orchestrator] "
+                "max_clock_skew): correct the wrong clock"
             )
         return ClockComparison(clocks.slowest(readings), failures[0] if failures else None)

@@ -12,22 +12,25 @@ import sys
 import pytest
 
 from tests import stack
+from tests.functional.conftest import postgresql_url
 from tests.functional.test_commands import RULES, CommandRunner, commands
 
 __all__ = ["commands"]  # a fixture
 
 
-def run_once_at(conf: pathlib.Path, offset: str) -> subprocess.CompletedProcess[str]:
-    """Run the processor with a clock that differs from the other hosts'."""
+def run_at(
+    offset: str, conf: pathlib.Path, command: str, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command with a clock that differs from the other hosts'."""
     faketime = shutil.which("faketime")
     if faketime is None:
         reason = "faketime is not installed (a package of the system)"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    program = pathlib.Path(sys.executable).with_name("ratekit-processor")
+    program = pathlib.Path(sys.executable).with_name(command)
     return subprocess.run(
-        [faketime, "-m", "-f", offset, program, "--config-file", conf, "--once"],
+        [faketime, "-m", "-f", offset, program, "--config-file", conf, *arguments],
         env={**os.environ, "FAKETIME_DONT_FAKE_MONOTONIC": "1"},
         capture_output=True,
         text=True,
@@ -56,7 +59,7 @@ def test_a_wrong_clock_moves_no_state(
     assert commands.run("ratekit-dbsync", "upgrade").returncode == 0
     assert commands.run("ratekit", "hashmap", "apply", str(RULES), "--yes").returncode == 0
 
-    wrong = run_once_at(conf, offset)
+    wrong = run_at(offset, conf, "ratekit-processor", "--once")
     assert wrong.returncode == 1, wrong.stderr
     assert "Traceback" not in wrong.stderr
     [line] = [line for line in wrong.stderr.splitlines() if line.startswith("ratekit-processor:")]
@@ -71,3 +74,16 @@ def test_a_wrong_clock_moves_no_state(
     for row in commands.json("scope", "list"):
         assert datetime.datetime.fromisoformat(row["Rated until"]) <= now
     assert commands.json("frame", "list", "--limit", "0") != []
+
+
+def test_no_rule_starts_by_a_wrong_clock(cloud: stack.Stack, tmp_path: pathlib.Path) -> None:
+    conf = tmp_path / "prices.conf"
+    url = postgresql_url(cloud, tmp_path)
+    conf.write_text(f"[database]\nconnection = {url}\n", encoding="utf-8")
+    apply = ("ratekit", "hashmap", "apply", str(RULES), "--yes")
+    for offset in ("+5h", "-5h"):
+        refused = run_at(offset, conf, *apply)
+        assert refused.returncode == 2, refused.stderr
+        assert "the clocks of this host, the database differ: " in refused.stderr
+    applied = run_at("+0", conf, *apply)
+    assert applied.returncode == 0, applied.stderr

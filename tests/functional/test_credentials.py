@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import datetime
-import http.server
-import ipaddress
 import pathlib
-import ssl
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests import stack
 from tests.functional.test_commands import CommandRunner, commands
+from tests.private_ca import PrivateAuthority
+from tests.stub_server import run_stub_server
 
 __all__ = ["commands"]  # a fixture
 
@@ -117,47 +110,7 @@ def test_an_endpoint_that_the_catalogue_lacks_is_reported_with_those_it_has(
 def test_an_untrusted_certificate_is_reported(
     cloud: stack.Stack, complain: Complain, tmp_path: pathlib.Path
 ) -> None:
-    with tls(tmp_path) as url:
-        [line] = complain(f"auth_url = {cloud.keystone_url}\n", f"auth_url = {url}/v3\n")
-    facts = (f"Keystone at {url}/v3", "certificate verify failed", "cafile", "insecure")
-    assert missing(line, *facts, "[ratekit_auth]") == []
-
-
-@contextlib.contextmanager
-def tls(folder: pathlib.Path) -> Iterator[str]:
-    """Serve HTTPS on loopback with a self-signed certificate; yield the URL."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "loopback")])
-    now = datetime.datetime.now(datetime.UTC)
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / "loopback.pem"
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(path)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
-    # The thread of each connection does its handshake.
-    server.socket = context.wrap_socket(
-        server.socket, server_side=True, do_handshake_on_connect=False
-    )
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield f"https://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with run_stub_server(PrivateAuthority(tmp_path).server_context()) as server:
+        [line] = complain(f"auth_url = {cloud.keystone_url}\n", f"auth_url = {server.url}/v3\n")
+    facts = (f"Keystone at {server.url}/v3", "certificate verify failed", "cafile", "insecure")
+    assert missing(line, *facts, "[fetcher_keystone]") == []

@@ -85,6 +85,8 @@ def prepare(command: command_types.Action, parsed_args: argparse.Namespace) -> P
     at = read_optional_instant("--at", parsed_args.at, command.app.clock())
     conf = command.app.load_conf()
     storage = command.app.open_storage(conf)
+    # By a wrong clock, rules would start at a wrong time.
+    composition.require_right_clock(conf, storage.ledger, command.app.clock())
     calendar = composition.build_calendar(conf)
     desired = [placed_rule.rule for placed_rule in placed]
     plan = hashmap.plan(
