@@ -52,7 +52,7 @@ class Completion:
                 response.replace(self._client.aggregates(query))
             response.add_history(history)
         if knowledge.counter is not None:
-            self._add_previous(response, knowledge.counter, knowledge.window)
+            self._add_previous(response, knowledge.counter, knowledge.window.begin)
 
     def _add_late_resources(self, response: AggregateResponse, until: datetime.datetime) -> None:
         """Add resources whose first record was made after the time that is queried.
@@ -79,9 +79,11 @@ class Completion:
                 response.add_late_resource(groups[id_], buckets)
                 response.add_history({id_: history[id_]})
 
-    def _add_previous(self, response: AggregateResponse, counter: Counter, window: Window) -> None:
+    def _add_previous(
+        self, response: AggregateResponse, counter: Counter, until: datetime.datetime
+    ) -> None:
         """Look for the last values of counters that were silent before the window."""
-        firsts = response.counters_without_previous(window, counter.gap)
+        firsts = response.counters_without_previous(until, counter.gap)
         if not firsts:
             return
         start = max(min(firsts.values()) - counter.gap, EPOCH)

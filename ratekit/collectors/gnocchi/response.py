@@ -14,7 +14,6 @@ from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.collectors.gnocchi.api.client import Record, require_decimal
 from ratekit.collectors.gnocchi.api.formats import label, utc
 from ratekit.collectors.gnocchi.api.transport import parsing
-from ratekit.domain.period import Window
 from ratekit.domain.usage.counter import Reading
 from ratekit.domain.usage.quantities import Resource
 from ratekit.domain.usage.revision import Instant, Labels, Revision
@@ -114,23 +113,20 @@ class AggregateResponse:
             self._revisions[group["id"]] = [self._parse(group, buckets)]
 
     def counters_without_previous(
-        self, window: Window, gap: datetime.timedelta
+        self, until: Instant, gap: datetime.timedelta
     ) -> dict[str, Instant]:
-        """Return the first buckets that should be compared with one before the query.
+        """Return the first buckets that are compared with one from before the query, if any.
 
-        That is where the period before the window has none, and the resource is older than the
-        period before the bucket's.
-
+        :param until: resources with a bucket before it have one to compare with
         :param gap: longest distance of two buckets that are compared
         :returns: start of the bucket, by resource's id
         """
         results = {}
         for id_, revisions in self._revisions.items():
             first = min(revision.buckets[0][0] for revision in revisions if revision.buckets)
-            if window.begin <= first < self.query.start + gap:
-                period = window.begin + (first - window.begin) // window.step * window.step
-                if revisions[0].start <= period - window.step:
-                    results[id_] = first
+            if until <= first < self.query.start + gap:
+                # The record may be younger than the counter, so all are asked for.
+                results[id_] = first
         return results
 
     def add_previous(self, readings: Mapping[str, Reading]) -> None:

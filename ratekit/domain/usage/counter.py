@@ -122,10 +122,7 @@ def growth_by_period(
             continue
         before = values[index - 1] if index else previous
         revision = readings[begin][1]
-        is_old = revisions[0].start <= period - grid.step
-        if before is not None and before[0] < period - grid.step and not is_old:
-            # How far back a window reaches must not decide.
-            before = None
+        is_old = revisions[0].start < begin - counter.gap
         step = _step(begin, value, before, revision, counter, remarks, is_old)
         if step is not None:
             steps.setdefault(period, []).append(step)

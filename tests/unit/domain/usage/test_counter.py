@@ -199,12 +199,7 @@ def growths(resource: Resource, settings: Settings, hour: int) -> Mapping[Instan
     for bucket, value in values.items():
         if not begin <= bucket < end:
             continue
-        earlier = [
-            previous
-            for previous in values
-            if bucket - gap <= previous < bucket
-            and (previous >= begin - HOUR or first.start <= begin - HOUR)
-        ]
+        earlier = [previous for previous in values if bucket - gap <= previous < bucket]
         if earlier:
             before = values[earlier[-1]]
             growth[bucket] = value - before if value >= before else value
@@ -428,10 +423,10 @@ def test_growth_between_two_polls_is_shared_by_time() -> None:
     }  # fmt: skip
 
 
-def test_a_record_that_starts_with_the_previous_period_makes_a_counter_old_enough() -> None:
-    """Gnocchi does not show a window what was before it."""
-    turns = [(-240, "small"), (-60, "small")]
-    renamed = build_resource({-240: 100.0, 0: 140.0}, *turns)
-    for first, count in ((0, 1), (-4, 5)):
-        settings = dataclasses.replace(rate("sum", counter=DAY), first=first, count=count)
-        assert by_flavor(quantities(renamed, settings))["small", 0] == 40
+@pytest.mark.parametrize("counter", [DAY, Counter(24 * HOUR, counts_first=True)])
+def test_a_gap_counts_although_the_record_was_made_after_it(counter: Counter) -> None:
+    """Measured at three and at five past six; the record was made at ten past six."""
+    late = build_resource({-180: 100.0, 5: 140.0}, (10, "small"))
+    for first, count in ((0, 1), (-4, 5), (0, 3)):
+        settings = dataclasses.replace(rate("sum", 300, counter=counter), first=first, count=count)
+        assert by_flavor(quantities(late, settings))["small", 0] == 40
