@@ -207,12 +207,15 @@ def read_settings(conf: Any, side_by_side: SideBySide, offline: bool = False) ->
         batch_seconds=section.batch_seconds,
         batch_frames=section.batch_frames,
         backoff=build_backoff(conf),
-        requires_rules=_requires_rules(conf),
+        requires_rules=requires_rules(conf),
     )
 
 
-def _requires_rules(conf: Any) -> bool:
-    """Tell whether usage must not be rated while there has never been a price rule."""
+def requires_rules(conf: Any) -> bool:
+    """Tell whether usage must not be rated while there has never been a price rule.
+
+    :raises ratekit.errors.OperatorError: a rating module cannot be used
+    """
     sources = {_load(conf, plugins.RATING, name).price_source for name in conf.rating.modules}
     only_rules = PriceSource.RULES in sources and PriceSource.OWN not in sources
     return only_rules and conf.rating.without_rules == "hold"

@@ -218,6 +218,7 @@ class FakeCollector(Collector):
 
     :ivar calls: all calls, in order
     :ivar failures: tried in order on each call; one that returns an error fails the call
+    :ivar silent_metrics: names of metrics without usage
     """
 
     extra_args = type(None)
@@ -225,6 +226,7 @@ class FakeCollector(Collector):
     def __init__(self) -> None:
         self.calls: list[CollectCall] = []
         self.failures: list[Callable[[CollectCall], Exception | None]] = []
+        self.silent_metrics: set[str] = set()
 
     @classmethod
     def from_conf(cls, conf: Any) -> Self:
@@ -246,7 +248,7 @@ class FakeCollector(Collector):
             error = failure(call)
             if error is not None:
                 raise error
-        for scope in scopes:
+        for scope in () if metric.public_name in self.silent_metrics else scopes:
             points = [(begin, Decimal(1)) for begin in window.begins()]
             yield Series(scope, metric.public_name, metric.unit, {"project_id": scope}, {}, points)
 
@@ -387,6 +389,9 @@ class FakeLedger(Ledger):
             return not active
         gap.resume = resume
         return True
+
+    def metrics_with_usage(self) -> Collection[str]:
+        return {metric for _, metric, _ in self.frames}
 
     def _observed(self, state: State) -> State:
         ends = [

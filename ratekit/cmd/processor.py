@@ -6,6 +6,7 @@ import logging
 import os
 import random
 import signal
+import socket
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 PROG = "ratekit-processor"
 LOG = logging.getLogger(__name__)
+
+#: Linux's limit.
+_HOST_LENGTH = 64
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -178,7 +182,7 @@ def _build_process(
 ) -> Processor:
     """Return one of the daemon's processes, which rates its part of the scopes."""
     from ratekit import composition, concurrency
-    from ratekit.daemon import service, worker
+    from ratekit.daemon import presence, service, worker
     from ratekit.domain.schedule.partition import Partition
     from ratekit.processing.cycle import RunContext
 
@@ -191,6 +195,8 @@ def _build_process(
         board.exit_code = code
         os.kill(os.getppid(), signal.SIGTERM)
 
+    name = f"worker {index + 1} of {len(board.workers)}"
+    host_name = f"{socket.gethostname()[:_HOST_LENGTH]}, {name}"
     partition = Partition(index, len(board.workers))
     parts = composition.build_processor(
         conf, storage, context, concurrency.side_by_side, concurrency.within, partition
@@ -202,11 +208,11 @@ def _build_process(
         composition.build_backoff(conf),
         stop,
         status,
+        presence.Presence(storage.monitoring, host_name, startup.now),
         give_up,
         startup.now,
         random.random,
     )
-    name = f"worker {index + 1} of {len(board.workers)}"
 
     def reload_settings(warns: bool) -> Settings:
         # What the first worker logs of the files is true of all.

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from ratekit import concurrency, errors
+from ratekit.daemon.presence import Presence
 from ratekit.daemon.status_board import WorkerStatus
 from ratekit.domain.schedule.backoff import Backoff
 from ratekit.domain.schedule.calendar import Calendar
@@ -61,6 +62,7 @@ class Worker:
 
     :param stop: ends the loop, and the orchestrator's cycle
     :param status: where the supervisor sees the worker's progress
+    :param presence: where operators see it
     :param give_up: is called with the exit code when the process may write no more
     """
 
@@ -72,6 +74,7 @@ class Worker:
         backoff: Backoff,
         stop: concurrency.StopEvent,
         status: WorkerStatus,
+        presence: Presence,
         give_up: Callable[[int], None],
         clock: Clock,
         chance: Callable[[], float],
@@ -82,6 +85,7 @@ class Worker:
         self._retry_policy = RetryPolicy(backoff)
         self._stop = stop
         self._status = status
+        self._presence = presence
         self._give_up = give_up
         self._clock = clock
         self._chance = chance
@@ -97,6 +101,7 @@ class Worker:
         migration: errors.SchemaChanged | None = None
         try:
             self._run_until_stopped()
+            self._presence.leave()
         except errors.SchemaChanged as error:
             migration = error
         # Outside of the handler, where oslo.log would append the error to the line once more.
@@ -109,7 +114,9 @@ class Worker:
         while not self._stop.is_set():
             self._status.next_cycle = 0
             self._status.beat()
-            pause = self._run_cycle()
+            self._presence.start_cycle()
+            pause, failure = self._run_cycle()
+            self._presence.end_cycle(pause, failure)
             self._status.next_cycle = self._clock().timestamp() + pause
             self._wait(pause)
 
@@ -149,15 +156,15 @@ class Worker:
             LOG.error("unexpected error while reading tasks", exc_info=advanced)
         return False
 
-    def _run_cycle(self) -> float:
-        """Run one cycle; return the seconds to wait before the next."""
+    def _run_cycle(self) -> tuple[float, Exception | None]:
+        """Run one cycle; return the seconds to wait before the next, and why it failed."""
         start = self._clock()
         result = attempt(self._orchestrator.run_cycle)
         if isinstance(result, Exception):
-            return self._handle_failure(result)
+            return self._handle_failure(result), result
         self._failures = 0
         self._status.failed_scopes = result.failed_scopes
-        return self._pause(start, result)
+        return self._pause(start, result), None
 
     def _handle_failure(self, failure: Exception) -> float:
         """Log the failure of a whole cycle; return the seconds to wait before the next."""

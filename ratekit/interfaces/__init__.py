@@ -17,6 +17,7 @@ from ratekit.interfaces.drivers import (
     RatingModule,
     Readiness,
 )
+from ratekit.interfaces.monitoring import Monitoring
 from ratekit.interfaces.storage import (
     CommitResult,
     Ledger,
@@ -42,6 +43,7 @@ __all__ = [
     "Ledger",
     "MetricDescription",
     "MetricInspection",
+    "Monitoring",
     "Observation",
     "OfflineCollector",
     "PriceSource",

@@ -29,6 +29,7 @@ from ratekit.domain.rules.history import ChangeNote, ChangeRecord
 from ratekit.domain.rules.rule import Rule, RuleBook
 from ratekit.domain.scope import Scope, State
 from ratekit.domain.series import RatedSeries
+from ratekit.interfaces.monitoring import Monitoring
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -78,11 +79,14 @@ class CommitResult:
     :ivar stopped_usage: scope and public name of each metric that had frames in every earlier
         period that the ledger checks, and has none in the last period or periods of this batch;
         each is reported once
+    :ivar resumed_usage: scope and public name of each metric whose usage was reported as stopped
+        and has come back
     """
 
     frames: int
     lost_scopes: Sequence[Scope] = ()
     stopped_usage: Sequence[tuple[Scope, str]] = ()
+    resumed_usage: Sequence[tuple[Scope, str]] = ()
 
 
 class Ledger(abc.ABC):
@@ -123,6 +127,13 @@ class Ledger(abc.ABC):
         """Record that these scopes failed with ``error`` and must not be tried before ``retry_at``.
 
         A scope that another processor has rated since is not changed.
+        """
+
+    @abc.abstractmethod
+    def metrics_with_usage(self) -> Collection[str]:
+        """Return the public names of all metrics that any scope ever had frames of.
+
+        :raises ratekit.errors.TryLater: the database did not answer
         """
 
 
@@ -376,4 +387,5 @@ class Storage:
     scopes: ScopeAdmin
     tasks: Tasks
     task_ledger: TaskLedger
+    monitoring: Monitoring
     processes: int | None = None

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ratekit import errors, interfaces
 from ratekit.domain.schedule.batch import Batch, DueScope, next_batch
-from ratekit.domain.scope import State
+from ratekit.domain.scope import Scope, State
 from ratekit.processing.failures import Retry, attempt
 from ratekit.processing.rater import Rater
 from ratekit.text import count_text, list_text
@@ -171,7 +171,7 @@ class Cycle:
         if isinstance(result, Exception):
             return result
         self._unanswered = self._failed_alone = 0
-        _warn_of_stopped_usage(batch, result)
+        _log_usage_changes(batch, result)
         lost_ids = {scope.id for scope in result.lost_scopes}
         rated_states = [state for state in batch.states if state.scope.id not in lost_ids]
         self._result = dataclasses.replace(
@@ -302,16 +302,29 @@ class Cycle:
         self._context.report(Progress(batch, frames, len(periods), sum(periods)))
 
 
-def _warn_of_stopped_usage(batch: Batch, result: interfaces.CommitResult) -> None:
-    """Log one line for each metric that scopes have stopped using."""
-    scopes_by_metric: dict[str, list[str]] = {}
-    for scope, metric in result.stopped_usage:
-        scopes_by_metric.setdefault(metric, []).append(scope.id)
-    for metric, scopes in sorted(scopes_by_metric.items()):
+def _log_usage_changes(batch: Batch, result: interfaces.CommitResult) -> None:
+    """Log one line for each metric that scopes have stopped using, or use again."""
+    for metric, ids in _scopes_by_metric(result.stopped_usage):
         LOG.warning(
             "metric %s: usage stopped during %s for %s that had usage in every earlier period: %s",
             metric,
             batch.window,
-            count_text(len(scopes), "scope"),
-            list_text(sorted(scopes)),
+            count_text(len(ids), "scope"),
+            list_text(ids),
         )
+    for metric, ids in _scopes_by_metric(result.resumed_usage):
+        LOG.info(
+            "metric %s: usage is back during %s for %s: %s",
+            metric,
+            batch.window,
+            count_text(len(ids), "scope"),
+            list_text(ids),
+        )
+
+
+def _scopes_by_metric(pairs: Iterable[tuple[Scope, str]]) -> list[tuple[str, list[str]]]:
+    """Return the sorted ids of the scopes of each metric, by name."""
+    ids: dict[str, list[str]] = {}
+    for scope, metric in pairs:
+        ids.setdefault(metric, []).append(scope.id)
+    return [(metric, sorted(ids[metric])) for metric in sorted(ids)]

@@ -50,6 +50,7 @@ class Orchestrator:
         self._partition = partition
         self._context = context
         self._clocks = clocks
+        self._has_logged_unused = False
 
     def adopt(self, settings: Settings) -> None:
         """Use other settings from the next batch on."""
@@ -86,6 +87,7 @@ class Orchestrator:
             states = [state for state in unusable if state.rated_until == instant]
             self._put_off_unusable(states, instant, cycle)
         result = dataclasses.replace(cycle.run(), lag=comparison.lag)
+        self._log_unused_metrics(result)
         return _count_waiting(result, waiting)
 
     def _must_wait(self, state: State) -> bool:
@@ -138,6 +140,23 @@ class Orchestrator:
             if changed:
                 LOG.info("%s: %d (%s)", change, len(changed), _list_ids(changed))
         return [state for state in observation.states if self._partition.contains(state.scope.id)]
+
+    def _log_unused_metrics(self, result: CycleResult) -> None:
+        """Name the metrics without usage so far, once, after the first cycle that rated something.
+
+        A misspelt metric looks like one that the cloud does not use yet. One of all processes
+        that share the scopes does this.
+        """
+        if self._has_logged_unused or not result.periods or self._partition.index:
+            return
+        self._has_logged_unused = True
+        names = self._rater.find_unused_metrics()
+        if names:
+            LOG.info(
+                "%s no usage in any scope so far: %s; ratekit metric check tells misspelt ones",
+                count_text(len(names), "metric has", "metrics have"),
+                list_text(names, limit=len(names)),
+            )
 
     def _put_off_unusable(
         self, states: Sequence[State], instant: datetime.datetime, cycle: Cycle

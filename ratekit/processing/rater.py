@@ -133,6 +133,17 @@ class Rater:
         if reason is not None:
             raise errors.NotYet(reason)
 
+    def find_unused_metrics(self) -> Sequence[str]:
+        """Return the public names of the metrics of which no scope has ever had usage, sorted.
+
+        A metric of which metrics.yml skips some usage may have been used.
+
+        :raises ratekit.errors.TryLater: the database did not answer
+        """
+        names = {metric.public_name for metric in self._settings.metrics}
+        names -= _find_skipping_metrics(self._settings).keys()
+        return sorted(names.difference(self._ledger.metrics_with_usage()))
+
     def adopt(self, settings: Settings) -> None:
         """Use other settings from the next batch on."""
         self._settings = settings
@@ -165,8 +176,11 @@ class Rater:
         )
         # Usage that metrics.yml skips has not stopped.
         skipping = _find_skipping_metrics(settings)
-        stopped = [(scope, name) for scope, name in commit.stopped_usage if name not in skipping]
-        return dataclasses.replace(commit, stopped_usage=stopped)
+        stopped, resumed = (
+            [(scope, name) for scope, name in pairs if name not in skipping]
+            for pairs in (commit.stopped_usage, commit.resumed_usage)
+        )
+        return dataclasses.replace(commit, stopped_usage=stopped, resumed_usage=resumed)
 
     def price(
         self,

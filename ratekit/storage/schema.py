@@ -120,6 +120,37 @@ EXCLUSIONS = sa.Table(
     **TABLE,
 )
 
+#: A metric whose usage stopped in a scope and has not come back. ``since``: start of the first
+#: period without usage.
+STOPPED_USAGE = sa.Table(
+    "stopped_usage",
+    METADATA,
+    sa.Column(
+        "scope_id", row_id(), sa.ForeignKey("scopes.id"), primary_key=True, autoincrement=False
+    ),
+    sa.Column("metric", Word(), primary_key=True),
+    sa.Column("since", Instant, nullable=False),
+    sqlite_with_rowid=False,
+    **TABLE,
+)
+
+#: A daemon's process that runs, or was killed. ``next_cycle``: when its next cycle starts, NULL
+#: during a cycle. ``error``: why its last cycles ended before they had tried all that was due,
+#: NULL if the last one did not. Only the process itself writes its row.
+PROCESSORS = sa.Table(
+    "processors",
+    METADATA,
+    sa.Column("scope_key", Word(), primary_key=True),
+    sa.Column("name", Word(), primary_key=True),
+    sa.Column("started_at", Instant, nullable=False),
+    sa.Column("seen_at", Instant, nullable=False),
+    sa.Column("next_cycle", Instant),
+    sa.Column("error", sa.Text),
+    sa.Column("error_since", Instant),
+    sqlite_with_rowid=False,
+    **TABLE,
+)
+
 #: A metric with a distinct set of labels; never changed or deleted.
 DESCRIPTORS = sa.Table(
     "descriptors",

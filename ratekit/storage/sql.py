@@ -10,6 +10,7 @@ from ratekit.storage.db.engine import Database
 from ratekit.storage.ledger.ledger import SqlLedger
 from ratekit.storage.ledger.scope_admin import SqlScopeAdmin
 from ratekit.storage.ledger.scopes import ScopeOrigin
+from ratekit.storage.reports.monitoring import SqlMonitoring
 from ratekit.storage.reports.reports import SqlReports
 from ratekit.storage.rules.store import SqlRules
 from ratekit.storage.tasks.queue import SqlTasks
@@ -40,6 +41,7 @@ def open_storage(url: str, *, scope_key: str, fetcher: str, collector: str) -> S
         scopes=SqlScopeAdmin(database, scope_key),
         tasks=SqlTasks(database, scope_key),
         task_ledger=SqlTaskLedger(database, scope_key),
+        monitoring=SqlMonitoring(database, scope_key),
     )
 
 

@@ -73,5 +73,6 @@ def open_fake_storage() -> Storage:
         scopes=missing,
         tasks=missing,
         task_ledger=missing,
+        monitoring=missing,
         processes=1,
     )

@@ -195,6 +195,52 @@ def side_by_side(ledgers: Sequence[Ledger], works: Sequence[RatedBatch]) -> list
 A = Scope("a", "name of a")
 
 
+class TestResumed:
+    def test_usage_that_comes_back_is_reported_once(self, storage: Storage) -> None:
+        resumed_usage = [
+            rate(storage, ["a"], number, {"cpu": letter, "instance": "#"}).resumed_usage
+            for number, letter in enumerate(".##..##.#")
+        ]
+        # The second time, a stop was not reported, because there had been silence before.
+        assert resumed_usage == [(), (), (), (), (), ((A, "cpu"),), (), (), ()]
+
+    def test_usage_that_comes_back_within_a_batch_and_goes_on_is_reported(
+        self, storage: Storage
+    ) -> None:
+        assert rate(storage, ["a"], 0, {"cpu": "##."}).stopped_usage == ((A, "cpu"),)
+        result = rate(storage, ["a"], 3, {"cpu": ".##"})
+        assert (result.stopped_usage, result.resumed_usage) == ((), ((A, "cpu"),))
+
+    def test_usage_that_stops_again_after_a_day_is_reported_as_stopped_alone(
+        self, storage: Storage
+    ) -> None:
+        rate(storage, ["a"], 0, {"cpu": "##."})
+        rate(storage, ["a"], 3, {"cpu": "." * 24})
+        result = rate(storage, ["a"], 27, {"cpu": "#."})
+        assert (result.stopped_usage, result.resumed_usage) == (((A, "cpu"),), ())
+        assert rate(storage, ["a"], 29, {"cpu": "#"}).resumed_usage == ((A, "cpu"),)
+
+    def test_a_metric_that_is_no_longer_collected_is_forgotten(self, storage: Storage) -> None:
+        rate(storage, ["a"], 0, {"cpu": "#.", "instance": "##"})
+        rate(storage, ["a"], 2, {"instance": "#"}, metrics=("instance",))
+        assert rate(storage, ["a"], 3, {"cpu": "#"}).resumed_usage == ()
+
+    def test_usage_that_stopped_after_a_reset_is_found_again(self, storage: Storage) -> None:
+        rate(storage, ["a"], 0, {"cpu": "##."})
+        storage.scopes.reset(storage.scopes.plan_reset("a", hour(2)))
+        assert rate(storage, ["a"], 2, {"cpu": "."}).stopped_usage == ((A, "cpu"),)
+
+    def test_many_scopes_take_as_many_statements_as_few(self, storage: Storage) -> None:
+        counts = []
+        for size in (2, 60):
+            names = [f"{size} {number}" for number in range(size)]
+            rate(storage, names, 0, {"cpu": "#."})
+            with statements() as sent_statements:
+                assert len(rate(storage, names, 2, {"cpu": "#"}).resumed_usage) == size
+            counts.append(len(sent_statements))
+        assert counts[0] == counts[1]
+
+
 class TestFallenSilent:
     def test_stopped_usage_is_reported_once(self, storage: Storage) -> None:
         stopped_usage = [

@@ -69,6 +69,11 @@ ROWS = {
         " '2026-02-01 00:00:00.000000', NULL, '', true)",
     ),
     "0010": ("INSERT INTO rule_reads VALUES (1, 7)",),
+    "0011": (
+        "INSERT INTO stopped_usage VALUES (1, 'instance', '2026-03-01 00:00:00.000000')",
+        "INSERT INTO processors VALUES ('project_id', 'host', '2026-03-01 00:00:00.000000',"
+        " '2026-03-01 02:00:00.000000', NULL, NULL, NULL)",
+    ),
 }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 
 from ratekit import errors
@@ -13,11 +12,8 @@ from ratekit.collectors.gnocchi.completeness.exclusions import Exclusions
 from ratekit.collectors.gnocchi.completeness.retention import Retention
 from ratekit.collectors.gnocchi.completion import Completion, Knowledge
 from ratekit.collectors.gnocchi.response import AggregateResponse
-from ratekit.collectors.gnocchi.warn_once import WarnOnce
 from ratekit.domain.series import Series, add_points
 from ratekit.domain.usage.metric import Metric
-
-LOG = logging.getLogger(__name__)
 
 
 class QueryRunner:
@@ -28,8 +24,6 @@ class QueryRunner:
         self._exclusions = exclusions
         self._retention = retention
         self._completion = Completion(client)
-        self._warnings = WarnOnce(LOG)
-        self._measured_names: set[str] = set()
 
     def run(
         self, metric: Metric, query: AggregateQuery, names: Sequence[str], knowledge: Knowledge
@@ -44,15 +38,13 @@ class QueryRunner:
         name = metric.public_name
         try:
             try:
-                responses = self._ask(name, query, names, knowledge)
+                return self._ask(name, query, names, knowledge)
             except AggregateMissing:
                 if not self._exclusions.find(name, query):
                     raise
-                responses = self._ask(name, query, names, knowledge)
+                return self._ask(name, query, names, knowledge)
         except AggregateMissing as error:
             raise errors.OperatorError(f"{name}: {error}") from error
-        self._warn_if_silent(metric, query, responses)
-        return responses
 
     def _ask(
         self, name: str, query: AggregateQuery, names: Sequence[str], knowledge: Knowledge
@@ -69,19 +61,6 @@ class QueryRunner:
                 raise errors.OperatorError(f"{name}: {error}") from error
             responses.append(response)
         return responses
-
-    def _warn_if_silent(
-        self, metric: Metric, query: AggregateQuery, responses: Sequence[AggregateResponse]
-    ) -> None:
-        name = metric.public_name
-        if not all(response.is_empty for response in responses):
-            self._measured_names.add(name)
-        elif name not in self._measured_names:
-            # A misspelt name looks like a metric that no scope uses yet.
-            self._warnings.warn(
-                f"{name}: Gnocchi has returned no measures of {metric.name!r} on resources of type "
-                f"{query.resource_type!r} so far; nothing is charged until it does"
-            )
 
 
 def merge_series(parts: Iterable[Iterable[Series]]) -> Iterator[Series]:

@@ -36,6 +36,28 @@ def _sum_on_sqlite(element: exact_sum, compiler: SQLCompiler, **kwargs: Any) -> 
     return f"exact_sum({compiler.process(element.clauses, **kwargs)})"
 
 
+class is_zero(FunctionElement[bool]):  # noqa: N801 -- written like a function in queries
+    """Whether an exact decimal is 0."""
+
+    name = "is_zero"
+    inherit_cache = True
+    type = sa.Boolean()
+
+    def __init__(self, column: sa.ColumnElement[Decimal]) -> None:
+        super().__init__(column)
+
+
+@compiles(is_zero)
+def _is_zero(element: is_zero, compiler: SQLCompiler, **kwargs: Any) -> str:
+    return f"({compiler.process(element.clauses, **kwargs)} = 0)"
+
+
+@compiles(is_zero, "sqlite")
+def _is_zero_on_sqlite(element: is_zero, compiler: SQLCompiler, **kwargs: Any) -> str:
+    # A decimal as text; the smallest that can be stored is far from becoming 0 in binary.
+    return f"(CAST({compiler.process(element.clauses, **kwargs)} AS REAL) = 0)"
+
+
 class TextSum:
     """SQLite's exact_sum: adds decimals that are stored as text."""
 

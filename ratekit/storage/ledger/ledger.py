@@ -19,6 +19,7 @@ from ratekit.storage.ledger import exclusions, frames, metric_sets, stopped_usag
 from ratekit.storage.ledger import scopes as scope_states
 from ratekit.storage.ledger.descriptors import Descriptors
 from ratekit.storage.rules import version
+from ratekit.storage.schema import DESCRIPTORS
 
 LOG = logging.getLogger(__name__)
 
@@ -115,6 +116,11 @@ class SqlLedger(Ledger):
         with self._database.writing() as connection:
             scope_states.postpone(connection, states, error, retry_at)
 
+    def metrics_with_usage(self) -> Collection[str]:
+        """Return the public names of all metrics that ever had frames; reads all descriptors."""
+        with self._database.reading() as connection:
+            return frozenset(connection.scalars(sa.select(DESCRIPTORS.c.metric).distinct()))
+
     def _write(
         self,
         connection: sa.Connection,
@@ -132,7 +138,7 @@ class SqlLedger(Ledger):
         ids = self._descriptors.resolve(connection, [entry.descriptor for entry in entries])
         frame_count = frames.write_frames(connection, entries, ids, texts)
         # Before the totals are written: it reads those of earlier batches.
-        stopped = stopped_usage.find_stopped(connection, pks, batch.window, batch.metrics, totals)
+        changes = stopped_usage.record(connection, pks, batch.window, batch.metrics, totals)
         frames.write_totals(connection, totals, texts)
         advanced = [state for state in batch.states if state.scope_pk in pks]
         scope_pks = {state.scope.id: state.scope_pk for state in advanced}
@@ -140,7 +146,8 @@ class SqlLedger(Ledger):
         result = CommitResult(
             frames=frame_count,
             lost_scopes=tuple(state.scope for state in batch.states if state.scope_pk not in pks),
-            stopped_usage=_with_scopes(batch.states, stopped),
+            stopped_usage=_with_scopes(batch.states, changes.stopped),
+            resumed_usage=_with_scopes(batch.states, changes.resumed),
         )
         return _Write(pks, ids, result)
 

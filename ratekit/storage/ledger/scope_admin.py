@@ -12,7 +12,7 @@ from ratekit.domain.reporting.reports import ResetPlan
 from ratekit.interfaces import ScopeAdmin
 from ratekit.storage.db.dialects import exact_sum
 from ratekit.storage.db.engine import Database
-from ratekit.storage.ledger import exclusions, metric_sets
+from ratekit.storage.ledger import exclusions, metric_sets, stopped_usage
 from ratekit.storage.ledger import gaps as gap_rows
 from ratekit.storage.schema import FRAMES, SCOPES, TOTALS
 from ratekit.text import second_text
@@ -104,6 +104,7 @@ class SqlScopeAdmin(ScopeAdmin):
             if gaps:
                 gap_rows.end_at(connection, row["id"], plan.since)
             exclusions.remove_since(connection, row["id"], plan.since)
+            stopped_usage.remove_since(connection, row["id"], plan.since)
             metrics, seconds = metric_sets.remove_since(connection, row["id"], plan.since)
             _change(
                 connection,

@@ -1,9 +1,9 @@
-"""Finds metrics whose usage has stopped: once, in the batch in which it stops."""
+"""Finds metrics whose usage has stopped, and remembers them until it comes back: each once."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from ratekit.domain.period import Window
 from ratekit.storage.db.engine import slices
 from ratekit.storage.ledger.frames import Total
-from ratekit.storage.schema import TOTALS
+from ratekit.storage.schema import STOPPED_USAGE, TOTALS
 
 #: Number of periods before a batch in which a metric must never have been silent.
 LOOK_BACK = 24
@@ -27,12 +27,86 @@ class _Past(NamedTuple):
     periods: int
 
 
-def find_stopped(
+class Changes(NamedTuple):
+    """What a batch changed; each is reported once.
+
+    :ivar stopped: metrics whose usage has stopped
+    :ivar resumed: metrics whose usage had stopped and has come back
+    """
+
+    stopped: Sequence[Pair]
+    resumed: Sequence[Pair]
+
+
+def record(
     connection: sa.Connection,
     scope_pks: Collection[int],
     window: Window,
     metrics: Collection[str],
     totals: Iterable[Total],
+) -> Changes:
+    """Record which usage has stopped and which has come back; the scopes' rows must be locked.
+
+    A metric that is no longer collected is forgotten.
+
+    :param scope_pks: row ids of the scopes that are rated over ``window``
+    :param totals: totals of these scopes over ``window``, not written yet
+    """
+    usage = _usage_begins(totals)
+    recorded = _read_recorded(connection, scope_pks)
+    ended = {pair for pair in recorded if pair in usage or pair[1] not in metrics}
+    stopped = [
+        pair
+        for pair in _find_stopped(connection, scope_pks, window, metrics, usage)
+        if pair not in recorded or pair in ended
+    ]
+    _remove(connection, ended)
+    if stopped:
+        rows = [
+            {"scope_id": pair[0], "metric": pair[1], "since": _silent_since(window, usage, pair)}
+            for pair in stopped
+        ]
+        connection.execute(STOPPED_USAGE.insert(), rows)
+    return Changes(stopped, sorted(ended.intersection(usage).difference(stopped)))
+
+
+def remove_since(connection: sa.Connection, scope_pk: int, since: datetime.datetime) -> None:
+    """Forget usage of a scope that stopped at ``since`` or later: it is rated again."""
+    is_later = (STOPPED_USAGE.c.scope_id == scope_pk) & (STOPPED_USAGE.c.since >= since)
+    connection.execute(STOPPED_USAGE.delete().where(is_later))
+
+
+def _silent_since(
+    window: Window, usage: Mapping[Pair, set[datetime.datetime]], pair: Pair
+) -> datetime.datetime:
+    return max(usage[pair]) + window.step if pair in usage else window.begin
+
+
+def _read_recorded(connection: sa.Connection, scope_pks: Collection[int]) -> set[Pair]:
+    pairs: set[Pair] = set()
+    for part in slices(sorted(scope_pks)):
+        query = sa.select(STOPPED_USAGE.c.scope_id, STOPPED_USAGE.c.metric)
+        rows = connection.execute(query.where(STOPPED_USAGE.c.scope_id.in_(part)))
+        pairs.update((scope_pk, metric) for scope_pk, metric in rows)
+    return pairs
+
+
+def _remove(connection: sa.Connection, pairs: Collection[Pair]) -> None:
+    if not pairs:
+        return
+    is_pair = (STOPPED_USAGE.c.scope_id == sa.bindparam("scope_pk")) & (
+        STOPPED_USAGE.c.metric == sa.bindparam("name")
+    )
+    rows = [{"scope_pk": scope_pk, "name": metric} for scope_pk, metric in sorted(pairs)]
+    connection.execute(STOPPED_USAGE.delete().where(is_pair), rows)
+
+
+def _find_stopped(
+    connection: sa.Connection,
+    scope_pks: Collection[int],
+    window: Window,
+    metrics: Collection[str],
+    usage: Mapping[Pair, set[datetime.datetime]],
 ) -> list[Pair]:
     """Return metrics with frames in each period up to some instant, and none after it.
 
@@ -40,10 +114,8 @@ def find_stopped(
     same pair. A period that was not rated counts as silence: a scope that returns after a gap
     and then has no usage is not reported.
 
-    :param scope_pks: row ids of the scopes that are rated over ``window``
-    :param totals: totals of these scopes over ``window``
+    :param usage: begins of the periods in the window that have frames
     """
-    usage = _usage_begins(totals)
     last = window.end - window.step
     before = {pair for pair in _pairs_before(connection, scope_pks, window) if pair[1] in metrics}
     candidates = [

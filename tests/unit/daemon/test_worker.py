@@ -8,12 +8,14 @@ from collections.abc import Callable
 import pytest
 
 from ratekit import errors
+from ratekit.daemon.presence import Presence
 from ratekit.daemon.status_board import StatusBoard
 from ratekit.daemon.worker import Worker
 from ratekit.domain.schedule.backoff import Backoff
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.processing.cycle import CycleResult
 from tests.builders import HOUR, MINUTE, SECOND
+from tests.unit.daemon.fake_monitoring import FakeMonitoring
 
 NOON = datetime.datetime(2026, 11, 23, 12, tzinfo=datetime.UTC)
 
@@ -93,6 +95,7 @@ def run(
     *cycles: Callable[[], CycleResult],
     exit_codes: list[int] | None = None,
     tasks: Tasks | None = None,
+    monitoring: FakeMonitoring | None = None,
 ) -> Cycles:
     orchestrator = Cycles(day, *cycles)
     Worker(
@@ -102,6 +105,7 @@ def run(
         Backoff(30 * SECOND, 900 * SECOND),
         day,  # type: ignore[arg-type]
         StatusBoard(1).workers[0],
+        Presence(monitoring or FakeMonitoring(), "worker", day.clock),
         ([] if exit_codes is None else exit_codes).append,
         day.clock,
         chance=lambda: 0.0,

@@ -1,4 +1,4 @@
-"""The log says, in one short line, that scopes have stopped using a metric."""
+"""The log says, in one short line, that scopes have stopped using a metric, or use it again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from ratekit.domain.scope import Scope
 from ratekit.interfaces import CommitResult, RatedBatch
-from tests.builders import HOUR, MONTH, SECOND
+from tests.builders import HOUR, MONTH, SECOND, metric
 from tests.fakes import FakeLedger
 from tests.unit.processing.rating_bench import RatingBench
 
@@ -75,3 +75,53 @@ def test_a_batch_has_the_name_of_each_collected_metric_once() -> None:
     bench.now = MONTH + 2 * HOUR + SECOND  # one period is due
     bench.rate()
     assert {batch.metrics for batch in bench.ledger.commits} == {("cpu", "disk")}
+
+
+class ResumedUsageLedger(FakeLedger):
+    """Reports for each batch that all scopes use cpu and disk again."""
+
+    def commit(self, batch: RatedBatch) -> CommitResult:
+        commit = super().commit(batch)
+        resumed = [(Scope(id_), name) for name in ("disk", "cpu") for id_ in sorted(self.states)]
+        return dataclasses.replace(commit, resumed_usage=resumed)
+
+
+def infos(caplog: pytest.LogCaptureFixture, word: str) -> list[str]:
+    lines = [record.getMessage() for record in caplog.records if record.levelno == logging.INFO]
+    return [line for line in lines if word in line]
+
+
+def test_usage_that_is_back_is_one_line_a_metric_and_no_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    bench = RatingBench("a", "b", ledger=ResumedUsageLedger)
+    bench.now = MONTH + 2 * HOUR + SECOND  # one period is due
+    bench.rate()
+    assert infos(caplog, "usage is back") == [
+        f"metric {name}: usage is back during 2026-01-01T00:00Z/2026-01-01T01:00Z for 2 scopes: "
+        "a, b"
+        for name in ("cpu", "disk")
+    ]
+    assert warnings(caplog) == []
+
+
+def test_metrics_without_usage_so_far_are_one_line_after_the_first_cycle_that_rates(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    bench = RatingBench("a")
+    bench.collector.silent_metrics.add("gpu")
+    metrics = [*bench.settings.metrics, metric("gpu")]
+    bench.orchestrator.adopt(dataclasses.replace(bench.settings, metrics=metrics))
+    bench.now = MONTH + HOUR  # nothing is due
+    bench.rate()
+    assert infos(caplog, "so far") == []
+    bench.now = MONTH + 2 * HOUR + SECOND
+    bench.rate()
+    bench.now += HOUR
+    bench.rate()
+    assert infos(caplog, "so far") == [
+        "1 metric has no usage in any scope so far: gpu; ratekit metric check tells misspelt ones"
+    ]
+    assert warnings(caplog) == []
