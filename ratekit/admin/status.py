@@ -59,8 +59,8 @@ def read(
     late = [row for row in active if not row.failures and row.rated_until < overdue[row.id]]
     has_rules = bool(book.rules) or not requires_rules
     problems = [
-        *_group_failing(failing, calendar),
-        *_explain_late(late, calendar, processors, has_rules),
+        *_group_failing(failing, calendar, now),
+        *_explain_late(late, calendar, now, processors, has_rules),
         *_processor_issues(processors),
         *_exclusion_issues(facts),
         *_task_issues(tasks),
@@ -126,18 +126,21 @@ def _judge_processor(record: ProcessorRecord, now: datetime.datetime) -> Process
     return ProcessorStatus(record, state)
 
 
-def _group_failing(rows: Iterable[StateRow], calendar: Calendar) -> Iterator[Issue]:
+def _group_failing(
+    rows: Iterable[StateRow], calendar: Calendar, now: datetime.datetime
+) -> Iterator[Issue]:
     """Yield one issue for each error, those of most scopes first."""
     groups: dict[str, list[StateRow]] = {}
     for row in rows:
         groups.setdefault(row.last_error or "unknown error", []).append(row)
     for reason, members in sorted(groups.items(), key=lambda group: (-len(group[1]), group[0])):
-        yield _scope_issue(IssueKind.FAILING, members, calendar, reason)
+        yield _scope_issue(IssueKind.FAILING, members, calendar, now, reason)
 
 
 def _explain_late(
     rows: Sequence[StateRow],
     calendar: Calendar,
+    now: datetime.datetime,
     processors: Sequence[ProcessorStatus],
     has_rules: bool,
 ) -> Iterator[Issue]:
@@ -157,25 +160,29 @@ def _explain_late(
         reason, remedy = "processors have not rated them", f"see {_DAEMON}"
     else:
         reason, remedy = "no processor is running", "start ratekit-processor"
-    yield _scope_issue(IssueKind.LATE, rows, calendar, reason, remedy)
+    yield _scope_issue(IssueKind.LATE, rows, calendar, now, reason, remedy)
 
 
 def _scope_issue(
     kind: IssueKind,
     rows: Sequence[StateRow],
     calendar: Calendar,
+    now: datetime.datetime,
     reason: str,
     remedy: str = "",
 ) -> Issue:
-    """Return an issue of scopes, since the first of their periods that is not rated was due."""
-    wait = max(1, calendar.wait_periods) * calendar.step
+    """Return an issue of scopes, since the first of their periods that is not rated was due.
+
+    By a state in the future nothing is due yet.
+    """
+    due = min(row.rated_until for row in rows) + max(1, calendar.wait_periods) * calendar.step
     names = list_text([row.name or row.id for row in rows])
     return Issue(
         kind,
         len(rows),
         f"{count_text(len(rows), 'scope')} ({names})",
         reason,
-        min(row.rated_until for row in rows) + wait,
+        due if due <= now else None,
         remedy,
     )
 

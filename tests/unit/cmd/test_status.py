@@ -175,6 +175,15 @@ class TestProblems:
         ]
         assert "Gnocchi \\x1b[31m refused" in ratekit("status").out
 
+    def test_a_state_in_the_future_has_no_time_since_when(
+        self, ratekit: Shell, storage: Storage
+    ) -> None:
+        states = given.list_scopes(storage, "a1", "b2", now=given.hour(2))
+        storage.ledger.postpone(states, "rated until a time in the future", given.hour(4))
+        ratekit.now = given.hour(0.5)
+        [problem] = read(ratekit, 1)["Problems"]
+        assert (problem["kind"], problem["since"]) == ("failing", None)
+
     def test_a_processor_that_fails_as_a_whole_says_why(
         self, ratekit: Shell, storage: Storage
     ) -> None:
