@@ -11,7 +11,6 @@ from ratekit import errors, redact
 from ratekit.admin import explain
 from ratekit.admin import metric as metric_admin
 from ratekit.cmd.output import cells
-from ratekit.domain.exact import QUANTITY_PLACES, round_ratio
 from ratekit.domain.reporting.reports import FrameRow
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.domain.usage.metric import WHOLE, Metric
@@ -95,7 +94,7 @@ def _line(step: TraceStep, trace: _Trace) -> str:
     parts = [f"{trace.reducer} of {values} = {cells.ratio_text(quantity.value)}".strip()]
     # The share already shows prorating.
     conversion = metric_admin.conversion(dataclasses.replace(trace.metric, prorate=False))
-    whole = cells.decimal_text(round_ratio(*trace.metric.convert(quantity.value), QUANTITY_PLACES))
+    whole = cells.decimal_text(trace.metric.quantity(quantity.value))
     if conversion:
         parts.append(f"{conversion} = {whole}")
     if quantity.share != WHOLE:

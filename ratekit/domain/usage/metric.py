@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from fractions import Fraction
 
+from ratekit.domain import exact
 from ratekit.domain.series import Series
 from ratekit.domain.usage.mutation import MUTATIONS, Mutate
 
@@ -71,6 +72,14 @@ class Metric:
         mutate = self.mutate
         mutation = self._map_value if mutate is _MAP else MUTATIONS[mutate]
         return mutation(numerator, denominator)
+
+    def quantity(self, total: Decimal | Fraction, parts: int = 1) -> Decimal:
+        """Return the quantity to store for a collected value that is not shared.
+
+        The value is ``total / parts``; the result of :meth:`convert` is rounded half-even to 18
+        places (second rounding point of doc/arithmetic.rst).
+        """
+        return exact.round_ratio(*self.convert(total, parts), exact.QUANTITY_PLACES)
 
     def _map_value(self, numerator: int, denominator: int) -> tuple[int, int]:
         return self.mutate_map.get(Fraction(numerator, denominator), _NOTHING).as_integer_ratio()

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratekit.domain.exact import QUANTITY_PLACES, round_parts, round_ratio
+from ratekit.domain.exact import QUANTITY_PLACES, round_parts
 from ratekit.domain.usage.metric import Metric, Mutate
 
 ONE = Fraction(1)
@@ -31,7 +31,7 @@ def stored(
     whole = Fraction(*metric.convert(total, parts))
     [quantity] = round_parts([whole * share], QUANTITY_PLACES)
     if share == 1:
-        assert quantity == round_ratio(*metric.convert(total, parts), QUANTITY_PLACES)
+        assert quantity == metric.quantity(total, parts)
     return quantity
 
 
