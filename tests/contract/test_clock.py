@@ -22,7 +22,7 @@ def test_a_server_shows_its_time_and_a_file_has_none(url: str, open_another: Ope
         return
     assert reading is not None
     assert reading.name == "the database"
-    assert reading.least <= NO_TIME <= reading.most
+    assert reading.lower <= NO_TIME <= reading.upper
 
 
 def test_the_time_zone_of_the_server_changes_nothing(url: str, open_another: Open) -> None:

@@ -22,7 +22,7 @@ def response(headers: dict[str, str]) -> requests.Response:
 def test_a_date_is_exact_to_a_second() -> None:
     reading = http_clock.read("X", lambda: response({"date": NOW}))
     assert reading is not None
-    assert reading.most - reading.least >= datetime.timedelta(seconds=1)
+    assert reading.upper - reading.lower >= datetime.timedelta(seconds=1)
     assert abs(reading.difference) < datetime.timedelta(minutes=10)
 
 

@@ -22,13 +22,13 @@ class ClockReading:
     seconds. It lies between two bounds.
 
     :ivar name: whose clock it is, such as ``Gnocchi``
-    :ivar least: lower bound of the difference
-    :ivar most: upper bound of the difference
+    :ivar lower: lower bound of the difference
+    :ivar upper: upper bound of the difference
     """
 
     name: str
-    least: datetime.timedelta
-    most: datetime.timedelta
+    lower: datetime.timedelta
+    upper: datetime.timedelta
 
     @classmethod
     def between(
@@ -52,7 +52,7 @@ class ClockReading:
     @property
     def difference(self) -> datetime.timedelta:
         """The smallest difference that is possible."""
-        return max(self.least, min(self.most, _NO_TIME))
+        return max(self.lower, min(self.upper, _NO_TIME))
 
 
 def slowest(readings: Collection[ClockReading]) -> datetime.timedelta:
@@ -77,8 +77,8 @@ def disagreement(
     odd = _odd_one_out(clocks, limit)
     if odd is None:
         return f"the clocks of {list_text([clock.name for clock in clocks])} differ: {times}"
-    other = next(clock for clock in clocks if clock is not odd)
-    difference = odd.difference - other.difference
+    right = next(clock for clock in clocks if clock is not odd)
+    difference = odd.difference - right.difference
     direction = "ahead" if difference > _NO_TIME else "behind"
     length = datetime.timedelta(seconds=abs(difference) // _SECOND)
     return f"the clock of {odd.name} is {length} {direction}: {times}"
@@ -86,15 +86,15 @@ def disagreement(
 
 def _agree(clocks: Collection[ClockReading], limit: datetime.timedelta) -> bool:
     """Tell whether no two clocks differ by more than ``limit`` for certain."""
-    least = max(clock.least for clock in clocks)
-    return least - min(clock.most for clock in clocks) <= limit
+    lower = max(clock.lower for clock in clocks)
+    return lower - min(clock.upper for clock in clocks) <= limit
 
 
 def _odd_one_out(clocks: Sequence[ClockReading], limit: datetime.timedelta) -> ClockReading | None:
     """Return the clock without which all agree, if there is exactly one."""
     candidates = [
-        clock
-        for clock in clocks
-        if _agree([other for other in clocks if other is not clock], limit)
+        candidate
+        for candidate in clocks
+        if _agree([clock for clock in clocks if clock is not candidate], limit)
     ]
     return candidates[0] if len(clocks) > 2 and len(candidates) == 1 else None

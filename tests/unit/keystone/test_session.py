@@ -212,7 +212,7 @@ def test_every_response_shows_the_clock_of_its_server(
     for name, reading in zip(("Keystone", "Gnocchi"), readings, strict=True):
         assert reading is not None
         assert reading.name == name
-        assert reading.least <= offset <= reading.most
+        assert reading.lower <= offset <= reading.upper
 
 
 def test_a_server_that_does_not_answer_has_no_clock() -> None:

@@ -33,9 +33,9 @@ def test_the_difference_lies_within_the_bounds_whatever_the_request_takes(
     before = NOON + fraction
     instant = (before + there + difference).replace(microsecond=0)
     reading = ClockReading.between("X", before, instant, before + there + back, SECOND)
-    assert reading.least <= difference <= reading.most
+    assert reading.lower <= difference <= reading.upper
     assert abs(reading.difference) <= abs(difference)
-    assert reading.most - reading.least == there + back + SECOND
+    assert reading.upper - reading.lower == there + back + SECOND
 
 
 @hypothesis.given(st.lists(DIFFERENCES))
