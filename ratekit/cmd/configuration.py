@@ -97,6 +97,9 @@ def load_for_rating(
     mistakes += credentials.find_mistakes(conf, content, plugins, wrong)
     names = option_catalog.read_names(conf, plugins)
     misspelt = unknown.find_misspelt(content, names)
+    if unusable:
+        # The sections of plug-ins that could not be loaded are not known.
+        misspelt = unknown.remove_plugins(misspelt)
     _require_none([*mistakes, *unusable, *_check_expression(conf, content)], misspelt)
     if logs:
         _set_up_logs(conf)

@@ -158,6 +158,8 @@ def test_a_plugin_that_cannot_be_imported_is_one_line_among_the_others(
 
 def test_a_misspelt_option_of_the_plugin_is_a_warning(run: Run, folder: pathlib.Path) -> None:
     line = change(folder, "path = usage.csv", "path = usage.csv\ndelimeter = comma")
+    with (folder / "ratekit.conf").open("a", encoding="utf-8") as file:
+        file.write("[rating]\nwithout_rules = free\n")
     run("ratekit-dbsync", "upgrade")
     rating = run("ratekit-processor", "--once")
     assert rating.returncode == 0

@@ -75,7 +75,11 @@ def find_misspelt_core(content: Content) -> list[errors.Mistake]:
     Sections whose names have an underscore are left to plug-ins, and [DEFAULT] to libraries.
     """
     names = option_names((normal(section), opts) for section, opts in core.list_opts())
-    mistakes = find_misspelt(content, names)
+    return remove_plugins(find_misspelt(content, names))
+
+
+def remove_plugins(mistakes: Collection[errors.Mistake]) -> list[errors.Mistake]:
+    """Return the mistakes without those in sections that plug-ins may have."""
     return [mistake for mistake in mistakes if "_" not in mistake.key.partition("]")[0]]
 
 
