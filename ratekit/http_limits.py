@@ -75,7 +75,8 @@ class _Body:
                 self._raw.close()
                 if self._is_cut:
                     return
-                raise errors.InvalidResponse(
+                # Not an invalid response: a request for less may be answered with less.
+                raise errors.TryLater(
                     f"{self._source} sent a response of more than {self._limit >> 20} MiB"
                 )
             yield chunk

@@ -79,7 +79,8 @@ OPTS = [
         metavar="SECONDS",
         help="Maximum difference of the clocks of this host, Keystone, Gnocchi and the "
         "database, in seconds. While two of them differ more, nothing is rated, because a wrong "
-        "clock would end periods before their usage is complete. Smaller differences only delay rating.",
+        "clock would end periods before their usage is complete. Smaller differences only "
+        "delay rating.",
     ),
     cfg.StrOpt(
         "skip_datapoints_expression",

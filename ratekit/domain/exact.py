@@ -45,6 +45,11 @@ LIMIT = Decimal("1e30")
 _PRICE_UNIT = Decimal(1).scaleb(-PRICE_PLACES)
 
 
+def is_storable(number: Decimal) -> bool:
+    """Return whether a quantity or a price is small enough to be stored and summed up."""
+    return -LIMIT < number < LIMIT
+
+
 def round_price(price: Decimal) -> Decimal:
     """Round half-even to 28 places (third rounding point of doc/arithmetic.rst)."""
     return price.quantize(_PRICE_UNIT, context=_ROUNDING)

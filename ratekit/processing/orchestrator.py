@@ -76,13 +76,13 @@ class Orchestrator:
             [state for state in states if state.scope_pk not in waiting_pks], now
         )
         cycle = Cycle(due, self._calendar.step, self._rater, self._ledger, self._context)
-        if comparison.failure is not None:
-            cycle.put_off_all(comparison.failure)
-            raise comparison.failure
-        self._rater.require_data()
         if any(scope.state.rated_until < scope.until for scope in due):
             # Time during which there are no rules is rated later.
             self._rater.price_list()
+            if comparison.failure is not None:
+                cycle.put_off_all(comparison.failure)
+                raise comparison.failure
+            self._rater.require_data()
         for instant in sorted({state.rated_until for state in unusable}):
             states = [state for state in unusable if state.rated_until == instant]
             self._put_off_unusable(states, instant, cycle)

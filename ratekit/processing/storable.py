@@ -60,14 +60,17 @@ def _prices(series: Series, price_list: PriceList) -> Sequence[Decimal] | None:
 
 def _all_fit(series: Series, prices: Sequence[Decimal]) -> bool:
     numbers = [*prices, *(quantity for _, quantity in series.points)]
-    return max(numbers) < exact.LIMIT and min(numbers) > -exact.LIMIT
+    numbers += [shared.whole for shared in series.shared.values()]
+    return exact.is_storable(max(numbers)) and exact.is_storable(min(numbers))
 
 
 def _storable_points(series: Series, price_list: PriceList) -> list[RatedSeries]:
     """Return the periods that can be stored, each as a series, so that windows change nothing."""
     results = []
     for point in series.points:
-        period = dataclasses.replace(series, points=[point])
+        begin = point[0]
+        shared = {begin: series.shared[begin]} if begin in series.shared else {}
+        period = dataclasses.replace(series, points=[point], shared=shared)
         prices = _prices(period, price_list)
         if prices is not None and _all_fit(period, prices):
             results.append(RatedSeries(period, prices))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
@@ -13,7 +13,12 @@ from ratekit.collectors.gnocchi.api.formats import utc
 from ratekit.collectors.gnocchi.api.transport import parsing
 from ratekit.collectors.gnocchi.response import AggregateResponse
 from ratekit.domain.period import EPOCH, Window
-from ratekit.domain.usage.counter import Counter
+from ratekit.domain.usage.counter import Counter, Reading
+
+#: Resources that are asked for together whose records were made late.
+_LATE_IDS = 2000
+#: Buckets that are read together in search of the last one before a gap.
+_MAX_BUCKETS = 500_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -67,7 +72,9 @@ class Completion:
                 id_ not in groups or _start(group) < _start(groups[id_])
             ):
                 groups[id_] = group
-        values = self._client.values(_by_ids(query, groups)) if groups else {}
+        values: dict[str, list[Reading]] = {}
+        for ids in _slices(groups, _LATE_IDS):
+            values |= self._client.values(_by_ids(query, ids))
         if not values:
             return
         scopes = frozenset(query.scopes)
@@ -87,11 +94,19 @@ class Completion:
         if not firsts:
             return
         start = max(min(firsts.values()) - counter.gap, EPOCH)
-        query = dataclasses.replace(
-            _by_ids(response.query, firsts), start=start, stop=response.query.start
-        )
-        values = self._client.values(query)
-        response.add_previous({id_: buckets[-1] for id_, buckets in values.items()})
+        period = dataclasses.replace(response.query, start=start, stop=response.query.start)
+        granularity = datetime.timedelta(seconds=period.granularity)
+        buckets_each = max((period.stop - start) // granularity, 1)
+        for ids in _slices(firsts, max(_MAX_BUCKETS // buckets_each, 1)):
+            values = self._client.values(_by_ids(period, ids))
+            response.add_previous({id_: buckets[-1] for id_, buckets in values.items()})
+
+
+def _slices(ids: Collection[str], size: int) -> Iterator[Sequence[str]]:
+    """Yield the ids in slices, so that neither a query nor its response grows without bound."""
+    sorted_ids = sorted(ids)
+    for first in range(0, len(sorted_ids), size):
+        yield sorted_ids[first : first + size]
 
 
 def _by_ids(query: AggregateQuery, ids: Collection[str]) -> AggregateQuery:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import decimal
 import logging
 from collections.abc import Iterable
+from decimal import Decimal
 
+from ratekit.domain import exact
 from ratekit.domain.usage.remarks import Remark, RemarkKind
 from ratekit.text import utc_text
+
+_DISPLAY = decimal.Context(prec=6, Emin=exact.EXACT.Emin, Emax=exact.EXACT.Emax)
 
 
 class RemarkLog:
@@ -44,4 +49,7 @@ class RemarkLog:
 
 
 def _text(remark: Remark) -> str:
-    return "unknown" if remark.value is None else f"{float(remark.value):.6g}"
+    if remark.value is None:
+        return "unknown"
+    numerator, denominator = remark.value.as_integer_ratio()
+    return f"{_DISPLAY.divide(Decimal(numerator), Decimal(denominator)):g}"

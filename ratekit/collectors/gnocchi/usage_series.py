@@ -84,8 +84,9 @@ class UsageSeries:
         remarks: list[Remark] = []
         by_labels: dict[Labels, _Usage] = {}
         for labels, begin, quantity, shared in self._computable_usages(id_, resource, remarks):
-            if quantity >= exact.LIMIT or quantity <= -exact.LIMIT:
-                self._leave_out(id_, resource, f"its quantity is {quantity:.3e}")
+            whole = quantity if shared is None else shared.whole
+            if not (exact.is_storable(quantity) and exact.is_storable(whole)):
+                self._leave_out(id_, resource, f"its quantity is {whole:.3e}")
                 continue
             usage = by_labels.get(labels)
             if usage is None:

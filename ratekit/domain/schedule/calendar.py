@@ -55,7 +55,8 @@ class Calendar:
         :param where: where new scopes start, as for :meth:`start`
         :param tolerance: maximum difference of the clocks of processors
         """
-        return max(self.floor(now + tolerance), self.start(where, now))
+        # An operator may have activated a scope from the next period on.
+        return max(self.next_due(now + tolerance), self.start(where, now))
 
     def floor(self, instant: datetime.datetime) -> datetime.datetime:
         """Return the start of the period that contains ``instant``."""

@@ -115,9 +115,10 @@ def growth_by_period(
     readings = _readings(view for views in views_of.values() for view in views)
     wanted = set(periods)
     steps: dict[Instant, list[_Step]] = {}
+    has_end = any(revision.ended_at is not None for revision in revisions)
     values = sorted((begin, value) for begin, (value, _) in readings.items())
     for index, (begin, value) in enumerate(values):
-        period = _period_to_charge(begin, revisions, grid)
+        period = _period_to_charge(begin, revisions, grid) if has_end else grid.period_of(begin)
         if period not in wanted:
             continue
         before = values[index - 1] if index else previous
@@ -168,8 +169,6 @@ def _period_to_charge(begin: Instant, revisions: Sequence[Revision], grid: Grid)
     that period was due, and the end was recorded by then.
     """
     period = grid.period_of(begin)
-    if all(revision.ended_at is None for revision in revisions):
-        return period
     candidate = grid.period_of(begin - grid.patience)
     while candidate < period:
         end = candidate + grid.step

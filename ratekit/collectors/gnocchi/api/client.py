@@ -19,6 +19,8 @@ from ratekit.domain.schedule.clocks import ClockReading
 
 #: Ids in one search for resources, which rarely have more than a few revisions each.
 _IDS = 200
+#: Ids in one search for a part of the resources' histories.
+_HISTORY_IDS = 2000
 
 #: Attributes of a revision, in the order of :class:`Record`.
 _TIMES = ("revision_start", "revision_end", "started_at", "ended_at")
@@ -269,20 +271,22 @@ class Client:
         :returns: by resource's id, by start
         """
         start = query.start.isoformat()
-        search = {
-            "and": [
-                {"in": {"id": sorted(ids)}},
-                {"<": {"revision_start": until.isoformat()}},
-                {"or": [{">=": {"revision_end": start}}, {"=": {"revision_end": None}}]},
-            ]
-        }
         attributes = ("id", query.scope_key, *_TIMES)
         records: dict[str, list[Record]] = {}
-        for row in self._transport.revisions(query.resource_type, search, attributes):
-            with parsing("resources"):
-                records.setdefault(row["id"], []).append(
-                    Record(row[query.scope_key], *(_optional_utc(row[name]) for name in _TIMES))
-                )
+        sorted_ids = sorted(ids)
+        for first in range(0, len(sorted_ids), _HISTORY_IDS):
+            search = {
+                "and": [
+                    {"in": {"id": sorted_ids[first : first + _HISTORY_IDS]}},
+                    {"<": {"revision_start": until.isoformat()}},
+                    {"or": [{">=": {"revision_end": start}}, {"=": {"revision_end": None}}]},
+                ]
+            }
+            for row in self._transport.revisions(query.resource_type, search, attributes):
+                with parsing("resources"):
+                    records.setdefault(row["id"], []).append(
+                        Record(row[query.scope_key], *(_optional_utc(row[name]) for name in _TIMES))
+                    )
         return {id_: sorted(rows, key=lambda record: record.start) for id_, rows in records.items()}
 
     def revisions(

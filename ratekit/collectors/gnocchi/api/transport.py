@@ -98,6 +98,8 @@ class Transport:
             yield rows, marker is not None
             if marker is None:
                 return
+            if page_parameters.get("marker") == marker:
+                raise errors.InvalidResponse("Gnocchi's link to the next page repeats the last one")
             page_parameters["marker"] = marker
 
     def revisions(

@@ -611,6 +611,41 @@ def test_a_value_that_cannot_be_stored_excludes_its_resource_alone(
     assert "excluded from rating and not charged: resource r2" in message
 
 
+@pytest.mark.parametrize("new_owner", ["p1", "p2"])
+def test_a_part_of_a_sum_that_cannot_be_stored_is_left_out_too(new_owner: str) -> None:
+    """The part itself is small, but the whole that it is a share of is not."""
+    turns = [(-600, "p1", "a"), (20, new_owner, "b")]
+    huge = instance("r1", turns, {0: 5.0, 30: 1e50, 60: 7.0, 90: 7.0})
+    gnocchi_collector = collector(huge)
+    result = frames(gnocchi_collector, 0, 2, ["p1", "p2"], 1800, "sum")
+    assert result == {(new_owner, "b", SIX + HOUR): 14}
+
+
+@pytest.mark.parametrize("value", [-1e308, -0.1])
+def test_the_warning_of_a_negative_value_can_write_any_number(
+    value: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    falling = instance("r1", [(-600, "p1", "a"), (20, "p1", "b")], {0: value, 30: value * 1.5})
+    assert set(frames(collector(falling), 0, 1, ["p1"], 1800, "sum").values()) == {0}
+    [message] = caplog.messages
+    assert "values below zero count as 0" in message
+
+
+def test_a_search_for_older_values_is_cut_where_there_are_many() -> None:
+    """60 s buckets of a year: one resource at a time."""
+    counters = [
+        instance(f"r{number}", [(-6000, "p1", "a")], {-180: 100.0, 0: 140.0}) for number in range(3)
+    ]
+    history = History(counters, ATTRIBUTES)
+    gnocchi_collector = GnocchiCollector(history, "project_id", HOUR, HOUR)  # type: ignore[arg-type]
+    args = GnocchiArgs(
+        "instance", re_aggregation_method="rate:sum", force_granularity=60, counter_gap=366 * 86400
+    )
+    series = list(gnocchi_collector.collect(metric(args=args), Window(SIX, HOUR, 1), ["p1"]))
+    assert [result.points for result in series] == [[(SIX, Decimal(40))]] * 3
+    assert [query.resource_ids for query in history.queries[1:]] == [["r0"], ["r1"], ["r2"]]
+
+
 @pytest.mark.parametrize(
     ("method", "reducer", "expected"),
     [("mean", None, 0), ("rate:mean", None, 5), ("rate:mean", "sum", 10)],

@@ -427,6 +427,16 @@ def test_resources_that_cannot_be_parsed_are_an_invalid_response(
         client.history(QUERY, ["r1"], SIX)
 
 
+def test_a_listing_that_never_goes_on_is_an_invalid_response(
+    gnocchi: StubServer, client: Client
+) -> None:
+    link = (("Link", f'<{gnocchi.url}{SEARCH}?marker=r1@2>; rel="next"'),)
+    page = StubResponse([record("r1", 0, "p1", 1)], headers=link)
+    gnocchi.respond(SEARCH, page, page, page)
+    with pytest.raises(errors.InvalidResponse, match="repeats the last one"):
+        client.history(QUERY, ["r1"], SIX)
+
+
 def test_refused_credentials_have_an_error_of_their_own(
     gnocchi: StubServer, client: Client
 ) -> None:
