@@ -53,11 +53,11 @@ def record(
     :param totals: totals of these scopes over ``window``, not written yet
     """
     usage = _usage_begins(totals)
-    recorded = _read_recorded(connection, scope_pks)
+    recorded, before = _read_pairs(connection, scope_pks, window)
     ended = {pair for pair in recorded if pair in usage or pair[1] not in metrics}
     stopped = [
         pair
-        for pair in _find_stopped(connection, scope_pks, window, metrics, usage)
+        for pair in _find_stopped(connection, before, window, metrics, usage)
         if pair not in recorded or pair in ended
     ]
     _remove(connection, ended)
@@ -82,13 +82,26 @@ def _silent_since(
     return max(usage[pair]) + window.step if pair in usage else window.begin
 
 
-def _read_recorded(connection: sa.Connection, scope_pks: Collection[int]) -> set[Pair]:
-    pairs: set[Pair] = set()
+def _read_pairs(
+    connection: sa.Connection, scope_pks: Collection[int], window: Window
+) -> tuple[set[Pair], set[Pair]]:
+    """Return the recorded pairs, and those with frames in the last period before the window.
+
+    One statement, because it runs for each batch.
+    """
+    recorded: set[Pair] = set()
+    before: set[Pair] = set()
     for part in slices(sorted(scope_pks)):
-        query = sa.select(STOPPED_USAGE.c.scope_id, STOPPED_USAGE.c.metric)
-        rows = connection.execute(query.where(STOPPED_USAGE.c.scope_id.in_(part)))
-        pairs.update((scope_pk, metric) for scope_pk, metric in rows)
-    return pairs
+        stopped = sa.select(STOPPED_USAGE.c.scope_id, STOPPED_USAGE.c.metric, sa.literal(1))
+        usage = (
+            sa.select(TOTALS.c.scope_id, TOTALS.c.metric, sa.literal(0))
+            .where(TOTALS.c.scope_id.in_(part))
+            .where(TOTALS.c.begin == window.begin - window.step)
+        )
+        query = stopped.where(STOPPED_USAGE.c.scope_id.in_(part)).union_all(usage)
+        for scope_pk, metric, is_stopped in connection.execute(query):
+            (recorded if is_stopped else before).add((scope_pk, metric))
+    return recorded, before
 
 
 def _remove(connection: sa.Connection, pairs: Collection[Pair]) -> None:
@@ -103,7 +116,7 @@ def _remove(connection: sa.Connection, pairs: Collection[Pair]) -> None:
 
 def _find_stopped(
     connection: sa.Connection,
-    scope_pks: Collection[int],
+    before: Collection[Pair],
     window: Window,
     metrics: Collection[str],
     usage: Mapping[Pair, set[datetime.datetime]],
@@ -114,14 +127,12 @@ def _find_stopped(
     same pair. A period that was not rated counts as silence: a scope that returns after a gap
     and then has no usage is not reported.
 
+    :param before: pairs with frames in the last period before the window
     :param usage: begins of the periods in the window that have frames
     """
     last = window.end - window.step
-    before = {pair for pair in _pairs_before(connection, scope_pks, window) if pair[1] in metrics}
     candidates = [
-        pair
-        for pair in before | usage.keys()
-        if pair[1] in metrics and last not in usage.get(pair, ())
+        pair for pair in {*before, *usage} if pair[1] in metrics and last not in usage.get(pair, ())
     ]
     pasts = _read_pasts(connection, candidates, window) if candidates else {}
     return sorted(
@@ -151,21 +162,6 @@ def _has_no_hole(window: Window, past: _Past | None, begins: Sequence[datetime.d
     if past is not None and begins[0] != window.begin:
         return False
     return begins[-1] - begins[0] == (len(begins) - 1) * window.step
-
-
-def _pairs_before(
-    connection: sa.Connection, scope_pks: Collection[int], window: Window
-) -> set[Pair]:
-    """Return the pairs with frames in the last period before the window."""
-    pairs: set[Pair] = set()
-    for part in slices(sorted(scope_pks)):
-        query = (
-            sa.select(TOTALS.c.scope_id, TOTALS.c.metric)
-            .where(TOTALS.c.scope_id.in_(part))
-            .where(TOTALS.c.begin == window.begin - window.step)
-        )
-        pairs.update((scope_pk, metric) for scope_pk, metric in connection.execute(query))
-    return pairs
 
 
 def _read_pasts(
