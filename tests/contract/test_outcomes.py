@@ -164,8 +164,10 @@ def test_the_outcome_is_read_after_a_transaction_that_locks_the_scopes(
         time.sleep(1.5)
 
     relay.plan(MessageKind.COMMIT, Moment.BEFORE, action=start)
-    assert storage.ledger.commit(batch(states, whole)).lost_scopes == ()
+    lost_scopes = storage.ledger.commit(batch(states, whole)).lost_scopes
     beside.join()
+    # Their frames are the other processor's.
+    assert {scope.id for scope in lost_scopes} == set(scopes)
     assert total(storage, scopes[0]) == (2, Decimal(1))
     # The descriptor ids of the lost transaction belong to no row, or to other labels.
     again = build_series(scopes[0], [("7", "7")], labels=labels, begin=hour(1))
