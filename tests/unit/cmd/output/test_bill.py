@@ -69,11 +69,14 @@ def test_subtotals_and_the_total(prices: dict[tuple[str, str], Decimal], places:
             summands = []
         else:
             summands = [*summands, price] if not row[0].text else [price]
-    ids = {"zoe": "1", "amy": "2", "3": "3"}
-    for name, subtotal in subtotals.items():
-        parts = [price for (scope, _), price in prices.items() if scope == ids[name]]
-        assert len(parts) > 1
-        assert subtotal == Fraction(rounded_once(parts, places))
+    parts: dict[str, list[Decimal]] = {"zoe": [], "amy": [], "3": []}
+    for (scope, _), group_price in prices.items():
+        parts[{"1": "zoe", "2": "amy", "3": "3"}[scope]].append(group_price)
+    assert subtotals == {
+        name: Fraction(rounded_once(summands, places))
+        for name, summands in parts.items()
+        if len(summands) > 1
+    }
     every = list(prices.values())
     assert Decimal(rounding.text(sum_exactly(every))) == rounded_once(every, places)
     notes = list(rounding.notes("", [sum_exactly(every)], bill.total_sums(rows, KEYS)))

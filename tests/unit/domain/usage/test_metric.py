@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratekit.domain.exact import QUANTITY_PLACES, round_parts
 from ratekit.domain.usage.metric import Metric, Mutate
+from ratekit.domain.usage.quantities import Part, round_parts
 
 ONE = Fraction(1)
 HUGE = decimal.Context(prec=100)
@@ -27,9 +27,9 @@ def metric(
 def stored(
     metric: Metric, total: Decimal | Fraction, parts: int = 1, share: Fraction = ONE
 ) -> Decimal:
-    """What is stored of a value: a share of it, rounded once."""
-    whole = Fraction(*metric.convert(total, parts))
-    [quantity] = round_parts([whole * share], QUANTITY_PLACES)
+    """What is stored of a share of a value."""
+    whole = metric.convert(total, parts)
+    [(quantity, _)] = round_parts([Part((), (), Fraction(total) / parts, whole, share)])
     if share == 1:
         assert quantity == metric.quantity(total, parts)
     return quantity

@@ -278,15 +278,18 @@ def test_numbers_that_no_frame_can_hold_are_still_read(gnocchi: StubServer, clie
     assert client.aggregates(QUERY) == [Decimal(number) for number in numbers]
 
 
-@pytest.mark.parametrize("status", [400, 503])
+@pytest.mark.parametrize(
+    ("status", "start"), [(400, "Gnocchi refused with 400: "), (503, "Gnocchi answered 503: ")]
+)
 @pytest.mark.parametrize("body", [b"[" * 200_000, b'{"a": ' * 200_000, b"9" * 60_000])
 def test_a_hostile_error_response_is_one_line(
-    gnocchi: StubServer, client: Client, status: int, body: bytes
+    gnocchi: StubServer, client: Client, status: int, start: str, body: bytes
 ) -> None:
     gnocchi.respond(AGGREGATES, StubResponse(body, status))
-    with pytest.raises(errors.RatekitError, match=f"Gnocchi .* with|answered {status}") as caught:
+    with pytest.raises(errors.RatekitError, match=f"^{start}") as caught:
         client.aggregates(QUERY)
-    assert len(str(caught.value)) < 600
+    (line,) = str(caught.value).splitlines()
+    assert len(line) < 600
 
 
 @pytest.mark.parametrize(
