@@ -12,8 +12,8 @@ from ratekit.interfaces import Storage
 from ratekit.storage import migrate
 from ratekit.storage.db.engine import parse
 from ratekit.storage.schema import METADATA, VERSIONS
-from ratekit.storage.sql import open_storage
 from tests.contract.fake_storage import open_fake_storage
+from tests.contract.given import reopen
 from tests.databases import BACKENDS, new_database
 
 Open = Callable[[], Storage]
@@ -84,9 +84,7 @@ def url(database: str, cleaning_engine: sa.Engine) -> str:
 @pytest.fixture
 def open_another(url: str) -> Open:
     """Open the storage once more, as another process would."""
-    return lambda: open_storage(
-        url, scope_key="project_id", fetcher="keystone", collector="gnocchi"
-    )
+    return lambda: reopen(url)
 
 
 @pytest.fixture

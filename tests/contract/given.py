@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import dataclasses
 import datetime
 import os
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 import sqlalchemy as sa
@@ -19,6 +20,7 @@ from ratekit.domain.rules.history import ChangeNote
 from ratekit.domain.scope import Scope, State
 from ratekit.domain.series import RatedSeries, Series, Shared
 from ratekit.interfaces import RatedBatch, Storage
+from ratekit.storage.sql import open_storage
 
 HOUR = datetime.timedelta(hours=1)
 #: Where all scopes start.
@@ -35,6 +37,11 @@ def hour(number: float) -> datetime.datetime:
 def window(count: int = 1, begin: datetime.datetime = START) -> Window:
     """Return consecutive hours."""
     return Window(begin, HOUR, count)
+
+
+def reopen(url: str) -> Storage:
+    """Open the storage as another process would."""
+    return open_storage(url, scope_key="project_id", fetcher="keystone", collector="gnocchi")
 
 
 def list_scopes(
@@ -158,6 +165,14 @@ def total(storage: Storage, *scopes: str) -> tuple[int, Decimal]:
     """Return number and price of all frames, by the totals."""
     rows = storage.reports.summary(Selection(scopes=scopes), (), datetime.UTC)
     return (rows[0].points, rows[0].price) if rows else (0, Decimal(0))
+
+
+def run_at_once(*works: Callable[[], object]) -> None:
+    """Run each work in a thread of its own; raise an error of any of them."""
+    with concurrent.futures.ThreadPoolExecutor(len(works)) as pool:
+        futures = [pool.submit(work) for work in works]
+    for future in futures:
+        future.result()
 
 
 @contextlib.contextmanager

@@ -192,6 +192,17 @@ def side_by_side(ledgers: Sequence[Ledger], works: Sequence[RatedBatch]) -> list
         return list(pool.map(commit, ledgers, works))
 
 
+def commit_for_many(
+    storage: Storage, size: int, before: str, after: str
+) -> tuple[CommitResult, int]:
+    """Rate two hours, then what is after them, of new scopes; count statements of the latter."""
+    names = [f"{size} {number}" for number in range(size)]
+    rate(storage, names, 0, {"cpu": before})
+    with statements() as sent_statements:
+        result = rate(storage, names, 2, {"cpu": after})
+    return result, len(sent_statements)
+
+
 A = Scope("a", "name of a")
 
 
@@ -233,11 +244,9 @@ class TestResumed:
     def test_many_scopes_take_as_many_statements_as_few(self, storage: Storage) -> None:
         counts = []
         for size in (2, 60):
-            names = [f"{size} {number}" for number in range(size)]
-            rate(storage, names, 0, {"cpu": "#."})
-            with statements() as sent_statements:
-                assert len(rate(storage, names, 2, {"cpu": "#"}).resumed_usage) == size
-            counts.append(len(sent_statements))
+            result, count = commit_for_many(storage, size, "#.", "#")
+            assert len(result.resumed_usage) == size
+            counts.append(count)
         assert counts[0] == counts[1]
 
 
@@ -308,9 +317,7 @@ class TestFallenSilent:
     def test_many_scopes_take_as_many_statements_as_few(self, storage: Storage) -> None:
         counts = []
         for size in (2, 60):
-            names = [f"{size} {number}" for number in range(size)]
-            rate(storage, names, 0, {"cpu": "##"})
-            with statements() as sent_statements:
-                assert len(rate(storage, names, 2, {"cpu": "."}).stopped_usage) == size
-            counts.append(len(sent_statements))
+            result, count = commit_for_many(storage, size, "##", ".")
+            assert len(result.stopped_usage) == size
+            counts.append(count)
         assert counts[0] == counts[1]

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import pathlib
 from collections.abc import Iterator
 
 import pytest
-import sqlalchemy as sa
 
 from ratekit import errors
-from ratekit.interfaces import Storage
 from ratekit.storage import migrate
 from ratekit.storage.db.engine import Database
-from ratekit.storage.db.errors import CommitUnconfirmed
 from ratekit.storage.ledger.ledger import SqlLedger
 from ratekit.storage.ledger.scopes import ScopeOrigin
-from ratekit.storage.sql import open_storage
-from tests.contract.given import batch, build_series, list_scopes, read_frames
+from tests.contract.given import batch, build_series, list_scopes, read_frames, reopen
+from tests.database_without_reply import DatabaseWithoutReply
 from tests.databases import BACKENDS, new_database
 
 #: A trigger that fails when the transaction is committed, as a full disk or a conflict would.
@@ -35,11 +31,6 @@ def url(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> Iterator[str]
     with new_database(request.param, tmp_path) as database_url:
         migrate.upgrade(database_url)
         yield database_url
-
-
-def reopen(url: str) -> Storage:
-    """Open the storage as another process would."""
-    return open_storage(url, scope_key="project_id", fetcher="keystone", collector="gnocchi")
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
@@ -68,57 +59,28 @@ def test_an_error_in_reply_to_commit_is_told_as_what_it_is(
     assert storage.ledger.commit(batch(states, series)).frames == 1
 
 
-class Unanswering(Database):
-    """The first transaction after :meth:`arm` gets no reply to COMMIT.
-
-    :ivar is_committed: whether it is committed all the same
-    """
-
-    is_committed = False
-    _armed = False
-
-    def arm(self) -> None:
-        """Lose the next reply."""
-        self._armed = True
-
-    @contextlib.contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
-        armed, self._armed = self._armed, False
-        with contextlib.suppress(InterruptedError), super().writing() as connection:
-            yield connection
-            if armed and not self.is_committed:
-                raise InterruptedError
-        if armed:
-            self.meanwhile()
-            raise CommitUnconfirmed(self.place)
-
-    def meanwhile(self) -> None:
-        """Do what another process does before the outcome is verified."""
-
-
 @pytest.fixture
-def database(url: str) -> Iterator[Unanswering]:
+def database(url: str) -> Iterator[DatabaseWithoutReply]:
     """A database that can lose a reply."""
-    database = Unanswering(url, needs=migrate.head())
+    database = DatabaseWithoutReply(url, needs=migrate.head())
     yield database
     database.close()
 
 
 @pytest.fixture
-def ledger(database: Unanswering) -> SqlLedger:
+def ledger(database: DatabaseWithoutReply) -> SqlLedger:
     """The ledger on it."""
     return SqlLedger(database, ScopeOrigin("project_id", "keystone", "gnocchi"))
 
 
 def test_frames_of_another_processor_are_reported_as_lost(
-    url: str, database: Unanswering, ledger: SqlLedger, monkeypatch: pytest.MonkeyPatch
+    url: str, database: DatabaseWithoutReply, ledger: SqlLedger
 ) -> None:
     competitor = reopen(url)
     states = list_scopes(competitor, "a", "b")
     others = [build_series(id_, [("1", "1")]) for id_ in ("a", "b")]
-    monkeypatch.setattr(
-        database, "meanwhile", lambda: competitor.ledger.commit(batch(states, *others))
-    )
+    database.is_committed = False
+    database.meanwhile = lambda: competitor.ledger.commit(batch(states, *others))
     database.arm()
     result = ledger.commit(batch(states, build_series("a", [("2", "2")])))
     assert result.frames == 0
@@ -127,11 +89,10 @@ def test_frames_of_another_processor_are_reported_as_lost(
 
 
 def test_frames_of_ones_own_are_reported_as_written(
-    url: str, database: Unanswering, ledger: SqlLedger
+    url: str, database: DatabaseWithoutReply, ledger: SqlLedger
 ) -> None:
     storage = reopen(url)
     states = list_scopes(storage, "a")
-    database.is_committed = True
     database.arm()
     result = ledger.commit(batch(states, build_series("a", [("2", "2")])))
     assert (result.frames, result.lost_scopes) == (1, ())

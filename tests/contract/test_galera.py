@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
+import functools
 import logging
 import os
 import threading
@@ -18,7 +18,6 @@ from ratekit.domain.scope import State
 from ratekit.interfaces import Storage
 from ratekit.storage import migrate
 from ratekit.storage.db.engine import Database
-from ratekit.storage.sql import open_storage
 from tests.contract.given import (
     batch,
     build_series,
@@ -26,6 +25,8 @@ from tests.contract.given import (
     list_scopes,
     note,
     read_frames,
+    reopen,
+    run_at_once,
     window,
 )
 from tests.contract.test_tasks import NOW, queue_task, repricer
@@ -88,11 +89,6 @@ def delay(url: str) -> None:
     database.close()
 
 
-def reopen(url: str) -> Storage:
-    """Open the storage as another process would."""
-    return open_storage(url, scope_key="project_id", fetcher="keystone", collector="gnocchi")
-
-
 def rate_hour(storage: Storage, state: State, number: int, rules: int = 0) -> None:
     """Rate an hour of a scope."""
     begin = hour(number)
@@ -144,23 +140,13 @@ def test_processors_on_different_nodes_do_not_collide(urls: list[str], nodes: li
     ids = ["a", "b", "c"]
     states = list_scopes(storages[0], *ids)
     catch_up(nodes)
-    failures: list[errors.RatekitError] = []
 
     def rate(storage: Storage, state: State) -> None:
-        try:
-            for number in range(30):
-                rate_hour(storage, state, number)
-        except errors.RatekitError as error:
-            failures.append(error)
+        for number in range(30):
+            rate_hour(storage, state, number)
 
-    threads = [
-        threading.Thread(target=rate, args=pair) for pair in zip(storages, states, strict=True)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    pairs = zip(storages, states, strict=True)
+    run_at_once(*(functools.partial(rate, *pair) for pair in pairs))
     catch_up(nodes)
     assert len(read_frames(storages[0])) == 90
 
@@ -170,22 +156,32 @@ def test_rules_change_while_other_nodes_commit(urls: list[str], nodes: list[Node
     (state,) = list_scopes(one, "a")
     catch_up(nodes)
     done = threading.Event()
+    outcomes: list[bool] = []
 
     def rate() -> None:
-        number = 0
         while not done.is_set():
-            with contextlib.suppress(errors.Conflict):
-                rate_hour(other, state, number, other.rules.read().version)
-                number += 1
+            try:
+                rate_hour(other, state, sum(outcomes), other.rules.read().version)
+            except errors.Conflict:
+                outcomes.append(False)
+            else:
+                outcomes.append(True)
 
-    thread = threading.Thread(target=rate)
-    thread.start()
-    try:
-        for version in range(10):
-            assert change_rules(one, version) == version + 1
-    finally:
-        done.set()
-        thread.join()
+    def wait_for_a_try() -> None:
+        tries = len(outcomes)
+        wait_until(lambda: len(outcomes) > tries)
+
+    def change() -> None:
+        try:
+            for version in range(10):
+                wait_for_a_try()
+                assert change_rules(one, version) == version + 1
+        finally:
+            done.set()
+
+    run_at_once(rate, change)
+    catch_up(nodes)
+    assert len(read_frames(one)) == sum(outcomes) > 0
 
 
 def test_a_swap_does_not_fill_what_another_node_has_reset(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from decimal import Decimal
 
 import pytest
@@ -166,14 +165,19 @@ class TestFreeUsage:
 
 
 def test_many_scopes_take_as_many_statements_as_few(storage: Storage) -> None:
-    counts = []
+    """Each scope has usage at price 0 that stops, and an excluded resource."""
+    counts, all_names = [], []
     for size in (1, 40):
-        begin = datetime.timedelta(hours=size)
-        states = list_scopes(storage, *(f"{size} {number}" for number in range(size)))
-        storage.ledger.commit(
-            batch(states, *(build_series(state.scope.id, [("1", "0")]) for state in states))
-        )
+        names = [f"{size} {number}" for number in range(size)]
+        all_names += names
+        states = list_scopes(storage, *names)
+        usage = [build_series(name, [("1", "0")]) for name in names]
+        exclusions = [Exclusion(name, "instance", "i1", "reason", "remedy") for name in names]
+        storage.ledger.commit(batch(states, *usage, periods=window(4), exclusions=exclusions))
         with statements() as sent_statements:
-            storage.monitoring.facts(window(1, hour(0) + begin))
+            first, last = facts(storage, 0), facts(storage, 3)
         counts.append(len(sent_statements))
+        assert first.free_usage == {"instance": len(all_names)}
+        assert [group.scopes for group in last.exclusions] == [len(all_names)]
+        assert last.silent_metrics == [SilentMetric("instance", len(all_names), hour(1))]
     assert counts[0] == counts[1]

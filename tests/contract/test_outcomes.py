@@ -17,7 +17,6 @@ from ratekit.domain.reprocessing.task import Order, RepricedWindow, TaskKind, Ta
 from ratekit.domain.scope import Scope
 from ratekit.interfaces import Storage
 from ratekit.storage import migrate
-from ratekit.storage.sql import open_storage
 from tests.contract.given import (
     HOUR,
     Breaking,
@@ -26,6 +25,7 @@ from tests.contract.given import (
     build_series,
     hour,
     list_scopes,
+    reopen,
     total,
     window,
 )
@@ -34,11 +34,6 @@ from tests.faults.relay import Moment, Relay, run_relay
 from tests.faults.wire import MessageKind
 
 ONE = [("1", "0.5")]
-
-
-def open_through(url: str) -> Storage:
-    """Open the storage."""
-    return open_storage(url, scope_key="project_id", fetcher="keystone", collector="gnocchi")
 
 
 @pytest.fixture(scope="module", params=SERVERS)
@@ -62,13 +57,13 @@ def relay(direct: str) -> Iterator[Relay]:
 @pytest.fixture
 def storage(relay: Relay) -> Storage:
     """The storage behind the relay."""
-    return open_through(relay.url)
+    return reopen(relay.url)
 
 
 @pytest.fixture
 def other_processor(direct: str) -> Storage:
     """The storage of another processor, whose connections never fail."""
-    return open_through(direct)
+    return reopen(direct)
 
 
 @pytest.fixture

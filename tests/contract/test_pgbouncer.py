@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import functools
 from collections.abc import Iterator
 
 import pytest
@@ -11,8 +11,16 @@ from ratekit import errors
 from ratekit.interfaces import Storage
 from ratekit.storage import migrate
 from ratekit.storage.db.engine import Database
-from ratekit.storage.sql import open_storage
-from tests.contract.given import batch, build_series, hour, list_scopes, read_frames, window
+from tests.contract.given import (
+    batch,
+    build_series,
+    hour,
+    list_scopes,
+    read_frames,
+    reopen,
+    run_at_once,
+    window,
+)
 from tests.databases import pgbouncer_of_session
 
 LIMITS = (
@@ -27,11 +35,6 @@ def url() -> Iterator[str]:
     with pgbouncer_of_session() as pooler, pooler.fresh() as database_url:
         migrate.upgrade(database_url)
         yield database_url
-
-
-def reopen(url: str) -> Storage:
-    """Open the storage as another process would."""
-    return open_storage(url, scope_key="project_id", fetcher="keystone", collector="gnocchi")
 
 
 def limits(database: Database) -> list[int]:
@@ -68,32 +71,19 @@ def test_a_statement_beyond_its_limit_is_tried_later(url: str) -> None:
 def test_processors_that_share_sessions_rate_and_report(url: str) -> None:
     """A statement that is prepared in a session is unknown, or known already, in the next."""
     storages = [reopen(url) for _ in range(3)]
-    failures: list[errors.RatekitError] = []
 
     def rate(storage: Storage) -> None:
-        try:
-            for number in range(12):
-                (state,) = list_scopes(storage, "a")
-                series = build_series("a", [("1", "0.5")], begin=hour(number))
-                storage.ledger.commit(batch([state], series, periods=window(1, begin=hour(number))))
-        except errors.RatekitError as error:
-            failures.append(error)
+        for number in range(12):
+            (state,) = list_scopes(storage, "a")
+            series = build_series("a", [("1", "0.5")], begin=hour(number))
+            storage.ledger.commit(batch([state], series, periods=window(1, begin=hour(number))))
 
-    threads = [threading.Thread(target=rate, args=(storage,)) for storage in storages]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    run_at_once(*(functools.partial(rate, storage) for storage in storages))
     begins = [begin for _, begin, _, _ in read_frames(storages[0])]
     assert len(begins) == len(set(begins)) == 12
 
 
 def test_several_migrations_at_once_do_no_harm() -> None:
     with pgbouncer_of_session() as pooler, pooler.fresh() as empty:
-        threads = [threading.Thread(target=migrate.upgrade, args=(empty,)) for _ in range(3)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        run_at_once(*[functools.partial(migrate.upgrade, empty)] * 3)
         migrate.check(empty)

@@ -12,11 +12,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from ratekit import errors
-from ratekit.interfaces import Storage
 from ratekit.storage import migrate
 from ratekit.storage.db.engine import Database
 from ratekit.storage.schema import METADATA
-from ratekit.storage.sql import open_storage
+from tests.contract.given import reopen
 from tests.databases import new_database
 
 #: Rows that a database may hold at each revision, as SQL of that time.
@@ -75,11 +74,6 @@ ROWS = {
         " '2026-03-01 02:00:00.000000', NULL, NULL, NULL)",
     ),
 }
-
-
-def reopen(url: str) -> Storage:
-    """Open the storage."""
-    return open_storage(url, scope_key="project_id", fetcher="keystone", collector="gnocchi")
 
 
 def move(url: str, revision: str | None) -> None:

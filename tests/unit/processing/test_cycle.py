@@ -4,19 +4,15 @@ import dataclasses
 import datetime
 import itertools
 import logging
-from collections.abc import Collection, Iterator
 
 import pytest
 
 from ratekit import errors
 from ratekit.cmd.output.progress import log_line
-from ratekit.domain.period import Window
-from ratekit.domain.series import Series
-from ratekit.domain.usage.metric import Metric
 from ratekit.interfaces import CommitResult, RatedBatch
 from ratekit.processing.cycle import CycleResult
 from tests.builders import HOUR, MINUTE, MONTH
-from tests.fakes import FakeCollector, FakeLedger
+from tests.fakes import FakeLedger
 from tests.unit.processing.rating_bench import (
     BACK_END_DOWN,
     DUE,
@@ -64,17 +60,8 @@ def test_nothing_is_collected_twice() -> None:
 
 
 def test_a_scope_without_usage_advances_too() -> None:
-    class Silent(FakeCollector):
-        def collect(
-            self,
-            metric: Metric,
-            window: Window,
-            scopes: Collection[str],
-            records_until: datetime.datetime | None = None,
-        ) -> Iterator[Series]:
-            return iter(())
-
-    bench = RatingBench("a", "b", collector=Silent())
+    bench = RatingBench("a", "b")
+    bench.collector.silent_metrics |= {metric.public_name for metric in bench.settings.metrics}
     assert bench.rate() == CycleResult(frames=0, periods=2 * DUE, failed_scopes=0)
     assert bench.hours_rated() == {"a": DUE, "b": DUE}
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
@@ -14,46 +13,18 @@ from ratekit import errors
 from ratekit.storage import migrate
 from ratekit.storage.db import commit
 from ratekit.storage.db.commit import Outcome
-from ratekit.storage.db.engine import Database
-from ratekit.storage.db.errors import CommitUnconfirmed
+from tests.database_without_reply import DatabaseWithoutReply
 
 _VERSION = sa.text("SELECT version FROM hashmap_versions")
-
-
-class DatabaseWithoutReply(Database):
-    """Ends its first transaction without a reply to COMMIT.
-
-    :ivar committed: whether that transaction is committed
-    :ivar reachable: whether later transactions can be opened
-    :ivar competitor: a statement that another process commits meanwhile
-    """
-
-    committed = True
-    reachable = True
-    competitor: str | None = None
-    transactions = 0
-
-    @contextlib.contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
-        self.transactions += 1
-        if self.transactions > 1 and not self.reachable:
-            raise errors.TryLater("connection refused")
-        with contextlib.suppress(InterruptedError), super().writing() as connection:
-            yield connection
-            if self.transactions == 1 and not self.committed:
-                raise InterruptedError
-        if self.transactions == 1:
-            if self.competitor is not None:
-                with super().writing() as connection:
-                    connection.exec_driver_sql(self.competitor)
-            raise CommitUnconfirmed(self.place)
 
 
 @pytest.fixture
 def database(tmp_path: pathlib.Path) -> DatabaseWithoutReply:
     url = f"sqlite:///{tmp_path}/ratekit.sqlite"
     migrate.upgrade(url)
-    return DatabaseWithoutReply(url)
+    database = DatabaseWithoutReply(url)
+    database.arm()
+    return database
 
 
 def change(connection: sa.Connection) -> int:
@@ -87,7 +58,7 @@ def test_a_committed_transaction_is_reported_and_returns_its_result(
 def test_a_transaction_that_was_not_committed_is_tried_later(
     database: DatabaseWithoutReply,
 ) -> None:
-    database.committed = False
+    database.is_committed = False
     with pytest.raises(errors.TryLater) as caught:
         commit.write(database, change, read_outcome)
     assert str(caught.value) == (
@@ -99,15 +70,20 @@ def test_a_transaction_that_was_not_committed_is_tried_later(
 def test_what_another_processor_wrote_is_not_returned_as_written(
     database: DatabaseWithoutReply, caplog: pytest.LogCaptureFixture
 ) -> None:
-    database.committed = False
-    database.competitor = "UPDATE hashmap_versions SET version = 8"
+    database.is_committed = False
+
+    def compete() -> None:
+        with database.writing() as connection:
+            connection.exec_driver_sql("UPDATE hashmap_versions SET version = 8")
+
+    database.meanwhile = compete
     with caplog.at_level(logging.WARNING):
         assert commit.write(database, change, read_outcome) is None
     assert "another processor was first" in caplog.text
 
 
 def test_an_outcome_that_cannot_be_verified_is_tried_later(database: DatabaseWithoutReply) -> None:
-    database.reachable = False
+    database.is_reachable = False
     with pytest.raises(errors.TryLater) as caught:
         commit.write(database, change, read_outcome)
     assert str(caught.value) == (
