@@ -10,7 +10,6 @@ import subprocess
 import sys
 import sysconfig
 import venv
-from collections.abc import Callable
 
 import pytest
 
@@ -25,8 +24,6 @@ SAMPLES = {
     "hashmap.schema.json": 0o644,
     "ratekit-processor.service": 0o644,
 }
-
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def run(*argv: str | pathlib.Path) -> subprocess.CompletedProcess[str]:

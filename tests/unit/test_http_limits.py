@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from ratekit import errors, http_limits
-from tests.stub_server import StubResponse, StubServer, run_stub_server
+from tests.stub_server import StubResponse, StubServer
 
 GZIP = (("Content-Encoding", "gzip"),)
 #: Two GiB of zeros in two MB: gzip allows members one after the other.
@@ -32,12 +32,6 @@ except errors.RatekitError as error:
 [line] = [line for line in open("/proc/self/status") if line.startswith("VmHWM:")]
 print(int(line.split()[1]) >> 10)
 """
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[StubServer]:
-    with run_stub_server() as loopback:
-        yield loopback
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from tests.contract import given
 from tests.unit.cmd.conftest import Shell, configure
 
 MINUTE = datetime.timedelta(minutes=1)
+PROCESSOR = "host, worker 1 of 1"
 #: The period from 0:00 to 1:00 is the newest that is due.
 DUE = given.hour(2.1)
 
@@ -34,9 +35,7 @@ def rated(storage: Storage, ratekit: Shell) -> None:
     states = given.list_scopes(storage, "a1", "b2", now=given.hour(2))
     usage = given.build_series("a1", [("1", "0.1")], metadata={"flavor_name": "m1"})
     storage.ledger.commit(given.batch(states, usage, rules=1))
-    storage.monitoring.record(
-        ProcessorRecord("host, worker 1 of 1", given.START, given.hour(2), given.hour(3))
-    )
+    storage.monitoring.record(ProcessorRecord(PROCESSOR, given.START, given.hour(2), given.hour(3)))
     ratekit.now = DUE
 
 
@@ -45,6 +44,13 @@ def read(ratekit: Shell, code: int) -> Any:
     answer = ratekit("status", "-f", "json")
     assert (answer.code, answer.err) == (code, "")
     return answer.json()
+
+
+def read_problem(ratekit: Shell, hour: float) -> Any:
+    """Return the only problem at this hour."""
+    ratekit.now = given.hour(hour)
+    [problem] = read(ratekit, 1)["Problems"]
+    return problem
 
 
 def issue(kind: str, count: int, subject: str, reason: str, since: str | None, remedy: str) -> Any:
@@ -73,7 +79,7 @@ class TestWell:
             "Open tasks": 0,
             "Processors": [
                 {
-                    "name": "host, worker 1 of 1",
+                    "name": PROCESSOR,
                     "state": "waiting",
                     "started_at": "2026-03-01T00:00:00Z",
                     "seen_at": "2026-03-01T02:00:00Z",
@@ -122,7 +128,7 @@ class TestProblems:
             "2026-03-01T03:00:00Z",
             "see systemctl status ratekit-processor and its log",
         )
-        assert status["Problems"][1]["subject"] == "host, worker 1 of 1"
+        assert status["Problems"][1]["subject"] == PROCESSOR
         assert status["Problems"][1]["reason"] == "it was last seen at 2026-03-01T02:00:00Z"
         assert status["Processors"][0]["state"] == "missing"
 
@@ -139,9 +145,8 @@ class TestProblems:
         assert status["Problems"][0]["subject"] == "2 scopes (name of a1, name of b2)"
 
     def test_late_scopes_without_a_processor(self, ratekit: Shell, storage: Storage) -> None:
-        storage.monitoring.remove("host, worker 1 of 1")
-        ratekit.now = given.hour(5)
-        [problem] = read(ratekit, 1)["Problems"]
+        storage.monitoring.remove(PROCESSOR)
+        problem = read_problem(ratekit, 5)
         assert (problem["reason"], problem["remedy"]) == (
             "no processor is running",
             "start ratekit-processor",
@@ -151,10 +156,8 @@ class TestProblems:
     def test_scopes_that_a_long_cycle_has_not_reached(
         self, ratekit: Shell, storage: Storage
     ) -> None:
-        name = "host, worker 1 of 1"
-        storage.monitoring.record(ProcessorRecord(name, given.START, given.hour(4)))
-        ratekit.now = given.hour(5)
-        [problem] = read(ratekit, 1)["Problems"]
+        storage.monitoring.record(ProcessorRecord(PROCESSOR, given.START, given.hour(4)))
+        problem = read_problem(ratekit, 5)
         assert problem["reason"] == "a cycle has run since 2026-03-01T04:00:00Z"
 
     def test_failing_scopes_are_grouped_by_their_error(
@@ -180,8 +183,7 @@ class TestProblems:
     ) -> None:
         states = given.list_scopes(storage, "a1", "b2", now=given.hour(2))
         storage.ledger.postpone(states, "rated until a time in the future", given.hour(4))
-        ratekit.now = given.hour(0.5)
-        [problem] = read(ratekit, 1)["Problems"]
+        problem = read_problem(ratekit, 0.5)
         assert (problem["kind"], problem["since"]) == ("failing", None)
 
     def test_a_processor_that_fails_as_a_whole_says_why(
@@ -236,8 +238,7 @@ class TestProblems:
 
 def test_scopes_that_wait_for_rules_say_how_to_go_on(ratekit: Shell, storage: Storage) -> None:
     given.list_scopes(storage, "a1", now=given.hour(5))
-    ratekit.now = given.hour(5)
-    [problem] = read(ratekit, 1)["Problems"]
+    problem = read_problem(ratekit, 5)
     assert problem["reason"].startswith("there are no price rules, so nothing is rated")
 
 
@@ -337,7 +338,7 @@ class TestPrometheus:
         assert samples['ratekit_problems{kind="late"}'] == "2"
         assert samples['ratekit_scopes{state="active"}'] == "2"
         assert samples["ratekit_lag_seconds"] == "7200"
-        assert samples['ratekit_processor_up{processor="host, worker 1 of 1"}'] == "0"
+        assert samples[f'ratekit_processor_up{{processor="{PROCESSOR}"}}'] == "0"
         begin = int(given.hour(1).timestamp())
         assert samples["ratekit_rated_until_timestamp_seconds"] == str(begin)
         names = {line.split()[2] for line in path.read_text().splitlines() if line[:6] == "# TYPE"}

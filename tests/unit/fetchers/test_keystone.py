@@ -1,7 +1,6 @@
 """The projects to rate, from a Keystone on loopback that plays recorded answers."""
 
 import dataclasses
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,13 +21,7 @@ from tests.stub_keystone import (
     plug_in_conf,
     respond,
 )
-from tests.stub_server import StubResponse, StubServer, run_stub_server
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[StubServer]:
-    with run_stub_server() as loopback:
-        yield loopback
+from tests.stub_server import StubResponse, StubServer
 
 
 @pytest.fixture

@@ -236,8 +236,12 @@ def instance(
     return Resource(id_, phases, {SIX + at * MINUTE: value for at, value in buckets.items()})
 
 
+def collector_on(history: History) -> GnocchiCollector:
+    return GnocchiCollector(history, "project_id", HOUR, HOUR)  # type: ignore[arg-type]
+
+
 def collector(*resources: Resource, attributes: Sequence[str] = ATTRIBUTES) -> GnocchiCollector:
-    return GnocchiCollector(History(resources, attributes), "project_id", HOUR, HOUR)  # type: ignore[arg-type]
+    return collector_on(History(resources, attributes))
 
 
 Frames = dict[tuple[str, str | None, datetime.datetime], Decimal]
@@ -269,7 +273,7 @@ def frames(
 
 def test_one_query_reads_many_scopes_and_periods() -> None:
     history = History([], ATTRIBUTES)
-    gnocchi_collector = GnocchiCollector(history, "project_id", HOUR, HOUR)  # type: ignore[arg-type]
+    gnocchi_collector = collector_on(history)
     assert list(gnocchi_collector.collect(metric(), Window(SIX, HOUR, 7), ["p1", "p2", "p3"])) == []
     [query] = history.queries
     assert (query.start, query.stop) == (SIX, SIX + 8 * HOUR)
@@ -310,7 +314,7 @@ def test_an_unknown_resource_type_means_no_usage_with_one_warning(
         def attributes(self, resource_type: str) -> None:
             return None
 
-    gnocchi_collector = GnocchiCollector(WithoutTypes([]), "project_id", HOUR, HOUR)  # type: ignore[arg-type]
+    gnocchi_collector = collector_on(WithoutTypes([]))
     for _ in range(2):
         assert list(gnocchi_collector.collect(metric(), Window(SIX, HOUR, 1), ["p1"])) == []
     assert caplog.messages == [
@@ -437,13 +441,13 @@ def test_a_prorated_resource_that_moves_costs_one_hour() -> None:
 
 def test_a_move_costs_two_requests_more_and_a_deletion_one() -> None:
     moved, resized = History([TRANSFERRED], ATTRIBUTES), History([], ATTRIBUTES)
-    frames(GnocchiCollector(moved, "project_id", HOUR, HOUR), 3, 1, ["p1"])  # type: ignore[arg-type]
+    frames(collector_on(moved), 3, 1, ["p1"])
     assert (len(moved.queries), moved.histories) == (2, 1)
     assert (moved.queries[1].resource_ids, moved.queries[1].any_scope) == (["r1"], True)
     resized.resources = [
         instance("r2", [(-600, "p1", "a"), (20, "p1", "b")], {at: 1.0 for at in range(0, 60, 5)})
     ]
-    frames(GnocchiCollector(resized, "project_id", HOUR, HOUR), 0, 1, ["p1"], 300)  # type: ignore[arg-type]
+    frames(collector_on(resized), 0, 1, ["p1"], 300)
     assert (len(resized.queries), resized.histories) == (1, 0)
 
 
@@ -493,7 +497,7 @@ def test_a_transferred_counter_is_charged_once() -> None:
 
 def test_a_query_for_a_counter_reaches_one_period_back() -> None:
     history = History([], ATTRIBUTES)
-    gnocchi_collector = GnocchiCollector(history, "project_id", HOUR, HOUR)  # type: ignore[arg-type]
+    gnocchi_collector = collector_on(history)
     args = GnocchiArgs("instance", re_aggregation_method="rate:max", force_granularity=300)
     list(gnocchi_collector.collect(metric(args=args), Window(SIX, HOUR, 7), ["p1"]))
     [query] = history.queries
@@ -503,7 +507,7 @@ def test_a_query_for_a_counter_reaches_one_period_back() -> None:
 def test_a_custom_query_reads_the_aggregate_and_applies_its_operations() -> None:
     resized = instance("r1", [(-600, "p1", "small"), (20, "p1", "large")], {0: 10.0})
     history = History([resized], ATTRIBUTES)
-    gnocchi_collector = GnocchiCollector(history, "project_id", HOUR, HOUR)  # type: ignore[arg-type]
+    gnocchi_collector = collector_on(history)
     args = GnocchiArgs(
         "instance",
         custom_query="(+ 2 (* 0.1 (aggregate RE_AGGREGATION_METHOD (metric METRIC_NAME last))))",
@@ -519,7 +523,7 @@ def test_a_custom_query_reads_the_aggregate_and_applies_its_operations() -> None
 def test_a_custom_query_may_name_another_metric_and_a_counter() -> None:
     counting = instance("r1", [(-600, "p1", "a")], {-60: 5.0, 0: 8.0})
     history = History([counting], ATTRIBUTES)
-    gnocchi_collector = GnocchiCollector(history, "project_id", HOUR, HOUR)  # type: ignore[arg-type]
+    gnocchi_collector = collector_on(history)
     args = GnocchiArgs("instance", custom_query="(* 2 (aggregate rate:max (metric cpu.time last)))")
     [result] = gnocchi_collector.collect(metric(args=args), Window(SIX, HOUR, 1), ["p1"])
     assert result.points == [(SIX, Decimal(6))]
@@ -576,7 +580,7 @@ def test_a_record_that_is_made_after_a_period_was_due_counts_only_when_it_is_col
         (SIX + (121 + late) * MINUTE, [(SIX, Decimal(6))]),
     ):
         history = History([late_record], ATTRIBUTES)
-        gnocchi_collector = GnocchiCollector(history, "project_id", HOUR, HOUR)  # type: ignore[arg-type]
+        gnocchi_collector = collector_on(history)
         series = list(gnocchi_collector.collect(metric(args=args), window, ["p1"], until))
         assert [point for result in series for point in result.points] == expected
         assert all(query.stop <= window.end + HOUR for query in history.queries)
@@ -637,7 +641,7 @@ def test_a_search_for_older_values_is_cut_where_there_are_many() -> None:
         instance(f"r{number}", [(-6000, "p1", "a")], {-180: 100.0, 0: 140.0}) for number in range(3)
     ]
     history = History(counters, ATTRIBUTES)
-    gnocchi_collector = GnocchiCollector(history, "project_id", HOUR, HOUR)  # type: ignore[arg-type]
+    gnocchi_collector = collector_on(history)
     args = GnocchiArgs(
         "instance", re_aggregation_method="rate:sum", force_granularity=60, counter_gap=366 * 86400
     )
@@ -673,7 +677,7 @@ def test_a_counter_that_was_silent_is_compared_with_the_value_before() -> None:
     """One request more, for what the previous period has no bucket of."""
     silent = instance("r1", [(-6000, "p1", "a")], {-300: 100.0, -240: 140.0, 0: 1300.0, 60: 1310.0})
     history = History([silent], ATTRIBUTES)
-    gnocchi_collector = GnocchiCollector(history, "project_id", HOUR, HOUR)  # type: ignore[arg-type]
+    gnocchi_collector = collector_on(history)
     result = frames(gnocchi_collector, 0, 2, ["p1"], 3600, "max", "rate:sum")
     assert list(result.values()) == [1160, 10]
     assert len(history.queries) == 2

@@ -18,7 +18,7 @@ from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.collectors.gnocchi.api.client import Client
 from ratekit.collectors.gnocchi.args import GnocchiArgs
 from ratekit.collectors.gnocchi.collector import GnocchiCollector
-from tests.stub_server import StubResponse, StubServer, run_stub_server
+from tests.stub_server import StubResponse, StubServer
 
 AGGREGATES = "/v1/aggregates"
 SIX = datetime.datetime(2026, 1, 1, 6, tzinfo=datetime.UTC)
@@ -36,12 +36,6 @@ QUERY = AggregateQuery(
 )
 #: The response of a proxy in place of Gnocchi.
 HTML = b"<html><head><title>502 Bad Gateway</title></head>\n<body>nginx</body></html>"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[StubServer]:
-    with run_stub_server() as loopback:
-        yield loopback
 
 
 @pytest.fixture

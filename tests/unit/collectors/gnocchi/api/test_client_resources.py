@@ -13,7 +13,7 @@ from ratekit import errors
 from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.collectors.gnocchi.api.client import Client, LiveResource, Ownership
 from ratekit.collectors.gnocchi.api.transport import AggregateMissing
-from tests.stub_server import StubResponse, StubServer, run_stub_server
+from tests.stub_server import StubResponse, StubServer
 
 AGGREGATES, METRIC = "/v1/aggregates", "/v1/metric"
 SEARCH = "/v1/search/resource/instance"
@@ -33,12 +33,6 @@ QUERY = AggregateQuery(
     resource_ids=["r2", "r1"],
     excluded_ids=["r9"],
 )
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[StubServer]:
-    with run_stub_server() as loopback:
-        yield loopback
 
 
 @pytest.fixture
