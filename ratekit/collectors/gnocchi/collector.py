@@ -141,7 +141,7 @@ class GnocchiCollector(interfaces.Collector):
             parts.append(series.build())
             unstorable += series.unstorable
             self._remarks.log(metric.public_name, series.remarks, _args(metric).counter_gap)
-        self._unstorable.replace(metric.public_name, window, unstorable)
+        self._unstorable.replace(metric, window, unstorable)
         yield from parts[0] if len(parts) == 1 else merge_series(parts)
 
     def trace(self, metric: Metric, window: Window, scopes: Collection[str]) -> Iterator[TraceStep]:
@@ -200,7 +200,7 @@ class GnocchiCollector(interfaces.Collector):
         query = self._query(metric, window.step, scopes)
         return [
             *self._exclusions.exclusions(metric.public_name, query, window.begin),
-            *self._unstorable.exclusions(metric.public_name, window, scopes),
+            *self._unstorable.exclusions(metric, window, scopes),
         ]
 
     def describe(self, metric: Metric) -> Mapping[str, str]:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from ratekit.collectors.gnocchi.usage_series import Unstorable
 from ratekit.domain.period import Window
 from ratekit.domain.reporting.exclusion import Exclusion
+from ratekit.domain.usage.metric import Metric
 
 _REMEDY = "correct the measures in Gnocchi or delete the resource's metric, then ratekit reprocess"
 
@@ -17,34 +18,33 @@ class UnstorableUsage:
 
     def __init__(self, log: logging.Logger) -> None:
         self._log = log
-        self._latest: dict[str, tuple[Window, Sequence[Unstorable]]] = {}
+        #: Two metrics may share a public name.
+        self._latest: dict[Metric, tuple[Window, Sequence[Unstorable]]] = {}
         self._logged: set[tuple[str, str]] = set()
 
-    def replace(self, metric: str, window: Window, unstorable: Sequence[Unstorable]) -> None:
-        """Record what was left out of a metric's usage over a window.
-
-        :param metric: public name
-        """
+    def replace(self, metric: Metric, window: Window, unstorable: Sequence[Unstorable]) -> None:
+        """Record what was left out of a metric's usage over a window."""
+        name = metric.public_name
         self._latest[metric] = window, unstorable
         for resource in unstorable:
-            if (metric, resource.id) not in self._logged:
-                self._logged.add((metric, resource.id))
+            if (name, resource.id) not in self._logged:
+                self._logged.add((name, resource.id))
                 self._log.error(
                     "%s: excluded from rating and not charged: resource %s: %s; %s",
-                    metric, resource.id, resource.reason, _REMEDY,
+                    name, resource.id, resource.reason, _REMEDY,
                 )  # fmt: skip
 
     def exclusions(
-        self, metric: str, window: Window, scopes: Collection[str]
+        self, metric: Metric, window: Window, scopes: Collection[str]
     ) -> Sequence[Exclusion]:
         """Return what was left out of the usage of ``scopes``."""
         latest_window, unstorable = self._latest.get(metric, (window, ()))
         if latest_window != window:
             return ()
-        scope_set = frozenset(scopes)
+        name, scope_set = metric.public_name, frozenset(scopes)
         return sorted(
             {
-                Exclusion(resource.scope, metric, resource.id, resource.reason, _REMEDY)
+                Exclusion(resource.scope, name, resource.id, resource.reason, _REMEDY)
                 for resource in unstorable
                 if resource.scope in scope_set
             }
