@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import pathlib
 import sysconfig
-import tempfile
 from importlib import resources
 
 from ratekit import errors
 from ratekit.cmd import command_types
+from ratekit.cmd.output import whole_file
 
 #: The file in the package and its mode, by its name in the folder.
 _FILES = {
@@ -57,8 +56,9 @@ class SampleConfig(command_types.Action):
                 raise errors.OperatorError(
                     f"{folder}: {', '.join(present)} already there; use --force to overwrite"
                 )
+            group = folder.stat().st_gid
             for name, (source, mode) in _FILES.items():
-                _write(folder / name, _read(source), mode)
+                whole_file.replace(folder / name, _read(source), mode, group)
                 self.print_line(str(folder / name))
         except OSError as error:
             raise errors.OperatorError(f"{folder}: cannot be written: {error.strerror}") from None
@@ -71,20 +71,3 @@ def _read(source: str) -> str:
     # systemd expands %, and takes a quoted path with spaces for one word.
     command = '"{}"'.format(program.replace("%", "%%")) if " " in program else program
     return text.replace(_UNIT_PROGRAM, f"ExecStart={command} ")
-
-
-def _write(path: pathlib.Path, text: str, mode: int) -> None:
-    """Write a file whole or not at all; it is never open to more readers than in the end."""
-    folder = path.parent
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{path.name}.")
-    try:
-        with open(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            # Only root and members of the group may.
-            with contextlib.suppress(PermissionError):
-                os.chown(handle, -1, folder.stat().st_gid)
-            os.fchmod(handle, mode)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import os
 import pathlib
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ratekit import errors
+from ratekit.cmd.output import whole_file
 
 #: node_exporter runs as another user.
 _MODE = 0o644
@@ -33,20 +31,9 @@ def write(path: str, gauges: Iterable[Gauge]) -> None:
 
     :raises ratekit.errors.OperatorError: it cannot be written
     """
-    target = pathlib.Path(path)
     content = "".join(f"{line}\n" for gauge in gauges for line in _lines(gauge))
     try:
-        # node_exporter reads only files that end with .prom.
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with open(handle, "w", encoding="utf-8") as file:
-                file.write(content)
-                os.fchmod(file.fileno(), _MODE)
-            pathlib.Path(name).replace(target)
-        except OSError:
-            with contextlib.suppress(OSError):
-                pathlib.Path(name).unlink()
-            raise
+        whole_file.replace(pathlib.Path(path), content, _MODE)
     except OSError as error:
         raise errors.OperatorError(f"--prometheus: cannot write {path}: {error.strerror}") from None
 
