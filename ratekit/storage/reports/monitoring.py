@@ -17,12 +17,11 @@ from ratekit.domain.reporting.monitoring import (
     SilentMetric,
 )
 from ratekit.domain.reporting.reports import FrameRow
-from ratekit.domain.series import Shared
 from ratekit.interfaces import Monitoring
 from ratekit.storage.db.dialects import is_zero
 from ratekit.storage.db.engine import Database
 from ratekit.storage.db.types import storable
-from ratekit.storage.ledger.descriptors import labels
+from ratekit.storage.reports import selection as selecting
 from ratekit.storage.schema import (
     DESCRIPTORS,
     EXCLUSIONS,
@@ -90,20 +89,10 @@ class SqlMonitoring(Monitoring):
         self, begin: datetime.datetime, metrics: Collection[str], limit: int
     ) -> Sequence[FrameRow]:
         """Return frames that have a quantity and no price."""
-        query = self._select_free(
-            begin,
-            SCOPES.c.scope_id,
-            DESCRIPTORS.c.metric,
-            DESCRIPTORS.c.unit,
-            FRAMES.c.quantity,
-            FRAMES.c.price,
-            DESCRIPTORS.c.groupby,
-            DESCRIPTORS.c.metadata,
-            FRAMES.c.whole,
-            FRAMES.c.share,
-        ).where(DESCRIPTORS.c.metric.in_(sorted(metrics)))
+        query = self._select_free(begin, *selecting.FRAME_COLUMNS)
+        query = query.where(DESCRIPTORS.c.metric.in_(sorted(metrics))).limit(limit)
         with self._database.reading() as connection:
-            return [_frame_row(begin, row) for row in connection.execute(query.limit(limit))]
+            return list(selecting.frame_rows(connection.execute(query)))
 
     def _processors(self, connection: sa.Connection) -> list[ProcessorRecord]:
         query = sa.select(*(PROCESSORS.c[name] for name in _COLUMNS))
@@ -167,17 +156,3 @@ class SqlMonitoring(Monitoring):
             .where(self._is_rated & (FRAMES.c.begin == begin))
             .where(is_zero(FRAMES.c.price) & ~is_zero(FRAMES.c.quantity))
         )
-
-
-def _frame_row(begin: datetime.datetime, row: sa.Row[Any]) -> FrameRow:
-    return FrameRow(
-        begin=begin,
-        scope=row.scope_id,
-        metric=row.metric,
-        unit=row.unit,
-        quantity=row.quantity,
-        price=row.price,
-        groupby=labels(row.groupby),
-        metadata=labels(row.metadata),
-        shared=None if row.whole is None else Shared(row.whole, row.share),
-    )

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 
 from ratekit.domain.reporting.coverage import CoverageFacts
 from ratekit.domain.reporting.reports import FrameRow, Selection, StateRow, SummaryRow
-from ratekit.domain.series import Shared
 from ratekit.interfaces import Reports
 from ratekit.storage.db.engine import Database
 from ratekit.storage.ledger.descriptors import labels
@@ -85,18 +84,7 @@ class SqlReports(Reports):
         query = (
             selecting.frames(selection, self._scope_key)
             .join(DESCRIPTORS, DESCRIPTORS.c.id == FRAMES.c.descriptor_id)
-            .add_columns(
-                FRAMES.c.begin,
-                SCOPES.c.scope_id,
-                DESCRIPTORS.c.metric,
-                DESCRIPTORS.c.unit,
-                FRAMES.c.quantity,
-                FRAMES.c.price,
-                DESCRIPTORS.c.groupby,
-                DESCRIPTORS.c.metadata,
-                FRAMES.c.whole,
-                FRAMES.c.share,
-            )
+            .add_columns(*selecting.FRAME_COLUMNS)
             .order_by(
                 FRAMES.c.begin,
                 SCOPES.c.scope_id,
@@ -111,13 +99,7 @@ class SqlReports(Reports):
             self._database.reading() as connection,
             connection.execute(query, execution_options=selecting.STREAMED) as rows,
         ):
-            # Access by the columns' names would be slower by a quarter.
-            for begin, scope, metric, unit, quantity, price, *texts, whole, share in rows:
-                groupby, metadata = map(labels, texts)
-                shared = None if whole is None else Shared(whole, share)
-                yield FrameRow(
-                    begin, scope, metric, unit, quantity, price, groupby, metadata, shared
-                )
+            yield from selecting.frame_rows(rows)
 
     def coverage(
         self, scope_id: str, begin: datetime.datetime, end: datetime.datetime
