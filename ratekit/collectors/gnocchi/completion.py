@@ -66,12 +66,12 @@ class Completion:
         """
         query = response.query
         groups: dict[str, Mapping[str, Any]] = {}
+        starts: dict[str, datetime.datetime] = {}
         for group in self._client.revisions(query, query.stop, until):
-            id_ = group["id"]
-            if id_ not in response.ids and (
-                id_ not in groups or _start(group) < _start(groups[id_])
-            ):
-                groups[id_] = group
+            with parsing("resources"):
+                id_, start = group["id"], utc(group["revision_start"])
+            if id_ not in response.ids and (id_ not in starts or start < starts[id_]):
+                groups[id_], starts[id_] = group, start
         values: dict[str, list[Reading]] = {}
         for ids in _slices(groups, _LATE_IDS):
             values |= self._client.values(_by_ids(query, ids))
@@ -112,11 +112,6 @@ def _slices(ids: Collection[str], size: int) -> Iterator[Sequence[str]]:
 def _by_ids(query: AggregateQuery, ids: Collection[str]) -> AggregateQuery:
     """Return the query of these resources, whatever their scopes."""
     return dataclasses.replace(query, any_scope=True, resource_ids=ids, excluded_ids=())
-
-
-def _start(group: Mapping[str, Any]) -> datetime.datetime:
-    with parsing("resources"):
-        return utc(group["revision_start"])
 
 
 def _has_moved(records: Sequence[Record], query: AggregateQuery) -> bool:
