@@ -69,14 +69,7 @@ def load_for_rating(
     :raises ratekit.errors.OperatorError: there are no files
     """
     from ratekit import composition
-    from ratekit.conf.checking import (
-        credentials,
-        exposure,
-        option_catalog,
-        source,
-        unknown,
-        values,
-    )
+    from ratekit.conf.checking import option_catalog, source, unknown, values
 
     files, folders = source.find_files(argv, prog)
     content = source.read(files, folders)
@@ -90,25 +83,39 @@ def load_for_rating(
         conf = _parse(prog, argv, files, folders, cli_opts, logs=True)
     _require_files(files, folders)
     plugins, unusable = composition.load_plugins(conf, content)
-    mistakes += values.find_mistakes(conf, content)
-    for plugin in plugins:
-        mistakes += values.find_plugin_mistakes(conf, content, plugin)
-    wrong = {mistake.key for mistake in mistakes}
-    mistakes += credentials.find_mistakes(conf, content, plugins, wrong)
+    mistakes += _find_mistakes(conf, content, plugins)
     names = option_catalog.read_names(conf, plugins)
     misspelt = unknown.find_misspelt(content, names)
     if unusable:
         # The sections of plug-ins that could not be loaded are not known.
         misspelt = unknown.remove_plugins(misspelt)
-    _require_none([*mistakes, *unusable, *_check_expression(conf, content)], misspelt)
+    _require_none([*mistakes, *unusable], misspelt)
     if logs:
         _set_up_logs(conf)
     if warns:
-        unread = [*misspelt, *unknown.find_foreign(content, names)]
-        unread += exposure.find_exposed(content)
-        for mistake in sorted(unread, key=lambda mistake: content.position(mistake)):
-            LOG.warning("%s", mistake)
+        _log_warnings(content, [*misspelt, *unknown.find_foreign(content, names)])
     return conf
+
+
+def _find_mistakes(conf: Any, content: Content, plugins: Sequence[Any]) -> list[errors.Mistake]:
+    """Return the mistakes in the values of the core's options and of the plug-ins'."""
+    from ratekit.conf.checking import credentials, values
+
+    mistakes = values.find_mistakes(conf, content)
+    for plugin in plugins:
+        mistakes += values.find_plugin_mistakes(conf, content, plugin)
+    wrong = {mistake.key for mistake in mistakes}
+    mistakes += credentials.find_mistakes(conf, content, plugins, wrong)
+    return [*mistakes, *_check_expression(conf, content)]
+
+
+def _log_warnings(content: Content, unread: Collection[errors.Mistake]) -> None:
+    """Log options that nothing reads, and secrets that every user can read."""
+    from ratekit.conf.checking import exposure
+
+    warnings = [*unread, *exposure.find_exposed(content)]
+    for warning in sorted(warnings, key=lambda mistake: content.position(mistake)):
+        LOG.warning("%s", warning)
 
 
 def _require_none(
