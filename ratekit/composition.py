@@ -111,7 +111,13 @@ def build_processor(
             list_scopes, storage.ledger, rater, calendar, start, partition, context, clocks
         ),
         Reprocessor(
-            *(storage.task_ledger, rater, repricer, calendar.step, partition, context, clocks),
+            storage.task_ledger,
+            rater,
+            repricer,
+            calendar.step,
+            partition,
+            context,
+            clocks,
             collects,
         ),
     )

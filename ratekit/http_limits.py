@@ -23,7 +23,7 @@ _ENCODINGS = {"", "identity", "gzip", "x-gzip", "deflate"}
 class LimitedAdapter(session.TCPKeepAliveAdapter):
     """Sends requests, and reads at most :data:`MAX_BYTES` of each response.
 
-    A response that is larger raises ratekit.errors.InvalidResponse.
+    A response that is larger raises ratekit.errors.TryLater.
     """
 
     def send(
@@ -66,7 +66,7 @@ class _Body:
     def stream(self, amount: int, decode_content: bool | None = None) -> Iterator[bytes]:
         """Yield the decompressed body.
 
-        :raises ratekit.errors.InvalidResponse: it is too large
+        :raises ratekit.errors.TryLater: it is too large
         """
         size = 0
         for chunk in self._raw.stream(amount, decode_content=decode_content):

@@ -23,9 +23,9 @@ from ratekit.text import number_text, utc_text
 E = TypeVar("E", bound=rules_schema.RuleEntry)
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*\Z")
-#: Words that YAML 1.1 does not read as text.
 #: CloudKitty's text for a label that is null.
 NULL_TEXT = "None"
+#: Words that YAML 1.1 does not read as text.
 _RESERVED = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 
 

@@ -37,14 +37,12 @@ class AggregateResponse:
     :param names: labels in the order wanted; one that is not in ``query.groupby`` is empty
     :ivar query: the query
     :ivar names: the same
-    :ivar is_empty: whether there are no groups
     :raises ratekit.errors.InvalidResponse: the response has not the expected form
     """
 
     def __init__(self, rows: Sequence[Any], names: Sequence[str], query: AggregateQuery) -> None:
         self.query = query
         self.names = tuple(names)
-        self.is_empty = not rows
         self._columns = [(name, name in query.groupby) for name in names]
         self._scope_at = self.names.index(query.scope_key)
         self._instants = _Instants()
