@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent import futures
 
 import pytest
@@ -192,15 +192,22 @@ def side_by_side(ledgers: Sequence[Ledger], works: Sequence[RatedBatch]) -> list
         return list(pool.map(commit, ledgers, works))
 
 
-def commit_for_many(
-    storage: Storage, size: int, before: str, after: str
-) -> tuple[CommitResult, int]:
-    """Rate two hours, then what is after them, of new scopes; count statements of the latter."""
-    names = [f"{size} {number}" for number in range(size)]
-    rate(storage, names, 0, {"cpu": before})
-    with statements() as sent_statements:
-        result = rate(storage, names, 2, {"cpu": after})
-    return result, len(sent_statements)
+def count_statements(
+    storage: Storage, before: str, after: str, usage_of: Callable[[CommitResult], Sequence[object]]
+) -> list[int]:
+    """Return with how many statements ``after`` is rated for few and for many new scopes.
+
+    :param before: what was rated before
+    :param usage_of: what is reported, of each scope
+    """
+    counts = []
+    for size in (2, 60):
+        names = [f"{size} {number}" for number in range(size)]
+        rate(storage, names, 0, {"cpu": before})
+        with statements() as sent_statements:
+            assert len(usage_of(rate(storage, names, 2, {"cpu": after}))) == size
+        counts.append(len(sent_statements))
+    return counts
 
 
 A = Scope("a", "name of a")
@@ -242,12 +249,8 @@ class TestResumed:
         assert rate(storage, ["a"], 2, {"cpu": "."}).stopped_usage == ((A, "cpu"),)
 
     def test_many_scopes_take_as_many_statements_as_few(self, storage: Storage) -> None:
-        counts = []
-        for size in (2, 60):
-            result, count = commit_for_many(storage, size, "#.", "#")
-            assert len(result.resumed_usage) == size
-            counts.append(count)
-        assert counts[0] == counts[1]
+        few, many = count_statements(storage, "#.", "#", lambda result: result.resumed_usage)
+        assert few == many
 
 
 class TestFallenSilent:
@@ -315,9 +318,5 @@ class TestFallenSilent:
         assert rate(storage, ["a"], 5, {"cpu": "."}).stopped_usage == ()
 
     def test_many_scopes_take_as_many_statements_as_few(self, storage: Storage) -> None:
-        counts = []
-        for size in (2, 60):
-            result, count = commit_for_many(storage, size, "##", ".")
-            assert len(result.stopped_usage) == size
-            counts.append(count)
-        assert counts[0] == counts[1]
+        few, many = count_statements(storage, "##", ".", lambda result: result.stopped_usage)
+        assert few == many
