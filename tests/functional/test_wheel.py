@@ -45,7 +45,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
         else:
             shutil.copy(REPO / name, source)
     build = run(
-        *(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"),
+        *(sys.executable, "-m", "pip", "wheel", "--use-pep517", "--quiet", "--no-deps"),
         *("--wheel-dir", target, source),
     )
     if build.returncode and not os.environ.get("CI"):
