@@ -11,6 +11,8 @@ from decimal import Decimal
 _LIST_LIMIT = 5
 #: Python writes floats with more digits before the point than this with an exponent.
 _FLOAT_DIGITS = 16
+#: Units of time, in seconds.
+_UNITS = (("d", 86_400), ("h", 3600), ("min", 60))
 
 
 def printable(text: str) -> str:
@@ -61,6 +63,22 @@ def local_text(instant: datetime.datetime, zone: datetime.tzinfo) -> str:
 def minute_text(instant: datetime.datetime) -> str:
     """Write an instant as ``2026-01-01T00:00Z``, for periods, which start at whole minutes."""
     return f"{instant.astimezone(datetime.UTC):%Y-%m-%dT%H:%MZ}"
+
+
+def duration_text(duration: datetime.timedelta, limit: int | None = None) -> str:
+    """Write a length of time as ``1 d 12 h``.
+
+    :param limit: maximum number of units, without the remainder; default: as many as it has
+    """
+    seconds, microseconds = divmod(abs(duration) // datetime.timedelta(microseconds=1), 10**6)
+    parts = []
+    for unit, length in _UNITS:
+        count, seconds = divmod(seconds, length)
+        if count:
+            parts.append(f"{count} {unit}")
+    if seconds or microseconds or not parts:
+        parts.append(f"{number_text(seconds + Decimal(microseconds).scaleb(-6))} s")
+    return ("-" if duration.days < 0 else "") + " ".join(parts[:limit])
 
 
 def count_text(count: int, noun: str, plural: str = "") -> str:

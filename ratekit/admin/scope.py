@@ -18,7 +18,7 @@ from ratekit.domain.reporting.reports import ResetPlan, Selection, StateRow
 from ratekit.domain.reprocessing.task import Task
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.interfaces import Reports, ScopeAdmin, Tasks
-from ratekit.text import utc_text
+from ratekit.text import duration_text, utc_text
 
 _SECOND = datetime.timedelta(seconds=1)
 
@@ -189,8 +189,8 @@ def require_start(instant: datetime.datetime, step: datetime.timedelta) -> None:
         ) from None
     if before != after:
         raise errors.OperatorError(
-            f"no period of {step} starts at {utc_text(instant)}; the nearest start at "
-            f"{utc_text(before)} and {utc_text(after)}"
+            f"no period of {duration_text(step)} starts at {utc_text(instant)}; the nearest start "
+            f"at {utc_text(before)} and {utc_text(after)}"
         )
 
 
@@ -207,6 +207,7 @@ def require_boundary(
         return
     both = math.lcm(previous // _SECOND, step // _SECOND) * _SECOND
     raise errors.OperatorError(
-        f"{utc_text(instant)} falls inside a period of the previous length ({previous}); choose a "
-        f"boundary of both the old and the new period, e.g. {utc_text(period.floor(instant, both))}"
+        f"{utc_text(instant)} falls inside a period of the previous length "
+        f"({duration_text(previous)}); choose a boundary of both the old and the new period, e.g. "
+        f"{utc_text(period.floor(instant, both))}"
     )

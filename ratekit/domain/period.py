@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 from collections.abc import Iterator
 
-from ratekit.text import minute_text
+from ratekit.text import duration_text, minute_text
 
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
@@ -73,7 +73,9 @@ class Window:
         if self.count < 1:
             raise ValueError(f"a window has at least one period, not {self.count}")
         if floor(self.begin, self.step) != self.begin:
-            raise ValueError(f"{self.begin} is not a multiple of {self.step} since the epoch")
+            raise ValueError(
+                f"{self.begin} is not a multiple of {duration_text(self.step)} since the epoch"
+            )
 
     @property
     def end(self) -> datetime.datetime:

@@ -10,7 +10,7 @@ from ratekit.domain import period
 from ratekit.domain.rules import calendar_labels
 from ratekit.domain.rules.rule import CostType, MappingRule, RuleTarget
 from ratekit.files.rules_file import PlacedRule
-from ratekit.text import count_text, list_text, utc_text
+from ratekit.text import count_text, duration_text, list_text, utc_text
 
 #: Labels of each metric, by its public name.
 Labels = Mapping[str, Collection[str]]
@@ -62,8 +62,8 @@ def find_off_grid_times(
                 continue
             preposition = "from" if key == "start" else "until"
             text = (
-                f"no period of {step} starts at {utc_text(instant)}; the rule applies "
-                f"{preposition} {utc_text(begin)}"
+                f"no period of {duration_text(step)} starts at {utc_text(instant)}; the rule "
+                f"applies {preposition} {utc_text(begin)}"
             )
             warnings.append((placed_rule.line, f"{placed_rule.key}.{key}", text))
     return _sort(path, warnings)

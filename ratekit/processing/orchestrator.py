@@ -15,7 +15,7 @@ from ratekit.domain.scope import Scope, State
 from ratekit.processing.clock_check import ClockCheck
 from ratekit.processing.cycle import Cycle, CycleResult, RunContext
 from ratekit.processing.rater import Rater, Settings
-from ratekit.text import count_text, list_text, utc_text
+from ratekit.text import count_text, duration_text, list_text, utc_text
 
 LOG = logging.getLogger(__name__)
 
@@ -170,7 +170,8 @@ class Orchestrator:
             )
         else:
             text = (
-                f"rated until {time}, which is not the start of a period of {self._calendar.step}: "
+                f"rated until {time}, which is not the start of a period of "
+                f"{duration_text(self._calendar.step)}: "
                 "set [collect] period back to its previous value, or see ratekit scope reset"
             )
         failure = errors.OperatorError(text)

@@ -18,7 +18,7 @@ from ratekit.processing.cycle import RunContext
 from ratekit.processing.failures import attempt
 from ratekit.processing.rater import Rater
 from ratekit.processing.repricer import Repricer
-from ratekit.text import count_text, minute_text
+from ratekit.text import count_text, duration_text, minute_text
 
 LOG = logging.getLogger(__name__)
 
@@ -237,8 +237,9 @@ class Reprocessor:
             LOG.info("task %d, %s, starts at %s", task.id, order, minute_text(task.next_begin))
         if order.kind is TaskKind.COLLECT and order.step != self._step:
             raise errors.OperatorError(
-                f"the task was queued for periods of {order.step}, but [collect] period is now "
-                f"{self._step}: set it back, or see ratekit reprocess cancel {task.id}"
+                f"the task was queued for periods of {duration_text(order.step)}, but [collect] "
+                f"period is now {duration_text(self._step)}: set it back, or see ratekit reprocess "
+                f"cancel {task.id}"
             )
         return self._repricer.price(order, task.next_begin)
 

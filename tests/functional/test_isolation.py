@@ -186,7 +186,7 @@ def test_expired_usage_is_an_error_and_never_zero(cloud_collector: CloudCollecto
     with pytest.raises(errors.OperatorError) as caught:
         cloud_collector.collect(snapshots)
     resource = cloud_collector.id("snapshot-brief")
-    for fact in ("'brief'", "300 s", "'snapshot.size'", "3:00:00", resource, "--allow-expired"):
+    for fact in ("'brief'", "300 s", "'snapshot.size'", "3 h", resource, "--allow-expired"):
         assert fact in str(caught.value)
     # Other projects are collected.
     assert cloud_collector.collect(snapshots, projects=["demo-01"]) == {}

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ratekit.text import (
     count_text,
+    duration_text,
     list_text,
     local_text,
     minute_text,
@@ -101,3 +102,38 @@ def test_any_text_is_one_printable_line(text: str) -> None:
     assert line.isprintable()
     assert printable(line) == line
     line.encode()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({}, "0 s"),
+        ({"hours": 1}, "1 h"),
+        ({"days": 1}, "1 d"),
+        ({"hours": 36}, "1 d 12 h"),
+        ({"minutes": 90}, "1 h 30 min"),
+        ({"days": 365, "seconds": 1}, "365 d 1 s"),
+        ({"milliseconds": 1500}, "1.5 s"),
+        ({"hours": -2, "minutes": -5}, "-2 h 5 min"),
+    ],
+)
+def test_a_duration_is_written_in_units_without_those_that_are_zero(
+    arguments: dict[str, int], text: str
+) -> None:
+    assert duration_text(datetime.timedelta(**arguments)) == text
+
+
+def test_a_duration_may_be_cut_to_its_largest_units() -> None:
+    duration = datetime.timedelta(days=3, hours=4, minutes=59)
+    assert duration_text(duration, limit=2) == "3 d 4 h"
+    assert duration_text(duration, limit=1) == "3 d"
+
+
+@given(st.timedeltas())
+def test_a_duration_in_full_loses_nothing(duration: datetime.timedelta) -> None:
+    units = {"d": 86_400, "h": 3600, "min": 60, "s": 1}
+    words = duration_text(duration).removeprefix("-").split(" ")
+    seconds = sum(
+        Decimal(number) * units[unit] for number, unit in zip(words[::2], words[1::2], strict=True)
+    )
+    assert seconds * 1_000_000 == abs(duration) // datetime.timedelta(microseconds=1)

@@ -14,11 +14,10 @@ from ratekit.cmd.output import layout
 from ratekit.domain import exact
 from ratekit.domain.exact import ZERO
 from ratekit.domain.series import Shared
-from ratekit.text import count_text, number_text, printable, second_text
+from ratekit.text import count_text, duration_text, number_text, printable, second_text
 
 #: Digits of a short amount that is below 1.
 _SIGNIFICANT = 3
-_UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
 class Cell(columns.FormattableColumn[Any]):
@@ -128,13 +127,8 @@ def duration(value: datetime.timedelta | None) -> Cell:
     """Show a length of time: ``1 d 4 h`` to people, seconds to machines."""
     if value is None:
         return Cell(None, "", None)
-    remainder = seconds = int(value.total_seconds())
-    parts = []
-    for unit, length in _UNITS:
-        count, remainder = divmod(remainder, length)
-        if count:
-            parts.append(f"{count} {unit}")
-    return Cell(seconds, " ".join(parts[:2]) or "0", seconds)
+    seconds = int(value.total_seconds())
+    return Cell(seconds, duration_text(value, limit=2) if seconds else "0", seconds)
 
 
 def decimal_text(value: Decimal, places: int | None = None) -> str:

@@ -16,7 +16,7 @@ from ratekit.collectors.gnocchi.resource_types import COMMON
 from ratekit.collectors.gnocchi.value_findings import value_findings
 from ratekit.domain.reporting.findings import Finding, Severity
 from ratekit.domain.usage.counter import Counter, Reading
-from ratekit.text import count_text, utc_text
+from ratekit.text import count_text, duration_text, utc_text
 
 #: Metrics of each archive policy whose recent measures are read.
 _SAMPLE = 20
@@ -174,7 +174,7 @@ def _policy(use: PolicyUse) -> Finding:
             "set force_granularity and aggregation_method to values that all archive policies in "
             "use have, or delete these metrics so that they are created again with another one",
         )  # fmt: skip
-    retention = "for ever" if use.retention is None else f"for {use.retention}"
+    retention = "for ever" if use.retention is None else f"for {duration_text(use.retention)}"
     detail = f"{metrics}, queried with {use.granularity} s, kept {retention}"
     return Finding(check, Severity.OK, detail)
 
@@ -186,7 +186,9 @@ def _newest(samples: Mapping[str, Sequence[Reading]], now: datetime.datetime) ->
         detail = "a sample of the metrics has no measure of the last day"
         return Finding(check, Severity.WARNING, detail, "check that Ceilometer and metricd run")
     age = datetime.timedelta(seconds=(now - newest) // datetime.timedelta(seconds=1))
-    return Finding(check, Severity.OK, f"aggregated at {utc_text(newest)}, {age} ago")
+    return Finding(
+        check, Severity.OK, f"aggregated at {utc_text(newest)}, {duration_text(age)} ago"
+    )
 
 
 def _backlog(read: Callable[[], int]) -> Finding:

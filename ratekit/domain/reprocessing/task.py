@@ -14,6 +14,7 @@ from ratekit.domain.period import Window
 from ratekit.domain.reporting.exclusion import Exclusion
 from ratekit.domain.scope import Scope
 from ratekit.domain.series import RatedSeries
+from ratekit.text import duration_text
 
 
 class TaskKind(enum.StrEnum):
@@ -60,7 +61,7 @@ class Order:
     def __post_init__(self) -> None:
         for instant in (self.begin, self.end):
             if period.floor(instant, self.step) != instant:
-                raise ValueError(f"no period of {self.step} starts at {instant}")
+                raise ValueError(f"no period of {duration_text(self.step)} starts at {instant}")
         if self.begin >= self.end:
             raise ValueError(f"a task must end after it starts: {self.begin} to {self.end}")
 

@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 from collections.abc import Collection, Sequence
 
-from ratekit.text import list_text, second_text
+from ratekit.text import duration_text, list_text, second_text
 
 _NO_TIME = datetime.timedelta(0)
 _SECOND = datetime.timedelta(seconds=1)
@@ -80,7 +80,7 @@ def disagreement(
     right = next(clock for clock in clocks if clock is not odd)
     difference = odd.difference - right.difference
     direction = "ahead" if difference > _NO_TIME else "behind"
-    length = datetime.timedelta(seconds=abs(difference) // _SECOND)
+    length = duration_text(datetime.timedelta(seconds=abs(difference) // _SECOND))
     return f"the clock of {odd.name} is {length} {direction}: {times}"
 
 

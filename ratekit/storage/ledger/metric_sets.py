@@ -16,6 +16,7 @@ from ratekit.storage.db.dialects import insert_new
 from ratekit.storage.db.engine import slices
 from ratekit.storage.db.types import require_word
 from ratekit.storage.schema import METRIC_SET_CHANGES, METRIC_SETS, SCOPES
+from ratekit.text import duration_text
 
 #: Digest of the set in force for a scope's row. Not the set's id: after a restore from a backup
 #: it may belong to another set.
@@ -121,9 +122,9 @@ def require_length(connection: sa.Connection, scope_pk: int, window: Window) -> 
     conflicts = sorted(length for length in old_lengths if window.step % length)
     if conflicts:
         raise errors.OperatorError(
-            f"{window} was rated in periods of {' and '.join(map(str, conflicts))}, not of "
-            f"{window.step}; to price them again, use --rates-only; to rate them again, use "
-            "ratekit scope reset"
+            f"{window} was rated in periods of {' and '.join(map(duration_text, conflicts))}, not "
+            f"of {duration_text(window.step)}; to price them again, use --rates-only; to rate them "
+            "again, use ratekit scope reset"
         )
 
 

@@ -100,7 +100,7 @@ def test_each_open_task_in_conflict_is_a_line(
         (("--scope", "a1", "--begin", "x", "--end", "2026-03-02", *WHY), "--begin: expected a"),
         (
             ("--scope", "a1", "--begin", "2026-03-01T00:30", "--end", "2026-03-01T02:00", *WHY),
-            "no period of 1:00:00 starts at 2026-03-01T00:30:00Z",
+            "no period of 1 h starts at 2026-03-01T00:30:00Z",
         ),
         (
             ("--scope", "a1", "--begin", "2026-03-01T02:00", "--end", "2026-03-01T01:00", *WHY),
@@ -143,7 +143,7 @@ def test_a_part_of_a_longer_period_is_refused(
     stretch = ("--begin", "2026-03-01T00:00", "--end", "2026-03-01T01:30")
     answer = ratekit("reprocess", "--scope", "a1", *stretch, *WHY)
     assert answer.code == 2
-    assert "falls inside a period of the previous length (1:00:00)" in answer.err
+    assert "falls inside a period of the previous length (1 h)" in answer.err
 
 
 def test_a_dry_run_shows_the_difference_and_changes_nothing(

@@ -457,7 +457,7 @@ def test_a_reset_to_inside_a_period_of_the_previous_length_is_refused(
     answer = ratekit("scope", "reset", "a1", "--to", "2026-03-01T04:00", "--yes")
     assert (answer.code, answer.err) == (
         2,
-        "ratekit: 2026-03-01T04:00:00Z falls inside a period of the previous length (1:30:00); "
+        "ratekit: 2026-03-01T04:00:00Z falls inside a period of the previous length (1 h 30 min); "
         "choose a boundary of both the old and the new period, e.g. 2026-03-01T03:00:00Z\n",
     )
     assert len(given.read_frames(storage)) == 1

@@ -189,7 +189,7 @@ class TestProblems:
     def test_a_processor_that_fails_as_a_whole_says_why(
         self, ratekit: Shell, storage: Storage
     ) -> None:
-        error = "the clock of this host is 5:00:00 ahead"
+        error = "the clock of this host is 5 h ahead"
         storage.monitoring.record(
             ProcessorRecord("host", given.START, given.hour(2), given.hour(3), error, given.START)
         )

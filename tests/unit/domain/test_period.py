@@ -109,7 +109,7 @@ def test_a_window_is_cut_into_periods_without_gap_or_overlap(
 
 
 def test_a_window_begins_on_the_grid() -> None:
-    with pytest.raises(ValueError, match="not a multiple of 1:00:00 since the epoch"):
+    with pytest.raises(ValueError, match="not a multiple of 1 h since the epoch"):
         Window(at("2026-01-01T12:00:01+00:00"), HOUR, 1)
 
 

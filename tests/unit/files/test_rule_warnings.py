@@ -102,9 +102,9 @@ def test_times_inside_a_period_are_moved_to_its_end() -> None:
         mapping(start=start.replace(minute=0), end=never),
     )
     assert texts(rule_warnings.find_off_grid_times("rules.yml", placed, HOUR)) == [
-        "1 rule[1].start: no period of 1:00:00 starts at 2026-01-01T00:20:00Z; the rule applies "
+        "1 rule[1].start: no period of 1 h starts at 2026-01-01T00:20:00Z; the rule applies "
         "from 2026-01-01T01:00:00Z",
-        "1 rule[1].end: no period of 1:00:00 starts at 2026-01-01T01:20:00Z; the rule applies "
+        "1 rule[1].end: no period of 1 h starts at 2026-01-01T01:20:00Z; the rule applies "
         "until 2026-01-01T02:00:00Z",
     ]
 

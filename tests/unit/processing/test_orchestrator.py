@@ -151,7 +151,7 @@ def test_a_state_off_the_grid_is_put_off_with_the_remedy_and_the_others_are_rate
     delay = bench.now + MINUTE
     assert bench.rate() == CycleResult(frames=2, periods=1, failed_scopes=1, retry_at=delay)
     assert bench.ledger.errors == {
-        "a": "rated until 2026-01-01T01:30:00Z, which is not the start of a period of 1:00:00: "
+        "a": "rated until 2026-01-01T01:30:00Z, which is not the start of a period of 1 h: "
         "set [collect] period back to its previous value, or see ratekit scope reset"
     }
     assert bench.rate() == CycleResult(failed_scopes=1, retry_at=delay)

@@ -280,7 +280,7 @@ class TestFailures:
         bench.run_tasks()
         ((task, _),) = bench.storage.tasks.tasks()
         assert task.last_error is not None
-        assert "queued for periods of 2:00:00" in task.last_error
+        assert "queued for periods of 2 h" in task.last_error
         assert bench.collector.calls == []
 
     def test_finish_counts_the_tasks_that_could_not_be_finished(

@@ -14,7 +14,7 @@ from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.collectors.gnocchi.api.client import Client, LiveResource
 from ratekit.collectors.gnocchi.completeness.policies import Policies
 from ratekit.domain.period import Window
-from ratekit.text import minute_text
+from ratekit.text import duration_text, minute_text
 
 LOG = logging.getLogger(__name__)
 
@@ -154,7 +154,7 @@ def _loss_text(name: str, query: AggregateQuery, loss: _Loss) -> str:
     return (
         f"{name}: usage that is to be rated has expired in Gnocchi: archive policy "
         f"{loss.policy!r} keeps {query.granularity} s aggregates of {query.metric!r} for "
-        f"{loss.retention}; those of resource {loss.resource} start at "
+        f"{duration_text(loss.retention)}; those of resource {loss.resource} start at "
         f"{minute_text(loss.since)}, and the usage to rate at {minute_text(query.start)}"
     )
 

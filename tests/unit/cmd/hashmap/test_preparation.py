@@ -103,12 +103,12 @@ class TestTimes:
         [
             (
                 ["--at", "2026-04-01T00:40"],
-                "no period of 1:00:00 starts at 2026-04-01T00:40:00Z; the nearest start at "
+                "no period of 1 h starts at 2026-04-01T00:40:00Z; the nearest start at "
                 "2026-04-01T00:00:00Z and 2026-04-01T01:00:00Z",
             ),
             (
                 ["--at", "2026-04-01T02:30+02:00", "--retroactive"],
-                "no period of 1:00:00 starts at 2026-04-01T00:30:00Z; the nearest start at "
+                "no period of 1 h starts at 2026-04-01T00:30:00Z; the nearest start at "
                 "2026-04-01T00:00:00Z and 2026-04-01T01:00:00Z",
             ),
             (
@@ -344,7 +344,7 @@ class TestSince:
         [
             (
                 "2026-03-01T00:30",
-                "no period of 1:00:00 starts at 2026-03-01T00:30:00Z; the nearest start at "
+                "no period of 1 h starts at 2026-03-01T00:30:00Z; the nearest start at "
                 "2026-03-01T00:00:00Z and 2026-03-01T01:00:00Z",
             ),
             (

@@ -115,7 +115,7 @@ def test_a_missing_trace_is_a_line_with_the_reason() -> None:
     for cell, why in (
         (renamed, "metrics.yml no longer has a metric called 'instance'"),
         (gone, "the metering back end no longer has data of this frame"),
-        (off_grid, "no period of 1:00:00 starts at 2026-01-01T06:30:00Z; the nearest start at"),
+        (off_grid, "no period of 1 h starts at 2026-01-01T06:30:00Z; the nearest start at"),
     ):
         assert cell.text.startswith(f"not available: {why}")
         assert cell.machine["unavailable"].startswith(why)

@@ -70,8 +70,8 @@ def test_without_problems_every_check_is_ok_and_needs_no_remedy() -> None:
         "resource type": "Gnocchi has the resource type 'instance'",
         "attributes": "'instance' has an attribute for every label",
         "metrics": "2 resources of any type with 'cpu'",
-        "archive policy good": "2 metrics, queried with 300 s, kept for 2 days, 0:00:00",
-        "newest measure": "aggregated at 2026-01-01T06:00:00Z, 1:00:00 ago",
+        "archive policy good": "2 metrics, queried with 300 s, kept for 2 d",
+        "newest measure": "aggregated at 2026-01-01T06:00:00Z, 1 h ago",
         "backlog": "metricd has 0 measures to process",
     }
 

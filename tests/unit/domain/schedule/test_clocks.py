@@ -71,17 +71,17 @@ def test_what_may_be_due_to_the_measurement_is_no_difference() -> None:
         ),
         (
             {"Keystone": -5 * HOUR, "Gnocchi": -5 * HOUR - SECOND},
-            "the clock of this host is 5:00:00 ahead: this host has 2026-01-01T12:00:00Z, Keystone "
+            "the clock of this host is 5 h ahead: this host has 2026-01-01T12:00:00Z, Keystone "
             "has 2026-01-01T07:00:00Z, Gnocchi has 2026-01-01T06:59:59Z",
         ),
         (
             {"Keystone": NO_TIME, "Gnocchi": -90 * SECOND},
-            "the clock of Gnocchi is 0:01:30 behind: this host has 2026-01-01T12:00:00Z, Keystone "
-            "has 2026-01-01T12:00:00Z, Gnocchi has 2026-01-01T11:58:30Z",
+            "the clock of Gnocchi is 1 min 30 s behind: this host has 2026-01-01T12:00:00Z, "
+            "Keystone has 2026-01-01T12:00:00Z, Gnocchi has 2026-01-01T11:58:30Z",
         ),
         (
             {"Keystone": 26 * HOUR, "Gnocchi": SECOND, "the database": NO_TIME},
-            "the clock of Keystone is 1 day, 2:00:00 ahead: this host has 2026-01-01T12:00:00Z, "
+            "the clock of Keystone is 1 d 2 h ahead: this host has 2026-01-01T12:00:00Z, "
             "Keystone has 2026-01-02T14:00:00Z, Gnocchi has 2026-01-01T12:00:01Z, the database has "
             "2026-01-01T12:00:00Z",
         ),

@@ -94,7 +94,7 @@ def test_expired_usage_is_refused_with_a_remedy() -> None:
         cloud.frames(2, 2)
     assert str(caught.value) == (
         "instance: usage that is to be rated has expired in Gnocchi: archive policy 'short' keeps "
-        "300 s aggregates of 'cpu' for 6:00:00; those of resource r1 start at 2026-01-01T06:00Z, "
+        "300 s aggregates of 'cpu' for 6 h; those of resource r1 start at 2026-01-01T06:00Z, "
         "and the usage to rate at 2026-01-01T02:00Z; rate what is left with ratekit-processor "
         "--once --allow-expired, or skip it with ratekit scope deactivate, then ratekit scope "
         "activate --from TIME; an archive policy that keeps aggregates longer helps from then on"
