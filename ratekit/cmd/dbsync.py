@@ -22,9 +22,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = _parser().parse_args(argv)
     from ratekit import errors
-    from ratekit.cmd import configuration, startup
+    from ratekit.cmd import configuration, launch, startup
 
+    startup.prepare_streams()
     try:
+        startup.handle_interrupts()
         with configuration.translate_errors():
             files = [f"--config-file={path}" for path in arguments.config_file]
             url = configuration.load(PROG, files).database.connection
@@ -33,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except errors.RatekitError as error:
         return startup.complain(PROG, error)
     except KeyboardInterrupt:
-        return startup.INTERRUPTED
+        return launch.INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import signal
 
-from ratekit.cmd import startup
+#: The exit code that shells use after Ctrl-C.
+INTERRUPTED = 130
 
 
 def ratekit() -> int:
@@ -26,16 +27,19 @@ def processor() -> int:
 def _launch(name: str) -> int:
     """Import a module and call its ``main``.
 
-    During the import Ctrl-C ends the process at once: KeyboardInterrupt would be a traceback.
+    Until ``main`` calls :func:`ratekit.cmd.startup.handle_interrupts`, and after it, Ctrl-C ends
+    the process at once: KeyboardInterrupt would be a traceback.
     """
-    ignored = signal.getsignal(signal.SIGINT) is not signal.default_int_handler  # as by nohup
-    if not ignored:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-    module = importlib.import_module(name)
+    _end_at_interrupt()
     try:
-        if not ignored:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        code: int = module.main()
+        code: int = importlib.import_module(name).main()
     except KeyboardInterrupt:
-        return startup.INTERRUPTED
+        return INTERRUPTED
+    finally:
+        _end_at_interrupt()
     return code
+
+
+def _end_at_interrupt() -> None:
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored, as by nohup
+        signal.signal(signal.SIGINT, signal.SIG_DFL)

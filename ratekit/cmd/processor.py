@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ratekit import errors
-from ratekit.cmd import startup
+from ratekit.cmd import launch, startup
 from ratekit.text import count_text
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from ratekit.cmd import configuration
 
     try:
+        # Only now: eventlet ignores all errors in some of its work.
+        startup.handle_interrupts()
         with configuration.translate_errors():
             conf = _load_conf(argv, logs=True)
             startup.limit_garbage_collection()
@@ -56,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return startup.complain(PROG, error)
     except KeyboardInterrupt:
         _report_interrupt()
-        return startup.INTERRUPTED
+        return launch.INTERRUPTED
 
 
 def _load_conf(argv: Sequence[str] | None, logs: bool, warns: bool = True) -> Any:

@@ -17,7 +17,7 @@ from typing import Any, TextIO
 from cliff import app, commandmanager
 
 from ratekit import errors, interfaces, redact
-from ratekit.cmd import completion, configuration, instants, startup
+from ratekit.cmd import completion, configuration, instants, launch, startup
 from ratekit.text import printable
 
 PROG = "ratekit"
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None, tool: Ratekit | None = None) -> int:
     if not sys.warnoptions:
         # Warnings of libraries are for programmers; an operator cannot act on them.
         warnings.simplefilter("ignore")
-    _open_missing_streams()
+    startup.prepare_streams()
     try:
         code = _run(tool or Ratekit(), sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
@@ -54,23 +54,14 @@ def main(argv: Sequence[str] | None = None, tool: Ratekit | None = None) -> int:
     return code
 
 
-def _open_missing_streams() -> None:
-    """Replace closed streams by the null device."""
-    if sys.stdin is None:
-        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - for the process's life
-    if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-    if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-
-
 def _run(tool: Ratekit, argv: Sequence[str]) -> int:
     try:
+        startup.handle_interrupts()
         return tool.run(list(argv))
     except SystemExit as end:  # from argparse: help and wrong options
         return end.code if isinstance(end.code, int) else 0
     except KeyboardInterrupt:
-        return startup.INTERRUPTED
+        return launch.INTERRUPTED
 
 
 class Ratekit(app.App):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime
 import gc
 import getpass
+import io
 import os
+import signal
 import socket
 import sys
 
@@ -16,8 +18,26 @@ from ratekit.text import printable
 #: Exit codes, which doc/operating.rst lists.
 FAILED = 1
 BAD_INPUT = 2
-#: The exit code that shells use after Ctrl-C.
-INTERRUPTED = 130
+
+
+def handle_interrupts() -> None:
+    """Let Ctrl-C raise KeyboardInterrupt, which ``launch`` has prevented."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def prepare_streams() -> None:
+    """Replace closed streams by the null device, and letters that a terminal lacks by ``?``."""
+    # The null device stays open for the process's life.
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def complain(prog: str, error: errors.RatekitError) -> int:

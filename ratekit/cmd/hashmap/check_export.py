@@ -90,7 +90,8 @@ class HashmapExport(command_types.Action):
         store = self.app.open_storage(self.app.load_conf()).rules
         text = rules_file.render(hashmap.export(store, self.app.clock()))
         if parsed_args.file is None:
-            self.app.stdout.write(text)
+            # A letter that the terminal lacks would be another rule when the file is applied.
+            self.app.stdout.buffer.write(text.encode())
             return 0
         try:
             # Never overwrites: the file of an operator may have comments.

@@ -11,6 +11,16 @@ from importlib import metadata
 
 import pytest
 
+#: eventlet looks at all objects of the process, and ignores errors of any of them.
+PATCHING = """
+import os, signal, time
+def monkey_patch():
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)
+    except KeyboardInterrupt:
+        pass
+"""
 #: A library that Ctrl-C interrupts while it is imported.
 INTERRUPTED = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)\n"
 
@@ -32,11 +42,14 @@ def start(script: str, folder: pathlib.Path, *words: str) -> subprocess.Complete
 @pytest.mark.parametrize(
     ("script", "library", "words"),
     [
+        ("ratekit", "difflib", "scope list"),
         ("ratekit", "cliff", "scope list"),
         ("ratekit", "oslo_config", "scope list"),
         ("ratekit", "sqlalchemy", "scope list"),
+        ("ratekit-dbsync", "difflib", "version"),
         ("ratekit-dbsync", "oslo_config", "version"),
         ("ratekit-dbsync", "sqlalchemy", "version"),
+        ("ratekit-processor", "difflib", "--once"),
         ("ratekit-processor", "eventlet", "--once"),
         ("ratekit-processor", "oslo_config", "--once"),
         ("ratekit-processor", "sqlalchemy", "--once"),
@@ -57,6 +70,12 @@ def test_ctrl_c_during_an_import_is_silent(
     assert answer.returncode in (130, -signal.SIGINT)
     assert answer.stdout == ""
     assert answer.stderr in ("", f"{script}: interrupted; what was rated is stored\n")
+
+
+def test_ctrl_c_while_the_daemon_patches_sockets_is_not_lost(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "eventlet.py").write_text(PATCHING)
+    answer = start("ratekit-processor", tmp_path, "--once")
+    assert (answer.returncode, answer.stdout, answer.stderr) == (-signal.SIGINT, "", "")
 
 
 def test_an_ignored_interrupt_stays_ignored(tmp_path: pathlib.Path) -> None:
