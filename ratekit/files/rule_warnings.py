@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from ratekit import errors
 from ratekit.domain import period
 from ratekit.domain.rules import calendar_labels
 from ratekit.domain.rules.rule import CostType, MappingRule, RuleTarget
 from ratekit.files.rules_file import PlacedRule
-from ratekit.text import count_text, duration_text, list_text, utc_text
+from ratekit.text import count_text, duration_text, utc_text
 
 #: Labels of each metric, by its public name.
 Labels = Mapping[str, Collection[str]]
@@ -82,20 +82,52 @@ def find_unknown_scopes(
         scope = placed_rule.rule.terms.scope
         if scope is not None and scope not in names:
             unknown_scopes.setdefault(scope, placed_rule)
-    ids: dict[str, list[str]] = {}
-    for scope, name in names.items():
-        ids.setdefault(name, []).append(scope)
+    ids = _ids_by_name(names)
     warnings = []
     for number, (scope, placed_rule) in enumerate(unknown_scopes.items()):
         if scope in ids:
-            noun = "scope" if len(ids[scope]) == 1 else "scopes"
-            text = f"{scope!r} is the name of {noun} {list_text(sorted(ids[scope]), 1)}, not an id"
+            text = _name_text(scope, ids[scope])
         else:
             hint = errors.suggestion(scope, [*names, *ids]) if number < _MAX_HINTS else ""
-            text = f"no scope has the id {scope!r}{hint}"
-        text += "; rules for it never match"
+            text = f"no scope has the id {scope!r}{hint}; rules for it never match"
         warnings.append((placed_rule.line, f"{placed_rule.key}.scope", text))
     return _sort(path, warnings)
+
+
+def find_scope_names(
+    path: str, placed: Iterable[PlacedRule], names: Mapping[str, str], scope_key: str
+) -> list[errors.Mistake]:
+    """Return the mappings that look for a scope's name in the label with its id.
+
+    :param path: path of the rule file, as the operator gave it
+    :param names: names of all scopes, by id
+    :param scope_key: the label
+    """
+    ids = _ids_by_name(names)
+    warnings = []
+    for placed_rule in placed:
+        rule = placed_rule.rule
+        if not isinstance(rule, MappingRule) or rule.target.label != scope_key:
+            continue
+        value = rule.value
+        if value is not None and value in ids and value not in names:
+            text = _name_text(value, ids[value])
+            warnings.append((placed_rule.line, f"{placed_rule.key}.value", text))
+    return _sort(path, warnings)
+
+
+def _ids_by_name(names: Mapping[str, str]) -> Mapping[str, Sequence[str]]:
+    """Return the sorted ids of the scopes with each name; an empty name is none."""
+    ids: dict[str, list[str]] = {}
+    for scope, name in sorted(names.items()):
+        if name:
+            ids.setdefault(name, []).append(scope)
+    return ids
+
+
+def _name_text(name: str, ids: Sequence[str]) -> str:
+    others = f" or {count_text(len(ids) - 1, 'other')}" if len(ids) > 1 else ""
+    return f"{name!r} is a name; write its id, {ids[0]!r}{others} (names never match)"
 
 
 def find_unpriced_metrics(
@@ -107,10 +139,11 @@ def find_unpriced_metrics(
     :param labels: empty: metrics.yml cannot be read
     """
     metrics = {placed_rule.rule.target.metric for placed_rule in placed}
-    names = ", ".join(name for name in labels if name not in metrics)
+    names = [name for name in labels if name not in metrics]
     if not names:
         return []
-    text = f"no rule prices {names}: their usage costs nothing"
+    possessive = "its" if len(names) == 1 else "their"
+    text = f"no rule prices {', '.join(names)}: {possessive} usage is stored at price 0"
     return [errors.Mistake(metrics_path, None, "", text)]
 
 

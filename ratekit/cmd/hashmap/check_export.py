@@ -48,7 +48,11 @@ class HashmapCheck(command_types.Action):
                 f"{parsed_args.metrics}: cannot read any metric; see ratekit metric check"
             )
         labels = hashmap.rule_labels(label_names)
-        warnings = rule_warnings.find_warnings(parsed_args.file, placed, metrics_path or "", labels)
+        path, metrics_path = parsed_args.file, metrics_path or ""
+        warnings = [
+            *rule_warnings.find_warnings(path, placed, metrics_path, labels),
+            *rule_warnings.find_unpriced_metrics(metrics_path, placed, labels),
+        ]
         for warning in warnings:
             self.app.note(f"warning: {warning}")
         comparison = f"compared with {metrics_path}" if labels else "not compared with metrics.yml"

@@ -215,9 +215,12 @@ def _find_warnings(
 
     path, metrics = parsed_args.file, prepared.conf.collect.metrics_conf
     change, reports = prepared.plan.change, prepared.storage.reports
-    labels = hashmap.rule_labels(metrics_file.read_labels(metrics, prepared.conf.collect.scope_key))
-    names_scope = any(placed_rule.rule.terms.scope is not None for placed_rule in placed)
+    scope_key = prepared.conf.collect.scope_key
+    names_scope = any(
+        rule.terms.scope is not None or rule.target.label == scope_key for rule in prepared.desired
+    )
     scope_names = {row.id: row.name for row in reports.scopes()} if names_scope else {}
+    labels = hashmap.rule_labels(metrics_file.read_labels(metrics, scope_key))
     if not parsed_args.allow_unknown:
         new = rule_guards.newly_priced(placed, change)
         rule_guards.require_known(path, new, metrics, labels, reports)
@@ -225,6 +228,7 @@ def _find_warnings(
     warnings = [
         *rule_warnings.find_warnings(path, placed, metrics, labels),
         *rule_warnings.find_unknown_scopes(path, placed, scope_names),
+        *rule_warnings.find_scope_names(path, placed, scope_names, scope_key),
         *rule_warnings.find_off_grid_times(path, placed, prepared.calendar.step),
     ]
     # In the order of the file, whichever check found them.

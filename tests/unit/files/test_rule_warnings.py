@@ -116,10 +116,10 @@ def test_times_inside_a_period_are_moved_to_its_end() -> None:
             "project3",
             "no scope has the id 'project3' (did you mean 'project2'?); rules for it never match",
         ),
-        ("prod", "'prod' is the name of scope project1, not an id; rules for it never match"),
+        ("prod", "'prod' is a name; write its id, 'project1' (names never match)"),
         (
             "test",
-            "'test' is the name of scopes project2 and 1 more, not an id; rules for it never match",
+            "'test' is a name; write its id, 'project2' or 1 other (names never match)",
         ),
     ],
 )
@@ -132,10 +132,26 @@ def test_an_unknown_scope_is_named_once(scope: str, text: str) -> None:
     assert rule_warnings.find_unknown_scopes("rules.yml", placed, {}) == []
 
 
-def test_metrics_without_rules_are_named_in_one_line() -> None:
-    labels = {**LABELS, "net": {"project_id"}}
+def test_a_name_as_the_value_of_the_scope_label_is_a_warning() -> None:
+    names = {"project1": "prod", "b": "b", "c": ""}
+    placed = place(
+        *(mapping("vm", "project_id", value) for value in ("project1", "prod", "b", "other", "")),
+        mapping("vm", "flavor", "prod"),
+        mapping(),
+    )
+    assert texts(rule_warnings.find_scope_names("rules.yml", placed, names, "project_id")) == [
+        "2 rule[2].value: 'prod' is a name; write its id, 'project1' (names never match)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("metrics", "text"),
+    [(["net"], "net: its usage is"), (["net", "ip"], "net, ip: their usage is")],
+)
+def test_metrics_without_rules_are_named_in_one_line(metrics: list[str], text: str) -> None:
+    labels = {name: {"project_id"} for name in ["vm", *metrics]}
     placed = place(mapping())
     assert texts(rule_warnings.find_unpriced_metrics("metrics.yml", placed, labels)) == [
-        "None : no rule prices disk, net: their usage costs nothing"
+        f"None : no rule prices {text} stored at price 0"
     ]
     assert rule_warnings.find_unpriced_metrics("metrics.yml", placed, {"vm": set()}) == []

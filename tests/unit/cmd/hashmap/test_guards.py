@@ -161,9 +161,13 @@ class TestScopes:
     @pytest.mark.parametrize(
         ("scope", "words"),
         [
-            ("name of b", "no scope has the id 'name of b' (did you mean 'name of b2'?)"),
-            ("name of b2", "'name of b2' is the name of scope b2, not an id"),
-            ("c3", "no scope has the id 'c3'"),
+            (
+                "name of b",
+                "no scope has the id 'name of b' (did you mean 'name of b2'?); "
+                "rules for it never match",
+            ),
+            ("name of b2", "'name of b2' is a name; write its id, 'b2' (names never match)"),
+            ("c3", "no scope has the id 'c3'; rules for it never match"),
         ],
     )
     def test_a_rule_for_an_unknown_scope_is_refused(
@@ -179,10 +183,7 @@ class TestScopes:
         scope_rule = SMALL.replace("cost: 2", f"cost: 1, scope: {scope}")
         file.write_text(RULES + scope_rule + scope_rule.replace("m1.small", "m1.big"))
         answer = ratekit("hashmap", *command, str(file))
-        line = (
-            f"{file}:10: services.instance.fields.flavor_name.mappings[2].scope: {words}; rules "
-            "for it never match"
-        )
+        line = f"{file}:10: services.instance.fields.flavor_name.mappings[2].scope: {words}"
         assert (answer.code, answer.out) == (2, "")
         assert answer.err == f"ratekit: {line}; use --allow-unknown to accept them\n"
         assert storage.rules.read().version == 1
@@ -200,6 +201,19 @@ class TestScopes:
         assert answer.code == 0
         assert "no scope has the id 'c3'" in answer.err
 
+    @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+    def test_a_label_that_has_a_name_for_an_id_is_a_warning(
+        self, ratekit: Shell, file: pathlib.Path, usage: None, command: tuple[str, ...]
+    ) -> None:
+        file.write_text(
+            RULES.replace("flavor_name", "project_id").replace("m1.small", "name of a1")
+        )
+        answer = ratekit("hashmap", *command, "--allow-unknown", "--allow-free", str(file))
+        assert answer.code == 0
+        assert (
+            "project_id.mappings[0].value: 'name of a1' is a name; write its id, 'a1'" in answer.err
+        )
+
     def test_without_scopes_no_scope_is_refused(self, ratekit: Shell, file: pathlib.Path) -> None:
         file.write_text(RULES.replace("cost: 2", "cost: 2, scope: c3"))
         answer = ratekit("hashmap", "apply", "--yes", str(file))
@@ -213,9 +227,11 @@ def test_metrics_without_rules_are_one_warning(ratekit: Shell, file: pathlib.Pat
         f"  {name}: {{unit: s, metadata: [flavor_name], extra_args: {{}}}}" for name in names
     ]
     metrics.write_text("metrics:\n" + "\n".join(entries) + "\n")
-    for command in COMMANDS:
+    # The check first, before anything is applied: it says the same.
+    for command in (("check",), *COMMANDS):
         answer = ratekit("hashmap", *command, str(file))
         assert (answer.code, answer.err) == (
             0,
-            f"ratekit: warning: {metrics}: no rule prices vm, cpu: their usage costs nothing\n",
+            f"ratekit: warning: {metrics}: no rule prices vm, cpu: their usage is stored at price "
+            "0\n",
         )
