@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -73,12 +74,14 @@ class Listing(_Command, lister.Lister):
     :cvar has_ids: there is an option ``--ids``
     :ivar style: of a table
     :ivar footer: lines below a table, not in other formats: programs would add up a total twice
+    :ivar empty_note: line on standard error if there are no rows, in all formats
     """
 
     table_columns: Sequence[str] = ()
     has_ids = False
     style = Style()
     footer: Sequence[str] = ()
+    empty_note = ""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Return the options of all lists."""
@@ -102,6 +105,11 @@ class Listing(_Command, lister.Lister):
         :raises ratekit.errors.OperatorError: ``-c`` or ``--sort-column`` names an unknown column
         """
         _require_columns((*parsed_args.columns, *parsed_args.sort_columns), column_names)
+        rows = iter(data)
+        first_rows = list(itertools.islice(rows, 1))
+        if not first_rows and self.empty_note:
+            self.app.note(self.empty_note)
+        data = itertools.chain(first_rows, rows)
         if parsed_args.formatter == "table":
             whole_ids = self.has_ids and parsed_args.ids
             style = dataclasses.replace(self.style, whole_ids=whole_ids)

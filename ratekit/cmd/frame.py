@@ -57,6 +57,7 @@ class FrameList(command_types.Listing):
         reports = self.app.open_storage(conf).reports
         options.require_known(reports, conf.collect, parsed_args.metric)
         selection = options.read_selection(parsed_args, reports, zone, self.app.clock())
+        self.empty_note = options.empty_text(selection, zone)
         limit = parsed_args.limit
         # One frame beyond the limit shows whether there are more.
         frames = reports.frames(selection, limit + 1 if limit else None)

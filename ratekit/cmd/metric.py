@@ -126,6 +126,7 @@ class MetricCheck(command_types.Listing):
         if self._summary and parsed_args.formatter == "table":
             self.app.stdout.write(f"{self._summary}\n")
             return 0
+        self.empty_note = self._summary or "no problems"
         return super().produce_output(parsed_args, column_names, data)
 
 

@@ -99,6 +99,16 @@ def read_selection(
     return Selection(begin, end, scopes, tuple(options.metric))
 
 
+def empty_text(selection: Selection, zone: datetime.tzinfo) -> str:
+    """Return that no frames are selected, in words."""
+    bounds = [
+        local_text(instant.replace(microsecond=0), zone)
+        for instant in (selection.begin, selection.end)
+        if instant is not None
+    ]
+    return f"no frames match from {' to '.join(bounds)}"
+
+
 def _read_range(
     options: argparse.Namespace, timezone: datetime.tzinfo, now: datetime.datetime
 ) -> tuple[datetime.datetime, datetime.datetime]:

@@ -47,6 +47,7 @@ class ScopeList(command_types.Listing):
         calendar = composition.build_calendar(conf)
         now = self.app.clock()
         rows = self.app.open_storage(conf).reports.scopes()
+        self.empty_note = _empty_note(len(rows))
         return (
             ("Scope", "Name", "Rated until", "Lag", "State"),
             [
@@ -61,6 +62,13 @@ class ScopeList(command_types.Listing):
                 if row.active or row.deactivated_at is not None or parsed_args.all
             ],
         )
+
+
+def _empty_note(hidden: int) -> str:
+    if not hidden:
+        return "no scopes yet; ratekit-processor adds those that the fetcher returns"
+    scopes, pronoun = count_text(hidden, "scope is", "scopes are"), "it" if hidden == 1 else "them"
+    return f"{scopes} no longer rated; --all lists {pronoun}, too"
 
 
 class ScopeShow(command_types.Showing):

@@ -105,8 +105,10 @@ class Summary(command_types.Listing):
         )
         report = _Report(self, reports, key_columns, rounding, zone)
         if parsed_args.compare:
+            self.empty_note = "no frames match in either month"
             return report.compare(parsed_args)
         selection = options.read_selection(parsed_args, reports, zone, self.app.clock())
+        self.empty_note = options.empty_text(selection, zone)
         if parsed_args.pivot:
             return report.pivot(selection, parsed_args.pivot)
         return report.totals(selection)

@@ -54,6 +54,7 @@ class HashmapHistory(command_types.Listing):
         store = self.app.open_storage(self.app.load_conf()).rules
         if parsed_args.version is None:
             self.table_columns = _TABLE_COLUMNS
+            self.empty_note = "the price rules were never changed; see ratekit hashmap apply"
             return _table(store.records(parsed_args.limit))
         record = hashmap.find_record(store, parsed_args.version)
         closed = [(closure.rule, closure.end) for closure in record.closed]

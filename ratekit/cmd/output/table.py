@@ -70,8 +70,6 @@ class FittingTable(base.ListFormatter, base.SingleFormatter):
         if rows or parsed_args.print_empty:
             for part in _fit(table, self._style, terminal_width(parsed_args.max_width)):
                 stdout.write(f"{_draw(part)}\n")
-        else:
-            stdout.write("\n")
 
     def emit_one(
         self,

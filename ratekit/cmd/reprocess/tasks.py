@@ -41,6 +41,11 @@ class ReprocessList(command_types.Listing):
     ) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
         """Return the tasks, sorted by ID."""
         tasks = self.app.open_storage(self.app.load_conf()).tasks.tasks(parsed_args.all)
+        self.empty_note = (
+            "no tasks; ratekit reprocess queues them"
+            if parsed_args.all
+            else "no open tasks; --all lists those that have ended, too"
+        )
         return (
             "Task", "Scope", "Name", "Begin", "End", "Kind", "State", "Periods", "Done",
             "Kept", "Difference", "Reason",

@@ -211,7 +211,9 @@ def test_a_month_at_the_end_of_the_calendar_is_too_far_in_the_future() -> None:
 )
 def test_reports_take_these_times(options: str, frames: int, ratekit: Shell) -> None:
     answer = ratekit("frame", "list", "-f", "json", *options.split())
-    assert (answer.code, answer.err) == (0, "")
+    # Nothing but the note on a list without rows.
+    assert (answer.code, answer.err.startswith("ratekit: no frames match")) == (0, not frames)
+    assert answer.err.count("\n") == (0 if frames else 1)
     assert len(answer.json()) == frames
 
 
