@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import random
@@ -14,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from ratekit import errors
 from ratekit.cmd import launch, startup
-from ratekit.text import count_text
+from ratekit.text import count_text, minute_text
 
 if TYPE_CHECKING:
     from ratekit import interfaces
     from ratekit.composition import Parts
     from ratekit.daemon.service import Processor
     from ratekit.daemon.status_board import StatusBoard
+    from ratekit.domain.schedule.calendar import Calendar
     from ratekit.processing.cycle import Progress
     from ratekit.processing.rater import Settings
 
@@ -106,7 +108,8 @@ def _run_once(conf: Any) -> int:
             conf, storage, context, concurrency.side_by_side, concurrency.within
         )
         codes = []
-        for work in (_rate, _reprocess):
+        calendar = composition.build_calendar(conf)
+        for work in (functools.partial(_rate, calendar=calendar), _reprocess):
             try:
                 codes.append(work(parts))
             except errors.RatekitError as error:
@@ -117,10 +120,14 @@ def _run_once(conf: Any) -> int:
     return max(codes)
 
 
-def _rate(parts: Parts) -> int:
+def _rate(parts: Parts, calendar: Calendar) -> int:
     """Rate all that is due; return the exit code."""
     result = parts.orchestrator.run_cycle(wait_for_retry=False)
-    line = f"{count_text(result.frames, 'frame')} in {count_text(result.periods, 'scope period')}"
+    frames, periods = count_text(result.frames, "frame"), count_text(result.periods, "period")
+    line = f"{frames} in {periods} over all scopes"
+    if not (result.periods or result.failed_scopes or result.lost_scopes):
+        next_due = calendar.next_due(startup.now())
+        line = f"nothing is due; the next period is due at {minute_text(next_due)}"
     if result.failed_scopes:
         line += f"; not completely rated: {count_text(result.failed_scopes, 'scope')}, see the log"
     print(f"{PROG}: {line}", file=sys.stderr)

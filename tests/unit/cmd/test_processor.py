@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import pathlib
 import subprocess
 import sys
@@ -64,6 +65,18 @@ def once(config: pathlib.Path, *options: str) -> tuple[int, str]:
 def queue(storage: Storage, kind: TaskKind, end: int = 5) -> None:
     order = Order(Scope("a1"), given.hour(0), given.hour(end), given.HOUR, kind)
     storage.tasks.add([order], NOTE)
+
+
+def test_if_nothing_is_due_the_last_line_says_when_something_is(ready: pathlib.Path) -> None:
+    before = datetime.datetime.now(datetime.UTC)
+    code, line = once(ready)
+    hours = {
+        (now + given.HOUR).strftime("%Y-%m-%dT%H:00Z")
+        for now in (before, datetime.datetime.now(datetime.UTC))
+    }
+    prefix = "ratekit-processor: nothing is due; the next period is due at "
+    assert (code, line.startswith(prefix)) == (0, True)
+    assert line.removeprefix(prefix) in hours
 
 
 def test_unchanged_periods_are_counted_in_the_last_line(
