@@ -157,6 +157,10 @@ def _run_daemon(conf: Any, argv: Sequence[str] | None) -> int:
     from ratekit.daemon.systemd import Notifier
     from ratekit.storage.sql import build_storage
 
+    notifier = Notifier.from_environment()
+    problem = notifier.explain_short_watchdog(conf.orchestrator.batch_timeout)
+    if problem is not None:
+        LOG.warning("%s", problem)
     storage = build_storage(conf)
     board = StatusBoard(_count_workers(conf, storage))
     with progress.reporter(bar=len(board.workers) == 1) as report:
@@ -164,7 +168,7 @@ def _run_daemon(conf: Any, argv: Sequence[str] | None) -> int:
             _build_process(conf, argv, storage, board, index, report)
             for index in range(len(board.workers))
         ]
-        watcher = supervisor.Supervisor(board, Notifier.from_environment(), _report_interrupt)
+        watcher = supervisor.Supervisor(board, notifier, _report_interrupt)
         supervisor.launch(conf, processors, watcher)
     return board.exit_code
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import os
 import socket
 import time
 from collections.abc import Mapping
 from typing import Self
 
-from ratekit.text import printable
+from ratekit.text import duration_text, printable
 
 
 class Notifier:
@@ -32,6 +33,22 @@ class Notifier:
         applies = environment.get("WATCHDOG_PID", pid) == pid
         seconds = int(microseconds) / 1e6 if microseconds.isdecimal() and applies else 0.0
         return cls(environment.get("NOTIFY_SOCKET", ""), seconds)
+
+    def explain_short_watchdog(self, batch_timeout: float) -> str | None:
+        """Return why the watchdog may end a daemon that makes progress; None: it does not.
+
+        Half of its time must be enough for a batch and a probe after it.
+
+        :param batch_timeout: maximum number of seconds to collect a batch
+        """
+        needed = 4 * batch_timeout
+        if not self.watchdog or self.watchdog > needed:
+            return None
+        return (
+            f"WatchdogSec is {_text(self.watchdog)}: systemd may restart the daemon while it "
+            "collects a batch; set it to more than 4 times [orchestrator] batch_timeout, "
+            f"{_text(needed)}"
+        )
 
     def ready(self, status: str) -> None:
         """Report that the daemon has started, or has reloaded its files."""
@@ -65,3 +82,7 @@ class Notifier:
             client.settimeout(1.0)
             client.connect(self._address)
             client.send(message.encode())
+
+
+def _text(seconds: float) -> str:
+    return duration_text(datetime.timedelta(seconds=seconds))

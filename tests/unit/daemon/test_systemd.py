@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import time
 
+import pytest
+
 from ratekit.daemon.systemd import Notifier
 from tests.unit.daemon.fake_systemd import Systemd
 
@@ -56,3 +58,15 @@ def test_a_socket_without_a_listener_does_no_harm(address: str) -> None:
     messages = listening.receive()
     listening.close()
     assert messages == ["WATCHDOG=1"]
+
+
+@pytest.mark.parametrize("watchdog", [0.0, 1201.0, 3600.0])
+def test_a_watchdog_that_leaves_time_for_a_batch_and_a_probe_is_no_problem(watchdog: float) -> None:
+    assert Notifier(watchdog=watchdog).explain_short_watchdog(batch_timeout=300.0) is None
+
+
+def test_a_short_watchdog_is_explained_with_what_it_needs() -> None:
+    assert Notifier(watchdog=1200.0).explain_short_watchdog(batch_timeout=300.0) == (
+        "WatchdogSec is 20 min: systemd may restart the daemon while it collects a batch; set it "
+        "to more than 4 times [orchestrator] batch_timeout, 20 min"
+    )
