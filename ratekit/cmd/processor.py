@@ -127,7 +127,7 @@ def _rate(parts: Parts, calendar: Calendar) -> int:
     line = f"{frames} in {periods} over all scopes"
     if not (result.periods or result.failed_scopes or result.lost_scopes):
         next_due = calendar.next_due(startup.now())
-        line = f"nothing is due; the next period is due at {minute_text(next_due)}"
+        line = f"nothing is due; next period at {minute_text(next_due)}"
     if result.failed_scopes:
         line += f"; not completely rated: {count_text(result.failed_scopes, 'scope')}, see the log"
     print(f"{PROG}: {line}", file=sys.stderr)

@@ -69,7 +69,7 @@ class Window:
 
     def __post_init__(self) -> None:
         if self.step <= datetime.timedelta(0) or self.step.microseconds:
-            raise ValueError(f"a period lasts whole seconds, not {self.step}")
+            raise ValueError(f"a period lasts whole seconds, not {duration_text(self.step)}")
         if self.count < 1:
             raise ValueError(f"a window has at least one period, not {self.count}")
         if floor(self.begin, self.step) != self.begin:

@@ -74,7 +74,7 @@ def test_if_nothing_is_due_the_last_line_says_when_something_is(ready: pathlib.P
         (now + given.HOUR).strftime("%Y-%m-%dT%H:00Z")
         for now in (before, datetime.datetime.now(datetime.UTC))
     }
-    prefix = "ratekit-processor: nothing is due; the next period is due at "
+    prefix = "ratekit-processor: nothing is due; next period at "
     assert (code, line.startswith(prefix)) == (0, True)
     assert line.removeprefix(prefix) in hours
 
