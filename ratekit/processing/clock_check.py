@@ -17,10 +17,13 @@ class ClockComparison(NamedTuple):
 
     :ivar lag: how far the slowest clock is behind this host's, at least 0
     :ivar failure: why a clock could not be read, or None
+    :ivar is_confirmed: whether another clock was read, or there is none; otherwise this host's
+        clock may be wrong, and a later comparison can tell
     """
 
     lag: datetime.timedelta
     failure: errors.RatekitError | None
+    is_confirmed: bool
 
 
 class ClockCheck:
@@ -62,4 +65,5 @@ class ClockCheck:
                 f"{difference}; the limit is {self._limit.total_seconds():g} s ([orchestrator] "
                 "max_clock_skew): correct the wrong clock"
             )
-        return ClockComparison(clocks.slowest(readings), failures[0] if failures else None)
+        failure = failures[0] if failures else None
+        return ClockComparison(clocks.slowest(readings), failure, bool(readings) or not failures)

@@ -64,11 +64,15 @@ class Orchestrator:
         :raises ratekit.errors.OperatorError: the fetcher or the collector was refused, or the
             fetcher returned no scopes, or the database was migrated
         :raises ratekit.errors.ClockSkew: clocks differ too much to tell what is due
+        :raises ratekit.errors.RatekitError: of all clocks only this host's could be read
         :raises ratekit.errors.NoRules: periods are due, but nothing would price them
         """
         comparison = self._clocks.compare(self._context.clock())
+        if comparison.failure is not None and not comparison.is_confirmed:
+            # Where a scope starts, and when it was listed last, is decided once.
+            raise comparison.failure
         now = self._context.clock() - comparison.lag
-        # Scopes are observed in any case: a list that is not recorded is lost.
+        # Scopes are observed although a clock cannot be read: a list not recorded is lost.
         states = self._observe(now)
         waiting = [state for state in states if wait_for_retry and self._must_wait(state)]
         waiting_pks = {state.scope_pk for state in waiting}

@@ -14,9 +14,9 @@ from ratekit.domain.reprocessing.task import Order, TaskKind, TaskNote
 from ratekit.domain.scope import Scope
 from ratekit.interfaces import Storage
 from tests.contract import given
+from tests.stub_server import StubServer
 
 NOTE = TaskNote("prices were wrong", "ann@example", given.hour(30))
-#: No Gnocchi answers.
 CONF = """\
 start = {start}
 [fetcher]
@@ -26,18 +26,26 @@ scopes = new
 [collector_gnocchi]
 gnocchi_auth_type = basic
 gnocchi_user = admin
-gnocchi_endpoint = http://127.0.0.1:1
+gnocchi_endpoint = {url}
 [rating]
 without_rules = {without_rules}
 """
 METRICS = "metrics: {instance: {unit: u, extra_args: {resource_type: i}}}\n"
 
 
+def configure(url: str, start: str = "month", without_rules: str = "free") -> str:
+    """Return the options of a processor, with Gnocchi at a URL."""
+    return CONF.format(start=start, without_rules=without_rules, url=url)
+
+
 @pytest.fixture
-def ready(config: pathlib.Path, storage: Storage, usage: None) -> pathlib.Path:
-    """A configuration; scopes that are no longer rated, one of them with a gap."""
+def ready(config: pathlib.Path, storage: Storage, usage: None, server: StubServer) -> pathlib.Path:
+    """A configuration, a Gnocchi with a clock only, and scopes that are no longer rated.
+
+    One of them has a gap.
+    """
     # No period is due.
-    config.write_text(config.read_text() + CONF.format(start="now", without_rules="free"))
+    config.write_text(config.read_text() + configure(server.url, start="now"))
     config.with_name("metrics.yml").write_text(METRICS)
     storage.scopes.deactivate("a1", given.hour(2))
     storage.scopes.activate("a1", given.hour(4))
@@ -99,8 +107,10 @@ def test_a_task_that_has_to_wait_for_another_processor_is_not_done(
     )
 
 
-def test_without_any_rule_nothing_is_rated(config: pathlib.Path, storage: Storage) -> None:
-    config.write_text(config.read_text() + CONF.format(start="month", without_rules="hold"))
+def test_without_any_rule_nothing_is_rated(
+    config: pathlib.Path, storage: Storage, server: StubServer
+) -> None:
+    config.write_text(config.read_text() + configure(server.url, without_rules="hold"))
     config.with_name("metrics.yml").write_text(METRICS)
     assert once(config) == (
         1,
@@ -109,6 +119,20 @@ def test_without_any_rule_nothing_is_rated(config: pathlib.Path, storage: Storag
     )
     [scope] = storage.reports.scopes()
     assert (scope.id, scope.rated_until.day) == ("new", 1)
+
+
+def test_while_gnocchi_does_not_answer_no_scope_starts_by_an_unconfirmed_clock(
+    config: pathlib.Path, storage: Storage
+) -> None:
+    """Neither the static fetcher nor SQLite has a clock of its own."""
+    config.write_text(config.read_text() + configure("http://127.0.0.1:1"))
+    config.with_name("metrics.yml").write_text(METRICS)
+    code, line = once(config)
+    assert (code, line.partition(": Unable")[0]) == (
+        1,
+        "ratekit-processor: Gnocchi does not answer",
+    )
+    assert storage.reports.scopes() == []
 
 
 def test_a_task_does_not_make_usage_free_because_there_are_no_rules(

@@ -31,8 +31,9 @@ Failure = Callable[[CollectCall], Exception | None]
 class RatingBench:
     """An orchestrator on fakes, and a clock that tests set.
 
-    :ivar reading: of another host's clock
+    :ivar reading: of the metering back end's clock
     :ivar fail_clock: why that clock cannot be read, or None
+    :ivar database_reading: of the database server's clock; None: it has no server
     :ivar stop_after: number of batches after which the cycle must stop
     """
 
@@ -51,6 +52,7 @@ class RatingBench:
         self.chance = 0.0
         self.reading: ClockReading | None = None
         self.fail_clock: Exception | None = None
+        self.database_reading: ClockReading | None = None
         self.fetcher = FakeFetcher(*scopes)
         self.collector = collector or FakeCollector()
         self.rules = FakeRules()
@@ -87,7 +89,7 @@ class RatingBench:
             start,
             partition or Partition(),
             context,
-            ClockCheck([self._read_clock], MINUTE),
+            ClockCheck([self._read_clock, lambda: self.database_reading], MINUTE),
         )
 
     def rate(self, wait_for_retry: bool = True) -> CycleResult:

@@ -15,6 +15,7 @@ from tests.builders import HOUR, MINUTE, MONTH
 from tests.reprocessing_bench import ReprocessingBench
 from tests.unit.processing.rating_bench import BACK_END_DOWN, DUE, NOW, RatingBench
 
+DAY = 24 * HOUR
 SECOND = datetime.timedelta(seconds=1)
 
 
@@ -107,6 +108,7 @@ def test_a_retry_further_ahead_than_any_delay_is_not_believed() -> None:
 def test_scopes_are_observed_while_a_clock_cannot_be_read_but_none_is_rated() -> None:
     """Time during which a project is not listed is never charged, so lists must be recorded."""
     bench = RatingBench("a")
+    bench.database_reading = ClockReading("the database", SECOND, SECOND)
     bench.fail_clock = BACK_END_DOWN
     with pytest.raises(errors.TryLater, match="Gnocchi does not answer"):
         bench.rate()
@@ -115,6 +117,44 @@ def test_scopes_are_observed_while_a_clock_cannot_be_read_but_none_is_rated() ->
     assert bench.collector.calls == []
     bench.fail_clock = None
     bench.now += MINUTE
+    assert bench.rate().periods == DUE
+
+
+@pytest.mark.parametrize("start", ["month", "now", "2026-01-01"])
+def test_a_clock_that_no_other_confirms_creates_no_state(start: str) -> None:
+    """The static fetcher and SQLite have no clock; Gnocchi will answer later."""
+    bench = RatingBench("a", start=start)
+    bench.fail_clock = BACK_END_DOWN
+    bench.now = NOW + 31 * DAY
+    with pytest.raises(errors.TryLater, match="Gnocchi does not answer"):
+        bench.rate()
+    assert bench.ledger.states == {}
+    bench.fail_clock = None
+    bench.now = NOW
+    bench.rate()
+    assert bench.ledger.states["a"].last_seen == NOW
+    assert bench.ledger.states["a"].rated_until <= NOW
+
+
+@pytest.mark.parametrize("scopes", [["a", "b"], ["b"]])
+def test_a_clock_that_no_other_confirms_moves_no_state(scopes: list[str]) -> None:
+    """Neither when a scope was listed last, nor over a time without it."""
+    bench = RatingBench("a", "b")
+    bench.rate()
+    bench.fetcher.listed_scopes = [Scope("b")]
+    bench.now += HOUR
+    bench.rate()
+    states = dict(bench.ledger.states)
+    bench.fetcher.listed_scopes = [Scope(id_) for id_ in scopes]
+    bench.fail_clock = BACK_END_DOWN
+    bench.now += 31 * DAY
+    with pytest.raises(errors.TryLater, match="Gnocchi does not answer"):
+        bench.rate()
+    assert bench.ledger.states == states
+
+
+def test_where_no_service_has_a_clock_that_of_the_host_decides() -> None:
+    bench = RatingBench("a")
     assert bench.rate().periods == DUE
 
 
