@@ -13,6 +13,7 @@ from ratekit.admin import quote
 from ratekit.domain import exact
 from ratekit.domain.period import Window
 from ratekit.domain.reporting.reports import FrameRow, Selection
+from ratekit.domain.reprocessing.task import PeriodOutcome, Swap, TaskKind
 from ratekit.domain.rules.explanation import Explanation
 from ratekit.domain.rules.history import ChangeRecord, earlier_books
 from ratekit.domain.schedule.calendar import Calendar
@@ -153,17 +154,40 @@ def metric_of(row: FrameRow, metrics: Sequence[Metric]) -> Metric:
     raise errors.OperatorError(f"metrics.yml no longer has a metric called {row.metric!r}")
 
 
+def last_change(swaps: Sequence[Swap]) -> Swap | None:
+    """Return the last swap that changed what a period costs.
+
+    :param swaps: of the period, oldest first
+    """
+    changes = [swap for swap in swaps if swap.record.outcome is PeriodOutcome.SWAPPED]
+    return changes[-1] if changes else None
+
+
+def last_collection(swaps: Sequence[Swap]) -> Swap | None:
+    """Return the last swap that took its quantities from the metering back end.
+
+    :param swaps: of the period, oldest first
+    """
+    collections = [swap for swap in swaps if swap.task.order.kind is TaskKind.COLLECT]
+    return collections[-1] if collections else None
+
+
 def reduction(
-    row: FrameRow, metric: Metric, collector: Collector, window: Window
+    row: FrameRow,
+    metric: Metric,
+    collector: Collector,
+    window: Window,
+    records_until: datetime.datetime | None = None,
 ) -> list[TraceStep]:
     """Return the calculation of a frame's quantity from what the back end has now.
 
     :param window: the frame's period
+    :param records_until: see :meth:`ratekit.interfaces.Collector.collect`
     :returns: steps whose quantities add up to the frame's; empty: the back end has no data
     :raises ratekit.errors.TryLater: the back end did not answer
     :raises ratekit.errors.OperatorError: it cannot answer, or the collector cannot explain
     """
-    steps = metric_admin.sample(metric, collector, window, [row.scope])
+    steps = metric_admin.sample(metric, collector, window, [row.scope], records_until)
     return [step for step in steps if step.groupby == row.groupby and step.metadata == row.metadata]
 
 

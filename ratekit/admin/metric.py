@@ -116,10 +116,15 @@ def sample_period(
 
 
 def sample(
-    metric: Metric, collector: Collector, window: Window, scopes: Collection[str]
+    metric: Metric,
+    collector: Collector,
+    window: Window,
+    scopes: Collection[str],
+    records_until: datetime.datetime | None = None,
 ) -> Iterator[TraceStep]:
     """Yield the quantities of scopes and their calculation; write nothing.
 
+    :param records_until: see :meth:`ratekit.interfaces.Collector.collect`
     :raises ratekit.errors.TryLater: the back end did not answer
     :raises ratekit.errors.OperatorError: it cannot answer, or the collector cannot explain
     """
@@ -127,7 +132,8 @@ def sample(
         raise errors.OperatorError("this collector cannot explain its quantities")
     scope_ids = sorted(set(scopes))
     for index in range(0, len(scope_ids), _BATCH_SIZE):
-        yield from collector.trace(metric, window, scope_ids[index : index + _BATCH_SIZE])
+        batch = scope_ids[index : index + _BATCH_SIZE]
+        yield from collector.trace(metric, window, batch, records_until)
 
 
 def merge_labels(*sources: Mapping[str, Collection[str]]) -> dict[str, set[str]]:

@@ -80,6 +80,7 @@ class Explain(command_types.Showing):
         row = explain.find(storage.reports, query, composition.build_calendar(conf))
         rules = explain.PastRules(storage.rules, composition.build_modules(conf))
         origin = rules.origin(row)
+        swaps = storage.tasks.swaps(row.scope, row.begin)
         fields = {
             "Scope": row.scope,
             "Name": cells.optional(scope.name),
@@ -89,23 +90,24 @@ class Explain(command_types.Showing):
             "Quantity": cells.amount(row.quantity),
             "Unit": row.unit,
             **cells.shared_fields(row.shared),
-            "Reduction": _reduction(conf, row, parsed_args.offline),
+            "Reduction": _reduction(conf, row, swaps, parsed_args.offline),
             "Breakdown": price_breakdown.cell(origin.explanation),
             "Price": cells.amount(row.price),
             "Rules": _rules(origin),
             "Today": _today(row, origin),
-            "Reprocessed": _last_swap(storage.tasks.last_swap(row.scope, row.begin)),
+            "Reprocessed": _last_change(explain.last_change(swaps)),
         }
         return tuple(fields), tuple(fields.values())
 
 
-def _reduction(conf: Any, row: FrameRow, offline: bool) -> cells.Cell:
+def _reduction(conf: Any, row: FrameRow, swaps: Sequence[Swap], offline: bool) -> cells.Cell:
     from ratekit import composition
 
     if offline:
         return cells.optional(None)
     source = functools.partial(composition.read_metrics, conf)
-    return quantity_trace.cell(row, source, composition.build_calendar(conf))
+    collection = explain.last_collection(swaps)
+    return quantity_trace.cell(row, source, composition.build_calendar(conf), collection)
 
 
 def _rules(origin: explain.PriceOrigin) -> cells.Cell:
@@ -127,8 +129,8 @@ def _rules(origin: explain.PriceOrigin) -> cells.Cell:
     return cells.Cell(version, text, machine)
 
 
-def _last_swap(swap: Swap | None) -> cells.Cell:
-    """Show which task last replaced the frames of the period."""
+def _last_change(swap: Swap | None) -> cells.Cell:
+    """Show which task last changed what the period costs."""
     if swap is None:
         return cells.optional(None)
     note, at = swap.task.note, second_text(swap.record.at)

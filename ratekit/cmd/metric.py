@@ -155,6 +155,13 @@ class MetricSample(command_types.Listing):
             metavar="TIME",
             help=f"start of the period, {instants.TIME}; default: the newest period that is due",
         )
+        parser.add_argument(
+            "--records-until",
+            metavar="TIME",
+            help="count records about resources that were made before this time, as ratekit "
+            f"reprocess at that time did, {instants.TIME}; default: only those that were made "
+            "before the period became due, as live rating does",
+        )
         return parser
 
     def take_action(
@@ -163,16 +170,20 @@ class MetricSample(command_types.Listing):
         """Return the steps, sorted by scope."""
         from ratekit import composition
 
-        begin = None
-        if parsed_args.period is not None:
-            begin = instants.read_instant("--period", parsed_args.period, self.app.clock())
+        begin, until = (
+            None if text is None else instants.read_instant(option, text, self.app.clock())
+            for option, text in (
+                ("--period", parsed_args.period),
+                ("--records-until", parsed_args.records_until),
+            )
+        )
         conf = self.app.load_conf()
         metrics, collector = composition.read_metrics(conf)
         metric = metric_admin.find(metrics, parsed_args.name)
         calendar = composition.build_calendar(conf)
         window = metric_admin.sample_period(calendar, begin, self.app.clock())
         scopes = _find_scopes(self.app, conf, parsed_args.scope)
-        steps = list(metric_admin.sample(metric, collector, window, scopes))
+        steps = list(metric_admin.sample(metric, collector, window, scopes, until))
         self.app.note(_title(metric, window.begin, scopes, steps))
         description = metric_admin.describe(metric, collector)
         return (

@@ -212,11 +212,18 @@ class MetricInspection(Protocol):
 class QuantityTrace(Protocol):
     """A collector that explains how it computes its quantities."""
 
-    def trace(self, metric: Metric, window: Window, scopes: Collection[str]) -> Iterator[TraceStep]:
+    def trace(
+        self,
+        metric: Metric,
+        window: Window,
+        scopes: Collection[str],
+        records_until: datetime.datetime | None = None,
+    ) -> Iterator[TraceStep]:
         """Yield the steps from which :meth:`Collector.collect` computes its quantities.
 
         The steps of one scope, one set of labels and one period add up to that quantity.
 
+        :param records_until: as for :meth:`Collector.collect`
         :raises: as :meth:`Collector.collect`
         """
 

@@ -313,8 +313,10 @@ class Tasks(abc.ABC):
         """
 
     @abc.abstractmethod
-    def last_swap(self, scope_id: str, instant: datetime.datetime) -> Swap | None:
-        """Return the last change by a task of the period at ``instant``; None: no task changed it.
+    def swaps(self, scope_id: str, instant: datetime.datetime) -> Sequence[Swap]:
+        """Return how tasks replaced the frames of the period at ``instant``, oldest first.
+
+        The new frames may cost the same as the old ones.
 
         :raises ratekit.errors.TryLater: the database did not answer
         """

@@ -262,7 +262,7 @@ class TestSwap:
             (1, "other"),
         ]
 
-    def test_the_last_swap_of_a_period(self, storage: Storage) -> None:
+    def test_the_swaps_of_a_period(self, storage: Storage) -> None:
         rate_hours(storage, "a", "b")
         for pair, kept_numbers in ((NEW, ()), (("3", "3"), (1,)), (NEW, ())):
             task = queue_task(storage)
@@ -271,15 +271,20 @@ class TestSwap:
             )
         ids = [task.id for task, _ in storage.tasks.tasks(ended=True)]
 
-        def by(instant: datetime.datetime, scope: str = "a") -> int | None:
-            swap = storage.tasks.last_swap(scope, instant)
-            assert swap is None or swap.record.at == NOW + swap.task.id * HOUR
-            return None if swap is None else swap.task.id
+        def by(instant: datetime.datetime, scope: str = "a") -> list[tuple[int, str]]:
+            swaps = storage.tasks.swaps(scope, instant)
+            assert [swap.record.at for swap in swaps] == [
+                NOW + swap.task.id * HOUR for swap in swaps
+            ]
+            return [(swap.task.id, swap.record.outcome.value) for swap in swaps]
 
-        assert by(hour(0)) == by(hour(0) + HOUR / 2) == ids[2]
+        first, second, third = ids
+        swapped, same = PeriodOutcome.SWAPPED.value, PeriodOutcome.SAME.value
+        all_swapped = [(first, swapped), (second, swapped), (third, swapped)]
+        assert by(hour(0)) == by(hour(0) + HOUR / 2) == all_swapped
         # Kept by the second, and the same to the third.
-        assert by(hour(1)) == ids[0]
-        assert (by(hour(4)), by(hour(0), "b"), by(hour(0), "z")) == (None, None, None)
+        assert by(hour(1)) == [(first, swapped), (third, same)]
+        assert (by(hour(4)), by(hour(0), "b"), by(hour(0), "z")) == ([], [], [])
 
     def test_each_batch_is_swapped_once_by_any_processor(
         self, storage: Storage, open_another: Open

@@ -300,6 +300,15 @@ def commands_of(deployment: Deployment, folder: pathlib.Path) -> CommandRunner:
     return CommandRunner(path)
 
 
+def explained(commands: CommandRunner, lives: Lives, hour: int) -> dict[str, Any]:
+    """Return what explain shows of the gauge's frame of an hour."""
+    fields: dict[str, Any] = commands.json(
+        "explain", "--scope", lives.scope("late"), "--metric", "gauge",
+        "--period", (lives.hour + hour * HOUR).isoformat(),
+    )  # fmt: skip
+    return fields
+
+
 def charged_hours(deployment: Deployment, lives: Lives) -> dict[int, Decimal]:
     """Return the quantities of the only resource, by hour."""
     return {
@@ -332,6 +341,13 @@ def test_a_record_that_came_too_late_is_charged_by_reprocessing_only(
     rated = commands.run("ratekit-processor", "--once")
     assert rated.returncode == 0, rated.stderr
     assert charged_hours(live, lives) == {hour: Decimal(7) for hour in range(4)}
+    for hour in range(4):
+        frame = explained(commands, lives, hour)
+        assert frame["Reduction"]["quantity"] == frame["Quantity"] == "7"
+    sample = ("metric", "sample", "gauge", "--scope", lives.scope("late"), "--period", times[0])
+    assert commands.json(*sample) == []
+    [row] = commands.json(*sample, "--records-until", "now")
+    assert row["Quantity"] == "7"
 
 
 def test_a_value_that_cannot_be_stored_excludes_one_resource(

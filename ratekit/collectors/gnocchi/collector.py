@@ -144,9 +144,15 @@ class GnocchiCollector(interfaces.Collector):
         self._unstorable.replace(metric, window, unstorable)
         yield from parts[0] if len(parts) == 1 else merge_series(parts)
 
-    def trace(self, metric: Metric, window: Window, scopes: Collection[str]) -> Iterator[TraceStep]:
+    def trace(
+        self,
+        metric: Metric,
+        window: Window,
+        scopes: Collection[str],
+        records_until: datetime.datetime | None = None,
+    ) -> Iterator[TraceStep]:
         """Yield one step for each resource, period and set of labels; see the interface."""
-        for series in self._usage_series(metric, window, scopes, None):
+        for series in self._usage_series(metric, window, scopes, records_until):
             yield from series.steps()
 
     def _usage_series(

@@ -144,7 +144,7 @@ class PeriodRecord:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Swap:
-    """A period that a task replaced."""
+    """A period whose frames a task replaced."""
 
     task: Task
     record: PeriodRecord

@@ -107,8 +107,8 @@ class SqlTasks(Tasks):
             rows = connection.execute(query.order_by(TASK_PERIODS.c.begin)).all()
         return [task_rows.record(row) for row in rows]
 
-    def last_swap(self, scope_id: str, instant: datetime.datetime) -> Swap | None:
-        """Return the last swap by the scope's tasks whose time range contains the instant."""
+    def swaps(self, scope_id: str, instant: datetime.datetime) -> Sequence[Swap]:
+        """Return the swaps by the scope's tasks whose time range contains the instant."""
         query = task_rows.select(self._scope_key).where(SCOPES.c.scope_id == scope_id)
         query = query.where((TASKS.c.begin <= instant) & (instant < TASKS.c.end))
         with self._database.reading() as connection:
@@ -119,7 +119,7 @@ class SqlTasks(Tasks):
                 for ids in slices(list(tasks))
                 for row in connection.execute(_select_swaps(ids, tasks, instant))
             ]
-        return max(swaps, key=lambda swap: (swap.record.at, swap.task.id), default=None)
+        return sorted(swaps, key=lambda swap: (swap.record.at, swap.task.id))
 
     def cancel(self, task_id: int, now: datetime.datetime) -> bool:
         """End an open task; a processor's batch of it is written before this, or never."""
@@ -225,7 +225,7 @@ def _select_swaps(
         for begin, task_ids in ids_by_begin.items()
     ]
     return sa.select(TASK_PERIODS).where(
-        sa.or_(*conditions) & (table.outcome == PeriodOutcome.SWAPPED.value)
+        sa.or_(*conditions) & (table.outcome != PeriodOutcome.KEPT.value)
     )
 
 

@@ -130,7 +130,13 @@ class RecordingCollector(FakeCollector):
         super().__init__()
         self.requests: list[list[str]] = []
 
-    def trace(self, metric: Metric, window: Window, scopes: Collection[str]) -> Iterator[TraceStep]:
+    def trace(
+        self,
+        metric: Metric,
+        window: Window,
+        scopes: Collection[str],
+        records_until: datetime.datetime | None = None,
+    ) -> Iterator[TraceStep]:
         self.requests.append(list(scopes))
         return iter(())
 

@@ -12,7 +12,18 @@ from ratekit.cmd.output import quantity_trace
 from ratekit.cmd.output.cells import Cell
 from ratekit.collectors.gnocchi.args import GnocchiArgs
 from ratekit.domain.reporting.reports import FrameRow
+from ratekit.domain.reprocessing.task import (
+    Charge,
+    Order,
+    PeriodOutcome,
+    PeriodRecord,
+    Swap,
+    Task,
+    TaskKind,
+    TaskNote,
+)
 from ratekit.domain.schedule.calendar import Calendar
+from ratekit.domain.scope import Scope
 from ratekit.domain.usage.metric import Metric, Mutate
 from ratekit.interfaces import Collector
 from tests.fakes import Resource
@@ -49,11 +60,20 @@ def frame(quantity: str, flavor: str = "a", begin_minute: int = 0) -> FrameRow:
     )
 
 
-def show(row: FrameRow, of: Metric, *cloud: Resource) -> Cell:
+def show(row: FrameRow, of: Metric, *cloud: Resource, collection: Swap | None = None) -> Cell:
     def source() -> tuple[Sequence[Metric], Collector]:
         return [of], collector(*cloud)
 
-    return quantity_trace.cell(row, source, Calendar(HOUR, 2))
+    return quantity_trace.cell(row, source, Calendar(HOUR, 2), collection)
+
+
+def collection_at(minute: int) -> Swap:
+    """A task that collected the hour again at ``minute`` after six."""
+    at = SIX + minute * MINUTE
+    order = Order(Scope("p1"), SIX, SIX + HOUR, HOUR, TaskKind.COLLECT)
+    task = Task(7, order, TaskNote("late records", "bob@host", at), 1, SIX + HOUR)
+    record = PeriodRecord(SIX, PeriodOutcome.SWAPPED, None, Charge(), Charge(), at)
+    return Swap(task, record)
 
 
 def test_values_are_reduced_converted_and_shared() -> None:
@@ -75,6 +95,7 @@ def test_values_are_reduced_converted_and_shared() -> None:
             }
         ],
         "quantity": "0.333333333333333333",
+        "records_until": None,
         "unavailable": None,
     }
 
@@ -105,6 +126,37 @@ def test_a_quantity_that_differs_today_is_reported() -> None:
     cell = show(frame("5", "b"), OF, RESIZED)
     assert cell.text.splitlines()[-1].startswith("stored: 5; measures, metrics.yml or")
     assert cell.machine["quantity"] == "4"
+
+
+def test_usage_that_was_collected_again_follows_the_records_of_that_time() -> None:
+    """Recorded at 08:30, so live rating did not charge 06:00; reprocessed at 12:00."""
+    late = instance("r1", [(150, "p1", "b")], {5 * number: 6.0 for number in range(12)})
+    cell = show(frame("6", "b"), OF, late, collection=collection_at(360))
+    assert cell.text.splitlines() == [
+        "mean of 12 values = 6",
+        "by the records made before 2026-01-01T12:00:00Z, when task 7 collected it again",
+        "equals the stored quantity",
+    ]
+    assert cell.machine["records_until"] == "2026-01-01T12:00:00Z"
+
+
+def test_records_that_are_newer_than_the_collection_are_not_followed() -> None:
+    late = instance("r1", [(150, "p1", "b")], {5 * number: 6.0 for number in range(12)})
+    cell = show(frame("6", "b"), OF, late, collection=collection_at(140))
+    assert cell.text == (
+        "not available: the metering back end no longer has data of this frame; task 7 collected "
+        "it again at 2026-01-01T08:20:00Z"
+    )
+
+
+def test_after_a_reset_the_records_of_live_rating_count_again() -> None:
+    late = instance("r2", [(150, "p1", "b")], {5 * number: 3.0 for number in range(12)})
+    cell = show(frame("4", "b"), OF, RESIZED, late, collection=collection_at(360))
+    assert cell.text.splitlines() == [
+        "mean of 6, 6, 6, 6, 6, 6, 6, 6 = 6; share 2/3 = 4",
+        "equals the stored quantity",
+    ]
+    assert cell.machine["records_until"] is None
 
 
 def test_a_missing_trace_is_a_line_with_the_reason() -> None:
