@@ -89,6 +89,24 @@ def test_a_configuration_that_cannot_be_used_is_one_line_and_2(
     assert answer.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["summary"],
+        ["scope", "list", "--all"],
+        ["status"],
+        ["frame", "list"],
+        ["hashmap", "export"],
+        ["reprocess", "list"],
+    ],
+)
+def test_each_command_warns_of_a_misspelt_option_once(argv: list[str], ratekit: Shell) -> None:
+    ratekit.config.write_text(ratekit.config.read_text() + "[databse]\nconnection = x\n")
+    line = ratekit.config.read_text().splitlines().index("[databse]") + 1
+    warning = f"ratekit: warning: {ratekit.config}:{line}: [databse]: unknown section"
+    assert ratekit(*argv).err.count(warning) == 1
+
+
 def test_a_missing_configuration_file_is_one_line_and_2(
     ratekit: Shell, tmp_path: pathlib.Path
 ) -> None:

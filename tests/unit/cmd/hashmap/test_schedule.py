@@ -37,6 +37,14 @@ def file(ratekit: Shell, usage: None, tmp_path: pathlib.Path) -> pathlib.Path:
     return path
 
 
+def price(ratekit: Shell, at: str) -> str:
+    """Return what an hour of the small flavor costs by the rules in force at a time."""
+    options = ("--service", "instance", "--label", "flavor_name=m1.small", "--at", at)
+    price = ratekit("quote", *options, "-f", "json").json()["Price of an hour"]
+    assert isinstance(price, str)
+    return price
+
+
 STAYS = [
     f"stays scheduled: instance.flavor_name=m1.small flat 0.025 from {MAY}",
     "stays scheduled: instance.flavor_name=m1.large flat 0.08 from 2026-03-02T13:00:00Z until "
@@ -59,6 +67,8 @@ def test_a_pipeline_that_applies_the_file_again_changes_nothing(
         assert lines[-1].startswith("to make scheduled changes from 2026-0")
         assert lines[-1].endswith("Z instead, use --bring-forward")
     assert ratekit("hashmap", "export").out == rules
+    assert price(ratekit, "2026-04-30T23:00:00Z") == "0.02"
+    assert price(ratekit, MAY) == "0.025"
     assert ratekit("hashmap", "plan", str(file), "--exit-code").code == 0
 
 
@@ -84,6 +94,11 @@ def test_bringing_forward_is_said(ratekit: Shell, file: pathlib.Path) -> None:
     assert document["scheduled"] == []
     assert [f"stays scheduled: {text}" for text in document["brought_forward"]] == STAYS
     assert ratekit("hashmap", "plan", str(file), "-f", "json").json()["brought_forward"] == []
+    assert price(ratekit, since) == "0.02"
+    answer = ratekit("hashmap", "apply", str(file), "--bring-forward", "--allow-free", "--yes")
+    assert answer.code == 0
+    assert price(ratekit, "2026-03-02T16:00:00Z") == "0.02"
+    assert price(ratekit, since) == "0.025"
 
 
 def test_an_export_of_scheduled_rules_changes_nothing(
