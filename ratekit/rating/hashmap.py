@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Self
 
 from ratekit.domain import exact
-from ratekit.domain.rules import calendar_labels
 from ratekit.domain.rules.explanation import ModuleExplanation
 from ratekit.domain.rules.rule import Rule, RuleBook
 from ratekit.domain.series import Series
 from ratekit.interfaces import Pricer, PriceSource, RatingModule
-from ratekit.rating import breakdown, tables
-from ratekit.rating.formula import Formula, build
+from ratekit.rating import breakdown
+from ratekit.rating.formula import Formula
+from ratekit.rating.formulas import Formulas
 from ratekit.rating.tables import Layer
 
 
@@ -54,47 +54,39 @@ class _Pricer:
         for rule in book.rules:
             members.setdefault((rule.target.metric, rule.terms.scope), []).append(rule)
         self._layers = {key: Layer(rules) for key, rules in members.items()}
+        self._formulas: dict[tuple[str, str | None], Formulas | None] = {}
 
     def __call__(self, series: Series, prices: Sequence[Decimal]) -> Sequence[Decimal]:
         """Return one price for each point, to 28 places: its cost added to that of ``prices``.
 
         :raises ValueError: the numbers of prices and points differ
         """
-        layers = self._find_layers(series)
-        if not layers:
+        formulas = self._find_formulas(series)
+        if formulas is None:
             return [exact.round_price(price) for price in prices]
         sums = []
         shared = series.shared
-        current = _build_formula(layers, series, series.points[0][0])
+        current = formulas.find(series, series.points[0][0])
         for (begin, quantity), before in zip(series.points, prices, strict=True):
             if not current.since <= begin < current.until:
-                current = _build_formula(layers, series, begin)
+                current = formulas.find(series, begin)
             sums.append(current.price(quantity, before, shared.get(begin) if shared else None))
         return sums
 
     def formula(self, series: Series, instant: datetime.datetime) -> Formula | None:
         """Return the formula for ``series`` at an instant; None: there are no rules for it."""
-        layers = self._find_layers(series)
-        return _build_formula(layers, series, instant) if layers else None
+        formulas = self._find_formulas(series)
+        return None if formulas is None else formulas.find(series, instant)
 
-    def _find_layers(self, series: Series) -> Sequence[Layer]:
-        return [
-            layer
-            for key in ((series.metric, None), (series.metric, series.scope))
-            if (layer := self._layers.get(key)) is not None
-        ]
-
-
-def _build_formula(layers: Sequence[Layer], series: Series, instant: datetime.datetime) -> Formula:
-    """Return the formula for ``series`` at ``instant``, with the time range that it is valid in."""
-    table = layers[0].at(instant)
-    for layer in layers[1:]:
-        table = tables.overlay(table, layer.at(instant))
-    since, until = table.since, table.until
-    labels: Mapping[str, str | None] = {**series.metadata, **series.groupby}
-    if table.calendar:
-        midnight, next_midnight = calendar_labels.utc_day(instant)
-        since, until = max(since, midnight), min(until, next_midnight)
-        # As in CloudKitty, the calendar takes precedence over labels of the same name.
-        labels = {**labels, **calendar_labels.read(instant)}
-    return build(table, labels, since, until)
+    def _find_formulas(self, series: Series) -> Formulas | None:
+        """Return the formulas of the series' metric and scope; None: there are no rules for it."""
+        metric, scope = series.metric, series.scope
+        key = metric, scope if (metric, scope) in self._layers else None
+        if key not in self._formulas:
+            layers = [
+                layer
+                for layer_key in dict.fromkeys([(metric, None), key])
+                if (layer := self._layers.get(layer_key)) is not None
+            ]
+            self._formulas[key] = Formulas(layers) if layers else None
+        return self._formulas[key]

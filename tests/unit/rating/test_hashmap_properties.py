@@ -239,7 +239,7 @@ def zeros(series: Series) -> list[Decimal]:
 # Properties -----------------------------------------------------------------------------
 
 
-@given(rule_lists(), st.lists(random_series(), min_size=1, max_size=3), decimals(28, 3))
+@given(rule_lists(), st.lists(random_series(), min_size=1, max_size=8), decimals(28, 3))
 @settings(max_examples=80, deadline=None)
 def test_prices_are_those_of_the_interpreter(
     rules: list[Rule], usages: list[Series], price_before: Decimal
