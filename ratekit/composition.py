@@ -104,7 +104,7 @@ def build_processor(
     rater = build_rater(conf, storage, side_by_side)
     clocks = _build_clock_check(conf, fetcher, rater, storage.ledger, within)
     partition = partition or Partition()
-    repricer = Repricer(rater, storage.reports, context.clock)
+    repricer = Repricer(rater, storage.reports, context.clock, context.require_continue)
     collects = not conf.collect.allow_expired
     return Parts(
         Orchestrator(

@@ -42,6 +42,13 @@ class RulesChanged(Conflict):
     """Price rules changed between pricing and storing; price again."""
 
 
+class Interrupted(RatekitError):
+    """The process stops; the work will be done later."""
+
+    def __init__(self) -> None:
+        super().__init__("the processor stops")
+
+
 class OperatorError(RatekitError):
     """An operator must correct something; a retry will fail, too."""
 

@@ -12,8 +12,9 @@ from keystoneauth1 import session
 from ratekit import errors
 from ratekit.redact import redact_urls
 
-#: Decompressed; Gnocchi's response with two million points is shorter.
-MAX_BYTES = 128 << 20
+#: Decompressed. Parsed, a response takes about eight times as much memory; Gnocchi's with 400,000
+#: points is shorter.
+MAX_BYTES = 32 << 20
 #: Of an error response, whose text messages repeat in part; the rest is not read.
 MAX_ERROR_BYTES = 64 << 10
 # One layer of compression only: two multiply a thousand by a thousand.

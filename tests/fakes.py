@@ -77,6 +77,9 @@ class History:
     def attributes(self, resource_type: str) -> frozenset[str] | None:
         return self.names
 
+    def take_response_share(self) -> float:
+        return 0.0
+
     def archive_policies(self) -> list[Any]:
         return []
 

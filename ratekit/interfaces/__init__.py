@@ -5,6 +5,7 @@ from ratekit.interfaces.drivers import (
     Collector,
     ConfCheck,
     Configurable,
+    DivisibleUsage,
     ExclusionReport,
     Fetcher,
     KeystoneClient,
@@ -16,6 +17,7 @@ from ratekit.interfaces.drivers import (
     QuantityTrace,
     RatingModule,
     Readiness,
+    ResponseSize,
 )
 from ratekit.interfaces.monitoring import Monitoring
 from ratekit.interfaces.storage import (
@@ -37,6 +39,7 @@ __all__ = [
     "CommitResult",
     "ConfCheck",
     "Configurable",
+    "DivisibleUsage",
     "ExclusionReport",
     "Fetcher",
     "KeystoneClient",
@@ -53,6 +56,7 @@ __all__ = [
     "RatingModule",
     "Readiness",
     "Reports",
+    "ResponseSize",
     "RuleStore",
     "ScopeAdmin",
     "Storage",

@@ -27,6 +27,7 @@ from ratekit.domain.schedule.clocks import ClockReading
 from ratekit.domain.scope import Scope
 from ratekit.domain.series import Series
 from ratekit.domain.usage.metric import Metric
+from ratekit.domain.usage.resource_part import ResourcePart
 from ratekit.domain.usage.trace import TraceStep
 
 
@@ -93,8 +94,8 @@ class Collector(abc.ABC):
     A collector may hold connections, never results, so that any worker may ask for
     anything, in any order and more than once. The methods below are required. The protocols
     on this page are optional: :class:`ClockSource`, :class:`Readiness`, :class:`ExclusionReport`,
-    :class:`MetricDescription`, :class:`MetricInspection`, :class:`QuantityTrace` and
-    :class:`OfflineCollector`.
+    :class:`MetricDescription`, :class:`MetricInspection`, :class:`QuantityTrace`,
+    :class:`DivisibleUsage`, :class:`ResponseSize` and :class:`OfflineCollector`.
 
     :cvar extra_args: dataclass of the settings a metric has under ``extra_args``;
         metrics.yml is validated against its annotations
@@ -132,6 +133,44 @@ class Collector(abc.ABC):
         :raises ratekit.errors.TryLater: the back end did not answer, or not completely
         :raises ratekit.errors.Expired: a part of the data has expired
         :raises ratekit.errors.OperatorError: the back end will never answer this
+        """
+
+
+@runtime_checkable
+class DivisibleUsage(Protocol):
+    """A collector that reads a scope's usage in parts, each of some of its resources.
+
+    Without it, a scope whose usage of one period is too much for one request is not rated.
+    """
+
+    def collect_part(
+        self,
+        metric: Metric,
+        window: Window,
+        scopes: Collection[str],
+        records_until: datetime.datetime | None,
+        part: ResourcePart,
+    ) -> Iterator[Series]:
+        """Yield the usage of the resources in one part; as :meth:`Collector.collect`.
+
+        :class:`ExclusionReport` then tells what was excluded of this part.
+        """
+
+    def labels_tell_resources(self, metric: Metric) -> bool:
+        """Return whether series of different resources always have different labels.
+
+        Otherwise those of different parts are added up where their labels are equal.
+        """
+
+
+@runtime_checkable
+class ResponseSize(Protocol):
+    """A collector that limits how much it reads at once."""
+
+    def take_response_share(self) -> float:
+        """Return how much of its limit the largest response since the last call took, 0 to 1.
+
+        Batches stay so small that about half of the limit is enough.
         """
 
 

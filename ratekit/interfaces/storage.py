@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import datetime
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from ratekit.domain.period import Window
 from ratekit.domain.reporting.coverage import CoverageFacts
@@ -55,7 +55,8 @@ class RatedBatch:
 
     :ivar window: the periods; every state has ``rated_until == window.begin``
     :ivar states: the scopes that were rated, with or without usage
-    :ivar series: their usage and prices; all scopes are scopes of ``states``
+    :ivar series: their usage and prices, which may be read more than once; all scopes are scopes
+        of ``states``
     :ivar rules_version: version of the rule book that the prices come from
     :ivar metrics: public names of all metrics that were collected, with or without usage; unique
     :ivar exclusions: resources of these scopes that the collector excluded
@@ -63,7 +64,7 @@ class RatedBatch:
 
     window: Window
     states: Sequence[State]
-    series: Sequence[RatedSeries]
+    series: Iterable[RatedSeries]
     rules_version: int
     metrics: tuple[str, ...]
     exclusions: Sequence[Exclusion] = ()

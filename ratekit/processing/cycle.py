@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 
 from ratekit import errors, interfaces
-from ratekit.domain.schedule.batch import Batch, DueScope, next_batch
+from ratekit.domain.schedule.batch import Batch, BatchSize, DueScope, next_batch
 from ratekit.domain.scope import Scope, State
 from ratekit.processing.failures import Retry, attempt
 from ratekit.processing.rater import Rater
@@ -83,6 +83,14 @@ class RunContext:
     should_continue: Callable[[], bool]
     chance: Callable[[], float]
 
+    def require_continue(self) -> None:
+        """Require that the process goes on; called between the parts of a large batch.
+
+        :raises ratekit.errors.Interrupted: it stops
+        """
+        if not self.should_continue():
+            raise errors.Interrupted
+
 
 class Cycle:
     """Rates what is due; used once.
@@ -120,7 +128,12 @@ class Cycle:
         :raises ratekit.errors.SchemaChanged: the database was migrated
         """
         while self._due and self._should_continue():
-            batch = next_batch(list(self._due.values()), self._step, self._rater.limit)
+            batch = next_batch(
+                list(self._due.values()),
+                self._step,
+                self._rater.size,
+                self._rater.large_scopes,
+            )
             if batch is None:
                 break
             self._rate_or_handle(batch)
@@ -167,7 +180,7 @@ class Cycle:
 
     def _rate(self, batch: Batch) -> Exception | None:
         """Rate a batch; return the failure, if any."""
-        result = attempt(lambda: self._rater.rate(batch))
+        result = attempt(lambda: self._rater.rate(batch, self._context.require_continue))
         if isinstance(result, Exception):
             return result
         self._unanswered = self._failed_alone = 0
@@ -191,6 +204,8 @@ class Cycle:
         The retry policy decides levels and delays; here is only how a batch becomes smaller.
         """
         match failure:
+            case errors.Interrupted():
+                LOG.info("%s was not rated: the processor stops", batch)
             case errors.Conflict():
                 LOG.info("%s will be tried again at once: %s", batch, failure)
                 self._check_back_end(batch, failure)
@@ -237,7 +252,7 @@ class Cycle:
         """Rate one period of another scope, to tell a failed back end from a failed batch."""
         batch_pks = {state.scope_pk for state in batch.states}
         candidates = [due for pk, due in self._due.items() if pk not in batch_pks]
-        probe = next_batch(candidates[:1], self._step, limit=1)
+        probe = next_batch(candidates[:1], self._step, BatchSize(0, 1))
         if probe is None:
             return False
         failure = self._rate(probe)
@@ -255,12 +270,15 @@ class Cycle:
         self._check_back_end(batch, failure)
 
     def _ask_for_less(self, batch: Batch, failure: errors.TryLater) -> None:
-        """Rate half the scopes at a time, or put off the scope if the batch is one period."""
+        """Rate half the scopes at a time, then fewer periods, then some of the resources."""
         if len(batch.states) > 1:
             self._rate_halves(batch)
-        elif batch.window.count == 1:
+            return
+        scope, count = batch.states[0].scope.id, batch.window.count
+        max_periods = self._rater.large_scopes.get(scope, self._rater.size.limit)
+        # The rater's limit has shrunk, or the transaction of a large scope was refused.
+        if max_periods >= count and not self._rater.divide(scope, count):
             self.put_off(batch.states, failure)
-        # Otherwise the next window is shorter, because the rater's limit has shrunk.
 
     def _isolate(self, batch: Batch, failure: Exception) -> None:
         """Halve a batch until the scope that fails is alone."""

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import itertools
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from ratekit import errors, interfaces
 from ratekit.domain.period import Window
-from ratekit.domain.reporting.exclusion import Exclusion
 from ratekit.domain.schedule.backoff import Backoff
 from ratekit.domain.schedule.batch import FIRST, Batch, BatchSize
 from ratekit.domain.schedule.clocks import ClockReading
-from ratekit.domain.series import RatedSeries, Series
+from ratekit.domain.schedule.large_scopes import LargeScopes
 from ratekit.domain.usage.metric import Metric
-from ratekit.domain.usage.skipping import remove_skipped
 from ratekit.pricing.price_list import PriceList
 from ratekit.processing.failures import RetryPolicy
+from ratekit.processing.priced_usage import (
+    ForEachMetric,
+    PricedUsage,
+    UsagePricer,
+    UsageRequest,
+    find_skipping_metrics,
+)
 from ratekit.processing.storable import StorableUsage
-
-#: Calls a function with each metric, several at a time, and returns the results in order.
-ForEachMetric = Callable[[Callable[[Metric], list[Series]], Sequence[Metric]], list[list[Series]]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,7 +32,8 @@ class Settings:
     :ivar metrics: the metrics to collect
     :ivar for_each_metric: calls a function with each metric
     :ivar batch_seconds: how long collecting a batch should take
-    :ivar batch_frames: how many frames a batch should have at most
+    :ivar batch_frames: how many frames a batch should have at most, if each series has many; a
+        series takes as much memory as several frames
     :ivar backoff: delays after failures
     :ivar requires_rules: rate nothing while there has never been a price rule
     """
@@ -43,31 +44,6 @@ class Settings:
     batch_frames: int
     backoff: Backoff
     requires_rules: bool = False
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class PricedUsage:
-    """The usage of scopes over a window, with prices.
-
-    :ivar series: everything that was collected
-    :ivar series_to_store: what metrics.yml does not skip of it
-    :ivar rules_version: version of the rule book that priced it
-    :ivar metrics: public names of all metrics that were collected, each once
-    :ivar exclusions: what the collector left out
-    :ivar seconds: how long collecting took
-    """
-
-    series: Sequence[RatedSeries]
-    series_to_store: Sequence[RatedSeries]
-    rules_version: int
-    metrics: tuple[str, ...]
-    exclusions: Sequence[Exclusion]
-    seconds: float
-
-    @property
-    def points(self) -> int:
-        """Number of usages that were collected."""
-        return sum(len(rated.prices) for rated in self.series)
 
 
 class Rater:
@@ -95,12 +71,18 @@ class Rater:
             settings.batch_seconds, settings.batch_frames, min(limit, settings.batch_frames)
         )
         self._price_list: PriceList | None = None
-        self._storable = StorableUsage()
+        self._usage = UsagePricer(collector, StorableUsage())
+        self._large = LargeScopes()
 
     @property
-    def limit(self) -> int:
-        """Largest size of the next batch, scopes times periods."""
-        return self._size.limit
+    def size(self) -> BatchSize:
+        """How large the next batch may be."""
+        return self._size
+
+    @property
+    def large_scopes(self) -> Mapping[str, int]:
+        """Maximum number of periods of a batch of each scope that is rated alone, in parts."""
+        return self._large.max_periods
 
     @property
     def settings(self) -> Settings:
@@ -141,41 +123,45 @@ class Rater:
         :raises ratekit.errors.TryLater: the database did not answer
         """
         names = {metric.public_name for metric in self._settings.metrics}
-        names -= _find_skipping_metrics(self._settings).keys()
+        names -= find_skipping_metrics(self._settings.metrics).keys()
         return sorted(names.difference(self._ledger.metrics_with_usage()))
 
     def adopt(self, settings: Settings) -> None:
         """Use other settings from the next batch on."""
         self._settings = settings
         self._size = dataclasses.replace(
-            self._size, seconds=settings.batch_seconds, frames=settings.batch_frames
+            self._size, seconds=settings.batch_seconds, weight=settings.batch_frames
         )
 
     def shrink(self, batch: Batch) -> None:
         """Make the next batches smaller, because ``batch`` was too large."""
         self._size = self._size.after_failure(batch.size)
 
-    def rate(self, batch: Batch) -> interfaces.CommitResult:
+    def divide(self, scope: str, periods: int) -> bool:
+        """Divide a scope's resources into more parts from the next batch on, if possible.
+
+        :param periods: of the batch that was too large
+        :returns: False: it cannot be, or into no more parts
+        """
+        if not isinstance(self._collector, interfaces.DivisibleUsage):
+            return False
+        return self._large.divide(scope, periods, self._settings.batch_frames)
+
+    def rate(
+        self, batch: Batch, next_part: Callable[[], None] = lambda: None
+    ) -> interfaces.CommitResult:
         """Collect, price and commit.
 
+        :param next_part: see :meth:`price`
         :raises ratekit.errors.RatekitError: as collectors and ledgers do; nothing was written
         """
         # A reload may replace the settings while the collector waits, but not for this batch.
         settings = self._settings
-        priced = self.price(batch.window, [state.scope.id for state in batch.states])
-        self._size = self._size.after(batch.size, priced.seconds, priced.points)
-        commit = self._ledger.commit(
-            interfaces.RatedBatch(
-                batch.window,
-                batch.states,
-                priced.series_to_store,
-                priced.rules_version,
-                priced.metrics,
-                priced.exclusions,
-            )
-        )
+        scopes = [state.scope.id for state in batch.states]
+        priced = self.price(batch.window, scopes, None, next_part)
+        commit = self._commit(batch, priced)
         # Usage that metrics.yml skips has not stopped.
-        skipping = _find_skipping_metrics(settings)
+        skipping = find_skipping_metrics(settings.metrics)
         stopped, resumed = (
             [(scope, name) for scope, name in pairs if name not in skipping]
             for pairs in (commit.stopped_usage, commit.resumed_usage)
@@ -185,28 +171,29 @@ class Rater:
     def price(
         self,
         window: Window,
-        scopes: Sequence[str],
+        scopes: Collection[str],
         records_until: datetime.datetime | None = None,
+        next_part: Callable[[], None] = lambda: None,
     ) -> PricedUsage:
         """Collect and price; write nothing.
 
+        A large scope alone is collected in parts.
+
         :param records_until: see :meth:`ratekit.interfaces.Collector.collect`
+        :param next_part: is called before each part; what it raises ends the work
         :raises ratekit.errors.RatekitError: as collectors do
         """
         settings = self._settings
-        price_list = self.price_list()
-        start = time.monotonic()
-        series = self._collect(window, scopes, settings, records_until)
-        seconds = time.monotonic() - start
-        rated, unstorable = self._storable.price(series, price_list)
-        return PricedUsage(
-            series=rated,
-            series_to_store=_remove_skipped_usage(rated, _find_skipping_metrics(settings)),
-            rules_version=price_list.book.version,
-            metrics=tuple(sorted({metric.public_name for metric in settings.metrics})),
-            exclusions=[*self._read_exclusions(window, scopes, settings), *unstorable],
-            seconds=seconds,
-        )
+        limit, parts = settings.batch_frames, 1
+        if len(scopes) == 1:
+            [scope] = scopes
+            parts = self._large.parts(scope, window.count, limit)
+        request = UsageRequest(window, scopes, settings.metrics, records_until, parts, limit)
+        priced = self._usage.price(request, self.price_list(), settings.for_each_metric, next_part)
+        if len(scopes) == 1 and isinstance(self._collector, interfaces.DivisibleUsage):
+            load = max(priced.seconds / (settings.batch_seconds * parts), priced.share)
+            self._large.learn(scope, window.count, limit, priced.density, load)
+        return priced
 
     def price_list(self) -> PriceList:
         """Return the price list of the current rules; it is compiled again only if they changed.
@@ -222,53 +209,27 @@ class Rater:
             self._price_list = PriceList(self._modules, book)
         return self._price_list
 
-    def _collect(
-        self,
-        window: Window,
-        scopes: Sequence[str],
-        settings: Settings,
-        records_until: datetime.datetime | None,
-    ) -> list[Series]:
-        def collect_metric(metric: Metric) -> list[Series]:
-            return list(self._collector.collect(metric, window, scopes, records_until))
-
-        series_by_metric = settings.for_each_metric(collect_metric, settings.metrics)
-        return list(itertools.chain.from_iterable(series_by_metric))
-
-    def _read_exclusions(
-        self, window: Window, scopes: Sequence[str], settings: Settings
-    ) -> list[Exclusion]:
-        if not isinstance(self._collector, interfaces.ExclusionReport):
-            return []
-        return [
-            exclusion
-            for metric in settings.metrics
-            for exclusion in self._collector.exclusions(metric, window, scopes)
-        ]
-
-
-def _find_skipping_metrics(settings: Settings) -> dict[str, Metric]:
-    """Return the metrics that do not store all rated usage, by public name."""
-    return {
-        metric.public_name: metric
-        for metric in settings.metrics
-        if metric.skip_zero or metric.skip is not None
-    }
-
-
-def _remove_skipped_usage(
-    series: list[RatedSeries], skipping: Mapping[str, Metric]
-) -> list[RatedSeries]:
-    """Return the usage that metrics.yml does not skip.
-
-    :param skipping: metrics that skip some of their usage, by public name
-    """
-    if not skipping:
-        return series
-    stored = (
-        remove_skipped(rated, skipping[rated.series.metric])
-        if rated.series.metric in skipping
-        else rated
-        for rated in series
-    )
-    return [rated for rated in stored if rated is not None]
+    def _commit(self, batch: Batch, priced: PricedUsage) -> interfaces.CommitResult:
+        """Write a batch, and learn from its size."""
+        is_large = batch.states[0].scope.id in self._large.max_periods
+        # What is known of scopes that are rated alone says nothing about the others.
+        if not is_large:
+            self._size = self._size.after(batch.size, priced.seconds, priced.density, priced.share)
+        try:
+            return self._ledger.commit(
+                interfaces.RatedBatch(
+                    batch.window,
+                    batch.states,
+                    priced.series_to_store,
+                    priced.rules_version,
+                    priced.metrics,
+                    priced.exclusions,
+                )
+            )
+        except errors.Conflict:
+            raise
+        except errors.RatekitError:
+            # The transaction may be too large, for example for a Galera cluster.
+            if is_large:
+                self._large.shorten(batch.states[0].scope.id)
+            raise

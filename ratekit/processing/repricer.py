@@ -16,14 +16,19 @@ from ratekit.domain.reporting.coverage import CoverageFacts
 from ratekit.domain.reporting.reports import FrameRow, Selection
 from ratekit.domain.reprocessing.missing_usage import find_missing_usage
 from ratekit.domain.reprocessing.task import Order, RepricedWindow, TaskKind
-from ratekit.domain.schedule.batch import FIRST, BatchSize
+from ratekit.domain.schedule.batch import BatchSize
+from ratekit.domain.schedule.density import Density
 from ratekit.domain.series import RatedSeries, select_points
 from ratekit.interfaces import Reports
 from ratekit.pricing.stored_usage import price_stored_usage
-from ratekit.processing.rater import PricedUsage, Rater
+from ratekit.processing.priced_usage import PricedUsage
+from ratekit.processing.rater import Rater
+from ratekit.processing.spool import Spool
 
 #: Divides the number of periods that are priced at once after an order failed.
 _SHRINK_FACTOR = 8
+#: Periods of the first window, of one scope.
+_FIRST = 96
 
 
 class Repricer:
@@ -32,13 +37,19 @@ class Repricer:
     :param reports: reports of the storage that the rater writes to
     :param clock: returns the current time, UTC; usage that is collected again follows the records
         that have been made by then
+    :param next_part: is called before each part of the work; what it raises ends the work
     """
 
     def __init__(
-        self, rater: Rater, reports: Reports, clock: Callable[[], datetime.datetime]
+        self,
+        rater: Rater,
+        reports: Reports,
+        clock: Callable[[], datetime.datetime],
+        next_part: Callable[[], None] = lambda: None,
     ) -> None:
         self._rater = rater
         self._clock = clock
+        self._next_part = next_part
         self._reports = reports
         self._sizes: dict[TaskKind, BatchSize] = {}
         #: Sizes of orders that failed: they say nothing about other orders.
@@ -69,15 +80,19 @@ class Repricer:
         return self._collect(order, window)
 
     def ask_less(self, order: Order, begin: datetime.datetime) -> bool:
-        """Price fewer periods of an order next time; False: it was one period already.
+        """Price fewer periods of an order next time, or its resources in more parts.
 
         :param begin: start of the window that failed
+        :returns: False: neither is possible
         """
         size = self._size(order)
         periods = order.window(begin, self._limit(order)).count
         limit = max(periods // _SHRINK_FACTOR, 1)
         self._sizes_after_failure[order] = dataclasses.replace(size, limit=limit)
-        return periods > 1
+        if periods > 1:
+            return True
+        collects = order.kind is TaskKind.COLLECT
+        return collects and self._rater.divide(order.scope.id, periods)
 
     def forget_except(self, orders: Collection[Order]) -> None:
         """Drop the sizes of all other orders."""
@@ -86,18 +101,22 @@ class Repricer:
         }
 
     def _limit(self, order: Order) -> int:
-        return 1 if order.scope.id in self._expired else self._size(order).limit
+        return 1 if order.scope.id in self._expired else self._size(order).max_periods()
 
     def _size(self, order: Order) -> BatchSize:
         settings = self._rater.settings
-        first = BatchSize(0, 0, min(FIRST, settings.batch_frames))
+        first = BatchSize(0, 0, min(_FIRST, settings.batch_frames))
         size = self._sizes_after_failure.get(order) or self._sizes.get(order.kind, first)
         return dataclasses.replace(
-            size, seconds=settings.batch_seconds, frames=settings.batch_frames
+            size, seconds=settings.batch_seconds, weight=settings.batch_frames
         )
 
-    def _adapt(self, order: Order, window: Window, seconds: float, points: int) -> None:
-        size = self._size(order).after(window.count, seconds, points)
+    def _adapt(
+        self, order: Order, window: Window, seconds: float, density: Density, share: float
+    ) -> None:
+        if order.kind is TaskKind.COLLECT and order.scope.id in self._rater.large_scopes:
+            return
+        size = self._size(order).after(window.count, seconds, density, share)
         if order in self._sizes_after_failure:
             self._sizes_after_failure[order] = size
         else:
@@ -112,21 +131,23 @@ class Repricer:
         price_list = self._rater.price_list()
         start = time.monotonic()
         rows = self._read_frames(order, window)
-        series = [rated for _, rated in price_stored_usage(rows, price_list)]
-        points = sum(len(rated.prices) for rated in series)
-        self._adapt(order, window, time.monotonic() - start, points)
+        series: Spool[RatedSeries] = Spool(self._rater.settings.batch_frames)
+        for _, rated in price_stored_usage(rows, price_list):
+            series.add([rated])
+        density = Density(series.series, series.points / window.count)
+        self._adapt(order, window, time.monotonic() - start, density, 0)
         return RepricedWindow(window, {}, series, price_list.book.version)
 
     def _collect(self, order: Order, window: Window) -> RepricedWindow:
         try:
-            priced = self._rater.price(window, [order.scope.id], self._clock())
+            priced = self._rater.price(window, [order.scope.id], self._clock(), self._next_part)
         except errors.Expired as error:
             if window.count == 1:
                 self._expired.add(order.scope.id)
                 return RepricedWindow(window, {window.begin: error.gone})
         else:
             self._expired.discard(order.scope.id)
-            self._adapt(order, window, priced.seconds, priced.points)
+            self._adapt(order, window, priced.seconds, priced.density, priced.share)
             return self._keep_incomplete(order, window, priced)
         return self._collect(order, dataclasses.replace(window, count=window.count // 2))
 
@@ -140,11 +161,25 @@ class Repricer:
         return RepricedWindow(
             window=window,
             kept_reasons=reasons,
-            series=_remove_periods(priced.series_to_store, reasons),
+            series=self._remove_periods(priced.series_to_store, reasons),
             rules_version=priced.rules_version,
             metrics=priced.metrics,
             exclusions=priced.exclusions,
         )
+
+    def _remove_periods(
+        self, series: Iterable[RatedSeries], begins: Collection[datetime.datetime]
+    ) -> Iterable[RatedSeries]:
+        """Return the series without the points of some periods."""
+        if not begins:
+            return series
+        remaining: Spool[RatedSeries] = Spool(self._rater.settings.batch_frames)
+        for rated in series:
+            decisions = [begin not in begins for begin, _ in rated.series.points]
+            selection = select_points(rated, decisions)
+            if selection is not None:
+                remaining.add([selection])
+        return remaining
 
     def _read_frames(self, order: Order, window: Window) -> Iterator[FrameRow]:
         return self._reports.frames(Selection(window.begin, window.end, (order.scope.id,)))
@@ -178,16 +213,3 @@ def _reason_to_keep(
     if begin + step > facts.rated_until:
         return "the scope was reset, and this period has not been rated again yet"
     return None
-
-
-def _remove_periods(
-    series: Iterable[RatedSeries], begins: Collection[datetime.datetime]
-) -> list[RatedSeries]:
-    """Return the series without the points of some periods."""
-    if not begins:
-        return list(series)
-    remaining = (
-        select_points(rated, [begin not in begins for begin, _ in rated.series.points])
-        for rated in series
-    )
-    return [rated for rated in remaining if rated is not None]

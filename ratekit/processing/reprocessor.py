@@ -176,6 +176,8 @@ class Reprocessor:
     def _run_batch(self, task: Task) -> _Next:
         """Carry out one batch of a task."""
         repriced = attempt(lambda: self._price(task))
+        if isinstance(repriced, errors.Interrupted):
+            return _Next.NEXT_TURN
         if isinstance(repriced, Exception):
             return self._handle_pricing_failure(task, repriced)
         if task.order.kind is TaskKind.COLLECT:
@@ -196,9 +198,7 @@ class Reprocessor:
                 task.order, task.next_begin
             )
             if can_shrink and attempts_left:
-                LOG.warning(
-                    "task %d will be tried again with fewer periods at once: %s", task.id, failure
-                )
+                LOG.warning("task %d will be tried again with less at once: %s", task.id, failure)
                 return _Next.RETRY
             self._unanswered += task.order.kind is TaskKind.COLLECT
         return self._put_off(task, failure)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import datetime
 import multiprocessing
 import threading
@@ -219,7 +220,9 @@ class TestSwap:
         task = queue_task(storage, order(end=3))
         repriced = repricer(task, 3, kept_numbers=[0])
         half = build_series("a", [OLD], begin=hour(2), shared={0: shared})
-        repriced = dataclasses.replace(repriced, series=[repriced.series[0], half])
+        repriced = dataclasses.replace(
+            repriced, series=[*itertools.islice(repriced.series, 1), half]
+        )
         storage.task_ledger.swap(task, repriced, NOW)
         record = Shared(Decimal(2), Decimal("0.5"))
         assert read_shared(storage) == [record, None, record]

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.domain.reporting.reports import FrameRow
 from ratekit.domain.reprocessing.task import Order, TaskKind, TaskNote
 from ratekit.domain.scope import Scope
@@ -222,6 +223,26 @@ def test_other_splits_of_scopes_give_the_frames_of_a_catch_up(world: World) -> N
     for scope in world.scopes:
         actual |= world.rate_all(world.deployment(2, definitions, [scope]), 2)
     assert actual == world.catch_up(2, definitions)
+
+
+def test_scopes_in_parts_give_the_frames_of_a_catch_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part_counts: set[int] = set()
+    conditions = AggregateQuery.conditions
+
+    def count_parts(query: AggregateQuery) -> list[dict[str, Any]]:
+        part_counts.add(query.part.count)
+        return conditions(query)
+
+    monkeypatch.setattr(AggregateQuery, "conditions", count_parts)
+    definitions = world.part(3)
+    deployment = world.deployment(2, definitions)
+    # So few frames a batch that one period of each scope is divided by ranges of ids.
+    deployment.configure("orchestrator", batch_frames=100)
+    actual = world.rate_all(deployment, 2)
+    assert actual == world.catch_up(2, definitions)
+    assert max(part_counts) > 3
 
 
 def test_a_reset_gives_the_same_frames(world: World) -> None:

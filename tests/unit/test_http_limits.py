@@ -57,7 +57,7 @@ def test_a_response_that_is_too_large_takes_little_memory(
     command = [sys.executable, "-c", CHILD, f"{server.url}/large"]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     message, mebibytes = output.splitlines()
-    assert message == f"{server.url} sent a response of more than 128 MiB"
+    assert message == f"{server.url} sent a response of more than 32 MiB"
     assert int(mebibytes) < 400
 
 

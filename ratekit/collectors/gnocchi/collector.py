@@ -33,6 +33,7 @@ from ratekit.domain.reporting.findings import Finding
 from ratekit.domain.schedule.clocks import ClockReading
 from ratekit.domain.series import Series
 from ratekit.domain.usage.metric import Metric
+from ratekit.domain.usage.resource_part import ALL, ResourcePart
 from ratekit.domain.usage.trace import TraceStep
 
 LOG = logging.getLogger(__name__)
@@ -136,8 +137,19 @@ class GnocchiCollector(interfaces.Collector):
         records_until: datetime.datetime | None = None,
     ) -> Iterator[Series]:
         """Yield what ``scopes`` used; see :class:`ratekit.interfaces.Collector`."""
+        return self.collect_part(metric, window, scopes, records_until, ALL)
+
+    def collect_part(
+        self,
+        metric: Metric,
+        window: Window,
+        scopes: Collection[str],
+        records_until: datetime.datetime | None,
+        part: ResourcePart,
+    ) -> Iterator[Series]:
+        """Yield what a part used; see :class:`ratekit.interfaces.DivisibleUsage`."""
         parts, unstorable = [], []
-        for series in self._usage_series(metric, window, scopes, records_until):
+        for series in self._usage_series(metric, window, scopes, records_until, part):
             parts.append(series.build())
             unstorable += series.unstorable
             self._remarks.log(metric.public_name, series.remarks, _args(metric).counter_gap)
@@ -152,8 +164,17 @@ class GnocchiCollector(interfaces.Collector):
         records_until: datetime.datetime | None = None,
     ) -> Iterator[TraceStep]:
         """Yield one step for each resource, period and set of labels; see the interface."""
-        for series in self._usage_series(metric, window, scopes, records_until):
+        for series in self._usage_series(metric, window, scopes, records_until, ALL):
             yield from series.steps()
+
+    def labels_tell_resources(self, metric: Metric) -> bool:
+        """Return whether the resource's id is a label."""
+        groupby, metadata = self._labels(metric, _args(metric))
+        return "id" in groupby or "id" in metadata
+
+    def take_response_share(self) -> float:
+        """Return the largest response's share of the limit; see the interface."""
+        return self._client.take_response_share()
 
     def _usage_series(
         self,
@@ -161,6 +182,7 @@ class GnocchiCollector(interfaces.Collector):
         window: Window,
         scopes: Collection[str],
         records_until: datetime.datetime | None,
+        part: ResourcePart,
     ) -> Iterator[UsageSeries]:
         args = _args(metric)
         attributes = self._attributes.of(args.resource_type)
@@ -180,6 +202,7 @@ class GnocchiCollector(interfaces.Collector):
             start=first_bucket(args.aggregation(metric.name), window),
             # A resource that was created after its first measure is found only up to here.
             stop=window.end + self._patience,
+            part=part,
         )
         counter = build_counter(args, args.aggregation(metric.name))
         until = query.stop if records_until is None else max(records_until, query.stop)

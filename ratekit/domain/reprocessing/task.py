@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from ratekit.domain import period
@@ -200,7 +200,7 @@ class RepricedWindow:
 
     window: Window
     kept_reasons: Mapping[datetime.datetime, str]
-    series: Sequence[RatedSeries] = ()
+    series: Iterable[RatedSeries] = ()
     rules_version: int | None = None
     metrics: tuple[str, ...] | None = None
     exclusions: Sequence[Exclusion] = ()

@@ -5,18 +5,20 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from ratekit.domain.period import Window
+from ratekit.domain.schedule.density import Density
 from ratekit.domain.scope import State
 from ratekit.text import count_text
 
-#: Scopes times periods of the first batch: small, because the usage is not known yet.
-FIRST = 96
+#: Scopes times periods of the first batch: the smallest, because the usage is not known yet.
+FIRST = 1
 #: How often the batch limit of scopes that keep failing is halved at most.
 _MAX_HALVINGS = 10
 #: How many times larger than the last batch the next one may be.
-GROWTH = 4.0
+GROWTH = 8.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -67,41 +69,58 @@ class Batch:
 class BatchSize:
     """How large the next batch may be, learned from earlier batches.
 
-    :ivar limit: scopes times periods of the next batch
     :ivar seconds: how long collecting a batch should take
-    :ivar frames: how many frames a batch should have at most
-    :ivar densest: highest number of frames for one scope and period seen in a batch, averaged
-        over the batch
+    :ivar weight: of a batch at most; see :func:`ratekit.domain.schedule.density.weigh`
+    :ivar limit: scopes times periods of the next batch
+    :ivar densest: highest density seen, averaged over the scopes of a batch
     """
 
     seconds: float
-    frames: int
+    weight: int
     limit: int = FIRST
-    densest: float = 1.0
+    densest: Density = Density()  # noqa: RUF009 -- it is immutable
 
-    def after(self, size: int, seconds: float, frames: int) -> BatchSize:
-        """Return the size after a batch of ``size`` took ``seconds`` and had ``frames``.
+    def after(self, size: int, seconds: float, density: Density, share: float) -> BatchSize:
+        """Return the size after a batch.
 
         A batch that was smaller than the limit says little about larger ones, so growth
         starts from the size of that batch.
+
+        :param size: scopes times periods of the batch
+        :param seconds: how long collecting it took
+        :param density: of its scopes, on average
+        :param share: how much it took of what one request may return; 1: all
         """
         by_time = self.seconds / max(seconds, 0.001)
-        by_frames = self.frames / max(frames, 1)
-        factor = min(by_time, by_frames, GROWTH)
+        by_share = 1 / max(share, 0.001)
+        factor = min(by_time, by_share, GROWTH)
         limit = int(size * factor)
         if factor >= 1:
             limit = max(limit, self.limit)
         # Scopes with little usage make batches grow; the next may be as busy as the busiest so far.
-        densest = max(self.densest, frames / size)
-        limit = max(min(limit, int(self.frames / densest)), 1)
-        return dataclasses.replace(self, limit=limit, densest=densest)
+        return dataclasses.replace(self, limit=max(limit, 1), densest=self.densest.max(density))
 
     def after_failure(self, size: int) -> BatchSize:
         """Return the size after a batch of ``size`` failed: half of it."""
         return dataclasses.replace(self, limit=max(min(size, self.limit) // 2, 1))
 
+    def max_periods(self) -> int:
+        """Return how many periods of one scope a batch may have, at least 1."""
+        room = self.weight - self.densest.weight(0)
+        return max(min(self.limit, int(room / max(self.densest.points, 1e-9))), 1)
 
-def next_batch(scopes: Sequence[DueScope], step: datetime.timedelta, limit: int) -> Batch | None:
+    def max_scopes(self, periods: int) -> int:
+        """Return how many scopes a batch of so many periods may have, at least 1."""
+        by_weight = self.weight / max(self.densest.weight(periods), 1e-9)
+        return max(min(self.limit // periods, int(by_weight)), 1)
+
+
+def next_batch(
+    scopes: Sequence[DueScope],
+    step: datetime.timedelta,
+    size: BatchSize,
+    large: Mapping[str, int] = MappingProxyType({}),
+) -> Batch | None:
     """Return the next batch, starting with the scopes that are furthest behind.
 
     Scopes that failed before come after all others and are not mixed with them, so that a
@@ -111,6 +130,8 @@ def next_batch(scopes: Sequence[DueScope], step: datetime.timedelta, limit: int)
     depends on the number of resources far more than on the number of periods.
 
     :param scopes: each scope at most once; scopes without a due period are ignored
+    :param large: maximum number of periods of each scope that is rated alone, whatever the
+        size, because its requests are divided by resources
     """
     due = sorted(
         (scope for scope in scopes if scope.state.rated_until < scope.until),
@@ -120,11 +141,17 @@ def next_batch(scopes: Sequence[DueScope], step: datetime.timedelta, limit: int)
         return None
     first = due[0]
     begin = first.state.rated_until
+    due_count = (first.until - begin) // step
+    if first.state.scope.id in large:
+        window = Window(begin, step, min(due_count, large[first.state.scope.id]))
+        return Batch(window, [first.state])
     # Smaller batches for scopes that failed before, however fast the back end is otherwise.
-    limit = max(limit >> min(first.state.failures, _MAX_HALVINGS), 1)
-    count = min((first.until - begin) // step, limit)
+    halvings = min(first.state.failures, _MAX_HALVINGS)
+    size = dataclasses.replace(size, limit=max(size.limit >> halvings, 1))
+    count = min(due_count, size.max_periods())
     candidates = itertools.takewhile(lambda scope: _batch_key(scope) == _batch_key(first), due)
-    states = [scope.state for scope in itertools.islice(candidates, max(limit // count, 1))]
+    alike = (scope.state for scope in candidates if scope.state.scope.id not in large)
+    states = list(itertools.islice(alike, size.max_scopes(count)))
     return Batch(Window(begin, step, count), states)
 
 

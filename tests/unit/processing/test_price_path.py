@@ -5,11 +5,11 @@ import pathlib
 from tests import price_path
 
 ROOMS = {
-    "processing": ["rater.py"],
+    "processing": ["rater.py", "priced_usage.py"],
     "collectors/gnocchi": ["collector.py", "query_runner.py", "response.py"],
     "domain/usage": ["quantities.py", "metric.py"],
     "pricing": ["price_list.py"],
-    "rating": ["hashmap.py", "tables.py", "formula.py"],
+    "rating": ["hashmap.py", "formulas.py", "formula.py"],
     "storage/ledger": ["ledger.py", "frames.py", "descriptors.py"],
 }
 

@@ -7,6 +7,8 @@ import datetime
 from collections.abc import Collection, Hashable, Sequence
 from typing import Any
 
+from ratekit.domain.usage.resource_part import ALL, ResourcePart
+
 Instant = datetime.datetime
 
 
@@ -23,6 +25,7 @@ class AggregateQuery:
     :ivar resource_ids: the only resources to read; None: all
     :ivar excluded_ids: resources not to read
     :ivar any_scope: resources are read whatever their scopes
+    :ivar part: the only resources to read, by ranges of ids
     """
 
     metric: str
@@ -38,6 +41,7 @@ class AggregateQuery:
     resource_ids: Collection[str] | None = None
     excluded_ids: Collection[str] = ()
     any_scope: bool = False
+    part: ResourcePart = ALL
 
     def identity(self) -> Hashable:
         """Return what equal queries of other scopes and other times have in common."""
@@ -51,6 +55,9 @@ class AggregateQuery:
         conditions: list[dict[str, Any]] = [{"=": {"type": self.resource_type}}]
         if not self.any_scope:
             conditions.append({"in": {self.scope_key: sorted(self.scopes)}})
+        for operator, bound in ((">=", self.part.first), ("<", self.part.stop)):
+            if bound is not None:
+                conditions.append({operator: {"id": bound}})
         if self.resource_ids is not None:
             conditions.append({"in": {"id": sorted(self.resource_ids)}})
         if self.excluded_ids:

@@ -200,6 +200,10 @@ class Client:
         """Return the reading of the clock of Gnocchi's API, or None if it does not show one."""
         return self._transport.read_clock()
 
+    def take_response_share(self) -> float:
+        """Return the largest response since the last call, as a share of what is allowed."""
+        return self._transport.take_response_share()
+
     def backlog(self) -> int:
         """Return the number of measures that metricd has not processed."""
         content = self._transport.ask("GET", "v1/status", params={"details": "false"})

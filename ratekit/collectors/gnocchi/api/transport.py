@@ -15,7 +15,7 @@ import requests
 from gnocchiclient import client as gnocchi_client
 from gnocchiclient import exceptions
 
-from ratekit import errors, http_clock, http_errors, keystone
+from ratekit import errors, http_clock, http_errors, http_limits, keystone
 from ratekit.collectors.gnocchi.options import GROUP
 from ratekit.domain import decimal_limits
 from ratekit.domain.schedule.clocks import ClockReading
@@ -49,6 +49,7 @@ class Transport:
 
     def __init__(self, api: gnocchi_client.SessionClient) -> None:
         self._api = api
+        self._largest_response = 0
 
     def ask(self, method: str, url: str, **request: Any) -> Any:
         """Return the parsed response, numbers as Decimal; None means that there is no usage.
@@ -72,6 +73,7 @@ class Transport:
         if response.status_code >= 400:
             _raise_unless_silence(response)
             return None, None
+        self._largest_response = max(self._largest_response, len(response.content))
         content = _parse(response.content)
         if content is None:
             # None means that there is no usage, which only an error response can say.
@@ -110,6 +112,11 @@ class Transport:
         url = f"v1/search/resource/{resource_type}"
         for rows, _ in self.pages("POST", url, parameters, body=search):
             yield from rows
+
+    def take_response_share(self) -> float:
+        """Return the largest response since the last call, as a share of what is allowed."""
+        size, self._largest_response = self._largest_response, 0
+        return size / http_limits.MAX_BYTES
 
     def read_clock(self) -> ClockReading | None:
         """Ask for the API's versions, and compare the date of the response, whatever it is.

@@ -9,12 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratekit.domain.period import Window
-from ratekit.domain.schedule.batch import FIRST, GROWTH, Batch, BatchSize, DueScope, next_batch
+from ratekit.domain.schedule.batch import GROWTH, Batch, BatchSize, DueScope, next_batch
+from ratekit.domain.schedule.density import Density
 from ratekit.domain.scope import Scope, State
 from tests.builders import HOUR, MONTH
 
 #: (periods rated already, periods due in all) of each scope
 Due = Sequence[tuple[int, int]]
+
+
+def sized(limit: int) -> BatchSize:
+    """Return a size that is limited by scopes times periods only."""
+    return BatchSize(30.0, 10**9, limit)
 
 
 def due_scopes(due: Due) -> list[DueScope]:
@@ -31,14 +37,15 @@ def rate_all(scopes: list[DueScope], limit: Callable[[int], int]) -> list[Batch]
     """Take batches until none is left, advancing states as the orchestrator does."""
     remaining = {scope.state.scope_pk: scope for scope in scopes}
     batches: list[Batch] = []
-    while (batch := next_batch(list(remaining.values()), HOUR, limit(len(batches)))) is not None:
+    while (
+        batch := next_batch(list(remaining.values()), HOUR, sized(limit(len(batches))))
+    ) is not None:
         batches.append(batch)
         for state in batch.states:
             scope = remaining[state.scope_pk]
             assert scope.state.rated_until == batch.window.begin
             advanced = dataclasses.replace(scope.state, rated_until=batch.window.end)
             remaining[state.scope_pk] = DueScope(advanced, scope.until)
-    return batches
 
 
 @given(
@@ -68,12 +75,12 @@ def test_all_that_is_due_is_rated_exactly_once_whatever_the_limits(
 
 
 def test_nothing_due_is_no_batch() -> None:
-    assert next_batch([], HOUR, 10) is None
-    assert next_batch(due_scopes([(3, 3), (5, 4)]), HOUR, 10) is None
+    assert next_batch([], HOUR, sized(10)) is None
+    assert next_batch(due_scopes([(3, 3), (5, 4)]), HOUR, sized(10)) is None
 
 
 def test_the_scopes_that_lag_most_come_first() -> None:
-    batch = next_batch(due_scopes([(5, 9), (2, 9), (7, 9), (2, 9)]), HOUR, 100)
+    batch = next_batch(due_scopes([(5, 9), (2, 9), (7, 9), (2, 9)]), HOUR, sized(100))
     assert batch is not None
     assert [state.scope.id for state in batch.states] == ["p001", "p003"]
     assert batch.window == Window(MONTH + 2 * HOUR, HOUR, 7)
@@ -89,13 +96,13 @@ def test_scopes_that_failed_before_come_last_and_by_themselves() -> None:
 
 
 def test_long_windows_go_before_many_scopes() -> None:
-    batch = next_batch(due_scopes([(0, 6)] * 10), HOUR, 20)
+    batch = next_batch(due_scopes([(0, 6)] * 10), HOUR, sized(20))
     assert batch is not None
     assert (batch.window.count, len(batch.states)) == (6, 3)
 
 
 def test_a_scope_that_is_due_no_further_is_not_dragged_along() -> None:
-    batch = next_batch(due_scopes([(0, 6), (0, 2)]), HOUR, 100)
+    batch = next_batch(due_scopes([(0, 6), (0, 2)]), HOUR, sized(100))
     assert batch is not None
     assert [state.scope.id for state in batch.states] == ["p001"]
     assert batch.window.count == 2
@@ -103,24 +110,20 @@ def test_a_scope_that_is_due_no_further_is_not_dragged_along() -> None:
 
 def test_the_order_of_the_scopes_changes_nothing() -> None:
     scopes = due_scopes([(0, 6)] * 10)
-    assert next_batch(scopes, HOUR, 20) == next_batch(scopes[::-1], HOUR, 20)
+    assert next_batch(scopes, HOUR, sized(20)) == next_batch(scopes[::-1], HOUR, sized(20))
 
 
 @pytest.mark.parametrize(
-    ("scopes", "periods", "limit_of_batches"), [(8, 48, 4), (40, 7, 4), (1, 720, 5), (1000, 1, 5)]
+    ("scopes", "periods", "limit_of_batches"), [(8, 48, 6), (40, 7, 5), (1, 720, 5), (1000, 1, 5)]
 )
 def test_catching_up_takes_few_batches(scopes: int, periods: int, limit_of_batches: int) -> None:
     """With answers that are quick and small the batches grow fast."""
-    sizes = [BatchSize(seconds=30.0, frames=1_000_000)]
-
-    def limit(nth: int) -> int:
-        return sizes[nth].limit
-
+    sizes = [BatchSize(seconds=30.0, weight=1_000_000)]
     remaining = due_scopes([(0, periods)] * scopes)
     batches = 0
-    while (batch := next_batch(remaining, HOUR, limit(batches))) is not None:
+    while (batch := next_batch(remaining, HOUR, sizes[batches])) is not None:
         batches += 1
-        sizes.append(sizes[-1].after(batch.size, seconds=1.0, frames=batch.size))
+        sizes.append(sizes[-1].after(batch.size, 1.0, Density(1, 1), share=0.01))
         rated = {state.scope_pk for state in batch.states}
         remaining = [
             DueScope(dataclasses.replace(scope.state, rated_until=batch.window.end), scope.until)
@@ -131,57 +134,95 @@ def test_catching_up_takes_few_batches(scopes: int, periods: int, limit_of_batch
     assert batches <= limit_of_batches
 
 
-def test_the_first_batch_is_small() -> None:
-    batch = next_batch(due_scopes([(0, 48)] * 8), HOUR, BatchSize(30.0, 100_000).limit)
+def test_the_first_batch_is_one_scope_and_period() -> None:
+    batch = next_batch(due_scopes([(0, 48)] * 8), HOUR, BatchSize(30.0, 100_000))
     assert batch is not None
-    assert batch.size <= FIRST
+    assert batch.size == 1
+
+
+DENSITIES = st.builds(Density, st.floats(0, 10**6), st.floats(0, 10**6))
 
 
 @given(
-    st.floats(0.5, 60), st.integers(1, 10**6), st.integers(1, 10**5),
-    st.integers(1, 10**5), st.floats(0, 1000), st.integers(0, 10**7),
+    st.floats(0.5, 60), st.integers(1, 10**5), st.integers(1, 10**5), st.floats(0, 1000),
+    st.floats(0, 100),
 )  # fmt: skip
-def test_the_next_batch_would_have_stayed_within_what_is_aimed_at(
-    seconds: float, frames: int, limit: int, size: int, took: float, came: int
+def test_the_next_batch_would_have_stayed_within_its_time_and_response(
+    seconds: float, limit: int, size: int, took: float, share: float
 ) -> None:
     size = min(size, limit)
-    after = BatchSize(seconds, frames, limit).after(size, took, came).limit
+    after = BatchSize(seconds, 10**9, limit).after(size, took, Density(), share).limit
     assert 1 <= after <= max(limit, size * GROWTH)
-    if took > seconds or came > frames:
+    if took > seconds or share > 1:
         # Usage that grows in proportion would fit, if a single scope and period does.
         assert after == 1 or (took * after <= seconds * size * 1.001 and
-                              came * after <= frames * size)  # fmt: skip
+                              share * after <= size * 1.001)  # fmt: skip
     else:
-        # Nor does it shrink, except to what as busy scopes as these would fill.
-        assert after >= min(limit, max(int(frames / max(came / size, 1)), 1))
+        assert after >= limit
+
+
+@given(
+    st.integers(1, 10**6), st.lists(DENSITIES, max_size=3), st.integers(1, 100), st.integers(1, 100)
+)
+def test_no_batch_weighs_more_than_it_may_if_all_scopes_are_as_busy_as_the_busiest(
+    weight: int, densities: list[Density], scopes: int, periods: int
+) -> None:
+    size = BatchSize(30.0, weight, limit=10**6)
+    for density in densities:
+        size = size.after(1, 30.0, density, share=1.0)
+    batch = next_batch(due_scopes([(0, periods)] * scopes), HOUR, size)
+    assert batch is not None
+    for density in densities:
+        total = len(batch.states) * density.weight(batch.window.count)
+        assert batch.size == 1 or total <= weight * 1.001
 
 
 def test_quiet_scopes_do_not_make_batches_too_large_for_busy_ones() -> None:
-    size = BatchSize(seconds=20.0, frames=1000, limit=96)
-    size = size.after(50, seconds=0.1, frames=500)
+    size = BatchSize(seconds=20.0, weight=1000, limit=96).after(50, 0.1, Density(0, 10), 0)
     for _ in range(20):
-        size = size.after(size.limit, seconds=0.1, frames=0)
-    assert size.limit == 100
-    unknown = BatchSize(seconds=20.0, frames=1000, limit=96)
-    for _ in range(20):
-        unknown = unknown.after(unknown.limit, seconds=0.1, frames=0)
-    assert unknown.limit == 1000
+        size = size.after(size.limit, 0.1, Density(), 0)
+    batch = next_batch(due_scopes([(0, 1)] * 500), HOUR, size)
+    assert batch is not None
+    assert batch.size == 100
+
+
+def test_long_windows_hold_more_points_than_single_periods() -> None:
+    """A series takes memory besides that of its points."""
+    size = BatchSize(30.0, 3200, limit=10**6).after(1, 1.0, Density(10, 10), 0)
+    batches = [next_batch(due_scopes([(0, periods)] * 500), HOUR, size) for periods in (1, 24)]
+    assert [batch and batch.size for batch in batches] == [35, 10 * 24]
+
+
+def test_a_large_scope_is_alone_and_not_limited() -> None:
+    size = BatchSize(30.0, 100, limit=1)
+    batch = next_batch(due_scopes([(0, 30)] * 3), HOUR, size, {"p000": 24})
+    assert batch is not None
+    assert [state.scope.id for state in batch.states] == ["p000"]
+    assert batch.window.count == 24
+
+
+def test_a_large_scope_does_not_join_the_batch_of_others() -> None:
+    size = BatchSize(30.0, 100, limit=100)
+    batch = next_batch(due_scopes([(0, 2)] * 3), HOUR, size, {"p001": 24})
+    assert batch is not None
+    assert [state.scope.id for state in batch.states] == ["p000", "p002"]
 
 
 def test_a_small_batch_that_went_well_does_not_shrink_the_limit() -> None:
-    assert BatchSize(10.0, 1000, limit=500).after(3, 0.1, 3).limit == 500
+    assert BatchSize(10.0, 1000, limit=500).after(3, 0.1, Density(1, 1), 0).limit == 500
 
 
 def test_a_batch_that_took_twice_too_long_is_halved() -> None:
-    assert BatchSize(10.0, 10**6, limit=400).after(400, 20.0, 5).limit == 200
+    assert BatchSize(10.0, 10**6, limit=400).after(400, 20.0, Density(1, 1), 0).limit == 200
 
 
-def test_a_batch_that_held_twice_too_many_frames_is_halved() -> None:
-    assert BatchSize(10.0, 1000, limit=400).after(400, 0.1, 2000).limit == 200
+def test_a_batch_whose_response_was_twice_too_large_is_halved() -> None:
+    assert BatchSize(10.0, 10**6, limit=400).after(400, 0.1, Density(1, 1), 2.0).limit == 200
 
 
 def test_growth_is_bounded_however_quick_the_answer() -> None:
-    assert BatchSize(10.0, 10**9, limit=100).after(100, 0.0, 0).limit == 100 * GROWTH
+    size = BatchSize(10.0, 10**9, limit=100).after(100, 0.0, Density(), 0)
+    assert size.limit == 100 * GROWTH
 
 
 @pytest.mark.parametrize(
