@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratekit import errors
-from ratekit.domain.exact import EXACT
 from ratekit.domain.series import RatedSeries, Series, Shared
 from ratekit.processing.spool import Merger, Spool
 

@@ -37,9 +37,10 @@ def rate_all(scopes: list[DueScope], limit: Callable[[int], int]) -> list[Batch]
     """Take batches until none is left, advancing states as the orchestrator does."""
     remaining = {scope.state.scope_pk: scope for scope in scopes}
     batches: list[Batch] = []
-    while (
-        batch := next_batch(list(remaining.values()), HOUR, sized(limit(len(batches))))
-    ) is not None:
+    while True:
+        batch = next_batch(list(remaining.values()), HOUR, sized(limit(len(batches))))
+        if batch is None:
+            return batches
         batches.append(batch)
         for state in batch.states:
             scope = remaining[state.scope_pk]
