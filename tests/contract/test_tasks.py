@@ -219,9 +219,8 @@ class TestSwap:
         task = queue_task(storage, order(end=3))
         repriced = repricer(task, 3, kept_numbers=[0])
         half = build_series("a", [OLD], begin=hour(2), shared={0: shared})
-        repriced = dataclasses.replace(
-            repriced, series=[*itertools.islice(repriced.series, 1), half]
-        )
+        [first, *_] = repriced.series
+        repriced = dataclasses.replace(repriced, series=[first, half])
         storage.task_ledger.swap(task, repriced, NOW)
         record = Shared(Decimal(2), Decimal("0.5"))
         assert read_shared(storage) == [record, None, record]
