@@ -14,12 +14,17 @@ from ratekit.domain import period
 from ratekit.domain.period import Window
 from ratekit.domain.reporting.coverage import CoverageFacts
 from ratekit.domain.reporting.reports import FrameRow, Selection
-from ratekit.domain.reprocessing.missing_usage import find_missing_usage
+from ratekit.domain.reprocessing.missing_usage import (
+    EXCLUDED,
+    describe_usage,
+    find_missing_usage,
+)
 from ratekit.domain.reprocessing.task import Order, RepricedWindow, TaskKind
 from ratekit.domain.schedule.batch import FIRST, BatchSize
-from ratekit.domain.series import RatedSeries, select_points
+from ratekit.domain.series import RatedSeries, Series, select_points
 from ratekit.interfaces import Reports
-from ratekit.pricing.stored_usage import price_stored_usage
+from ratekit.pricing.stored_usage import build_series, group_stored_usage
+from ratekit.processing import storable
 from ratekit.processing.rater import PricedUsage, Rater
 
 #: Divides the number of periods that are priced at once after an order failed.
@@ -107,15 +112,25 @@ class Repricer:
         """Price stored usage, so that only prices change.
 
         Usage that the metric's ``skip`` would drop at the new price stays: the task charges
-        exactly what ``hashmap plan`` computed from stored usage, and deletes no usage.
+        exactly what ``hashmap plan`` computed from stored usage, and deletes no usage. A period
+        with a price that live rating would exclude is kept.
         """
         price_list = self._rater.price_list()
         start = time.monotonic()
         rows = self._read_frames(order, window)
-        series = [rated for _, rated in price_stored_usage(rows, price_list)]
-        points = sum(len(rated.prices) for rated in series)
+        series: list[RatedSeries] = []
+        reasons: dict[datetime.datetime, str] = {}
+        points = 0
+        for group in group_stored_usage(rows):
+            usage = build_series(group)
+            points += len(usage.points)
+            rated, begins = storable.price_storable(usage, price_list)
+            series += rated
+            for begin in begins:
+                reasons.setdefault(period.floor(begin, window.step), _unstorable_note(usage))
         self._adapt(order, window, time.monotonic() - start, points)
-        return RepricedWindow(window, {}, series, price_list.book.version)
+        series = _remove_periods(series, reasons, window.step)
+        return RepricedWindow(window, reasons, series, price_list.book.version)
 
     def _collect(self, order: Order, window: Window) -> RepricedWindow:
         try:
@@ -135,12 +150,16 @@ class Repricer:
         reasons: Mapping[datetime.datetime, str] = {}
         if not order.accept_silence:
             reasons = find_missing_usage(
-                self._read_frames(order, window), priced.series, window.step, priced.metrics
+                self._read_frames(order, window),
+                priced.series,
+                window.step,
+                priced.metrics,
+                priced.exclusions,
             )
         return RepricedWindow(
             window=window,
             kept_reasons=reasons,
-            series=_remove_periods(priced.series_to_store, reasons),
+            series=_remove_periods(priced.series_to_store, reasons, window.step),
             rules_version=priced.rules_version,
             metrics=priced.metrics,
             exclusions=priced.exclusions,
@@ -148,6 +167,10 @@ class Repricer:
 
     def _read_frames(self, order: Order, window: Window) -> Iterator[FrameRow]:
         return self._reports.frames(Selection(window.begin, window.end, (order.scope.id,)))
+
+
+def _unstorable_note(series: Series) -> str:
+    return f"{EXCLUDED}: {describe_usage(series.metric, series.groupby)}: {storable.REASON}"
 
 
 def _cut_at_first_change(window: Window, facts: CoverageFacts) -> tuple[Window, str | None]:
@@ -181,13 +204,17 @@ def _reason_to_keep(
 
 
 def _remove_periods(
-    series: Iterable[RatedSeries], begins: Collection[datetime.datetime]
+    series: Iterable[RatedSeries],
+    begins: Collection[datetime.datetime],
+    step: datetime.timedelta,
 ) -> list[RatedSeries]:
-    """Return the series without the points of some periods."""
+    """Return the series without the points of some periods, which may be longer than theirs."""
     if not begins:
         return list(series)
     remaining = (
-        select_points(rated, [begin not in begins for begin, _ in rated.series.points])
+        select_points(
+            rated, [period.floor(begin, step) not in begins for begin, _ in rated.series.points]
+        )
         for rated in series
     )
     return [rated for rated in remaining if rated is not None]
