@@ -133,7 +133,7 @@ def _usages_of_plain(
         earliest = EVER
     else:
         return
-    period_of, labels, convert = reduction.period_of, revision.labels, reduction.convert
+    period_of, labels = reduction.period_of, revision.labels
     values: dict[Instant, list[Decimal]] = {}
     for begin, value in revision.buckets:
         period = period_of.get(begin)
@@ -145,8 +145,7 @@ def _usages_of_plain(
             values[period] = [value]
     for period, period_values in values.items():
         total, parts = reduce_values(period, period_values, reduction, remarks)
-        quantity = exact.round_ratio(*convert(total, parts), exact.QUANTITY_PLACES)
-        yield Usage(labels, period, quantity, None)
+        yield Usage(labels, period, reduction.quantity(total, parts), None)
 
 
 def _views(

@@ -7,7 +7,7 @@ import html
 import json
 import re
 import urllib.parse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -50,15 +50,20 @@ class Transport:
     def __init__(self, api: gnocchi_client.SessionClient) -> None:
         self._api = api
 
-    def ask(self, method: str, url: str, **request: Any) -> Any:
+    def ask(
+        self, method: str, url: str, read: Callable[[bytes], Any] | None = None, **request: Any
+    ) -> Any:
         """Return the parsed response, numbers as Decimal; None means that there is no usage.
 
+        :param read: reads the body; None: :func:`parse`
         :raises ratekit.errors.TryLater: no response, or one that cannot be parsed
         :raises ratekit.errors.OperatorError: Gnocchi refused the request
         """
-        return self.page(method, url, **request)[0]
+        return self.page(method, url, read, **request)[0]
 
-    def page(self, method: str, url: str, **request: Any) -> tuple[Any, str | None]:
+    def page(
+        self, method: str, url: str, read: Callable[[bytes], Any] | None = None, **request: Any
+    ) -> tuple[Any, str | None]:
         """Return the same and the marker of the next page, if there is one.
 
         The length of a page depends on Gnocchi's configuration, so only Gnocchi knows it.
@@ -72,7 +77,7 @@ class Transport:
         if response.status_code >= 400:
             _raise_unless_silence(response)
             return None, None
-        content = _parse(response.content)
+        content = (read or parse)(response.content)
         if content is None:
             # None means that there is no usage, which only an error response can say.
             raise errors.InvalidResponse("Gnocchi's response is null")
@@ -168,8 +173,11 @@ def _marker(response: requests.Response) -> str | None:
     return query["marker"][0]
 
 
-def _parse(content: bytes) -> Any:
-    """Return JSON as Python's values, numbers as Decimal."""
+def parse(content: bytes) -> Any:
+    """Return JSON as Python's values, numbers as Decimal.
+
+    :raises ratekit.errors.InvalidResponse: it is not JSON, or has too large a number
+    """
     read = decimal_limits.CONTEXT.create_decimal
     try:
         return json.loads(content, parse_float=read, parse_int=read, parse_constant=_refuse)

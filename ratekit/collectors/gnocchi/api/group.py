@@ -1,0 +1,112 @@
+"""Groups of an aggregates response: the JSON of nearly all of them is read by msgspec."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ratekit import errors
+from ratekit.collectors.gnocchi.api import transport
+from ratekit.domain import decimal_limits
+
+#: Attributes' types of which msgspec reads the same as the transport's parser. It reads an
+#: integer as int, whatever its number of digits.
+_COMMON_TYPES = frozenset({str, type(None), bool, Decimal})
+_VALUE_TYPES = frozenset({Decimal})
+
+
+class Group(NamedTuple):
+    """One revision of one resource.
+
+    :ivar attributes: the attributes that the query groups by, numbers as Decimal
+    :ivar begins: starts of the buckets, as Gnocchi wrote them, in its order
+    :ivar values: one value for each of ``begins``
+    """
+
+    attributes: Mapping[str, Any]
+    begins: tuple[str, ...]
+    values: tuple[Decimal, ...]
+
+
+class _Aggregated(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    #: (start, granularity, value); nothing reads the granularity.
+    aggregated: list[tuple[str, float, Any]]
+
+
+class _Measures(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    measures: _Aggregated
+
+
+class _Row(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    measures: _Measures
+    group: dict[str, Any]
+
+
+# Numbers come as text to the same function as in the transport's parser, so that it decides on
+# digits and limits. 24 buckets: 0.23 µs each, the transport's parser 0.54; 36 of 300 s: 8.5 and 18.
+_DECODER = msgspec.json.Decoder(list[_Row], float_hook=decimal_limits.CONTEXT.create_decimal)
+
+
+def read_groups(content: bytes) -> list[Group] | None:
+    """Read the body of a response; None: it is null.
+
+    :raises ratekit.errors.InvalidResponse: it is not JSON, or not a list of groups
+    """
+    groups = _decode_common(content)
+    if groups is not None:
+        return groups
+    # Less common forms, and all mistakes.
+    rows = transport.parse(content)
+    if rows is None:
+        return None
+    if not isinstance(rows, list):
+        raise errors.InvalidResponse("cannot parse Gnocchi's aggregates response: it is not a list")
+    return group_rows(rows)
+
+
+def group_rows(rows: Sequence[Any]) -> list[Group]:
+    """Return parsed rows as groups.
+
+    :raises ratekit.errors.InvalidResponse: a row has not the expected form
+    """
+    with transport.parsing("aggregates"):
+        return [_read_row(row) for row in rows]
+
+
+def require_decimal(value: Any) -> Decimal:
+    """Return a number of a response.
+
+    :raises TypeError: it is not a number
+    """
+    if type(value) is not Decimal:
+        raise TypeError(f"{value!r} is not a number")
+    return value
+
+
+def _decode_common(content: bytes) -> list[Group] | None:
+    """Return the groups of a response of the common form; None: its form is another."""
+    try:
+        rows = _DECODER.decode(content)
+    except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError):
+        return None
+    groups: list[Any] = rows
+    for index, row in enumerate(rows):
+        aggregated = row.measures.measures.aggregated
+        begins, _, values = zip(*aggregated, strict=True) if aggregated else ((), (), ())
+        is_common = _VALUE_TYPES.issuperset(map(type, values))
+        if not is_common or not _COMMON_TYPES.issuperset(map(type, row.group.values())):
+            return None
+        # In the row's place, so that the whole response is never there twice.
+        groups[index] = Group(row.group, begins, values)
+    return groups
+
+
+def _read_row(row: Any) -> Group:
+    begins, values = [], []
+    for begin, _, value in row["measures"]["measures"]["aggregated"]:
+        begins.append(begin)
+        values.append(require_decimal(value))
+    return Group(row["group"], tuple(begins), tuple(values))
