@@ -268,11 +268,13 @@ def frames(
     )  # fmt: skip
     prorated = dataclasses.replace(metric(args=args), prorate=prorate)
     window = Window(SIX + first * HOUR, HOUR, count)
-    return {
-        (series.scope, series.metadata["flavor"], begin): quantity
-        for series in source.collect(prorated, window, scopes)
-        for begin, quantity in series.points
-    }
+    result: Frames = {}
+    for series in source.collect(prorated, window, scopes):
+        for begin, quantity in series.points:
+            # Each resource is a series of its own, and they come in any order.
+            key = series.scope, series.metadata["flavor"], begin
+            result[key] = result.get(key, Decimal(0)) + quantity
+    return result
 
 
 def test_one_query_reads_many_scopes_and_periods() -> None:
