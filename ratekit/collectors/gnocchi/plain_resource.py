@@ -6,7 +6,8 @@ import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import NamedTuple
+
+import msgspec
 
 from ratekit.domain.usage.revision import Instant, Revision
 
@@ -47,7 +48,7 @@ class Timelines(dict[tuple[str, ...], Timeline]):
         return timeline
 
 
-class PlainResource(NamedTuple):
+class PlainResource(msgspec.Struct, frozen=True, gc=False):
     """A resource with one revision in a response, which is the current one.
 
     The resource and its record are older than the time that was read, and it has not ended; so

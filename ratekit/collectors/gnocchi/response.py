@@ -51,6 +51,8 @@ class AggregateResponse:
         self.names = tuple(names)
         self._pick_labels = _label_picker(self.names, query.groupby)
         self._scope_at = self.names.index(query.scope_key)
+        # Where usage is prorated, the first bucket may be of a period that has just begun.
+        self._started_before = query.start - query.period
         self._plain: dict[str, PlainResource] = {}
         #: All other resources.
         self._revisions: dict[str, list[Revision]] = {}
@@ -169,10 +171,10 @@ class AggregateResponse:
         revisions_of: dict[str, list[Revision]] = {}
         with parsing("aggregates"):
             counts = collections.Counter([group.attributes["id"] for group in groups])
-            for attributes, begins, values in groups:
-                id_ = attributes["id"]
-                revision = self._parse(attributes, instants)
-                timeline = timelines[begins]
+            for group in groups:
+                id_, values = group.attributes["id"], group.values
+                revision = self._parse(group.attributes, instants)
+                timeline = timelines[group.begins]
                 if counts[id_] == 1 and is_plain(revision, timeline):
                     self._plain[id_] = PlainResource(id_, revision, timeline, values)
                 else:
@@ -205,14 +207,14 @@ class AggregateResponse:
 
     def _is_plain(self, revision: Revision, timeline: Timeline) -> bool:
         """Return whether a resource whose only revision this is is plain."""
-        query, started_at = self.query, revision.started_at
+        start, started_at = self.query.start, revision.started_at
         return (
             revision.end is None
             and revision.ended_at is None
-            and revision.start <= query.start
-            and (started_at is None or started_at <= query.start - query.period)
+            and revision.start <= start
+            and (started_at is None or started_at <= self._started_before)
             and bool(timeline.begins)
-            and timeline.begins[0] >= query.start
+            and timeline.begins[0] >= start
         )
 
     def _require_scopes(self) -> None:
