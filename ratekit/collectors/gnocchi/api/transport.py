@@ -178,20 +178,24 @@ def parse(content: bytes) -> Any:
 
     :raises ratekit.errors.InvalidResponse: it is not JSON, or has too large a number
     """
-    read = decimal_limits.CONTEXT.create_decimal
+    try:
+        return _load(content, decimal_limits.CONTEXT.create_decimal)
+    except ArithmeticError:
+        place = next(_find_too_large(_load(content, _mark)), "")
+    raise errors.InvalidResponse(
+        f"Gnocchi's response has too large a number: expected {decimal_limits.EXPECTED}; it is "
+        f"at {place}"
+    )
+
+
+def _load(content: bytes, read: Callable[[str], Any]) -> Any:
+    """Return JSON as Python's values, numbers as ``read`` returns them."""
     try:
         return json.loads(content, parse_float=read, parse_int=read, parse_constant=_refuse)
     except ValueError as error:
         raise errors.InvalidResponse(f"Gnocchi's response is not JSON: {error}") from error
     except RecursionError:
         raise errors.InvalidResponse("Gnocchi's response is nested too deeply") from None
-    except ArithmeticError:
-        marked = json.loads(content, parse_float=_mark, parse_int=_mark)
-        place = next(_find_too_large(marked), "")
-    raise errors.InvalidResponse(
-        f"Gnocchi's response has too large a number: expected {decimal_limits.EXPECTED}; it is "
-        f"at {place}"
-    )
 
 
 def _mark(text: str) -> Any:
