@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 
 #: How many members of a list are written; more of them make a line no clearer.
@@ -96,3 +96,8 @@ def list_text(words: Collection[str], limit: int = _LIST_LIMIT) -> str:
     """
     first_words = ", ".join(itertools.islice(words, limit))
     return first_words if len(words) <= limit else f"{first_words} and {len(words) - limit:,} more"
+
+
+def labels_text(labels: Mapping[str, str | None]) -> str:
+    """Write the labels that have a value, by name: ``id=r1 project_id=p1``."""
+    return " ".join(f"{name}={value}" for name, value in sorted(labels.items()) if value)

@@ -12,6 +12,7 @@ from typing import Any, Self
 from ratekit import errors
 from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.collectors.gnocchi.api.client import Record
+from ratekit.collectors.gnocchi.api.group import Group, read_groups
 from ratekit.domain.period import Window
 from ratekit.domain.rules.history import ChangeNote, ChangeRecord
 from ratekit.domain.rules.rule import Rule, RuleBook
@@ -83,7 +84,7 @@ class History:
     def archive_policies(self) -> list[Any]:
         return []
 
-    def aggregates(self, query: AggregateQuery) -> list[Any]:
+    def aggregates(self, query: AggregateQuery) -> list[Group]:
         self.queries.append(query)
         rows = [
             row
@@ -92,8 +93,7 @@ class History:
             if row["measures"]["measures"]["aggregated"]
         ]
         text = json.dumps(rows, default=lambda instant: instant.isoformat())
-        answer: list[Any] = json.loads(text, parse_float=Decimal, parse_int=Decimal)
-        return answer
+        return read_groups(text.encode()) or []
 
     def values(self, query: AggregateQuery) -> dict[str, list[tuple[Instant, Decimal]]]:
         """Whole buckets of the resources that exist now, whatever their history."""

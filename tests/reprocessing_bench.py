@@ -35,6 +35,7 @@ class IncompleteCollector(FakeCollector):
     """A collector whose data may be missing or expired.
 
     :ivar missing: (resource, metric, hour) of missing usage; None: all of them
+    :ivar quantities: (resource, metric, hour) -> quantity, where it is not 2
     :ivar expired_before: calls for earlier periods fail, because their data has expired
     :ivar not_ready_reason: why rating must wait, or None
     """
@@ -45,6 +46,7 @@ class IncompleteCollector(FakeCollector):
         super().__init__()
         self.label = "id"
         self.missing: set[tuple[str | None, str, int | None]] = set()
+        self.quantities: dict[tuple[str, str, int], Decimal] = {}
         self.expired_before = hour(0)
         self.not_ready_reason: str | None = None
         self.failures.append(self._check_expired)
@@ -67,13 +69,16 @@ class IncompleteCollector(FakeCollector):
         for series in super().collect(metric, window, scopes, records_until):
             for resource in self.resources:
                 points = [
-                    (begin, Decimal(2))
+                    (begin, self._quantity(resource, metric.public_name, begin))
                     for begin in window.begins()
                     if not self._is_missing(resource, metric.public_name, begin)
                 ]
                 if points:
                     labels = {self.label: resource, **series.groupby}
                     yield dataclasses.replace(series, groupby=labels, points=points)
+
+    def _quantity(self, resource: str, name: str, begin: datetime.datetime) -> Decimal:
+        return self.quantities.get((resource, name, (begin - hour(0)) // HOUR), Decimal(2))
 
     def _is_missing(self, resource: str, name: str, begin: datetime.datetime) -> bool:
         number = (begin - hour(0)) // HOUR

@@ -65,13 +65,6 @@ def find(rows: Sequence[S], word: str) -> S:
     raise errors.OperatorError(f"no scope {word!r}{hint}; see ratekit scope list --all")
 
 
-def lag(row: StateRow, calendar: Calendar, now: datetime.datetime) -> datetime.timedelta | None:
-    """Return how far rating is behind the newest period that is due; None: it is not rated."""
-    if not row.active or row.deactivated_at is not None:
-        return None
-    return max(calendar.due_until(now) - row.rated_until, datetime.timedelta(0))
-
-
 def sum_charges(reports: Reports, row: StateRow, since: datetime.datetime) -> ChargeTotal:
     """Return the charges of a scope for the periods that start at ``since`` or later.
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from ratekit import errors
 from ratekit.admin import unpriced_usage
+from ratekit.admin.lag import active_scopes, due_ends, read_lags
 from ratekit.domain.period import Window
 from ratekit.domain.reporting.monitoring import MonitoringFacts, ProcessorRecord
 from ratekit.domain.reporting.reports import StateRow
@@ -48,14 +49,13 @@ def read(
     rows = storage.reports.scopes()
     tasks = storage.task_ledger.open_tasks(None)
     book = storage.rules.read()
-    active = [row for row in rows if row.active and row.deactivated_at is None]
+    active = active_scopes(rows)
     newest = statistics.mode(row.rated_until for row in active) if active else now
     window = Window(calendar.floor(newest) - calendar.step, calendar.step, 1)
     facts = storage.monitoring.facts(window)
     processors = [_judge_processor(record, now) for record in facts.processors]
-    due = _due_ends(active, calendar, now)
     failing = [row for row in active if row.failures]
-    overdue = _due_ends(active, calendar, now - GRACE)
+    overdue = due_ends(active, calendar, now - GRACE)
     late = [row for row in active if not row.failures and row.rated_until < overdue[row.id]]
     has_rules = bool(book.rules) or not requires_rules
     problems = [
@@ -71,7 +71,7 @@ def read(
         verdict=verdict if rows or problems else Verdict.UNKNOWN,
         rated_until=min((row.rated_until for row in active), default=None),
         due_until=calendar.due_until(now),
-        lag=max((due[row.id] - row.rated_until for row in active), default=_NO_TIME),
+        lag=max(read_lags(rows, calendar, now).values(), default=_NO_TIME),
         scopes=_count_scopes(rows, active, late, failing),
         problems=problems,
         notes=[
@@ -81,24 +81,6 @@ def read(
         tasks=len(tasks),
         processors=processors,
     )
-
-
-def _due_ends(
-    rows: Sequence[StateRow], calendar: Calendar, now: datetime.datetime
-) -> Mapping[str, datetime.datetime]:
-    """Return the end of the due periods of each scope, at least where it stands.
-
-    A scope that the newest list of the fetcher lacks is due up to when it was last listed.
-    """
-    newest_list = max((row.last_seen for row in rows), default=now)
-    until = calendar.due_until(now)
-    ends = {}
-    for row in rows:
-        end = until
-        if row.last_seen < newest_list:
-            end = min(end, calendar.floor(row.last_seen) + calendar.step)
-        ends[row.id] = max(end, row.rated_until)
-    return ends
 
 
 def _count_scopes(

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ratekit import errors, redact
-from ratekit.cmd import startup
+from ratekit.cmd import journal, startup
 
 if TYPE_CHECKING:
     from ratekit.conf.checking.source import Content
@@ -204,10 +204,12 @@ def _set_up_logs(conf: Any) -> None:
 
     log.set_defaults(default_log_levels=[*log.get_default_log_levels(), *_QUIET])
     conf.set_default("use_stderr", True)
+    journal.shorten_lines(conf)
     try:
         log.setup(conf, "ratekit")
     except (OSError, log.LogConfigError) as error:
         raise errors.OperatorError(f"[DEFAULT] logging cannot be set up: {error}") from None
+    journal.mark_lines()
     redact.clean_logs()
 
 

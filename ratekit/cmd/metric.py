@@ -63,7 +63,8 @@ class MetricList(command_types.Listing):
 class MetricCheck(command_types.Listing):
     """Check metrics.yml for mistakes, and compare each metric with the metering back end.
 
-    Exit code: 0 everything can be rated; 1 something cannot; 2 the file is wrong.
+    A table has a line for each problem; other formats have all checks. Exit code: 0 everything
+    can be rated; 1 something cannot; 2 the file is wrong.
     """
 
     _exit_code = 0
@@ -77,7 +78,11 @@ class MetricCheck(command_types.Listing):
             action="store_true",
             help="check the file only; needs neither credentials nor a configuration file",
         )
-        parser.add_argument("--problems", action="store_true", help="show only problems")
+        rows = parser.add_mutually_exclusive_group()
+        rows.add_argument("--all", action="store_true", help="show every check; default with -f")
+        rows.add_argument(
+            "--problems", action="store_true", help="show only problems; default in a table"
+        )
         return parser
 
     def run(self, parsed_args: argparse.Namespace) -> int:
@@ -102,8 +107,14 @@ class MetricCheck(command_types.Listing):
                 f"{count_text(len(metrics), 'metric')}, no mistakes; this collector cannot compare "
                 "them with its back end"
             )
-        if any(entry.finding.verdict is Severity.ERROR for entry in entries):
+        problems = [entry for entry in entries if entry.finding.verdict is not Severity.OK]
+        if any(entry.finding.verdict is Severity.ERROR for entry in problems):
             self._exit_code = startup.FAILED
+        shows_all = parsed_args.all or (
+            parsed_args.formatter != "table" and not parsed_args.problems
+        )
+        if entries and not shows_all:
+            self.footer = [_ok_text(len(entries) - len(problems), len(metrics))]
         return columns, [
             (
                 cells.optional(entry.metric),
@@ -112,8 +123,7 @@ class MetricCheck(command_types.Listing):
                 entry.finding.detail,
                 entry.finding.remedy,
             )
-            for entry in entries
-            if entry.finding.verdict is not Severity.OK or not parsed_args.problems
+            for entry in (entries if shows_all else problems)
         ]
 
     def produce_output(
@@ -126,7 +136,8 @@ class MetricCheck(command_types.Listing):
         if self._summary and parsed_args.formatter == "table":
             self.app.stdout.write(f"{self._summary}\n")
             return 0
-        self.empty_note = self._summary or "no problems"
+        if parsed_args.formatter != "table":
+            self.empty_note = self._summary or "no problems"
         return super().produce_output(parsed_args, column_names, data)
 
 
@@ -203,6 +214,12 @@ class MetricSample(command_types.Listing):
             )
             for step in steps
         ]  # fmt: skip
+
+
+def _ok_text(checks: int, metrics: int) -> str:
+    verb = "is" if checks == 1 else "are"
+    subject = f"{count_text(checks, 'check')} of {count_text(metrics, 'metric')}"
+    return f"{subject} {verb} OK; --all lists every check"
 
 
 def _find_scopes(app: Ratekit, conf: Any, words: Sequence[str]) -> Sequence[str]:

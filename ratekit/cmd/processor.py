@@ -237,10 +237,11 @@ def _build_process(
 def _reload_settings(conf: Any, argv: Sequence[str] | None, warns: bool) -> Settings:
     """Read the files again; change ``conf`` only if they have no mistake.
 
-    :param warns: log which options nothing reads
+    :param warns: log which options nothing reads, and which apply only after a restart
     """
     from ratekit import composition, concurrency
+    from ratekit.cmd import reload
 
     composition.read_settings(_load_conf(argv, logs=False, warns=warns), concurrency.side_by_side)
-    conf.mutate_config_files()
+    reload.adopt_files(conf, warns)
     return composition.read_settings(conf, concurrency.side_by_side)

@@ -186,6 +186,9 @@ class Ratekit(app.App):
             return f"unknown option {argv[0]}; see {self.NAME} --help"
         words = " ".join(word for word in argv[:2] if not word.startswith("-"))
         names = [name for name, _ in self.command_manager]
+        below = sorted(name for name in names if name.startswith(f"{words} "))
+        if below:
+            return f"incomplete command {words!r}; expected one of: {', '.join(below)}"
         candidates = self._completions(argv) or difflib.get_close_matches(words, names)
         hint = f"see {self.NAME} --help"
         if candidates:

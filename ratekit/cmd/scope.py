@@ -7,6 +7,7 @@ import datetime
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from ratekit.admin import lag
 from ratekit.admin import scope as scope_admin
 from ratekit.cmd import command_types, instants, options, startup
 from ratekit.cmd.output import cells, timeline
@@ -24,7 +25,8 @@ class ScopeList(command_types.Listing):
     """List scopes and until when they have been rated.
 
     Lag is the time between Rated until and the end of the newest period that is due; 0: all
-    is rated. In seconds, except in a table.
+    is rated. A scope that the fetcher no longer lists is due up to when it was last listed.
+    In seconds, except in a table.
     """
 
     has_ids = True
@@ -47,6 +49,7 @@ class ScopeList(command_types.Listing):
         calendar = composition.build_calendar(conf)
         now = self.app.clock()
         rows = self.app.open_storage(conf).reports.scopes()
+        lags = lag.read_lags(rows, calendar, now)
         self.empty_note = _empty_note(len(rows))
         return (
             ("Scope", "Name", "Rated until", "Lag", "State"),
@@ -55,7 +58,7 @@ class ScopeList(command_types.Listing):
                     row.id,
                     cells.optional(row.name),
                     utc_text(row.rated_until),
-                    cells.duration(scope_admin.lag(row, calendar, now)),
+                    cells.duration(lags.get(row.id)),
                     cells.optional(_state_text(row)),
                 )
                 for row in rows
@@ -94,8 +97,13 @@ class ScopeShow(command_types.Showing):
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         """Return the fields."""
+        from ratekit import composition
+
         conf = self.app.load_conf()
-        storage, row, calendar = _find(self, parsed_args, conf)
+        calendar = composition.build_calendar(conf)
+        storage = self.app.open_storage(conf)
+        rows = storage.reports.scopes()
+        row = scope_admin.find(rows, parsed_args.scope)
         now = self.app.clock()
         month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         charges = scope_admin.sum_charges(storage.reports, row, month)
@@ -106,7 +114,7 @@ class ScopeShow(command_types.Showing):
             "Name": cells.optional(row.name),
             "State": cells.optional(_state(row)),
             "Rated until": utc_text(row.rated_until),
-            "Lag": cells.duration(scope_admin.lag(row, calendar, now)),
+            "Lag": cells.duration(lag.read_lags(rows, calendar, now).get(row.id)),
             "Failures": row.failures,
             "Last error": cells.optional(row.last_error),
             "Retry at": cells.instant(row.retry_at),

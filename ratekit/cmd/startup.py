@@ -13,6 +13,7 @@ import sys
 
 import ratekit
 from ratekit import errors, redact
+from ratekit.cmd import journal
 from ratekit.text import printable
 
 #: Exit codes, which doc/operating.rst lists.
@@ -42,8 +43,9 @@ def prepare_streams() -> None:
 
 def complain(prog: str, error: errors.RatekitError) -> int:
     """Print an error, one line for each mistake; return its exit code."""
+    mark = journal.error_mark()
     for line in error.lines():
-        print(f"{prog}: {printable(redact.redact_urls(line))}", file=sys.stderr)
+        print(f"{mark}{prog}: {printable(redact.redact_urls(line))}", file=sys.stderr)
     return BAD_INPUT if isinstance(error, errors.OperatorError) else FAILED
 
 

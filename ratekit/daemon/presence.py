@@ -19,7 +19,7 @@ LOG = logging.getLogger(__name__)
 class Presence:
     """Records when cycles start and end, and why they failed.
 
-    Rating goes on if nothing can be recorded.
+    Rating continues if nothing can be recorded.
 
     :param name: of the process, different from all others that use the database
     """

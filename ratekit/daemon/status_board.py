@@ -18,6 +18,7 @@ class WorkerStatus(ctypes.Structure):
     :ivar frames: frames written since the start
     :ivar scopes_left: scopes that still have due periods
     :ivar failed_scopes: scopes that could not be rated in the last cycle
+    :ivar cycle_failed: 1 if the last cycle could not rate at all, else 0
     :ivar next_cycle: when the next cycle starts, seconds since the epoch; 0 during a cycle
     :ivar reloads: how often the worker has re-read its files
     :ivar reload_failed: 1 if the last reload failed, else 0
@@ -29,6 +30,7 @@ class WorkerStatus(ctypes.Structure):
         ("frames", ctypes.c_int64),
         ("scopes_left", ctypes.c_int64),
         ("failed_scopes", ctypes.c_int64),
+        ("cycle_failed", ctypes.c_int64),
         ("next_cycle", ctypes.c_double),
         ("reloads", ctypes.c_int64),
         ("reload_failed", ctypes.c_int64),
@@ -39,6 +41,7 @@ class WorkerStatus(ctypes.Structure):
     frames: int
     scopes_left: int
     failed_scopes: int
+    cycle_failed: int
     next_cycle: float
     reloads: int
     reload_failed: int

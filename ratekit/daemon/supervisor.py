@@ -113,12 +113,15 @@ def describe(workers: Sequence[WorkerStatus]) -> str:
     frames = sum(worker.frames for worker in workers)
     if rating:
         scopes = sum(worker.scopes_left for worker in rating)
-        parts = [f"rating, {count_text(scopes, 'scope')} left"]
+        # At first no worker has listed what is due.
+        parts = [f"rating, {count_text(scopes, 'scope')} left" if scopes else "rating"]
     else:
         parts = [f"next cycle {_next_cycle(workers)}"]
     parts.append(f"{count_text(frames, 'frame')} since the start")
     if failed:
         parts.append(f"{count_text(failed, 'scope')} failing, see the log")
+    if any(worker.cycle_failed for worker in workers):
+        parts.append("rating waits, see the log")
     if any(worker.reload_failed for worker in workers):
         parts.append("the last reload failed, see the log")
     return "; ".join(parts)

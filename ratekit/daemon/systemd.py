@@ -74,7 +74,7 @@ class Notifier:
     def _send(self, message: str) -> None:
         if not self._address:
             return
-        # Rating goes on even if systemd cannot be reached.
+        # Rating continues even if systemd cannot be reached.
         with (
             contextlib.suppress(OSError),
             socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as client,

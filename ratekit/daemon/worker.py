@@ -160,6 +160,7 @@ class Worker:
         """Run one cycle; return the seconds to wait before the next, and why it failed."""
         start = self._clock()
         result = attempt(self._orchestrator.run_cycle)
+        self._status.cycle_failed = int(isinstance(result, Exception))
         if isinstance(result, Exception):
             return self._handle_failure(result), result
         self._failures = 0

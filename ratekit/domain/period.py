@@ -20,7 +20,7 @@ def require_utc(instant: datetime.datetime) -> None:
 
     :raises ValueError: the instant is naive or in another time zone
     """
-    if instant.utcoffset() != datetime.timedelta(0):
+    if instant.tzinfo is not datetime.UTC and instant.utcoffset() != datetime.timedelta(0):
         raise ValueError(f"{instant!r} is not an aware UTC datetime")
 
 

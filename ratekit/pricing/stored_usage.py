@@ -25,11 +25,16 @@ def price_stored_usage(
     The series has one point and one price for each row, in the same order. Prices are computed
     as in rating. The rows are read in chunks, so the same labels may occur several times.
     """
+    for group in group_stored_usage(rows):
+        series = build_series(group)
+        yield group, RatedSeries(series, price_list.prices(series))
+
+
+def group_stored_usage(rows: Iterable[FrameRow]) -> Iterator[Sequence[FrameRow]]:
+    """Yield rows that share their scope, metric, unit and labels, chunk by chunk."""
     remaining_rows = iter(rows)
     while chunk := list(itertools.islice(remaining_rows, CHUNK_SIZE)):
-        for group in _group_by_labels(chunk):
-            series = build_series(group)
-            yield group, RatedSeries(series, price_list.prices(series))
+        yield from _group_by_labels(chunk)
 
 
 def _group_by_labels(chunk: Iterable[FrameRow]) -> Iterable[Sequence[FrameRow]]:

@@ -121,7 +121,7 @@ class Orchestrator:
     def _observe(self, now: datetime.datetime) -> Sequence[State]:
         """Record which scopes are listed now; return the states of this partition.
 
-        An empty list is taken for a misconfiguration: most likely a role was removed or is
+        An empty list is assumed to be a misconfiguration: most likely a role was removed or is
         misspelled, and time during which a scope is not listed is never charged.
         """
         scopes = self._list_scopes()
@@ -157,7 +157,7 @@ class Orchestrator:
         names = self._rater.find_unused_metrics()
         if names:
             LOG.info(
-                "%s no usage in any scope so far: %s; ratekit metric check tells misspelt ones",
+                "%s no usage in any scope so far: %s; check their names with ratekit metric check",
                 count_text(len(names), "metric has", "metrics have"),
                 list_text(names, limit=len(names)),
             )

@@ -14,13 +14,18 @@ from ratekit.domain import period
 from ratekit.domain.period import Window
 from ratekit.domain.reporting.coverage import CoverageFacts
 from ratekit.domain.reporting.reports import FrameRow, Selection
-from ratekit.domain.reprocessing.missing_usage import find_missing_usage
+from ratekit.domain.reprocessing.missing_usage import (
+    EXCLUDED,
+    describe_usage,
+    find_missing_usage,
+)
 from ratekit.domain.reprocessing.task import Order, RepricedWindow, TaskKind
 from ratekit.domain.schedule.batch import BatchSize
 from ratekit.domain.schedule.density import Density
-from ratekit.domain.series import RatedSeries, select_points
+from ratekit.domain.series import RatedSeries, Series, select_points
 from ratekit.interfaces import Reports
-from ratekit.pricing.stored_usage import price_stored_usage
+from ratekit.pricing.stored_usage import build_series, group_stored_usage
+from ratekit.processing import storable
 from ratekit.processing.priced_usage import PricedUsage
 from ratekit.processing.rater import Rater
 from ratekit.processing.spool import Spool
@@ -126,17 +131,24 @@ class Repricer:
         """Price stored usage, so that only prices change.
 
         Usage that the metric's ``skip`` would drop at the new price stays: the task charges
-        exactly what ``hashmap plan`` computed from stored usage, and deletes no usage.
+        exactly what ``hashmap plan`` computed from stored usage, and deletes no usage. A period
+        with a price that live rating would exclude is kept.
         """
         price_list = self._rater.price_list()
         start = time.monotonic()
         rows = self._read_frames(order, window)
         series: Spool[RatedSeries] = Spool(self._rater.settings.batch_frames)
-        for _, rated in price_stored_usage(rows, price_list):
-            series.add([rated])
+        reasons: dict[datetime.datetime, str] = {}
+        for group in group_stored_usage(rows):
+            usage = build_series(group)
+            rated, begins = storable.price_storable(usage, price_list)
+            series.add(rated)
+            for begin in begins:
+                reasons.setdefault(period.floor(begin, window.step), _unstorable_note(usage))
         density = Density(series.series, series.points / window.count)
         self._adapt(order, window, time.monotonic() - start, density, 0)
-        return RepricedWindow(window, {}, series, price_list.book.version)
+        remaining = self._remove_periods(series, reasons, window.step)
+        return RepricedWindow(window, reasons, remaining, price_list.book.version)
 
     def _collect(self, order: Order, window: Window) -> RepricedWindow:
         try:
@@ -156,26 +168,35 @@ class Repricer:
         reasons: Mapping[datetime.datetime, str] = {}
         if not order.accept_silence:
             reasons = find_missing_usage(
-                self._read_frames(order, window), priced.series, window.step, priced.metrics
+                self._read_frames(order, window),
+                priced.series,
+                window.step,
+                priced.metrics,
+                priced.exclusions,
             )
         return RepricedWindow(
             window=window,
             kept_reasons=reasons,
-            series=self._remove_periods(priced.series_to_store, reasons),
+            series=self._remove_periods(priced.series_to_store, reasons, window.step),
             rules_version=priced.rules_version,
             metrics=priced.metrics,
             exclusions=priced.exclusions,
         )
 
     def _remove_periods(
-        self, series: Iterable[RatedSeries], begins: Collection[datetime.datetime]
+        self,
+        series: Iterable[RatedSeries],
+        begins: Collection[datetime.datetime],
+        step: datetime.timedelta,
     ) -> Iterable[RatedSeries]:
-        """Return the series without the points of some periods."""
+        """Return the series without the points of some periods, which may be longer than theirs."""
         if not begins:
             return series
         remaining: Spool[RatedSeries] = Spool(self._rater.settings.batch_frames)
         for rated in series:
-            decisions = [begin not in begins for begin, _ in rated.series.points]
+            decisions = [
+                period.floor(begin, step) not in begins for begin, _ in rated.series.points
+            ]
             selection = select_points(rated, decisions)
             if selection is not None:
                 remaining.add([selection])
@@ -183,6 +204,10 @@ class Repricer:
 
     def _read_frames(self, order: Order, window: Window) -> Iterator[FrameRow]:
         return self._reports.frames(Selection(window.begin, window.end, (order.scope.id,)))
+
+
+def _unstorable_note(series: Series) -> str:
+    return f"{EXCLUDED}: {describe_usage(series.metric, series.groupby)}: {storable.REASON}"
 
 
 def _cut_at_first_change(window: Window, facts: CoverageFacts) -> tuple[Window, str | None]:

@@ -155,11 +155,6 @@ class Server(Databases, abc.ABC):
         if self._process:
             self._process.send(signal.SIGSTOP)
 
-    def thaw(self) -> None:
-        """Resume it after :meth:`freeze`."""
-        if self._process:
-            self._process.send(signal.SIGCONT)
-
     def remove(self) -> None:
         """Kill it and remove its folder."""
         self.kill()

@@ -34,12 +34,15 @@ metrics:
     unit: GB
     extra_args: {resource_type: archive, resource_key: serial, aggregation_method: mean}
 """
+Screen = Callable[..., tuple[int, str]]
 Run = Callable[..., tuple[int, list[dict[str, Any]]]]
 
 
 @pytest.fixture
-def run(cloud: stack.Stack, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Return a function that runs ratekit at the end of the plan: exit code and rows."""
+def screen(
+    cloud: stack.Stack, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> Screen:
+    """Return a function that runs ratekit at the end of the plan: exit code and output."""
     parser = configparser.ConfigParser(interpolation=None)
     parser.read(cloud.conf_path)
     parser["collect"]["metrics_conf"] = str(METRICS)
@@ -49,10 +52,21 @@ def run(cloud: stack.Stack, tmp_path: pathlib.Path, capsys: pytest.CaptureFixtur
     with path.open("w", encoding="utf-8") as file:
         parser.write(file)
 
-    def run(*argv: str) -> tuple[int, list[dict[str, Any]]]:
+    def screen(*argv: str) -> tuple[int, str]:
         tool = command.Ratekit(lambda: cloud.plan().end, io.StringIO())
-        code = command.main(["--config-file", str(path), *argv, "-f", "json"], tool)
-        return code, json.loads(capsys.readouterr().out)
+        code = command.main(["--config-file", str(path), *argv], tool)
+        return code, capsys.readouterr().out
+
+    return screen
+
+
+@pytest.fixture
+def run(screen: Screen) -> Run:
+    """Return a function that runs ratekit likewise: exit code and rows."""
+
+    def run(*argv: str) -> tuple[int, list[dict[str, Any]]]:
+        code, out = screen(*argv, "-f", "json")
+        return code, json.loads(out)
 
     return run
 
@@ -67,6 +81,30 @@ def test_the_default_definitions_pass(run: Run) -> None:
     assert {row["Verdict"] for row in rows if row["Metric"] == "instance"} == {"ok"}
     assert set(verdicts(rows).values()) == {"ok"}
     assert (None, "backlog") in verdicts(rows)
+
+
+def test_a_screen_without_problems_is_one_line(screen: Screen, run: Run) -> None:
+    _, rows = run("metric", "check")
+    metrics = {row["Metric"] for row in rows} - {None}
+    line = f"{len(rows)} checks of {len(metrics)} metrics are OK; --all lists every check\n"
+    assert screen("metric", "check") == (0, line)
+    code, out = screen("metric", "check", "--all")
+    assert (code, out.count("| ok ")) == (0, len(rows))
+    assert "--all" not in out
+
+
+def test_a_screen_has_the_problems_and_counts_the_other_checks(
+    screen: Screen, run: Run, tmp_path: pathlib.Path
+) -> None:
+    path = tmp_path / "wrong.yml"
+    path.write_text(WRONG)
+    _, rows = run("metric", "check", str(path))
+    ok_count = sum(row["Verdict"] == "ok" for row in rows)
+    code, out = screen("metric", "check", str(path), "--max-width", "400")
+    assert code == 1
+    assert out.endswith(f"\n{ok_count} checks of 3 metrics are OK; --all lists every check\n")
+    assert "| ok " not in out
+    assert (out.count("| error "), out.count("| warning ")) == (4, 2)
 
 
 def test_a_resource_type_that_the_cloud_lacks_is_only_a_warning(

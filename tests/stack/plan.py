@@ -130,10 +130,6 @@ class Plan:
         """:raises KeyError: no such resource."""
         return {resource.name: resource for resource in self.resources}[name]
 
-    def resources_of(self, project: str) -> Iterator[Resource]:
-        """Return the resources of one project, in the plan's order."""
-        return (resource for resource in self.resources if resource.project == project)
-
     def hours(self) -> Iterator[datetime.datetime]:
         """Return the start of each hour of the plan."""
         count = (self.end - self.begin) // HOUR

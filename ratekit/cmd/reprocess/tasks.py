@@ -13,18 +13,18 @@ from ratekit.domain.exact import EXACT
 from ratekit.domain.reprocessing.task import Account, PeriodOutcome, PeriodRecord, Task, TaskState
 from ratekit.text import count_text, second_text, utc_text
 
-#: The fields of ``reprocess show`` that count periods.
+#: The words for what became of a period; those of the help and of messages.
 _OUTCOMES = {
-    "Periods changed": PeriodOutcome.SWAPPED,
-    "Periods with equal totals": PeriodOutcome.SAME,
-    "Periods kept": PeriodOutcome.KEPT,
+    PeriodOutcome.SWAPPED: "changed",
+    PeriodOutcome.SAME: "with equal totals",
+    PeriodOutcome.KEPT: "left unchanged",
 }
 
 
 class ReprocessList(command_types.Listing):
     """List open tasks and their progress.
 
-    A table lacks the columns Scope, Kind, Kept and Reason unless --column names columns.
+    A table lacks the columns Scope, Kind, Left unchanged and Reason unless --column names columns.
     """
 
     table_columns = ("Task", "Name", "Begin", "End", "State", "Periods", "Done", "Difference")
@@ -48,7 +48,7 @@ class ReprocessList(command_types.Listing):
         )
         return (
             "Task", "Scope", "Name", "Begin", "End", "Kind", "State", "Periods", "Done",
-            "Kept", "Difference", "Reason",
+            "Left unchanged", "Difference", "Reason",
         ), [
             (
                 task.id,
@@ -94,19 +94,22 @@ class ReprocessShow(command_types.Showing):
             "Kind": order.kind.value,
             "Accept silence": order.accept_silence,
             "Reason": cells.optional(note.reason),
-            "Requested by": cells.optional(note.made_by),
-            "Requested at": cells.instant(note.made_at),
+            "Queued by": cells.optional(note.made_by),
+            "Queued at": cells.instant(note.made_at),
             "State": cells.optional(task.state.value),
             "Ended at": cells.instant(task.ended_at),
             "Failures": task.failures,
             "Last error": cells.optional(task.last_error),
             "Retry at": cells.instant(task.retry_at),
             "Periods": _period_count(task),
-            **{title: account.periods.get(outcome, 0) for title, outcome in _OUTCOMES.items()},
-            "Frames before": account.old.points,
-            "Frames now": account.new.points,
-            "Price before": cells.amount(account.old.price),
-            "Price now": cells.amount(account.new.price),
+            **{
+                f"Periods {words}": account.periods.get(outcome, 0)
+                for outcome, words in _OUTCOMES.items()
+            },
+            "Frames": account.old.points,
+            "New frames": account.new.points,
+            "Price": cells.amount(account.old.price),
+            "New price": cells.amount(account.new.price),
             "Difference": _difference(account),
             "Results": _results(tasks.periods(task.id)),
         }
@@ -157,16 +160,16 @@ def _difference(account: Account) -> cells.Cell:
 
 
 def _results(records: Sequence[PeriodRecord]) -> cells.Cell:
-    """Show the periods that were kept or changed, a line each; to machines a list of all."""
+    """Show the periods without equal totals, a line each; to machines a list of all."""
     machine = [
         {
             "begin": utc_text(record.begin),
-            "outcome": record.outcome.value,
+            "outcome": _OUTCOMES[record.outcome],
             "note": record.note,
-            "frames_before": record.old.points,
-            "frames_now": record.new.points,
-            "price_before": cells.decimal_text(record.old.price),
-            "price_now": cells.decimal_text(record.new.price),
+            "frames": record.old.points,
+            "new_frames": record.new.points,
+            "price": cells.decimal_text(record.old.price),
+            "new_price": cells.decimal_text(record.new.price),
             "at": second_text(record.at),
         }
         for record in records
@@ -178,7 +181,7 @@ def _lines(records: Sequence[PeriodRecord]) -> Iterator[str]:
     for record in records:
         begin = utc_text(record.begin)
         if record.outcome is PeriodOutcome.KEPT:
-            yield f"{begin}: kept: {record.note or ''}"
+            yield f"{begin}: {_OUTCOMES[record.outcome]}: {record.note or ''}"
         elif record.outcome is PeriodOutcome.SWAPPED:
             old, new = map(cells.decimal_text, (record.old.price, record.new.price))
             frames = f"frames {record.old.points:,} to {record.new.points:,}"

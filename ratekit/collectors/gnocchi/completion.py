@@ -64,13 +64,13 @@ class Completion:
 
         Gnocchi finds no measures of a time before the record in a query with history.
         """
-        query = response.query
+        query, ids_in_response = response.query, response.ids()
         groups: dict[str, Mapping[str, Any]] = {}
         starts: dict[str, datetime.datetime] = {}
         for group in self._client.revisions(query, query.stop, until):
             with parsing("resources"):
                 id_, start = group["id"], utc(group["revision_start"])
-            if id_ not in response.ids and (id_ not in starts or start < starts[id_]):
+            if id_ not in ids_in_response and (id_ not in starts or start < starts[id_]):
                 groups[id_], starts[id_] = group, start
         values: dict[str, list[Reading]] = {}
         for ids in _slices(groups, _LATE_IDS):

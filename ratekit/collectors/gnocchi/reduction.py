@@ -50,6 +50,7 @@ def build_reduction(
         patience=patience,
         reducer=REDUCERS[name] if convert is None else converting_reducer(name, convert),
         convert=metric.convert,
+        quantity=metric.quantity,
         split=args.use_all_resource_revisions,
         counter=build_counter(args, aggregation),
         prorate=metric.prorate,

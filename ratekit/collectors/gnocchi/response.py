@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import collections
 import datetime
 import itertools
 import operator
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from ratekit import errors
 from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
-from ratekit.collectors.gnocchi.api.client import Record, require_decimal
+from ratekit.collectors.gnocchi.api.client import Record
 from ratekit.collectors.gnocchi.api.formats import label, utc
+from ratekit.collectors.gnocchi.api.group import Group
 from ratekit.collectors.gnocchi.api.transport import parsing
+from ratekit.collectors.gnocchi.plain_resource import PlainResource, Timeline, Timelines
 from ratekit.domain.usage.counter import Reading
 from ratekit.domain.usage.quantities import Resource
 from ratekit.domain.usage.revision import Instant, Labels, Revision
 
 #: A resource that started at most so long before its revision was created with it.
 _CREATION = datetime.timedelta(seconds=1)
+_TEXT = frozenset({str, type(None)})
 
 
 class _Instants(dict[str, datetime.datetime]):
@@ -33,36 +37,54 @@ class _Instants(dict[str, datetime.datetime]):
 class AggregateResponse:
     """Gnocchi's response to a query with history, and what was asked to complete it.
 
-    :param rows: groups, each one revision of one resource
+    :param groups: each one revision of one resource
     :param names: labels in the order wanted; one that is not in ``query.groupby`` is empty
     :ivar query: the query
     :ivar names: the same
     :raises ratekit.errors.InvalidResponse: the response has not the expected form
     """
 
-    def __init__(self, rows: Sequence[Any], names: Sequence[str], query: AggregateQuery) -> None:
+    def __init__(
+        self, groups: Sequence[Group], names: Sequence[str], query: AggregateQuery
+    ) -> None:
         self.query = query
         self.names = tuple(names)
-        self._columns = [(name, name in query.groupby) for name in names]
+        self._pick_labels = _label_picker(self.names, query.groupby)
         self._scope_at = self.names.index(query.scope_key)
-        self._instants = _Instants()
+        # Where usage is prorated, the first bucket may be of a period that has just begun.
+        self._started_before = query.start - query.period
+        self._plain: dict[str, PlainResource] = {}
+        #: All other resources.
         self._revisions: dict[str, list[Revision]] = {}
         self._previous: dict[str, Reading] = {}
         #: Resources of which other scopes' revisions were read too.
         self._moved_ids: set[str] = set()
-        self._add(rows)
+        self._add(groups, self._is_plain)
         self._scopes = frozenset(query.scopes)
         self._require_scopes()
 
-    @property
     def ids(self) -> Collection[str]:
-        """Ids of the resources."""
-        return self._revisions.keys()
+        """Return the ids of the resources."""
+        return {*self._plain, *self._revisions}
+
+    def plain_resources(self) -> Collection[PlainResource]:
+        """Return the resources to which nothing happened that the response shows."""
+        return self._plain.values()
+
+    def other_resources(self) -> Iterator[tuple[str, Resource]]:
+        """Yield each resource that is not among :meth:`plain_resources`, and its id."""
+        for id_, revisions in self._revisions.items():
+            yield id_, Resource(revisions, self._previous.get(id_))
 
     def resources(self) -> Iterator[tuple[str, Resource]]:
         """Yield each resource and its id."""
-        for id_, revisions in self._revisions.items():
-            yield id_, Resource(revisions, self._previous.get(id_))
+        for plain in self._plain.values():
+            yield plain.id, self.resource(plain)
+        yield from self.other_resources()
+
+    def resource(self, plain: PlainResource) -> Resource:
+        """Return a plain resource in the form of all others."""
+        return Resource([plain.revision()], self._previous.get(plain.id))
 
     def uncertain_ids(self, until: Instant) -> list[str]:
         """Return the resources with revisions that may matter, but are not in the response.
@@ -74,6 +96,7 @@ class AggregateResponse:
         :param until: revisions that start from then on do not matter
         """
         start = self.query.start
+        # A plain resource is older than the query, and its only revision is the current one.
         return [
             id_
             for id_, revisions in self._revisions.items()
@@ -92,12 +115,12 @@ class AggregateResponse:
                 for index, start in enumerate(sorted(revisions))
             ]
 
-    def replace(self, rows: Sequence[Any]) -> None:
+    def replace(self, groups: Sequence[Group]) -> None:
         """Put whole resources in the place of the part that belongs to the query's scopes.
 
-        :param rows: groups of a query by ids, whatever the resources' scopes
+        :param groups: of a query by ids, whatever the resources' scopes
         """
-        self._moved_ids.update(self._add(rows))
+        self._moved_ids.update(self._add(groups, lambda _revision, _timeline: False))
 
     def add_late_resource(
         self, group: Mapping[str, Any], buckets: Sequence[tuple[Instant, Decimal]]
@@ -108,7 +131,8 @@ class AggregateResponse:
         :param buckets: (begin, value of the whole bucket), in order of time
         """
         with parsing("resources"):
-            self._revisions[group["id"]] = [self._parse(group, buckets)]
+            revision = self._parse(group, _Instants())
+            self._revisions[group["id"]] = [revision._replace(buckets=buckets)]
 
     def counters_without_previous(
         self, until: Instant, gap: datetime.timedelta
@@ -119,13 +143,12 @@ class AggregateResponse:
         :param gap: longest distance of two buckets that are compared
         :returns: start of the bucket, by resource's id
         """
-        results = {}
+        firsts = {id_: plain.timeline.begins[0] for id_, plain in self._plain.items()}
         for id_, revisions in self._revisions.items():
-            first = min(revision.buckets[0][0] for revision in revisions if revision.buckets)
-            if until <= first < self.query.start + gap:
-                # The record may be younger than the counter, so all are asked for.
-                results[id_] = first
-        return results
+            firsts[id_] = min(revision.buckets[0][0] for revision in revisions if revision.buckets)
+        # The record may be younger than the counter, so all are asked for.
+        stop = self.query.start + gap
+        return {id_: first for id_, first in firsts.items() if until <= first < stop}
 
     def add_previous(self, readings: Mapping[str, Reading]) -> None:
         """Record the last buckets of counters before the query's start, by resource's id."""
@@ -139,63 +162,95 @@ class AggregateResponse:
         """Return the scope of a usage."""
         return labels[self._scope_at] or ""
 
-    def _add(self, rows: Sequence[Any]) -> set[str]:
+    def _add(
+        self, groups: Sequence[Group], is_plain: Callable[[Revision, Timeline], bool]
+    ) -> set[str]:
         """Add groups; return the ids of their resources."""
+        instants = _Instants()
+        timelines = Timelines(instants)
+        revisions_of: dict[str, list[Revision]] = {}
         with parsing("aggregates"):
-            parsed = [(row["group"]["id"], self._parse_group(row)) for row in rows]
-        parsed.sort(key=lambda pair: (pair[0], pair[1].start))
-        ids = set()
-        for id_, pairs in itertools.groupby(parsed, key=operator.itemgetter(0)):
-            revisions = [revision for _, revision in pairs]
-            for revision, successor in itertools.pairwise(revisions):
-                if revision.start == successor.start:
-                    # It would be charged twice.
-                    raise errors.InvalidResponse("Gnocchi returned a resource's revision twice")
-            if len(revisions) > 1:
-                revisions[1:] = [
-                    revision._replace(reaches_back=False) for revision in revisions[1:]
-                ]
-            self._revisions[id_] = revisions
-            ids.add(id_)
-        return ids
+            counts = collections.Counter([group.attributes["id"] for group in groups])
+            for group in groups:
+                id_, values = group.attributes["id"], group.values
+                revision = self._parse(group.attributes, instants)
+                timeline = timelines[group.begins]
+                if counts[id_] == 1 and is_plain(revision, timeline):
+                    self._plain[id_] = PlainResource(id_, revision, timeline, values)
+                else:
+                    buckets = list(zip(timeline.begins, values, strict=True))
+                    revisions_of.setdefault(id_, []).append(revision._replace(buckets=buckets))
+        for id_, revisions in revisions_of.items():
+            self._plain.pop(id_, None)
+            self._revisions[id_] = _in_order(revisions)
+        return {*counts}
 
-    def _parse_group(self, row: Any) -> Revision:
-        instants = self._instants
-        return self._parse(
-            row["group"],
-            _ascending(
-                [
-                    (instants[begin], require_decimal(value))
-                    for begin, _granularity, value in row["measures"]["measures"]["aggregated"]
-                ]
-            ),
-        )
-
-    def _parse(self, group: Mapping[str, Any], buckets: Sequence[Any]) -> Revision:
-        end, started_at, ended_at = (
-            group["revision_end"], group.get("started_at"), group.get("ended_at"),
+    def _parse(self, attributes: Mapping[str, Any], instants: Mapping[str, Instant]) -> Revision:
+        """Return a resource's first revision, without its buckets."""
+        start, end, started_at, ended_at = (
+            attributes["revision_start"], attributes["revision_end"],
+            attributes.get("started_at"), attributes.get("ended_at"),
         )  # fmt: skip
-        instants = self._instants
-        labels = tuple([label(group[name]) if is_read else "" for name, is_read in self._columns])
+        labels = self._pick_labels(attributes)
+        if not _TEXT.issuperset(map(type, labels)):
+            labels = tuple(map(label, labels))
         return Revision(
             labels,
-            instants[group["revision_start"]],
+            instants[start],
             None if end is None else instants[end],
             True,
-            buckets,
+            (),
             None if started_at is None else instants[started_at],
             None if ended_at is None else instants[ended_at],
             labels[self._scope_at],
         )
 
+    def _is_plain(self, revision: Revision, timeline: Timeline) -> bool:
+        """Return whether a resource whose only revision this is is plain."""
+        start, started_at = self.query.start, revision.started_at
+        return (
+            revision.end is None
+            and revision.ended_at is None
+            and revision.start <= start
+            and (started_at is None or started_at <= self._started_before)
+            and bool(timeline.begins)
+            and timeline.begins[0] >= start
+        )
+
     def _require_scopes(self) -> None:
-        for revisions in self._revisions.values():
-            for revision in revisions:
-                if revision.scope not in self._scopes:
-                    raise errors.InvalidResponse(
-                        f"Gnocchi returned a resource of {self.query.scope_key} "
-                        f"{revision.scope!r}, which is not in the query"
-                    )
+        revisions = itertools.chain(*self._revisions.values())
+        plain = (plain.record for plain in self._plain.values())
+        scopes = {revision.scope for revision in itertools.chain(plain, revisions)}
+        for scope in scopes - self._scopes:
+            raise errors.InvalidResponse(
+                f"Gnocchi returned a resource of {self.query.scope_key} {scope!r}, which is not "
+                "in the query"
+            )
+
+
+def _label_picker(
+    names: Sequence[str], available: Collection[str]
+) -> Callable[[Mapping[str, Any]], Labels]:
+    """Return what reads the labels of a group; one that is not available is empty."""
+    absent = {name: "" for name in names if name not in available}
+    if len(names) == 1:
+        [name] = names
+        return lambda attributes: (attributes[name],)
+    pick: Any = operator.itemgetter(*names)
+    return (lambda attributes: pick({**attributes, **absent})) if absent else pick
+
+
+def _in_order(revisions: list[Revision]) -> list[Revision]:
+    """Return a resource's revisions by start, of which only the first one reaches back."""
+    if len(revisions) == 1:
+        return revisions
+    revisions.sort(key=operator.attrgetter("start"))
+    for revision, successor in itertools.pairwise(revisions):
+        if revision.start == successor.start:
+            # It would be charged twice.
+            raise errors.InvalidResponse("Gnocchi returned a resource's revision twice")
+    first, *others = revisions
+    return [first, *(revision._replace(reaches_back=False) for revision in others)]
 
 
 def _is_uncertain(revisions: Sequence[Revision], start: Instant, until: Instant) -> bool:
@@ -217,10 +272,3 @@ def _without_buckets(record: Record) -> Revision:
     return Revision(
         (), record.start, record.end, False, (), record.started_at, record.ended_at, record.scope
     )
-
-
-def _ascending(buckets: list[tuple[datetime.datetime, Decimal]]) -> list[Any]:
-    """Raise if a bucket occurs twice: it would count twice."""
-    if any(bucket[0] >= successor[0] for bucket, successor in itertools.pairwise(buckets)):
-        raise ValueError("buckets are not in order of time")
-    return buckets

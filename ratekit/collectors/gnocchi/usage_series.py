@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from ratekit.collectors.gnocchi.plain_resource import PlainResource, Timeline
 from ratekit.collectors.gnocchi.response import AggregateResponse
 from ratekit.domain import exact
 from ratekit.domain.series import Series, Shared, add_points
 from ratekit.domain.usage.metric import Metric
+from ratekit.domain.usage.plain import Cut, cut_periods, plain_points
 from ratekit.domain.usage.quantities import Resource, Usage, usages
 from ratekit.domain.usage.reduction import Reduction
 from ratekit.domain.usage.remarks import Remark
@@ -52,19 +55,30 @@ class UsageSeries:
         self._metric = metric
         self._groupby = groupby
         self._reduction = reduction
+        self._groupby_names = response.names[:groupby]
+        self._metadata_names = response.names[groupby:]
+        #: Counters are compared with older values, and records may be wanted as of old.
+        records_until = reduction.records_until
+        self._has_plain = reduction.counter is None and (
+            records_until is None or records_until > response.query.start
+        )
+        self._cuts: dict[Timeline, list[Cut]] = {}
         self.remarks: list[tuple[str, Remark]] = []
         self.unstorable: list[Unstorable] = []
 
     def build(self) -> list[Series]:
         """Return one series for each distinct set of labels."""
         by_labels: dict[Labels, Series] = {}
-        for id_, resource in self._response.resources():
+        others: list[tuple[str, Resource]] = []
+        for plain in self._response.plain_resources():
+            points = self._plain_points(plain)
+            if points is None:
+                others.append((plain.id, self._response.resource(plain)))
+            elif points:
+                self._add_series(by_labels, plain.record.labels, points, {})
+        for id_, resource in itertools.chain(others, self._response.other_resources()):
             for labels, usage in self._usage(id_, resource).items():
-                series = self._series(labels, usage)
-                if labels in by_labels:
-                    # Resources with equal labels are one usage, so they add up.
-                    series = add_points(by_labels[labels], series)
-                by_labels[labels] = series
+                self._add_series(by_labels, labels, list(usage.points.items()), usage.shared)
         return list(by_labels.values())
 
     def steps(self) -> Iterator[TraceStep]:
@@ -77,6 +91,19 @@ class UsageSeries:
                 if not self._response.is_foreign(id_, labels):
                     groupby, metadata = self._split_labels(labels)
                     yield TraceStep(self._response.scope(labels), groupby, metadata, trace)
+
+    def _plain_points(self, plain: PlainResource) -> list[tuple[Instant, Decimal]] | None:
+        """Return a plain resource's quantities; None: it has to be taken as the others are."""
+        if not self._has_plain:
+            return None
+        cuts = self._cuts.get(plain.timeline)
+        if cuts is None:
+            cuts = cut_periods(plain.timeline.begins, self._reduction.period_of)
+            self._cuts[plain.timeline] = cuts
+        try:
+            return plain_points(cuts, plain.values, self._reduction)
+        except ArithmeticError:
+            return None
 
     def _usage(self, id_: str, resource: Resource) -> dict[Labels, _Usage]:
         """Return a resource's usage by labels, without what cannot be stored."""
@@ -124,23 +151,29 @@ class UsageSeries:
         for scope in {revision.scope or "" for revision in resource.revisions}:
             self.unstorable.append(Unstorable(id_, scope, reason))
 
-    def _series(self, labels: Labels, usage: _Usage) -> Series:
+    def _add_series(
+        self,
+        by_labels: dict[Labels, Series],
+        labels: Labels,
+        points: Sequence[tuple[Instant, Decimal]],
+        shared: Mapping[Instant, Shared],
+    ) -> None:
         groupby, metadata = self._split_labels(labels)
-        return Series(
-            scope=self._response.scope(labels),
-            metric=self._metric.public_name,
-            unit=self._metric.unit,
-            groupby=groupby,
-            metadata=metadata,
-            points=list(usage.points.items()),
-            shared=usage.shared,
-        )
+        metric = self._metric
+        series = Series(
+            self._response.scope(labels), metric.public_name, metric.unit, groupby, metadata,
+            points, shared,
+        )  # fmt: skip
+        if labels in by_labels:
+            # Resources with equal labels are one usage, so they add up.
+            series = add_points(by_labels[labels], series)
+        by_labels[labels] = series
 
     def _split_labels(
         self, labels: Labels
     ) -> tuple[Mapping[str, str | None], Mapping[str, str | None]]:
-        names, groupby = self._response.names, self._groupby
+        count = self._groupby
         return (
-            dict(zip(names[:groupby], labels, strict=False)),
-            dict(zip(names[groupby:], labels[groupby:], strict=True)),
+            dict(zip(self._groupby_names, labels[:count], strict=True)),
+            dict(zip(self._metadata_names, labels[count:], strict=True)),
         )

@@ -10,11 +10,18 @@ from decimal import Decimal
 
 from ratekit.domain import period
 from ratekit.domain.exact import EXACT
+from ratekit.domain.reporting.exclusion import Exclusion
 from ratekit.domain.reporting.reports import FrameRow
 from ratekit.domain.series import RatedSeries
+from ratekit.text import labels_text
 
 _Labels = frozenset[tuple[str, str | None]]
 _LabelNames = frozenset[str]
+#: start of a period -> metric -> what it lacks
+_Texts = dict[datetime.datetime, dict[str, str]]
+
+#: What a period's note starts with if its usage is there, but cannot be rated.
+EXCLUDED = "excluded from rating"
 
 
 def find_missing_usage(
@@ -22,6 +29,7 @@ def find_missing_usage(
     collected: Iterable[RatedSeries],
     step: datetime.timedelta,
     metrics: Collection[str],
+    exclusions: Iterable[Exclusion] = (),
 ) -> Mapping[datetime.datetime, str]:
     """Return the start of each period that lacks charged usage, and what it lacks.
 
@@ -34,6 +42,7 @@ def find_missing_usage(
     :param collected: what was collected for the same periods now
     :param step: length of the periods
     :param metrics: public names of the metrics that were collected
+    :param exclusions: usage that the back end has, but that is not rated
     """
     usages: dict[tuple[datetime.datetime, str], _MetricUsage] = {}
     for rated in collected:
@@ -44,16 +53,48 @@ def find_missing_usage(
             if place not in usages:
                 usages[place] = _MetricUsage()
             usages[place].add(labels, _Usage(price, names))
-    missing: dict[datetime.datetime, dict[str, str]] = {}
+    reasons = {(item.metric, item.resource): item.reason for item in exclusions}
+    excluded: _Texts = {}
+    missing: _Texts = {}
     for row in stored:
         begin = period.floor(row.begin, step)
-        text = _describe_missing(row, usages.get((begin, row.metric)), metrics)
-        if text is not None:
-            missing.setdefault(begin, {}).setdefault(row.metric, text)
-    return {
-        begin: f"no longer available: {', '.join(text for _, text in sorted(texts.items()))}"
-        for begin, texts in missing.items()
-    }
+        collected_usage = usages.get((begin, row.metric))
+        if reasons and (collected_usage is None or collected_usage.find(row) is None):
+            reason = _find_reason(row, reasons)
+            if reason is not None:
+                text = f"{describe_usage(row.metric, row.groupby)}: {reason}"
+                excluded.setdefault(begin, {}).setdefault(row.metric, text)
+                continue
+        missing_text = _describe_missing(row, collected_usage, metrics)
+        if missing_text is not None:
+            missing.setdefault(begin, {}).setdefault(row.metric, missing_text)
+    return _describe_periods({EXCLUDED: excluded, "no longer available": missing})
+
+
+def describe_usage(metric: str, groupby: Mapping[str, str | None]) -> str:
+    """Name usage by its metric and the labels that identify it."""
+    return f"{metric} of {labels_text(groupby)}"
+
+
+def _find_reason(row: FrameRow, reasons: Mapping[tuple[str, str], str]) -> str | None:
+    """Return why a charged usage is excluded now; None: it is not.
+
+    :param reasons: by metric, and a resource's id or its labels
+    """
+    for resource in (labels_text(row.groupby), *filter(None, row.groupby.values())):
+        if (row.metric, resource) in reasons:
+            return reasons[row.metric, resource]
+    return None
+
+
+def _describe_periods(texts_by_title: Mapping[str, _Texts]) -> dict[datetime.datetime, str]:
+    """Return one line for each period."""
+    lines: dict[datetime.datetime, list[str]] = {}
+    for title, texts in texts_by_title.items():
+        for begin, by_metric in texts.items():
+            line = ", ".join(text for _, text in sorted(by_metric.items()))
+            lines.setdefault(begin, []).append(f"{title}: {line}")
+    return {begin: "; ".join(parts) for begin, parts in lines.items()}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -136,8 +177,7 @@ def _describe_missing(
         return row.metric
     usage = collected.find(row)
     if usage is None:
-        labels = (f"{name}={value}" for name, value in sorted(row.groupby.items()) if value)
-        return f"{row.metric} of {' '.join(labels)}"
+        return describe_usage(row.metric, row.groupby)
     if usage.price > 0 or row.price <= 0:
         return None
     names = sorted({*row.groupby, *row.metadata} - usage.names)

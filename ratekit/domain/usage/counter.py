@@ -11,6 +11,7 @@ from __future__ import annotations
 import bisect
 import dataclasses
 import datetime
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -20,7 +21,7 @@ from ratekit.domain.exact import EXACT, ZERO
 from ratekit.domain.usage.lifetime import find_end
 from ratekit.domain.usage.metric import WHOLE
 from ratekit.domain.usage.remarks import Remark, RemarkKind
-from ratekit.domain.usage.revision import Bucket, Instant, Revision, View, overlap
+from ratekit.domain.usage.revision import EVER, NEVER, Instant, Revision, View, overlap
 
 #: The largest relative error that undoing a cover leaves in a value.
 _NOISE = Decimal("1e-14")
@@ -91,6 +92,31 @@ class _Presence(NamedTuple):
         return index < len(self.begins) and self.begins[index] < last
 
 
+class _Presences:
+    """The revisions of a resource that have buckets.
+
+    :param presences: by start
+    """
+
+    def __init__(self, presences: Sequence[_Presence]) -> None:
+        self._presences = presences
+        revisions = [presence.revision for presence in presences]
+        #: Since when each may be in force, and until when it or an earlier one may be: sorted.
+        self._starts = [EVER if item.reaches_back else item.start for item in revisions]
+        ends = (item.end or NEVER for item in revisions)
+        self._latest_ends = list(itertools.accumulate(ends, max))
+
+    def only_revision(self) -> Revision | None:
+        """Return the only revision; None: there are several."""
+        return self._presences[0].revision if len(self._presences) == 1 else None
+
+    def during(self, begin: Instant, end: Instant) -> Sequence[_Presence]:
+        """Return those that may have been in force at ``begin <= t < end``, by start."""
+        first = bisect.bisect_right(self._latest_ends, begin)
+        last = bisect.bisect_left(self._starts, end)
+        return self._presences[first:last]
+
+
 def growth_by_period(
     revisions: Sequence[Revision],
     views_of: Mapping[Instant, Sequence[View]],
@@ -137,17 +163,19 @@ def growth_by_period(
 
 def _presences(
     revisions: Sequence[Revision], views_of: Mapping[Instant, Sequence[View]]
-) -> list[_Presence]:
-    """Return the revisions that have buckets, by start, with the starts of these."""
+) -> _Presences:
+    """Return the revisions that have buckets, with the starts of these."""
     begins: dict[Instant, list[Instant]] = {}
     for views in views_of.values():
         for revision, buckets in views:
             begins.setdefault(revision.start, []).extend(begin for begin, _, _ in buckets)
-    return [
-        _Presence(revision, sorted(begins[revision.start]))
-        for revision in revisions
-        if revision.start in begins
-    ]
+    return _Presences(
+        [
+            _Presence(revision, sorted(begins[revision.start]))
+            for revision in revisions
+            if revision.start in begins
+        ]
+    )
 
 
 def _readings(views: Iterable[View]) -> dict[Instant, tuple[Decimal, Revision]]:
@@ -216,37 +244,36 @@ def _growth(previous: Decimal, value: Decimal, counter: Counter) -> Decimal:
 
 
 def _share_growth(
-    period: Instant, steps: Sequence[_Step], presences: Sequence[_Presence], grid: Grid
+    period: Instant, steps: Sequence[_Step], presences: _Presences, grid: Grid
 ) -> list[View]:
-    """Return views of growth: each step under each revision that it is shared with."""
-    buckets_of: dict[Instant, list[Bucket]] = {}
+    """Return views of growth, by start: each step under each revision that it is shared with."""
+    views: dict[Instant, View] = {}
     for step in steps:
         for revision, share in _shares(period, step, presences, grid):
-            buckets_of.setdefault(revision.start, []).append((step.begin, step.growth, share))
-    return [
-        View(revision, buckets_of[revision.start])
-        for revision, _ in presences
-        if revision.start in buckets_of
-    ]
+            if revision.start not in views:
+                views[revision.start] = View(revision, [])
+            views[revision.start].buckets.append((step.begin, step.growth, share))
+    return [views[start] for start in sorted(views)]
 
 
 def _shares(
-    period: Instant, step: _Step, presences: Sequence[_Presence], grid: Grid
+    period: Instant, step: _Step, presences: _Presences, grid: Grid
 ) -> list[tuple[Revision, Fraction]]:
     """Return each revision's share of a step, by time since the bucket before.
 
     Only revisions with a bucket in the period or the one before take part, because no others
     are found by those who ask for their scopes alone.
     """
-    if len(presences) == 1:
-        return [(presences[0].revision, WHOLE)]
+    only_revision = presences.only_revision()
+    if only_revision is not None:
+        return [(only_revision, WHOLE)]
     begin, end = step.begin, step.begin + grid.granularity
     first, last = period - grid.step, max(period + grid.step, end)
     if step.since is not None and step.since >= first:
         begin = max(step.since + grid.granularity, period)
     times = [
         (presence.revision, time)
-        for presence in presences
+        for presence in presences.during(begin, end)
         if presence.has_bucket(first, last) and (time := overlap(presence.revision, begin, end)) > 0
     ]
     total = sum(time for _, time in times)

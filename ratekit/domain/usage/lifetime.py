@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bisect
 import datetime
+import operator
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -25,12 +27,8 @@ def find_end(revisions: Sequence[Revision], until: Instant) -> Instant | None:
     :param revisions: by start
     :param until: records that were made from then on do not count
     """
-    ended_at = None
-    for revision in revisions:
-        if revision.start >= until:
-            break
-        ended_at = revision.ended_at
-    return ended_at
+    count = bisect.bisect_left(revisions, until, key=operator.attrgetter("start"))
+    return revisions[count - 1].ended_at if count else None
 
 
 def find_life(

@@ -54,6 +54,14 @@ class Metric:
     prorate: bool = False
     skip_zero: bool = False
     skip: Skip | None = None
+    #: Factor and offset as decimals, where these and their product with a value are exact.
+    _line: tuple[Decimal, Decimal] | None = dataclasses.field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        factor = exact.terminating_decimal(self.factor)
+        offset = exact.terminating_decimal(self.offset)
+        is_line = self.mutate is Mutate.NONE and factor is not None and offset is not None
+        object.__setattr__(self, "_line", (factor, offset) if is_line else None)
 
     def convert(self, total: Decimal | Fraction, parts: int = 1) -> tuple[int, int]:
         """Return the exact quantity for a collected value, as a ratio; the second is positive.
@@ -79,6 +87,12 @@ class Metric:
         The value is ``total / parts``; the result of :meth:`convert` is rounded half-even to 18
         places (second rounding point of doc/arithmetic.rst).
         """
+        if self._line is not None and type(total) is Decimal:
+            try:
+                return exact.round_line(total, *self._line, parts)
+            except ArithmeticError:
+                # More digits than the context has; the ratio says what becomes of it.
+                pass
         return exact.round_ratio(*self.convert(total, parts), exact.QUANTITY_PLACES)
 
     def _map_value(self, numerator: int, denominator: int) -> tuple[int, int]:

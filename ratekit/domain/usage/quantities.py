@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -16,10 +15,9 @@ from ratekit.domain.usage.metric import WHOLE
 from ratekit.domain.usage.pools import Pool, Pools
 from ratekit.domain.usage.reduction import Reduction, bucket_values, judge, reduce_values
 from ratekit.domain.usage.remarks import Remark
-from ratekit.domain.usage.revision import Instant, Labels, Revision, View, views_by_period
+from ratekit.domain.usage.revision import EVER, Instant, Labels, Revision, View, views_by_period
 
 _NOTHING = Fraction(0)
-_EVER = datetime.datetime.min.replace(tzinfo=datetime.UTC)
 
 
 class Resource(NamedTuple):
@@ -132,10 +130,10 @@ def _usages_of_plain(
     if reduction.records_until is None:
         earliest = revision.start - reduction.step - reduction.patience
     elif revision.start < reduction.records_until:
-        earliest = _EVER
+        earliest = EVER
     else:
         return
-    period_of, labels, convert = reduction.period_of, revision.labels, reduction.convert
+    period_of, labels = reduction.period_of, revision.labels
     values: dict[Instant, list[Decimal]] = {}
     for begin, value in revision.buckets:
         period = period_of.get(begin)
@@ -147,8 +145,7 @@ def _usages_of_plain(
             values[period] = [value]
     for period, period_values in values.items():
         total, parts = reduce_values(period, period_values, reduction, remarks)
-        quantity = exact.round_ratio(*convert(total, parts), exact.QUANTITY_PLACES)
-        yield Usage(labels, period, quantity, None)
+        yield Usage(labels, period, reduction.quantity(total, parts), None)
 
 
 def _views(

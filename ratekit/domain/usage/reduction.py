@@ -41,6 +41,7 @@ class Reduction:
         count for it
     :ivar reducer: how a pool's buckets become one value
     :ivar convert: (total, parts) -> exact quantity as a ratio; the value is total / parts
+    :ivar quantity: (total, parts) -> the same quantity, rounded to 18 places
     :ivar split: False pools all revisions of a scope under the labels of the last one with a
         bucket
     :ivar counter: for a counter, whose differences are reduced
@@ -57,6 +58,7 @@ class Reduction:
     patience: datetime.timedelta
     reducer: Reducer
     convert: Callable[[Decimal | Fraction, int], tuple[int, int]]
+    quantity: Callable[[Decimal | Fraction, int], Decimal]
     split: bool = True
     counter: Counter | None = None
     prorate: bool = False

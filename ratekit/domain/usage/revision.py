@@ -27,8 +27,9 @@ _UNCOVERED = decimal.Context(
     traps=[decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow],
 )
 _MICROSECOND = datetime.timedelta(microseconds=1)
-_EVER = datetime.datetime.min.replace(tzinfo=datetime.UTC)
-_NEVER = datetime.datetime.max.replace(tzinfo=datetime.UTC)
+#: Before and after all other instants.
+EVER = datetime.datetime.min.replace(tzinfo=datetime.UTC)
+NEVER = datetime.datetime.max.replace(tzinfo=datetime.UTC)
 
 Instant = datetime.datetime
 Labels = tuple[str | None, ...]
@@ -115,12 +116,12 @@ def overlap(revision: Revision, begin: Instant, end: Instant) -> int:
 
 def _whole_from(revision: Revision) -> Instant:
     """Return the start of the first bucket that the revision may cover as a whole."""
-    return _EVER if revision.reaches_back else revision.start
+    return EVER if revision.reaches_back else revision.start
 
 
 def _whole_until(revision: Revision, granularity: datetime.timedelta) -> Instant:
     """Return the start of the last bucket that the revision may cover as a whole."""
-    return _NEVER if revision.end is None else revision.end - granularity
+    return NEVER if revision.end is None else revision.end - granularity
 
 
 def _cover(revision: Revision, begin: Instant, granularity: datetime.timedelta) -> Fraction:

@@ -190,7 +190,7 @@ class Database:
                 raise
 
     def _roll_back(self, connection: sa.Connection, error: BaseException) -> bool:
-        """Roll back after ``error``; return False if the connection cannot be used any more."""
+        """Roll back after ``error``; return False if the connection can no longer be used."""
         # An exception that kills a green thread may have interrupted a reply; without a reply to
         # COMMIT the connection is useless, too.
         if not isinstance(error, Exception | GeneratorExit) or isinstance(error, CommitUnconfirmed):

@@ -100,6 +100,7 @@ class _File:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
             # The umask may have taken the owner's permissions, too.
             os.fchmod(descriptor, _OWNER_ONLY)
+            _hand_to_owner(descriptor, pathlib.Path(self._path).absolute().parent)
             os.close(descriptor)
 
     def _remember(self, *_: object) -> None:
@@ -122,6 +123,16 @@ class _File:
         except FileNotFoundError:
             return None
         return status.st_dev, status.st_ino
+
+
+def _hand_to_owner(descriptor: int, folder: pathlib.Path) -> None:
+    """Give a file that root has created to the owner of its folder.
+
+    The daemon owns the folder, and could not write a file of root's.
+    """
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
 def _prepare(connection: Any, _record: object, *, patience: float) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import subprocess
 import sys
 
 import pytest
+import yaml
 
 from ratekit.domain.scope import Scope
 from ratekit.interfaces import Storage
@@ -57,6 +59,16 @@ def test_a_letter_that_a_terminal_lacks_is_a_question_mark(
     code, out, err = run(config, encoding, "scope", *command.split(), "-f", format_)
     assert (code, err) == (0, b"")
     assert name in out
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_json_and_yaml_lose_no_letter_on_any_terminal(
+    config: pathlib.Path, scope: None, encoding: str
+) -> None:
+    for format_, read in (("json", json.loads), ("yaml", yaml.safe_load)):
+        code, out, err = run(config, encoding, "scope", "list", "-f", format_)
+        assert (code, err) == (0, b"")
+        assert read(out.decode(encoding))[0]["Name"] == NAME
 
 
 def test_errors_show_question_marks_too(config: pathlib.Path) -> None:

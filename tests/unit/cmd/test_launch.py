@@ -29,8 +29,10 @@ def start(script: str, folder: pathlib.Path, *words: str) -> subprocess.Complete
     """Run a console script as pip writes it, with modules of a folder in front of libraries."""
     (point,) = metadata.entry_points(group="console_scripts", name=script)
     code = f"import sys\nfrom {point.module} import {point.attr}\nsys.exit({point.attr}())"
+    # Whatever started the tests may ignore SIGINT, as a shell does for "command &".
+    program = ["env", "--default-signal=INT", sys.executable]
     return subprocess.run(
-        [sys.executable, "-c", code, *words],
+        [*program, "-c", code, *words],
         env={**os.environ, "PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,

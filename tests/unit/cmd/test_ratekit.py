@@ -38,7 +38,9 @@ def test_it_prints_its_version(ratekit: Shell) -> None:
 @pytest.mark.parametrize(
     ("argv", "hint"),
     [
-        (["scope"], "did you mean 'scope activate', 'scope deactivate', 'scope list'"),
+        (["scope"], "incomplete command 'scope'; expected one of: scope activate, scope"),
+        (["scope", "--all"], "incomplete command 'scope'; expected one of: scope activate, scope"),
+        (["scope", "lst"], "unknown command 'scope lst'; did you mean 'scope activate'"),
         (["summmary"], "did you mean 'summary'?"),
         (["help", "nonsense"], "unknown command 'nonsense'"),
         (["--colour", "summary"], "unknown option --colour"),

@@ -187,19 +187,19 @@ def test_tasks_are_listed_shown_and_cancelled(
     )
     (row,) = ratekit("reprocess", "list", "-f", "json").json()
     assert (row["Task"], row["Periods"], row["Done"]) == (task.id, 2, 1)
-    assert (row["Kept"], row["Difference"]) == (0, "6.8999999999999999999999999999")
+    assert (row["Left unchanged"], row["Difference"]) == (0, "6.8999999999999999999999999999")
     number = str(task.id)
     fields = ratekit("reprocess", "show", number, "-f", "json").json()
-    assert (fields["Periods changed"], fields["Price now"]) == (1, "7")
+    assert (fields["Periods changed"], fields["New price"]) == (1, "7")
     assert fields["Results"] == [
         {
             "begin": "2026-03-01T00:00:00Z",
-            "outcome": "swapped",
+            "outcome": "changed",
             "note": None,
-            "frames_before": 2,
-            "frames_now": 1,
-            "price_before": "0.1000000000000000000000000001",
-            "price_now": "7",
+            "frames": 2,
+            "new_frames": 1,
+            "price": "0.1000000000000000000000000001",
+            "new_price": "7",
             "at": "2026-03-02T12:00:00Z",
         }
     ]
@@ -216,15 +216,33 @@ def test_tasks_are_listed_shown_and_cancelled(
     assert ended["State"] == TaskState.CANCELLED.value
 
 
-def test_periods_that_a_task_kept_are_counted(
+def test_periods_that_a_task_left_unchanged_are_counted_and_explained(
     ratekit: Shell, storage: Storage, usage: None
 ) -> None:
     ratekit("reprocess", "--scope", "a1", *STRETCH, *WHY)
     (task,) = storage.task_ledger.open_tasks(None)
-    notes = {given.hour(0): "it is gone", given.hour(1): "this as well"}
+    notes = {given.hour(0): "it is gone", given.hour(1): "this too"}
     storage.task_ledger.swap(task, RepricedWindow(given.window(2), notes), given.hour(36))
     (row,) = ratekit("reprocess", "list", "--all", "-f", "json").json()
-    assert (row["State"], row["Done"], row["Kept"]) == ("done", 2, 2)
+    assert (row["State"], row["Done"], row["Left unchanged"]) == ("done", 2, 2)
+    screen = ratekit("reprocess", "show", str(task.id)).out
+    assert "2026-03-01T00:00:00Z: left unchanged: it is gone" in screen
+    assert "2026-03-01T01:00:00Z: left unchanged: this too" in screen
+
+
+def test_a_dry_run_and_a_task_name_the_same_things_alike(
+    ratekit: Shell, storage: Storage, usage: None, metrics: None
+) -> None:
+    raise_price(storage)
+    preview = ratekit("reprocess", "--scope", "a1", *STRETCH, "--dry-run", "--rates-only", "-fjson")
+    ratekit("reprocess", "--scope", "a1", *STRETCH, *WHY)
+    (task, _) = storage.tasks.tasks()[0]
+    fields = ratekit("reprocess", "show", str(task.id), "-f", "json").json()
+    (row, *_) = preview.json()
+    words = {"Scope", "Name", "Frames", "New frames", "Price", "New price", "Difference"}
+    assert words <= row.keys()
+    assert words <= fields.keys()
+    assert fields["Queued by"]
 
 
 def test_a_failing_task_shows_its_error(ratekit: Shell, storage: Storage, usage: None) -> None:

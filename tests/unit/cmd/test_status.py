@@ -144,6 +144,15 @@ class TestProblems:
         assert (status["Due until"], status["Lag"]) == ("2026-03-01T09:00:00Z", 2 * 3600)
         assert status["Problems"][0]["subject"] == "2 scopes (name of a1, name of b2)"
 
+    def test_its_lag_is_the_largest_of_the_list(self, ratekit: Shell, storage: Storage) -> None:
+        given.list_scopes(storage, "a1", now=given.hour(10))
+        ratekit.now = given.hour(10.5)
+        lags = {row["Scope"]: row["Lag"] for row in ratekit("scope", "list", "-f", "json").json()}
+        # The fetcher last listed b2 at 2:00, so that nothing after 3:00 is due.
+        assert lags == {"a1": 8 * 3600, "b2": 2 * 3600}
+        shown = ratekit("scope", "show", "b2", "-f", "json").json()
+        assert (shown["Lag"], read(ratekit, 1)["Lag"]) == (lags["b2"], max(lags.values()))
+
     def test_late_scopes_without_a_processor(self, ratekit: Shell, storage: Storage) -> None:
         storage.monitoring.remove(PROCESSOR)
         problem = read_problem(ratekit, 5)

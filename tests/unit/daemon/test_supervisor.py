@@ -45,6 +45,16 @@ def test_while_all_wait_the_status_says_when_the_next_cycle_is() -> None:
     )
 
 
+def test_a_cycle_that_failed_as_a_whole_shows() -> None:
+    board = StatusBoard(2)
+    for worker in board.workers:
+        worker.next_cycle = 1_800_000_000
+    board.workers[1].cycle_failed = 1
+    assert describe(board.snapshot()) == (
+        "next cycle 2027-01-15T08:00:00Z; 0 frames since the start; rating waits, see the log"
+    )
+
+
 def test_a_status_is_reported_when_it_changes(systemd: Systemd, address: str) -> None:
     board = StatusBoard(1)
     watching = supervisor(board, address)
@@ -53,8 +63,8 @@ def test_a_status_is_reported_when_it_changes(systemd: Systemd, address: str) ->
     board.workers[0].frames += 3
     watching.check()
     assert systemd.receive() == [
-        "STATUS=rating, 0 scopes left; 0 frames since the start",
-        "STATUS=rating, 0 scopes left; 3 frames since the start",
+        "STATUS=rating; 0 frames since the start",
+        "STATUS=rating; 3 frames since the start",
     ]
 
 

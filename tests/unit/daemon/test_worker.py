@@ -9,7 +9,7 @@ import pytest
 
 from ratekit import errors
 from ratekit.daemon.presence import Presence
-from ratekit.daemon.status_board import StatusBoard
+from ratekit.daemon.status_board import StatusBoard, WorkerStatus
 from ratekit.daemon.worker import Worker
 from ratekit.domain.schedule.backoff import Backoff
 from ratekit.domain.schedule.calendar import Calendar
@@ -96,6 +96,7 @@ def run(
     exit_codes: list[int] | None = None,
     tasks: Tasks | None = None,
     monitoring: FakeMonitoring | None = None,
+    status: WorkerStatus | None = None,
 ) -> Cycles:
     orchestrator = Cycles(day, *cycles)
     Worker(
@@ -104,7 +105,7 @@ def run(
         Calendar(HOUR, wait_periods=2),
         Backoff(30 * SECOND, 900 * SECOND),
         day,  # type: ignore[arg-type]
-        StatusBoard(1).workers[0],
+        status or StatusBoard(1).workers[0],
         Presence(monitoring or FakeMonitoring(), "worker", day.clock),
         ([] if exit_codes is None else exit_codes).append,
         day.clock,
@@ -171,6 +172,23 @@ def test_cycles_that_fail_as_a_whole_are_tried_again_ever_more_rarely(
     cycle: Callable[[], CycleResult],
 ) -> None:
     assert run(Day(hours=0.8), cycle).pauses() == [30, 60, 120, 240, 480, 900, 900]
+
+
+def test_the_status_tells_a_cycle_that_failed_as_a_whole_until_one_succeeds() -> None:
+    day, status, values = Day(hours=1.5), StatusBoard(1).workers[0], []
+
+    def succeed() -> CycleResult:
+        values.append(status.cycle_failed)
+        return CycleResult()
+
+    def succeed_again() -> CycleResult:
+        values.append(status.cycle_failed)
+        day.set()
+        return CycleResult()
+
+    down = failing(errors.TryLater("Keystone does not answer"))
+    run(day, down, succeed, succeed_again, status=status)
+    assert values == [1, 0]
 
 
 def test_a_cycle_that_succeeds_makes_the_next_delay_short_again() -> None:

@@ -108,6 +108,7 @@ class Settings:
             patience=self.patience,
             reducer=REDUCERS[self.reducer],
             convert=self.metric().convert,
+            quantity=self.metric().quantity,
             split=self.split,
             counter=self.counter,
             prorate=self.prorate,

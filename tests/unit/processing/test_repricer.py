@@ -86,6 +86,20 @@ class TestKept:
             assert bench.notes(task)[2] == note_
             assert total(bench.storage) == (24, Decimal(20 * 5 + 4))
 
+    def test_usage_that_became_too_large_is_told_as_such_and_only_its_period_is_kept(
+        self, bench: ReprocessingBench
+    ) -> None:
+        bench.rate("a")
+        bench.collector.quantities["r2", "disk", 2] = Decimal("1e30")
+        (task,) = bench.queue("a")
+        bench.run_tasks()
+        assert bench.outcomes(task) == "sw" * 2 + "ke" + "sw" * 3
+        assert bench.notes(task)[2] == (
+            "excluded from rating: disk of id=r2 project_id=a: its quantity or price is not below "
+            "1e+30"
+        )
+        assert total(bench.storage) == (24, Decimal(20 * 5 + 4))
+
     def test_a_metric_that_was_removed_from_metrics_yml_keeps_the_period(
         self, bench: ReprocessingBench
     ) -> None:
@@ -226,6 +240,35 @@ class TestRatesOnly:
         assert [row[:3] for row in after] == before
         assert total(bench.storage) == (24, Decimal(16 + 8 * 5))
         assert bench.outcomes(task) == "sw" * 2
+
+    @pytest.mark.parametrize("cost", ["5e29", "1e36"])
+    def test_a_price_that_live_rating_excludes_keeps_its_period(
+        self, cost: str, bench: ReprocessingBench
+    ) -> None:
+        bench.rate("a")
+        terms = Terms(Decimal(cost), CostType.FLAT, start=hour(2), end=hour(3))
+        rule = MappingRule(RuleTarget("cpu", "id"), "r1", terms)
+        bench.storage.rules.change(0, [], [rule], note())
+        (task,) = bench.queue("a", kind=TaskKind.RATES)
+        assert bench.another([Hashmap()]).finish().failed_tasks == 0
+        assert bench.outcomes(task) == "sw" * 2 + "ke" + "sw" * 3
+        assert bench.notes(task)[2] == (
+            "excluded from rating: cpu of id=r1 project_id=a: its quantity or price is not below "
+            "1e+30"
+        )
+        assert total(bench.storage) == (24, Decimal(4))
+
+    def test_a_period_is_kept_whole_although_its_frames_are_shorter(
+        self, bench: ReprocessingBench
+    ) -> None:
+        bench.rate("a")
+        terms = Terms(Decimal("1e30"), CostType.FLAT, start=hour(3))
+        rule = MappingRule(RuleTarget("cpu", "id"), "r1", terms)
+        bench.storage.rules.change(0, [], [rule], note())
+        (task,) = bench.queue("a", kind=TaskKind.RATES, step=2 * HOUR)
+        assert bench.another([Hashmap()]).finish().failed_tasks == 0
+        assert bench.outcomes(task) == "swkeke"
+        assert total(bench.storage) == (24, Decimal(16))
 
     def test_periods_whose_prices_are_right_are_reported_as_the_same(
         self, bench: ReprocessingBench

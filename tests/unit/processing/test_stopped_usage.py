@@ -122,6 +122,7 @@ def test_metrics_without_usage_so_far_are_one_line_after_the_first_cycle_that_ra
     bench.now += HOUR
     bench.rate()
     assert infos(caplog, "so far") == [
-        "1 metric has no usage in any scope so far: gpu; ratekit metric check tells misspelt ones"
+        "1 metric has no usage in any scope so far: gpu; check their names with ratekit metric "
+        "check"
     ]
     assert warnings(caplog) == []

@@ -14,6 +14,7 @@ from ratekit import errors
 from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.collectors.gnocchi.api.archive_policy import Policy
 from ratekit.collectors.gnocchi.api.formats import utc
+from ratekit.collectors.gnocchi.api.group import Group, read_groups, require_decimal
 from ratekit.collectors.gnocchi.api.transport import PAGE, Transport, parsing
 from ratekit.domain.schedule.clocks import ClockReading
 
@@ -87,8 +88,8 @@ class Client:
 
     # Aggregates -----------------------------------------------------------------------------
 
-    def aggregates(self, query: AggregateQuery) -> list[Any]:
-        """Return Gnocchi's groups, numbers as Decimal; an empty list means no usage.
+    def aggregates(self, query: AggregateQuery) -> list[Group]:
+        """Return Gnocchi's groups; an empty list means no usage.
 
         :raises ratekit.collectors.gnocchi.api.transport.AggregateMissing: some resource's
             archive policy has not the granularity or the aggregation method
@@ -106,25 +107,20 @@ class Client:
         groups = self._aggregates(query, {"groupby": ["id"]})
         with parsing("aggregates"):
             return {
-                row["group"]["id"]: buckets
-                for row in groups
-                if (
-                    buckets := [
-                        (utc(begin), require_decimal(value))
-                        for begin, _, value in row["measures"]["measures"]["aggregated"]
-                    ]
-                )
+                group.attributes["id"]: list(zip(map(utc, group.begins), group.values, strict=True))
+                for group in groups
+                if group.begins
             }
 
-    def _aggregates(self, query: AggregateQuery, parameters: Mapping[str, Any]) -> list[Any]:
+    def _aggregates(self, query: AggregateQuery, parameters: Mapping[str, Any]) -> list[Group]:
         body = {
             # Any re-aggregation gives the same within one resource's bucket.
             "operations": ["aggregate", "max", ["metric", query.metric, query.aggregation_method]],
             "resource_type": query.resource_type,
             "search": {"and": query.conditions()},
         }
-        groups = self._transport.ask(
-            "POST", "v1/aggregates", body=body,
+        groups: list[Group] | None = self._transport.ask(
+            "POST", "v1/aggregates", read_groups, body=body,
             params={
                 **parameters,
                 "start": query.start.isoformat(),
@@ -132,7 +128,7 @@ class Client:
                 "granularity": query.granularity,
             },
         )  # fmt: skip
-        return [] if groups is None else _list(groups, "aggregates")
+        return [] if groups is None else groups
 
     def newest(
         self, metrics: Collection[str], query: AggregateQuery, since: Instant
@@ -319,16 +315,6 @@ def _list(content: Any, name: str) -> list[Any]:
     if not isinstance(content, list):
         raise errors.InvalidResponse(f"cannot parse Gnocchi's {name} response: it is not a list")
     return content
-
-
-def require_decimal(value: Any) -> Decimal:
-    """Return a number of a response.
-
-    :raises TypeError: it is not a number
-    """
-    if type(value) is not Decimal:
-        raise TypeError(f"{value!r} is not a number")
-    return value
 
 
 def _optional_utc(text: str | None) -> Any:

@@ -19,6 +19,8 @@ def utc(text: str) -> datetime.datetime:
     :raises ValueError: it is not a timestamp
     """
     instant = datetime.datetime.fromisoformat(text)
+    if instant.tzinfo is datetime.UTC:
+        return instant
     if instant.utcoffset() is None:
         instant = instant.replace(tzinfo=datetime.UTC)
     return instant.astimezone(datetime.UTC)

@@ -7,7 +7,7 @@ import html
 import json
 import re
 import urllib.parse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -51,15 +51,20 @@ class Transport:
         self._api = api
         self._largest_response = 0
 
-    def ask(self, method: str, url: str, **request: Any) -> Any:
+    def ask(
+        self, method: str, url: str, read: Callable[[bytes], Any] | None = None, **request: Any
+    ) -> Any:
         """Return the parsed response, numbers as Decimal; None means that there is no usage.
 
+        :param read: reads the body; None: :func:`parse`
         :raises ratekit.errors.TryLater: no response, or one that cannot be parsed
         :raises ratekit.errors.OperatorError: Gnocchi refused the request
         """
-        return self.page(method, url, **request)[0]
+        return self.page(method, url, read, **request)[0]
 
-    def page(self, method: str, url: str, **request: Any) -> tuple[Any, str | None]:
+    def page(
+        self, method: str, url: str, read: Callable[[bytes], Any] | None = None, **request: Any
+    ) -> tuple[Any, str | None]:
         """Return the same and the marker of the next page, if there is one.
 
         The length of a page depends on Gnocchi's configuration, so only Gnocchi knows it.
@@ -74,7 +79,7 @@ class Transport:
             _raise_unless_silence(response)
             return None, None
         self._largest_response = max(self._largest_response, len(response.content))
-        content = _parse(response.content)
+        content = (read or parse)(response.content)
         if content is None:
             # None means that there is no usage, which only an error response can say.
             raise errors.InvalidResponse("Gnocchi's response is null")
@@ -175,22 +180,29 @@ def _marker(response: requests.Response) -> str | None:
     return query["marker"][0]
 
 
-def _parse(content: bytes) -> Any:
-    """Return JSON as Python's values, numbers as Decimal."""
-    read = decimal_limits.CONTEXT.create_decimal
+def parse(content: bytes) -> Any:
+    """Return JSON as Python's values, numbers as Decimal.
+
+    :raises ratekit.errors.InvalidResponse: it is not JSON, or has too large a number
+    """
+    try:
+        return _load(content, decimal_limits.CONTEXT.create_decimal)
+    except ArithmeticError:
+        place = next(_find_too_large(_load(content, _mark)), "")
+    raise errors.InvalidResponse(
+        f"Gnocchi's response has too large a number: expected {decimal_limits.EXPECTED}; it is "
+        f"at {place}"
+    )
+
+
+def _load(content: bytes, read: Callable[[str], Any]) -> Any:
+    """Return JSON as Python's values, numbers as ``read`` returns them."""
     try:
         return json.loads(content, parse_float=read, parse_int=read, parse_constant=_refuse)
     except ValueError as error:
         raise errors.InvalidResponse(f"Gnocchi's response is not JSON: {error}") from error
     except RecursionError:
         raise errors.InvalidResponse("Gnocchi's response is nested too deeply") from None
-    except ArithmeticError:
-        marked = json.loads(content, parse_float=_mark, parse_int=_mark)
-        place = next(_find_too_large(marked), "")
-    raise errors.InvalidResponse(
-        f"Gnocchi's response has too large a number: expected {decimal_limits.EXPECTED}; it is "
-        f"at {place}"
-    )
 
 
 def _mark(text: str) -> Any:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ratekit import errors
 from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
+from ratekit.collectors.gnocchi.api.group import group_rows
 from ratekit.collectors.gnocchi.args import GnocchiArgs
 from ratekit.collectors.gnocchi.collector import GnocchiCollector
 from ratekit.collectors.gnocchi.response import AggregateResponse
@@ -89,8 +90,11 @@ def series(*rows: Any, of: AggregateQuery | None = None) -> list[Series]:
         patience=HOUR,
         reducer=REDUCERS["mean"],
         convert=metric().convert,
+        quantity=metric().quantity,
     )
-    return UsageSeries(AggregateResponse(rows, NAMES, of), metric(), 1, reduction).build()
+    return UsageSeries(
+        AggregateResponse(group_rows(rows), NAMES, of), metric(), 1, reduction
+    ).build()
 
 
 # Labels -------------------------------------------------------------------------------------
@@ -264,11 +268,13 @@ def frames(
     )  # fmt: skip
     prorated = dataclasses.replace(metric(args=args), prorate=prorate)
     window = Window(SIX + first * HOUR, HOUR, count)
-    return {
-        (series.scope, series.metadata["flavor"], begin): quantity
-        for series in source.collect(prorated, window, scopes)
-        for begin, quantity in series.points
-    }
+    result: Frames = {}
+    for series in source.collect(prorated, window, scopes):
+        for begin, quantity in series.points:
+            # Each resource is a series of its own, and they come in any order.
+            key = series.scope, series.metadata["flavor"], begin
+            result[key] = result.get(key, Decimal(0)) + quantity
+    return result
 
 
 def test_one_query_reads_many_scopes_and_periods() -> None:

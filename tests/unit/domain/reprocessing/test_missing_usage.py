@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ratekit.domain.reporting.exclusion import Exclusion
 from ratekit.domain.reporting.reports import FrameRow
 from ratekit.domain.reprocessing.missing_usage import find_missing_usage
 from ratekit.domain.series import RatedSeries, Series
@@ -125,4 +126,21 @@ def test_frames_of_shorter_periods_are_found_in_the_period_that_they_are_in() ->
     collected = RatedSeries(Series("p", "vm", "u", R1, {}, points), [Decimal(1)] * 2)
     assert find_missing_usage(stored, [collected], HOUR, ["vm"]) == {
         MONTH + HOUR: "no longer available: vm of id=r2 project_id=p"
+    }
+
+
+def test_excluded_usage_is_told_apart_from_usage_that_is_gone() -> None:
+    stored = [frame("1", id="r1"), frame("1", id="r2")]
+    disk = dataclasses.replace(frame("1", id="r3"), metric="disk")
+    exclusions = [
+        Exclusion("p", "vm", "r1", "its quantity is 1e+400", "correct it"),
+        Exclusion("p", "vm", "id=r4", "unused", "correct it"),
+        Exclusion("p", "disk", "r1", "of another resource", "correct it"),
+    ]
+    reasons = find_missing_usage(
+        [*stored, disk], [usage("1", id="r2")], HOUR, ["vm", "disk"], exclusions
+    )
+    assert reasons == {
+        MONTH: "excluded from rating: vm of id=r1: its quantity is 1e+400; "
+        "no longer available: disk"
     }

@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import itertools
+import sys
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
@@ -430,3 +431,27 @@ def test_a_gap_counts_although_the_record_was_made_after_it(counter: Counter) ->
     for first, count in ((0, 1), (-4, 5), (0, 3)):
         settings = dataclasses.replace(rate("sum", 300, counter=counter), first=first, count=count)
         assert by_flavor(quantities(late, settings))["small", 0] == 40
+
+
+def calls(hours: int) -> int:
+    """Count the functions called for a counter that has a new revision every ten minutes."""
+    minutes = range(0, 60 * hours, 10)
+    turns = [(-600, "small"), *((minute, "large") for minute in minutes)]
+    resource = build_resource({minute: 8.0 * minute for minute in minutes}, *turns)
+    settings = rate("sum", 600, count=hours)
+    count = 0
+
+    def count_call(frame: object, event: str, argument: object) -> None:
+        nonlocal count
+        count += event == "call"
+
+    sys.setprofile(count_call)
+    try:
+        quantities(resource, settings)
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def test_the_work_grows_with_the_revisions_and_not_with_their_square() -> None:
+    assert calls(96) < 6 * calls(24)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ratekit.domain import exact
 from ratekit.domain.usage.metric import Metric, Mutate
 from ratekit.domain.usage.quantities import Part, round_parts
 
@@ -156,3 +157,35 @@ def test_a_quantity_of_a_fraction_is_not_rounded_before() -> None:
 
 def test_a_metric_with_a_map_can_be_hashed() -> None:
     assert hash(mapping({ONE: ONE})) == hash(mapping({ONE: ONE}))
+
+
+DECIMALS = (
+    st.decimals(allow_nan=False, allow_infinity=False)
+    | VALUES
+    # Exact halves of the last place, and one digit beside them.
+    | st.builds(
+        lambda number, digits: Decimal(number).scaleb(-digits),
+        st.integers(-(10**25), 10**25).map(lambda number: 10 * number + 5)
+        | st.integers(-(10**40), 10**40),
+        st.integers(17, 25),
+    )
+    | st.sampled_from([Decimal(text) for text in ("1e9999", "-1e1981", "1e1982", "1e-9999")])
+)
+FACTORS = st.sampled_from([ONE, Fraction(1, 1024), Fraction(-5, 2), Fraction(1, 3), Fraction(0)])
+
+
+def outcome(run: Callable[[], Decimal]) -> object:
+    """The result with its exponent and its sign, or the kind of error."""
+    try:
+        return run().as_tuple()
+    except ArithmeticError as error:
+        return type(error)
+
+
+@given(DECIMALS, st.integers(1, 12), FACTORS, FACTORS)
+def test_the_decimal_way_and_the_ratio_have_the_same_digits(
+    total: Decimal, parts: int, factor: Fraction, offset: Fraction
+) -> None:
+    by_metric = metric(factor, offset)
+    expected = outcome(lambda: exact.round_ratio(*by_metric.convert(total, parts), 18))
+    assert outcome(lambda: by_metric.quantity(total, parts)) == expected

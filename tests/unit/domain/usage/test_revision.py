@@ -413,7 +413,7 @@ def additive(mutate: Mutate, offset: int = 0) -> Reduction:
     """An hour's sum, in one bucket an hour."""
     hour = datetime.timedelta(hours=1)
     metric = Metric("m", "m", "u", Fraction(1), Fraction(offset), (), (), mutate, extra_args=None)
-    return Reduction({SIX: SIX}, hour, hour, hour, REDUCERS["sum"], metric.convert)
+    return Reduction({SIX: SIX}, hour, hour, hour, REDUCERS["sum"], metric.convert, metric.quantity)
 
 
 def two_revisions(minute: int, value: float, *labels: str) -> list[Revision]:

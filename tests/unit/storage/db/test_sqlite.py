@@ -122,6 +122,21 @@ def test_new_files_are_the_owners_alone_whatever_the_umask(
     assert modes == dict.fromkeys(["new.sqlite", "new.sqlite-shm", "new.sqlite-wal"], 0o600)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+def test_what_root_creates_belongs_to_the_owner_of_the_folder(tmp_path: pathlib.Path) -> None:
+    """``ratekit-dbsync upgrade`` is run by root; the daemon owns the folder."""
+    os.chown(tmp_path, 12345, 23456)
+    path = tmp_path / "new.sqlite"
+    migrate.upgrade(f"sqlite:///{path}")
+    database = Database(f"sqlite:///{path}")
+    with database.writing() as connection:
+        connection.exec_driver_sql(CHANGE)
+        files = list(tmp_path.iterdir())
+        owners = {(file.stat().st_uid, file.stat().st_gid) for file in files}
+    database.close()
+    assert (len(files), owners) == (3, {(12345, 23456)})
+
+
 def test_permissions_of_a_file_that_exists_stay(path: pathlib.Path) -> None:
     path.chmod(0o640)
     Database(f"sqlite:///{path}").close()

@@ -64,6 +64,13 @@ def error(status: int, description: Any, title: str = "") -> StubResponse:
     return StubResponse({"code": status, "description": description, "title": title}, status)
 
 
+def groups_text(*values: str) -> bytes:
+    """The body of a response with one group that has these values."""
+    buckets = (f'["2026-01-01T06:0{n}:00+00:00", 60.0, {value}]' for n, value in enumerate(values))
+    measures = f'{{"measures": {{"aggregated": [{", ".join(buckets)}]}}}}'
+    return f'[{{"group": {{"id": "r1"}}, "measures": {measures}}}]'.encode()
+
+
 # The query ----------------------------------------------------------------------------------
 
 
@@ -89,10 +96,10 @@ def test_a_query_is_one_request(gnocchi: StubServer, client: Client) -> None:
 
 
 def test_numbers_keep_the_digits_that_gnocchi_wrote(gnocchi: StubServer, client: Client) -> None:
-    gnocchi.respond(AGGREGATES, StubResponse(b"[[1706.6666666666667, 300, 1e-7]]"))
-    [numbers] = client.aggregates(QUERY)
-    assert numbers == [Decimal("1706.6666666666667"), Decimal(300), Decimal("1e-7")]
-    assert {type(number) for number in numbers} == {Decimal}
+    gnocchi.respond(AGGREGATES, StubResponse(groups_text("1706.6666666666667", "300", "1e-7")))
+    [group] = client.aggregates(QUERY)
+    assert group.values == (Decimal("1706.6666666666667"), Decimal(300), Decimal("1e-7"))
+    assert {type(number) for number in group.values} == {Decimal}
 
 
 # No usage -----------------------------------------------------------------------------------
@@ -268,8 +275,9 @@ def test_a_number_that_is_too_large_is_reported_with_its_resource(
 def test_numbers_that_no_frame_can_hold_are_still_read(gnocchi: StubServer, client: Client) -> None:
     """The resource that has one is named later; the others are rated."""
     numbers = ["1e300", "-1e-300", "9" * 400, "1e9999"]
-    gnocchi.respond(AGGREGATES, StubResponse(f"[{', '.join(numbers)}]".encode()))
-    assert client.aggregates(QUERY) == [Decimal(number) for number in numbers]
+    gnocchi.respond(AGGREGATES, StubResponse(groups_text(*numbers)))
+    [group] = client.aggregates(QUERY)
+    assert group.values == tuple(Decimal(number) for number in numbers)
 
 
 @pytest.mark.parametrize(
