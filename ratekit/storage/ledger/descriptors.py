@@ -40,27 +40,36 @@ def describe(series: Series) -> Descriptor:
 
     :raises ratekit.errors.OperatorError: the metric's name or unit is too long
     """
-    metric, unit = series.metric, series.unit
-    groupby = _canonical(series.groupby)
-    metadata = _canonical(series.metadata)
-    text = f"{_start(metric, unit)}{groupby},{metadata}]"
-    digest = hashlib.sha256(text.encode("ascii")).digest()
-    return Descriptor(digest, metric, unit, groupby, metadata)
+    groupby, metadata = _canonical(series.groupby), _canonical(series.metadata)
+    return Descriptor(digest_of(series), series.metric, series.unit, groupby, metadata)
+
+
+def digest_of(series: Series) -> bytes:
+    """Return the digest of a series' descriptor, without its parts: 2 µs of CPU instead of 3.
+
+    :raises ratekit.errors.OperatorError: the metric's name or unit is too long
+    """
+    groupby, metadata = series.groupby, series.metadata
+    groupby_names, metadata_names, template = _whole_template(
+        series.metric, series.unit, tuple(groupby), tuple(metadata)
+    )
+    values = [groupby[name] for name in groupby_names]
+    values += [metadata[name] for name in metadata_names]
+    return hashlib.sha256((template % _json(values)).encode("ascii")).digest()
 
 
 def _canonical(labels_by_name: Mapping[str, str | None]) -> str:
-    """Return canonical JSON, in a fifth of the time that a sorting encoder takes.
-
-    It is ASCII, so that no database or collation can reject or change a label.
-    """
     names, template = _template(tuple(labels_by_name))
-    values = map(labels_by_name.__getitem__, names)
-    return template % tuple(
-        ["null" if value is None else encode_basestring_ascii(value) for value in values]
-    )
+    return template % _json(labels_by_name[name] for name in names)
 
 
-# All series of a metric have the same names of labels; 1,024 are more than metrics.yml has.
+def _json(values: Iterable[str | None]) -> tuple[str, ...]:
+    """Return each value as JSON in ASCII: no database or collation can reject or change it."""
+    return tuple(["null" if value is None else encode_basestring_ascii(value) for value in values])
+
+
+# A sorting encoder takes five times as long. All series of a metric have the same names of labels;
+# 1,024 are more than metrics.yml has.
 @functools.lru_cache(maxsize=1024)
 def _template(names: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
     """Return sorted names, and the JSON of an object with these names and ``%s`` as values."""
@@ -70,10 +79,17 @@ def _template(names: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
 
 
 @functools.lru_cache(maxsize=1024)
-def _start(metric: str, unit: str) -> str:
+def _whole_template(
+    metric: str, unit: str, groupby: tuple[str, ...], metadata: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+    """Return sorted names, and the JSON that is hashed, with ``%s`` as values of labels."""
     require_word(metric)
     require_word(unit)
-    return f"[{encode_basestring_ascii(metric)},{encode_basestring_ascii(unit)},"
+    start = f"[{encode_basestring_ascii(metric)},{encode_basestring_ascii(unit)},"
+    groupby_names, groupby_template = _template(groupby)
+    metadata_names, metadata_template = _template(metadata)
+    whole = f"{start.replace('%', '%%')}{groupby_template},{metadata_template}]"
+    return groupby_names, metadata_names, whole
 
 
 def labels(text: str) -> dict[str, str | None]:
@@ -139,10 +155,9 @@ class Resolver:
         ids: list[int] = []
         others: dict[int, Descriptor] = {}
         for index, series in enumerate(all_series):
-            descriptor = describe(series)
-            row_id = self._cache.get(descriptor.digest)
+            row_id = self._cache.get(digest_of(series))
             if row_id is None:
-                others[index] = descriptor
+                others[index] = describe(series)
             ids.append(row_id or 0)
         return ids, others
 
