@@ -10,6 +10,7 @@ are not among the statements.
 from __future__ import annotations
 
 import datetime
+import functools
 import gc
 import json
 import pathlib
@@ -68,7 +69,7 @@ def measure_commits(url: str, series_count: int, count: int) -> None:
             window = Window(states[0].rated_until, HOUR, count)
             batch = RatedBatch(window, states, list(usage(states, window)), 0, METRICS)
             with statements() as sent_statements:
-                wall, cpu = time_of(lambda work=batch: commit(storage, work))
+                wall, cpu = time_of(functools.partial(commit, storage, batch))
             costs.append((cpu, wall, len(sent_statements)))
         frames = len(batch.series) * count
         cpu, wall, sent = min(costs)
@@ -89,7 +90,7 @@ def measure_observation(url: str) -> None:
         for number in range(rounds):
             now = BEGIN + (number + len(label)) * HOUR
             with statements() as sent_statements:
-                wall, cpu = time_of(lambda now=now: observe(storage, scopes, now))
+                wall, cpu = time_of(functools.partial(observe, storage, scopes, now))
             costs.append((wall, cpu, len(sent_statements)))
         wall, cpu, sent = min(costs)
         print(
