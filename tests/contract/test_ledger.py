@@ -386,8 +386,8 @@ class TestCommit:
             counts.append(
                 len([statement for statement in sent_statements if "metric_set" in statement])
             )
-        # The scopes' query; after a change also: find, insert and read the set, record, update.
-        assert counts == [6, 1, 6]
+        # The scopes' query; after a change also: insert the set, record, update.
+        assert counts == [4, 1, 4]
 
     @pytest.mark.databases_only
     @settings(

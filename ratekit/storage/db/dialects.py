@@ -1,16 +1,18 @@
-"""Differences of databases: exact sums, inserts that skip existing rows, bulk writes."""
+"""Differences of databases: exact sums, inserts that skip existing rows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator
 
 from ratekit.domain.exact import EXACT, ZERO
 
@@ -77,40 +79,53 @@ class TextSum:
 
 
 def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert ``rows``; skip a row that violates a unique key, because it exists already."""
-    statement: sa.Insert
+    """Insert ``rows``, in their order; skip a row that violates a unique key: it exists already.
+
+    :param rows: at least one; all have the same columns
+    """
     match connection.dialect.name:
         case "sqlite":
-            statement = sqlite.insert(table).on_conflict_do_nothing()
+            connection.execute(sqlite.insert(table).on_conflict_do_nothing(), rows)
         case "postgresql":
-            statement = postgresql.insert(table).on_conflict_do_nothing()
+            _insert_new_by_json(connection, table, rows)
         case _:
             # INSERT IGNORE would also truncate text that is too long.
             statement = mysql.insert(table).on_duplicate_key_update(id=table.c.id)
-    connection.execute(statement, rows)
+            connection.execute(statement, rows)
 
 
-def insert_many(
-    connection: sa.Connection,
-    table: sa.Table,
-    columns: Sequence[str],
-    rows: Iterable[tuple[str | int | None, ...]],
+def _insert_new_by_json(
+    connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]
 ) -> None:
-    """Insert very many rows in the fastest way that the driver offers.
+    """Send all rows as one JSON document: a statement for each row takes 195 µs a row.
 
-    :param rows: values in the database's notation: decimals and instants as text, None as NULL
+    PostgreSQL reads each value as one of the column's type: too long a text is an error.
     """
     dialect = connection.dialect
     quote = dialect.identifier_preparer.quote
-    target = f"{quote(table.name)} ({', '.join(quote(column) for column in columns)})"
-    if dialect.name == "postgresql":
-        driver: Any = connection.connection.driver_connection
-        with driver.cursor() as cursor, cursor.copy(f"COPY {target} FROM STDIN") as copy:
-            write = copy.write_row
-            for row in rows:
-                write(row)
-        return
-    placeholder = "?" if dialect.paramstyle == "qmark" else "%s"
-    placeholders = ", ".join([placeholder] * len(columns))
-    if parameters := list(rows):
-        connection.exec_driver_sql(f"INSERT INTO {target} VALUES ({placeholders})", parameters)
+    columns = [table.c[name] for name in rows[0]]
+    names = ", ".join(quote(column.name) for column in columns)
+    types = ", ".join(f"{quote(column.name)} {column.type.compile(dialect)}" for column in columns)
+    decorators = {
+        column.name: column.type for column in columns if isinstance(column.type, TypeDecorator)
+    }
+    document = [
+        {
+            name: decorators[name].process_bind_param(value, dialect)
+            if name in decorators
+            else value
+            for name, value in row.items()
+        }
+        for row in rows
+    ]
+    connection.exec_driver_sql(
+        f"INSERT INTO {quote(table.name)} ({names}) SELECT {names} "
+        f"FROM ROWS FROM (json_to_recordset(CAST(%s AS json)) AS ({types})) WITH ORDINALITY "
+        "ORDER BY ordinality ON CONFLICT DO NOTHING",
+        (json.dumps(document, default=_text),),
+    )
+
+
+def _text(value: object) -> str:
+    """Return bytes and instants as PostgreSQL reads them."""
+    return f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)

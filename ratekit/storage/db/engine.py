@@ -6,8 +6,8 @@ import contextlib
 import datetime
 import warnings
 import weakref
-from collections.abc import Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -23,21 +23,10 @@ from ratekit.storage.db.errors import (
 )
 from ratekit.storage.db.timeouts import Engines
 
-#: Maximum number of values in one IN list; SQLite accepts 32,766 a statement, PostgreSQL 65,535.
-SLICE = 5000
-
 #: Statements that return the server's time, by dialect.
 _CLOCKS = {"postgresql": "SELECT clock_timestamp()", "mysql": "SELECT utc_timestamp(6)"}
 #: Extra of ratekit's package that installs the driver, by database.
 _EXTRAS = {"postgresql": "postgresql", "mysql": "mysql"}
-
-T = TypeVar("T")
-
-
-def slices(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Yield slices that fit into one IN list."""
-    for start in range(0, len(items), SLICE):
-        yield items[start : start + SLICE]
 
 
 def parse(url: str) -> sa.URL:

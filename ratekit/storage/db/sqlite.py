@@ -15,6 +15,7 @@ from sqlalchemy import event
 
 from ratekit import errors
 from ratekit.storage.db.dialects import TextSum
+from ratekit.storage.db.lists import DIGEST_OF
 from ratekit.storage.db.timeouts import Engines
 
 #: Seconds to wait for another writer of the file: longer than a large batch takes.
@@ -137,6 +138,7 @@ def _hand_to_owner(descriptor: int, folder: pathlib.Path) -> None:
 
 def _prepare(connection: Any, _record: object, *, patience: float) -> None:
     connection.create_aggregate("exact_sum", 1, TextSum)
+    connection.create_function(DIGEST_OF, 1, bytes.fromhex, deterministic=True)
     for pragma in (
         "foreign_keys=ON",
         "journal_mode=WAL",

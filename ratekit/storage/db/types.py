@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -54,6 +55,8 @@ _ONE = Decimal(1)
 _QUANTITY_UNIT = _ONE.scaleb(-QUANTITY_PLACES)
 _SHARE_UNIT = _ONE.scaleb(-SHARE_PLACES)
 _PRICE_UNIT = _ONE.scaleb(-PRICE_PLACES)
+_QUANTITY_LIMIT = _ONE.scaleb(DIGITS - QUANTITY_PLACES)
+_PRICE_LIMIT = _ONE.scaleb(DIGITS - PRICE_PLACES)
 
 
 def storable(text: str) -> str:
@@ -61,16 +64,29 @@ def storable(text: str) -> str:
     return text.replace("\x00", "?").encode("utf-8", "replace").decode()[:TEXT_LENGTH]
 
 
-def require_fits(quantity: Decimal, price: Decimal) -> None:
-    """Raise if DECIMAL(65, 18) or DECIMAL(65, 28) would round a value or overflow.
+def require_quantities_fit(quantities: Sequence[Decimal]) -> None:
+    """Raise if DECIMAL(65, 18) would round one of the values or overflow.
 
-    A quiet NaN passes: it makes the sum NaN, and the sum is checked too. One call checks both
-    values, because it is made once for each point.
+    A quiet NaN passes: it makes the sum NaN, and the sum is checked too.
 
+    :param quantities: at least one
     :raises decimal.DecimalException: one of them does not fit
     """
-    quantity.quantize(_QUANTITY_UNIT, None, _WIDTH)
-    price.quantize(_PRICE_UNIT, None, _WIDTH)
+    _require_all_fit(quantities, _QUANTITY_UNIT, _QUANTITY_LIMIT)
+
+
+def require_prices_fit(prices: Sequence[Decimal]) -> None:
+    """Do the same for DECIMAL(65, 28)."""
+    _require_all_fit(prices, _PRICE_UNIT, _PRICE_LIMIT)
+
+
+def _require_all_fit(values: Sequence[Decimal], unit: Decimal, limit: Decimal) -> None:
+    # Nearly all values have as many places as the column: 0.07 µs each, without a call; the others
+    # 0.2 µs. An infinity or a NaN has no quantum of a number.
+    if all(map(unit.same_quantum, values)) and max(values) < limit and min(values) > -limit:
+        return
+    for value in values:
+        value.quantize(unit, None, _WIDTH)
 
 
 def require_shared_fits(whole: Decimal, share: Decimal) -> None:
@@ -204,7 +220,7 @@ def fits_word(value: str) -> bool:
     return (
         len(value) <= WORD
         and "\x00" not in value
-        and not any("\ud800" <= character <= "\udfff" for character in value)
+        and (value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value))
     )
 
 

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import collections
+import functools
 import hashlib
+import itertools
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from json.encoder import encode_basestring_ascii
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from ratekit.domain.series import Series
 from ratekit.storage.db.dialects import insert_new
-from ratekit.storage.db.engine import slices
+from ratekit.storage.db.lists import Digests, in_list
 from ratekit.storage.db.types import require_word
+from ratekit.storage.ledger.id_cache import IdCache
 from ratekit.storage.schema import DESCRIPTORS
-
-#: Maximum number of ids in the cache of one process: about 200 bytes each.
-CACHE_SIZE = 100_000
-
-# ASCII, so that no database or collation can reject or change a label.
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 class Descriptor(NamedTuple):
@@ -43,13 +40,56 @@ def describe(series: Series) -> Descriptor:
 
     :raises ratekit.errors.OperatorError: the metric's name or unit is too long
     """
-    require_word(series.metric)
-    require_word(series.unit)
-    groupby = _encode(series.groupby)
-    metadata = _encode(series.metadata)
-    text = f"[{_encode(series.metric)},{_encode(series.unit)},{groupby},{metadata}]"
-    digest = hashlib.sha256(text.encode("ascii")).digest()
-    return Descriptor(digest, series.metric, series.unit, groupby, metadata)
+    groupby, metadata = _canonical(series.groupby), _canonical(series.metadata)
+    return Descriptor(digest_of(series), series.metric, series.unit, groupby, metadata)
+
+
+def digest_of(series: Series) -> bytes:
+    """Return the digest of a series' descriptor, without its parts: 2 µs of CPU instead of 3.
+
+    :raises ratekit.errors.OperatorError: the metric's name or unit is too long
+    """
+    groupby, metadata = series.groupby, series.metadata
+    groupby_names, metadata_names, template = _whole_template(
+        series.metric, series.unit, tuple(groupby), tuple(metadata)
+    )
+    values = [groupby[name] for name in groupby_names]
+    values += [metadata[name] for name in metadata_names]
+    return hashlib.sha256((template % _json(values)).encode("ascii")).digest()
+
+
+def _canonical(labels_by_name: Mapping[str, str | None]) -> str:
+    names, template = _template(tuple(labels_by_name))
+    return template % _json(labels_by_name[name] for name in names)
+
+
+def _json(values: Iterable[str | None]) -> tuple[str, ...]:
+    """Return each value as JSON in ASCII: no database or collation can reject or change it."""
+    return tuple(["null" if value is None else encode_basestring_ascii(value) for value in values])
+
+
+# A sorting encoder takes five times as long. All series of a metric have the same names of labels;
+# 1,024 are more than metrics.yml has.
+@functools.lru_cache(maxsize=1024)
+def _template(names: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+    """Return sorted names, and the JSON of an object with these names and ``%s`` as values."""
+    ordered_names = tuple(sorted(names))
+    members = [f"{encode_basestring_ascii(name)}:".replace("%", "%%") for name in ordered_names]
+    return ordered_names, "{" + ",".join(f"{member}%s" for member in members) + "}"
+
+
+@functools.lru_cache(maxsize=1024)
+def _whole_template(
+    metric: str, unit: str, groupby: tuple[str, ...], metadata: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+    """Return sorted names, and the JSON that is hashed, with ``%s`` as values of labels."""
+    require_word(metric)
+    require_word(unit)
+    start = f"[{encode_basestring_ascii(metric)},{encode_basestring_ascii(unit)},"
+    groupby_names, groupby_template = _template(groupby)
+    metadata_names, metadata_template = _template(metadata)
+    whole = f"{start.replace('%', '%%')}{groupby_template},{metadata_template}]"
+    return groupby_names, metadata_names, whole
 
 
 def labels(text: str) -> dict[str, str | None]:
@@ -59,62 +99,101 @@ def labels(text: str) -> dict[str, str | None]:
 
 
 class Descriptors:
-    """Finds the row ids of descriptors, and stores new descriptors.
+    """Finds the row ids of descriptors; remembers those of transactions that were committed."""
 
-    It caches the latest ids, but only ids from transactions that were committed.
+    def __init__(self) -> None:
+        self._cache = IdCache()
+
+    def resolver(self) -> Resolver:
+        """Return a resolver for one transaction."""
+        return Resolver(self._cache)
+
+
+class Resolver:
+    """Finds the row ids of series in one transaction, and stores new descriptors.
+
+    :param cache: of the process
     """
 
-    def __init__(self, cache_size: int = CACHE_SIZE) -> None:
-        self._cache_size = cache_size
-        self._ids: collections.OrderedDict[bytes, int] = collections.OrderedDict()
+    def __init__(self, cache: IdCache) -> None:
+        self._cache = cache
+        self._is_checked = False
+        self._new_ids: dict[bytes, int] = {}
 
-    def resolve(
-        self, connection: sa.Connection, descriptors: Collection[Descriptor]
-    ) -> Mapping[bytes, int]:
-        """Return the row id of each descriptor, by digest."""
-        by_digest = {descriptor.digest: descriptor for descriptor in descriptors}
-        ids = {digest: self._ids[digest] for digest in by_digest if digest in self._ids}
-        if not _is_current(connection, ids):
-            self.forget()
-            ids = {}
-        ids.update(_read_ids(connection, sorted(by_digest.keys() - ids.keys())))
-        # Sorted: processors that store the same descriptors at the same time cannot deadlock.
-        new = [by_digest[digest] for digest in sorted(by_digest.keys() - ids.keys())]
-        if new:
-            insert_new(connection, DESCRIPTORS, [descriptor._asdict() for descriptor in new])
-            ids.update(_read_ids(connection, [descriptor.digest for descriptor in new]))
-        return ids
+    def resolve(self, connection: sa.Connection, all_series: Sequence[Series]) -> list[int]:
+        """Return the row id of each series, in the same order.
 
-    def remember(self, ids: Mapping[bytes, int]) -> None:
-        """Cache the ids of a transaction that was committed."""
-        for digest, row_id in ids.items():
-            self._ids[digest] = row_id
-            self._ids.move_to_end(digest)
-        while len(self._ids) > self._cache_size:
-            self._ids.popitem(last=False)
+        It takes at most three statements: one to check remembered ids and to read others, and one
+        each to store new descriptors and to read their ids.
+        """
+        while True:
+            ids, others = self._look_up(all_series)
+            descriptors = {descriptor.digest: descriptor for descriptor in others.values()}
+            last_id = 0 if self._is_checked else max(ids, default=0)
+            ids_by_digest = _read_ids(connection, sorted(descriptors), last_id)
+            if last_id and not self._is_current(ids_by_digest, last_id):
+                self._cache.clear()
+                continue
+            self._is_checked = True
+            # Sorted: processors that store the same descriptors at the same time cannot deadlock.
+            new = [descriptors[digest] for digest in sorted(descriptors.keys() - ids_by_digest)]
+            if new:
+                insert_new(connection, DESCRIPTORS, [descriptor._asdict() for descriptor in new])
+                digests = [descriptor.digest for descriptor in new]
+                ids_by_digest |= _read_ids(connection, digests)
+            for index, descriptor in others.items():
+                ids[index] = ids_by_digest[descriptor.digest]
+            self._note(descriptors, ids_by_digest)
+            return ids
 
-    def forget(self) -> None:
-        """Clear the cache."""
-        self._ids.clear()
+    def remember(self) -> None:
+        """Cache the ids: the transaction was committed."""
+        self._cache.add(self._new_ids)
+
+    def _look_up(self, all_series: Sequence[Series]) -> tuple[list[int], dict[int, Descriptor]]:
+        """Return the remembered ids, 0 where there is none, and the descriptors of these places."""
+        ids: list[int] = []
+        others: dict[int, Descriptor] = {}
+        for index, series in enumerate(all_series):
+            row_id = self._cache.get(digest_of(series))
+            if row_id is None:
+                others[index] = describe(series)
+            ids.append(row_id or 0)
+        return ids, others
+
+    def _is_current(self, ids_by_digest: Mapping[bytes, int], last_id: int) -> bool:
+        """Return whether remembered ids are those of this database.
+
+        If the database was restored from a backup while the processor was running, the latest
+        descriptors are missing, or others have their ids. Checking the highest id is enough.
+
+        :param ids_by_digest: as read, with the row of ``last_id``
+        """
+        return any(
+            row_id == last_id and self._cache.get(digest) == last_id
+            for digest, row_id in ids_by_digest.items()
+        )
+
+    def _note(self, digests: Iterable[bytes], ids_by_digest: Mapping[bytes, int]) -> None:
+        """Note ids that the cache has room for, and no others: batches may be large."""
+        room = self._cache.room - len(self._new_ids)
+        for digest in itertools.islice(digests, max(room, 0)):
+            self._new_ids[digest] = ids_by_digest[digest]
 
 
-def _is_current(connection: sa.Connection, ids: Mapping[bytes, int]) -> bool:
-    """Return whether cached ids are those of this database.
+def _read_ids(
+    connection: sa.Connection, digests: Collection[bytes], row_id: int = 0
+) -> dict[bytes, int]:
+    """Return the ids of descriptors by digest, by at most one statement.
 
-    If the database was restored from a backup while the processor was running, the latest
-    descriptors are missing, or others have their ids. Checking the highest id is enough.
+    :param row_id: also the descriptor of this row; 0: of no further row
     """
-    if not ids:
-        return True
-    digest, row_id = max(ids.items(), key=lambda pair: pair[1])
-    query = sa.select(DESCRIPTORS.c.digest).where(DESCRIPTORS.c.id == row_id)
-    return bool(connection.execute(query).scalar() == digest)
-
-
-def _read_ids(connection: sa.Connection, digests: Sequence[bytes]) -> dict[bytes, int]:
-    query = sa.select(DESCRIPTORS.c.digest, DESCRIPTORS.c.id)
-    return {
-        row.digest: row.id
-        for part in slices(digests)
-        for row in connection.execute(query.where(DESCRIPTORS.c.digest.in_(part)))
-    }
+    queries = []
+    columns = sa.select(DESCRIPTORS.c.digest, DESCRIPTORS.c.id)
+    if digests:
+        queries.append(columns.where(in_list(DESCRIPTORS.c.digest, digests, Digests)))
+    if row_id:
+        queries.append(columns.where(DESCRIPTORS.c.id == row_id))
+    if not queries:
+        return {}
+    return {digest: id_ for digest, id_ in connection.execute(sa.union_all(*queries))}

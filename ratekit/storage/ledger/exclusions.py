@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from ratekit.domain.period import Window
 from ratekit.domain.reporting.exclusion import Exclusion
-from ratekit.storage.db.engine import slices
+from ratekit.storage.db.lists import in_list
 from ratekit.storage.db.types import require_word, storable
 from ratekit.storage.schema import EXCLUSIONS
 
@@ -83,10 +83,9 @@ def _find_ending(
 ) -> dict[tuple[int, str, str], int]:
     """Return the ids of rows that end at ``end``, by scope's row id, metric and resource."""
     table = EXCLUSIONS.c
-    row_ids: dict[tuple[int, str, str], int] = {}
-    for pks in slices(sorted(scope_pks)):
-        query = sa.select(table.scope_id, table.metric, table.resource, table.id)
-        rows = connection.execute(query.where(table.scope_id.in_(pks) & (table.end == end)))
-        for scope_pk, metric, resource, row_id in rows:
-            row_ids[scope_pk, metric, resource] = row_id
-    return row_ids
+    query = sa.select(table.scope_id, table.metric, table.resource, table.id)
+    query = query.where(in_list(table.scope_id, sorted(scope_pks)) & (table.end == end))
+    return {
+        (scope_pk, metric, resource): row_id
+        for scope_pk, metric, resource, row_id in connection.execute(query)
+    }

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from ratekit.storage.db.engine import slices
+from ratekit.storage.db.lists import in_list
+from ratekit.storage.ledger.scope_rows import Row
 from ratekit.storage.schema import GAPS, SCOPES
 
 
@@ -45,19 +46,19 @@ class Gaps:
             else:
                 self._ahead.setdefault(scope_pk, []).append((gap.last_instant, gap.resume))
 
-    def open(self, scope: sa.RowMapping) -> None:
+    def open(self, scope: Row) -> None:
         """Record that a scope is missing from the fetcher's list."""
-        if scope["id"] not in self._open:
-            self._create(scope["id"], scope["last_seen"], None)
+        if scope.id not in self._open:
+            self._create(scope.id, scope.last_seen, None)
 
-    def close(self, scope: sa.RowMapping, resume: datetime.datetime) -> bool:
+    def close(self, scope: Row, resume: datetime.datetime) -> bool:
         """Record that a scope is listed; return whether it was missing or inactive before."""
-        scope_pk: int = scope["id"]
-        active: bool = scope["active"]
+        scope_pk = scope.id
+        active = scope.active
         gap = self._open.pop(scope_pk, None)
         if gap is None and active:
             return False
-        last: datetime.datetime = scope["last_seen"] if gap is None else gap.last_instant
+        last = scope.last_seen if gap is None else gap.last_instant
         if resume <= last:  # it returned in a period that is rated in any case
             if gap is not None:
                 self._void.append(gap.id)
@@ -95,8 +96,8 @@ class Gaps:
         if self._closed:
             statement = GAPS.update().where(GAPS.c.id == sa.bindparam("gap"))
             connection.execute(statement.values(resume=sa.bindparam("until")), self._closed)
-        for ids in slices(self._void):
-            connection.execute(GAPS.delete().where(GAPS.c.id.in_(ids)))
+        if self._void:
+            connection.execute(GAPS.delete().where(in_list(GAPS.c.id, self._void)))
 
 
 def add(

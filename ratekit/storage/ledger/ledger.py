@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -15,9 +15,9 @@ from ratekit.interfaces import CommitResult, Ledger, Observation, RatedBatch
 from ratekit.storage.db import commit
 from ratekit.storage.db.engine import Database
 from ratekit.storage.db.types import WORD, fits_word
-from ratekit.storage.ledger import exclusions, frames, metric_sets, stopped_usage
+from ratekit.storage.ledger import exclusions, frames, metric_sets, observing, stopped_usage, sums
 from ratekit.storage.ledger import scopes as scope_states
-from ratekit.storage.ledger.descriptors import Descriptors
+from ratekit.storage.ledger.descriptors import Descriptors, Resolver
 from ratekit.storage.rules import version
 from ratekit.storage.schema import DESCRIPTORS
 
@@ -28,11 +28,9 @@ class _Write(NamedTuple):
     """What the transaction of one batch did.
 
     :ivar advanced_pks: row ids of the scopes that it advanced
-    :ivar descriptor_ids: row ids of descriptors, by digest
     """
 
     advanced_pks: frozenset[int]
-    descriptor_ids: Mapping[bytes, int]
     result: CommitResult
 
 
@@ -69,9 +67,7 @@ class SqlLedger(Ledger):
             {scope.id for scope in scopes} - {scope.id for scope in storable_scopes}
         )
         with self._database.writing() as connection:
-            return scope_states.observe(
-                connection, self._origin, storable_scopes, now, start, resume
-            )
+            return observing.observe(connection, self._origin, storable_scopes, now, start, resume)
 
     def read_clock(self) -> ClockReading | None:
         """Return the reading of the database server's clock; None: the database has no server.
@@ -83,21 +79,26 @@ class SqlLedger(Ledger):
     def commit(self, batch: RatedBatch) -> CommitResult:
         """Write frames, totals and new states in one transaction.
 
+        It takes at most 12 statements, whatever the size of the batch is; four more for each
+        :data:`sums.SLICE` series after the first ones, up to six more where usage stops or
+        resources are excluded, and two more on a Galera cluster.
+
+        The batch's series are read twice: to check them and add them up, and to write them.
         Everything that can be computed or refused in advance is: the transaction locks rows.
         If the reply to COMMIT does not tell the outcome, the states show it. Scopes that another
         processor advanced are lost, whatever it wrote.
         """
         scope_pks = {state.scope.id: state.scope_pk for state in batch.states}
-        entries = frames.prepare(batch.series, scope_pks)
-        totals = frames.sum_up(entries)
+        totals = sums.sum_up(batch.series, scope_pks)
         metrics = metric_sets.MetricSet.of(batch.metrics)
         texts = frames.begin_texts(batch.window.begins())
         frames.require_begins(totals, texts)
 
         writer = commit.new_writer()
+        resolver = self._descriptors.resolver()
 
         def change(connection: sa.Connection) -> _Write:
-            return self._write(connection, batch, entries, totals, metrics, texts, writer)
+            return _write(connection, batch, totals, metrics, texts, writer, resolver)
 
         def read_outcome(connection: sa.Connection, write: _Write) -> commit.Outcome:
             return scope_states.read_outcome(
@@ -108,7 +109,7 @@ class SqlLedger(Ledger):
         if write is None:
             lost = tuple(state.scope for state in batch.states)
             return CommitResult(frames=0, lost_scopes=lost)
-        self._descriptors.remember(write.descriptor_ids)
+        resolver.remember()
         return write.result
 
     def postpone(self, states: Collection[State], error: str, retry_at: datetime.datetime) -> None:
@@ -121,36 +122,6 @@ class SqlLedger(Ledger):
         with self._database.reading() as connection:
             return frozenset(connection.scalars(sa.select(DESCRIPTORS.c.metric).distinct()))
 
-    def _write(
-        self,
-        connection: sa.Connection,
-        batch: RatedBatch,
-        entries: Iterable[frames.SeriesEntry],
-        totals: Iterable[frames.Total],
-        metrics: metric_sets.MetricSet,
-        texts: frames.BeginTexts,
-        writer: int,
-    ) -> _Write:
-        version.require(connection, batch.rules_version)
-        pks = scope_states.swap(connection, batch.states, batch.window, metrics, writer)
-        entries = [entry for entry in entries if entry.scope_pk in pks]
-        totals = [total for total in totals if total.scope_pk in pks]
-        ids = self._descriptors.resolve(connection, [entry.descriptor for entry in entries])
-        frame_count = frames.write_frames(connection, entries, ids, texts)
-        # Before the totals are written: it reads those of earlier batches.
-        changes = stopped_usage.record(connection, pks, batch.window, batch.metrics, totals)
-        frames.write_totals(connection, totals, texts)
-        advanced = [state for state in batch.states if state.scope_pk in pks]
-        scope_pks = {state.scope.id: state.scope_pk for state in advanced}
-        exclusions.record(connection, scope_pks, batch.window, batch.exclusions)
-        result = CommitResult(
-            frames=frame_count,
-            lost_scopes=tuple(state.scope for state in batch.states if state.scope_pk not in pks),
-            stopped_usage=_with_scopes(batch.states, changes.stopped),
-            resumed_usage=_with_scopes(batch.states, changes.resumed),
-        )
-        return _Write(pks, ids, result)
-
     def _warn_of_unstorable(self, ids: set[str]) -> None:
         """Warn once of each id, until it is no longer listed."""
         for scope_id in sorted(ids - self._unstorable_ids):
@@ -161,6 +132,34 @@ class SqlLedger(Ledger):
                 WORD,
             )
         self._unstorable_ids = frozenset(ids)
+
+
+def _write(
+    connection: sa.Connection,
+    batch: RatedBatch,
+    all_totals: Iterable[sums.Total],
+    metrics: metric_sets.MetricSet,
+    texts: frames.BeginTexts,
+    writer: int,
+    resolver: Resolver,
+) -> _Write:
+    version.require(connection, batch.rules_version)
+    pks = scope_states.swap(connection, batch.states, batch.window, metrics, writer)
+    advanced = [state for state in batch.states if state.scope_pk in pks]
+    scope_pks = {state.scope.id: state.scope_pk for state in advanced}
+    totals = [total for total in all_totals if total.scope_pk in pks]
+    frame_count = frames.write_frames(connection, batch.series, scope_pks, resolver, texts)
+    # Before the totals are written: it reads those of earlier batches.
+    changes = stopped_usage.record(connection, pks, batch.window, batch.metrics, totals)
+    frames.write_totals(connection, totals, texts)
+    exclusions.record(connection, scope_pks, batch.window, batch.exclusions)
+    result = CommitResult(
+        frames=frame_count,
+        lost_scopes=tuple(state.scope for state in batch.states if state.scope_pk not in pks),
+        stopped_usage=_with_scopes(batch.states, changes.stopped),
+        resumed_usage=_with_scopes(batch.states, changes.resumed),
+    )
+    return _Write(pks, result)
 
 
 def _with_scopes(

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from ratekit import errors
 from ratekit.domain.period import Window
 from ratekit.storage.db.dialects import insert_new
-from ratekit.storage.db.engine import slices
+from ratekit.storage.db.lists import in_list
 from ratekit.storage.db.types import require_word
 from ratekit.storage.schema import METRIC_SET_CHANGES, METRIC_SETS, SCOPES
 from ratekit.text import duration_text
@@ -55,19 +55,33 @@ def members(names: str) -> frozenset[str]:
     return frozenset(json.loads(names))
 
 
+def id_of(metrics: MetricSet) -> sa.ScalarSelect[int]:
+    """Return a query, for use within a statement, for the id of a set; NULL: it is not stored."""
+    return (
+        sa.select(METRIC_SETS.c.id).where(METRIC_SETS.c.digest == metrics.digest).scalar_subquery()
+    )
+
+
 def change(
-    connection: sa.Connection, metrics: MetricSet, scope_pks: Sequence[int], window: Window
-) -> int:
+    connection: sa.Connection,
+    metrics: MetricSet,
+    is_stored: bool,
+    scope_pks: Sequence[int],
+    window: Window,
+) -> None:
     """Record that scopes, locked, are rated by ``metrics`` from the window's begin on.
 
+    :param is_stored: the set exists
     :param window: its periods have the new length
-    :returns: id of the set
     """
-    set_id = _store(connection, metrics)
-    values = {"begin": window.begin, "metric_set_id": set_id, "period_seconds": seconds(window)}
-    rows = [{"scope_id": scope_pk, **values} for scope_pk in scope_pks]
-    connection.execute(METRIC_SET_CHANGES.insert(), rows)
-    return set_id
+    if not is_stored:
+        insert_new(connection, METRIC_SETS, [metrics._asdict()])
+    table = METRIC_SET_CHANGES
+    names = ["scope_id", "begin", "metric_set_id", "period_seconds"]
+    begin = sa.literal(window.begin, table.c.begin.type)
+    rows = sa.select(SCOPES.c.id, begin, id_of(metrics), sa.literal(seconds(window)))
+    rows = rows.where(in_list(SCOPES.c.id, scope_pks))
+    connection.execute(table.insert().from_select(names, rows))
 
 
 def seconds(window: Window) -> int:
@@ -100,14 +114,11 @@ def find_other_lengths(
 
     :param length: in seconds
     """
-    matches: set[int] = set()
     differs = METRIC_SET_CHANGES.c.period_seconds != length
     changes = sa.select(METRIC_SET_CHANGES.c.scope_id).where(differs)
-    for pks in slices(scope_pks):
-        query = sa.select(SCOPES.c.id).where(SCOPES.c.id.in_(pks))
-        query = query.where((SCOPES.c.period_seconds != length) | SCOPES.c.id.in_(changes))
-        matches.update(connection.execute(query).scalars())
-    return frozenset(matches)
+    query = sa.select(SCOPES.c.id).where(in_list(SCOPES.c.id, scope_pks))
+    query = query.where((SCOPES.c.period_seconds != length) | SCOPES.c.id.in_(changes))
+    return frozenset(connection.execute(query).scalars())
 
 
 def require_length(connection: sa.Connection, scope_pk: int, window: Window) -> None:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from ratekit.domain.period import Window
-from ratekit.storage.db.engine import slices
-from ratekit.storage.ledger.frames import Total
+from ratekit.storage.db.lists import in_list
+from ratekit.storage.ledger.sums import Total
 from ratekit.storage.schema import STOPPED_USAGE, TOTALS
 
 #: Number of periods before a batch in which a metric must never have been silent.
@@ -91,16 +91,16 @@ def _read_pairs(
     """
     recorded: set[Pair] = set()
     before: set[Pair] = set()
-    for part in slices(sorted(scope_pks)):
-        stopped = sa.select(STOPPED_USAGE.c.scope_id, STOPPED_USAGE.c.metric, sa.literal(1))
-        usage = (
-            sa.select(TOTALS.c.scope_id, TOTALS.c.metric, sa.literal(0))
-            .where(TOTALS.c.scope_id.in_(part))
-            .where(TOTALS.c.begin == window.begin - window.step)
-        )
-        query = stopped.where(STOPPED_USAGE.c.scope_id.in_(part)).union_all(usage)
-        for scope_pk, metric, is_stopped in connection.execute(query):
-            (recorded if is_stopped else before).add((scope_pk, metric))
+    pks = sorted(scope_pks)
+    stopped = sa.select(STOPPED_USAGE.c.scope_id, STOPPED_USAGE.c.metric, sa.literal(1))
+    usage = (
+        sa.select(TOTALS.c.scope_id, TOTALS.c.metric, sa.literal(0))
+        .where(in_list(TOTALS.c.scope_id, pks))
+        .where(TOTALS.c.begin == window.begin - window.step)
+    )
+    query = stopped.where(in_list(STOPPED_USAGE.c.scope_id, pks)).union_all(usage)
+    for scope_pk, metric, is_stopped in connection.execute(query):
+        (recorded if is_stopped else before).add((scope_pk, metric))
     return recorded, before
 
 
@@ -168,22 +168,22 @@ def _read_pasts(
     connection: sa.Connection, pairs: Collection[Pair], window: Window
 ) -> dict[Pair, _Past]:
     """Return what the look-back contains for these pairs."""
-    pasts: dict[Pair, _Past] = {}
+    pks = sorted({scope_pk for scope_pk, _ in pairs})
     metrics = sorted({metric for _, metric in pairs})
     begin = TOTALS.c.begin
-    for part in slices(sorted({scope_pk for scope_pk, _ in pairs})):
-        query = (
-            sa.select(
-                TOTALS.c.scope_id,
-                TOTALS.c.metric,
-                sa.func.min(begin, type_=begin.type),
-                sa.func.count(sa.distinct(begin)),
-            )
-            .where(TOTALS.c.scope_id.in_(part) & TOTALS.c.metric.in_(metrics))
-            .where(begin >= window.begin - LOOK_BACK * window.step)
-            .where(begin < window.begin)
-            .group_by(TOTALS.c.scope_id, TOTALS.c.metric)
+    query = (
+        sa.select(
+            TOTALS.c.scope_id,
+            TOTALS.c.metric,
+            sa.func.min(begin, type_=begin.type),
+            sa.func.count(sa.distinct(begin)),
         )
-        for scope_pk, metric, first, count in connection.execute(query):
-            pasts[scope_pk, metric] = _Past(first, count)
-    return pasts
+        .where(in_list(TOTALS.c.scope_id, pks) & TOTALS.c.metric.in_(metrics))
+        .where(begin >= window.begin - LOOK_BACK * window.step)
+        .where(begin < window.begin)
+        .group_by(TOTALS.c.scope_id, TOTALS.c.metric)
+    )
+    return {
+        (scope_pk, metric): _Past(first, count)
+        for scope_pk, metric, first, count in connection.execute(query)
+    }

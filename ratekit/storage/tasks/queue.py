@@ -23,7 +23,8 @@ from ratekit.domain.reprocessing.task import (
     TaskState,
 )
 from ratekit.interfaces import Tasks
-from ratekit.storage.db.engine import Database, slices
+from ratekit.storage.db.engine import Database
+from ratekit.storage.db.lists import Words, in_list
 from ratekit.storage.db.types import storable
 from ratekit.storage.ledger import metric_sets
 from ratekit.storage.schema import SCOPES, TASK_PERIODS, TASKS, TOTALS
@@ -77,8 +78,9 @@ class SqlTasks(Tasks):
             # Scope and begin identify an open task, because open tasks do not overlap.
             ids = {
                 (row.scope_id, row.begin): row.id
-                for pks in slices([scope.scope_pk for scope in scopes.values()])
-                for row in connection.execute(_select_open(pks))
+                for row in connection.execute(
+                    _select_open([scope.scope_pk for scope in scopes.values()])
+                )
             }
         return [ids[scopes[order.scope.id].scope_pk, order.begin] for order in orders]
 
@@ -116,8 +118,7 @@ class SqlTasks(Tasks):
             tasks = {row["id"]: task_rows.task(row) for row in rows}
             swaps = [
                 Swap(tasks[row.task_id], task_rows.record(row))
-                for ids in slices(list(tasks))
-                for row in connection.execute(_select_swaps(ids, tasks, instant))
+                for row in (connection.execute(_select_swaps(tasks, instant)) if tasks else ())
             ]
         return sorted(swaps, key=lambda swap: (swap.record.at, swap.task.id))
 
@@ -138,22 +139,22 @@ class SqlTasks(Tasks):
 
         :raises ratekit.errors.OperatorError: there is no such scope
         """
-        scope_pks: dict[str, int] = {}
-        for ids in slices([order.scope.id for order in orders]):
-            query = sa.select(SCOPES.c.scope_id, SCOPES.c.id)
-            query = query.where(SCOPES.c.scope_key == self._scope_key)
-            rows = connection.execute(query.where(SCOPES.c.scope_id.in_(ids)))
-            scope_pks.update((scope_id, scope_pk) for scope_id, scope_pk in rows)
+        ids = [order.scope.id for order in orders]
+        names = sa.select(SCOPES.c.scope_id, SCOPES.c.id)
+        names = names.where(SCOPES.c.scope_key == self._scope_key)
+        rows = connection.execute(names.where(in_list(SCOPES.c.scope_id, ids, Words)))
+        scope_pks = {scope_id: scope_pk for scope_id, scope_pk in rows}
         for order in orders:
             if order.scope.id not in scope_pks:
                 raise errors.OperatorError(f"no scope {order.scope.id!r}")
-        scopes: dict[str, _Scope] = {}
-        columns = SCOPES.c.scope_id, SCOPES.c.id, SCOPES.c.rated_until
-        for pks in slices(sorted(scope_pks.values())):
-            query = sa.select(*columns).where(SCOPES.c.id.in_(pks)).order_by(SCOPES.c.id)
-            for row in connection.execute(query.with_for_update(key_share=True)):
-                scopes[row.scope_id] = _Scope(row.id, row.rated_until)
-        return scopes
+        query = sa.select(SCOPES.c.scope_id, SCOPES.c.id, SCOPES.c.rated_until)
+        query = query.where(in_list(SCOPES.c.id, sorted(scope_pks.values()))).order_by(SCOPES.c.id)
+        return {
+            scope_id: _Scope(scope_pk, rated_until)
+            for scope_id, scope_pk, rated_until in connection.execute(
+                query.with_for_update(key_share=True)
+            )
+        }
 
 
 def _no_task(task_id: int) -> errors.OperatorError:
@@ -198,30 +199,27 @@ def _require_no_overlap(
     """:raises ratekit.errors.OperatorError: open tasks overlap with orders; a line for each."""
     orders_by_pk = {scopes[order.scope.id].scope_pk: order for order in orders}
     conflicts = []
-    for pks in slices(sorted(orders_by_pk)):
-        for row in connection.execute(_select_open(pks)):
-            order = orders_by_pk[row.scope_id]
-            if row.begin < order.end and order.begin < row.end:
-                conflicts.append(
-                    f"task {row.id} is open for scope {order.scope.id} from "
-                    f"{second_text(row.begin)} to {second_text(row.end)}; nothing was queued; "
-                    f"wait for its end, or run ratekit reprocess cancel {row.id}"
-                )
+    for row in connection.execute(_select_open(sorted(orders_by_pk))):
+        order = orders_by_pk[row.scope_id]
+        if row.begin < order.end and order.begin < row.end:
+            conflicts.append(
+                f"task {row.id} is open for scope {order.scope.id} from "
+                f"{second_text(row.begin)} to {second_text(row.end)}; nothing was queued; "
+                f"wait for its end, or run ratekit reprocess cancel {row.id}"
+            )
     if conflicts:
         raise errors.OperatorError(*conflicts)
 
 
-def _select_swaps(
-    ids: Sequence[int], tasks: Mapping[int, Task], instant: datetime.datetime
-) -> sa.Select[Any]:
+def _select_swaps(tasks: Mapping[int, Task], instant: datetime.datetime) -> sa.Select[Any]:
     """Return a query for the records of swapped periods that contain ``instant``."""
     table = TASK_PERIODS.c
     ids_by_begin: dict[datetime.datetime, list[int]] = {}
-    for task_id in ids:
-        begin = period.floor(instant, tasks[task_id].order.step)
+    for task_id, task in tasks.items():
+        begin = period.floor(instant, task.order.step)
         ids_by_begin.setdefault(begin, []).append(task_id)
     conditions = [
-        (table.begin == begin) & table.task_id.in_(task_ids)
+        (table.begin == begin) & in_list(table.task_id, task_ids)
         for begin, task_ids in ids_by_begin.items()
     ]
     return sa.select(TASK_PERIODS).where(
@@ -231,7 +229,9 @@ def _select_swaps(
 
 def _select_open(scope_pks: Sequence[int]) -> sa.Select[Any]:
     columns = TASKS.c.id, TASKS.c.scope_id, TASKS.c.begin, TASKS.c.end
-    return sa.select(*columns).where(OPEN & TASKS.c.scope_id.in_(scope_pks)).order_by(TASKS.c.id)
+    return (
+        sa.select(*columns).where(OPEN & in_list(TASKS.c.scope_id, scope_pks)).order_by(TASKS.c.id)
+    )
 
 
 def _row(order: Order, scope_pk: int, note: TaskNote) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -24,8 +24,8 @@ from ratekit.interfaces import TaskLedger
 from ratekit.storage.db import commit
 from ratekit.storage.db.engine import Database
 from ratekit.storage.db.types import storable
-from ratekit.storage.ledger import exclusions, frames, metric_sets
-from ratekit.storage.ledger.descriptors import Descriptors
+from ratekit.storage.ledger import exclusions, frames, metric_sets, sums
+from ratekit.storage.ledger.descriptors import Descriptors, Resolver
 from ratekit.storage.rules import version
 from ratekit.storage.schema import SCOPES, TASK_PERIODS, TASKS
 from ratekit.storage.tasks import rows as task_rows
@@ -35,11 +35,9 @@ from ratekit.storage.tasks.rows import OPEN
 class _Write(NamedTuple):
     """What the transaction of one window did.
 
-    :ivar descriptor_ids: row ids of descriptors, by digest
     :ivar account: of the whole task, if the window was its last one
     """
 
-    descriptor_ids: Mapping[bytes, int]
     account: Account | None
 
 
@@ -76,13 +74,13 @@ class SqlTaskLedger(TaskLedger):
         It locks what a commit locks, in the same order: rules, the scope, and then the task.
         If the reply to COMMIT does not tell the outcome, the scope and the task show it.
         """
-        entries = frames.prepare(repriced.series, {task.order.scope.id: task.scope_pk})
-        totals = frames.sum_up(entries)
+        totals = sums.sum_up(repriced.series, {task.order.scope.id: task.scope_pk})
 
         writer = commit.new_writer()
+        resolver = self._descriptors.resolver()
 
         def change(connection: sa.Connection) -> _Write:
-            return self._write(connection, task, repriced, entries, totals, now, writer)
+            return _write(connection, task, repriced, totals, now, writer, resolver)
 
         def read_outcome(connection: sa.Connection, _write: _Write) -> commit.Outcome:
             return _read_outcome(connection, task, repriced.window.begin, writer)
@@ -90,7 +88,7 @@ class SqlTaskLedger(TaskLedger):
         write = commit.write(self._database, change, read_outcome)
         if write is None:
             raise _advanced_elsewhere(task)
-        self._descriptors.remember(write.descriptor_ids)
+        resolver.remember()
         return write.account
 
     def postpone(self, task: Task, error: str, retry_at: datetime.datetime) -> None:
@@ -104,33 +102,33 @@ class SqlTaskLedger(TaskLedger):
         with self._database.writing() as connection:
             connection.execute(statement.values(values))
 
-    def _write(
-        self,
-        connection: sa.Connection,
-        task: Task,
-        repriced: RepricedWindow,
-        entries: Sequence[frames.SeriesEntry],
-        totals: Sequence[frames.Total],
-        now: datetime.datetime,
-        writer: int,
-    ) -> _Write:
-        if repriced.rules_version is not None:
-            version.require(connection, repriced.rules_version)
-        rated_until = _lock_scope(connection, task, repriced, writer)
-        _advance(connection, task, repriced.window, now)
-        old_totals = frames.read_totals(connection, task.scope_pk, repriced.window)
-        for window in repriced.replacement_windows():
-            frames.remove(connection, task.scope_pk, window)
-            _record_basis(connection, task, repriced, window, rated_until)
-        ids = self._descriptors.resolve(connection, [entry.descriptor for entry in entries])
-        texts = frames.begin_texts({total.begin for total in totals})
-        frames.write_frames(connection, entries, ids, texts)
-        frames.write_totals(connection, totals, texts)
-        _record_periods(connection, task, repriced, old_totals, totals, now)
-        account = None
-        if repriced.window.end >= task.order.end:
-            account = task_rows.accounts(connection, TASKS.c.id == task.id).get(task.id)
-        return _Write(ids, account)
+
+def _write(
+    connection: sa.Connection,
+    task: Task,
+    repriced: RepricedWindow,
+    totals: Sequence[sums.Total],
+    now: datetime.datetime,
+    writer: int,
+    resolver: Resolver,
+) -> _Write:
+    if repriced.rules_version is not None:
+        version.require(connection, repriced.rules_version)
+    rated_until = _lock_scope(connection, task, repriced, writer)
+    _advance(connection, task, repriced.window, now)
+    old_totals = frames.read_totals(connection, task.scope_pk, repriced.window)
+    for window in repriced.replacement_windows():
+        frames.remove(connection, task.scope_pk, window)
+        _record_basis(connection, task, repriced, window, rated_until)
+    texts = frames.begin_texts({total.begin for total in totals})
+    scope_pks = {task.order.scope.id: task.scope_pk}
+    frames.write_frames(connection, repriced.series, scope_pks, resolver, texts)
+    frames.write_totals(connection, totals, texts)
+    _record_periods(connection, task, repriced, old_totals, totals, now)
+    account = None
+    if repriced.window.end >= task.order.end:
+        account = task_rows.accounts(connection, TASKS.c.id == task.id).get(task.id)
+    return _Write(account)
 
 
 def _stands_at(task: Task, instant: datetime.datetime) -> sa.ColumnElement[bool]:
@@ -216,8 +214,8 @@ def _record_periods(
     connection: sa.Connection,
     task: Task,
     repriced: RepricedWindow,
-    old_totals: Iterable[frames.Total],
-    new_totals: Iterable[frames.Total],
+    old_totals: Iterable[sums.Total],
+    new_totals: Iterable[sums.Total],
     now: datetime.datetime,
 ) -> None:
     """Write a record of each period."""
@@ -248,16 +246,16 @@ def _record_periods(
 
 
 def _by_period(
-    totals: Iterable[frames.Total], step: datetime.timedelta
-) -> dict[datetime.datetime, set[frames.Total]]:
+    totals: Iterable[sums.Total], step: datetime.timedelta
+) -> dict[datetime.datetime, set[sums.Total]]:
     """Group totals by the task's periods, which may be longer than those of the totals."""
-    periods: dict[datetime.datetime, set[frames.Total]] = {}
+    periods: dict[datetime.datetime, set[sums.Total]] = {}
     for total in totals:
         periods.setdefault(period.floor(total.begin, step), set()).add(total)
     return periods
 
 
-def _charge(totals: Iterable[frames.Total]) -> Charge:
+def _charge(totals: Iterable[sums.Total]) -> Charge:
     points, price = 0, ZERO
     for total in totals:
         points += total.points

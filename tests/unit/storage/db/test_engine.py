@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from ratekit import errors
 from ratekit.storage import migrate
-from ratekit.storage.db.engine import SLICE, Database, parse, slices
+from ratekit.storage.db.engine import Database, parse
 from ratekit.storage.db.types import Instant
 
 
@@ -157,10 +157,3 @@ def test_programming_errors_are_not_translated(tmp_path: pathlib.Path) -> None:
         connection.execute(
             sa.select(sa.literal(datetime.datetime.fromisoformat("2026-03-01"), Instant()))
         )
-
-
-def test_lists_are_sliced_for_a_statement() -> None:
-    items = list(range(2 * SLICE + 1))
-    pieces = list(slices(items))
-    assert [len(piece) for piece in pieces] == [SLICE, SLICE, 1]
-    assert [number for piece in pieces for number in piece] == items

@@ -6,6 +6,7 @@ import datetime
 import decimal
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
@@ -19,7 +20,8 @@ from ratekit.storage.db.types import (
     Exact,
     Instant,
     Word,
-    require_fits,
+    require_prices_fit,
+    require_quantities_fit,
     require_shared_fits,
     tidy,
 )
@@ -52,14 +54,36 @@ def refuses(look: Callable[[], object]) -> bool:
     return False
 
 
-@given(NUMBERS, NUMBERS)
-def test_the_quick_check_agrees_with_the_columns(quantity: Decimal, price: Decimal) -> None:
-    dialect = POSTGRESQL
-    slow = [
-        refuses(lambda: Exact(18).process_bind_param(quantity, dialect)),
-        refuses(lambda: Exact(28).process_bind_param(price, dialect)),
-    ]
-    assert refuses(lambda: require_fits(quantity, price)) == any(slow)
+#: Values at the limits of the columns, and of as many places as they have, among any others.
+VALUES = st.lists(
+    NUMBERS
+    | st.decimals(-100, 100, places=18)
+    | st.decimals(-100, 100, places=28)
+    | st.sampled_from(
+        [
+            Decimal(sign + digits + "." + "0" * places)
+            for sign in ("", "-")
+            for digits in ("9" * 37, "1" + "0" * 37, "9" * 47, "1" + "0" * 47)
+            for places in (18, 28)
+        ]
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(VALUES)
+def test_the_quick_checks_agree_with_the_columns(values: list[Decimal]) -> None:
+    for check, places in ((require_quantities_fit, 18), (require_prices_fit, 28)):
+        column = Exact(places)
+        slow = [refuses(partial(column.process_bind_param, value, POSTGRESQL)) for value in values]
+        assert refuses(partial(check, values)) == any(slow)
+
+
+@pytest.mark.parametrize("value", ["Infinity", "-Infinity", "sNaN"])
+def test_the_quick_checks_refuse_what_is_no_number(value: str) -> None:
+    for check in (require_quantities_fit, require_prices_fit):
+        assert refuses(partial(check, [Decimal(1), Decimal(value)]))
 
 
 @given(NUMBERS, NUMBERS | st.decimals(-20, 20, places=18))
