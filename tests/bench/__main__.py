@@ -11,12 +11,17 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from tests.bench import pipeline
+from tests.bench import cli, idle, memory, pipeline, reports, store
 from tests.bench.figures import Report, Row
 from tests.bench.options import Options
 
 PARTS: dict[str, Callable[[Options], Iterable[Row]]] = {
     "pipeline": pipeline.run,
+    "memory": memory.run,
+    "store": store.run,
+    "reports": reports.run,
+    "idle": idle.run,
+    "cli": cli.run,
 }
 
 

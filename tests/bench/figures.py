@@ -117,6 +117,7 @@ def _table(rows: Sequence[Row]) -> str:
     columns = list(dict.fromkeys(name for row in rows for name in row.values))
     table = prettytable.PrettyTable(["", *columns, "reference µs"])
     table.set_style(prettytable.TableStyle.PLAIN_COLUMNS)
+    table.right_padding_width = 2
     table.align = "r"
     table.align[""] = "l"
     for row in rows:

@@ -38,10 +38,7 @@ class Case(NamedTuple):
     changing_every: int = 20
 
     def __str__(self) -> str:
-        text = (
-            f"{self.backend} {self.resources:,} resources, "
-            f"{self.periods} x {self.granularity} s"
-        )
+        text = f"{self.backend} {self.resources:,} resources, {self.periods} x {self.granularity} s"
         return f"{text}, slow path" if self.changing_every == 1 else text
 
 

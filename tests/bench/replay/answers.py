@@ -69,7 +69,9 @@ def _answer_aggregates(query: Query, body: Any, settings: Settings) -> tuple[byt
             if not wants(id_):
                 continue
             if not resources.is_changing(number, settings):
-                rows.append(_ROW % (aggregates(metric, number, grid), group(number, id_, scope, whole)))
+                rows.append(
+                    _ROW % (aggregates(metric, number, grid), group(number, id_, scope, whole))
+                )
                 continue
             for piece in parts:
                 text = piece_aggregates(metric, number, grid, piece)

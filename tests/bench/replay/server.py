@@ -77,7 +77,7 @@ class ReplayHandler(http.server.BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         body = json.loads(self.rfile.read(length)) if length else None
         if url.path == "/replay/settings":
-            self.server.configure(body)
+            self.server.configure(body or {})
             content = b"{}"
         elif url.path == "/replay/counts":
             content = json.dumps(self.server.counts()).encode()
