@@ -20,6 +20,8 @@ from tests.databases import new_database
 PART = "pipeline"
 #: Resources of a scope.
 _DENSITY = 100
+#: Resources times periods of a large case.
+_LARGE = 100_000
 _STAGES = ("collecting", "storing", "observing")
 
 
@@ -65,7 +67,8 @@ def run(options: Options) -> Iterator[Row]:
 def _measure(case: Case, options: Options, replay: Replay, url: str) -> Iterator[Row]:
     scopes = scope_ids(max(case.resources // _DENSITY, 1))
     deployment = deploy(options.folder, url, replay.url, scopes, case.granularity)
-    rounds = options.rounds if case.resources * case.periods < 1_000_000 else 1
+    # Large cases vary little, and take long.
+    rounds = options.rounds if case.resources * case.periods < _LARGE else 1
     lab = _Lab(case, replay)
     speeds = lab.measure(deployment.conf_path, rounds, with_stages=False)
     details = lab.measure(deployment.conf_path, 1, with_stages=True)

@@ -24,7 +24,7 @@ from tests.databases import BACKENDS, new_database
 PART = "store"
 _SCOPES = ledger_data.build_scopes(40)
 #: Series of each scope and metric.
-_SERIES = 100
+_SERIES = 25
 
 
 class Case(NamedTuple):
