@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from tests.bench import cli, idle, memory, pipeline, reports, store
+from tests.bench import cli, idle, memory, pipeline, real, reports, rules, store
 from tests.bench.figures import Report, Row
 from tests.bench.options import Options
 
@@ -22,6 +22,8 @@ PARTS: dict[str, Callable[[Options], Iterable[Row]]] = {
     "reports": reports.run,
     "idle": idle.run,
     "cli": cli.run,
+    "rules": rules.run,
+    "real": real.run,
 }
 
 
