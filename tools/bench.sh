@@ -13,4 +13,6 @@ cd "$(dirname "$0")/.."
 ratekit_venv "test,databases,postgresql,mysql,stack"
 cd "$folder"
 export PYTHONPATH=$(dirname "$VIRTUAL_ENV")${PYTHONPATH:+:$PYTHONPATH}
+# The libraries' own would stand between the figures.
+export PYTHONWARNINGS=ignore
 exec python -m tests.bench "$@"

@@ -6,12 +6,11 @@ import argparse
 import pathlib
 import sys
 import tempfile
-import warnings
 from collections.abc import Callable, Iterable
 
 import pytest
 
-from tests.bench import cli, idle, memory, pipeline, real, reports, rules, store
+from tests.bench import cli, idle, memory, pipeline, real, reports, rules, sharing, store
 from tests.bench.figures import Report, Row
 from tests.bench.options import Options
 
@@ -21,6 +20,7 @@ PARTS: dict[str, Callable[[Options], Iterable[Row]]] = {
     "store": store.run,
     "reports": reports.run,
     "idle": idle.run,
+    "sharing": sharing.run,
     "cli": cli.run,
     "rules": rules.run,
     "real": real.run,
@@ -38,8 +38,6 @@ def main() -> None:
     unknown = set(arguments.parts) - set(PARTS)
     if unknown:
         parser.error(f"expected some of {', '.join(PARTS)}, not {', '.join(sorted(unknown))}")
-    # The libraries' own, which would stand between the figures.
-    warnings.simplefilter("ignore")
     report = Report(arguments.json)
     with tempfile.TemporaryDirectory() as folder:
         options = Options(arguments.full, arguments.rounds, pathlib.Path(folder))

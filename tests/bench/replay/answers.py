@@ -63,7 +63,7 @@ def _answer_aggregates(query: Query, body: Any, settings: Settings) -> tuple[byt
     whole = resources.whole_piece(start, stop)
     parts = resources.pieces(start, stop, settings.hours, type_ == "snapshot")
     rows = []
-    for scope in _scopes(conditions):
+    for scope in scopes_of(conditions):
         for number in resources.numbers_of(scope, type_, settings):
             id_ = resources.resource_id(number, settings)
             if not wants(id_):
@@ -81,7 +81,8 @@ def _answer_aggregates(query: Query, body: Any, settings: Settings) -> tuple[byt
     return content, content.count(b'["')
 
 
-def _scopes(conditions: Sequence[Mapping[str, Any]]) -> list[str]:
+def scopes_of(conditions: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the scopes that a search is limited to."""
     for condition in conditions:
         for key, value in condition.get("in", {}).items():
             if key != "id":

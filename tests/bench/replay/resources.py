@@ -32,12 +32,14 @@ class Settings:
     :ivar generation: another number means other resources, with other ids
     :ivar changing_every: every so many resources there is one that changes; 0: none
     :ivar hours: a resource that changes does so once in so many hours
+    :ivar tracks_hours: count what is asked for more than once; 0: do not, which is quicker
     """
 
     resources: int = 10
     generation: int = 0
     changing_every: int = 20
     hours: int = 24
+    tracks_hours: int = 0
 
 
 class Piece(NamedTuple):

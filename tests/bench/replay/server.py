@@ -16,7 +16,8 @@ import time
 import urllib.parse
 from typing import Any
 
-from tests.bench.replay.answers import answer
+from tests.bench.replay.answers import Query, answer
+from tests.bench.replay.asked import AskedHours
 from tests.bench.replay.resources import Settings
 
 
@@ -32,6 +33,7 @@ class ReplayServer(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), ReplayHandler)
         self.settings = Settings()
         self._counts: collections.Counter[str] = collections.Counter()
+        self._asked = AskedHours()
         self._lock = threading.Lock()
 
     def configure(self, changes: dict[str, Any]) -> None:
@@ -39,6 +41,7 @@ class ReplayServer(http.server.ThreadingHTTPServer):
         with self._lock:
             self.settings = dataclasses.replace(self.settings, **changes)
             self._counts.clear()
+            self._asked.clear()
 
     def count(self, path: str, content: bytes, points: int) -> None:
         """Count a request and its response."""
@@ -48,10 +51,15 @@ class ReplayServer(http.server.ThreadingHTTPServer):
             self._counts["bytes"] += len(content)
             self._counts["points"] += points
 
+    def track(self, query: Query, body: Any) -> None:
+        """Count the hours that a request for aggregates asks for."""
+        with self._lock:
+            self._asked.add(query, body)
+
     def counts(self) -> dict[str, float]:
         """Return what was asked so far."""
         with self._lock:
-            return {**self._counts, "cpu": time.process_time()}
+            return {**self._counts, **self._asked.counts(), "cpu": time.process_time()}
 
 
 class ReplayHandler(http.server.BaseHTTPRequestHandler):
@@ -85,6 +93,8 @@ class ReplayHandler(http.server.BaseHTTPRequestHandler):
             query = urllib.parse.parse_qs(url.query)
             content, points = answer(url.path, query, body, self.server.settings)
             self.server.count(url.path, content, points)
+            if points and self.server.settings.tracks_hours:
+                self.server.track(query, body)
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
