@@ -82,7 +82,7 @@ def median_row(part: str, case: str, rows: Sequence[tuple[Mapping[str, float], f
 
 
 class Report:
-    """Prints each part's table when it is complete, and writes all rows to a file at the end.
+    """Prints each part's table when it is complete, and writes each row to a file at once.
 
     :param path: the file; None: none
     """
@@ -92,14 +92,16 @@ class Report:
         self._rows: list[Row] = []
 
     def add(self, part: str, rows: Iterable[Row]) -> None:
-        """Print the table of a part, and remember it."""
-        part_rows = []
-        for row in rows:
-            print(f"  {row.case}", file=sys.stderr, flush=True)
-            part_rows.append(row)
-        self._rows += part_rows
-        print(f"\n{part}\n{_table(part_rows)}", flush=True)
-        self._write()
+        """Print the table of a part, and remember it; what an interruption leaves of it, too."""
+        part_rows: list[Row] = []
+        try:
+            for row in rows:
+                print(f"  {row.case}", file=sys.stderr, flush=True)
+                part_rows.append(row)
+                self._rows.append(row)
+                self._write()
+        finally:
+            print(f"\n{part}\n{_table(part_rows)}", flush=True)
 
     def _write(self) -> None:
         if self._path is None:
