@@ -31,8 +31,8 @@ NAMES = ("instance", "volume.size", "ip.floating")
 _PROJECTS, _INSTANCES = 40, 20
 _DAY = 24
 _HOUR = datetime.timedelta(hours=1)
-#: How long after its end a period becomes due.
-_PATIENCE = _HOUR
+#: How long after its end a period becomes due, with two ``wait_periods``.
+_PATIENCE = 2 * _HOUR
 #: How many single periods are rated, each in a cycle of its own.
 _SINGLES = 6
 

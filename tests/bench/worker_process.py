@@ -14,7 +14,7 @@ from typing import IO, Any
 from tests.bench.replay.resources import EPOCH
 
 #: How long after its end a period becomes due, with the default of ``[collect] wait_periods``.
-_PATIENCE = datetime.timedelta(hours=1)
+_PATIENCE = datetime.timedelta(hours=2)
 
 
 class WorkerProcess:
