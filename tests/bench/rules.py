@@ -1,12 +1,14 @@
-"""The duration of compiling rules and of pricing: python -m tests.bench.bench_hashmap.
+"""Part *rules*: compiling price rules, and pricing by many of them.
 
 Each figure is the best of several rounds, because other load of the machine disturbs it least.
 """
 
+from __future__ import annotations
+
 import datetime
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from functools import partial
 
@@ -23,7 +25,10 @@ from ratekit.domain.rules.rule import (
 from ratekit.domain.series import Series
 from ratekit.interfaces import Pricer
 from ratekit.rating.hashmap import Hashmap
+from tests.bench.figures import Row, measure_reference
+from tests.bench.options import Options
 
+PART = "rules"
 METRICS = 50
 SIZES = (10, 1_000, 10_000)
 POINTS = 24_000
@@ -83,7 +88,7 @@ def usage(metric: str, scope: str = "p1", points: int = 24) -> Series:
 
 
 def shortest_time(call: Callable[[], object], times: int, rounds: int = 5) -> float:
-    """Return the shortest time of one call, in seconds."""
+    """Return the shortest CPU time of one call, in seconds."""
     seconds = []
     for _ in range(rounds):
         begin = time.process_time()
@@ -113,32 +118,42 @@ def microseconds(pricer: Pricer, series: Series) -> float:
     return shortest_time(partial(pricer, series, before), times) / len(before) * 1e6
 
 
-def main() -> None:
+def run(options: Options) -> Iterator[Row]:
+    """Yield what compiling takes, and a price for each usage by these rules.
+
+    "24" and "1" are usages in a series: labels are read once for all of a series.
+    """
     startup.limit_garbage_collection()
-    print("compile: group all rules and build the tables of all metrics and scopes")
-    print("µs for each usage; labels are read once for all usages of a series")
-    print("  mappings      compile  24 a series   1 a series   no rules")
     for size in SIZES:
-        rules = build_book(size)
-        usages = usage_of_each_scope(rules)
-        seconds = shortest_time(partial(compile_and_price, rules, usages), 1)
-        pricer = compile_and_price(rules, usages)
-        row = f"{size:>10} {seconds * 1e3:>9.1f} ms"
-        for metric, points, width in (("metric0", 24, 12), ("metric0", 1, 12), ("none", 24, 10)):
-            row += f" {microseconds(pricer, usage(metric, points=points)):>{width}.2f}"
-        print(row)
+        yield _measure_size(size, options.rounds)
+    rules = build_book(SIZES[-1])
     scenarios = (
         ("thresholds on quantity and label", rules, usage("metric1")),
         ("rules for one scope", rules, usage("metric9", "scope9")),
         ("10,000 mappings of one metric", build_book(10_000, 1), usage("metric0")),
         ("10,000 thresholds of one group", build_threshold_book(10_000), usage("metric0")),
     )
-    for name, rules, series in scenarios:
-        print(f"{name:36} {microseconds(Hashmap().compile(rules), series):>12.2f}")
-    rules, days = build_changing_book(500, 20), usage("metric0", points=480)
-    seconds = shortest_time(lambda: Hashmap().compile(rules)(days, [Decimal(0)] * 480), 1)
-    print(f"compile 500 mappings that changed 20 times, price 20 days: {seconds * 1e3:.1f} ms")
+    for name, book, series in scenarios:
+        reference = measure_reference()
+        values = {"24, µs/usage": microseconds(Hashmap().compile(book), series)}
+        yield Row(PART, name, values, reference)
+    book, days = build_changing_book(500, 20), usage("metric0", points=480)
+    reference = measure_reference()
+    seconds = shortest_time(lambda: Hashmap().compile(book)(days, [Decimal(0)] * 480), 1)
+    values = {"compile and price ms": seconds * 1e3}
+    yield Row(PART, "500 mappings, changed 20 times, 20 days", values, reference)
 
 
-if __name__ == "__main__":
-    main()
+def _measure_size(size: int, rounds: int) -> Row:
+    rules = build_book(size)
+    usages = usage_of_each_scope(rules)
+    reference = measure_reference()
+    seconds = shortest_time(partial(compile_and_price, rules, usages), 1, rounds)
+    pricer = compile_and_price(rules, usages)
+    values = {
+        "compile and price ms": seconds * 1e3,
+        "24, µs/usage": microseconds(pricer, usage("metric0")),
+        "1, µs/usage": microseconds(pricer, usage("metric0", points=1)),
+        "no rules, µs/usage": microseconds(pricer, usage("none")),
+    }
+    return Row(PART, f"{size:,} mappings", values, reference)
