@@ -66,7 +66,7 @@ def _measure_commits(
             first += _SERIES if case.is_new else 0
             states = ledger_data.observe(storage, _SCOPES)
             batch = ledger_data.build_batch(states, case.periods, range(first, first + _SERIES))
-            frames, before = len(batch.series) * case.periods, statements.count
+            frames, before = len(list(batch.series)) * case.periods, statements.count
             reference = measure_reference()
             usage = measure(lambda batch=batch: ledger_data.commit(storage, batch))  # type: ignore[misc]
             values = {
