@@ -7,12 +7,16 @@ import pathlib
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Sequence
 
 import psutil
 
 #: Seconds that a command or an orderly stop may take.
 LIMIT = 60.0
+
+#: Seconds between two looks at processes that are to end.
+_TICK = 0.05
 
 HOST = "127.0.0.1"
 
@@ -138,10 +142,23 @@ def _send(process: psutil.Process, number: signal.Signals) -> None:
         return
 
 
+def has_ended(process: psutil.Process) -> bool:
+    """Return whether a process has ended, even if nobody fetches its exit code.
+
+    Orphans stay zombies in a container whose first process is no init.
+    """
+    try:
+        return not process.is_running() or bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+
+
 def _wait_for_end(family: list[psutil.Process]) -> None:
-    _, alive = psutil.wait_procs(family, timeout=LIMIT)
-    if alive:
-        raise RuntimeError(f"did not end: {alive}")
+    deadline = time.monotonic() + LIMIT
+    while alive := [process for process in family if not has_ended(process)]:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"did not end: {alive}")
+        time.sleep(_TICK)
 
 
 def _environment(folder: pathlib.Path) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.databases import SERVERS, private_server
+from tests.databases import SERVERS, private_server, process
 from tests.faults.conftest import FULL, LONG, SHORT, ExpectedContent, NewTrial
 from tests.faults.ledger_content import Difference
 from tests.faults.relay import Moment, Relay
@@ -88,7 +88,7 @@ def test_when_the_first_process_is_killed_its_workers_end_and_nothing_is_lost(
         workers = daemon.workers()
         assert workers
         daemon.kill_first()
-        assert wait_until(lambda: not any(worker.is_running() for worker in workers))
+        assert wait_until(lambda: all(map(process.has_ended, workers)))
     finally:
         daemon.kill()
     trial.rate_until_done()
