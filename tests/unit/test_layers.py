@@ -120,7 +120,7 @@ NARROW: Mapping[str, Collection[str]] = {
     "processing": {"interfaces", "domain", "errors", "text", "pricing"},
     "storage": {"interfaces", "domain", "errors", "text"},
     "fetchers": {"interfaces", "domain", "errors", "text", "keystone", "http_clock"},
-    "collectors": {"interfaces", "domain", "errors", "text", "keystone", *_HTTP},
+    "collectors": {"interfaces", "domain", "errors", "text", "keystone", "http_limits", *_HTTP},
 }
 #: Rooms that need no third-party library.
 PURE = {"domain", "errors", "interfaces", "pricing", "processing", "rating", "text"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import operator
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
@@ -86,7 +87,7 @@ class UsageSeries:
 
         Slow: for the display of a few.
         """
-        for id_, resource in self._response.resources():
+        for id_, resource in sorted(self._response.resources(), key=operator.itemgetter(0)):
             for labels, trace in trace_usages(resource, self._reduction):
                 if not self._response.is_foreign(id_, labels):
                     groupby, metadata = self._split_labels(labels)
