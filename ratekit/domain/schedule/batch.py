@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Sequence
 
 from ratekit.domain.period import Window
+from ratekit.domain.schedule.division import Turn
 from ratekit.domain.scope import State
 from ratekit.text import count_text
 
@@ -25,10 +26,14 @@ class DueScope:
 
     :ivar state: how far it has been rated
     :ivar until: end of its last due period
+    :ivar turn: when this process rates it
+    :ivar place: its place among the scopes that are equally far behind
     """
 
     state: State
     until: datetime.datetime
+    turn: Turn = Turn.OWN
+    place: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -105,7 +110,8 @@ def next_batch(scopes: Sequence[DueScope], step: datetime.timedelta, limit: int)
     """Return the next batch, starting with the scopes that are furthest behind.
 
     Scopes that failed before come after all others and are not mixed with them, so that a
-    scope that always fails does not delay the others.
+    scope that always fails does not delay the others. Scopes of other processes come after this
+    process's own.
 
     A batch prefers long windows over many scopes, because the cost of a request to a back end
     depends on the number of resources far more than on the number of periods.
@@ -114,7 +120,7 @@ def next_batch(scopes: Sequence[DueScope], step: datetime.timedelta, limit: int)
     """
     due = sorted(
         (scope for scope in scopes if scope.state.rated_until < scope.until),
-        key=lambda scope: (*_batch_key(scope), scope.state.scope.id),
+        key=lambda scope: (*_batch_key(scope), scope.place, scope.state.scope.id),
     )
     if not due:
         return None
@@ -128,6 +134,6 @@ def next_batch(scopes: Sequence[DueScope], step: datetime.timedelta, limit: int)
     return Batch(Window(begin, step, count), states)
 
 
-def _batch_key(scope: DueScope) -> tuple[int, datetime.datetime, datetime.datetime]:
+def _batch_key(scope: DueScope) -> tuple[int, Turn, datetime.datetime, datetime.datetime]:
     """Return what all scopes of a batch have in common."""
-    return scope.state.failures, scope.state.rated_until, scope.until
+    return scope.state.failures, scope.turn, scope.state.rated_until, scope.until

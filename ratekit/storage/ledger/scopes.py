@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -86,6 +87,30 @@ def observe(
             _scope(row) for row in missing if row["active"] and row["id"] in complete_pks
         ),
     )
+
+
+def refresh(connection: sa.Connection, states: Sequence[State]) -> list[State]:
+    """Return the current states of scopes, without those that are no longer rated."""
+    columns = (
+        SCOPES.c.id, SCOPES.c.rated_until, SCOPES.c.failures, SCOPES.c.retry_at, SCOPES.c.resets
+    )  # fmt: skip
+    active = SCOPES.c.active & SCOPES.c.deactivated_at.is_(None)
+    rows = {
+        row.id: row
+        for pks in slices([state.scope_pk for state in states])
+        for row in connection.execute(sa.select(*columns).where(SCOPES.c.id.in_(pks) & active))
+    }
+    return [
+        dataclasses.replace(
+            state,
+            rated_until=row.rated_until,
+            failures=row.failures,
+            retry_at=row.retry_at,
+            resets=row.resets,
+        )
+        for state in states
+        if (row := rows.get(state.scope_pk)) is not None
+    ]
 
 
 def swap(

@@ -15,6 +15,7 @@ from ratekit.domain.schedule.backoff import Backoff
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.processing.cycle import CycleResult
 from tests.builders import HOUR, MINUTE, SECOND
+from tests.sharing import FakeSharing
 from tests.unit.daemon.fake_monitoring import FakeMonitoring
 
 NOON = datetime.datetime(2026, 11, 23, 12, tzinfo=datetime.UTC)
@@ -97,6 +98,7 @@ def run(
     tasks: Tasks | None = None,
     monitoring: FakeMonitoring | None = None,
     status: WorkerStatus | None = None,
+    sharing: FakeSharing | None = None,
 ) -> Cycles:
     orchestrator = Cycles(day, *cycles)
     Worker(
@@ -107,6 +109,7 @@ def run(
         day,  # type: ignore[arg-type]
         status or StatusBoard(1).workers[0],
         Presence(monitoring or FakeMonitoring(), "worker", day.clock),
+        sharing or FakeSharing(),
         ([] if exit_codes is None else exit_codes).append,
         day.clock,
         chance=lambda: 0.0,

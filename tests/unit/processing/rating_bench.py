@@ -9,7 +9,7 @@ from ratekit import errors
 from ratekit.domain.schedule.backoff import Backoff
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.domain.schedule.clocks import ClockReading
-from ratekit.domain.schedule.partition import Partition
+from ratekit.domain.schedule.division import Sharing
 from ratekit.interfaces import RatingModule
 from ratekit.processing.clock_check import ClockCheck
 from ratekit.processing.cycle import CycleResult, Progress, RunContext
@@ -17,6 +17,7 @@ from ratekit.processing.orchestrator import Orchestrator
 from ratekit.processing.rater import Rater, Settings
 from tests.builders import HOUR, MINUTE, MONTH, call_in_turn, metric
 from tests.fakes import CollectCall, FakeCollector, FakeFetcher, FakeLedger, FakeModule, FakeRules
+from tests.sharing import AloneInOrder
 
 #: Hours 0 to 9 of the month are due at this moment, with two periods of waiting.
 NOW = datetime.datetime(2026, 1, 1, 11, 0, 5, tzinfo=datetime.UTC)
@@ -45,7 +46,7 @@ class RatingBench:
         ledger: type[FakeLedger] = FakeLedger,
         collector: FakeCollector | None = None,
         start: str = "month",
-        partition: Partition | None = None,
+        sharing: Sharing | None = None,
         requires_rules: bool = False,
     ) -> None:
         self.now = NOW
@@ -87,7 +88,7 @@ class RatingBench:
             rater,
             Calendar(HOUR, 2),
             start,
-            partition or Partition(),
+            sharing or AloneInOrder(),
             context,
             ClockCheck([self._read_clock, lambda: self.database_reading], MINUTE),
         )
