@@ -59,6 +59,10 @@ class FakeSharing(Sharing):
 
         self._division = Division(self._seat, seat_of, self._patience)
 
+    def is_ready(self) -> bool:
+        """Return True."""
+        return True
+
     def current(self, max_age: float = 2.0) -> Division:
         """Return the division."""
         return self._division

@@ -18,19 +18,22 @@ class _Header(ctypes.Structure):
     """Aligned words of 8 bytes, each read and written as a whole.
 
     :ivar version: changes after each change of the content
-    :ivar answered: when the service last answered, seconds of the monotonic clock; 0: never
+    :ivar started: when the writer started, seconds of the monotonic clock; 0: not yet
+    :ivar answered: when the service last answered, likewise; 0: never
     :ivar length: of the content, in bytes
     :ivar checksum: of the content
     """
 
     _fields_: ClassVar[Any] = (
         ("version", ctypes.c_int64),
+        ("started", ctypes.c_double),
         ("answered", ctypes.c_double),
         ("length", ctypes.c_int64),
         ("checksum", ctypes.c_int64),
     )
 
     version: int
+    started: float
     answered: float
     length: int
     checksum: int
@@ -58,6 +61,15 @@ class GroupBoard:
         file = os.memfd_create("ratekit-group", os.MFD_CLOEXEC)
         os.ftruncate(file, _SIZE)
         return cls(file)
+
+    @property
+    def started(self) -> float:
+        """When the writer started, seconds of the monotonic clock; 0: not yet."""
+        return self._header.started
+
+    @started.setter
+    def started(self, instant: float) -> None:
+        self._header.started = instant
 
     @property
     def answered(self) -> float:

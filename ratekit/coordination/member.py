@@ -42,14 +42,19 @@ class Member:
         self._board = board
         self._group = service.group.encode()
         self._coordinator: Any = None
+        self._has_failed = False
+        #: Until then members that are missing are not taken for dead.
+        self._keep_until = 0.0
         self._pause = min(service.membership_seconds / _BEATS, _LONGEST_BEAT)
 
     def run(self, stop: threading.Event) -> None:
         """Stay in the group until ``stop`` is set; then leave it."""
+        self._board.started = time.monotonic()
         while not stop.is_set():
             try:
                 self._beat()
             except Exception as error:  # noqa: BLE001 - drivers raise errors of several libraries
+                self._has_failed = True
                 # The last known members stay.
                 self._board.publish(dict(self._board.read()[0]), describe(error))
             stop.wait(self._pause)
@@ -67,8 +72,14 @@ class Member:
             # It is new, or it was frozen for so long that the service has removed it.
             self._join()
             members = self._read_members()
-        self._board.publish({**members, self._name: self._workers})
-        self._board.answered = time.monotonic()
+        now = time.monotonic()
+        if self._has_failed:
+            # A service that starts again may have lost its members, who now join one by one.
+            self._keep_until = now + self._service.membership_seconds
+            self._has_failed = False
+        last_members = dict(self._board.read()[0]) if now < self._keep_until else {}
+        self._board.publish({**last_members, **members, self._name: self._workers})
+        self._board.answered = now
 
     def _read_members(self) -> Mapping[str, int]:
         return read_members(self._coordinator, self._service.group)
@@ -109,7 +120,8 @@ def read_members(coordinator: Any, group: str) -> Mapping[str, int]:
 
 def describe(error: Exception) -> str:
     """Return the cause of a failure in one line, without passwords of URLs."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    detail = str(error) or getattr(error, "detail_text", None) or type(error).__name__
+    text = " ".join(str(detail).split())
     return redact_urls(text)[:500]
 
 

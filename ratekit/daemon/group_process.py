@@ -41,9 +41,16 @@ class GroupProcess:
         self._board = board
         self._patience = patience
         self._process: subprocess.Popen[bytes] | None = None
-        self._started = 0.0
+        #: When a silence of the service can have begun, seconds of the monotonic clock.
+        self._silent_since = 0.0
+        self._last_check = 0.0
         self._is_away = False
         self._members: Sequence[tuple[str, int]] = ()
+
+    @property
+    def pid(self) -> int | None:
+        """Id of the process; None: it does not run."""
+        return None if self._process is None else self._process.pid
 
     def check(self) -> None:
         """Start the process if it does not run; log changes of the group."""
@@ -52,7 +59,7 @@ class GroupProcess:
                 LOG.warning("the coordinating process died and was replaced")
             self._start()
         members, error = self._board.read()
-        is_away = time.monotonic() - max(self._board.answered, self._started) > self._patience
+        is_away = self._is_silent()
         if is_away and not self._is_away:
             LOG.warning(
                 "the coordination service %s does not answer; %s until it does: %s",
@@ -68,7 +75,16 @@ class GroupProcess:
         if members != self._members:
             self._members = members
             names = list_text([name for name, _ in members])
-            LOG.info("%s share the scopes: %s", count_text(len(members), "daemon"), names)
+            LOG.info("the scopes are shared by %s: %s", count_text(len(members), "daemon"), names)
+
+    def _is_silent(self) -> bool:
+        now = time.monotonic()
+        if now - self._last_check > self._patience / 2 or not self._board.started:
+            # This host was frozen, or the process is only starting.
+            self._silent_since = now
+        self._last_check = now
+        last_answer = max(self._board.answered, self._board.started, self._silent_since)
+        return now - last_answer > self._patience
 
     def stop(self) -> None:
         """Leave the group; end the process."""
@@ -82,9 +98,10 @@ class GroupProcess:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        self._process = None
 
     def _start(self) -> None:
-        self._started = time.monotonic()
+        self._board.started = 0.0
         self._process = subprocess.Popen(
             [sys.executable, "-m", "ratekit.coordination.member"],
             stdin=subprocess.PIPE,

@@ -32,6 +32,9 @@ _RATING_LIMIT = datetime.timedelta(minutes=10)
 class GroupSource(Protocol):
     """Tells the members of the group."""
 
+    def is_ready(self) -> bool:
+        """Tell whether the members are known, or nobody can tell them."""
+
     def members(self, max_age: float) -> Mapping[str, int]:
         """Return the number of workers of each daemon, by name; with or without this one.
 
@@ -44,6 +47,11 @@ class CoordinatedGroup(GroupSource):
 
     def __init__(self, board: GroupBoard) -> None:
         self._board = board
+
+    def is_ready(self) -> bool:
+        """Tell whether the service has answered, or does not."""
+        members, error = self._board.read()
+        return bool(members or error)
 
     def members(self, max_age: float) -> Mapping[str, int]:
         """Return the members."""
@@ -62,6 +70,10 @@ class SeenProcessors(GroupSource):
         self._clock = clock
         self._members: Mapping[str, int] = {}
         self._read_at: float | None = None
+
+    def is_ready(self) -> bool:
+        """Return True: the database can be read at any time."""
+        return True
 
     def members(self, max_age: float) -> Mapping[str, int]:
         """Return the members; those last seen if the database does not answer."""
@@ -112,6 +124,10 @@ class WorkerSharing(Sharing):
         self._patience = patience
         self._group: Group | None = None
         self._division: Division | None = None
+
+    def is_ready(self) -> bool:
+        """Tell whether the group is known, or nobody can tell it."""
+        return self._source.is_ready()
 
     def current(self, max_age: float = 2.0) -> Division:
         """Return the division; a new one if the group has changed."""

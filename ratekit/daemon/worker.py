@@ -31,6 +31,8 @@ _TASK_POLL_SECONDS = 15.0
 #: Longest time in seconds until a waiting worker sees that others have joined or left, where
 #: looking costs a query.
 _DIVISION_POLL_SECONDS = 15.0
+#: Seconds to wait at the start until it is known which daemons share the scopes.
+_LONGEST_START = 30.0
 
 
 class Heartbeat:
@@ -126,6 +128,11 @@ class Worker:
             self._give_up(2)
 
     def _run_until_stopped(self) -> None:
+        waited = 0.0
+        while not self._sharing.is_ready() and waited < _LONGEST_START and not self._stop.is_set():
+            self._status.beat()
+            self._stop.wait(_HEARTBEAT_SECONDS / 2)
+            waited += _HEARTBEAT_SECONDS / 2
         while not self._stop.is_set():
             self._status.next_cycle = 0
             self._status.beat()

@@ -75,6 +75,9 @@ def worker_of(scope_id: str, workers: int) -> int:
 class Sharing(Protocol):
     """A process's view of all processes that rate."""
 
+    def is_ready(self) -> bool:
+        """Tell whether it is known who rates, or that nobody can tell."""
+
     def current(self, max_age: float = 2.0) -> Division:
         """Return the division; the same object as before unless it has changed.
 
@@ -97,6 +100,10 @@ class Alone(Sharing):
     def __init__(self, name: str = "") -> None:
         seat = Seat(name, 0)
         self._division = Division(seat, lambda _: seat)
+
+    def is_ready(self) -> bool:
+        """Return True."""
+        return True
 
     def current(self, max_age: float = 2.0) -> Division:
         """Return the division."""

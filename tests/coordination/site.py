@@ -1,0 +1,185 @@
+"""A database that several daemons fill, and the Gnocchi that they ask."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+
+import psutil
+import sqlalchemy as sa
+
+from tests.builders import HOUR
+from tests.coordination.gnocchi import Gnocchi
+from tests.faults.trial import Processor, with_driver
+
+_METRICS = """\
+metrics:
+  cpu:
+    unit: instance
+    groupby: [id, project_id]
+    metadata: []
+    extra_args: {aggregation_method: mean, resource_type: instance, force_granularity: 3600}
+"""
+_CONF = """\
+[DEFAULT]
+[database]
+connection = {url}
+[collect]
+metrics_conf = {folder}/metrics.yml
+wait_periods = 1
+start = {start}
+[fetcher]
+backend = static
+[fetcher_static]
+scopes = {scopes}
+[collector_gnocchi]
+gnocchi_auth_type = basic
+gnocchi_user = {user}
+gnocchi_endpoint = {gnocchi}
+[rating]
+without_rules = free
+[orchestrator]
+{orchestrator}
+"""
+_MEMBERS = re.compile(r"the scopes are shared by .*?: (.*)")
+
+
+class Daemon(Processor):
+    """A daemon with all its processes.
+
+    :ivar name: of its user in Gnocchi
+    """
+
+    def __init__(self, name: str, conf: pathlib.Path, log: pathlib.Path) -> None:
+        super().__init__(conf, log)
+        self.name = name
+
+    def processes(self) -> list[psutil.Process]:
+        """Return all its processes, the first one first."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            first = psutil.Process(self._popen.pid)
+            return [first, *first.children(recursive=True)]
+        return []
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to all its processes."""
+        for process in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+
+    def kill(self) -> None:
+        """Kill all its processes at once."""
+        self.send(signal.SIGKILL)
+        self._popen.wait()
+
+    def members(self) -> list[str]:
+        """Return the members of its group as it logged them last."""
+        logged = _MEMBERS.findall(self.log_text())
+        return logged[-1].split(", ") if logged else []
+
+
+class Site:
+    """A database, its scopes, and the hours that are rated.
+
+    :ivar scopes: ids
+    :ivar hours: number of hours that are due at the start
+    """
+
+    def __init__(
+        self, folder: pathlib.Path, url: str, gnocchi: Gnocchi, scopes: int, hours: int
+    ) -> None:
+        self._folder = folder
+        self._url = with_driver(url)
+        self.gnocchi = gnocchi
+        self.scopes = [f"scope-{number:04d}" for number in range(scopes)]
+        self.hours = hours
+        now = datetime.datetime.now(datetime.UTC)
+        self.horizon = now.replace(minute=0, second=0, microsecond=0)
+        self._daemons: list[Daemon] = []
+        (folder / "metrics.yml").write_text(_METRICS)
+        program = pathlib.Path(sys.executable).with_name("ratekit-dbsync")
+        conf = self._write_conf("upgrade", {})
+        subprocess.run([program, "--config-file", conf, "upgrade"], check=True)
+
+    def start(self, name: str, **options: object) -> Daemon:
+        """Start a daemon.
+
+        :param options: of ``[orchestrator]``
+        """
+        conf = self._write_conf(name, options)
+        daemon = Daemon(name, conf, self._folder / f"{name}.log")
+        self._daemons.append(daemon)
+        return daemon
+
+    def end(self) -> None:
+        """Kill all daemons that still run."""
+        for daemon in self._daemons:
+            daemon.send(signal.SIGCONT)
+            daemon.kill()
+
+    def rated_hours(self) -> Mapping[str, int]:
+        """Return for how many hours each scope is rated."""
+        engine = sa.create_engine(self._url, poolclass=sa.NullPool)
+        with engine.connect() as connection:
+            rows = connection.execute(sa.text("SELECT scope_id, rated_until FROM scopes")).all()
+        engine.dispose()
+        start = (self.horizon - self.hours * HOUR).replace(tzinfo=None)
+        return {scope: (until.replace(tzinfo=None) - start) // HOUR for scope, until in rows}
+
+    def is_complete(self) -> bool:
+        """Tell whether all scopes are rated as far as was due at the start."""
+        hours = self.rated_hours()
+        return len(hours) == len(self.scopes) and min(hours.values()) >= self.hours
+
+    def rated_frames(self) -> Mapping[tuple[str, datetime.datetime], int]:
+        """Return the number of frames of each scope and hour before the horizon."""
+        engine = sa.create_engine(self._url, poolclass=sa.NullPool)
+        query = (
+            "SELECT s.scope_id, f.begin, COUNT(*) FROM frames f "
+            "JOIN scopes s ON s.id = f.scope_id GROUP BY s.scope_id, f.begin"
+        )
+        with engine.connect() as connection:
+            rows = connection.execute(sa.text(query)).all()
+        engine.dispose()
+        return {
+            (scope, begin): count
+            for scope, begin, count in rows
+            if begin.replace(tzinfo=datetime.UTC) < self.horizon
+        }
+
+    def require_each_frame_once(self) -> None:
+        """Require that each scope has one frame in each hour."""
+        frames = self.rated_frames()
+        assert len(frames) == len(self.scopes) * self.hours
+        assert set(frames.values()) == {1}
+
+    def askers(self, since: float, scopes: Sequence[str]) -> Mapping[str, set[str]]:
+        """Return who asked for each scope since an instant of the monotonic clock."""
+        askers: dict[str, set[str]] = {scope: set() for scope in scopes}
+        for ask in list(self.gnocchi.asks):
+            for scope, _ in ask.points if ask.instant >= since else ():
+                if scope in askers:
+                    askers[scope].add(ask.user)
+        return askers
+
+    def _write_conf(self, name: str, options: Mapping[str, object]) -> pathlib.Path:
+        path = self._folder / f"{name}.conf"
+        text = _CONF.format(
+            url=self._url,
+            folder=self._folder,
+            start=(self.horizon - self.hours * HOUR).isoformat(),
+            scopes=",".join(self.scopes),
+            user=name,
+            gnocchi=self.gnocchi.url,
+            orchestrator="\n".join(f"{key} = {value}" for key, value in options.items()),
+        )
+        path.write_text(text)
+        os.chmod(path, 0o600)
+        return path
