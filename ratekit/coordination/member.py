@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -15,7 +16,7 @@ from typing import Any
 from tooz import coordination
 
 from ratekit.coordination.board import GroupBoard
-from ratekit.coordination.service_url import ServiceUrl
+from ratekit.coordination.service_url import REQUEST_SECONDS, ServiceUrl
 from ratekit.redact import redact_urls
 
 #: Parts of the membership timeout between two heartbeats.
@@ -63,6 +64,8 @@ class Member:
             self._coordinator.stop()
 
     def _beat(self) -> None:
+        if self._has_failed:
+            require_listening(self._service)
         if self._coordinator is None:
             self._coordinator = connect(self._service, self._name)
         else:
@@ -73,10 +76,13 @@ class Member:
             self._join()
             members = self._read_members()
         now = time.monotonic()
-        if self._has_failed:
+        silence = now - self._board.answered
+        if self._board.answered and (
+            self._has_failed or silence > self._service.membership_seconds / 2
+        ):
             # A service that starts again may have lost its members, who now join one by one.
             self._keep_until = now + self._service.membership_seconds
-            self._has_failed = False
+        self._has_failed = False
         last_members = dict(self._board.read()[0]) if now < self._keep_until else {}
         self._board.publish({**last_members, **members, self._name: self._workers})
         self._board.answered = now
@@ -98,9 +104,21 @@ def connect(service: ServiceUrl, name: str) -> Any:
 
     :raises Exception: as the driver's library does
     """
+    require_listening(service)
     coordinator = coordination.get_coordinator(service.url, name.encode())
     coordinator.start()
     return coordinator
+
+
+def require_listening(service: ServiceUrl) -> None:
+    """Require that the service accepts connections.
+
+    Redis's driver would try again for a minute.
+
+    :raises OSError: it does not
+    """
+    if service.address is not None:
+        socket.create_connection(service.address, REQUEST_SECONDS).close()
 
 
 def read_members(coordinator: Any, group: str) -> Mapping[str, int]:

@@ -6,26 +6,39 @@ import dataclasses
 import importlib.util
 import urllib.parse
 from collections.abc import Mapping
-from typing import Self
+from typing import NamedTuple, Self
 
 from ratekit import errors
 
 #: Seconds without a heartbeat after which a daemon is no longer a member.
 MEMBERSHIP_SECONDS = 10
 #: Seconds that a single request may take.
-_REQUEST_SECONDS = 3
+REQUEST_SECONDS = 3
 #: Name of the group if the URL has none.
 _GROUP = "ratekit"
 
-#: Python package and extra of each scheme that is supported.
+
+class _Driver(NamedTuple):
+    """What a scheme needs.
+
+    :ivar package: of Python
+    :ivar extra: of ratekit, which installs it
+    :ivar port: of the service, if the URL has none
+    """
+
+    package: str
+    extra: str
+    port: int
+
+
+#: The schemes that are supported.
 _DRIVERS = {
-    "etcd3+http": ("etcd3gw", "etcd"),
-    "etcd3+https": ("etcd3gw", "etcd"),
-    "redis": ("redis", "redis"),
-    "rediss": ("redis", "redis"),
-    "zookeeper": ("kazoo", "zookeeper"),
+    "etcd3+http": _Driver("etcd3gw", "etcd", 2379),
+    "etcd3+https": _Driver("etcd3gw", "etcd", 2379),
+    "redis": _Driver("redis", "redis", 6379),
+    "rediss": _Driver("redis", "redis", 6379),
+    "zookeeper": _Driver("kazoo", "zookeeper", 2181),
 }
-SCHEMES = tuple(_DRIVERS)
 #: Why others are not.
 _REASONS = {
     "file": "its members stay when their processes have died",
@@ -46,12 +59,14 @@ class ServiceUrl:
 
     :ivar scheme: as in the configuration
     :ivar url: for tooz, with limits on the time of all requests; may contain a password
+    :ivar address: host and port of the service; None: there may be several
     :ivar group: name of the group
     :ivar membership_seconds: without a heartbeat for this time, a member is removed
     """
 
     scheme: str
     url: str
+    address: tuple[str, int] | None
     group: str
     membership_seconds: float
 
@@ -73,16 +88,21 @@ class ServiceUrl:
             parsed = parsed._replace(scheme="redis")
             options["ssl"] = "true"
         membership = "timeout" if scheme == "zookeeper" else "membership_timeout"
-        query = urllib.parse.urlencode(options)
-        return cls(scheme, parsed._replace(query=query).geturl(), group, float(options[membership]))
+        url = parsed._replace(query=urllib.parse.urlencode(options)).geturl()
+        address = None
+        if scheme != "zookeeper" and parsed.hostname:
+            address = parsed.hostname, parsed.port or _DRIVERS[scheme].port
+        return cls(scheme, url, address, group, float(options[membership]))
 
     @property
     def missing_package(self) -> str | None:
         """What must be installed to use the service; None: nothing."""
-        package, extra = _DRIVERS[self.scheme]
-        if importlib.util.find_spec(package) is not None:
+        driver = _DRIVERS[self.scheme]
+        if importlib.util.find_spec(driver.package) is not None:
             return None
-        return f"the Python package {package}: pip install 'ratekit-openstack[{extra}]'"
+        return (
+            f"the Python package {driver.package}: pip install 'ratekit-openstack[{driver.extra}]'"
+        )
 
 
 def find_mistake(text: str) -> str | None:
@@ -105,7 +125,7 @@ def find_mistake(text: str) -> str | None:
 def _default_options(scheme: str) -> Mapping[str, str]:
     if scheme == "zookeeper":
         return {"timeout": str(MEMBERSHIP_SECONDS)}
-    options = {"membership_timeout": str(MEMBERSHIP_SECONDS), "timeout": str(_REQUEST_SECONDS)}
+    options = {"membership_timeout": str(MEMBERSHIP_SECONDS), "timeout": str(REQUEST_SECONDS)}
     if scheme.startswith("redis"):
-        options["socket_connect_timeout"] = str(_REQUEST_SECONDS)
+        options["socket_connect_timeout"] = str(REQUEST_SECONDS)
     return options

@@ -57,6 +57,7 @@ class GroupProcess:
         if self._process is None or self._process.poll() is not None:
             if self._process is not None:
                 LOG.warning("the coordinating process died and was replaced")
+                self.stop()
             self._start()
         members, error = self._board.read()
         is_away = self._is_silent()

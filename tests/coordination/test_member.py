@@ -12,11 +12,12 @@ import pytest
 
 from ratekit.coordination.board import GroupBoard
 from ratekit.daemon.group_process import GroupProcess
+from tests.coordination.conftest import FULL
 from tests.coordination.services import Service
 from tests.faults.trial import wait_until
 
 #: Seconds without a heartbeat after which members are removed: short, to save time.
-MEMBERSHIP = 3
+MEMBERSHIP = 2
 
 
 class Member:
@@ -55,25 +56,19 @@ def new_member(service: Service) -> Iterator[NewMember]:
         yield make
 
 
-def test_members_see_each_other_and_who_leaves(new_member: NewMember) -> None:
+def test_members_see_who_joins_freezes_thaws_and_leaves(new_member: NewMember) -> None:
     first, second = new_member("first", 2), new_member("second", 3)
     assert wait_until(lambda: first.sees(first=2, second=3))
     assert wait_until(lambda: second.sees(first=2, second=3))
+    os.kill(second.pid, signal.SIGSTOP)
+    assert wait_until(lambda: first.sees(first=2))
+    os.kill(second.pid, signal.SIGCONT)
+    assert wait_until(lambda: first.sees(first=2, second=3))
     second.process.stop()
     assert wait_until(lambda: first.sees(first=2))
 
 
-def test_a_frozen_member_is_removed_and_joins_again_when_it_is_thawed(
-    new_member: NewMember,
-) -> None:
-    first, second = new_member("first", 1), new_member("second", 1)
-    assert wait_until(lambda: first.sees(first=1, second=1))
-    os.kill(second.pid, signal.SIGSTOP)
-    assert wait_until(lambda: first.sees(first=1))
-    os.kill(second.pid, signal.SIGCONT)
-    assert wait_until(lambda: first.sees(first=1, second=1))
-
-
+@pytest.mark.parametrize("service", ["etcd"], indirect=True)
 def test_a_killed_process_is_replaced(
     new_member: NewMember, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -86,7 +81,11 @@ def test_a_killed_process_is_replaced(
     assert "the coordinating process died and was replaced" in caplog.text
 
 
-@pytest.mark.parametrize("fault", ["stop", "freeze"])
+@pytest.mark.parametrize(
+    ("service", "fault"),
+    [("etcd", "stop"), ("redis", "freeze"), *([("etcd", "freeze"), ("redis", "stop")] * FULL)],
+    indirect=["service"],
+)
 def test_a_service_that_is_away_is_reported_once_and_the_members_stay(
     fault: str, service: Service, new_member: NewMember, caplog: pytest.LogCaptureFixture
 ) -> None:

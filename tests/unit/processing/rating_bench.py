@@ -59,6 +59,7 @@ class RatingBench:
         self.rules = FakeRules()
         self.ledger = ledger(self.rules)
         self.progress: list[Progress] = []
+        self.on_progress: Callable[[Progress], None] = lambda _: None
         self.stop_after = 1000
         self.settings = Settings(
             metrics=[metric("cpu"), metric("disk")],
@@ -78,7 +79,7 @@ class RatingBench:
         )
         context = RunContext(
             clock=lambda: self.now,
-            report=self.progress.append,
+            report=self._report,
             should_continue=lambda: len(self.progress) < self.stop_after,
             chance=lambda: self.chance,
         )
@@ -95,6 +96,10 @@ class RatingBench:
 
     def rate(self, wait_for_retry: bool = True) -> CycleResult:
         return self.orchestrator.run_cycle(wait_for_retry)
+
+    def _report(self, progress: Progress) -> None:
+        self.progress.append(progress)
+        self.on_progress(progress)
 
     def _read_clock(self) -> ClockReading | None:
         if self.fail_clock is not None:
