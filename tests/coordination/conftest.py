@@ -36,12 +36,12 @@ def gnocchi() -> Iterator[Gnocchi]:
 
 @pytest.fixture
 def new_site(gnocchi: Gnocchi, tmp_path: pathlib.Path) -> Iterator[NewSite]:
-    """Return a function that prepares a site with so many scopes and hours."""
+    """Return a function that prepares a site with so many scopes and periods."""
     with contextlib.ExitStack() as stack:
 
-        def make(scopes: int, hours: int) -> Site:
+        def make(scopes: int, periods: int) -> Site:
             url = stack.enter_context(new_database("postgresql", tmp_path))
-            site = Site(tmp_path, url, gnocchi, scopes, hours)
+            site = Site(tmp_path, url, gnocchi, scopes, periods)
             stack.callback(site.end)
             return site
 

@@ -14,7 +14,7 @@ import urllib.parse
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from tests.builders import HOUR
+from tests.builders import HOUR, SECOND
 
 _POLICY = {
     "name": "hourly",
@@ -22,6 +22,7 @@ _POLICY = {
     "aggregation_methods": ["mean"],
     "definition": [
         {"timespan": "400 days, 0:00:00", "granularity": "1:00:00", "points": 9600},
+        {"timespan": "40 days, 0:00:00", "granularity": "0:01:00", "points": 57600},
     ],
 }
 _BIRTH = "2020-01-01T00:00:00+00:00"
@@ -32,7 +33,7 @@ class Ask(NamedTuple):
 
     :ivar instant: of the monotonic clock
     :ivar user: who asked
-    :ivar points: (scope, begin of an hour) of each point
+    :ivar points: (scope, begin of a period) of each point
     """
 
     instant: float
@@ -41,8 +42,9 @@ class Ask(NamedTuple):
 
 
 class Gnocchi:
-    """Each scope has one instance, which uses 1 in every hour.
+    """Each scope has one instance, which uses 1 in every period.
 
+    :ivar step: length of a period
     :ivar asks: all requests for usage, in order
     :ivar delay: seconds before each answer
     :ivar delays: seconds before each answer about a scope, in place of ``delay``
@@ -51,6 +53,7 @@ class Gnocchi:
     def __init__(self, url: str) -> None:
         self.url = url
         self.asks: list[Ask] = []
+        self.step = HOUR
         self.delay = 0.0
         self.delays: dict[str, float] = {}
 
@@ -71,11 +74,11 @@ class Gnocchi:
             if "project_id" in clause.get("in", {})
         )
         start, stop = (datetime.datetime.fromisoformat(query[key][0]) for key in ("start", "stop"))
-        hours = [start + number * HOUR for number in range((stop - start) // HOUR)]
-        points = [(scope, hour) for scope in scopes for hour in hours]
+        begins = [start + number * self.step for number in range((stop - start) // self.step)]
+        points = [(scope, begin) for scope in scopes for begin in begins]
         self.asks.append(Ask(time.monotonic(), user, points))
         time.sleep(max([self.delays.get(scope, self.delay) for scope in scopes]))
-        buckets = [[hour.isoformat(), 3600.0, 1.0] for hour in hours]
+        buckets = [[begin.isoformat(), self.step / SECOND, 1.0] for begin in begins]
         return [
             {
                 "measures": {"measures": {"aggregated": buckets}},

@@ -10,12 +10,13 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import psutil
 import sqlalchemy as sa
 
-from tests.builders import HOUR
+from ratekit.domain import period
+from tests.builders import SECOND
 from tests.coordination.gnocchi import Gnocchi
 from tests.faults.trial import Processor, with_driver
 
@@ -25,7 +26,7 @@ metrics:
     unit: instance
     groupby: [id, project_id]
     metadata: []
-    extra_args: {aggregation_method: mean, resource_type: instance, force_granularity: 3600}
+    extra_args: {{aggregation_method: mean, resource_type: instance, force_granularity: {seconds}}}
 """
 _CONF = """\
 [DEFAULT]
@@ -33,6 +34,7 @@ _CONF = """\
 connection = {url}
 [collect]
 metrics_conf = {folder}/metrics.yml
+period = {seconds}
 wait_periods = 1
 start = {start}
 [fetcher]
@@ -86,24 +88,25 @@ class Daemon(Processor):
 
 
 class Site:
-    """A database, its scopes, and the hours that are rated.
+    """A database, its scopes, and the periods that are rated.
 
     :ivar scopes: ids
-    :ivar hours: number of hours that are due at the start
+    :ivar periods: number of periods that are due at the start
     """
 
     def __init__(
-        self, folder: pathlib.Path, url: str, gnocchi: Gnocchi, scopes: int, hours: int
+        self, folder: pathlib.Path, url: str, gnocchi: Gnocchi, scopes: int, periods: int
     ) -> None:
         self._folder = folder
         self._url = with_driver(url)
         self.gnocchi = gnocchi
         self.scopes = [f"scope-{number:04d}" for number in range(scopes)]
-        self.hours = hours
-        now = datetime.datetime.now(datetime.UTC)
-        self.horizon = now.replace(minute=0, second=0, microsecond=0)
+        self.periods = periods
+        self._step = gnocchi.step
+        self._seconds = self._step // SECOND
+        self.horizon = period.floor(datetime.datetime.now(datetime.UTC), self._step)
         self._daemons: list[Daemon] = []
-        (folder / "metrics.yml").write_text(_METRICS)
+        (folder / "metrics.yml").write_text(_METRICS.format(seconds=self._seconds))
         program = pathlib.Path(sys.executable).with_name("ratekit-dbsync")
         conf = self._write_conf("upgrade", {})
         subprocess.run([program, "--config-file", conf, "upgrade"], check=True)
@@ -124,22 +127,25 @@ class Site:
             daemon.send(signal.SIGCONT)
             daemon.kill()
 
-    def rated_hours(self) -> Mapping[str, int]:
-        """Return for how many hours each scope is rated."""
+    def rated_periods(self) -> Mapping[str, int]:
+        """Return for how many periods each scope is rated."""
         engine = sa.create_engine(self._url, poolclass=sa.NullPool)
         with engine.connect() as connection:
             rows = connection.execute(sa.text("SELECT scope_id, rated_until FROM scopes")).all()
         engine.dispose()
-        start = (self.horizon - self.hours * HOUR).replace(tzinfo=None)
-        return {scope: (until.replace(tzinfo=None) - start) // HOUR for scope, until in rows}
+        start = (self.horizon - self.periods * self._step).replace(tzinfo=None)
+        return {scope: (until.replace(tzinfo=None) - start) // self._step for scope, until in rows}
 
-    def is_complete(self) -> bool:
-        """Tell whether all scopes are rated as far as was due at the start."""
-        hours = self.rated_hours()
-        return len(hours) == len(self.scopes) and min(hours.values()) >= self.hours
+    def is_complete(self, more: int = 0) -> bool:
+        """Tell whether all scopes are rated as far as was due at the start.
+
+        :param more: periods that have become due since
+        """
+        periods = self.rated_periods()
+        return len(periods) == len(self.scopes) and min(periods.values()) >= self.periods + more
 
     def rated_frames(self) -> Mapping[tuple[str, datetime.datetime], int]:
-        """Return the number of frames of each scope and hour before the horizon."""
+        """Return the number of frames of each scope and period before the horizon."""
         engine = sa.create_engine(self._url, poolclass=sa.NullPool)
         query = (
             "SELECT s.scope_id, f.begin, COUNT(*) FROM frames f "
@@ -155,26 +161,18 @@ class Site:
         }
 
     def require_each_frame_once(self) -> None:
-        """Require that each scope has one frame in each hour."""
+        """Require that each scope has one frame in each period."""
         frames = self.rated_frames()
-        assert len(frames) == len(self.scopes) * self.hours
+        assert len(frames) == len(self.scopes) * self.periods
         assert set(frames.values()) == {1}
-
-    def askers(self, since: float, scopes: Sequence[str]) -> Mapping[str, set[str]]:
-        """Return who asked for each scope since an instant of the monotonic clock."""
-        askers: dict[str, set[str]] = {scope: set() for scope in scopes}
-        for ask in list(self.gnocchi.asks):
-            for scope, _ in ask.points if ask.instant >= since else ():
-                if scope in askers:
-                    askers[scope].add(ask.user)
-        return askers
 
     def _write_conf(self, name: str, options: Mapping[str, object]) -> pathlib.Path:
         path = self._folder / f"{name}.conf"
         text = _CONF.format(
             url=self._url,
             folder=self._folder,
-            start=(self.horizon - self.hours * HOUR).isoformat(),
+            start=(self.horizon - self.periods * self._step).isoformat(),
+            seconds=self._seconds,
             scopes=",".join(self.scopes),
             user=name,
             gnocchi=self.gnocchi.url,

@@ -15,7 +15,7 @@ from ratekit.domain.schedule.division import Turn
 from tests.builders import MINUTE
 from tests.coordination.conftest import FULL, NewSite
 from tests.coordination.gnocchi import Gnocchi
-from tests.coordination.services import Service
+from tests.coordination.services import SERVICES, Service
 from tests.coordination.site import Daemon, Site
 from tests.faults.trial import wait_until
 
@@ -65,10 +65,11 @@ def asked_by(site: Site, since: float, user: str) -> set[str]:
     }
 
 
+@pytest.mark.parametrize("service", sorted(SERVICES) if FULL else ["etcd"], indirect=True)
 def test_the_work_moves_when_daemons_die_join_freeze_and_the_service_is_away(
     service: Service, new_site: NewSite
 ) -> None:
-    site = new_site(scopes=1500 if FULL else 500, hours=24)
+    site = new_site(scopes=1500 if FULL else 300, periods=24)
     site.gnocchi.delay = 0.25
     options = {**SMALL, "coordination_url": service.url}
     first, second, third = (site.start(name, **options) for name in ("first", "second", "third"))
@@ -78,8 +79,8 @@ def test_the_work_moves_when_daemons_die_join_freeze_and_the_service_is_away(
     assert wait_until(lambda: agree([second, third]))
     dead_name = only_known_by(first, [second])
     dead_scopes = own_scopes(site, first, dead_name)
-    rated = site.rated_hours()
-    left = [scope for scope in dead_scopes if rated[scope] < site.hours]
+    rated = site.rated_periods()
+    left = [scope for scope in dead_scopes if rated[scope] < site.periods]
     assert wait_until(
         lambda: (
             bool(asked_by(site, began, "second") & set(left))
@@ -105,8 +106,9 @@ def test_the_work_moves_when_daemons_die_join_freeze_and_the_service_is_away(
         site.require_each_frame_once()
 
 
+@pytest.mark.parametrize("service", sorted(SERVICES) if FULL else ["redis"], indirect=True)
 def test_daemons_of_one_group_ask_nothing_twice(service: Service, new_site: NewSite) -> None:
-    site = new_site(scopes=300 if FULL else 120, hours=24)
+    site = new_site(scopes=300 if FULL else 80, periods=24)
     site.gnocchi.delay = 0.1
     options = {**SMALL, "coordination_url": service.url, "max_workers": 2}
     first, second = (site.start(name, **options) for name in ("first", "second"))
@@ -121,11 +123,11 @@ def test_daemons_of_one_group_ask_nothing_twice(service: Service, new_site: NewS
     assert min(shares.values()) > len(site.scopes) / 5
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, 2] if FULL else [2])
 def test_two_daemons_without_coordination_ask_little_twice(
     workers: int, new_site: NewSite, gnocchi: Gnocchi
 ) -> None:
-    site = new_site(scopes=300 if FULL else 120, hours=24)
+    site = new_site(scopes=300 if FULL else 80, periods=24)
     gnocchi.delay = 0.1
     options = {**SMALL, "max_workers": workers}
     first, second = (site.start(name, **options) for name in ("first", "second"))
@@ -138,7 +140,7 @@ def test_two_daemons_without_coordination_ask_little_twice(
 
 
 def test_workers_help_one_that_has_a_slow_scope(new_site: NewSite, gnocchi: Gnocchi) -> None:
-    site = new_site(scopes=40, hours=24)
+    site = new_site(scopes=40, periods=24)
     slow = site.scopes[0]
     gnocchi.delays = {slow: 20.0}
     gnocchi.delay = 0.05
@@ -146,29 +148,43 @@ def test_workers_help_one_that_has_a_slow_scope(new_site: NewSite, gnocchi: Gnoc
     with orderly(daemon):
 
         def is_all_but_one_rated() -> bool:
-            hours = site.rated_hours()
-            return len(hours) == 40 and all(
-                hours[scope] == site.hours for scope in site.scopes if scope != slow
+            periods = site.rated_periods()
+            return len(periods) == 40 and all(
+                periods[scope] == site.periods for scope in site.scopes if scope != slow
             )
 
         assert wait_until(lambda: any((slow in dict(ask.points)) for ask in gnocchi.asks))
         assert wait_until(is_all_but_one_rated)
         # The slow one is still being collected, by a worker that has done nothing else since.
-        assert site.rated_hours()[slow] == 0
+        assert site.rated_periods()[slow] == 0
         assert wait_until(site.is_complete)
     site.require_each_frame_once()
     assert gnocchi.count_twice()[1] == 0
 
 
-@pytest.mark.parametrize("scheme", ["mysql://host/db", "file:///tmp/x"])
-def test_a_service_that_cannot_be_used_is_named_and_counts_as_none(
-    scheme: str, new_site: NewSite
+@pytest.mark.skipif(not FULL, reason="waits for minutes; only in the long profile")
+def test_two_daemons_without_coordination_ask_little_twice_when_a_period_becomes_due(
+    new_site: NewSite, gnocchi: Gnocchi
 ) -> None:
-    site = new_site(scopes=2, hours=2)
-    daemon = site.start("first", coordination_url=scheme)
+    gnocchi.step = MINUTE
+    gnocchi.delay = 0.1
+    site = new_site(scopes=100, periods=2)
+    first, second = (site.start(name, batch_frames=10) for name in ("first", "second"))
+    with orderly(first, second):
+        assert wait_until(site.is_complete)
+        assert wait_until(lambda: site.is_complete(more=1))
+        gnocchi.asks.clear()
+        assert wait_until(lambda: site.is_complete(more=3))
+    points, again = gnocchi.count_twice()
+    assert again <= points / 10
+    assert {ask.user for ask in gnocchi.asks} == {"first", "second"}
+
+
+def test_a_service_that_cannot_be_used_is_named_and_counts_as_none(new_site: NewSite) -> None:
+    site = new_site(scopes=2, periods=2)
+    daemon = site.start("first", coordination_url="mysql://host/database")
     with orderly(daemon):
         assert wait_until(site.is_complete)
-    kind = scheme.partition(":")[0]
     warnings = re.findall("WARNING .*coordination_url.*", daemon.log_text())
     assert len(warnings) == 1
-    assert f"coordination_url is ignored: {kind} is not supported" in warnings[0]
+    assert "coordination_url is ignored: mysql is not supported" in warnings[0]
