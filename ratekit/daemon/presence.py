@@ -49,6 +49,10 @@ class DaemonName:
                 continue
             return
 
+    def close(self) -> None:
+        """Give the name back."""
+        self._socket.close()
+
 
 def parse_worker(name: str) -> tuple[str, int] | None:
     """Return the daemon's name and its number of workers; None: it is not a worker's name."""

@@ -117,6 +117,26 @@ def run(
     return orchestrator
 
 
+def test_a_change_of_the_group_starts_a_cycle_at_once() -> None:
+    day, sharing = Day(hours=0.9), FakeSharing(daemons=1)
+
+    class Joining(Tasks):
+        def advance(self) -> bool:
+            if len(self.calls) == 3:
+                sharing.resize(2)
+            return super().advance()
+
+    cycles = run(day, CycleResult, tasks=Joining(day), sharing=sharing)
+    assert cycles.pauses() == [pytest.approx(46, abs=2)]
+
+
+def test_scopes_of_others_are_looked_at_again_when_they_may_be_taken() -> None:
+    day = Day(hours=0.9)
+    first = lambda: CycleResult(look_again_at=NOON + 15 * MINUTE)  # noqa: E731
+    cycles = run(day, first, CycleResult)
+    assert cycles.pauses() == [15 * 60 + 1]
+
+
 def failing(error: Exception) -> Callable[[], CycleResult]:
     def cycle() -> CycleResult:
         raise error
