@@ -168,9 +168,7 @@ def _run_daemon(conf: Any, argv: Sequence[str] | None) -> int:
             _build_process(conf, argv, storage, board, index, report, cooperation)
             for index in range(len(board.workers))
         ]
-        watcher = supervisor.Supervisor(
-            board, notifier, _report_interrupt, cooperation.companion
-        )
+        watcher = supervisor.Supervisor(board, notifier, _report_interrupt, cooperation.companion)
         supervisor.launch(conf, processors, watcher)
     return board.exit_code
 

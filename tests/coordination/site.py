@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import json
 import os
 import pathlib
 import re
@@ -11,6 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 import psutil
 import sqlalchemy as sa
@@ -126,6 +128,13 @@ class Site:
         for daemon in self._daemons:
             daemon.send(signal.SIGCONT)
             daemon.kill()
+
+    def status(self, name: str) -> Any:
+        """Return what ``ratekit status`` says with a daemon's configuration."""
+        program = pathlib.Path(sys.executable).with_name("ratekit")
+        conf = self._folder / f"{name}.conf"
+        command = [program, "--config-file", conf, "status", "-f", "json"]
+        return json.loads(subprocess.run(command, capture_output=True, check=False).stdout)
 
     def rated_periods(self) -> Mapping[str, int]:
         """Return for how many periods each scope is rated."""

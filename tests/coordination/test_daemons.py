@@ -15,7 +15,7 @@ from ratekit.domain.schedule.division import Turn
 from tests.builders import MINUTE
 from tests.coordination.conftest import FULL, NewSite
 from tests.coordination.gnocchi import Gnocchi
-from tests.coordination.services import SERVICES, Service
+from tests.coordination.services import SERVICES, Service, run_service
 from tests.coordination.site import Daemon, Site
 from tests.faults.trial import wait_until
 
@@ -188,3 +188,15 @@ def test_a_service_that_cannot_be_used_is_named_and_counts_as_none(new_site: New
     warnings = re.findall("WARNING .*coordination_url.*", daemon.log_text())
     assert len(warnings) == 1
     assert "coordination_url is ignored: mysql is not supported" in warnings[0]
+
+
+def test_status_names_the_group_or_says_why_it_cannot(new_site: NewSite) -> None:
+    site = new_site(scopes=2, periods=2)
+    with run_service("redis") as service:
+        daemon = site.start("first", coordination_url=service.url, max_workers=3)
+        assert wait_until(lambda: len(daemon.members()) == 1)
+        assert wait_until(site.is_complete)
+        [member] = site.status("first")["Group"]
+        assert member == {"name": daemon.members()[0], "workers": 3}
+        service.stop()
+        assert site.status("first")["Group"] is None
