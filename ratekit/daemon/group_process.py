@@ -18,6 +18,8 @@ LOG = logging.getLogger(__name__)
 
 #: Seconds that leaving the group may take.
 _LEAVE_SECONDS = 3.0
+#: Shortest time between two starts of the process, in seconds.
+_RESTART_SECONDS = 5.0
 
 
 class GroupProcess:
@@ -44,6 +46,7 @@ class GroupProcess:
         #: When a silence of the service can have begun, seconds of the monotonic clock.
         self._silent_since = 0.0
         self._last_check = 0.0
+        self._next_start = 0.0
         self._is_away = False
         self._members: Sequence[tuple[str, int]] = ()
 
@@ -55,10 +58,7 @@ class GroupProcess:
     def check(self) -> None:
         """Start the process if it does not run; log changes of the group."""
         if self._process is None or self._process.poll() is not None:
-            if self._process is not None:
-                LOG.warning("the coordinating process died and was replaced")
-                self.stop()
-            self._start()
+            self._restart()
         members, error = self._board.read()
         is_away = self._is_silent()
         if is_away and not self._is_away:
@@ -77,6 +77,20 @@ class GroupProcess:
             self._members = members
             names = list_text([name for name, _ in members])
             LOG.info("the scopes are shared by %s: %s", count_text(len(members), "daemon"), names)
+
+    def _restart(self) -> None:
+        """Start the process, some seconds after the last start at the earliest."""
+        now = time.monotonic()
+        if now < self._next_start:
+            return
+        self._next_start = now + _RESTART_SECONDS
+        if self._process is not None:
+            LOG.warning("the coordinating process died and was replaced")
+            self.stop()
+        try:
+            self._start()
+        except OSError as error:
+            LOG.warning("the coordinating process cannot be started: %s", error)
 
     def _is_silent(self) -> bool:
         now = time.monotonic()

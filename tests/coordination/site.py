@@ -133,7 +133,7 @@ class Site:
         """Return what ``ratekit status`` says with a daemon's configuration."""
         program = pathlib.Path(sys.executable).with_name("ratekit")
         conf = self._folder / f"{name}.conf"
-        command = [program, "--config-file", conf, "status", "-f", "json"]
+        command = [str(program), "--config-file", str(conf), "status", "-f", "json"]
         return json.loads(subprocess.run(command, capture_output=True, check=False).stdout)
 
     def rated_periods(self) -> Mapping[str, int]:
