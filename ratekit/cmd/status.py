@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -88,7 +89,9 @@ class StatusShow(command_types.Showing):
             service = ServiceUrl.parse(url)
             if service.missing_package is not None:
                 return _group([f"cannot tell: {service.scheme} needs {service.missing_package}"])
-            from ratekit.coordination.lookup import look_up
+            # tooz imports eventlet where it is installed, which warns of itself.
+            with warnings.catch_warnings(record=True):
+                from ratekit.coordination.lookup import look_up
 
             members = look_up(service, _GROUP_SECONDS)
         except errors.RatekitError as error:

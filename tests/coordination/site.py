@@ -134,7 +134,9 @@ class Site:
         program = pathlib.Path(sys.executable).with_name("ratekit")
         conf = self._folder / f"{name}.conf"
         command = [str(program), "--config-file", str(conf), "status", "-f", "json"]
-        return json.loads(subprocess.run(command, capture_output=True, check=False).stdout)
+        result = subprocess.run(command, capture_output=True, check=False)
+        assert result.stderr == b""
+        return json.loads(result.stdout)
 
     def rated_periods(self) -> Mapping[str, int]:
         """Return for how many periods each scope is rated."""
