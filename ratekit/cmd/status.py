@@ -80,7 +80,7 @@ class StatusShow(command_types.Showing):
 
     def _read_group(self) -> cells.Cell | None:
         """Return the daemons that share the scopes; None: there is no coordination service."""
-        url = self.app.load_conf().orchestrator.coordination_url
+        url = self._conf.orchestrator.coordination_url
         if not url:
             return None
         from ratekit.coordination.service_url import ServiceUrl
@@ -108,7 +108,7 @@ class StatusShow(command_types.Showing):
         from ratekit import composition
         from ratekit.admin import status as status_admin
 
-        conf = self.app.load_conf()
+        self._conf = conf = self.app.load_conf()
         return status_admin.read(
             self.app.open_storage(conf),
             composition.build_calendar(conf),
