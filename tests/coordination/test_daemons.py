@@ -70,7 +70,7 @@ def test_the_work_moves_when_daemons_die_join_freeze_and_the_service_is_away(
     service: Service, new_site: NewSite
 ) -> None:
     site = new_site(scopes=1500 if FULL else 300, periods=24)
-    site.gnocchi.delay = 0.25
+    site.gnocchi.delay = 1.0
     options = {**SMALL, "coordination_url": service.url}
     first, second, third = (site.start(name, **options) for name in ("first", "second", "third"))
     assert wait_until(lambda: agree([first, second, third]))
@@ -101,6 +101,8 @@ def test_the_work_moves_when_daemons_die_join_freeze_and_the_service_is_away(
     assert wait_until(lambda: "does not answer; the last known group of 3" in third.log_text())
     service.start()
     assert wait_until(lambda: "answers again" in third.log_text())
+    assert not site.is_complete()
+    site.gnocchi.delay = 0.02
     with orderly(second, third, fourth):
         assert wait_until(site.is_complete)
         site.require_each_frame_once()
