@@ -20,7 +20,7 @@ from ratekit.conf.checking import source, values
 from ratekit.domain.rules.rule import RuleBook
 from ratekit.domain.schedule.backoff import Backoff
 from ratekit.domain.schedule.calendar import Calendar
-from ratekit.domain.schedule.partition import Partition
+from ratekit.domain.schedule.division import Alone, Sharing
 from ratekit.domain.scope import Scope
 from ratekit.domain.usage.metric import Metric
 from ratekit.files import metrics_file, skip_expression
@@ -82,14 +82,16 @@ def build_processor(
     context: RunContext,
     side_by_side: SideBySide,
     within: Within,
-    partition: Partition | None = None,
+    sharing: Sharing | None = None,
+    leads: bool = True,
 ) -> Parts:
     """Return the parts that ``conf`` names, put together; opens no connection.
 
     Tasks that collect are not carried out with ``[collect] allow_expired``: what is left of
     expired data must not replace complete frames.
 
-    :param partition: which scopes are rated; all by default
+    :param sharing: which scopes are rated; all by default
+    :param leads: log what is true of all processes that share the scopes
     :raises ratekit.errors.OperatorError: the configuration cannot be used
     """
     calendar = build_calendar(conf)
@@ -103,19 +105,19 @@ def build_processor(
 
     rater = build_rater(conf, storage, side_by_side)
     clocks = _build_clock_check(conf, fetcher, rater, storage.ledger, within)
-    partition = partition or Partition()
+    sharing = sharing or Alone(str(context.chance()))
     repricer = Repricer(rater, storage.reports, context.clock, context.require_continue)
     collects = not conf.collect.allow_expired
     return Parts(
         Orchestrator(
-            list_scopes, storage.ledger, rater, calendar, start, partition, context, clocks
+            list_scopes, storage.ledger, rater, calendar, start, sharing, context, clocks, leads
         ),
         Reprocessor(
             storage.task_ledger,
             rater,
             repricer,
             calendar.step,
-            partition,
+            sharing,
             context,
             clocks,
             collects,

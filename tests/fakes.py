@@ -435,6 +435,19 @@ class FakeLedger(Ledger):
         lost = tuple(state.scope for state in batch.states if state.scope.id not in advanced)
         return CommitResult(frame_count, lost)
 
+    def refresh(self, states: Sequence[State]) -> Sequence[State]:
+        return [
+            dataclasses.replace(
+                state,
+                rated_until=current.rated_until,
+                failures=current.failures,
+                retry_at=current.retry_at,
+                resets=current.resets,
+            )
+            for state in states
+            if state.scope.id in self.active and (current := self.states[state.scope.id])
+        ]
+
     def postpone(self, states: Collection[State], error: str, retry_at: Instant) -> None:
         for state in states:
             current = self.states[state.scope.id]

@@ -12,7 +12,7 @@ from ratekit.domain.period import Window
 from ratekit.domain.reprocessing.task import Order, TaskKind, TaskNote
 from ratekit.domain.schedule.backoff import Backoff
 from ratekit.domain.schedule.clocks import ClockReading
-from ratekit.domain.schedule.partition import Partition
+from ratekit.domain.schedule.division import Sharing
 from ratekit.domain.scope import Scope
 from ratekit.domain.series import RatedSeries, Series
 from ratekit.domain.usage.metric import Metric
@@ -26,6 +26,7 @@ from ratekit.storage.sql import open_storage
 from tests.builders import MINUTE, call_in_turn, metric
 from tests.contract.given import HOUR, batch, hour, list_scopes, window
 from tests.fakes import CollectCall, FakeCollector, FakeModule
+from tests.sharing import AloneInOrder
 
 NOTE = TaskNote("prices were wrong", "ann@example", hour(99))
 COUNT = 6
@@ -110,7 +111,7 @@ class ReprocessingBench:
     def another(
         self,
         modules: Sequence[RatingModule] | None = None,
-        partition: Partition | None = None,
+        sharing: Sharing | None = None,
         collects: bool = True,
     ) -> Reprocessor:
         """Return a reprocessor like that of another process."""
@@ -122,7 +123,7 @@ class ReprocessingBench:
             rater,
             repricer,
             HOUR,
-            partition or Partition(),
+            sharing or AloneInOrder(),
             context,
             ClockCheck([lambda: self.reading], MINUTE),
             collects,

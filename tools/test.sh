@@ -8,7 +8,7 @@
 #   tools/test.sh --full [...]             the long profile: more crashes, faults and rules
 #
 # With arguments it installs only what the named tests need: little for tests/unit and
-# tests/oracle, database servers for tests/contract and tests/migrations, the stack for tests/functional and
+# tests/oracle, database servers for tests/contract, tests/migrations and tests/coordination, the stack for tests/functional and
 # tests/faults, CloudKitty for tests/differential. Without arguments it installs all of these,
 # but CloudKitty only in the long profile and where CI is set.
 set -euo pipefail
@@ -19,7 +19,7 @@ if [ "${1:-}" = --full ]; then
     shift
 fi
 
-databases=databases,postgresql,mysql
+databases=databases,postgresql,mysql,etcd,redis
 everything=$databases,stack${CI:+,differential}${RATEKIT_TEST_FULL:+,differential}
 
 # Prints the extras that pytest's arguments need; those that name no path mean all tests.
@@ -31,7 +31,8 @@ extras_of() {
         path=${path#./}
         case $path in
             tests/unit | tests/unit/* | tests/oracle | tests/oracle/*) only_known=yes ;;
-            tests/contract | tests/contract/* | tests/migrations | tests/migrations/*)
+            tests/contract | tests/contract/* | tests/migrations | tests/migrations/* | \
+                tests/coordination | tests/coordination/*)
                 only_known=yes extras+=,$databases ;;
             tests/functional | tests/functional/* | tests/faults | tests/faults/*)
                 only_known=yes extras+=,$databases,stack ;;
@@ -60,7 +61,7 @@ env --default-signal=INT python -m pytest tests/functional >"$log" 2>&1 &
 functional=$!
 code=0
 python -m pytest tests/unit tests/oracle tests/contract tests/migrations tests/differential \
-    tests/faults || code=$?
+    tests/faults tests/coordination || code=$?
 echo "The functional tests, which ran at the same time:"
 wait $functional || code=$?
 cat "$log"

@@ -136,8 +136,8 @@ def _explain_late(
     elif any(status.state is ProcessorState.FAILING for status in processors):
         reason, remedy = "a processor fails", "see the processor below"
     elif running:
-        started = second_text(min(record.seen_at for record in running))
-        reason, remedy = f"a cycle has run since {started}", f"wait, or see {_DAEMON}"
+        seen_at = second_text(min(record.seen_at for record in running))
+        reason, remedy = f"a cycle is running, last seen at {seen_at}", f"wait, or see {_DAEMON}"
     elif processors:
         reason, remedy = "processors have not rated them", f"see {_DAEMON}"
     else:

@@ -7,7 +7,6 @@ import logging
 import os
 import random
 import signal
-import socket
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -20,6 +19,7 @@ from ratekit.text import count_text, minute_text
 if TYPE_CHECKING:
     from ratekit import interfaces
     from ratekit.composition import Parts
+    from ratekit.daemon.cooperation import Cooperation
     from ratekit.daemon.service import Processor
     from ratekit.daemon.status_board import StatusBoard
     from ratekit.domain.schedule.calendar import Calendar
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
 PROG = "ratekit-processor"
 LOG = logging.getLogger(__name__)
-
-#: Linux's limit.
-_HOST_LENGTH = 64
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -153,6 +150,7 @@ def _run_daemon(conf: Any, argv: Sequence[str] | None) -> int:
     backend.init_backend(backend.BackendType.EVENTLET)
     from ratekit.cmd.output import progress
     from ratekit.daemon import supervisor
+    from ratekit.daemon.presence import DaemonName
     from ratekit.daemon.status_board import StatusBoard
     from ratekit.daemon.systemd import Notifier
     from ratekit.storage.sql import build_storage
@@ -163,14 +161,37 @@ def _run_daemon(conf: Any, argv: Sequence[str] | None) -> int:
         LOG.warning("%s", problem)
     storage = build_storage(conf)
     board = StatusBoard(_count_workers(conf, storage))
+    name = DaemonName(conf.database.connection)
+    cooperation = _build_cooperation(conf, storage, name.text, len(board.workers))
     with progress.reporter(bar=len(board.workers) == 1) as report:
         processors = [
-            _build_process(conf, argv, storage, board, index, report)
+            _build_process(conf, argv, storage, board, index, report, cooperation)
             for index in range(len(board.workers))
         ]
-        watcher = supervisor.Supervisor(board, notifier, _report_interrupt)
+        watcher = supervisor.Supervisor(board, notifier, _report_interrupt, cooperation.companion)
         supervisor.launch(conf, processors, watcher)
     return board.exit_code
+
+
+def _build_cooperation(
+    conf: Any, storage: interfaces.Storage, name: str, workers: int
+) -> Cooperation:
+    """Return how the daemon shares the scopes with others.
+
+    :raises ratekit.errors.OperatorError: a Python package is missing
+    """
+    from ratekit.coordination.service_url import ServiceUrl
+    from ratekit.daemon.cooperation import Cooperation
+
+    url = conf.orchestrator.coordination_url
+    if url and storage.processes is None:
+        try:
+            service = ServiceUrl.parse(url)
+        except errors.OperatorError as error:
+            LOG.warning("[orchestrator] coordination_url is ignored: %s", error)
+        else:
+            return Cooperation.coordinated(service, url, name, workers)
+    return Cooperation.uncoordinated(storage, name, workers, startup.now)
 
 
 def _count_workers(conf: Any, storage: interfaces.Storage) -> int:
@@ -192,27 +213,34 @@ def _build_process(
     board: StatusBoard,
     index: int,
     report: Callable[[Progress], None],
+    cooperation: Cooperation,
 ) -> Processor:
     """Return one of the daemon's processes, which rates its part of the scopes."""
     from ratekit import composition, concurrency
     from ratekit.daemon import presence, service, worker
-    from ratekit.domain.schedule.partition import Partition
     from ratekit.processing.cycle import RunContext
 
     stop = concurrency.StopEvent()
     status = board.workers[index]
-    heartbeat = worker.Heartbeat(status, stop, report)
+    name = f"worker {index + 1} of {len(board.workers)}"
+    host_name = f"{cooperation.name}, {name}"
+    process = presence.Presence(storage.monitoring, host_name, startup.now)
+    heartbeat = worker.Heartbeat(status, stop, process, report)
     context = RunContext(startup.now, heartbeat.report, heartbeat.should_continue, random.random)
 
     def give_up(code: int) -> None:
         board.exit_code = code
         os.kill(os.getppid(), signal.SIGTERM)
 
-    name = f"worker {index + 1} of {len(board.workers)}"
-    host_name = f"{socket.gethostname()[:_HOST_LENGTH]}, {name}"
-    partition = Partition(index, len(board.workers))
+    sharing = cooperation.sharing(index)
     parts = composition.build_processor(
-        conf, storage, context, concurrency.side_by_side, concurrency.within, partition
+        conf,
+        storage,
+        context,
+        concurrency.side_by_side,
+        concurrency.within,
+        sharing,
+        leads=index == 0,
     )
     rating = worker.Worker(
         parts.orchestrator,
@@ -221,7 +249,8 @@ def _build_process(
         composition.build_backoff(conf),
         stop,
         status,
-        presence.Presence(storage.monitoring, host_name, startup.now),
+        process,
+        sharing,
         give_up,
         startup.now,
         random.random,

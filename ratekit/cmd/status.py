@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,8 +12,10 @@ from ratekit import errors
 from ratekit.cmd import command_types, startup
 from ratekit.cmd.output import cells, prometheus, status_gauges
 from ratekit.domain.reporting.status import Issue, ProcessorStatus, Status, Verdict
-from ratekit.text import second_text, utc_text
+from ratekit.text import count_text, second_text, utc_text
 
+#: Seconds to wait for the coordination service.
+_GROUP_SECONDS = 5.0
 _VERDICTS = {
     Verdict.WELL: "well: all that is due is rated",
     Verdict.FAILING: "late or failing",
@@ -23,7 +26,8 @@ _VERDICTS = {
 class StatusShow(command_types.Showing):
     """Tell whether everything is rated, what is late or failing, why, and what to do.
 
-    Needs the database only. Exit codes: 0 well, 1 late or failing, 2 cannot tell.
+    Needs the database only; names the group of daemons, too, if the coordination service
+    answers. Exit codes: 0 well, 1 late or failing, 2 cannot tell.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -69,13 +73,42 @@ class StatusShow(command_types.Showing):
             "Open tasks": status.tasks,
             "Processors": _processors(status.processors),
         }
+        group = self._read_group()
+        if group is not None:
+            fields["Group"] = group
         return tuple(fields), tuple(fields.values())
+
+    def _read_group(self) -> cells.Cell | None:
+        """Return the daemons that share the scopes; None: there is no coordination service."""
+        url = self._conf.orchestrator.coordination_url
+        if not url:
+            return None
+        from ratekit.coordination.service_url import ServiceUrl
+
+        try:
+            service = ServiceUrl.parse(url)
+            if service.missing_package is not None:
+                return _group([f"cannot tell: {service.scheme} needs {service.missing_package}"])
+            # tooz imports eventlet where it is installed, which warns of itself.
+            with warnings.catch_warnings(record=True):
+                from ratekit.coordination.lookup import look_up
+
+            members = look_up(service, _GROUP_SECONDS)
+        except errors.RatekitError as error:
+            return _group([f"cannot tell: {error}"])
+        return _group(
+            [
+                f"{name}: {count_text(workers, 'worker')}"
+                for name, workers in sorted(members.items())
+            ],
+            members,
+        )
 
     def _read(self) -> Status:
         from ratekit import composition
         from ratekit.admin import status as status_admin
 
-        conf = self.app.load_conf()
+        self._conf = conf = self.app.load_conf()
         return status_admin.read(
             self.app.open_storage(conf),
             composition.build_calendar(conf),
@@ -109,6 +142,14 @@ def _issue_line(issue: Issue) -> str:
     since = "" if issue.since is None else f", since {second_text(issue.since)}"
     remedy = f"; {issue.remedy}" if issue.remedy else ""
     return f"{issue.kind.value}: {issue.subject}{since}: {issue.reason}{remedy}"
+
+
+def _group(lines: Sequence[str], members: Mapping[str, int] | None = None) -> cells.Cell:
+    """Show the members of the group; to machines a list of objects, or null."""
+    machine = None
+    if members is not None:
+        machine = [{"name": name, "workers": members[name]} for name in sorted(members)]
+    return cells.block(len(members or ()), lines or ["no daemon is in it"], machine)
 
 
 def _processors(processors: Sequence[ProcessorStatus]) -> cells.Cell:

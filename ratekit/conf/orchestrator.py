@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from oslo_config import cfg
+
+from ratekit.coordination import service_url
 
 GROUP = "orchestrator"
 
 OPTS = [
+    cfg.StrOpt(
+        "coordination_url",
+        secret=True,
+        help="URL of a coordination service by which daemons on several hosts share the scopes: "
+        "etcd3+http://host:2379, etcd3+https://host:2379, redis://:password@host:6379, "
+        "rediss://host:6379 or zookeeper://host:2181, with the options of the tooz library, such "
+        "as ?membership_timeout=10 (seconds after which a daemon that died is left out). With "
+        "?group=NAME, clouds that use the same service do not mix. Other services are ignored. "
+        "Without one, daemons that use the same database see each other there.",
+    ),
     cfg.IntOpt(
         "max_workers",
         default=1,
@@ -93,3 +108,11 @@ OPTS = [
         "expression of their own in metrics.yml.",
     ),
 ]
+
+
+def check(conf: Any) -> Iterator[tuple[str, str, str]]:
+    """Yield (section, option, what is expected) where a URL cannot be used."""
+    url = conf[GROUP].coordination_url
+    mistake = service_url.find_mistake(url) if url else None
+    if mistake is not None:
+        yield GROUP, "coordination_url", mistake

@@ -1,10 +1,13 @@
-"""What a daemon's process reports of itself for ``ratekit status``."""
+"""What a daemon's process reports of itself, for ``ratekit status`` and for other daemons."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
+import hashlib
 import logging
+import re
+import socket
 from collections.abc import Callable
 
 from ratekit import errors
@@ -14,6 +17,47 @@ from ratekit.processing.cycle import Clock
 from ratekit.processing.failures import attempt
 
 LOG = logging.getLogger(__name__)
+
+#: Time between two reports of a process that has nothing else to report.
+_INTERVAL = datetime.timedelta(seconds=30)
+#: Linux's limit.
+_HOST_LENGTH = 64
+#: Daemons on one host that get a name each.
+_MAX_DAEMONS = 100
+_NAME = re.compile(r"(?P<daemon>.+), worker [0-9]+ of (?P<workers>[0-9]+)")
+
+
+class DaemonName:
+    """A name for a daemon that no other running daemon on this host has.
+
+    It is the host's name, and a number if others run here. The kernel keeps the name until all
+    processes of the daemon have ended.
+
+    :param database: daemons of other databases do not count
+    """
+
+    def __init__(self, database: str) -> None:
+        host = socket.gethostname()[:_HOST_LENGTH]
+        digest = hashlib.sha256(database.encode()).hexdigest()[:16]
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.text = host
+        for number in range(1, _MAX_DAEMONS):
+            self.text = host if number == 1 else f"{host} #{number}"
+            try:
+                self._socket.bind(f"\0ratekit-processor-{digest}-{number}")
+            except OSError:
+                continue
+            return
+
+    def close(self) -> None:
+        """Give the name back."""
+        self._socket.close()
+
+
+def parse_worker(name: str) -> tuple[str, int] | None:
+    """Return the daemon's name and its number of workers; None: it is not a worker's name."""
+    match = _NAME.fullmatch(name)
+    return match and (match["daemon"], int(match["workers"]))
 
 
 class Presence:
@@ -28,11 +72,13 @@ class Presence:
         self._monitoring = monitoring
         self._clock = clock
         now = clock()
+        self._cycle_start = now
         self._record = ProcessorRecord(name, started_at=now, seen_at=now)
 
     def start_cycle(self) -> None:
         """Record that a cycle starts."""
-        self._update(seen_at=self._clock(), next_cycle=None)
+        self._cycle_start = self._clock()
+        self._update(seen_at=self._cycle_start, next_cycle=None)
 
     def end_cycle(self, pause: float, failure: Exception | None) -> None:
         """Record that a cycle has ended.
@@ -43,13 +89,19 @@ class Presence:
         now = self._clock()
         since = None
         if failure is not None:
-            since = self._record.error_since or self._record.seen_at
+            since = self._record.error_since or self._cycle_start
         self._update(
             seen_at=now,
             next_cycle=now + datetime.timedelta(seconds=pause),
             error=None if failure is None else _describe(failure),
             error_since=since,
         )
+
+    def keep_alive(self) -> None:
+        """Record that the process still works, unless it has just reported something."""
+        now = self._clock()
+        if abs(now - self._record.seen_at) >= _INTERVAL:
+            self._update(seen_at=now)
 
     def leave(self) -> None:
         """Remove the record, because the process ends."""

@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from oslo_service import service
 
@@ -29,18 +29,34 @@ _RELOAD_SECONDS = 30.0
 _INTERRUPTED = 130
 
 
+class Companion(Protocol):
+    """A process beside the workers."""
+
+    def check(self) -> None:
+        """Start it, unless it runs."""
+
+    def stop(self) -> None:
+        """End it."""
+
+
 class Supervisor:
     """Watches the status board and reports to systemd.
 
     :param report_interrupt: tells the user of a terminal that the program was interrupted
+    :param companion: is started after the workers, and again whenever it dies
     """
 
     def __init__(
-        self, board: StatusBoard, notifier: Notifier, report_interrupt: Callable[[], None]
+        self,
+        board: StatusBoard,
+        notifier: Notifier,
+        report_interrupt: Callable[[], None],
+        companion: Companion | None = None,
     ) -> None:
         self._board = board
         self._notifier = notifier
         self._report_interrupt = report_interrupt
+        self._companion = companion
         self._status = ""
         #: Number of reloads of each worker when a reload started; None: no reload is running.
         self._reloads: Sequence[int] | None = None
@@ -59,6 +75,8 @@ class Supervisor:
 
     def check(self) -> None:
         """Report changes of the status to systemd, and that all workers make progress."""
+        if self._companion is not None:
+            self._companion.check()
         workers = self._board.snapshot()
         status = describe(workers)
         if self._reloads is not None:
@@ -71,6 +89,11 @@ class Supervisor:
         oldest = min(worker.heartbeat for worker in workers)
         if self._notifier.watchdog and time.monotonic() - oldest < self._notifier.watchdog / 2:
             self._notifier.alive()
+
+    def end(self) -> None:
+        """End what runs beside the workers, which have ended."""
+        if self._companion is not None:
+            self._companion.stop()
 
     def _log_replacements(self, workers: Sequence[WorkerStatus]) -> None:
         """Log the death of workers, which cannot log it themselves."""
@@ -139,8 +162,12 @@ def launch(conf: Any, processors: Sequence[Processor], supervisor: Supervisor) -
     )
     for processor in processors:
         launcher.launch_service(processor)
-    concurrency.GreenThread(supervisor.run)
-    launcher.wait()
+    watching = concurrency.GreenThread(supervisor.run)
+    try:
+        launcher.wait()
+    finally:
+        watching.kill()
+        supervisor.end()
 
 
 class _UnchangedConf:

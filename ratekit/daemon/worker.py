@@ -12,6 +12,7 @@ from ratekit.daemon.presence import Presence
 from ratekit.daemon.status_board import WorkerStatus
 from ratekit.domain.schedule.backoff import Backoff
 from ratekit.domain.schedule.calendar import Calendar
+from ratekit.domain.schedule.division import Division, Sharing
 from ratekit.processing.cycle import Clock, CycleResult, Progress
 from ratekit.processing.failures import RetryPolicy, attempt
 from ratekit.processing.orchestrator import Orchestrator
@@ -27,19 +28,30 @@ _MARGIN = 1.0
 _HEARTBEAT_SECONDS = 1.0
 #: Seconds between two checks for new tasks, while there are none.
 _TASK_POLL_SECONDS = 15.0
+#: Longest time in seconds until a waiting worker sees that others have joined or left, where
+#: looking costs a query.
+_DIVISION_POLL_SECONDS = 15.0
+#: Seconds to wait at the start until it is known which daemons share the scopes.
+_LONGEST_START = 30.0
 
 
 class Heartbeat:
     """Writes the progress of a cycle to the worker's status.
 
+    :param presence: is kept alive, too
     :param report: is called with the progress, too
     """
 
     def __init__(
-        self, status: WorkerStatus, stop: concurrency.StopEvent, report: Callable[[Progress], None]
+        self,
+        status: WorkerStatus,
+        stop: concurrency.StopEvent,
+        presence: Presence,
+        report: Callable[[Progress], None],
     ) -> None:
         self._status = status
         self._stop = stop
+        self._presence = presence
         self._report = report
 
     def report(self, progress: Progress) -> None:
@@ -52,17 +64,20 @@ class Heartbeat:
     def should_continue(self) -> bool:
         """Tell whether another batch may start."""
         self._status.beat()
+        self._presence.keep_alive()
         return not self._stop.is_set()
 
 
 class Worker:
-    """Runs a cycle whenever a period becomes due or a failed scope may be tried again.
+    """Runs a cycle whenever a period becomes due, a failed scope may be tried again, or others
+    join or leave those that share the scopes.
 
     Between two cycles it carries out tasks, batch by batch, so that rating always goes first.
 
     :param stop: ends the loop, and the orchestrator's cycle
     :param status: where the supervisor sees the worker's progress
     :param presence: where operators see it
+    :param sharing: tells when the processes that share the scopes change
     :param give_up: is called with the exit code when the process may write no more
     """
 
@@ -75,6 +90,7 @@ class Worker:
         stop: concurrency.StopEvent,
         status: WorkerStatus,
         presence: Presence,
+        sharing: Sharing,
         give_up: Callable[[int], None],
         clock: Clock,
         chance: Callable[[], float],
@@ -86,6 +102,7 @@ class Worker:
         self._stop = stop
         self._status = status
         self._presence = presence
+        self._sharing = sharing
         self._give_up = give_up
         self._clock = clock
         self._chance = chance
@@ -111,20 +128,26 @@ class Worker:
             self._give_up(2)
 
     def _run_until_stopped(self) -> None:
+        waited = 0.0
+        while not self._sharing.is_ready() and waited < _LONGEST_START and not self._stop.is_set():
+            self._status.beat()
+            self._stop.wait(_HEARTBEAT_SECONDS / 2)
+            waited += _HEARTBEAT_SECONDS / 2
         while not self._stop.is_set():
             self._status.next_cycle = 0
             self._status.beat()
             self._presence.start_cycle()
+            division = self._sharing.current()
             pause, failure = self._run_cycle()
             self._presence.end_cycle(pause, failure)
             self._status.next_cycle = self._clock().timestamp() + pause
-            self._wait(pause)
+            self._wait(pause, division)
 
-    def _wait(self, seconds: float) -> None:
+    def _wait(self, seconds: float, division: Division) -> None:
         """Wait, with heartbeats, and carry out tasks meanwhile.
 
         The wait ends when the clock says so, and after ``seconds`` at the latest, because the
-        clock may be set back meanwhile.
+        clock may be set back meanwhile. It also ends when the division has changed.
         """
         end = self._clock() + datetime.timedelta(seconds=seconds)
         waited, next_poll = 0.0, 0.0
@@ -133,6 +156,9 @@ class Worker:
             if nap <= 0:
                 return
             self._status.beat()
+            self._presence.keep_alive()
+            if waited and self._sharing.current(_DIVISION_POLL_SECONDS) is not division:
+                return
             if waited >= next_poll:
                 start = time.monotonic()
                 if self._advance_task():
@@ -190,6 +216,9 @@ class Worker:
             # Another processor or an operator changed a state, or it was a long catch-up.
             return _MARGIN
         pause = (self._calendar.next_due(end) - end).total_seconds() + _MARGIN
+        if result.look_again_at is not None:
+            until = (result.look_again_at - self._clock()).total_seconds()
+            pause = min(pause, max(until, 0.0) + _MARGIN)
         if result.retry_at is None:
             return pause
         # The shortest delay lets scopes whose delays end one by one be tried together.

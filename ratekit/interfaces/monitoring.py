@@ -31,6 +31,13 @@ class Monitoring(abc.ABC):
         """
 
     @abc.abstractmethod
+    def processors(self) -> Sequence[ProcessorRecord]:
+        """Return the last reports of all processors, ordered by name.
+
+        :raises ratekit.errors.TryLater: the database did not answer
+        """
+
+    @abc.abstractmethod
     def facts(self, newest: Window) -> MonitoringFacts:
         """Return the state of rating, by a constant number of statements.
 

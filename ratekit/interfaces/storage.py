@@ -124,6 +124,16 @@ class Ledger(abc.ABC):
         """
 
     @abc.abstractmethod
+    def refresh(self, states: Sequence[State]) -> Sequence[State]:
+        """Return the current states of scopes, without those that are no longer rated.
+
+        Until when a scope is rated, its failures and its resets are current; the rest is as in
+        ``states``. For a decision that saves time only: the next instant they may be others.
+
+        :raises ratekit.errors.TryLater: the database did not answer
+        """
+
+    @abc.abstractmethod
     def postpone(self, states: Collection[State], error: str, retry_at: datetime.datetime) -> None:
         """Record that these scopes failed with ``error`` and must not be tried before ``retry_at``.
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ratekit import errors, interfaces
 from ratekit.domain.schedule.batch import Batch, BatchSize, DueScope, next_batch
+from ratekit.domain.schedule.division import Division, Sharing, Turn
 from ratekit.domain.scope import Scope, State
 from ratekit.processing.failures import Retry, attempt
 from ratekit.processing.rater import Rater
@@ -29,8 +30,8 @@ class Progress:
     :ivar batch: what this processor rated of the batch; no states if other processors had
         already rated all of it
     :ivar frames: number of frames written
-    :ivar scopes_left: scopes that still have due periods
-    :ivar periods_left: scopes times periods still due
+    :ivar scopes_left: scopes of this process that still have due periods
+    :ivar periods_left: these scopes times periods still due
     """
 
     batch: Batch
@@ -51,6 +52,8 @@ class CycleResult:
     :ivar retry_at: earliest time at which a failed scope may be tried again, UTC; None: no
         scope failed
     :ivar lag: how far the slowest clock is behind this host's; periods are due by that clock
+    :ivar look_again_at: when scopes that other processors have not rated until then are taken,
+        UTC; None: there are none
     """
 
     frames: int = 0
@@ -59,6 +62,7 @@ class CycleResult:
     lost_scopes: int = 0
     retry_at: datetime.datetime | None = None
     lag: datetime.timedelta = datetime.timedelta(0)
+    look_again_at: datetime.datetime | None = None
 
     def add_failed(self, scopes: int, retry_at: datetime.datetime) -> CycleResult:
         """Return the result with more failed scopes."""
@@ -97,6 +101,7 @@ class Cycle:
 
     :param scopes: the scopes that are due, each once
     :param step: length of a period
+    :param sharing: which scopes other processes rate
     """
 
     def __init__(
@@ -106,6 +111,7 @@ class Cycle:
         rater: Rater,
         ledger: interfaces.Ledger,
         context: RunContext,
+        sharing: Sharing,
     ) -> None:
         self._due = {
             scope.state.scope_pk: scope for scope in scopes if scope.state.rated_until < scope.until
@@ -114,6 +120,8 @@ class Cycle:
         self._rater = rater
         self._ledger = ledger
         self._context = context
+        self._sharing = sharing
+        self._division: Division = sharing.current()
         self._result = CycleResult()
         #: Consecutive requests without a response.
         self._unanswered = 0
@@ -123,20 +131,20 @@ class Cycle:
     def run(self) -> CycleResult:
         """Rate until nothing is due, everything that is left fails, or the process stops.
 
+        A change of the division ends the cycle, too.
+
         :raises ratekit.errors.TryLater: the database did not answer
         :raises ratekit.errors.AccessDenied: a back end refuses ratekit itself
         :raises ratekit.errors.SchemaChanged: the database was migrated
         """
-        while self._due and self._should_continue():
-            batch = next_batch(
-                list(self._due.values()),
-                self._step,
-                self._rater.size,
-                self._rater.large_scopes,
-            )
-            if batch is None:
-                break
-            self._rate_or_handle(batch)
+        try:
+            while self._due and self._should_continue():
+                batch = self._next_batch()
+                if batch is None:
+                    break
+                self._rate_or_handle(batch)
+        finally:
+            self._sharing.claim([])
         if self._failed_alone >= _MAX_FAILED_ALONE and self._due:
             LOG.warning(
                 "stopping this cycle after %d consecutive scopes failed; %s not tried",
@@ -158,7 +166,50 @@ class Cycle:
             self.put_off(states, failure)
 
     def _should_continue(self) -> bool:
-        return self._failed_alone < _MAX_FAILED_ALONE and self._context.should_continue()
+        return (
+            self._failed_alone < _MAX_FAILED_ALONE
+            and self._context.should_continue()
+            and self._sharing.current() is self._division
+        )
+
+    def _next_batch(self) -> Batch | None:
+        """Return the next batch without scopes that other processes rate, or have rated.
+
+        What drops out is replaced, so that batches stay large.
+        """
+        while batch := next_batch(
+            list(self._due.values()), self._step, self._rater.size, self._rater.large_scopes
+        ):
+            free_pks = set(self._sharing.claim([state.scope_pk for state in batch.states]))
+            for state in batch.states:
+                if state.scope_pk not in free_pks:
+                    # Another worker will rate it to the end, or postpone it.
+                    del self._due[state.scope_pk]
+            if len(free_pks) < len(batch.states):
+                continue
+            if self._refresh(batch.states):
+                return batch
+        return None
+
+    def _refresh(self, states: Sequence[State]) -> bool:
+        """Look whether scopes are still where they were; False: not all of them are."""
+        current_states = {state.scope_pk: state for state in self._ledger.refresh(states)}
+        unchanged = resets = 0
+        for state in states:
+            current = current_states.get(state.scope_pk)
+            due = self._due[state.scope_pk]
+            if current == state:
+                unchanged += 1
+            elif current is not None and _is_further(current, state, due.until):
+                self._due[state.scope_pk] = dataclasses.replace(due, state=current)
+            else:
+                # It is rated to the end, or has failed elsewhere, or an operator has changed it.
+                del self._due[state.scope_pk]
+                resets += current is not None and current.resets != state.resets
+        self._result = dataclasses.replace(
+            self._result, lost_scopes=self._result.lost_scopes + resets
+        )
+        return unchanged == len(states)
 
     def _retry(self, states: Sequence[State], failure: Exception) -> Retry:
         failures = min(state.failures for state in states)
@@ -315,9 +366,20 @@ class Cycle:
 
     def _report(self, batch: Batch, frames: int) -> None:
         periods = [
-            (scope.until - scope.state.rated_until) // self._step for scope in self._due.values()
+            (scope.until - scope.state.rated_until) // self._step
+            for scope in self._due.values()
+            if scope.turn is Turn.OWN
         ]
         self._context.report(Progress(batch, frames, len(periods), sum(periods)))
+
+
+def _is_further(current: State, state: State, until: datetime.datetime) -> bool:
+    """Tell whether a scope was rated meanwhile, and still has due periods."""
+    return (
+        state.rated_until < current.rated_until < until
+        and current.resets == state.resets
+        and not current.failures
+    )
 
 
 def _log_usage_changes(batch: Batch, result: interfaces.CommitResult) -> None:

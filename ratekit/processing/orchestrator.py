@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from ratekit import errors, interfaces
 from ratekit.domain.schedule.batch import DueScope
 from ratekit.domain.schedule.calendar import Calendar
-from ratekit.domain.schedule.partition import Partition
+from ratekit.domain.schedule.division import Division, Sharing, StallWatch, Turn
 from ratekit.domain.scope import Scope, State
 from ratekit.processing.clock_check import ClockCheck
 from ratekit.processing.cycle import Cycle, CycleResult, RunContext
@@ -27,7 +27,8 @@ class Orchestrator:
         as fetchers do
     :param calendar: the grid of periods
     :param start: where a new scope starts: ``month``, ``now`` or a date
-    :param partition: the scopes that are rated here; all scopes are observed
+    :param sharing: which scopes are rated here; all scopes are observed
+    :param leads: log what is true of all processes that share the scopes
     :param clocks: is asked before each cycle
     """
 
@@ -38,18 +39,21 @@ class Orchestrator:
         rater: Rater,
         calendar: Calendar,
         start: str,
-        partition: Partition,
+        sharing: Sharing,
         context: RunContext,
         clocks: ClockCheck,
+        leads: bool = True,
     ) -> None:
         self._list_scopes = list_scopes
         self._ledger = ledger
         self._rater = rater
         self._calendar = calendar
         self._start = start
-        self._partition = partition
+        self._sharing = sharing
         self._context = context
         self._clocks = clocks
+        self._leads = leads
+        self._stalls = StallWatch()
         self._has_logged_unused = False
 
     def adopt(self, settings: Settings) -> None:
@@ -72,6 +76,7 @@ class Orchestrator:
             # Where a scope starts, and when it was listed last, is decided once.
             raise comparison.failure
         now = self._context.clock() - comparison.lag
+        division = self._sharing.current()
         # Scopes are observed although a clock cannot be read: a list not recorded is lost.
         states = self._observe(now)
         waiting = [state for state in states if wait_for_retry and self._must_wait(state)]
@@ -79,8 +84,15 @@ class Orchestrator:
         due, unusable = self._sort(
             [state for state in states if state.scope_pk not in waiting_pks], now
         )
-        cycle = Cycle(due, self._calendar.step, self._rater, self._ledger, self._context)
-        if any(scope.state.rated_until < scope.until for scope in due):
+        due, look_again_at = self._choose(due, division, now)
+        waiting, unusable = (
+            [state for state in states if division.turn(state.scope.id) is Turn.OWN]
+            for states in (waiting, unusable)
+        )
+        cycle = Cycle(
+            due, self._calendar.step, self._rater, self._ledger, self._context, self._sharing
+        )
+        if due:
             # Time during which there are no rules is rated later.
             self._rater.price_list()
             if comparison.failure is not None:
@@ -90,7 +102,7 @@ class Orchestrator:
         for instant in sorted({state.rated_until for state in unusable}):
             states = [state for state in unusable if state.rated_until == instant]
             self._put_off_unusable(states, instant, cycle)
-        result = dataclasses.replace(cycle.run(), lag=comparison.lag)
+        result = dataclasses.replace(cycle.run(), lag=comparison.lag, look_again_at=look_again_at)
         self._log_unused_metrics(result)
         return _count_waiting(result, waiting)
 
@@ -119,7 +131,7 @@ class Orchestrator:
         return due, unusable
 
     def _observe(self, now: datetime.datetime) -> Sequence[State]:
-        """Record which scopes are listed now; return the states of this partition.
+        """Record which scopes are listed now; return the states of all that are rated.
 
         An empty list is assumed to be a misconfiguration: most likely a role was removed or is
         misspelled, and time during which a scope is not listed is never charged.
@@ -143,7 +155,45 @@ class Orchestrator:
         ):
             if changed:
                 LOG.info("%s: %d (%s)", change, len(changed), _list_ids(changed))
-        return [state for state in observation.states if self._partition.contains(state.scope.id)]
+        return observation.states
+
+    def _choose(
+        self, scopes: Iterable[DueScope], division: Division, now: datetime.datetime
+    ) -> tuple[list[DueScope], datetime.datetime | None]:
+        """Return the scopes with due periods that this process rates, each with its turn.
+
+        Also return when those that other daemons have not rated until then are taken.
+        """
+        due = [
+            dataclasses.replace(
+                scope,
+                turn=division.turn(scope.state.scope.id),
+                place=division.place(scope.state.scope.id),
+            )
+            for scope in scopes
+            if scope.state.rated_until < scope.until
+        ]
+        positions = {
+            scope.state.scope_pk: (
+                scope.state.rated_until,
+                scope.state.failures,
+                scope.state.resets,
+            )
+            for scope in due
+            if scope.turn is Turn.RESCUE
+        }
+        stalled, look_again_at = self._stalls.find(positions, division.patience, now)
+        if stalled:
+            LOG.info(
+                "%s that other daemons have not rated for %s: taken over",
+                count_text(len(stalled), "due scope"),
+                division.patience,
+            )
+        return [
+            scope
+            for scope in due
+            if scope.turn is not Turn.RESCUE or scope.state.scope_pk in stalled
+        ], look_again_at
 
     def _log_unused_metrics(self, result: CycleResult) -> None:
         """Name the metrics without usage so far, once, after the first cycle that rated something.
@@ -151,7 +201,7 @@ class Orchestrator:
         A misspelt metric looks like one that the cloud does not use yet. One of all processes
         that share the scopes does this.
         """
-        if self._has_logged_unused or not result.periods or self._partition.index:
+        if self._has_logged_unused or not result.periods or not self._leads:
             return
         self._has_logged_unused = True
         names = self._rater.find_unused_metrics()

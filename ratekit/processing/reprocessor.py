@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from ratekit import errors
 from ratekit.domain.reprocessing.task import Account, PeriodOutcome, RepricedWindow, Task, TaskKind
-from ratekit.domain.schedule.partition import Partition
+from ratekit.domain.schedule.division import Division, Sharing, StallWatch, Turn
 from ratekit.interfaces import TaskLedger
 from ratekit.processing.clock_check import ClockCheck
 from ratekit.processing.cycle import RunContext
@@ -24,6 +24,8 @@ LOG = logging.getLogger(__name__)
 
 #: Consecutive failures of a task after which it is put off, not tried again at once.
 _MAX_ATTEMPTS = 3
+#: Time without progress after which a task of another process is taken.
+_PATIENCE = datetime.timedelta(minutes=15)
 
 
 class _Next(enum.Enum):
@@ -54,7 +56,8 @@ class Reprocessor:
     Tasks take turns, so that a long task does not delay the others.
 
     :param step: length of a period
-    :param partition: only tasks of scopes in this partition are carried out
+    :param sharing: tasks of scopes that are this process's own are carried out, and those that
+        make no progress elsewhere
     :param collects: carry out tasks that collect, too; otherwise only those that need no back
         end
     """
@@ -65,7 +68,7 @@ class Reprocessor:
         rater: Rater,
         repricer: Repricer,
         step: datetime.timedelta,
-        partition: Partition,
+        sharing: Sharing,
         context: RunContext,
         clocks: ClockCheck,
         collects: bool = True,
@@ -74,7 +77,9 @@ class Reprocessor:
         self._rater = rater
         self._repricer = repricer
         self._step = step
-        self._partition = partition
+        self._sharing = sharing
+        self._stalls = StallWatch()
+        self._division: Division | None = None
         self._context = context
         self._clocks = clocks
         self._collects = collects
@@ -95,6 +100,9 @@ class Reprocessor:
             self._queue.clear()
             self._unanswered = 0
             return False
+        if self._division is not self._sharing.current():
+            # Some tasks may have moved to other processes.
+            self._queue.clear()
         if not self._queue:
             self._forget_ended_tasks()
             self._queue.extend(self._order_runnable(self._read_tasks(self._context.clock())))
@@ -136,15 +144,19 @@ class Reprocessor:
         return self._rater.retry_policy.is_down(self._unanswered)
 
     def _read_tasks(self, now: datetime.datetime | None) -> list[Task]:
-        """Return the open tasks of this partition.
+        """Return the open tasks that this process carries out.
 
         :param now: without tasks that must not be tried yet at this time; None: all
         """
-        tasks = [
-            task
-            for task in self._ledger.open_tasks(now)
-            if self._partition.contains(task.order.scope.id)
-        ]
+        self._division = division = self._sharing.current()
+        tasks = self._ledger.open_tasks(now)
+        positions = {
+            task.id: (task.next_begin, task.failures)
+            for task in tasks
+            if division.turn(task.order.scope.id) is not Turn.OWN
+        }
+        stalled, _ = self._stalls.find(positions, _PATIENCE, self._context.clock())
+        tasks = [task for task in tasks if task.id not in positions or task.id in stalled]
         if tasks:
             # What is collected again follows the records that there are by now.
             self._clocks.compare(self._context.clock())

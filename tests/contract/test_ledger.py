@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import multiprocessing
 import signal
@@ -96,6 +97,25 @@ class TestCommit:
         assert total(storage, "b") == (1, Decimal(7))
         assert total(storage, "a", "c") == (2, Decimal(1))
         assert {state.rated_until for state in list_scopes(storage, "a", "b", "c")} == {hour(1)}
+
+    def test_refreshed_states_show_what_others_have_done(self, storage: Storage) -> None:
+        first, second, third = states = list_scopes(storage, "a", "b", "c")
+        assert list(storage.ledger.refresh(states)) == list(states)
+        storage.ledger.commit(batch([second], periods=window(2)))
+        storage.ledger.postpone([third], "no reply", hour(9))
+        assert list(storage.ledger.refresh([third, second])) == [
+            dataclasses.replace(third, failures=1, retry_at=hour(9)),
+            dataclasses.replace(second, rated_until=hour(2)),
+        ]
+        assert list(storage.ledger.refresh([first])) == [first]
+        assert list(storage.ledger.refresh([])) == []
+
+    def test_a_scope_that_is_no_longer_rated_is_missing_from_refreshed_states(
+        self, storage: Storage
+    ) -> None:
+        states = list_scopes(storage, "a", "b", now=hour(-0.5))
+        storage.ledger.observe([states[1].scope], hour(1), START, START)
+        assert list(storage.ledger.refresh(states)) == [states[1]]
 
     def test_an_inactive_scope_loses(self, storage: Storage) -> None:
         (state,) = list_scopes(storage, "a", now=hour(-0.5))

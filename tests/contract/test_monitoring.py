@@ -38,6 +38,7 @@ class TestProcessors:
         storage.monitoring.record(failing)
         storage.monitoring.record(report("a", 2))
         assert facts(storage, 0).processors == [report("a", 2), failing]
+        assert storage.monitoring.processors() == [report("a", 2), failing]
 
     def test_an_error_that_no_database_can_store_is_changed(self, storage: Storage) -> None:
         storage.monitoring.record(ProcessorRecord("a", hour(0), hour(1), None, ERROR, hour(1)))

@@ -84,6 +84,7 @@ ROWS: Sequence[Collection[str]] = (
     {
         "interfaces",
         "conf",
+        "coordination",
         "plugins",
         "keystone",
         "http_clock",
@@ -105,6 +106,7 @@ BESIDE = {
     ("conf", "interfaces"),
     ("conf", "plugins"),
     ("conf", "keystone"),
+    ("conf", "coordination"),
 }
 _HTTP = {"http_clock", "http_errors"}
 #: Rooms that may import less than all rows below them, and what they may import.
@@ -115,6 +117,7 @@ NARROW: Mapping[str, Collection[str]] = {
     "bounded_file": {"errors"},
     "errors": set(),
     "interfaces": {"domain"},
+    "coordination": {"domain", "errors", "text", "redact"},
     "rating": {"interfaces", "domain", "errors", "text"},
     "pricing": {"interfaces", "domain", "errors", "text"},
     "processing": {"interfaces", "domain", "errors", "text", "pricing"},
@@ -196,6 +199,7 @@ def test_only_commands_know_the_storage() -> None:
         ("eventlet", {"ratekit.concurrency", "ratekit.cmd.processor"}),
         ("stevedore", {"ratekit.plugins"}),
         ("simpleeval", {"ratekit.files.skip_expression"}),
+        ("tooz", {name for name in MODULES if within(name, "ratekit.coordination")}),
         ("yaml", {"ratekit.files.yaml_nodes"}),
         ("gnocchiclient", {name for name in MODULES if ".collectors.gnocchi" in name}),
         ("sqlalchemy", {name for name in MODULES if within(name, "ratekit.storage")}),

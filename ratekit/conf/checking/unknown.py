@@ -40,7 +40,7 @@ _OPTIONS = {
     "fetcher_keystone": _SESSION | {"keystone_version"},
     "orchestrator": frozenset(
         {
-            "collector_request_timeout", "coordination_url", "max_greenthreads", "max_threads",
+            "collector_request_timeout", "max_greenthreads", "max_threads",
             "max_workers", "max_workers_reprocessing",
         }
     ),

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from ratekit.domain.period import Window
 from ratekit.domain.schedule.density import Density
+from ratekit.domain.schedule.division import Turn
 from ratekit.domain.scope import State
 from ratekit.text import count_text
 
@@ -27,10 +28,14 @@ class DueScope:
 
     :ivar state: how far it has been rated
     :ivar until: end of its last due period
+    :ivar turn: when this process rates it
+    :ivar place: its place among the scopes that are equally far behind
     """
 
     state: State
     until: datetime.datetime
+    turn: Turn = Turn.OWN
+    place: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -124,7 +129,8 @@ def next_batch(
     """Return the next batch, starting with the scopes that are furthest behind.
 
     Scopes that failed before come after all others and are not mixed with them, so that a
-    scope that always fails does not delay the others.
+    scope that always fails does not delay the others. Scopes of other processes come after this
+    process's own.
 
     A batch prefers long windows over many scopes, because the cost of a request to a back end
     depends on the number of resources far more than on the number of periods.
@@ -135,7 +141,7 @@ def next_batch(
     """
     due = sorted(
         (scope for scope in scopes if scope.state.rated_until < scope.until),
-        key=lambda scope: (*_batch_key(scope), scope.state.scope.id),
+        key=lambda scope: (*_batch_key(scope), scope.place, scope.state.scope.id),
     )
     if not due:
         return None
@@ -155,6 +161,6 @@ def next_batch(
     return Batch(Window(begin, step, count), states)
 
 
-def _batch_key(scope: DueScope) -> tuple[int, datetime.datetime, datetime.datetime]:
+def _batch_key(scope: DueScope) -> tuple[int, Turn, datetime.datetime, datetime.datetime]:
     """Return what all scopes of a batch have in common."""
-    return scope.state.failures, scope.state.rated_until, scope.until
+    return scope.state.failures, scope.turn, scope.state.rated_until, scope.until

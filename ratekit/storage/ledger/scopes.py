@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
@@ -28,6 +29,28 @@ class ScopeOrigin(NamedTuple):
     scope_key: str
     fetcher: str
     collector: str
+
+
+def refresh(connection: sa.Connection, states: Sequence[State]) -> list[State]:
+    """Return the current states of scopes, without those that are no longer rated."""
+    columns = (
+        SCOPES.c.id, SCOPES.c.rated_until, SCOPES.c.failures, SCOPES.c.retry_at, SCOPES.c.resets
+    )  # fmt: skip
+    active = SCOPES.c.active & SCOPES.c.deactivated_at.is_(None)
+    pks = [state.scope_pk for state in states]
+    query = sa.select(*columns).where(in_list(SCOPES.c.id, pks) & active)
+    rows = {row.id: row for row in connection.execute(query)}
+    return [
+        dataclasses.replace(
+            state,
+            rated_until=row.rated_until,
+            failures=row.failures,
+            retry_at=row.retry_at,
+            resets=row.resets,
+        )
+        for state in states
+        if (row := rows.get(state.scope_pk)) is not None
+    ]
 
 
 def swap(

@@ -75,6 +75,11 @@ class SqlMonitoring(Monitoring):
         with self._database.writing() as connection:
             connection.execute(PROCESSORS.delete().where(row))
 
+    def processors(self) -> Sequence[ProcessorRecord]:
+        """Return the reports of processors."""
+        with self._database.reading() as connection:
+            return self._processors(connection)
+
     def facts(self, newest: Window) -> MonitoringFacts:
         """Return the state of rating."""
         with self._database.reading() as connection:

@@ -167,7 +167,7 @@ class TestProblems:
     ) -> None:
         storage.monitoring.record(ProcessorRecord(PROCESSOR, given.START, given.hour(4)))
         problem = read_problem(ratekit, 5)
-        assert problem["reason"] == "a cycle has run since 2026-03-01T04:00:00Z"
+        assert problem["reason"] == "a cycle is running, last seen at 2026-03-01T04:00:00Z"
 
     def test_failing_scopes_are_grouped_by_their_error(
         self, ratekit: Shell, storage: Storage

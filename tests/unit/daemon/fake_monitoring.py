@@ -30,6 +30,11 @@ class FakeMonitoring(Monitoring):
     def remove(self, name: str) -> None:
         self.removed_names.append(name)
 
+    def processors(self) -> Sequence[ProcessorRecord]:
+        if self.failure is not None:
+            raise self.failure
+        return list({report.name: report for report in self.reports}.values())
+
     def facts(self, newest: Window) -> MonitoringFacts:
         raise NotImplementedError
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from ratekit import errors
@@ -16,10 +18,13 @@ WELL = CycleResult
 def test_a_cycle_is_reported_when_it_starts_and_when_it_ends() -> None:
     monitoring = FakeMonitoring()
     run(Day(hours=0.5, now=NOON + 20 * MINUTE), WELL, monitoring=monitoring)
-    start, end = monitoring.reports
+    start, end, *later = monitoring.reports
     assert (start.name, start.seen_at, start.next_cycle) == ("worker", NOON + 20 * MINUTE, None)
     assert (end.next_cycle, end.error) == (NOON + HOUR + SECOND, None)
     assert start.started_at == end.started_at == NOON + 20 * MINUTE
+    # It reports that it is alive while it waits.
+    assert {dataclasses.replace(report, seen_at=end.seen_at) for report in later} == {end}
+    assert [(report.seen_at - end.seen_at) / SECOND for report in later[:3]] == [30, 60, 90]
 
 
 def test_a_worker_that_ends_removes_its_report() -> None:

@@ -15,6 +15,7 @@ from ratekit.domain.schedule.backoff import Backoff
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.processing.cycle import CycleResult
 from tests.builders import HOUR, MINUTE, SECOND
+from tests.sharing import FakeSharing
 from tests.unit.daemon.fake_monitoring import FakeMonitoring
 
 NOON = datetime.datetime(2026, 11, 23, 12, tzinfo=datetime.UTC)
@@ -97,6 +98,7 @@ def run(
     tasks: Tasks | None = None,
     monitoring: FakeMonitoring | None = None,
     status: WorkerStatus | None = None,
+    sharing: FakeSharing | None = None,
 ) -> Cycles:
     orchestrator = Cycles(day, *cycles)
     Worker(
@@ -107,11 +109,32 @@ def run(
         day,  # type: ignore[arg-type]
         status or StatusBoard(1).workers[0],
         Presence(monitoring or FakeMonitoring(), "worker", day.clock),
+        sharing or FakeSharing(),
         ([] if exit_codes is None else exit_codes).append,
         day.clock,
         chance=lambda: 0.0,
     ).run()
     return orchestrator
+
+
+def test_a_change_of_the_group_starts_a_cycle_at_once() -> None:
+    day, sharing = Day(hours=0.9), FakeSharing(daemons=1)
+
+    class Joining(Tasks):
+        def advance(self) -> bool:
+            if len(self.calls) == 3:
+                sharing.resize(2)
+            return super().advance()
+
+    cycles = run(day, CycleResult, tasks=Joining(day), sharing=sharing)
+    assert cycles.pauses() == [pytest.approx(46, abs=2)]
+
+
+def test_scopes_of_others_are_looked_at_again_when_they_may_be_taken() -> None:
+    day = Day(hours=0.9)
+    first = lambda: CycleResult(look_again_at=NOON + 15 * MINUTE)  # noqa: E731
+    cycles = run(day, first, CycleResult)
+    assert cycles.pauses() == [15 * 60 + 1]
 
 
 def failing(error: Exception) -> Callable[[], CycleResult]:

@@ -9,7 +9,7 @@ from ratekit import errors
 from ratekit.domain.schedule.backoff import Backoff
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.domain.schedule.clocks import ClockReading
-from ratekit.domain.schedule.partition import Partition
+from ratekit.domain.schedule.division import Sharing
 from ratekit.interfaces import RatingModule
 from ratekit.processing.clock_check import ClockCheck
 from ratekit.processing.cycle import CycleResult, Progress, RunContext
@@ -17,6 +17,7 @@ from ratekit.processing.orchestrator import Orchestrator
 from ratekit.processing.rater import Rater, Settings
 from tests.builders import HOUR, MINUTE, MONTH, call_in_turn, metric
 from tests.fakes import CollectCall, FakeCollector, FakeFetcher, FakeLedger, FakeModule, FakeRules
+from tests.sharing import AloneInOrder
 
 #: Hours 0 to 9 of the month are due at this moment, with two periods of waiting.
 NOW = datetime.datetime(2026, 1, 1, 11, 0, 5, tzinfo=datetime.UTC)
@@ -45,7 +46,7 @@ class RatingBench:
         ledger: type[FakeLedger] = FakeLedger,
         collector: FakeCollector | None = None,
         start: str = "month",
-        partition: Partition | None = None,
+        sharing: Sharing | None = None,
         requires_rules: bool = False,
     ) -> None:
         self.now = NOW
@@ -58,6 +59,7 @@ class RatingBench:
         self.rules = FakeRules()
         self.ledger = ledger(self.rules)
         self.progress: list[Progress] = []
+        self.on_progress: Callable[[Progress], None] = lambda _: None
         self.stop_after = 1000
         self.settings = Settings(
             metrics=[metric("cpu"), metric("disk")],
@@ -77,7 +79,7 @@ class RatingBench:
         )
         context = RunContext(
             clock=lambda: self.now,
-            report=self.progress.append,
+            report=self._report,
             should_continue=lambda: len(self.progress) < self.stop_after,
             chance=lambda: self.chance,
         )
@@ -87,13 +89,17 @@ class RatingBench:
             rater,
             Calendar(HOUR, 2),
             start,
-            partition or Partition(),
+            sharing or AloneInOrder(),
             context,
             ClockCheck([self._read_clock, lambda: self.database_reading], MINUTE),
         )
 
     def rate(self, wait_for_retry: bool = True) -> CycleResult:
         return self.orchestrator.run_cycle(wait_for_retry)
+
+    def _report(self, progress: Progress) -> None:
+        self.progress.append(progress)
+        self.on_progress(progress)
 
     def _read_clock(self) -> ClockReading | None:
         if self.fail_clock is not None:

@@ -10,10 +10,10 @@ import pytest
 from ratekit import errors
 from ratekit.domain.rules.history import ChangeNote
 from ratekit.domain.rules.rule import CostType, MappingRule, RuleTarget, Terms
-from ratekit.domain.schedule.partition import Partition
 from ratekit.domain.scope import Scope
 from ratekit.processing.cycle import CycleResult
 from tests.builders import HOUR, MINUTE, MONTH
+from tests.sharing import FakeSharing
 from tests.unit.processing.rating_bench import (
     BACK_END_DOWN,
     DUE,
@@ -157,11 +157,11 @@ def test_a_state_off_the_grid_is_put_off_with_the_remedy_and_the_others_are_rate
     assert bench.rate() == CycleResult(failed_scopes=1, retry_at=delay)
 
 
-def test_partitions_rate_each_scope_exactly_once() -> None:
+def test_daemons_rate_each_scope_exactly_once() -> None:
     scopes = [f"s{number:03d}" for number in range(64)]
     rated = []
     for index in range(3):
-        bench = RatingBench(*scopes, partition=Partition(index, 3))
+        bench = RatingBench(*scopes, sharing=FakeSharing(index, 3))
         assert bench.rate().failed_scopes == 0
         assert set(bench.ledger.states) == set(scopes)
         rated.append({scope for scope, hours in bench.hours_rated().items() if hours})

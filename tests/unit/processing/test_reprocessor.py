@@ -16,12 +16,12 @@ from ratekit.domain.reprocessing.task import (
     Task,
     TaskKind,
 )
-from ratekit.domain.schedule.partition import Partition
 from ratekit.processing.reprocessor import TaskSummary
 from tests.builders import MINUTE
 from tests.contract.given import HOUR, hour, read_frames, total
 from tests.fakes import CollectCall
 from tests.reprocessing_bench import ReprocessingBench
+from tests.sharing import FakeSharing
 
 
 def test_the_periods_of_a_task_are_collected_and_priced_again_and_others_stay(
@@ -53,14 +53,12 @@ def test_tasks_take_turns(bench: ReprocessingBench, caplog: pytest.LogCaptureFix
     assert "price: 24 before, 120 now" in messages[-1]
 
 
-def test_each_partition_carries_out_its_own_tasks(bench: ReprocessingBench) -> None:
+def test_each_process_carries_out_its_own_tasks(bench: ReprocessingBench) -> None:
     names = [f"s{number}" for number in range(8)]
     bench.rate(*names)
     bench.queue(*names)
-    partitions = [Partition(0, 2), Partition(1, 2)]
-    counts = [
-        bench.another(partition=partition).finish().finished_tasks for partition in partitions
-    ]
+    processes = [FakeSharing(worker=0, workers=2), FakeSharing(worker=1, workers=2)]
+    counts = [bench.another(sharing=sharing).finish().finished_tasks for sharing in processes]
     assert sum(counts) == 8
     assert all(counts)
 

@@ -1,0 +1,1 @@
+"""The group of daemons that share the scopes, by a coordination service."""

@@ -1,0 +1,1 @@
+"""Daemons that share scopes: real processes, databases and coordination services."""

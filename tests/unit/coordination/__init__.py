@@ -1,0 +1,1 @@
+"""Tests of ratekit.coordination without a service."""
