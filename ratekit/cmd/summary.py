@@ -111,7 +111,7 @@ class Summary(command_types.Listing):
         self.empty_note = options.empty_text(selection, zone)
         if parsed_args.pivot:
             return report.pivot(selection, parsed_args.pivot)
-        return report.totals(selection)
+        return report.totals(selection, streams=parsed_args.formatter != "table")
 
 
 class _Report:
@@ -134,9 +134,17 @@ class _Report:
         self._rounding = rounding
         self._zone = zone
 
-    def totals(self, selection: Selection) -> _Table:
-        """Return the sums of each group."""
-        rows = self._reports.summary(selection, self._keys.keys, self._zone)
+    def totals(self, selection: Selection, streams: bool) -> _Table:
+        """Return the sums of each group.
+
+        :param streams: the output has no footer, which needs all rows
+        """
+        columns = [*self._keys.columns(_SUMS), *_SUMS]
+        stream = self._reports.summary(selection, self._keys.keys, self._zone)
+        if streams and set(self._keys.keys).issubset(KEYS):
+            # There may be millions of rows.
+            return columns, bill.total_rows(stream, self._keys, self._rounding)
+        rows = list(stream)
         self._warn_of_absent_labels([row.group for row in rows])
         price = add_up(row.price for row in rows)
         self._command.footer = [
@@ -147,9 +155,8 @@ class _Report:
                 bill.total_sums(rows, self._keys),
             ),
         ]
-        columns = self._keys.columns(_SUMS)
         self._set_style({"Price": self._rounding.heading("Price")})
-        return [*columns, *_SUMS], bill.total_rows(rows, self._keys, self._rounding)
+        return columns, bill.bill_rows(rows, self._keys, self._rounding)
 
     def pivot(self, selection: Selection, bucket: str) -> _Table:
         """Return the prices of each group in columns of time."""

@@ -191,8 +191,10 @@ class Reports(abc.ABC):
     @abc.abstractmethod
     def summary(
         self, selection: Selection, groupby: Sequence[str], zone: datetime.tzinfo
-    ) -> Sequence[SummaryRow]:
-        """Return exact sums, one row for each group, ordered by group.
+    ) -> Iterator[SummaryRow]:
+        """Yield exact sums, one row for each group, ordered by group.
+
+        Without labels in ``groupby`` no more than a part of the rows is in memory.
 
         :param groupby: any of ``scope``, ``metric``, ``hour``, ``day``, ``month``, and labels
         :param zone: time zone of hours, days and months
