@@ -59,12 +59,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _upgrade(url: str) -> int:
-    from ratekit.storage import migrate
+    from ratekit.storage import migrate, revisions
 
     place = _place(url)
-    before = migrate.current(url)
+    before = revisions.current(url)
     migrate.upgrade(url)
-    after = migrate.current(url)
+    after = revisions.current(url)
     if before == after:
         print(f"{place}: nothing to do: at revision {after}, the newest")
     else:
@@ -73,26 +73,26 @@ def _upgrade(url: str) -> int:
 
 
 def _print_version(url: str) -> int:
-    from ratekit.storage import migrate
+    from ratekit.storage import revisions
 
-    current = _revision_text(migrate.current(url))
-    print(f"database: {_place(url)}\ncurrent: {current}\nnewest: revision {migrate.head()}")
+    current = _revision_text(revisions.current(url))
+    print(f"database: {_place(url)}\ncurrent: {current}\nnewest: revision {revisions.head()}")
     return 0
 
 
 def _check(url: str) -> int:
     from ratekit import errors
     from ratekit.cmd import startup
-    from ratekit.storage import migrate
+    from ratekit.storage import revisions
 
-    migrate.current(url)  # raises if the URL cannot be used, which is bad input
+    revisions.current(url)  # raises if the URL cannot be used, which is bad input
     try:
-        migrate.check(url)
+        revisions.check(url)
     except errors.OperatorError as error:
         # The answer to the question, not a mistake in the input: 1 instead of 2.
         startup.complain(PROG, error)
         return startup.FAILED
-    print(f"{_place(url)} is at revision {migrate.head()}, the newest")
+    print(f"{_place(url)} is at revision {revisions.head()}, the newest")
     return 0
 
 

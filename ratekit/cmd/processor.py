@@ -96,6 +96,7 @@ def _report_interrupt() -> None:
 def _run_once(conf: Any) -> int:
     from ratekit import composition, concurrency
     from ratekit.cmd.output import progress
+    from ratekit.conf import collect
     from ratekit.processing.cycle import RunContext
     from ratekit.storage.sql import build_storage
 
@@ -108,7 +109,7 @@ def _run_once(conf: Any) -> int:
             conf, storage, context, concurrency.side_by_side, concurrency.within
         )
         codes = []
-        calendar = composition.build_calendar(conf)
+        calendar = collect.build_calendar(conf)
         for work in (functools.partial(_rate, calendar=calendar), _reprocess):
             try:
                 codes.append(work(parts))
@@ -195,6 +196,7 @@ def _build_process(
 ) -> Processor:
     """Return one of the daemon's processes, which rates its part of the scopes."""
     from ratekit import composition, concurrency
+    from ratekit.conf import collect
     from ratekit.daemon import presence, service, worker
     from ratekit.domain.schedule.partition import Partition
     from ratekit.processing.cycle import RunContext
@@ -217,7 +219,7 @@ def _build_process(
     rating = worker.Worker(
         parts.orchestrator,
         parts.tasks,
-        composition.build_calendar(conf),
+        collect.build_calendar(conf),
         composition.build_backoff(conf),
         stop,
         status,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ratekit.interfaces import Storage
-from ratekit.storage import migrate
+from ratekit.storage import revisions
 from ratekit.storage.db.engine import Database
 from ratekit.storage.ledger.ledger import SqlLedger
 from ratekit.storage.ledger.scope_admin import SqlScopeAdmin
@@ -29,8 +29,8 @@ def open_storage(url: str, *, scope_key: str, fetcher: str, collector: str) -> S
     :raises ratekit.errors.OperatorError: the database cannot be used
     :raises ratekit.errors.TryLater: the database did not answer
     """
-    database = Database(url, needs=migrate.head())
-    migrate.require_head(database)
+    database = Database(url, needs=revisions.head())
+    revisions.require_head(database)
     origin = ScopeOrigin(scope_key=scope_key, fetcher=fetcher, collector=collector)
     return Storage(
         ledger=SqlLedger(database, origin),

@@ -82,7 +82,7 @@ class Reprocess(command_types.Listing):
 
     def take_action(self, parsed_args: argparse.Namespace) -> _Table:
         """Show what would change, or queue tasks."""
-        from ratekit import composition
+        from ratekit.conf import collect
 
         begin, end = _read_range(parsed_args, self.app.clock())
         kind = TaskKind.RATES if parsed_args.rates_only else TaskKind.COLLECT
@@ -91,7 +91,7 @@ class Reprocess(command_types.Listing):
             raise errors.OperatorError("--reason is required; it is recorded with the task")
         conf = self.app.load_conf()
         storage = self.app.open_storage(conf)
-        step = composition.build_calendar(conf).step
+        step = collect.build_calendar(conf).step
         orders = reprocess.build_orders(
             reprocess.ReprocessRequest(begin, end, step, kind, parsed_args.accept_silence),
             storage.tasks.rated_ranges(),
