@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import logging
 import os
@@ -20,6 +21,7 @@ from ratekit.text import count_text, minute_text
 if TYPE_CHECKING:
     from ratekit import interfaces
     from ratekit.composition import Parts
+    from ratekit.daemon.retention import Retention
     from ratekit.daemon.service import Processor
     from ratekit.daemon.status_board import StatusBoard
     from ratekit.domain.schedule.calendar import Calendar
@@ -219,6 +221,7 @@ def _build_process(
     rating = worker.Worker(
         parts.orchestrator,
         parts.tasks,
+        _build_retention(conf, storage, index),
         collect.build_calendar(conf),
         composition.build_backoff(conf),
         stop,
@@ -234,6 +237,15 @@ def _build_process(
         return _reload_settings(conf, argv, warns and index == 0)
 
     return service.Processor(rating, stop, status, reload_settings, name)
+
+
+def _build_retention(conf: Any, storage: interfaces.Storage, index: int) -> Retention:
+    """Return what removes old frames: the first worker does."""
+    from ratekit.daemon.retention import Retention
+
+    days = conf.storage.retention if index == 0 else None
+    retention = None if days is None else datetime.timedelta(days=days)
+    return Retention(storage, retention, not conf.storage.keep_totals, startup.now)
 
 
 def _reload_settings(conf: Any, argv: Sequence[str] | None, warns: bool) -> Settings:

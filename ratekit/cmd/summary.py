@@ -18,7 +18,7 @@ from ratekit.domain.exact import EXACT, PRICE_PLACES
 from ratekit.domain.reporting.bill import add_up
 from ratekit.domain.reporting.buckets import BUCKETS
 from ratekit.domain.reporting.reports import Selection
-from ratekit.interfaces import Reports
+from ratekit.interfaces import Storage
 from ratekit.text import count_text, local_text
 
 _SUMS = ("Frames", "Quantity", "Unit", "Price")
@@ -87,7 +87,8 @@ class Summary(command_types.Listing):
         keys = _groupby(parsed_args.groupby)
         _require_fitting_options(parsed_args, keys)
         conf = self.app.load_conf()
-        reports = self.app.open_storage(conf).reports
+        storage = self.app.open_storage(conf)
+        reports = storage.reports
         labels = [key for key in keys if key not in KEYS]
         options.require_known(reports, conf.collect, parsed_args.metric, labels)
         plain = parsed_args.columns or parsed_args.sort_columns
@@ -103,12 +104,13 @@ class Summary(command_types.Listing):
             everywhere=places is not None,
             currency=conf.rating.currency,
         )
-        report = _Report(self, reports, key_columns, rounding, zone)
+        report = _Report(self, storage, key_columns, rounding, zone)
         if parsed_args.compare:
             self.empty_note = "no frames match in either month"
             return report.compare(parsed_args)
         selection = options.read_selection(parsed_args, reports, zone, self.app.clock())
         self.empty_note = options.empty_text(selection, zone)
+        report.note_purge(selection)
         if parsed_args.pivot:
             return report.pivot(selection, parsed_args.pivot)
         return report.totals(selection, streams=parsed_args.formatter != "table")
@@ -123,16 +125,25 @@ class _Report:
     def __init__(
         self,
         command: Summary,
-        reports: Reports,
+        storage: Storage,
         keys: KeyColumns,
         rounding: bill.Rounding,
         zone: datetime.tzinfo,
     ) -> None:
         self._command = command
-        self._reports = reports
+        self._reports = storage.reports
+        self._purge = storage.purge
         self._keys = keys
         self._rounding = rounding
         self._zone = zone
+
+    def note_purge(self, selection: Selection) -> None:
+        """Print what the report lacks because it was purged."""
+        assert selection.begin is not None, "reports start somewhere"
+        from_totals = set(self._keys.keys).issubset(KEYS)
+        text = self._purge.mark().explain_missing(selection.begin, from_totals)
+        if text is not None:
+            self._command.app.note(text)
 
     def totals(self, selection: Selection, streams: bool) -> _Table:
         """Return the sums of each group.
@@ -182,6 +193,7 @@ class _Report:
     def compare(self, parsed_args: argparse.Namespace) -> _Table:
         """Return the prices of each group in two months."""
         (old, old_month), (new, new_month) = self._read_months(parsed_args)
+        self.note_purge(old)
         changes = summary.compare(self._reports, old, new, self._keys.keys, self._zone)
         self._warn_of_absent_labels([change.group for change in changes])
         before, after = (

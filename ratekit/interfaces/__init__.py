@@ -18,6 +18,7 @@ from ratekit.interfaces.drivers import (
     Readiness,
 )
 from ratekit.interfaces.monitoring import Monitoring
+from ratekit.interfaces.purge import Purge
 from ratekit.interfaces.storage import (
     CommitResult,
     Ledger,
@@ -48,6 +49,7 @@ __all__ = [
     "OfflineCollector",
     "PriceSource",
     "Pricer",
+    "Purge",
     "QuantityTrace",
     "RatedBatch",
     "RatingModule",

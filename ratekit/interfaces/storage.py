@@ -30,6 +30,7 @@ from ratekit.domain.rules.rule import Rule, RuleBook
 from ratekit.domain.scope import Scope, State
 from ratekit.domain.series import RatedSeries
 from ratekit.interfaces.monitoring import Monitoring
+from ratekit.interfaces.purge import Purge
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -252,7 +253,8 @@ class ScopeAdmin(abc.ABC):
     def plan_reset(self, scope_id: str, since: datetime.datetime) -> ResetPlan:
         """Return what :meth:`reset` would remove; change nothing.
 
-        :raises ratekit.errors.OperatorError: there is no such scope
+        :raises ratekit.errors.OperatorError: there is no such scope, or frames since then were
+            purged
         :raises ratekit.errors.TryLater: the database did not answer
         """
 
@@ -264,7 +266,8 @@ class ScopeAdmin(abc.ABC):
         from the rules that were in force at the time.
 
         :param gaps: rate the gaps too
-        :raises ratekit.errors.OperatorError: there is no such scope
+        :raises ratekit.errors.OperatorError: there is no such scope, or frames since then were
+            purged; nothing was changed
         :raises ratekit.errors.Conflict: it was rated or reset since ``plan`` was made;
             nothing was changed
         :raises ratekit.errors.TryLater: the database did not answer
@@ -287,7 +290,8 @@ class Tasks(abc.ABC):
 
         :param orders: each of another scope
         :raises ratekit.errors.OperatorError: there is no such scope, it is not rated to the
-            order's end, or an open task of the scope overlaps; nothing was written
+            order's end, an open task of the scope overlaps, or frames were purged; nothing was
+            written
         :raises ratekit.errors.TryLater: the database did not answer
         """
 
@@ -392,4 +396,5 @@ class Storage:
     tasks: Tasks
     task_ledger: TaskLedger
     monitoring: Monitoring
+    purge: Purge
     processes: int | None = None

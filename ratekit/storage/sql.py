@@ -8,6 +8,7 @@ from ratekit.interfaces import Storage
 from ratekit.storage import revisions
 from ratekit.storage.db.engine import Database
 from ratekit.storage.ledger.ledger import SqlLedger
+from ratekit.storage.ledger.purge import SqlPurge
 from ratekit.storage.ledger.scope_admin import SqlScopeAdmin
 from ratekit.storage.ledger.scopes import ScopeOrigin
 from ratekit.storage.reports.monitoring import SqlMonitoring
@@ -42,6 +43,7 @@ def open_storage(url: str, *, scope_key: str, fetcher: str, collector: str) -> S
         tasks=SqlTasks(database, scope_key),
         task_ledger=SqlTaskLedger(database, scope_key),
         monitoring=SqlMonitoring(database, scope_key),
+        purge=SqlPurge(database),
     )
 
 

@@ -75,5 +75,6 @@ def open_fake_storage() -> Storage:
         tasks=missing,
         task_ledger=missing,
         monitoring=missing,
+        purge=missing,
         processes=1,
     )

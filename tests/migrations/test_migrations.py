@@ -73,6 +73,7 @@ ROWS = {
         "INSERT INTO processors VALUES ('project_id', 'host', '2026-03-01 00:00:00.000000',"
         " '2026-03-01 02:00:00.000000', NULL, NULL, NULL)",
     ),
+    "0012": ("UPDATE purge_mark SET frames_until = '2026-02-01 00:00:00.000000'",),
 }
 
 
