@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 from oslo_config import cfg
 
 from ratekit import errors, interfaces, plugins
+from ratekit.conf import collect
 from ratekit.conf.checking import source, values
 from ratekit.domain.rules.rule import RuleBook
 from ratekit.domain.schedule.backoff import Backoff
@@ -94,7 +95,7 @@ def build_processor(
     :param leads: log what is true of all processes that share the scopes
     :raises ratekit.errors.OperatorError: the configuration cannot be used
     """
-    calendar = build_calendar(conf)
+    calendar = collect.build_calendar(conf)
     start = _read_start(conf, calendar, context.clock)
     fetcher = build_fetcher(conf)
 
@@ -245,11 +246,6 @@ def build_backoff(conf: Any) -> Backoff:
         first=datetime.timedelta(seconds=min(section.retry_seconds, longest)),
         longest=datetime.timedelta(seconds=longest),
     )
-
-
-def build_calendar(conf: Any) -> Calendar:
-    """Return the grid of periods that ``conf`` defines."""
-    return Calendar(datetime.timedelta(seconds=conf.collect.period), conf.collect.wait_periods)
 
 
 def _read_start(conf: Any, calendar: Calendar, clock: Clock) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import metadata
 from typing import Any
 
 from stevedore import extension, named
@@ -63,6 +64,12 @@ def load(namespace: str, name: str) -> Any:
     raise PluginError(
         namespace, f"unknown plug-in {name!r}{hint}; known: {', '.join(names) or 'none'}"
     )
+
+
+def list_entry_points(namespace: str) -> list[metadata.EntryPoint]:
+    """Return the entry points of a namespace; imports none of them."""
+    manager = named.NamedExtensionManager[Any](namespace, [])
+    return list(manager.list_entry_points())
 
 
 def list_installed() -> Iterator[tuple[str, Any]]:

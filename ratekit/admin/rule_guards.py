@@ -95,7 +95,7 @@ def require_priced(
         metric: f"{metric} has been rated, but would cost nothing {time}: keep a rule for it, or "
         "use --allow-free"
         for metric, time in find_unpriced_times(book, change).items()
-        if storage.reports.summary(Selection(metrics=(metric,)), ("metric",), datetime.UTC)
+        if list(storage.reports.summary(Selection(metrics=(metric,)), ("metric",), datetime.UTC))
     }
     free = free_usage.find_free_usage(storage, book, change, modules, step)
     for metric, usage in free.items():

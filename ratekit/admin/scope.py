@@ -70,7 +70,7 @@ def sum_charges(reports: Reports, row: StateRow, since: datetime.datetime) -> Ch
 
     :raises ratekit.errors.TryLater: the storage did not answer
     """
-    sums = reports.summary(Selection(begin=since, scopes=(row.id,)), (), datetime.UTC)
+    (*sums,) = reports.summary(Selection(begin=since, scopes=(row.id,)), (), datetime.UTC)
     return ChargeTotal(sums[0].points, sums[0].price) if sums else ChargeTotal(0, ZERO)
 
 

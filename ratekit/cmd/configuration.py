@@ -148,7 +148,6 @@ def _parse(
 ) -> Any:
     """Parse the command line, and files that are readable and well-formed."""
     from oslo_config import cfg
-    from oslo_log import log
 
     from ratekit import conf as core
 
@@ -156,6 +155,8 @@ def _parse(
     core.register_opts(conf)
     conf.register_cli_opts(cli_opts)
     if logs:
+        from oslo_log import log
+
         log.register_options(conf)
     with translate_errors():
         conf(

@@ -67,6 +67,7 @@ class Explain(command_types.Showing):
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         """Return the frame and the calculation of its price."""
         from ratekit import composition
+        from ratekit.conf import collect
 
         begin = instants.read_instant("--period", parsed_args.period, self.app.clock())
         labels = options.read_labels(parsed_args.label, parsed_args.null_label)
@@ -77,7 +78,7 @@ class Explain(command_types.Showing):
         query = explain.FrameQuery(
             scope.id, parsed_args.metric, begin, labels, parsed_args.resource
         )
-        row = explain.find(storage.reports, query, composition.build_calendar(conf))
+        row = explain.find(storage.reports, query, collect.build_calendar(conf))
         rules = explain.PastRules(storage.rules, composition.build_modules(conf))
         origin = rules.origin(row)
         swaps = storage.tasks.swaps(row.scope, row.begin)
@@ -102,12 +103,13 @@ class Explain(command_types.Showing):
 
 def _reduction(conf: Any, row: FrameRow, swaps: Sequence[Swap], offline: bool) -> cells.Cell:
     from ratekit import composition
+    from ratekit.conf import collect
 
     if offline:
         return cells.optional(None)
     source = functools.partial(composition.read_metrics, conf)
     collection = explain.last_collection(swaps)
-    return quantity_trace.cell(row, source, composition.build_calendar(conf), collection)
+    return quantity_trace.cell(row, source, collect.build_calendar(conf), collection)
 
 
 def _rules(origin: explain.PriceOrigin) -> cells.Cell:

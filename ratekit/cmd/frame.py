@@ -54,10 +54,15 @@ class FrameList(command_types.Listing):
         """Return the frames, which are read while they are printed: there may be millions."""
         zone = options.read_zone(parsed_args.timezone)
         conf = self.app.load_conf()
-        reports = self.app.open_storage(conf).reports
+        storage = self.app.open_storage(conf)
+        reports = storage.reports
         options.require_known(reports, conf.collect, parsed_args.metric)
         selection = options.read_selection(parsed_args, reports, zone, self.app.clock())
         self.empty_note = options.empty_text(selection, zone)
+        assert selection.begin is not None, "reports start somewhere"
+        text = storage.purge.mark().explain_missing(selection.begin, from_totals=False)
+        if text is not None:
+            self.app.note(text)
         limit = parsed_args.limit
         # One frame beyond the limit shows whether there are more.
         frames = reports.frames(selection, limit + 1 if limit else None)

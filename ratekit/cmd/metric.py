@@ -180,6 +180,7 @@ class MetricSample(command_types.Listing):
     ) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
         """Return the steps, sorted by scope."""
         from ratekit import composition
+        from ratekit.conf import collect
 
         begin, until = (
             None if text is None else instants.read_instant(option, text, self.app.clock())
@@ -191,7 +192,7 @@ class MetricSample(command_types.Listing):
         conf = self.app.load_conf()
         metrics, collector = composition.read_metrics(conf)
         metric = metric_admin.find(metrics, parsed_args.name)
-        calendar = composition.build_calendar(conf)
+        calendar = collect.build_calendar(conf)
         window = metric_admin.sample_period(calendar, begin, self.app.clock())
         scopes = _find_scopes(self.app, conf, parsed_args.scope)
         steps = list(metric_admin.sample(metric, collector, window, scopes, until))

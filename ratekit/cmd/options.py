@@ -148,6 +148,8 @@ def require_known(
     :param labels: names in ``--groupby`` that are labels
     :raises ratekit.errors.OperatorError: with a line for each unknown name
     """
+    if not metrics and not labels:
+        return
     from ratekit.files import metrics_file
 
     label_names = metric_admin.merge_labels(

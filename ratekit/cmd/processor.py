@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import logging
 import os
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ratekit import interfaces
     from ratekit.composition import Parts
     from ratekit.daemon.cooperation import Cooperation
+    from ratekit.daemon.retention import Retention
     from ratekit.daemon.service import Processor
     from ratekit.daemon.status_board import StatusBoard
     from ratekit.domain.schedule.calendar import Calendar
@@ -93,6 +95,7 @@ def _report_interrupt() -> None:
 def _run_once(conf: Any) -> int:
     from ratekit import composition, concurrency
     from ratekit.cmd.output import progress
+    from ratekit.conf import collect
     from ratekit.processing.cycle import RunContext
     from ratekit.storage.sql import build_storage
 
@@ -105,7 +108,7 @@ def _run_once(conf: Any) -> int:
             conf, storage, context, concurrency.side_by_side, concurrency.within
         )
         codes = []
-        calendar = composition.build_calendar(conf)
+        calendar = collect.build_calendar(conf)
         for work in (functools.partial(_rate, calendar=calendar), _reprocess):
             try:
                 codes.append(work(parts))
@@ -217,6 +220,7 @@ def _build_process(
 ) -> Processor:
     """Return one of the daemon's processes, which rates its part of the scopes."""
     from ratekit import composition, concurrency
+    from ratekit.conf import collect
     from ratekit.daemon import presence, service, worker
     from ratekit.processing.cycle import RunContext
 
@@ -245,7 +249,8 @@ def _build_process(
     rating = worker.Worker(
         parts.orchestrator,
         parts.tasks,
-        composition.build_calendar(conf),
+        _build_retention(conf, storage, index),
+        collect.build_calendar(conf),
         composition.build_backoff(conf),
         stop,
         status,
@@ -261,6 +266,15 @@ def _build_process(
         return _reload_settings(conf, argv, warns and index == 0)
 
     return service.Processor(rating, stop, status, reload_settings, name)
+
+
+def _build_retention(conf: Any, storage: interfaces.Storage, index: int) -> Retention:
+    """Return what removes old frames: the first worker does."""
+    from ratekit.daemon.retention import Retention
+
+    days = conf.storage.retention if index == 0 else None
+    retention = None if days is None else datetime.timedelta(days=days)
+    return Retention(storage, retention, not conf.storage.keep_totals, startup.now)
 
 
 def _reload_settings(conf: Any, argv: Sequence[str] | None, warns: bool) -> Settings:

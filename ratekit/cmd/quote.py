@@ -75,6 +75,7 @@ class QuoteUsage(command_types.Showing):
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         """Return the usage and its prices."""
         from ratekit import composition
+        from ratekit.conf import collect
         from ratekit.files import metrics_file
 
         quantity = options.read_quantity("--qty", parsed_args.qty)
@@ -84,7 +85,7 @@ class QuoteUsage(command_types.Showing):
         if parsed_args.at is not None:
             at = instants.read_instant("--at", parsed_args.at, at)
         conf = self.app.load_conf()
-        period = quote.period_of(composition.build_calendar(conf), at)
+        period = quote.period_of(collect.build_calendar(conf), at)
         storage = self.app.open_storage(conf)
         book = storage.rules.read()
         section = conf.collect

@@ -14,10 +14,10 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
-from cliff import app, commandmanager
+from cliff import app
 
 from ratekit import errors, interfaces, redact
-from ratekit.cmd import completion, configuration, instants, launch, startup
+from ratekit.cmd import command_manager, completion, configuration, instants, launch, startup
 from ratekit.text import printable
 
 PROG = "ratekit"
@@ -79,7 +79,7 @@ class Ratekit(app.App):
         super().__init__(
             "Shows usage and prices; manages scopes, price rules and reprocessing.",
             startup.version(),
-            commandmanager.CommandManager("ratekit.cli"),
+            command_manager.CommandManager("ratekit.cli"),
             stdin=stdin,
             deferred_help=True,
         )

@@ -43,10 +43,10 @@ class ScopeList(command_types.Listing):
         self, parsed_args: argparse.Namespace
     ) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
         """Return the scopes, sorted by name and ID."""
-        from ratekit import composition
+        from ratekit.conf import collect
 
         conf = self.app.load_conf()
-        calendar = composition.build_calendar(conf)
+        calendar = collect.build_calendar(conf)
         now = self.app.clock()
         rows = self.app.open_storage(conf).reports.scopes()
         lags = lag.read_lags(rows, calendar, now)
@@ -97,10 +97,10 @@ class ScopeShow(command_types.Showing):
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         """Return the fields."""
-        from ratekit import composition
+        from ratekit.conf import collect
 
         conf = self.app.load_conf()
-        calendar = composition.build_calendar(conf)
+        calendar = collect.build_calendar(conf)
         storage = self.app.open_storage(conf)
         rows = storage.reports.scopes()
         row = scope_admin.find(rows, parsed_args.scope)
@@ -253,11 +253,11 @@ def _find(
     conf: Any,
 ) -> tuple[Storage, StateRow, Calendar]:
     """Return the storage, the scope that the command names, and the grid of periods."""
-    from ratekit import composition
+    from ratekit.conf import collect
 
     storage = command.app.open_storage(conf)
     row = scope_admin.find(storage.reports.scopes(), parsed_args.scope)
-    return storage, row, composition.build_calendar(conf)
+    return storage, row, collect.build_calendar(conf)
 
 
 def _title(row: StateRow) -> str:

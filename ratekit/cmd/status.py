@@ -107,11 +107,12 @@ class StatusShow(command_types.Showing):
     def _read(self) -> Status:
         from ratekit import composition
         from ratekit.admin import status as status_admin
+        from ratekit.conf import collect
 
         self._conf = conf = self.app.load_conf()
         return status_admin.read(
             self.app.open_storage(conf),
-            composition.build_calendar(conf),
+            collect.build_calendar(conf),
             functools.partial(composition.build_price_list, conf),
             composition.requires_rules(conf),
             self.app.clock(),

@@ -18,7 +18,7 @@ from ratekit.domain.exact import EXACT, PRICE_PLACES
 from ratekit.domain.reporting.bill import add_up
 from ratekit.domain.reporting.buckets import BUCKETS
 from ratekit.domain.reporting.reports import Selection
-from ratekit.interfaces import Reports
+from ratekit.interfaces import Storage
 from ratekit.text import count_text, local_text
 
 _SUMS = ("Frames", "Quantity", "Unit", "Price")
@@ -87,7 +87,8 @@ class Summary(command_types.Listing):
         keys = _groupby(parsed_args.groupby)
         _require_fitting_options(parsed_args, keys)
         conf = self.app.load_conf()
-        reports = self.app.open_storage(conf).reports
+        storage = self.app.open_storage(conf)
+        reports = storage.reports
         labels = [key for key in keys if key not in KEYS]
         options.require_known(reports, conf.collect, parsed_args.metric, labels)
         plain = parsed_args.columns or parsed_args.sort_columns
@@ -103,15 +104,16 @@ class Summary(command_types.Listing):
             everywhere=places is not None,
             currency=conf.rating.currency,
         )
-        report = _Report(self, reports, key_columns, rounding, zone)
+        report = _Report(self, storage, key_columns, rounding, zone)
         if parsed_args.compare:
             self.empty_note = "no frames match in either month"
             return report.compare(parsed_args)
         selection = options.read_selection(parsed_args, reports, zone, self.app.clock())
         self.empty_note = options.empty_text(selection, zone)
+        report.note_purge(selection)
         if parsed_args.pivot:
             return report.pivot(selection, parsed_args.pivot)
-        return report.totals(selection)
+        return report.totals(selection, streams=parsed_args.formatter != "table")
 
 
 class _Report:
@@ -123,20 +125,37 @@ class _Report:
     def __init__(
         self,
         command: Summary,
-        reports: Reports,
+        storage: Storage,
         keys: KeyColumns,
         rounding: bill.Rounding,
         zone: datetime.tzinfo,
     ) -> None:
         self._command = command
-        self._reports = reports
+        self._reports = storage.reports
+        self._purge = storage.purge
         self._keys = keys
         self._rounding = rounding
         self._zone = zone
 
-    def totals(self, selection: Selection) -> _Table:
-        """Return the sums of each group."""
-        rows = self._reports.summary(selection, self._keys.keys, self._zone)
+    def note_purge(self, selection: Selection) -> None:
+        """Print what the report lacks because it was purged."""
+        assert selection.begin is not None, "reports start somewhere"
+        from_totals = set(self._keys.keys).issubset(KEYS)
+        text = self._purge.mark().explain_missing(selection.begin, from_totals)
+        if text is not None:
+            self._command.app.note(text)
+
+    def totals(self, selection: Selection, streams: bool) -> _Table:
+        """Return the sums of each group.
+
+        :param streams: the output has no footer, which needs all rows
+        """
+        columns = [*self._keys.columns(_SUMS), *_SUMS]
+        stream = self._reports.summary(selection, self._keys.keys, self._zone)
+        if streams and set(self._keys.keys).issubset(KEYS):
+            # There may be millions of rows.
+            return columns, bill.total_rows(stream, self._keys, self._rounding)
+        rows = list(stream)
         self._warn_of_absent_labels([row.group for row in rows])
         price = add_up(row.price for row in rows)
         self._command.footer = [
@@ -147,9 +166,8 @@ class _Report:
                 bill.total_sums(rows, self._keys),
             ),
         ]
-        columns = self._keys.columns(_SUMS)
         self._set_style({"Price": self._rounding.heading("Price")})
-        return [*columns, *_SUMS], bill.total_rows(rows, self._keys, self._rounding)
+        return columns, bill.bill_rows(rows, self._keys, self._rounding)
 
     def pivot(self, selection: Selection, bucket: str) -> _Table:
         """Return the prices of each group in columns of time."""
@@ -175,6 +193,7 @@ class _Report:
     def compare(self, parsed_args: argparse.Namespace) -> _Table:
         """Return the prices of each group in two months."""
         (old, old_month), (new, new_month) = self._read_months(parsed_args)
+        self.note_purge(old)
         changes = summary.compare(self._reports, old, new, self._keys.keys, self._zone)
         self._warn_of_absent_labels([change.group for change in changes])
         before, after = (

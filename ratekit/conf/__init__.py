@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ratekit.conf import collect, database, fetcher, orchestrator, rating
+from ratekit.conf import collect, database, fetcher, orchestrator, rating, storage
 
-SECTIONS = (collect, fetcher, rating, orchestrator, database)
+SECTIONS = (collect, fetcher, rating, orchestrator, database, storage)
 
 
 def register_opts(conf: Any) -> None:

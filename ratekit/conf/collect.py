@@ -7,6 +7,8 @@ from typing import Any
 
 from oslo_config import cfg, types
 
+from ratekit.domain.schedule.calendar import Calendar
+
 GROUP = "collect"
 
 
@@ -75,3 +77,11 @@ OPTS = [
         "logged. For one run only: use ratekit-processor --once --allow-expired instead.",
     ),
 ]
+
+
+def build_calendar(conf: Any) -> Calendar:
+    """Return the grid of periods that ``conf`` defines.
+
+    Commands that only read need no more of the processor, which takes longer to import.
+    """
+    return Calendar(datetime.timedelta(seconds=conf.collect.period), conf.collect.wait_periods)

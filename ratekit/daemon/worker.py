@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from ratekit import concurrency, errors
 from ratekit.daemon.presence import Presence
+from ratekit.daemon.retention import Retention
 from ratekit.daemon.status_board import WorkerStatus
 from ratekit.domain.schedule.backoff import Backoff
 from ratekit.domain.schedule.calendar import Calendar
@@ -72,7 +73,8 @@ class Worker:
     """Runs a cycle whenever a period becomes due, a failed scope may be tried again, or others
     join or leave those that share the scopes.
 
-    Between two cycles it carries out tasks, batch by batch, so that rating always goes first.
+    Between two cycles it carries out tasks, batch by batch, so that rating always goes first; then
+    it removes what is older than the retention time.
 
     :param stop: ends the loop, and the orchestrator's cycle
     :param status: where the supervisor sees the worker's progress
@@ -85,6 +87,7 @@ class Worker:
         self,
         orchestrator: Orchestrator,
         tasks: Reprocessor,
+        retention: Retention,
         calendar: Calendar,
         backoff: Backoff,
         stop: concurrency.StopEvent,
@@ -97,6 +100,7 @@ class Worker:
     ) -> None:
         self._orchestrator = orchestrator
         self._tasks = tasks
+        self._retention = retention
         self._calendar = calendar
         self._retry_policy = RetryPolicy(backoff)
         self._stop = stop
@@ -161,7 +165,7 @@ class Worker:
                 return
             if waited >= next_poll:
                 start = time.monotonic()
-                if self._advance_task():
+                if self._advance_task() or self._advance_purge():
                     waited += time.monotonic() - start
                     # SQLite never waits in the hub, which must run to deliver signals.
                     concurrency.sleep(0)
@@ -180,6 +184,17 @@ class Worker:
             LOG.warning("tasks are waiting: %s", advanced)
         else:
             LOG.error("unexpected error while reading tasks", exc_info=advanced)
+        return False
+
+    def _advance_purge(self) -> bool:
+        """Remove a few old frames; False: there is nothing to do for some time."""
+        advanced = attempt(self._retention.advance)
+        if not isinstance(advanced, Exception):
+            return advanced
+        if isinstance(advanced, errors.RatekitError):
+            LOG.warning("old frames are removed later: %s", advanced)
+        else:
+            LOG.error("unexpected error while removing old frames", exc_info=advanced)
         return False
 
     def _run_cycle(self) -> tuple[float, Exception | None]:

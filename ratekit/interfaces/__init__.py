@@ -20,6 +20,7 @@ from ratekit.interfaces.drivers import (
     ResponseSize,
 )
 from ratekit.interfaces.monitoring import Monitoring
+from ratekit.interfaces.purge import Purge
 from ratekit.interfaces.storage import (
     CommitResult,
     Ledger,
@@ -51,6 +52,7 @@ __all__ = [
     "OfflineCollector",
     "PriceSource",
     "Pricer",
+    "Purge",
     "QuantityTrace",
     "RatedBatch",
     "RatingModule",

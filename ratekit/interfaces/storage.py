@@ -30,6 +30,7 @@ from ratekit.domain.rules.rule import Rule, RuleBook
 from ratekit.domain.scope import Scope, State
 from ratekit.domain.series import RatedSeries
 from ratekit.interfaces.monitoring import Monitoring
+from ratekit.interfaces.purge import Purge
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -202,8 +203,10 @@ class Reports(abc.ABC):
     @abc.abstractmethod
     def summary(
         self, selection: Selection, groupby: Sequence[str], zone: datetime.tzinfo
-    ) -> Sequence[SummaryRow]:
-        """Return exact sums, one row for each group, ordered by group.
+    ) -> Iterator[SummaryRow]:
+        """Yield exact sums, one row for each group, ordered by group.
+
+        Without labels in ``groupby`` no more than a part of the rows is in memory.
 
         :param groupby: any of ``scope``, ``metric``, ``hour``, ``day``, ``month``, and labels
         :param zone: time zone of hours, days and months
@@ -261,7 +264,8 @@ class ScopeAdmin(abc.ABC):
     def plan_reset(self, scope_id: str, since: datetime.datetime) -> ResetPlan:
         """Return what :meth:`reset` would remove; change nothing.
 
-        :raises ratekit.errors.OperatorError: there is no such scope
+        :raises ratekit.errors.OperatorError: there is no such scope, or frames since then were
+            purged
         :raises ratekit.errors.TryLater: the database did not answer
         """
 
@@ -273,7 +277,8 @@ class ScopeAdmin(abc.ABC):
         from the rules that were in force at the time.
 
         :param gaps: rate the gaps too
-        :raises ratekit.errors.OperatorError: there is no such scope
+        :raises ratekit.errors.OperatorError: there is no such scope, or frames since then were
+            purged; nothing was changed
         :raises ratekit.errors.Conflict: it was rated or reset since ``plan`` was made;
             nothing was changed
         :raises ratekit.errors.TryLater: the database did not answer
@@ -296,7 +301,8 @@ class Tasks(abc.ABC):
 
         :param orders: each of another scope
         :raises ratekit.errors.OperatorError: there is no such scope, it is not rated to the
-            order's end, or an open task of the scope overlaps; nothing was written
+            order's end, an open task of the scope overlaps, or frames were purged; nothing was
+            written
         :raises ratekit.errors.TryLater: the database did not answer
         """
 
@@ -401,4 +407,5 @@ class Storage:
     tasks: Tasks
     task_ledger: TaskLedger
     monitoring: Monitoring
+    purge: Purge
     processes: int | None = None

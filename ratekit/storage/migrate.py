@@ -1,9 +1,8 @@
-"""Migrates databases to the schema that this code needs, and checks that they have it."""
+"""Migrates databases to the schema that this code needs."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -12,16 +11,14 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 
-from ratekit import errors
-from ratekit.storage.db import alembic_version, galera, sqlite
+from ratekit.storage.db import alembic_version, galera
 from ratekit.storage.db.engine import Database
 from ratekit.storage.migrations import steps
+from ratekit.storage.revisions import foreign, head, require_known
 from ratekit.storage.schema import METADATA
 
 # Any number, but the same in all processes that migrate.
 _LOCK = 7283545
-# What this and any later release calls its revisions.
-_REVISION = re.compile(r"\d{4}")
 # CloudKitty has some tables of the same names: hashmap_services, for example.
 _CLOUDKITTY = "cloudkitty_alembic"
 # MariaDB and MySQL: the name of a lock is valid for the whole server; it may wait for a year.
@@ -45,7 +42,7 @@ def upgrade(url: str) -> None:
             elif connection.dialect.name == "mysql":
                 connection.exec_driver_sql(_GET_LOCK)
             revision = alembic_version.read(connection)
-            _require_known(revision, database.place)
+            require_known(revision, database.place)
             if revision is None:
                 _require_no_tables(connection, database.place)
             move(connection, head())
@@ -83,69 +80,11 @@ def move(connection: sa.Connection, target: str | None) -> None:
         context.opts[steps.RESUMED] = False
 
 
-def current(url: str) -> str | None:
-    """Return the database's revision, or None if it was never migrated.
-
-    While a migration from 0001 to 0002 runs, or after it was interrupted, it is ``0001>0002``.
-
-    :raises ratekit.errors.OperatorError: the database refuses
-    :raises ratekit.errors.TryLater: the database did not answer
-    """
-    return _current(Database(url))
-
-
-def revisions() -> Sequence[str]:
-    """Return all revisions in this release, oldest first."""
-    return [script.revision for script in _scripts()]
-
-
-def head() -> str:
-    """Return the revision that this code needs."""
-    return revisions()[-1]
-
-
-def check(url: str) -> None:
-    """Require that a database is at :func:`head`.
-
-    :raises ratekit.errors.OperatorError: it is not; the message says what to do
-    :raises ratekit.errors.TryLater: the database did not answer
-    """
-    require_head(Database(url))
-
-
-def require_head(database: Database) -> None:
-    """Check as :func:`check` does; leave no connection open.
-
-    :raises: as :func:`check`
-    """
-    revision = _current(database)
-    if revision == head():
-        return
-    _require_known(revision, database.place)
-    if revision is None:
-        raise errors.OperatorError(f"{database.place} has no tables; run ratekit-dbsync upgrade")
-    if alembic_version.ARROW in revision:
-        raise errors.OperatorError(
-            f"{database.place} is in the middle of a migration ({revision}); wait for its end, or, "
-            "if no migration process is running, run ratekit-dbsync upgrade again"
-        )
-    raise errors.OperatorError(
-        f"{database.place} is at revision {revision}, this ratekit needs {head()}; "
-        "run ratekit-dbsync upgrade"
-    )
-
-
 def _scripts() -> list[Script]:
-    """Return all migrations, oldest first.
-
-    :raises LookupError: ratekit was installed without them
-    """
+    """Return all migrations, oldest first."""
     config = Config()
     config.set_main_option("script_location", "ratekit.storage:migrations")
-    scripts = list(ScriptDirectory.from_config(config).walk_revisions())[::-1]
-    if not scripts:
-        raise LookupError("ratekit was installed without its migrations")
-    return scripts
+    return list(ScriptDirectory.from_config(config).walk_revisions())[::-1]
 
 
 class _Step(NamedTuple):
@@ -172,40 +111,10 @@ def _path(start: str | None, target: str | None) -> list[_Step]:
     ]
 
 
-def _current(database: Database) -> str | None:
-    # Reading must not create an empty file that belongs to the user who reads.
-    if database.engine.dialect.name == "sqlite" and not sqlite.file_exists(database.engine.url):
-        return None
-    try:
-        with database.reading() as connection:
-            return alembic_version.read(connection)
-    finally:
-        database.close()
-
-
-def _require_known(revision: str | None, place: str) -> None:
-    """:raises ratekit.errors.OperatorError: it is a newer ratekit's, or another program's."""
-    parts = set((revision or "").split(alembic_version.ARROW)) - {""}
-    if not all(_REVISION.fullmatch(part) for part in parts):
-        raise _foreign(place, f"is at revision {revision} of another program")
-    if not parts.issubset(revisions()):
-        raise errors.OperatorError(
-            f"{place} is at revision {revision}, which is newer than this ratekit ({head()}); "
-            "install the newer ratekit here too"
-        )
-
-
 def _require_no_tables(connection: sa.Connection, place: str) -> None:
     """:raises ratekit.errors.OperatorError: another program has tables that ratekit would make."""
     tables = set(sa.inspect(connection).get_table_names())
     if _CLOUDKITTY in tables:
-        raise _foreign(place, "is CloudKitty's database")
+        raise foreign(place, "is CloudKitty's database")
     if conflicts := sorted(tables & METADATA.tables.keys()):
-        raise _foreign(place, f"has tables of another program ({', '.join(conflicts)})")
-
-
-def _foreign(place: str, reason: str) -> errors.OperatorError:
-    return errors.OperatorError(
-        f"{place} {reason}; nothing was created: create an empty database for ratekit and name it "
-        "in [database] connection"
-    )
+        raise foreign(place, f"has tables of another program ({', '.join(conflicts)})")

@@ -202,6 +202,18 @@ TOTALS = sa.Table(
     **TABLE,
 )
 
+#: One row: frames and totals before these times were removed, or are being removed; NULL: none.
+#: ``uses`` counts the transactions that rely on the row, so that each of them changes it.
+PURGE_MARK = sa.Table(
+    "purge_mark",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("frames_until", Instant),
+    sa.Column("totals_until", Instant),
+    sa.Column("uses", sa.BigInteger, nullable=False),
+    **TABLE,
+)
+
 #: One row: the version of all rules together.
 VERSIONS = sa.Table(
     "hashmap_versions",

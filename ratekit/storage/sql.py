@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ratekit.interfaces import Storage
-from ratekit.storage import migrate
+from ratekit.storage import revisions
 from ratekit.storage.db.engine import Database
 from ratekit.storage.ledger.ledger import SqlLedger
+from ratekit.storage.ledger.purge import SqlPurge
 from ratekit.storage.ledger.scope_admin import SqlScopeAdmin
 from ratekit.storage.ledger.scopes import ScopeOrigin
 from ratekit.storage.reports.monitoring import SqlMonitoring
@@ -29,8 +30,8 @@ def open_storage(url: str, *, scope_key: str, fetcher: str, collector: str) -> S
     :raises ratekit.errors.OperatorError: the database cannot be used
     :raises ratekit.errors.TryLater: the database did not answer
     """
-    database = Database(url, needs=migrate.head())
-    migrate.require_head(database)
+    database = Database(url, needs=revisions.head())
+    revisions.require_head(database)
     origin = ScopeOrigin(scope_key=scope_key, fetcher=fetcher, collector=collector)
     return Storage(
         ledger=SqlLedger(database, origin),
@@ -42,6 +43,7 @@ def open_storage(url: str, *, scope_key: str, fetcher: str, collector: str) -> S
         tasks=SqlTasks(database, scope_key),
         task_ledger=SqlTaskLedger(database, scope_key),
         monitoring=SqlMonitoring(database, scope_key),
+        purge=SqlPurge(database),
     )
 
 

@@ -8,9 +8,9 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from ratekit import composition
 from ratekit.admin import hashmap
 from ratekit.cmd import configuration, startup
+from ratekit.conf import collect
 from ratekit.files import rules_file
 from ratekit.storage import migrate
 from ratekit.storage.sql import build_storage
@@ -150,6 +150,6 @@ def deploy(
 def _apply(conf: Any, path: pathlib.Path) -> None:
     storage = build_storage(conf)
     desired = rules_file.read(str(path))
-    calendar = composition.build_calendar(conf)
+    calendar = collect.build_calendar(conf)
     plan = hashmap.plan(storage.rules, desired, calendar, startup.now())
     hashmap.make_change(storage.rules, plan, startup.now(), "bench")

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from ratekit.interfaces import Storage
 from ratekit.storage import migrate
 from ratekit.storage.db.engine import parse
-from ratekit.storage.schema import METADATA, VERSIONS
+from ratekit.storage.schema import METADATA, PURGE_MARK, VERSIONS
 from tests.contract.fake_storage import open_fake_storage
 from tests.contract.given import reopen
 from tests.databases import BACKENDS, new_database
@@ -75,9 +75,10 @@ def url(database: str, cleaning_engine: sa.Engine) -> str:
     """URL of a database without scopes, frames and rules."""
     with cleaning_engine.begin() as connection:
         for table in reversed(METADATA.sorted_tables):
-            if table is not VERSIONS:
+            if table not in (VERSIONS, PURGE_MARK):
                 connection.execute(table.delete())
         connection.execute(VERSIONS.update().values(version=0))
+        connection.execute(PURGE_MARK.update().values(frames_until=None, totals_until=None))
     return database
 
 

@@ -47,10 +47,11 @@ class FakeReports(Reports):
 
     def summary(
         self, selection: Selection, groupby: Sequence[str], zone: datetime.tzinfo
-    ) -> Sequence[SummaryRow]:
+    ) -> Iterator[SummaryRow]:
         assert not groupby
         prices = [row.price for row in self.frames(selection)]
-        return [SummaryRow({}, len(prices), None, None, sum(prices, Decimal(0)))] if prices else []
+        if prices:
+            yield SummaryRow({}, len(prices), None, None, sum(prices, Decimal(0)))
 
     def labels(self) -> Mapping[str, Collection[str]]:
         raise NotImplementedError
@@ -74,5 +75,6 @@ def open_fake_storage() -> Storage:
         tasks=missing,
         task_ledger=missing,
         monitoring=missing,
+        purge=missing,
         processes=1,
     )

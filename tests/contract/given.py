@@ -163,7 +163,7 @@ def read_shared(storage: Storage) -> list[Shared | None]:
 
 def total(storage: Storage, *scopes: str) -> tuple[int, Decimal]:
     """Return number and price of all frames, by the totals."""
-    rows = storage.reports.summary(Selection(scopes=scopes), (), datetime.UTC)
+    rows = list(storage.reports.summary(Selection(scopes=scopes), (), datetime.UTC))
     return (rows[0].points, rows[0].price) if rows else (0, Decimal(0))
 
 

@@ -8,14 +8,14 @@ import pytest
 
 from ratekit import errors
 from ratekit.cmd import ratekit as command
-from ratekit.storage import migrate
+from ratekit.storage import revisions
 from ratekit.storage.db.engine import Database
 
 
 def test_a_server_that_does_not_answer_is_reported_without_passwords() -> None:
     url = "postgresql://ratekit:secret@127.0.0.1:1/d?password=secret&connect_timeout=1"
     with pytest.raises(errors.TryLater) as caught:
-        migrate.current(url)
+        revisions.current(url)
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
     line = "[database] connection postgresql://ratekit:***@127.0.0.1:1/d: "

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from ratekit import errors
-from ratekit.storage import migrate
+from ratekit.storage import migrate, revisions
 from ratekit.storage.db.engine import Database
 from ratekit.storage.ledger.ledger import SqlLedger
 from ratekit.storage.ledger.scopes import ScopeOrigin
@@ -62,7 +62,7 @@ def test_an_error_in_reply_to_commit_is_told_as_what_it_is(
 @pytest.fixture
 def database(url: str) -> Iterator[DatabaseWithoutReply]:
     """A database that can lose a reply."""
-    database = DatabaseWithoutReply(url, needs=migrate.head())
+    database = DatabaseWithoutReply(url, needs=revisions.head())
     yield database
     database.close()
 

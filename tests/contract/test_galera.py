@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from ratekit import errors
 from ratekit.domain.scope import State
 from ratekit.interfaces import Storage
-from ratekit.storage import migrate
+from ratekit.storage import migrate, revisions
 from ratekit.storage.db.engine import Database
 from tests.contract.given import (
     batch,
@@ -105,7 +105,7 @@ def rate_hour(storage: Storage, state: State, number: int, rules: int = 0) -> No
 def is_refused(url: str) -> bool:
     """Return whether the database cannot be used now."""
     try:
-        migrate.current(url)
+        revisions.current(url)
     except errors.TryLater:
         return True
     return False
@@ -206,7 +206,7 @@ def test_nothing_is_written_while_another_node_migrates(urls: list[str], nodes: 
     migrating = Database(urls[0], patient=True)
     delay(urls[0])
     with migrating.writing() as connection:
-        migrate.move(connection, migrate.revisions()[-2])
+        migrate.move(connection, revisions.revisions()[-2])
         with pytest.raises((errors.Conflict, errors.SchemaChanged)):
             storage.ledger.commit(batch(states, build_series("a", [("1", "1")])))
     migrating.close()
@@ -223,7 +223,7 @@ def test_a_node_outside_of_the_cluster_is_told_as_what_it_is(
     tries: list[Callable[[], object]] = [
         lambda: storage.ledger.commit(batch(states, build_series("a", [("1", "1")]))),
         lambda: storage.rules.read(),
-        lambda: migrate.current(urls[2]),
+        lambda: revisions.current(urls[2]),
     ]
     nodes[2].isolate(True)
     try:

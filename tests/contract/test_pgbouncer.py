@@ -9,7 +9,7 @@ import pytest
 
 from ratekit import errors
 from ratekit.interfaces import Storage
-from ratekit.storage import migrate
+from ratekit.storage import migrate, revisions
 from ratekit.storage.db.engine import Database
 from tests.contract.given import (
     batch,
@@ -86,4 +86,4 @@ def test_processors_that_share_sessions_rate_and_report(url: str) -> None:
 def test_several_migrations_at_once_do_no_harm() -> None:
     with pgbouncer_of_session() as pooler, pooler.fresh() as empty:
         run_at_once(*[functools.partial(migrate.upgrade, empty)] * 3)
-        migrate.check(empty)
+        revisions.check(empty)

@@ -59,7 +59,7 @@ def summary(
     zone: datetime.tzinfo = UTC,
 ) -> Sequence[SummaryRow]:
     """Return a summary."""
-    return storage.reports.summary(selection, groupby, zone)
+    return list(storage.reports.summary(selection, groupby, zone))
 
 
 def row(

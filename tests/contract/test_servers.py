@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from ratekit import errors
-from ratekit.storage import migrate
+from ratekit.storage import migrate, revisions
 from ratekit.storage.db.engine import Database
 from ratekit.storage.sql import open_storage
 from tests.contract.given import (
@@ -77,7 +77,7 @@ def session_of(connection: sa.Connection, kind: str) -> int:
 def read_refusal(url: sa.URL) -> errors.RatekitError:
     """Return the error that an unreachable database raises."""
     with pytest.raises(errors.RatekitError) as caught:
-        migrate.current(url.render_as_string(hide_password=False))
+        revisions.current(url.render_as_string(hide_password=False))
     line = str(caught.value)
     assert "\n" not in line
     assert line.startswith(f"[database] connection {url.get_backend_name()}://{url.username}:***@")

@@ -148,7 +148,7 @@ def reading(open_another: Open, frames: int) -> Iterator[list[str]]:
         return None if whole and not broken else f"{len(periods)} periods, broken: {broken}"
 
     def look_at_totals(storage: Storage) -> str | None:
-        rows = storage.reports.summary(Selection(), ("scope", "hour"), datetime.UTC)
+        rows = list(storage.reports.summary(Selection(), ("scope", "hour"), datetime.UTC))
         whole = (4, Decimal(4)), (4, Decimal(20))
         broken = [row for row in rows if (row.points, row.price) not in whole]
         complete = len(rows) * 4 == frames

@@ -549,7 +549,7 @@ class TestReaders:
             while not swapping_ended.is_set() or reads == 0:
                 frames = list(reports.frames(Selection()))
                 hours = [frame.begin for frame in frames]
-                sums = reports.summary(Selection(), (), datetime.UTC)
+                sums = list(reports.summary(Selection(), (), datetime.UTC))
                 if hours != [hour(number) for number in range(count)] or sums[0].points != count:
                     wrong.append(hours)
                 seen_prices = {str(frame.price) for frame in frames}

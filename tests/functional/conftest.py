@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from ratekit import composition, concurrency, plugins
 from ratekit.admin import hashmap
 from ratekit.cmd import configuration, startup
+from ratekit.conf import collect
 from ratekit.domain.reporting.reports import FrameRow, Selection
 from ratekit.fetchers.static import StaticFetcher
 from ratekit.files import rules_file
@@ -59,7 +60,7 @@ class Deployment:
 
     def apply(self, rules: pathlib.Path = RULES) -> None:
         """Apply a rule file."""
-        calendar = composition.build_calendar(self.conf)
+        calendar = collect.build_calendar(self.conf)
         desired = rules_file.read(str(rules))
         plan = hashmap.plan(self.storage.rules, desired, calendar, startup.now())
         hashmap.make_change(self.storage.rules, plan, startup.now(), "operator")

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import pytest
 
-from ratekit import composition, errors
+from ratekit import errors
 from ratekit.admin import scope as scope_admin
+from ratekit.conf import collect
 from ratekit.domain.reporting.reports import FrameRow, Selection, StateRow, SummaryRow
 from ratekit.domain.series import Shared
 from tests.builders import HOUR
@@ -68,7 +69,7 @@ def test_a_scope_that_is_deactivated_and_activated_again_has_no_hole(
     }
     assert min(other_ends) > state.rated_until
 
-    calendar = composition.build_calendar(deployment.conf)
+    calendar = collect.build_calendar(deployment.conf)
     assert scope_admin.activate(
         deployment.storage.scopes, row(deployment, "cases"), calendar, None, whole
     )
@@ -92,7 +93,7 @@ def test_a_reset_scope_gets_the_same_frames_and_no_other_scope_changes(
     before = by_key(deployment.frames()), totals(deployment)
     state = row(deployment, "cases")
     since = deployment.plan.begin + 20 * HOUR
-    calendar = composition.build_calendar(deployment.conf)
+    calendar = collect.build_calendar(deployment.conf)
     plan = scope_admin.plan_reset(deployment.storage.scopes, state, calendar, since)
     reset_keys = {key for key in before[0] if key.scope == state.id and key.begin >= since}
     assert reset_keys

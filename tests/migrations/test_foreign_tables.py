@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from ratekit import errors
-from ratekit.storage import migrate
+from ratekit.storage import migrate, revisions
 from ratekit.storage.db.engine import Database
 from ratekit.storage.schema import METADATA
 from tests.databases import new_database
@@ -75,7 +75,7 @@ def test_a_revision_of_another_program_is_not_called_a_newer_one(revision: str, 
 def test_other_tables_beside_ratekits_are_no_hindrance(url: str) -> None:
     execute(url, "CREATE TABLE invoices (x int)")
     migrate.upgrade(url)
-    migrate.check(url)
+    revisions.check(url)
 
 
 def test_cloudkittys_own_schema_is_refused_before_the_first_table(tmp_path: pathlib.Path) -> None:

@@ -12,14 +12,14 @@ import pytest
 import sqlalchemy as sa
 
 from ratekit import errors
-from ratekit.storage import migrate
+from ratekit.storage import migrate, revisions
 from ratekit.storage.db.engine import Database
 from ratekit.storage.sql import open_storage
 from tests.contract.given import START, batch, list_scopes
 from tests.databases import new_database
 from tests.migrations.test_migrations import shape
 
-LAST = migrate.revisions()[-1]
+LAST = revisions.revisions()[-1]
 #: A migration that changes a table, which a reader of it can hold up, and the one before.
 CHANGING, BEFORE = "0005", "0004"
 
@@ -53,17 +53,17 @@ def test_a_processor_stops_and_the_next_upgrade_ends_what_a_killed_one_began(mar
         connection.exec_driver_sql("SELECT count(*) FROM scopes").scalar()
         process.start()
         until = time.monotonic() + 120
-        while migrate.current(mariadb) != f"{BEFORE}>{CHANGING}" and time.monotonic() < until:
+        while revisions.current(mariadb) != f"{BEFORE}>{CHANGING}" and time.monotonic() < until:
             time.sleep(0.05)
         process.kill()
         process.join()
     with pytest.raises(errors.SchemaChanged, match=f"{BEFORE}>{CHANGING}"):
         storage.ledger.commit(batch(states))
     with pytest.raises(errors.OperatorError, match="run ratekit-dbsync upgrade again") as caught:
-        migrate.check(mariadb)
+        revisions.check(mariadb)
     assert "\n" not in str(caught.value)
     migrate.upgrade(mariadb)
-    migrate.check(mariadb)
+    revisions.check(mariadb)
     assert storage.ledger.observe([], START, START, START).states == tuple(states)
     for database in (patient, reader):
         database.close()
@@ -84,7 +84,7 @@ def test_a_migration_can_be_run_again_from_each_of_its_statements(
             database.writing() as connection,
         ):
             migrate.move(connection, LAST)
-        if migrate.current(mariadb) == LAST:
+        if revisions.current(mariadb) == LAST:
             break
         stops += 1
         migrate.upgrade(mariadb)
@@ -126,7 +126,7 @@ def test_where_changes_are_one_transaction_nothing_remains(url: str) -> None:
         database.writing() as connection,
     ):
         migrate.move(connection, LAST)
-    assert migrate.current(url) is None
+    assert revisions.current(url) is None
     with database.reading() as connection:
         assert sa.inspect(connection).get_table_names() == []
     database.close()
@@ -142,6 +142,6 @@ def test_a_table_of_another_program_is_an_error(url: str) -> None:
 def test_a_migration_that_a_newer_ratekit_started_is_not_continued(url: str) -> None:
     migrate.upgrade(url)
     change(url, f"UPDATE alembic_version SET version_num = '{LAST}>9999'")
-    for work in (migrate.check, migrate.upgrade):
+    for work in (revisions.check, migrate.upgrade):
         with pytest.raises(errors.OperatorError, match="newer than this ratekit"):
             work(url)

@@ -12,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from ratekit import errors
-from ratekit.storage import migrate
+from ratekit.storage import migrate, revisions
 from ratekit.storage.db.engine import Database
 from ratekit.storage.schema import METADATA
 from tests.contract.given import reopen
@@ -73,6 +73,7 @@ ROWS = {
         "INSERT INTO processors VALUES ('project_id', 'host', '2026-03-01 00:00:00.000000',"
         " '2026-03-01 02:00:00.000000', NULL, NULL, NULL)",
     ),
+    "0012": ("UPDATE purge_mark SET frames_until = '2026-02-01 00:00:00.000000'",),
 }
 
 
@@ -83,11 +84,11 @@ def move(url: str, revision: str | None) -> None:
 
 
 def test_there_are_rows_for_every_revision() -> None:
-    assert set(ROWS) == set(migrate.revisions())
+    assert set(ROWS) == set(revisions.revisions())
 
 
 def test_data_survives_every_upgrade_and_downgrade(url: str) -> None:
-    for revision in migrate.revisions():
+    for revision in revisions.revisions():
         move(url, revision)
         with Database(url).writing() as connection:
             for statement in ROWS[revision]:
@@ -104,17 +105,17 @@ def test_data_survives_every_upgrade_and_downgrade(url: str) -> None:
             if connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar()
         }
         assert filled == tables
-    for earlier in [None, *migrate.revisions()][-2::-1]:
+    for earlier in [None, *revisions.revisions()][-2::-1]:
         move(url, earlier)
         if earlier == "0008":
             with Database(url).reading() as connection:
                 query = "SELECT value FROM hashmap_mappings ORDER BY id"
                 # Not the empty text, which would match other labels.
                 assert connection.exec_driver_sql(query).scalars().all() == ["m1.small", "None"]
-    assert migrate.current(url) is None
+    assert revisions.current(url) is None
     with Database(url).reading() as connection:
         assert sa.inspect(connection).get_table_names() == ["alembic_version"]
-    move(url, migrate.head())
+    move(url, revisions.head())
     assert reopen(url).rules.read().version == 0
 
 
@@ -170,15 +171,15 @@ def by_name(rows: list[Any]) -> list[Any]:
 class TestCheck:
     def test_a_database_without_tables_names_the_command_to_run(self, url: str) -> None:
         with pytest.raises(errors.OperatorError, match="ratekit-dbsync upgrade"):
-            migrate.check(url)
+            revisions.check(url)
         with pytest.raises(errors.OperatorError, match="ratekit-dbsync upgrade"):
             reopen(url)
-        assert migrate.current(url) is None
+        assert revisions.current(url) is None
 
     def test_an_older_revision_names_both_and_the_command_to_run(self, url: str) -> None:
-        earlier, newest = migrate.revisions()[-2:]
+        earlier, newest = revisions.revisions()[-2:]
         move(url, earlier)
-        for work in (migrate.check, reopen):
+        for work in (revisions.check, reopen):
             with pytest.raises(errors.OperatorError, match="ratekit-dbsync upgrade") as caught:
                 work(url)
             assert {earlier, newest} <= set(re.findall(r"[0-9]{4}", str(caught.value)))
@@ -187,14 +188,14 @@ class TestCheck:
     def test_upgrading_twice_does_no_harm(self, url: str) -> None:
         migrate.upgrade(url)
         migrate.upgrade(url)
-        migrate.check(url)
-        assert migrate.current(url) == migrate.head()
+        revisions.check(url)
+        assert revisions.current(url) == revisions.head()
 
     def test_a_database_of_a_newer_ratekit_is_not_changed(self, url: str) -> None:
         migrate.upgrade(url)
         with Database(url).writing() as connection:
             connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-        for work in (migrate.check, migrate.upgrade):
+        for work in (revisions.check, migrate.upgrade):
             with pytest.raises(errors.OperatorError, match="newer than this ratekit") as caught:
                 work(url)
             assert "\n" not in str(caught.value)

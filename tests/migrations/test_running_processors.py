@@ -10,13 +10,13 @@ import pytest
 from ratekit import errors
 from ratekit.domain.scope import State
 from ratekit.interfaces import Storage
-from ratekit.storage import migrate
+from ratekit.storage import migrate, revisions
 from ratekit.storage.db.engine import Database
 from ratekit.storage.sql import open_storage
 from tests.contract.given import START, batch, build_series, list_scopes, note, read_frames
 
 #: A revision that is not this code's.
-EARLIER = migrate.revisions()[-2]
+EARLIER = revisions.revisions()[-2]
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def states(storage: Storage) -> list[State]:
 @pytest.fixture
 def database(migrated_url: str) -> Iterator[Database]:
     """What the parts of a storage share."""
-    database = Database(migrated_url, needs=migrate.head())
+    database = Database(migrated_url, needs=revisions.head())
     yield database
     database.close()
 
@@ -67,7 +67,7 @@ def test_nothing_is_written_after_a_migration(
         line = str(caught.value)
         assert "\n" not in line
         assert EARLIER in line
-        assert migrate.head() in line
+        assert revisions.head() in line
     migrate.upgrade(migrated_url)
     assert read_frames(storage) == []
     assert list_scopes(storage, "a") == states
@@ -125,7 +125,7 @@ def test_a_migration_waits_for_a_transaction_that_has_begun(
             "INSERT INTO gaps VALUES (1, 1, '2026-03-01 00:30:00.000000', NULL)"
         )
     beside.join()
-    assert migrate.current(migrated_url) == EARLIER
+    assert revisions.current(migrated_url) == EARLIER
 
 
 def test_several_migrations_at_once_do_no_harm(url: str) -> None:
@@ -143,4 +143,4 @@ def test_several_migrations_at_once_do_no_harm(url: str) -> None:
     for thread in threads:
         thread.join()
     assert failed == []
-    migrate.check(url)
+    revisions.check(url)

@@ -79,6 +79,7 @@ def prepare(command: command_types.Action, parsed_args: argparse.Namespace) -> P
     :raises ratekit.errors.OperatorError: the change must not be made
     """
     from ratekit import composition
+    from ratekit.conf import collect
     from ratekit.files import rules_file
 
     placed = rules_file.read_with_places(parsed_args.file)
@@ -87,7 +88,7 @@ def prepare(command: command_types.Action, parsed_args: argparse.Namespace) -> P
     storage = command.app.open_storage(conf)
     # By a wrong clock, rules would start at a wrong time.
     composition.require_right_clock(conf, storage.ledger, command.app.clock())
-    calendar = composition.build_calendar(conf)
+    calendar = collect.build_calendar(conf)
     desired = [placed_rule.rule for placed_rule in placed]
     plan = hashmap.plan(
         storage.rules,

@@ -65,18 +65,17 @@ class Rounding:
             yield f"Each price is rounded; sums of printed prices differ by up to {text}."
 
 
-def total_rows(rows: Sequence[SummaryRow], keys: KeyColumns, rounding: Rounding) -> Iterator[Cells]:
+def total_rows(rows: Iterable[SummaryRow], keys: KeyColumns, rounding: Rounding) -> Iterator[Cells]:
+    """Yield a row for each group, as they come."""
+    for row, titles in _with_titles(rows, keys):
+        quantity = cells.short_amount(row.quantity, rounding.places)
+        yield [*titles, row.points, quantity, cells.optional(row.unit), rounding.cell(row.price)]
+
+
+def bill_rows(rows: Sequence[SummaryRow], keys: KeyColumns, rounding: Rounding) -> Iterator[Cells]:
     """Yield a row for each group, and for people a subtotal for each scope of several."""
     for section in keys.sections(rows):
-        for row, titles in _with_titles(section, keys):
-            quantity = cells.short_amount(row.quantity, rounding.places)
-            yield [
-                *titles,
-                row.points,
-                quantity,
-                cells.optional(row.unit),
-                rounding.cell(row.price),
-            ]
+        yield from total_rows(section, keys, rounding)
         if keys.has_subtotals and len(section) > 1:
             points, price = sum(row.points for row in section), add_up(row.price for row in section)
             empty = cells.amount(None), cells.optional(None)
@@ -160,7 +159,7 @@ def _ratio_cell(change: summary.PriceChange) -> cells.Cell:
     return cells.Cell(ratio, text, cell.machine, point=text.index("."))
 
 
-def _with_titles(section: Sequence[Any], keys: KeyColumns) -> Iterator[tuple[Any, Cells]]:
+def _with_titles(section: Iterable[Any], keys: KeyColumns) -> Iterator[tuple[Any, Cells]]:
     """Yield rows with the values of their key columns; a scope is named once."""
     for index, row in enumerate(section):
         titles = keys.values(row.group)

@@ -43,7 +43,8 @@ class SafeFormatter(base.ListFormatter, base.SingleFormatter):
     ) -> None:
         """Write rows."""
         names = list(map(self._clean, column_names))
-        rows = [list(map(self._clean, row)) for row in data]
+        # One by one: there may be millions.
+        rows = (list(map(self._clean, row)) for row in data)
         self._inner.emit_list(names, rows, stdout, parsed_args)
 
     def emit_one(

@@ -82,7 +82,7 @@ class Reprocess(command_types.Listing):
 
     def take_action(self, parsed_args: argparse.Namespace) -> _Table:
         """Show what would change, or queue tasks."""
-        from ratekit import composition
+        from ratekit.conf import collect
 
         begin, end = _read_range(parsed_args, self.app.clock())
         kind = TaskKind.RATES if parsed_args.rates_only else TaskKind.COLLECT
@@ -91,7 +91,7 @@ class Reprocess(command_types.Listing):
             raise errors.OperatorError("--reason is required; it is recorded with the task")
         conf = self.app.load_conf()
         storage = self.app.open_storage(conf)
-        step = composition.build_calendar(conf).step
+        step = collect.build_calendar(conf).step
         orders = reprocess.build_orders(
             reprocess.ReprocessRequest(begin, end, step, kind, parsed_args.accept_silence),
             storage.tasks.rated_ranges(),
@@ -102,6 +102,10 @@ class Reprocess(command_types.Listing):
             raise errors.OperatorError("nothing to reprocess: no scope was rated in this time")
         for line in _describe_shortened_orders(orders, begin, end):
             self.app.note(line)
+        mark = storage.purge.mark()
+        for order in orders:
+            if (refusal := mark.explain_refusal(order.begin)) is not None:
+                raise errors.OperatorError(refusal)
         if parsed_args.dry_run:
             return self._preview(conf, storage, orders)
         if not parsed_args.yes and not self.confirm(_question(orders)):

@@ -44,6 +44,7 @@ _OPTIONS = {
             "max_workers", "max_workers_reprocessing",
         }
     ),
+    "storage": frozenset({"backend", "version"}),
 }  # fmt: skip
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import itertools
+from collections.abc import Iterator
 
 #: Each bucket's name, and a time that is shorter than any such bucket.
 _STEPS = {
@@ -12,6 +14,12 @@ _STEPS = {
 }
 #: Time ranges that depend on the time zone.
 BUCKETS = frozenset(_STEPS)
+
+_SECOND, _HOUR, _DAY = (datetime.timedelta(seconds=seconds) for seconds in (1, 3600, 86400))
+_LONGEST_MONTH = datetime.timedelta(days=32)
+#: No zone changes its clocks twice within so long.
+_PROBE = datetime.timedelta(hours=12)
+_EARLIEST = datetime.datetime(1, 1, 3, tzinfo=datetime.UTC)
 
 
 def bucket(instant: datetime.datetime, name: str, zone: datetime.tzinfo) -> datetime.datetime:
@@ -56,3 +64,80 @@ def list_buckets(
         if start != starts[-1]:
             starts.append(start)
     return starts
+
+
+def list_spans(
+    begin: datetime.datetime, end: datetime.datetime, name: str, zone: datetime.tzinfo
+) -> list[datetime.datetime]:
+    """Return instants between which :func:`bucket` returns one value, ``begin`` first, in UTC.
+
+    Two spans may have the same bucket, even with another one in between: clocks that go back
+    over midnight return to the day before.
+
+    :param end: exclusive; at or before ``begin``: there is only ``begin``
+    """
+    marks = [begin, *_clock_changes(begin, end, zone)]
+    spans = []
+    for start, stop in itertools.zip_longest(marks, marks[1:], fillvalue=end):
+        spans.append(start)
+        local, offset = _local(start, zone)
+        edge = _next_edge(local, name)
+        while edge - local < stop - start:
+            spans.append((edge - offset).replace(tzinfo=datetime.UTC))
+            edge = _next_edge(edge, name)
+    return spans
+
+
+def _clock_changes(
+    begin: datetime.datetime, end: datetime.datetime, zone: datetime.tzinfo
+) -> Iterator[datetime.datetime]:
+    """Yield the instants in ``(begin, end)`` at which the offset changes, or a repetition ends."""
+    # A repetition may have started before.
+    last = max(begin.replace(microsecond=0), _EARLIEST) - _PROBE
+    changes = set()
+    while last < end:
+        probe = last + _PROBE if end - last > _PROBE else end
+        offset = _local(last, zone)[1]
+        if _local(probe, zone)[1] != offset:
+            probe = _find_change(last, probe, zone)
+            repetition = max(offset - _local(probe, zone)[1], datetime.timedelta(0))
+            changes |= {probe, probe + repetition}
+        last = probe
+    yield from sorted(change for change in changes if begin < change < end)
+
+
+def _find_change(
+    last: datetime.datetime, probe: datetime.datetime, zone: datetime.tzinfo
+) -> datetime.datetime:
+    """Return the first second in ``(last, probe]`` with another offset than ``last`` has."""
+    offset = _local(last, zone)[1]
+    while probe - last > _SECOND:
+        middle = last + (probe - last) // _SECOND // 2 * _SECOND
+        if _local(middle, zone)[1] == offset:
+            last = middle
+        else:
+            probe = middle
+    return last + _SECOND
+
+
+def _local(
+    instant: datetime.datetime, zone: datetime.tzinfo
+) -> tuple[datetime.datetime, datetime.timedelta]:
+    """Return what clocks show, and by how much they differ from UTC."""
+    local = instant.astimezone(zone).replace(tzinfo=None)
+    return local, local - instant.replace(tzinfo=None)
+
+
+def _next_edge(local: datetime.datetime, name: str) -> datetime.datetime:
+    """Return the next full hour, midnight or start of a month of clocks that do not change."""
+    try:
+        match name:
+            case "hour":
+                return local.replace(minute=0, second=0, microsecond=0) + _HOUR
+            case "day":
+                return local.replace(hour=0, minute=0, second=0, microsecond=0) + _DAY
+            case _:
+                first = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+                return (first + _LONGEST_MONTH).replace(day=1)
+    except OverflowError:
+        return local.max

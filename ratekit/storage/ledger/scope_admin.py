@@ -12,7 +12,7 @@ from ratekit.domain.reporting.reports import ResetPlan
 from ratekit.interfaces import ScopeAdmin
 from ratekit.storage.db.dialects import exact_sum
 from ratekit.storage.db.engine import Database
-from ratekit.storage.ledger import exclusions, metric_sets, stopped_usage
+from ratekit.storage.ledger import exclusions, metric_sets, purge_mark, stopped_usage
 from ratekit.storage.ledger import gaps as gap_rows
 from ratekit.storage.schema import FRAMES, SCOPES, TOTALS
 from ratekit.text import second_text
@@ -66,6 +66,7 @@ class SqlScopeAdmin(ScopeAdmin):
         """Return what a reset would remove, by the totals."""
         with self._database.reading() as connection:
             row = self._row(connection, self._query(scope_id), scope_id)
+            purge_mark.require_kept(purge_mark.read(connection), since)
             removed = (TOTALS.c.scope_id == row["id"]) & (TOTALS.c.begin >= since)
             points = sa.func.sum(TOTALS.c.points)
             query = sa.select(points, exact_sum(TOTALS.c.price)).where(removed)
@@ -92,6 +93,7 @@ class SqlScopeAdmin(ScopeAdmin):
         which is valid from the beginning, and would reprice the past by accident.
         """
         with self._database.writing() as connection:
+            purge_mark.require_kept(purge_mark.lock(connection), plan.since)
             row = self._lock(connection, plan.scope)
             if (row["rated_until"], row["resets"]) != (plan.rated_until, plan.resets):
                 raise errors.Conflict(

@@ -51,14 +51,14 @@ class SqlReports(Reports):
 
     def summary(
         self, selection: Selection, groupby: Sequence[str], zone: datetime.tzinfo
-    ) -> Sequence[SummaryRow]:
-        """Return exact sums, one row for each group that has frames, in the order of the groups.
+    ) -> Iterator[SummaryRow]:
+        """Yield exact sums, one row for each group that has frames, in the order of the groups.
 
         They are read from totals unless ``groupby`` has a label. A label that a frame lacks is
-        None and sorts first.
+        None and sorts first. It holds a connection until it is exhausted or closed.
         """
         with self._database.reading() as connection:
-            return summarize(connection, self._scope_key, selection, groupby, zone)
+            yield from summarize(connection, self._scope_key, selection, groupby, zone)
 
     def labels(self) -> Mapping[str, Collection[str]]:
         """Return the labels of each metric that was ever rated, by public name."""

@@ -26,7 +26,7 @@ from ratekit.interfaces import Tasks
 from ratekit.storage.db.engine import Database
 from ratekit.storage.db.lists import Words, in_list
 from ratekit.storage.db.types import storable
-from ratekit.storage.ledger import metric_sets
+from ratekit.storage.ledger import metric_sets, purge_mark
 from ratekit.storage.schema import SCOPES, TASK_PERIODS, TASKS, TOTALS
 from ratekit.storage.tasks import rows as task_rows
 from ratekit.storage.tasks.rows import OPEN
@@ -69,6 +69,9 @@ class SqlTasks(Tasks):
     def add(self, orders: Sequence[Order], note: TaskNote) -> Sequence[int]:
         """Queue tasks in one transaction; other transactions for the same scopes wait for it."""
         with self._database.writing() as connection:
+            mark = purge_mark.lock(connection)
+            for order in orders:
+                purge_mark.require_kept(mark, order.begin)
             scopes = self._lock_scopes(connection, orders)
             _require_rated(orders, scopes)
             _require_no_overlap(connection, orders, scopes)

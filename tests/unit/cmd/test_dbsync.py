@@ -8,7 +8,7 @@ import pytest
 
 from ratekit.cmd import dbsync
 from ratekit.conf import database
-from ratekit.storage import migrate
+from ratekit.storage import migrate, revisions
 from ratekit.storage.db.engine import Database
 
 
@@ -26,12 +26,12 @@ def test_upgrade_creates_the_tables_and_reports_it_once(
     place = f"sqlite:///{new.with_suffix('.sqlite')}"
     assert dbsync.main(["--config-file", str(new), "upgrade"]) == 0
     assert capsys.readouterr() == (
-        f"{place}: upgraded from no tables to revision {migrate.head()}\n",
+        f"{place}: upgraded from no tables to revision {revisions.head()}\n",
         "",
     )
     assert dbsync.main(["upgrade", "--config-file", str(new)]) == 0
     assert capsys.readouterr().out == (
-        f"{place}: nothing to do: at revision {migrate.head()}, the newest\n"
+        f"{place}: nothing to do: at revision {revisions.head()}, the newest\n"
     )
 
 
@@ -42,10 +42,10 @@ def test_version_prints_the_databases_revision_and_the_newest(
     assert capsys.readouterr().out.splitlines() == [
         f"database: sqlite:///{new.with_suffix('.sqlite')}",
         "current: no tables",
-        f"newest: revision {migrate.head()}",
+        f"newest: revision {revisions.head()}",
     ]
     assert dbsync.main(["version", "--config-file", str(config)]) == 0
-    assert f"\ncurrent: revision {migrate.head()}\n" in capsys.readouterr().out
+    assert f"\ncurrent: revision {revisions.head()}\n" in capsys.readouterr().out
 
 
 def test_check_tells_by_its_exit_code_whether_the_database_is_current(
@@ -63,7 +63,7 @@ def test_check_tells_by_its_exit_code_whether_the_database_is_current(
 def test_an_unfinished_migration_is_reported_and_finished_by_upgrade(
     config: pathlib.Path, database: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    head = migrate.head()
+    head = revisions.head()
     with Database(database).writing() as connection:
         migrate.move(connection, None)
         connection.exec_driver_sql("INSERT INTO alembic_version VALUES ('>0001')")

@@ -96,6 +96,7 @@ def run(
     *cycles: Callable[[], CycleResult],
     exit_codes: list[int] | None = None,
     tasks: Tasks | None = None,
+    retention: Tasks | None = None,
     monitoring: FakeMonitoring | None = None,
     status: WorkerStatus | None = None,
     sharing: FakeSharing | None = None,
@@ -104,6 +105,7 @@ def run(
     Worker(
         orchestrator,  # type: ignore[arg-type]
         tasks or Tasks(day),  # type: ignore[arg-type]
+        retention or Tasks(day),  # type: ignore[arg-type]
         Calendar(HOUR, wait_periods=2),
         Backoff(30 * SECOND, 900 * SECOND),
         day,  # type: ignore[arg-type]
@@ -322,3 +324,19 @@ def test_a_database_that_is_migrated_between_two_cycles_ends_the_daemon() -> Non
     tasks = Tasks(day, error=errors.SchemaChanged("revision 0009"))
     run(day, CycleResult, exit_codes=exit_codes, tasks=tasks)
     assert (exit_codes, day.now) == ([2], NOON)
+
+
+def test_old_frames_are_removed_between_cycles_after_all_tasks() -> None:
+    day = Day(hours=0.9, now=NOON + 20 * MINUTE)
+    tasks, retention = Tasks(day, batches=2, seconds=1), Tasks(day, batches=3, seconds=1)
+    run(day, CycleResult, tasks=tasks, retention=retention)
+    assert tasks.calls[:2] == [NOON + 20 * MINUTE, NOON + 20 * MINUTE + SECOND]
+    assert [(at - NOON - 20 * MINUTE) / SECOND for at in retention.calls[:4]] == [2, 3, 4, 5]
+
+
+def test_a_purge_that_fails_is_reported_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    day = Day(hours=0.5, now=NOON + 20 * MINUTE)
+    retention = Tasks(day, error=errors.TryLater("the database did not answer"))
+    run(day, CycleResult, retention=retention)
+    assert len(retention.calls) > 1
+    assert "old frames are removed later: the database did not answer" in caplog.text

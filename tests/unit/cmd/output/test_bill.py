@@ -59,7 +59,7 @@ def test_subtotals_and_the_total(prices: dict[tuple[str, str], Decimal], places:
     gaps = [Fraction(0)]
     summands: list[Fraction] = []
     name = ""
-    table = [list(row) for row in bill.total_rows(rows, KEYS, rounding)]
+    table = [list(row) for row in bill.bill_rows(rows, KEYS, rounding)]
     for row in table:
         name = row[0].text or name
         price = printed(row, -1)

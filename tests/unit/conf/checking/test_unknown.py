@@ -31,12 +31,13 @@ from tests.unit.conf.conftest import GOOD, Load, Refusals
                 ("database", "max_pool_size"),
                 ("fetcher_keystone", "keystone_version"),
                 ("collector_gnocchi", "http_pool_maxsize"),
+                ("storage", "backend"),
             )
         ),
         *(
             (f"[{section}]\nx = 1\n", f"[{section}]: is CloudKitty's; ratekit does not need it")
             for section in (
-                "storage", "storage_influxdb", "fetcher_prometheus", "output", "tenant_fetcher",
+                "storage_influxdb", "fetcher_prometheus", "output", "tenant_fetcher",
                 "state",
                 "keystone_authtoken", "oslo_messaging_rabbit", "oslo_policy", "api",
             )

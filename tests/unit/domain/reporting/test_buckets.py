@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import datetime
 import zoneinfo
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratekit.domain.reporting.buckets import BUCKETS, bucket, list_buckets
+from ratekit.domain.reporting.buckets import BUCKETS, bucket, list_buckets, list_spans
 
 UTC = datetime.UTC
 
@@ -86,6 +87,78 @@ def test_a_list_of_buckets_at_the_end_of_the_calendar() -> None:
     end = datetime.datetime.max.replace(tzinfo=UTC)
     start = datetime.datetime(9999, 12, 31, tzinfo=UTC)
     assert list_buckets(start, end, "day", UTC, 31) == [start]
+
+
+@given(
+    begin=st.sampled_from(
+        [
+            "1987-10-24T12:00",
+            "1991-10-26T12:00",
+            "2010-03-13T12:00",
+            "2010-11-06T12:00",
+            "2011-12-29T00:00",
+            "2026-03-28T12:00",
+            "2026-04-04T06:00",
+            "2026-10-03T06:00",
+            "2026-10-24T12:00",
+            "2026-10-31T12:00",
+        ]
+    ),
+    offset=st.integers(0, 60 * 24),
+    minutes=st.integers(1, 60 * 36),
+    seconds=st.integers(0, 59),
+    name=st.sampled_from(sorted(BUCKETS)),
+    zone=st.sampled_from(
+        [
+            "UTC",
+            "Europe/Berlin",
+            "America/Havana",
+            # Clocks went back over midnight, at 0:01.
+            "America/St_Johns",
+            "Asia/Beirut",
+            "Asia/Kathmandu",
+            "Australia/Lord_Howe",
+            "Pacific/Apia",
+        ]
+    ),
+)
+def test_a_span_has_one_bucket(
+    begin: str, offset: int, minutes: int, seconds: int, name: str, zone: str
+) -> None:
+    local_zone = zoneinfo.ZoneInfo(zone)
+    start = utc(begin) + datetime.timedelta(minutes=offset, seconds=seconds)
+    end = start + datetime.timedelta(minutes=minutes)
+    spans = list_spans(start, end, name, local_zone)
+    assert spans == sorted(set(spans))
+    assert spans[0] == start
+    assert spans[-1] < end
+    by_span = [bucket(span, name, local_zone) for span in spans]
+    for minute in range(minutes):
+        instant = start + datetime.timedelta(minutes=minute)
+        number = bisect.bisect_right(spans, instant) - 1
+        assert by_span[number] == bucket(instant, name, local_zone)
+
+
+def test_clocks_that_go_back_over_midnight_return_to_the_day_before() -> None:
+    zone = zoneinfo.ZoneInfo("America/St_Johns")
+    spans = list_spans(utc("2010-11-06T12:00"), utc("2010-11-08T00:00"), "day", zone)
+    starts = [bucket(span, "day", zone) for span in spans]
+    assert starts[0] == starts[2] == utc("2010-11-06T02:30")
+    assert starts[1] == starts[3] == utc("2010-11-07T02:30")
+
+
+def test_spans_of_a_decade_are_few() -> None:
+    zone = zoneinfo.ZoneInfo("Europe/Berlin")
+    spans = list_spans(utc("2016-01-01"), utc("2026-01-01"), "month", zone)
+    # Clocks change twice a year, and repeat an hour once.
+    assert len(spans) == 121 + 30
+
+
+def test_spans_at_both_ends_of_the_calendar() -> None:
+    zone = zoneinfo.ZoneInfo("Europe/Berlin")
+    for name in BUCKETS:
+        assert list_spans(utc("9999-12-31"), utc("9999-12-31T22:00"), name, zone)
+        assert list_spans(utc("0001-01-02"), utc("0001-01-03"), name, zone)
 
 
 def test_there_are_no_other_buckets() -> None:

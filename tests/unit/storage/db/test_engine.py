@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from ratekit import errors
-from ratekit.storage import migrate
+from ratekit.storage import migrate, revisions
 from ratekit.storage.db.engine import Database, parse
 from ratekit.storage.db.types import Instant
 
@@ -59,7 +59,7 @@ class TestUrl:
 
 class TestSqlite:
     def test_a_missing_folder_is_reported_in_one_line(self, tmp_path: pathlib.Path) -> None:
-        for work in (migrate.upgrade, migrate.current, migrate.check):
+        for work in (migrate.upgrade, revisions.current, revisions.check):
             with pytest.raises(errors.OperatorError) as caught:
                 work(f"sqlite:///{tmp_path}/missing/ratekit.sqlite")
             line = str(caught.value)
@@ -76,7 +76,7 @@ class TestSqlite:
     def test_reading_a_missing_file_does_not_create_it(self, tmp_path: pathlib.Path) -> None:
         path = tmp_path / "ratekit.sqlite"
         with pytest.raises(errors.OperatorError, match="run ratekit-dbsync upgrade"):
-            migrate.check(f"sqlite:///{path}")
+            revisions.check(f"sqlite:///{path}")
         assert not path.exists()
 
     def test_a_writer_that_waits_too_long_tries_later_and_then_succeeds(

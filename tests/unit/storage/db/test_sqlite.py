@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from ratekit import errors
-from ratekit.storage import migrate
+from ratekit.storage import migrate, revisions
 from ratekit.storage.db.engine import Database
 
 COUNT = "SELECT count(*) FROM scopes"
@@ -29,7 +29,7 @@ def path(tmp_path: pathlib.Path) -> pathlib.Path:
 @pytest.fixture
 def database(path: pathlib.Path) -> Iterator[Database]:
     """What a running processor has: it has read, and keeps a connection."""
-    database = Database(f"sqlite:///{path}", needs=migrate.head())
+    database = Database(f"sqlite:///{path}", needs=revisions.head())
     with database.reading() as connection:
         connection.exec_driver_sql(COUNT)
     yield database

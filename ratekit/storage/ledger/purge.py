@@ -1,0 +1,158 @@
+"""Removes old frames and totals in short transactions."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from ratekit import errors
+from ratekit.domain.purge import PurgeCount, PurgeMark
+from ratekit.interfaces import Purge
+from ratekit.storage.db.engine import Database
+from ratekit.storage.ledger import purge_mark
+from ratekit.storage.schema import FRAMES, PURGE_MARK, SCOPES, TASKS, TOTALS
+from ratekit.storage.tasks.rows import OPEN
+from ratekit.text import utc_text
+
+
+class SqlPurge(Purge):
+    """Purges a database, whatever the scope keys are.
+
+    The mark is stored first: what a process that died has left, the next call removes.
+
+    :param database: at the newest revision
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def mark(self) -> PurgeMark:
+        """Return the mark."""
+        with self._database.reading() as connection:
+            return purge_mark.read(connection)
+
+    def count(self, before: datetime.datetime, totals: bool) -> PurgeCount:
+        """Count what is before the later one of ``before`` and the mark."""
+        with self._database.reading() as connection:
+            _require_no_task(connection, before)
+            mark = _advance(purge_mark.read(connection), before, totals)
+            frames, total_rows = (
+                _count(connection, table, until) for table, until in _limits(mark)
+            )
+            behind = sa.select(sa.func.count()).where(~_is_rated_until(mark.frames_until or before))
+            scopes = connection.execute(behind.select_from(SCOPES)).scalar_one()
+        return PurgeCount(frames, total_rows, scopes)
+
+    def start(self, before: datetime.datetime, totals: bool) -> None:
+        """Store the mark; resets and new tasks come before this, or see it."""
+        with self._database.writing() as connection:
+            old = purge_mark.lock(connection)
+            _require_no_task(connection, before)
+            mark = _advance(old, before, totals)
+            connection.execute(
+                PURGE_MARK.update().values(
+                    frames_until=mark.frames_until, totals_until=mark.totals_until
+                )
+            )
+
+    def remove(self, limit: int) -> Iterator[PurgeCount]:
+        """Remove frames, then totals, in the order of their keys."""
+        for table, until in _limits(self.mark()):
+            scope_pk: int | None = 0
+            while until is not None and scope_pk is not None:
+                with self._database.writing() as connection:
+                    scope_pk, rows = _remove(connection, table, until, scope_pk, limit)
+                if rows:
+                    yield PurgeCount(frames=rows) if table is FRAMES else PurgeCount(totals=rows)
+
+
+def _limits(mark: PurgeMark) -> Sequence[tuple[sa.Table, datetime.datetime | None]]:
+    return (FRAMES, mark.frames_until), (TOTALS, mark.totals_until)
+
+
+def _advance(mark: PurgeMark, before: datetime.datetime, totals: bool) -> PurgeMark:
+    return PurgeMark(
+        max(before, mark.frames_until or before),
+        max(before, mark.totals_until or before) if totals else mark.totals_until,
+    )
+
+
+def _require_no_task(connection: sa.Connection, before: datetime.datetime) -> None:
+    """:raises ratekit.errors.OperatorError: an open task is still to process older periods."""
+    query = (
+        sa.select(TASKS.c.id, TASKS.c.next_begin)
+        .where(OPEN & (TASKS.c.next_begin < before))
+        .order_by(TASKS.c.next_begin)
+        .limit(1)
+    )
+    task = connection.execute(query).first()
+    if task is not None:
+        raise errors.OperatorError(
+            f"task {task.id} needs what was rated since {utc_text(task.next_begin)}; nothing was "
+            f"purged: wait for its end, or run ratekit reprocess cancel {task.id}"
+        )
+
+
+def _is_rated_until(until: datetime.datetime) -> sa.ColumnElement[bool]:
+    """Return whether a scope will have no more frames before ``until``, if nobody resets it."""
+    is_rated = SCOPES.c.active & SCOPES.c.deactivated_at.is_(None)
+    return ~is_rated | (SCOPES.c.rated_until >= until)
+
+
+def _count(connection: sa.Connection, table: sa.Table, until: datetime.datetime | None) -> int:
+    if until is None:
+        return 0
+    joined = table.join(SCOPES, SCOPES.c.id == table.c.scope_id)
+    query = sa.select(sa.func.count()).select_from(joined).where(table.c.begin < until)
+    count: int = connection.execute(query.where(_is_rated_until(until))).scalar_one()
+    return count
+
+
+def _remove(
+    connection: sa.Connection,
+    table: sa.Table,
+    until: datetime.datetime,
+    scope_pk: int | None,
+    limit: int,
+) -> tuple[int | None, int]:
+    """Remove at most ``limit`` rows of scopes from ``scope_pk`` on.
+
+    :returns: the scope to go on with, None at the end; and the number of rows
+    """
+    rows = 0
+    old = sa.exists().where((table.c.scope_id == SCOPES.c.id) & (table.c.begin < until))
+    query = sa.select(SCOPES.c.id).where(_is_rated_until(until) & old).order_by(SCOPES.c.id)
+    while rows < limit:
+        scope_pk = connection.execute(query.where(SCOPES.c.id >= scope_pk).limit(1)).scalar()
+        if scope_pk is None:
+            break
+        is_old = (table.c.scope_id == scope_pk) & (table.c.begin < until)
+        last = _last_key(connection, table, is_old, limit - rows)
+        statement = table.delete().where(is_old if last is None else is_old & last)
+        rows += connection.execute(statement).rowcount
+    return scope_pk, rows
+
+
+def _last_key(
+    connection: sa.Connection, table: sa.Table, is_old: sa.ColumnElement[bool], limit: int
+) -> sa.ColumnElement[bool] | None:
+    """Return the condition for the first ``limit`` rows in the order of the key; None: for all.
+
+    Databases differ in DELETE with a limit; a range of the key is the same rows on each node of a
+    cluster.
+    """
+    columns = [column for column in table.primary_key.columns if column.name != "scope_id"]
+    query = sa.select(*columns).where(is_old).order_by(*columns).offset(limit - 1).limit(1)
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    pairs: list[tuple[sa.Column[Any], Any]] = list(zip(columns, row, strict=True))
+    column, value = pairs.pop()
+    condition: sa.ColumnElement[bool] = column <= value
+    for column, value in reversed(pairs):
+        # The first part is a range that the index serves.
+        condition = (column <= value) & ((column < value) | condition)
+    return condition
