@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ratekit import interfaces
     from ratekit.composition import Parts
     from ratekit.daemon.cooperation import Cooperation
-    from ratekit.daemon.retention import Retention
+    from ratekit.daemon.retention import FrameRetention
     from ratekit.daemon.service import Processor
     from ratekit.daemon.status_board import StatusBoard
     from ratekit.domain.schedule.calendar import Calendar
@@ -268,13 +268,13 @@ def _build_process(
     return service.Processor(rating, stop, status, reload_settings, name)
 
 
-def _build_retention(conf: Any, storage: interfaces.Storage, index: int) -> Retention:
+def _build_retention(conf: Any, storage: interfaces.Storage, index: int) -> FrameRetention:
     """Return what removes old frames: the first worker does."""
-    from ratekit.daemon.retention import Retention
+    from ratekit.daemon.retention import FrameRetention
 
     days = conf.storage.retention if index == 0 else None
     retention = None if days is None else datetime.timedelta(days=days)
-    return Retention(storage, retention, not conf.storage.keep_totals, startup.now)
+    return FrameRetention(storage, retention, not conf.storage.keep_totals, startup.now)
 
 
 def _reload_settings(conf: Any, argv: Sequence[str] | None, warns: bool) -> Settings:

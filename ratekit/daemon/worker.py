@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from ratekit import concurrency, errors
 from ratekit.daemon.presence import Presence
-from ratekit.daemon.retention import Retention
+from ratekit.daemon.retention import FrameRetention
 from ratekit.daemon.status_board import WorkerStatus
 from ratekit.domain.schedule.backoff import Backoff
 from ratekit.domain.schedule.calendar import Calendar
@@ -87,7 +87,7 @@ class Worker:
         self,
         orchestrator: Orchestrator,
         tasks: Reprocessor,
-        retention: Retention,
+        retention: FrameRetention,
         calendar: Calendar,
         backoff: Backoff,
         stop: concurrency.StopEvent,

@@ -45,10 +45,10 @@ def storage(tmp_path: pathlib.Path) -> Storage:
 
 def build(
     storage: Storage, now: datetime.datetime, days: int | None = 62, totals: bool = True
-) -> retention.Retention:
+) -> retention.FrameRetention:
     """Return what removes frames at an instant."""
     time = None if days is None else datetime.timedelta(days=days)
-    return retention.Retention(storage, time, totals, lambda: now)
+    return retention.FrameRetention(storage, time, totals, lambda: now)
 
 
 def test_a_few_frames_go_at_a_time(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
