@@ -27,6 +27,7 @@ from tests.databases.choice import (
     pgbouncer_of_session,
     private_server,
     server_of_session,
+    standby_pair,
 )
 from tests.databases.server import Databases, Server
 
@@ -40,4 +41,5 @@ __all__ = [
     "pgbouncer_of_session",
     "private_server",
     "server_of_session",
+    "standby_pair",
 ]

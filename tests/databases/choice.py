@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from tests.databases.galera import Node
 from tests.databases.mariadb import Mariadb, MariadbDatabases
 from tests.databases.pgbouncer import Pgbouncer
-from tests.databases.postgresql import Postgresql, PostgresqlDatabases
+from tests.databases.postgresql import Postgresql, PostgresqlDatabases, Standby
 from tests.databases.server import Databases, Missing, Server
 
 _Server = TypeVar("_Server", bound=Server)
@@ -72,6 +72,13 @@ def private_server(backend: str) -> Iterator[Server]:
     """
     with _installed(_server_type(backend)) as server:
         yield server
+
+
+@contextlib.contextmanager
+def standby_pair() -> Iterator[tuple[Postgresql, Standby]]:
+    """Yield a private PostgreSQL server and its hot standby. Skips or fails as the others."""
+    with _installed(Postgresql) as primary, _installed(lambda: Standby(primary)) as standby:
+        yield primary, standby
 
 
 @contextlib.contextmanager

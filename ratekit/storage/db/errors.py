@@ -130,10 +130,13 @@ def leave_standby(context: sa.engine.ExceptionContext) -> None:
 
     A listener for SQLAlchemy's ``handle_error``.
     """
-    cause = context.original_exception
-    code = cause.args[0] if cause.args else None
-    if getattr(cause, "sqlstate", None) == _SQLSTATE_STANDBY or code in _MYSQL_STANDBY:
+    if _is_from_standby(context.original_exception):
         context.is_disconnect = True
+
+
+def _is_from_standby(cause: BaseException) -> bool:
+    code = cause.args[0] if cause.args else None
+    return getattr(cause, "sqlstate", None) == _SQLSTATE_STANDBY or code in _MYSQL_STANDBY
 
 
 def _raise_exit(error: BaseException) -> None:
@@ -150,6 +153,8 @@ def _translation(cause: BaseException, place: str, dbapi: Any) -> BaseException:
     if not isinstance(cause, dbapi.Error):
         return cause
     error_class, line = _CLASSIFIERS[_driver(dbapi)](cause, dbapi)
+    if _is_from_standby(cause):
+        line = f"the server is read-only; [database] connection must lead to the primary ({line})"
     return error_class(f"{place}: {line}")
 
 

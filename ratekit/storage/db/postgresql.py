@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -52,21 +53,29 @@ def connect(url: sa.URL, patient: bool) -> Engines:
         poolclass=pool.NullPool if patient else pool.QueuePool,
         connect_args=without_url_options(url, **options),
     )
+    limits = {name: 0 if patient else seconds * 1000 for name, seconds in _LIMITS.items()}
     # The operator's own session options may contain limits.
-    if "options" not in url.query:
-        event.listen(engine, "begin", functools.partial(_begin, patient=patient))
+    if "options" in url.query:
+        limits = {}
+    event.listen(engine, "begin", functools.partial(_begin, limits=limits))
     return Engines(
         # Reports and rules are read by several statements that must see the same data.
-        reader=engine.execution_options(
-            isolation_level="REPEATABLE READ", postgresql_readonly=True
-        ),
+        reader=engine.execution_options(isolation_level="REPEATABLE READ", read_only=True),
         writer=engine.execution_options(isolation_level="READ COMMITTED"),
     )
 
 
-def _begin(connection: sa.Connection, *, patient: bool) -> None:
-    """Limit every wait of the transaction that begins."""
-    limits = {name: 0 if patient else seconds * 1000 for name, seconds in _LIMITS.items()}
-    driver: Any = connection.connection.driver_connection
-    with driver.cursor() as cursor:
-        cursor.execute("; ".join(f"SET LOCAL {name} = {value}" for name, value in limits.items()))
+def _begin(connection: sa.Connection, *, limits: Mapping[str, int]) -> None:
+    """Limit every wait of the transaction that begins; forbid it to write if it only reads.
+
+    SQLAlchemy's ``postgresql_readonly`` is not used: the driver would then begin the next
+    transaction of this connection with READ WRITE, which a standby refuses with another error
+    than it has for writes, and which overrules a server or a role that is set to read-only.
+    """
+    statements = [f"SET LOCAL {name} = {value}" for name, value in limits.items()]
+    if connection.get_execution_options().get("read_only"):
+        statements.append("SET TRANSACTION READ ONLY")
+    if statements:
+        driver: Any = connection.connection.driver_connection
+        with driver.cursor() as cursor:
+            cursor.execute("; ".join(statements))
