@@ -19,6 +19,9 @@ from ratekit.storage.db.types import require_word
 from ratekit.storage.ledger.id_cache import IdCache
 from ratekit.storage.schema import DESCRIPTORS
 
+#: Number of remembered ids of a slice that are compared with the database.
+_SAMPLES = 100
+
 
 class Descriptor(NamedTuple):
     """A metric with one set of labels; descriptors are equal if their digests are.
@@ -117,7 +120,6 @@ class Resolver:
 
     def __init__(self, cache: IdCache) -> None:
         self._cache = cache
-        self._is_checked = False
         self._new_ids: dict[bytes, int] = {}
 
     def resolve(self, connection: sa.Connection, all_series: Sequence[Series]) -> list[int]:
@@ -129,12 +131,11 @@ class Resolver:
         while True:
             ids, others = self._look_up(all_series)
             descriptors = {descriptor.digest: descriptor for descriptor in others.values()}
-            last_id = 0 if self._is_checked else max(ids, default=0)
-            ids_by_digest = _read_ids(connection, sorted(descriptors), last_id)
-            if last_id and not self._is_current(ids_by_digest, last_id):
+            samples = _choose_samples(all_series, ids)
+            ids_by_digest = _read_ids(connection, sorted(descriptors), sorted(samples))
+            if any(ids_by_digest.get(digest) != row_id for row_id, digest in samples.items()):
                 self._cache.clear()
                 continue
-            self._is_checked = True
             # Sorted: processors that store the same descriptors at the same time cannot deadlock.
             new = [descriptors[digest] for digest in sorted(descriptors.keys() - ids_by_digest)]
             if new:
@@ -161,19 +162,6 @@ class Resolver:
             ids.append(row_id or 0)
         return ids, others
 
-    def _is_current(self, ids_by_digest: Mapping[bytes, int], last_id: int) -> bool:
-        """Return whether remembered ids are those of this database.
-
-        If the database was restored from a backup while the processor was running, the latest
-        descriptors are missing, or others have their ids. Checking the highest id is enough.
-
-        :param ids_by_digest: as read, with the row of ``last_id``
-        """
-        return any(
-            row_id == last_id and self._cache.get(digest) == last_id
-            for digest, row_id in ids_by_digest.items()
-        )
-
     def _note(self, digests: Iterable[bytes], ids_by_digest: Mapping[bytes, int]) -> None:
         """Note ids that the cache has room for, and no others: batches may be large."""
         room = self._cache.room - len(self._new_ids)
@@ -181,19 +169,36 @@ class Resolver:
             self._new_ids[digest] = ids_by_digest[digest]
 
 
+def _choose_samples(all_series: Sequence[Series], ids: Sequence[int]) -> dict[int, bytes]:
+    """Return remembered ids whose rows tell whether all are those of this database, with digests.
+
+    If the database was restored from a backup while the processor was running, the latest
+    descriptors are missing, or their ids are those of others. So the highest id is looked at; and,
+    since it may be right by chance where processors stored the same labels in another order, some
+    others: all of a small batch.
+
+    :param ids: of the series; 0: not remembered
+    """
+    places = [index for index, row_id in enumerate(ids) if row_id]
+    if not places:
+        return {}
+    samples = [*places[:: -(-len(places) // _SAMPLES)], ids.index(max(ids))]
+    return {ids[index]: digest_of(all_series[index]) for index in samples}
+
+
 def _read_ids(
-    connection: sa.Connection, digests: Collection[bytes], row_id: int = 0
+    connection: sa.Connection, digests: Collection[bytes], row_ids: Collection[int] = ()
 ) -> dict[bytes, int]:
     """Return the ids of descriptors by digest, by at most one statement.
 
-    :param row_id: also the descriptor of this row; 0: of no further row
+    :param row_ids: also the descriptors of these rows
     """
     queries = []
     columns = sa.select(DESCRIPTORS.c.digest, DESCRIPTORS.c.id)
     if digests:
         queries.append(columns.where(in_list(DESCRIPTORS.c.digest, digests, Digests)))
-    if row_id:
-        queries.append(columns.where(DESCRIPTORS.c.id == row_id))
+    if row_ids:
+        queries.append(columns.where(in_list(DESCRIPTORS.c.id, row_ids)))
     if not queries:
         return {}
     return {digest: id_ for digest, id_ in connection.execute(sa.union_all(*queries))}

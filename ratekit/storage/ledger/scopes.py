@@ -71,11 +71,12 @@ def swap(
     advanced_pks: list[int] = []
     changed_pks: list[int] = []
     is_stored = True
-    resets = {state.scope_pk: state.resets for state in states}
-    for scope_pk, count, length, digest, set_id in connection.execute(
-        _select_at_begin(sorted(resets), window, metrics)
+    # The id, too: in a database that was restored meanwhile the row may be another scope's.
+    observed = {state.scope_pk: (state.scope.id, state.resets) for state in states}
+    for scope_pk, scope_id, count, length, digest, set_id in connection.execute(
+        _select_at_begin(sorted(observed), window, metrics)
     ):
-        if count == resets[scope_pk]:
+        if (scope_id, count) == observed[scope_pk]:
             advanced_pks.append(scope_pk)
             is_stored = set_id is not None
             if (length, digest) != (metric_sets.seconds(window), metrics.digest):
@@ -94,8 +95,8 @@ def _select_at_begin(
     scope_pks: Sequence[int], window: Window, metrics: metric_sets.MetricSet
 ) -> sa.Select[Any]:
     """Return a query that locks the active scopes that are rated until the window's begin."""
-    columns = SCOPES.c.id, SCOPES.c.resets, SCOPES.c.period_seconds, metric_sets.IN_FORCE
-    query = sa.select(*columns, metric_sets.id_of(metrics)).where(
+    columns = SCOPES.c.id, SCOPES.c.scope_id, SCOPES.c.resets, SCOPES.c.period_seconds
+    query = sa.select(*columns, metric_sets.IN_FORCE, metric_sets.id_of(metrics)).where(
         in_list(SCOPES.c.id, scope_pks)
         & (SCOPES.c.rated_until == window.begin)
         & SCOPES.c.active
