@@ -14,7 +14,7 @@ from ratekit.collectors.gnocchi.response import AggregateResponse
 from ratekit.domain import exact
 from ratekit.domain.series import Series, Shared, add_points
 from ratekit.domain.usage.metric import Metric
-from ratekit.domain.usage.plain import Cut, cut_periods, plain_points
+from ratekit.domain.usage.plain import Row, plain_points, read_row
 from ratekit.domain.usage.quantities import Resource, Usage, usages
 from ratekit.domain.usage.reduction import Reduction
 from ratekit.domain.usage.remarks import Remark
@@ -58,12 +58,10 @@ class UsageSeries:
         self._reduction = reduction
         self._groupby_names = response.names[:groupby]
         self._metadata_names = response.names[groupby:]
-        #: Counters are compared with older values, and records may be wanted as of old.
+        #: Records may be wanted as of old.
         records_until = reduction.records_until
-        self._has_plain = reduction.counter is None and (
-            records_until is None or records_until > response.query.start
-        )
-        self._cuts: dict[Timeline, list[Cut]] = {}
+        self._has_plain = records_until is None or records_until > response.query.start
+        self._rows: dict[Timeline, Row | None] = {}
         self.remarks: list[tuple[str, Remark]] = []
         self.unstorable: list[Unstorable] = []
 
@@ -97,12 +95,12 @@ class UsageSeries:
         """Return a plain resource's quantities; None: it has to be taken as the others are."""
         if not self._has_plain:
             return None
-        cuts = self._cuts.get(plain.timeline)
-        if cuts is None:
-            cuts = cut_periods(plain.timeline.begins, self._reduction.period_of)
-            self._cuts[plain.timeline] = cuts
+        timeline = plain.timeline
+        if timeline not in self._rows:
+            self._rows[timeline] = read_row(timeline.begins, self._reduction)
+        row = self._rows[timeline]
         try:
-            return plain_points(cuts, plain.values, self._reduction)
+            return None if row is None else plain_points(row, plain.values, self._reduction)
         except ArithmeticError:
             return None
 

@@ -83,7 +83,10 @@ def reduce_values(
     :param values: of whole buckets, in order of time
     """
     reducer = reduction.reducer
-    if reducer.convert is None and reduction.negative is not Negative.ZERO_BUCKETS:
+    # A counter that never restarts shows no value below zero.
+    if reducer.convert is None and (
+        reduction.negative is not Negative.ZERO_BUCKETS or min(values) >= 0
+    ):
         total, parts = reducer.reduce(values)
     else:
         begins = [period] * len(values)
