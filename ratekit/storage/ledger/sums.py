@@ -13,10 +13,10 @@ from ratekit.domain.exact import EXACT
 from ratekit.domain.series import RatedSeries
 from ratekit.storage.db.bulk import chunks
 from ratekit.storage.db.types import (
-    require_prices_fit,
-    require_quantities_fit,
     require_shared_fits,
     require_word,
+    sum_prices,
+    sum_quantities,
 )
 
 #: Number of series whose values are looked at together: of larger batches only the sums and one
@@ -47,6 +47,11 @@ class _Sum(NamedTuple):
     quantity: Decimal
     price: Decimal
 
+    def plus(self, other: _Sum) -> _Sum:
+        """Return the sum of both."""
+        quantity = EXACT.add(self.quantity, other.quantity)
+        return _Sum(self.points + other.points, quantity, EXACT.add(self.price, other.price))
+
 
 class _Columns(NamedTuple):
     """Values of series with the same scope, metric, unit and periods; a row for each series."""
@@ -75,11 +80,11 @@ def sum_up(rated_series: Iterable[RatedSeries], scope_pks: Mapping[str, int]) ->
         for part in chunks(rated_series, SLICE):
             for (names, begins), columns in _group(part).items():
                 _add(sums.setdefault(names, {}), names, begins, columns)
-    return [
-        _total(scope_pks[scope], begin, metric, unit, period_sum)
-        for (scope, metric, unit), period_sums in sums.items()
-        for begin, period_sum in period_sums.items()
-    ]
+        return [
+            _total(scope_pks[scope], begin, metric, unit, period_sum)
+            for (scope, metric, unit), period_sums in sums.items()
+            for begin, period_sum in period_sums.items()
+        ]
 
 
 def _group(rated_series: Iterable[RatedSeries]) -> dict[tuple[_Names, _Begins], _Columns]:
@@ -111,16 +116,9 @@ def _add(
             zip(*columns.prices, strict=True),
             strict=True,
         ):
-            require_quantities_fit(quantities)
-            require_prices_fit(prices)
+            addends = _Sum(len(prices), sum_quantities(quantities), sum_prices(prices))
             before = sums.get(begin)
-            if before is None:
-                quantity, price = sum(quantities[1:], quantities[0]), sum(prices[1:], prices[0])
-                sums[begin] = _Sum(len(prices), quantity, price)
-            else:
-                points, quantity, price = before
-                quantity, price = sum(quantities, quantity), sum(prices, price)
-                sums[begin] = _Sum(points + len(prices), quantity, price)
+            sums[begin] = addends if before is None else before.plus(addends)
     except decimal.DecimalException:
         raise _storage_error(names[1], "a quantity or price") from None
 
@@ -135,13 +133,10 @@ def _require_shared(rated: RatedSeries) -> None:
 
 def _total(scope_pk: int, begin: datetime.datetime, metric: str, unit: str, sums: _Sum) -> Total:
     try:
-        require_quantities_fit([sums.quantity])
-        require_prices_fit([sums.price])
+        sum_quantities([sums.quantity])
+        sum_prices([sums.price])
     except decimal.DecimalException:
         raise _storage_error(metric, "a sum") from None
-    # A NaN among the points has made the sum NaN.
-    if not (sums.quantity.is_finite() and sums.price.is_finite()):
-        raise _storage_error(metric, "a quantity or price")
     return Total(scope_pk, begin, metric, unit, *sums)
 
 
