@@ -11,18 +11,13 @@ from typing import NamedTuple
 from ratekit import errors
 from ratekit.domain.exact import EXACT
 from ratekit.domain.series import RatedSeries
-from ratekit.storage.db.bulk import chunks
 from ratekit.storage.db.types import (
     require_shared_fits,
     require_word,
     sum_prices,
     sum_quantities,
 )
-
-#: Number of series whose values are looked at together: of larger batches only the sums and one
-#: slice are in memory.
-SLICE = 20_000
-
+from ratekit.storage.ledger.slices import slices
 
 class Total(NamedTuple):
     """A row of ``totals``.
@@ -77,14 +72,18 @@ def sum_up(rated_series: Iterable[RatedSeries], scope_pks: Mapping[str, int]) ->
     """
     sums: _Sums = {}
     with decimal.localcontext(EXACT):
-        for part in chunks(rated_series, SLICE):
-            for (names, begins), columns in _group(part).items():
-                _add(sums.setdefault(names, {}), names, begins, columns)
+        for part in slices(rated_series):
+            _add_slice(sums, part)
         return [
             _total(scope_pks[scope], begin, metric, unit, period_sum)
             for (scope, metric, unit), period_sums in sums.items()
             for begin, period_sum in period_sums.items()
         ]
+
+
+def _add_slice(sums: _Sums, part: Iterable[RatedSeries]) -> None:
+    for (names, begins), columns in _group(part).items():
+        _add(sums.setdefault(names, {}), names, begins, columns)
 
 
 def _group(rated_series: Iterable[RatedSeries]) -> dict[tuple[_Names, _Begins], _Columns]:
