@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from ratekit.storage.db.dialects import insert_new
 from ratekit.storage.db.engine import Database
 from ratekit.storage.db.lists import Digests, Words, in_list
-from ratekit.storage.schema import METRIC_SETS, SERVICES
+from ratekit.storage.schema import METRIC_SETS, SCOPES, SERVICES
+from tests.contract.given import START
 
 NAMES = [
     "plain",
@@ -73,3 +74,32 @@ def test_rows_that_exist_are_skipped_and_text_that_is_too_long_is_not_cut(url: s
             insert_new(connection, SERVICES, [{"name": name} for name in names])
     with database.reading() as connection:
         assert sorted(connection.scalars(sa.select(SERVICES.c.name))) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("count", [10, 1500])
+def test_rows_that_a_list_lacks_are_neither_locked_nor_waited_for(
+    url: str, count: int
+) -> None:
+    """Most rows are in the list: a plan that reads the whole table is cheapest."""
+    if url.startswith("sqlite"):
+        pytest.skip("there is one writer at a time")
+    scopes, first = Database(url), Database(url)
+    values = {"scope_key": "k", "name": "", "fetcher": "f", "collector": "c", "active": True}
+    values |= {"rated_until": START, "last_seen": START, "failures": 0}
+    rows = [{**values, "scope_id": f"{number}"} for number in range(2000)]
+    with scopes.writing() as connection:
+        insert_new(connection, SCOPES, rows)
+        ids = list(connection.scalars(sa.select(SCOPES.c.id).order_by(SCOPES.c.id)))
+    listed, others = ids[5 : 5 + count], [ids[0], ids[-1]]
+    query = sa.select(SCOPES.c.id).order_by(SCOPES.c.id).with_for_update(key_share=True)
+    update = SCOPES.update().values(failures=1)
+    with first.writing() as other_connection:
+        locked = other_connection.scalars(query.where(SCOPES.c.id.in_(others)))
+        assert list(locked) == others
+        with scopes.writing() as connection:
+            assert list(connection.scalars(query.where(in_list(SCOPES.c.id, listed)))) == listed
+            changed = connection.execute(update.where(in_list(SCOPES.c.id, listed)))
+            assert changed.rowcount == count
+            # What neither lists stays free.
+            free = other_connection.scalars(query.where(SCOPES.c.id == ids[-2]))
+            assert list(free) == [ids[-2]]

@@ -14,7 +14,7 @@ from ratekit.domain.scope import State
 from ratekit.domain.series import RatedSeries
 from ratekit.interfaces import Storage
 from ratekit.storage.db import bulk
-from ratekit.storage.ledger import frames
+from ratekit.storage.ledger import slices
 from tests.contract.conftest import Open
 from tests.contract.given import (
     HOUR,
@@ -103,7 +103,7 @@ def test_a_batch_takes_at_most_12_statements(
 def test_a_batch_of_several_slices_is_written_once(
     storage: Storage, open_another: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(frames, "SLICE", 4)
+    monkeypatch.setattr(slices, "SLICE", 36)
     names = [f"scope {number}" for number in range(SCOPES)]
     for number, ledger_storage in enumerate([storage, storage, open_another()]):
         states = list_scopes(ledger_storage, *names)

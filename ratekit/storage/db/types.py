@@ -15,7 +15,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from ratekit import errors
 from ratekit.domain import period
-from ratekit.domain.exact import EXACT, PRICE_PLACES, QUANTITY_PLACES, SHARE_PLACES
+from ratekit.domain.exact import EXACT, PRICE_PLACES, QUANTITY_PLACES, SHARE_PLACES, ZERO
 from ratekit.text import count_text
 
 #: Maximum number of digits of a stored decimal: MySQL's limit.
@@ -52,9 +52,9 @@ def _context(digits: int) -> decimal.Context:
 _WIDTH = _context(DIGITS)
 _SHARE_WIDTH = _context(SHARE_DIGITS)
 _ONE = Decimal(1)
-_QUANTITY_UNIT = _ONE.scaleb(-QUANTITY_PLACES)
-_SHARE_UNIT = _ONE.scaleb(-SHARE_PLACES)
-_PRICE_UNIT = _ONE.scaleb(-PRICE_PLACES)
+_QUANTITY_ZERO = ZERO.scaleb(-QUANTITY_PLACES)
+_SHARE_ZERO = ZERO.scaleb(-SHARE_PLACES)
+_PRICE_ZERO = ZERO.scaleb(-PRICE_PLACES)
 _QUANTITY_LIMIT = _ONE.scaleb(DIGITS - QUANTITY_PLACES)
 _PRICE_LIMIT = _ONE.scaleb(DIGITS - PRICE_PLACES)
 
@@ -64,29 +64,32 @@ def storable(text: str) -> str:
     return text.replace("\x00", "?").encode("utf-8", "replace").decode()[:TEXT_LENGTH]
 
 
-def require_quantities_fit(quantities: Sequence[Decimal]) -> None:
-    """Raise if DECIMAL(65, 18) would round one of the values or overflow.
+def sum_quantities(quantities: Sequence[Decimal]) -> Decimal:
+    """Return the exact sum of values each of which DECIMAL(65, 18) stores as it is.
 
-    A quiet NaN passes: it makes the sum NaN, and the sum is checked too.
+    Call it in the context ``EXACT``; to enter that takes as long as to add some values.
 
     :param quantities: at least one
-    :raises decimal.DecimalException: one of them does not fit
+    :raises decimal.DecimalException: the column would round one of them or overflow, or one is not
+        a number; or their sum has more than 2,000 digits
     """
-    _require_all_fit(quantities, _QUANTITY_UNIT, _QUANTITY_LIMIT)
+    return _sum(quantities, _QUANTITY_ZERO, _QUANTITY_LIMIT)
 
 
-def require_prices_fit(prices: Sequence[Decimal]) -> None:
+def sum_prices(prices: Sequence[Decimal]) -> Decimal:
     """Do the same for DECIMAL(65, 28)."""
-    _require_all_fit(prices, _PRICE_UNIT, _PRICE_LIMIT)
+    return _sum(prices, _PRICE_ZERO, _PRICE_LIMIT)
 
 
-def _require_all_fit(values: Sequence[Decimal], unit: Decimal, limit: Decimal) -> None:
-    # Nearly all values have as many places as the column: 0.07 µs each, without a call; the others
-    # 0.2 µs. An infinity or a NaN has no quantum of a number.
-    if all(map(unit.same_quantum, values)) and max(values) < limit and min(values) > -limit:
-        return
+def _sum(values: Sequence[Decimal], zero: Decimal, limit: Decimal) -> Decimal:
+    total = sum(values, zero)
+    # An exact sum has as many places as the value with most of them, so it tells whether all of
+    # them fit: 0.05 µs a value, where a call for each takes 0.2. To compare a NaN raises.
+    if max(values) < limit and min(values) > -limit and total.same_quantum(zero):
+        return total
     for value in values:
-        value.quantize(unit, None, _WIDTH)
+        value.quantize(zero, None, _WIDTH)
+    return total
 
 
 def require_shared_fits(whole: Decimal, share: Decimal) -> None:
@@ -94,8 +97,8 @@ def require_shared_fits(whole: Decimal, share: Decimal) -> None:
 
     :raises decimal.DecimalException: one of them does not fit, or is a NaN
     """
-    for value, unit, width in ((whole, _QUANTITY_UNIT, _WIDTH), (share, _SHARE_UNIT, _SHARE_WIDTH)):
-        if value.quantize(unit, None, width).is_nan():
+    for value, zero, width in ((whole, _QUANTITY_ZERO, _WIDTH), (share, _SHARE_ZERO, _SHARE_WIDTH)):
+        if value.quantize(zero, None, width).is_nan():
             raise decimal.InvalidOperation(value)
 
 

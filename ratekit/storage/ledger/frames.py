@@ -12,7 +12,8 @@ from ratekit.domain.series import RatedSeries
 from ratekit.storage.db import bulk
 from ratekit.storage.db.bulk import Notation
 from ratekit.storage.ledger.descriptors import Resolver
-from ratekit.storage.ledger.sums import SLICE, Total
+from ratekit.storage.ledger.slices import slices
+from ratekit.storage.ledger.sums import Total
 from ratekit.storage.schema import FRAMES, TOTALS
 
 _FRAME = ("scope_id", "begin", "descriptor_id", "quantity", "price")
@@ -46,8 +47,7 @@ def write_frames(
     """Write one frame for each point, and return their number.
 
     :func:`ratekit.storage.ledger.sums.sum_up` must have checked the values. It takes the same
-    number of statements for any number of series up to :data:`SLICE`, and again for each further
-    slice: only one slice is in memory.
+    number of statements for each slice of the series; one slice is in memory.
 
     :param rated_series: is read once
     :param scope_pks: id of the row of each scope; series of other scopes are skipped
@@ -55,7 +55,7 @@ def write_frames(
     """
     count = 0
     of_scopes = (rated for rated in rated_series if rated.series.scope in scope_pks)
-    for part in bulk.chunks(of_scopes, SLICE):
+    for part in slices(of_scopes):
         ids = resolver.resolve(connection, [rated.series for rated in part])
         _write(connection, part, scope_pks, ids, texts)
         count += sum(len(rated.prices) for rated in part)

@@ -11,18 +11,13 @@ from typing import NamedTuple
 from ratekit import errors
 from ratekit.domain.exact import EXACT
 from ratekit.domain.series import RatedSeries
-from ratekit.storage.db.bulk import chunks
 from ratekit.storage.db.types import (
-    require_prices_fit,
-    require_quantities_fit,
     require_shared_fits,
     require_word,
+    sum_prices,
+    sum_quantities,
 )
-
-#: Number of series whose values are looked at together: of larger batches only the sums and one
-#: slice are in memory.
-SLICE = 20_000
-
+from ratekit.storage.ledger.slices import slices
 
 class Total(NamedTuple):
     """A row of ``totals``.
@@ -46,6 +41,11 @@ class _Sum(NamedTuple):
     points: int
     quantity: Decimal
     price: Decimal
+
+    def plus(self, other: _Sum) -> _Sum:
+        """Return the sum of both."""
+        quantity = EXACT.add(self.quantity, other.quantity)
+        return _Sum(self.points + other.points, quantity, EXACT.add(self.price, other.price))
 
 
 class _Columns(NamedTuple):
@@ -72,14 +72,18 @@ def sum_up(rated_series: Iterable[RatedSeries], scope_pks: Mapping[str, int]) ->
     """
     sums: _Sums = {}
     with decimal.localcontext(EXACT):
-        for part in chunks(rated_series, SLICE):
-            for (names, begins), columns in _group(part).items():
-                _add(sums.setdefault(names, {}), names, begins, columns)
-    return [
-        _total(scope_pks[scope], begin, metric, unit, period_sum)
-        for (scope, metric, unit), period_sums in sums.items()
-        for begin, period_sum in period_sums.items()
-    ]
+        for part in slices(rated_series):
+            _add_slice(sums, part)
+        return [
+            _total(scope_pks[scope], begin, metric, unit, period_sum)
+            for (scope, metric, unit), period_sums in sums.items()
+            for begin, period_sum in period_sums.items()
+        ]
+
+
+def _add_slice(sums: _Sums, part: Iterable[RatedSeries]) -> None:
+    for (names, begins), columns in _group(part).items():
+        _add(sums.setdefault(names, {}), names, begins, columns)
 
 
 def _group(rated_series: Iterable[RatedSeries]) -> dict[tuple[_Names, _Begins], _Columns]:
@@ -111,16 +115,9 @@ def _add(
             zip(*columns.prices, strict=True),
             strict=True,
         ):
-            require_quantities_fit(quantities)
-            require_prices_fit(prices)
+            addends = _Sum(len(prices), sum_quantities(quantities), sum_prices(prices))
             before = sums.get(begin)
-            if before is None:
-                quantity, price = sum(quantities[1:], quantities[0]), sum(prices[1:], prices[0])
-                sums[begin] = _Sum(len(prices), quantity, price)
-            else:
-                points, quantity, price = before
-                quantity, price = sum(quantities, quantity), sum(prices, price)
-                sums[begin] = _Sum(points + len(prices), quantity, price)
+            sums[begin] = addends if before is None else before.plus(addends)
     except decimal.DecimalException:
         raise _storage_error(names[1], "a quantity or price") from None
 
@@ -135,13 +132,10 @@ def _require_shared(rated: RatedSeries) -> None:
 
 def _total(scope_pk: int, begin: datetime.datetime, metric: str, unit: str, sums: _Sum) -> Total:
     try:
-        require_quantities_fit([sums.quantity])
-        require_prices_fit([sums.price])
+        sum_quantities([sums.quantity])
+        sum_prices([sums.price])
     except decimal.DecimalException:
         raise _storage_error(metric, "a sum") from None
-    # A NaN among the points has made the sum NaN.
-    if not (sums.quantity.is_finite() and sums.price.is_finite()):
-        raise _storage_error(metric, "a quantity or price")
     return Total(scope_pk, begin, metric, unit, *sums)
 
 

@@ -6,6 +6,7 @@ import datetime
 import decimal
 from collections.abc import Callable
 from decimal import Decimal
+from fractions import Fraction
 from functools import partial
 
 import pytest
@@ -15,14 +16,15 @@ from hypothesis import strategies as st
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ratekit import errors
+from ratekit.domain.exact import EXACT
 from ratekit.storage.db.types import (
     SHARE_DIGITS,
     Exact,
     Instant,
     Word,
-    require_prices_fit,
-    require_quantities_fit,
     require_shared_fits,
+    sum_prices,
+    sum_quantities,
     tidy,
 )
 
@@ -48,7 +50,8 @@ def test_a_value_is_stored_exactly_or_refused(value: Decimal) -> None:
 def refuses(look: Callable[[], object]) -> bool:
     """Return whether a check raises."""
     try:
-        look()
+        with decimal.localcontext(EXACT):
+            look()
     except (decimal.DecimalException, errors.OperatorError):
         return True
     return False
@@ -73,17 +76,28 @@ VALUES = st.lists(
 
 
 @given(VALUES)
-def test_the_quick_checks_agree_with_the_columns(values: list[Decimal]) -> None:
-    for check, places in ((require_quantities_fit, 18), (require_prices_fit, 28)):
+def test_values_are_added_up_exactly_or_refused_as_by_the_columns(values: list[Decimal]) -> None:
+    for add, places in ((sum_quantities, 18), (sum_prices, 28)):
         column = Exact(places)
         slow = [refuses(partial(column.process_bind_param, value, POSTGRESQL)) for value in values]
-        assert refuses(partial(check, values)) == any(slow)
+        assert refuses(partial(add, values)) == any(slow)
+        if not any(slow):
+            with decimal.localcontext(EXACT):
+                assert Fraction(add(values)) == sum(map(Fraction, values))
 
 
-@pytest.mark.parametrize("value", ["Infinity", "-Infinity", "sNaN"])
-def test_the_quick_checks_refuse_what_is_no_number(value: str) -> None:
-    for check in (require_quantities_fit, require_prices_fit):
-        assert refuses(partial(check, [Decimal(1), Decimal(value)]))
+@pytest.mark.parametrize("value", ["Infinity", "-Infinity", "NaN", "sNaN"])
+def test_what_is_no_number_is_not_added_up(value: str) -> None:
+    for add in (sum_quantities, sum_prices):
+        for others in ([], [Decimal(1)], [Decimal("Infinity")]):
+            assert refuses(partial(add, [Decimal(value), *others]))
+            assert refuses(partial(add, [*others, Decimal(value)]))
+
+
+def test_zeros_after_the_last_place_do_not_matter() -> None:
+    with decimal.localcontext(EXACT):
+        total = sum_quantities([Decimal("1.5" + "0" * 3000), Decimal("2E+3")])
+    assert total == Decimal("2001.5")
 
 
 @given(NUMBERS, NUMBERS | st.decimals(-20, 20, places=18))

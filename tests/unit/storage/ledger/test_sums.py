@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ratekit import errors
 from ratekit.domain.exact import EXACT
 from ratekit.domain.series import RatedSeries, Series, Shared
-from ratekit.storage.ledger import sums
+from ratekit.storage.ledger import slices
 from ratekit.storage.ledger.sums import Total, sum_up
 
 BEGIN = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
@@ -78,7 +78,7 @@ def test_sums_are_exact(rated_series: list[RatedSeries]) -> None:
 @given(SERIES)
 def test_slices_make_no_difference(rated_series: list[RatedSeries]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sums, "SLICE", 2)
+        patch.setattr(slices, "SLICE", 20)
         sliced = sum_up(iter(rated_series), PKS)
     assert by_key(sliced) == by_key(sum_up(rated_series, PKS))
 
