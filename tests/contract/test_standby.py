@@ -11,7 +11,7 @@ import pytest
 from ratekit import errors
 from ratekit.domain.reporting.reports import Selection
 from ratekit.interfaces import Storage
-from ratekit.storage import migrate
+from ratekit.storage import revisions
 from tests.contract.given import (
     batch,
     build_series,
@@ -51,7 +51,7 @@ def urls(servers: Pair) -> Iterator[tuple[str, str]]:
 
 
 def test_a_standby_has_all_reports(urls: tuple[str, str]) -> None:
-    migrate.check(urls[1])
+    revisions.check(urls[1])
     storage = reopen(urls[1])
     assert read_frames(storage) == [("a", hour(0), Decimal(2), Decimal("0.5"))]
     assert total(storage) == (1, Decimal("0.5"))
