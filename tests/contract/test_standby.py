@@ -11,7 +11,7 @@ import pytest
 from ratekit import errors
 from ratekit.domain.reporting.reports import Selection
 from ratekit.interfaces import Storage
-from ratekit.storage import revisions
+from ratekit.storage import migrate, revisions
 from tests.contract.given import (
     batch,
     build_series,
