@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from ratekit.domain.reporting.reports import Selection
 from ratekit.domain.series import RatedSeries
 from ratekit.interfaces import Storage
-from ratekit.storage.ledger import frames
+from ratekit.storage.ledger import slices
 from tests.contract.conftest import Open
 from tests.contract.given import batch, build_series, list_scopes, read_frames
 
@@ -80,7 +80,7 @@ def test_row_ids_below_one_that_is_right_by_chance_are_checked(
 def test_each_slice_of_a_large_batch_is_checked(
     storage: Storage, open_another: Open, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(frames, "SLICE", 2)
+    monkeypatch.setattr(slices, "SLICE", 18)
     states = list_scopes(storage, "a", "b")
     storage.ledger.commit(batch([states[0]], *usage("a", "1", "2")))
     storage.ledger.commit(batch([states[1]], *usage("b", "3", "4")))
