@@ -77,9 +77,7 @@ def test_rows_that_exist_are_skipped_and_text_that_is_too_long_is_not_cut(url: s
 
 
 @pytest.mark.parametrize("count", [10, 1500])
-def test_rows_that_a_list_lacks_are_neither_locked_nor_waited_for(
-    url: str, count: int
-) -> None:
+def test_rows_that_a_list_lacks_are_neither_locked_nor_waited_for(url: str, count: int) -> None:
     """Most rows are in the list: a plan that reads the whole table is cheapest."""
     if url.startswith("sqlite"):
         pytest.skip("there is one writer at a time")

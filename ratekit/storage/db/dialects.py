@@ -90,7 +90,8 @@ def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[s
             _insert_new_by_json(connection, table, rows)
         case _:
             # INSERT IGNORE would also truncate text that is too long.
-            statement = mysql.insert(table).on_duplicate_key_update(id=table.c.id)
+            key = table.primary_key.columns[0]
+            statement = mysql.insert(table).on_duplicate_key_update({key.name: key})
             connection.execute(statement, rows)
 
 

@@ -19,6 +19,7 @@ from ratekit.storage.db.types import (
 )
 from ratekit.storage.ledger.slices import slices
 
+
 class Total(NamedTuple):
     """A row of ``totals``.
 
