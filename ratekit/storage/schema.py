@@ -35,6 +35,8 @@ METADATA = sa.MetaData(
 #: recorded. ``period_seconds``: length of the periods that were rated last, NULL if none was.
 #: ``metric_set_id``: the set of metrics in force at ``rated_until``, NULL if it is unknown.
 #: ``writer``: a number of the transaction that last wrote frames of the scope; NULL if none did.
+#: ``last_seen``: when the fetcher last listed the scope; where ``is_listed``, ``listed_at`` of its
+#: scope key holds instead, so that a list in which nothing changes writes no scopes.
 SCOPES = sa.Table(
     "scopes",
     METADATA,
@@ -57,7 +59,18 @@ SCOPES = sa.Table(
     sa.Column("metric_set_id", row_id()),
     sa.Column("rated_since", Instant),
     sa.Column("writer", sa.BigInteger),
+    sa.Column("is_listed", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.UniqueConstraint("scope_key", "scope_id"),
+    **TABLE,
+)
+
+#: ``listed_at``: when the scopes of this key with ``is_listed`` were last listed.
+SCOPE_LISTS = sa.Table(
+    "scope_lists",
+    METADATA,
+    sa.Column("scope_key", Word(), primary_key=True),
+    sa.Column("listed_at", Instant, nullable=False),
+    sqlite_with_rowid=False,
     **TABLE,
 )
 

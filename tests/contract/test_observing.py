@@ -303,13 +303,14 @@ class TestObserve:
     @pytest.mark.databases_only
     def test_many_scopes_take_as_many_statements_as_few(self, storage: Storage) -> None:
         counts = []
-        for size in (5, 200):
+        for first, size in ((1, 5), (5, 200)):
             names = [f"{size} {number}" for number in range(size)]
+            observe(storage, now=first - 0.5)  # its scopes and the first list of all cost extra
             with statements() as sent_statements:
-                observe(storage, *names, now=0)
-                observe(storage, *names, now=1)
-                observe(storage, now=2)
-                observe(storage, *names, now=3)
+                observe(storage, *names, now=first)
+                observe(storage, *names, now=first + 1)
+                observe(storage, now=first + 2)
+                observe(storage, *names, now=first + 3)
             counts.append(len(sent_statements))
         assert counts[0] == counts[1] <= 4 * 8
 

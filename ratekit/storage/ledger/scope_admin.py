@@ -116,7 +116,8 @@ class SqlScopeAdmin(ScopeAdmin):
                 metric_set_id=metrics,
                 period_seconds=seconds or row["period_seconds"],
                 resets=row["resets"] + 1,
-                # A scope that is no longer listed must be rated to its end again.
+                # A scope that is no longer listed must be rated to its end again. One that is
+                # listed is active, so its own last_seen does not matter.
                 active=row["active"] or plan.since <= row["last_seen"],
                 **_NO_FAILURES,
             )

@@ -14,7 +14,10 @@ _INSTANTS = ("rated_until", "last_seen", "retry_at", "deactivated_at")
 
 
 class Row(NamedTuple):
-    """A scope's row; fields are named after the columns."""
+    """A scope's row; fields are named after the columns.
+
+    :ivar last_seen: when it was last listed, wherever that is stored
+    """
 
     id: int
     scope_id: str
@@ -26,6 +29,7 @@ class Row(NamedTuple):
     retry_at: datetime.datetime | None
     resets: int
     deactivated_at: datetime.datetime | None
+    is_listed: bool
 
 
 #: Instants as the database has them: SQLAlchemy would call a function for each to add the zone.
@@ -37,9 +41,12 @@ _QUERY = sa.select(
 ).order_by(SCOPES.c.id)
 
 
-def read(connection: sa.Connection, scope_key: str, lock: bool = False) -> list[Row]:
+def read(
+    connection: sa.Connection, scope_key: str, listed_at: datetime.datetime, lock: bool = False
+) -> list[Row]:
     """Return all rows of one scope key, ordered by id.
 
+    :param listed_at: as stored for the scope key, whose row must be locked
     :param lock: lock them, in this order, as commits do
     """
     query = _QUERY.where(SCOPES.c.scope_key == scope_key)
@@ -52,12 +59,13 @@ def read(connection: sa.Connection, scope_key: str, lock: bool = False) -> list[
             scope_id,
             name,
             aware[until],
-            aware[seen],
+            listed_at if is_listed else aware[seen],
             active,
             failures,
             aware[retry_at],
             resets,
             aware[deactivated_at],
+            is_listed,
         )
         for (
             scope_pk,
@@ -70,6 +78,7 @@ def read(connection: sa.Connection, scope_key: str, lock: bool = False) -> list[
             retry_at,
             resets,
             deactivated_at,
+            is_listed,
         ) in connection.execute(query)
     ]
 

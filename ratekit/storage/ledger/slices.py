@@ -15,15 +15,15 @@ SLICE = 180_000
 def slices(rated_series: Iterable[RatedSeries]) -> Iterator[list[RatedSeries]]:
     """Yield all series, in order; a list is emptied when the next one is taken."""
     part: list[RatedSeries] = []
-    points = 0
+    weight, of_series = 0.0, weigh(1, 0)
     for rated in rated_series:
         part.append(rated)
-        points += len(rated.prices)
-        if weigh(len(part), points) >= SLICE:
+        weight += of_series + len(rated.prices)
+        if weight >= SLICE:
             # The caller's variable still refers to the list while the next one is read.
             yield part
             part.clear()
-            points = 0
+            weight = 0.0
             del rated
     if part:
         yield part

@@ -12,6 +12,7 @@ from ratekit.domain.reporting.reports import FrameRow, Selection, StateRow, Summ
 from ratekit.interfaces import Reports
 from ratekit.storage.db.engine import Database
 from ratekit.storage.ledger.descriptors import labels
+from ratekit.storage.ledger.scope_lists import LAST_SEEN
 from ratekit.storage.reports import coverage
 from ratekit.storage.reports import selection as selecting
 from ratekit.storage.reports.summary import summarize
@@ -39,7 +40,7 @@ class SqlReports(Reports):
             SCOPES.c.failures,
             SCOPES.c.last_error,
             SCOPES.c.retry_at,
-            SCOPES.c.last_seen,
+            LAST_SEEN,
             SCOPES.c.fetcher,
             SCOPES.c.collector,
             SCOPES.c.deactivated_at,
