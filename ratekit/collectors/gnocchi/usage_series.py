@@ -14,7 +14,7 @@ from ratekit.collectors.gnocchi.response import AggregateResponse
 from ratekit.domain import exact
 from ratekit.domain.series import Series, Shared, add_points
 from ratekit.domain.usage.metric import Metric
-from ratekit.domain.usage.plain import Row, plain_points, read_row
+from ratekit.domain.usage.plain import BucketRow, plain_points, read_row
 from ratekit.domain.usage.quantities import Resource, Usage, usages
 from ratekit.domain.usage.reduction import Reduction
 from ratekit.domain.usage.remarks import Remark
@@ -61,7 +61,7 @@ class UsageSeries:
         #: Records may be wanted as of old.
         records_until = reduction.records_until
         self._has_plain = records_until is None or records_until > response.query.start
-        self._rows: dict[Timeline, Row | None] = {}
+        self._rows: dict[Timeline, BucketRow | None] = {}
         self.remarks: list[tuple[str, Remark]] = []
         self.unstorable: list[Unstorable] = []
 

@@ -17,7 +17,7 @@ from ratekit.domain.usage.revision import Instant
 Cut = tuple[Instant, int, int]
 
 
-class Row(NamedTuple):
+class BucketRow(NamedTuple):
     """How the values of a row of buckets are read; many resources share one row.
 
     :ivar first: index of the first value that is read; a counter's is that of the bucket with
@@ -31,7 +31,7 @@ class Row(NamedTuple):
     cuts: Sequence[Cut]
 
 
-def read_row(begins: Sequence[Instant], reduction: Reduction) -> Row | None:
+def read_row(begins: Sequence[Instant], reduction: Reduction) -> BucketRow | None:
     """Return how a row of buckets is read; None: it takes more than the row to say.
 
     That is where a counter's bucket cannot be compared with the one before it.
@@ -40,14 +40,14 @@ def read_row(begins: Sequence[Instant], reduction: Reduction) -> Row | None:
     """
     cuts = cut_periods(begins, reduction.period_of)
     if not cuts:
-        return Row(0, 0, ())
+        return BucketRow(0, 0, ())
     first, stop = cuts[0][1], cuts[-1][2]
     if reduction.counter is not None:
         first -= 1
         if first < 0 or not _is_steady(begins[first:stop], reduction.counter):
             return None
     offset = cuts[0][1]
-    return Row(first, stop, [(period, at - offset, end - offset) for period, at, end in cuts])
+    return BucketRow(first, stop, [(period, at - offset, end - offset) for period, at, end in cuts])
 
 
 def cut_periods(begins: Sequence[Instant], period_of: Mapping[Instant, Instant]) -> list[Cut]:
@@ -69,7 +69,7 @@ def cut_periods(begins: Sequence[Instant], period_of: Mapping[Instant, Instant])
 
 
 def plain_points(
-    row: Row, values: Sequence[Decimal], reduction: Reduction
+    row: BucketRow, values: Sequence[Decimal], reduction: Reduction
 ) -> list[tuple[Instant, Decimal]] | None:
     """Return the quantity of each period; None: an operator must hear of something.
 
