@@ -151,9 +151,12 @@ def _build_clock_check(
 ) -> ClockCheck:
     """Return what compares this host's clock with those of all back ends that have one."""
     readers = [("the collector", rater.read_clock)]
-    for description, part in (("the fetcher", fetcher), ("the database", ledger)):
-        if isinstance(part, interfaces.ClockSource):
-            readers.append((description, part.read_clock))
+    if isinstance(fetcher, interfaces.ClockSource):
+        # First: of several failures the first is reported, and scopes are listed before they
+        # are collected.
+        readers.insert(0, ("the fetcher", fetcher.read_clock))
+    if isinstance(ledger, interfaces.ClockSource):
+        readers.append(("the database", ledger.read_clock))
     section = conf.orchestrator
     return ClockCheck(
         [
