@@ -28,11 +28,11 @@ from ratekit.files import metrics_file, skip_expression
 from ratekit.interfaces import PriceSource
 from ratekit.pricing.price_list import PriceList
 from ratekit.processing.clock_check import ClockCheck
-from ratekit.processing.cycle import Clock, RunContext
 from ratekit.processing.orchestrator import Orchestrator
 from ratekit.processing.rater import Rater, Settings
 from ratekit.processing.repricer import Repricer
 from ratekit.processing.reprocessor import Reprocessor
+from ratekit.processing.run_context import Clock, RunContext
 
 A = TypeVar("A")
 R = TypeVar("R")

@@ -18,10 +18,10 @@ from ratekit.domain.series import RatedSeries, Series
 from ratekit.domain.usage.metric import Metric
 from ratekit.interfaces import RatingModule
 from ratekit.processing.clock_check import ClockCheck
-from ratekit.processing.cycle import RunContext
 from ratekit.processing.rater import Rater, Settings
 from ratekit.processing.repricer import Repricer
 from ratekit.processing.reprocessor import Reprocessor
+from ratekit.processing.run_context import RunContext
 from ratekit.storage.sql import open_storage
 from tests.builders import MINUTE, call_in_turn, metric
 from tests.contract.given import HOUR, batch, hour, list_scopes, window

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from ratekit.daemon.service import Processor
     from ratekit.daemon.status_board import StatusBoard
     from ratekit.domain.schedule.calendar import Calendar
-    from ratekit.processing.cycle import Progress
     from ratekit.processing.rater import Settings
+    from ratekit.processing.run_context import Progress
 
 PROG = "ratekit-processor"
 LOG = logging.getLogger(__name__)
@@ -96,7 +96,7 @@ def _run_once(conf: Any) -> int:
     from ratekit import composition, concurrency
     from ratekit.cmd.output import progress
     from ratekit.conf import collect
-    from ratekit.processing.cycle import RunContext
+    from ratekit.processing.run_context import RunContext
     from ratekit.storage.sql import build_storage
 
     storage = build_storage(conf)
@@ -222,7 +222,7 @@ def _build_process(
     from ratekit import composition, concurrency
     from ratekit.conf import collect
     from ratekit.daemon import presence, service, worker
-    from ratekit.processing.cycle import RunContext
+    from ratekit.processing.run_context import RunContext
 
     stop = concurrency.StopEvent()
     status = board.workers[index]

@@ -19,7 +19,7 @@ from ratekit.daemon.sharing import (
     WorkerSharing,
 )
 from ratekit.interfaces import Storage
-from ratekit.processing.cycle import Clock
+from ratekit.processing.run_context import Clock
 
 
 class Cooperation:

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from ratekit import errors
 from ratekit.domain.reporting.monitoring import ProcessorRecord
 from ratekit.interfaces import Monitoring
-from ratekit.processing.cycle import Clock
 from ratekit.processing.failures import attempt
+from ratekit.processing.run_context import Clock
 
 LOG = logging.getLogger(__name__)
 

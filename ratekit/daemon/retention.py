@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from ratekit import errors
 from ratekit.domain.purge import PurgeCount, retention_limit
 from ratekit.interfaces import Storage
-from ratekit.processing.cycle import Clock
+from ratekit.processing.run_context import Clock
 from ratekit.text import utc_text
 
 LOG = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from ratekit.daemon.presence import parse_worker
 from ratekit.domain.reporting.monitoring import ProcessorRecord
 from ratekit.domain.schedule.division import Division, Sharing
 from ratekit.interfaces import Monitoring
-from ratekit.processing.cycle import Clock
 from ratekit.processing.failures import attempt
+from ratekit.processing.run_context import Clock
 
 #: Time without progress after which a scope of another daemon is taken. With a coordination
 #: service the division follows the members, so this only helps if one hangs, or the service is

@@ -14,11 +14,12 @@ from ratekit.daemon.status_board import WorkerStatus
 from ratekit.domain.schedule.backoff import Backoff
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.domain.schedule.division import Division, Sharing
-from ratekit.processing.cycle import Clock, CycleResult, Progress
+from ratekit.processing.cycle import CycleResult
 from ratekit.processing.failures import RetryPolicy, attempt
 from ratekit.processing.orchestrator import Orchestrator
 from ratekit.processing.rater import Settings
 from ratekit.processing.reprocessor import Reprocessor
+from ratekit.processing.run_context import Clock, Progress
 
 LOG = logging.getLogger(__name__)
 

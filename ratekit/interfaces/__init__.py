@@ -19,13 +19,10 @@ from ratekit.interfaces.drivers import (
     Readiness,
     ResponseSize,
 )
+from ratekit.interfaces.ledger import CommitResult, Ledger, Observation, RatedBatch
 from ratekit.interfaces.monitoring import Monitoring
 from ratekit.interfaces.purge import Purge
 from ratekit.interfaces.storage import (
-    CommitResult,
-    Ledger,
-    Observation,
-    RatedBatch,
     Reports,
     RuleStore,
     ScopeAdmin,

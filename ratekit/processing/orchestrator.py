@@ -13,8 +13,9 @@ from ratekit.domain.schedule.calendar import Calendar
 from ratekit.domain.schedule.division import Division, Sharing, StallWatch, Turn
 from ratekit.domain.scope import Scope, State
 from ratekit.processing.clock_check import ClockCheck
-from ratekit.processing.cycle import Cycle, CycleResult, RunContext
+from ratekit.processing.cycle import Cycle, CycleResult
 from ratekit.processing.rater import Rater, Settings
+from ratekit.processing.run_context import RunContext
 from ratekit.text import count_text, duration_text, list_text, utc_text
 
 LOG = logging.getLogger(__name__)

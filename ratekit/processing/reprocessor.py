@@ -14,10 +14,10 @@ from ratekit.domain.reprocessing.task import Account, PeriodOutcome, RepricedWin
 from ratekit.domain.schedule.division import Division, Sharing, StallWatch, Turn
 from ratekit.interfaces import TaskLedger
 from ratekit.processing.clock_check import ClockCheck
-from ratekit.processing.cycle import RunContext
 from ratekit.processing.failures import attempt
 from ratekit.processing.rater import Rater
 from ratekit.processing.repricer import Repricer
+from ratekit.processing.run_context import RunContext
 from ratekit.text import count_text, duration_text, minute_text
 
 LOG = logging.getLogger(__name__)

@@ -48,7 +48,7 @@ class Worker:
     def __init__(self, path: str, with_stages: bool) -> None:
         from ratekit import composition, concurrency, plugins
         from ratekit.cmd import configuration, startup
-        from ratekit.processing.cycle import RunContext
+        from ratekit.processing.run_context import RunContext
         from ratekit.storage.sql import build_storage
         from tests.bench.stages import Stages
 

@@ -18,8 +18,9 @@ from ratekit.conf import collect
 from ratekit.domain.reporting.reports import FrameRow, Selection
 from ratekit.fetchers.static import StaticFetcher
 from ratekit.files import rules_file
-from ratekit.processing.cycle import CycleResult, RunContext
+from ratekit.processing.cycle import CycleResult
 from ratekit.processing.reprocessor import TaskSummary
+from ratekit.processing.run_context import RunContext
 from ratekit.storage import migrate
 from ratekit.storage.sql import build_storage
 from tests import stack

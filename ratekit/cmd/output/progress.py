@@ -12,7 +12,7 @@ from typing import Any
 from tqdm import tqdm
 from tqdm.contrib import logging as tqdm_logging
 
-from ratekit.processing.cycle import Progress
+from ratekit.processing.run_context import Progress
 from ratekit.text import count_text
 
 LOG = logging.getLogger(__name__)

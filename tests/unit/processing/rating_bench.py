@@ -12,9 +12,10 @@ from ratekit.domain.schedule.clocks import ClockReading
 from ratekit.domain.schedule.division import Sharing
 from ratekit.interfaces import RatingModule
 from ratekit.processing.clock_check import ClockCheck
-from ratekit.processing.cycle import CycleResult, Progress, RunContext
+from ratekit.processing.cycle import CycleResult
 from ratekit.processing.orchestrator import Orchestrator
 from ratekit.processing.rater import Rater, Settings
+from ratekit.processing.run_context import Progress, RunContext
 from tests.builders import HOUR, MINUTE, MONTH, call_in_turn, metric
 from tests.fakes import CollectCall, FakeCollector, FakeFetcher, FakeLedger, FakeModule, FakeRules
 from tests.sharing import AloneInOrder

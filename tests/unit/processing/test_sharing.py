@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from ratekit.domain.schedule.division import Turn
-from ratekit.processing.cycle import Progress
+from ratekit.processing.run_context import Progress
 from tests.builders import HOUR, MINUTE
 from tests.sharing import PATIENCE, FakeSharing
 from tests.unit.processing.rating_bench import DUE, RatingBench
