@@ -100,14 +100,14 @@ def _purge(conf: Any, arguments: argparse.Namespace) -> int:
     if (refusal := explain_limit(before, limit, arguments.force)) is not None:
         raise errors.OperatorError(f"--before {utc_text(before)}: {refusal}")
     totals = not arguments.keep_totals
-    count = storage.purge.count(before, totals)
-    if count.scopes_behind:
-        scopes = count_text(count.scopes_behind, "scope")
+    if behind := storage.purge.scopes_behind(before):
+        scopes = count_text(behind, "scope")
         print(
             f"{PROG}: {scopes} not yet rated until {utc_text(before)}: left out; purge again later",
             file=sys.stderr,
         )
     if arguments.dry_run:
+        count = storage.purge.count(before, totals)
         print(f"{count} before {utc_text(before)} would be removed")
         return 0
     storage.purge.start(before, totals)

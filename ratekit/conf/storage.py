@@ -18,8 +18,9 @@ OPTS = [
     ),
     cfg.BoolOpt(
         "keep_totals",
-        default=False,
+        default=True,
         help="With retention: remove only frames. Summaries without labels are made of totals, "
-        "which need much less space.",
+        "which need much less space. With false, what is rated late, after the retention, is "
+        "removed at once, before anybody has billed it.",
     ),
 ]

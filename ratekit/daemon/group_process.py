@@ -118,7 +118,8 @@ class GroupProcess:
     def _start(self) -> None:
         self._board.started = 0.0
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "ratekit.coordination.member"],
+            # Not from the current folder, where anybody may have put a module of some name.
+            [sys.executable, "-P", "-m", "ratekit.coordination.member"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             pass_fds=[self._board.file],

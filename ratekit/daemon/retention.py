@@ -16,7 +16,7 @@ LOG = logging.getLogger(__name__)
 
 #: Rows of one transaction; 10,000 took a third of a second on a busy PostgreSQL.
 BATCH = 5_000
-#: From the end of one purge, or a failure, until the next.
+#: From the start of one purge, or a failure, until the next.
 _PAUSE = datetime.timedelta(hours=1)
 
 
@@ -62,7 +62,7 @@ class FrameRetention:
         try:
             self._storage.purge.start(before, self._totals)
         except errors.OperatorError as error:
-            LOG.info("retention waits: %s", error)
+            LOG.warning("retention waits: %s", error)
             return False
         LOG.debug("removing what was rated before %s", utc_text(before))
         self._steps = self._storage.purge.remove(BATCH)

@@ -34,6 +34,13 @@ class Purge(abc.ABC):
         """
 
     @abc.abstractmethod
+    def scopes_behind(self, before: datetime.datetime) -> int:
+        """Return how many scopes a purge would leave out, since they are not rated until then.
+
+        :raises ratekit.errors.TryLater: the database did not answer
+        """
+
+    @abc.abstractmethod
     def start(self, before: datetime.datetime, totals: bool) -> None:
         """Move the mark, after which no scope is reset and no task queued before it.
 

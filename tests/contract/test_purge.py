@@ -146,6 +146,7 @@ def test_a_scope_that_is_not_rated_until_then_is_left_out_until_it_is(storage: S
     rate(storage, "a", "b")
     rate(storage, "c", count=3)
     assert storage.purge.count(hour(4), totals=True).scopes_behind == 1
+    assert storage.purge.scopes_behind(hour(4)) == 1
     purge(storage, 4)
     assert {frame[0] for frame in read_frames(storage) if frame[1] < hour(4)} == {"c"}
     rate(storage, "c", begin=3, count=3)

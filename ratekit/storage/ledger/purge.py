@@ -42,9 +42,14 @@ class SqlPurge(Purge):
             frames, total_rows = (
                 _count(connection, table, until) for table, until in _limits(mark)
             )
-            behind = sa.select(sa.func.count()).where(~_is_rated_until(mark.frames_until or before))
-            scopes = connection.execute(behind.select_from(SCOPES)).scalar_one()
+            scopes = _count_behind(connection, mark.frames_until or before)
         return PurgeCount(frames, total_rows, scopes)
+
+    def scopes_behind(self, before: datetime.datetime) -> int:
+        """Return how many scopes are left out."""
+        with self._database.reading() as connection:
+            mark = _advance(purge_mark.read(connection), before, totals=False)
+            return _count_behind(connection, mark.frames_until or before)
 
     def start(self, before: datetime.datetime, totals: bool) -> None:
         """Store the mark; resets and new tasks come before this, or see it."""
@@ -100,6 +105,12 @@ def _is_rated_until(until: datetime.datetime) -> sa.ColumnElement[bool]:
     """Return whether a scope will have no more frames before ``until``, if nobody resets it."""
     is_rated = SCOPES.c.active & SCOPES.c.deactivated_at.is_(None)
     return ~is_rated | (SCOPES.c.rated_until >= until)
+
+
+def _count_behind(connection: sa.Connection, until: datetime.datetime) -> int:
+    query = sa.select(sa.func.count()).select_from(SCOPES).where(~_is_rated_until(until))
+    count: int = connection.execute(query).scalar_one()
+    return count
 
 
 def _count(connection: sa.Connection, table: sa.Table, until: datetime.datetime | None) -> int:
