@@ -30,6 +30,10 @@ class NotYet(TryLater):
     """Data has not arrived yet; nothing has failed."""
 
 
+class NoSpace(TryLater):
+    """There is no space for what has been collected; less of it may fit."""
+
+
 class InvalidResponse(TryLater):
     """A response cannot be parsed; responses to other requests may be valid."""
 

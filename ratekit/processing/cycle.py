@@ -249,6 +249,10 @@ class Cycle:
         down = self._rater.retry_policy.is_down(self._unanswered)
         if not down or self._responds_to_others(batch):
             return True
+        if not self._context.should_continue():
+            # The probe was not made to its end.
+            return False
+        self._rater.forget_divisions()
         LOG.warning(
             "stopping this cycle after %d consecutive failures; %s will be retried later",
             self._unanswered,
@@ -265,6 +269,8 @@ class Cycle:
         if probe is None:
             return False
         failure = self._rate(probe)
+        if isinstance(failure, errors.Interrupted):
+            return False
         if isinstance(failure, errors.TryLater) and not isinstance(failure, errors.InvalidResponse):
             return False
         self._unanswered = 0
@@ -283,10 +289,7 @@ class Cycle:
         if len(batch.states) > 1:
             self._rate_halves(batch)
             return
-        scope, count = batch.states[0].scope.id, batch.window.count
-        max_periods = self._rater.large_scopes.get(scope, self._rater.size.limit)
-        # The rater's limit has shrunk, or the transaction of a large scope was refused.
-        if max_periods >= count and not self._rater.divide(scope, count):
+        if not self._rater.ask_less(batch, failure):
             self.put_off(batch.states, failure)
 
     def _isolate(self, batch: Batch, failure: Exception) -> None:

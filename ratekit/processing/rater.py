@@ -11,7 +11,7 @@ from ratekit.domain.period import Window
 from ratekit.domain.schedule.backoff import Backoff
 from ratekit.domain.schedule.batch import FIRST, Batch, BatchSize
 from ratekit.domain.schedule.clocks import ClockReading
-from ratekit.domain.schedule.large_scopes import LargeScopes
+from ratekit.domain.schedule.large_scopes import LargeScopes, Load
 from ratekit.domain.usage.metric import Metric
 from ratekit.pricing.price_list import PriceList
 from ratekit.processing.failures import RetryPolicy
@@ -73,6 +73,9 @@ class Rater:
         self._price_list: PriceList | None = None
         self._usage = UsagePricer(collector, StorableUsage())
         self._large = LargeScopes()
+        #: Scopes that were divided since the back end has last answered.
+        self._divided_scopes: set[str] = set()
+        self._has_collected = False
 
     @property
     def size(self) -> BatchSize:
@@ -145,7 +148,30 @@ class Rater:
         """
         if not isinstance(self._collector, interfaces.DivisibleUsage):
             return False
+        self._divided_scopes.add(scope)
         return self._large.divide(scope, periods, self._settings.batch_frames)
+
+    def ask_less(self, batch: Batch, failure: errors.TryLater) -> bool:
+        """Rate less of a batch's only scope at a time; False: it cannot be less.
+
+        That is fewer periods, or more parts of the resources, by what failed last.
+        """
+        [state] = batch.states
+        scope, periods = state.scope.id, batch.window.count
+        if scope in self._large.max_periods:
+            # More parts make neither the transaction nor the file smaller.
+            if self._has_collected or isinstance(failure, errors.NoSpace):
+                return self._large.shorten(scope)
+            return self.divide(scope, periods) or self._large.shorten(scope)
+        if self._size.limit < periods:
+            return True
+        return not self._has_collected and self.divide(scope, periods)
+
+    def forget_divisions(self) -> None:
+        """Divide no scope further for failures that the back end as a whole caused."""
+        for scope in self._divided_scopes:
+            self._large.relieve(scope, self._settings.batch_frames)
+        self._divided_scopes.clear()
 
     def rate(
         self, batch: Batch, next_part: Callable[[], None] = lambda: None
@@ -158,7 +184,9 @@ class Rater:
         # A reload may replace the settings while the collector waits, but not for this batch.
         settings = self._settings
         scopes = [state.scope.id for state in batch.states]
+        self._has_collected = False
         priced = self.price(batch.window, scopes, None, next_part)
+        self._has_collected = True
         commit = self._commit(batch, priced)
         # Usage that metrics.yml skips has not stopped.
         skipping = find_skipping_metrics(settings.metrics)
@@ -190,8 +218,9 @@ class Rater:
             parts = self._large.parts(scope, window.count, limit)
         request = UsageRequest(window, scopes, settings.metrics, records_until, parts, limit)
         priced = self._usage.price(request, self.price_list(), settings.for_each_metric, next_part)
+        self._divided_scopes.clear()
         if len(scopes) == 1 and isinstance(self._collector, interfaces.DivisibleUsage):
-            load = max(priced.seconds / (settings.batch_seconds * parts), priced.share)
+            load = Load(priced.seconds / settings.batch_seconds, priced.share)
             self._large.learn(scope, window.count, limit, priced.density, load)
         return priced
 
@@ -211,25 +240,16 @@ class Rater:
 
     def _commit(self, batch: Batch, priced: PricedUsage) -> interfaces.CommitResult:
         """Write a batch, and learn from its size."""
-        is_large = batch.states[0].scope.id in self._large.max_periods
         # What is known of scopes that are rated alone says nothing about the others.
-        if not is_large:
+        if batch.states[0].scope.id not in self._large.max_periods:
             self._size = self._size.after(batch.size, priced.seconds, priced.density, priced.share)
-        try:
-            return self._ledger.commit(
-                interfaces.RatedBatch(
-                    batch.window,
-                    batch.states,
-                    priced.series_to_store,
-                    priced.rules_version,
-                    priced.metrics,
-                    priced.exclusions,
-                )
+        return self._ledger.commit(
+            interfaces.RatedBatch(
+                batch.window,
+                batch.states,
+                priced.series_to_store,
+                priced.rules_version,
+                priced.metrics,
+                priced.exclusions,
             )
-        except errors.Conflict:
-            raise
-        except errors.RatekitError:
-            # The transaction may be too large, for example for a Galera cluster.
-            if is_large:
-                self._large.shorten(batch.states[0].scope.id)
-            raise
+        )

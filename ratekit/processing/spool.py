@@ -44,7 +44,7 @@ class Spool(Generic[T]):
     def add(self, values: Iterable[T]) -> None:
         """Add values.
 
-        :raises ratekit.errors.TryLater: there is no space for the file
+        :raises ratekit.errors.NoSpace: the file cannot be written
         """
         for value in values:
             series = value.series if isinstance(value, RatedSeries) else value
@@ -58,7 +58,7 @@ class Spool(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         """Yield all values.
 
-        :raises ratekit.errors.TryLater: the file cannot be read
+        :raises ratekit.errors.NoSpace: the file cannot be read
         """
         for run in self._runs:
             yield from self._file.read(run)
@@ -79,14 +79,14 @@ class Merger:
     def add(self, series: Iterable[Series]) -> None:
         """Add the series of one part and metric; their labels differ.
 
-        :raises ratekit.errors.TryLater: there is no space for the file
+        :raises ratekit.errors.NoSpace: the file cannot be written
         """
         self._runs.append(self._file.write(sorted(series, key=_labels)))
 
     def merge(self) -> Iterator[Series]:
         """Yield one series for each distinct set of labels.
 
-        :raises ratekit.errors.TryLater: the file cannot be read
+        :raises ratekit.errors.NoSpace: the file cannot be read
         """
         runs = [self._file.read(run) for run in self._runs]
         for _, equals in itertools.groupby(heapq.merge(*runs, key=_labels), key=_labels):
@@ -127,7 +127,7 @@ def _storage_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise errors.TryLater(
+        raise errors.NoSpace(
             f"cannot use a temporary file in {tempfile.gettempdir()}: {error.strerror}"
         ) from error
 

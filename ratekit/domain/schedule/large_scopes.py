@@ -16,9 +16,21 @@ _MAX_PARTS = 512
 #: Times more parts after a request failed. Each attempt may last as long as ``batch_timeout``.
 _GROWTH = 8
 #: Load of a part below which parts become larger.
-_LOW_LOAD = 0.5
+_LOW_LOAD = 0.25
 #: Parts that one period needs below which a scope is no longer large.
 _RETURN = 0.5
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Load:
+    """How much the requests of a batch took of what one request should take at most; 1: all.
+
+    :ivar time: seconds of all requests together
+    :ivar share: size of the largest response
+    """
+
+    time: float = 0.0
+    share: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -26,7 +38,7 @@ class _Size:
     """What is known of one scope.
 
     :ivar burden: how many times more parts it needs than its weight tells, at least 1, because
-        the back end is slow or its responses are large
+        requests failed or responses were large
     :ivar max_periods: of a batch
     """
 
@@ -38,9 +50,16 @@ class _Size:
         """Return how many parts are needed, not rounded."""
         return self.density.weight(periods) * self.burden / limit
 
+    def burden_of(self, parts: float, periods: int, limit: int) -> float:
+        """Return the burden with which so many parts are needed."""
+        return parts * limit / max(self.density.weight(periods), 1.0)
+
 
 class LargeScopes:
-    """What is known of scopes of which one period weighs too much for a batch."""
+    """What is known of scopes of which one period weighs too much for a batch.
+
+    A slow back end alone makes no scope large: more requests would make it slower still.
+    """
 
     def __init__(self) -> None:
         self._sizes: dict[str, _Size] = {}
@@ -56,43 +75,60 @@ class LargeScopes:
         :param limit: weight of a part at most
         """
         size = self._sizes.get(scope)
-        return 1 if size is None else min(math.ceil(size.parts(periods, limit)), _MAX_PARTS)
+        if size is None:
+            return 1
+        return min(max(math.ceil(size.parts(periods, limit)), 1), _MAX_PARTS)
 
-    def learn(self, scope: str, periods: int, limit: int, density: Density, load: float) -> None:
+    def learn(self, scope: str, periods: int, limit: int, density: Density, load: Load) -> None:
         """Record the usage of a batch that had this scope only.
 
         :param limit: weight of a part at most
-        :param load: how much a part took of the time or the response that it should take at
-            most; 1: all
         """
-        size = self._sizes.get(scope)
-        burden = 1.0
-        if size is not None:
-            # How large a part is and how much it takes are not proportional.
-            burden = size.burden if load > _LOW_LOAD else size.burden / 2
-        parts = self.parts(scope, periods, limit)
-        if load > 1:
-            weight = density.weight(periods)
-            burden = max(burden, load * parts * limit / max(weight, 1))
+        size, parts = self._sizes.get(scope), self.parts(scope, periods, limit)
+        learned = dataclasses.replace(size or _Size(density), density=density)
+        burden = learned.burden
+        if max(load.time / parts, load.share) < _LOW_LOAD:
+            burden = max(burden / 2, 1.0)
+        # What all parts return together would be too much for one response.
+        whole_share = load.share * parts
+        if whole_share > 1:
+            burden = max(burden, learned.burden_of(whole_share, periods, limit))
         learned = dataclasses.replace(
-            size or _Size(density), density=density, burden=max(burden, 1.0)
+            learned, burden=burden, max_periods=min(learned.max_periods * 2, _MAX_PERIODS)
         )
         needed = learned.parts(1, limit)
-        # A scope near the limit must not change its mind in each period.
-        if needed > 1 or (size is not None and needed > _RETURN):
+        # A scope near the limit must not change its mind in each period, nor one that failed.
+        stays = needed > _RETURN or (burden > 1 and load.time > 1)
+        if needed > 1 or (size is not None and stays):
             self._sizes[scope] = learned
         else:
             self._sizes.pop(scope, None)
 
     def divide(self, scope: str, periods: int, limit: int) -> bool:
         """Divide a scope's resources into more parts; False: there are too many already."""
-        if self.parts(scope, periods, limit) >= _MAX_PARTS:
+        parts = self.parts(scope, periods, limit)
+        if parts >= _MAX_PARTS:
             return False
         size = self._sizes.get(scope, _Size(Density(0, limit / periods)))
-        self._sizes[scope] = dataclasses.replace(size, burden=size.burden * _GROWTH)
+        burden = size.burden_of(parts * _GROWTH, periods, limit)
+        self._sizes[scope] = dataclasses.replace(size, burden=burden)
         return True
 
-    def shorten(self, scope: str) -> None:
-        """Rate one period of a large scope at a time."""
-        if scope in self._sizes:
-            self._sizes[scope] = dataclasses.replace(self._sizes[scope], max_periods=1)
+    def relieve(self, scope: str, limit: int) -> None:
+        """Forget failures of a scope's requests, because the back end was down."""
+        size = self._sizes.get(scope)
+        if size is None:
+            return
+        size = dataclasses.replace(size, burden=1.0)
+        if size.parts(1, limit) > 1:
+            self._sizes[scope] = size
+        else:
+            del self._sizes[scope]
+
+    def shorten(self, scope: str) -> bool:
+        """Rate one period of a large scope at a time for now; False: it does already."""
+        size = self._sizes.get(scope)
+        if size is None or size.max_periods == 1:
+            return False
+        self._sizes[scope] = dataclasses.replace(size, max_periods=1)
+        return True
