@@ -233,7 +233,7 @@ class Worker:
             return _MARGIN
         pause = (self._calendar.next_due(end) - end).total_seconds() + _MARGIN
         if result.look_again_at is not None:
-            until = (result.look_again_at - self._clock()).total_seconds()
+            until = (result.look_again_at - end).total_seconds()
             pause = min(pause, max(until, 0.0) + _MARGIN)
         if result.retry_at is None:
             return pause
