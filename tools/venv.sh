@@ -40,8 +40,9 @@ ratekit_venv() {
         : > $venv/install.log
         _ratekit_progress $venv/install.log &
         local progress=$! code=0
+        # As PEP 517 says: else Debian 12's pip writes scripts that do not run in a path with a space.
         $venv/bin/python -m pip install --disable-pip-version-check --no-color --progress-bar off \
-            --editable ".${wanted:+[$wanted]}" >> $venv/install.log 2>&1 || code=$?
+            --use-pep517 --editable ".${wanted:+[$wanted]}" >> $venv/install.log 2>&1 || code=$?
         kill $progress 2>/dev/null || true
         wait $progress || true
         if [ $code -ne 0 ]; then
