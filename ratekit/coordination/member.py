@@ -60,8 +60,10 @@ class Member:
                 self._board.publish(dict(self._board.read()[0]), describe(error))
             stop.wait(self._pause)
         if self._coordinator is not None:
-            self._coordinator.leave_group(self._group).get(_LEAVE_SECONDS)
-            self._coordinator.stop()
+            # A service that is away forgets this member by itself.
+            with contextlib.suppress(Exception):
+                self._coordinator.leave_group(self._group).get(_LEAVE_SECONDS)
+                self._coordinator.stop()
 
     def _beat(self) -> None:
         if self._has_failed:

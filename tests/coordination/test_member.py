@@ -124,3 +124,13 @@ def test_a_service_that_hangs_does_not_hang_the_end(
     service.freeze()
     member.process.stop()
     assert member.process.pid is None
+
+
+def test_the_end_without_the_service_prints_nothing(
+    service: Service, new_member: NewMember, capfd: pytest.CaptureFixture[str]
+) -> None:
+    member = new_member("first", 1)
+    assert wait_until(lambda: member.sees(first=1))
+    service.stop()
+    member.process.stop()
+    assert capfd.readouterr().err == ""
