@@ -15,6 +15,9 @@ _MAX_PERIODS = 24
 _MAX_PARTS = 512
 #: Times more parts after a request failed. Each attempt may last as long as ``batch_timeout``.
 _GROWTH = 8
+#: Batches of one period after a transaction was refused, until two are tried: each attempt that is
+#: refused collects its periods in vain.
+_SHORT_BATCHES = 24
 #: Load of a part below which parts become larger.
 _LOW_LOAD = 0.25
 #: Parts that one period needs below which a scope is no longer large.
@@ -40,11 +43,13 @@ class _Size:
     :ivar burden: how many times more parts it needs than its weight tells, at least 1, because
         requests failed or responses were large
     :ivar max_periods: of a batch
+    :ivar short_batches: number of batches for which that does not grow
     """
 
     density: Density
     burden: float = 1.0
     max_periods: int = _MAX_PERIODS
+    short_batches: int = 0
 
     def parts(self, periods: int, limit: int) -> float:
         """Return how many parts are needed, not rounded."""
@@ -93,8 +98,12 @@ class LargeScopes:
         whole_share = load.share * parts
         if whole_share > 1:
             burden = max(burden, learned.burden_of(whole_share, periods, limit))
+        growth = 1 if learned.short_batches else 2
         learned = dataclasses.replace(
-            learned, burden=burden, max_periods=min(learned.max_periods * 2, _MAX_PERIODS)
+            learned,
+            burden=burden,
+            max_periods=min(learned.max_periods * growth, _MAX_PERIODS),
+            short_batches=max(learned.short_batches - 1, 0),
         )
         needed = learned.parts(1, limit)
         # A scope near the limit must not change its mind in each period, nor one that failed.
@@ -130,5 +139,5 @@ class LargeScopes:
         size = self._sizes.get(scope)
         if size is None or size.max_periods == 1:
             return False
-        self._sizes[scope] = dataclasses.replace(size, max_periods=1)
+        self._sizes[scope] = dataclasses.replace(size, max_periods=1, short_batches=_SHORT_BATCHES)
         return True

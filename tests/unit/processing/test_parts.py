@@ -181,6 +181,12 @@ def test_where_the_transaction_is_refused_the_window_becomes_one_period() -> Non
     bench.series_ledger.refuses = 1
     bench.rate()
     bench.require_all_frames()
+    assert {
+        count for count, rated in bench.series_ledger.series if rated.series.scope == "large"
+    } == {1}
+    # Of more than one period only once in vain: the first period, nine together, then each.
+    first_parts = [part for metric, part in bench.usage.parts if metric == "cpu" and not part.index]
+    assert len(first_parts) == 1 + (DUE - 1)
 
 
 def test_a_stop_between_two_parts_loses_nothing(caplog: pytest.LogCaptureFixture) -> None:
