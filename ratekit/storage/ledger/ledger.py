@@ -113,7 +113,7 @@ class SqlLedger(Ledger):
         return write.result
 
     def refresh(self, states: Sequence[State]) -> Sequence[State]:
-        """Return the current states of scopes, by one statement for some thousand scopes."""
+        """Return the current states of scopes, by one statement."""
         with self._database.reading() as connection:
             return scope_states.refresh(connection, states)
 
