@@ -100,7 +100,8 @@ def find(reports: Reports, query: FrameQuery, calendar: Calendar) -> FrameRow:
 
 def _read_frames(reports: Reports, query: FrameQuery) -> Sequence[FrameRow]:
     begin, end = query.begin, query.begin + _INSTANT
-    return list(reports.frames(Selection(begin, end, (query.scope,), (query.metric,))))
+    selection = Selection(begin, end, scopes=frozenset({query.scope}), metrics=(query.metric,))
+    return list(reports.frames(selection))
 
 
 class PastRules:

@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Iterable, Mapping, Sequence
 
 from ratekit.domain import period
-from ratekit.domain.reporting.reports import FrameRow, Selection
+from ratekit.domain.reporting.reports import ALL_SCOPES, FrameRow, Selection
 from ratekit.domain.rules.rule import MappingRule, Rule, RuleBook, RuleTarget
 from ratekit.interfaces import RatingModule, Storage
 from ratekit.pricing import rule_change, stored_usage
@@ -57,7 +57,7 @@ def find_free_usage(
     before, after = PriceList(modules, book), PriceList(modules, new)
     label_names = _labels_by_metric((*book.rules, *new.rules))
     free: dict[str, FreeUsage] = {}
-    selection = Selection(rated - step, rated, metrics=tuple(starts))
+    selection = Selection(rated - step, rated, scopes=ALL_SCOPES, metrics=tuple(starts))
     for row in storage.reports.frames(selection):
         since = _free_since(row, before, after, starts[row.metric])
         if since is None:
@@ -100,7 +100,8 @@ def count_unpriced_nulls(
         return {}
     prices = PriceList(modules, book)
     counts: dict[RuleTarget, int] = {}
-    for row in storage.reports.frames(Selection(rated - step, rated, metrics=metrics)):
+    selection = Selection(rated - step, rated, scopes=ALL_SCOPES, metrics=metrics)
+    for row in storage.reports.frames(selection):
         labels = _labels(row, label_names[row.metric])
         nulls = [name for name, text in labels.items() if text is None]
         if not nulls:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from ratekit import errors
 from ratekit.admin import scope as scope_admin
 from ratekit.domain import period
-from ratekit.domain.reporting.reports import Selection
+from ratekit.domain.reporting.reports import ALL_SCOPES, Selection
 from ratekit.domain.rules import calendar_labels, succession
 from ratekit.domain.rules.history import ChangeNote, ChangeRecord
 from ratekit.domain.rules.rule import Rule, RuleBook
@@ -149,7 +149,7 @@ def find_charges_without_rules(
     """
     if plan.book.rules or plan.retroactive or plan.protected_until is None:
         return None
-    rows = storage.reports.summary(Selection(), ("scope",), datetime.UTC)
+    rows = storage.reports.summary(Selection(scopes=ALL_SCOPES), ("scope",), datetime.UTC)
     frames = {str(row.group["scope"]): row.points for row in rows}
     if not frames:
         return None
@@ -266,12 +266,12 @@ def _count_frames(reports: Reports, ranges: _Ranges) -> Mapping[str, int]:
     frames: dict[str, int] = {}
     for metric in dict.fromkeys(metric for metric, _ in ranges):
         by_scope = {scope: bounds for (name, scope), bounds in ranges.items() if name == metric}
-        scopes = tuple(scope for scope in by_scope if scope is not None)
+        scopes = frozenset(scope for scope in by_scope if scope is not None)
         selection = Selection(
             min(since for since, _ in by_scope.values()),
             max(until for _, until in by_scope.values()),
             # A general rule also affects scopes with rules of their own: count them once.
-            scopes=() if None in by_scope else scopes,
+            scopes=ALL_SCOPES if None in by_scope else scopes,
             metrics=(metric,),
         )
         for row in reports.summary(selection, ("scope",), datetime.UTC):

@@ -166,7 +166,7 @@ def preview(repricer: Repricer, reports: Reports, order: Order) -> Preview:
 
 
 def _add_old(changes: dict[str, Change], reports: Reports, order: Order, window: Window) -> None:
-    selection = Selection(window.begin, window.end, (order.scope.id,))
+    selection = Selection(window.begin, window.end, scopes=frozenset({order.scope.id}))
     for row in reports.summary(selection, ("metric",), datetime.UTC):
         change = changes.setdefault(str(row.group["metric"]), Change())
         change.old.add(row.points, row.quantity, row.price)

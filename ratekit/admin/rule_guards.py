@@ -11,7 +11,7 @@ from ratekit.admin import free_usage
 from ratekit.admin import metric as metric_admin
 from ratekit.admin.free_usage import FreeUsage
 from ratekit.domain import period
-from ratekit.domain.reporting.reports import Selection
+from ratekit.domain.reporting.reports import ALL_SCOPES, Selection
 from ratekit.domain.rules import succession
 from ratekit.domain.rules.rule import Rule, RuleBook
 from ratekit.files import rule_warnings
@@ -95,13 +95,18 @@ def require_priced(
         metric: f"{metric} has been rated, but would cost nothing {time}: keep a rule for it, or "
         "use --allow-free"
         for metric, time in find_unpriced_times(book, change).items()
-        if list(storage.reports.summary(Selection(metrics=(metric,)), ("metric",), datetime.UTC))
+        if _is_rated(storage, metric)
     }
     free = free_usage.find_free_usage(storage, book, change, modules, step)
     for metric, usage in free.items():
         lines.setdefault(metric, _free_line(metric, usage))
     if lines:
         raise errors.OperatorError(*lines.values())
+
+
+def _is_rated(storage: Storage, metric: str) -> bool:
+    selection = Selection(scopes=ALL_SCOPES, metrics=(metric,))
+    return any(True for _ in storage.reports.summary(selection, ("metric",), datetime.UTC))
 
 
 def _free_line(metric: str, usage: FreeUsage) -> str:

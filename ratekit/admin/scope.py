@@ -70,7 +70,8 @@ def sum_charges(reports: Reports, row: StateRow, since: datetime.datetime) -> Ch
 
     :raises ratekit.errors.TryLater: the storage did not answer
     """
-    (*sums,) = reports.summary(Selection(begin=since, scopes=(row.id,)), (), datetime.UTC)
+    selection = Selection(begin=since, scopes=frozenset({row.id}))
+    (*sums,) = reports.summary(selection, (), datetime.UTC)
     return ChargeTotal(sums[0].points, sums[0].price) if sums else ChargeTotal(0, ZERO)
 
 

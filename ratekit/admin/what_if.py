@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 
 from ratekit.domain.exact import EXACT, ZERO
-from ratekit.domain.reporting.reports import Selection
+from ratekit.domain.reporting.reports import ALL_SCOPES, Selection
 from ratekit.domain.rules.rule import Rule, RuleBook
 from ratekit.domain.rules.succession import Horizon
 from ratekit.interfaces import Reports
@@ -61,7 +61,7 @@ def price_differences(
     """
     differences: dict[tuple[str, str], Difference] = {}
     for rows, rated in stored_usage.price_stored_usage(
-        reports.frames(Selection(begin=since)), price_list
+        reports.frames(Selection(begin=since, scopes=ALL_SCOPES)), price_list
     ):
         key = (rated.series.scope, rated.series.metric)
         difference = differences.get(key) or Difference(*key, 0, ZERO, ZERO)

@@ -15,7 +15,7 @@ from ratekit.admin import scope as scope_admin
 from ratekit.cmd import instants
 from ratekit.cmd.output.key_columns import KEYS
 from ratekit.domain import exact
-from ratekit.domain.reporting.reports import Selection
+from ratekit.domain.reporting.reports import ALL_SCOPES, AllScopes, Selection
 from ratekit.interfaces import Reports
 from ratekit.text import local_text
 
@@ -94,9 +94,19 @@ def read_selection(
         the start
     """
     begin, end = _read_range(options, timezone, now)
-    rows = reports.scopes() if options.scope else ()
-    scopes = tuple(find_scope(rows, word).id for word in options.scope)
-    return Selection(begin, end, scopes, tuple(options.metric))
+    scopes = read_scopes(options.scope, reports)
+    return Selection(begin, end, scopes=scopes, metrics=tuple(options.metric))
+
+
+def read_scopes(words: Sequence[str], reports: Reports) -> AllScopes | frozenset[str]:
+    """Return the scopes that ``--scope`` names, by ID or name; all without such an option.
+
+    :raises ratekit.errors.OperatorError: no scope or several scopes have this name
+    """
+    if not words:
+        return ALL_SCOPES
+    rows = reports.scopes()
+    return frozenset(find_scope(rows, word).id for word in words)
 
 
 def empty_text(selection: Selection, zone: datetime.tzinfo) -> str:

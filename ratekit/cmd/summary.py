@@ -226,8 +226,8 @@ class _Report:
     def _read_months(self, parsed_args: argparse.Namespace) -> list[tuple[Selection, str]]:
         """Return the two selections of ``--compare``, with the names of the months."""
         now = self._command.app.clock()
-        rows = self._reports.scopes() if parsed_args.scope else ()
-        scopes = tuple(options.find_scope(rows, word).id for word in parsed_args.scope)
+        scopes = options.read_scopes(parsed_args.scope, self._reports)
+        metrics = tuple(parsed_args.metric)
         months = []
         for word in parsed_args.compare:
             begin, end = instants.read_month("--compare", word, now, self._zone)
@@ -236,7 +236,7 @@ class _Report:
                 self._command.app.note(
                     f"{name} has not ended; it is compared as far as it is rated"
                 )
-            months.append((Selection(begin, end, scopes, tuple(parsed_args.metric)), name))
+            months.append((Selection(begin, end, scopes=scopes, metrics=metrics), name))
         if months[0] == months[1]:
             raise errors.OperatorError(f"--compare: both months are {months[0][1]}")
         return months

@@ -203,7 +203,8 @@ class Repricer:
         return remaining
 
     def _read_frames(self, order: Order, window: Window) -> Iterator[FrameRow]:
-        return self._reports.frames(Selection(window.begin, window.end, (order.scope.id,)))
+        scopes = frozenset({order.scope.id})
+        return self._reports.frames(Selection(window.begin, window.end, scopes=scopes))
 
 
 def _unstorable_note(series: Series) -> str:

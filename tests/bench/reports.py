@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 
-from ratekit.domain.reporting.reports import Selection
+from ratekit.domain.reporting.reports import ALL_SCOPES, Selection
 from ratekit.interfaces import Storage
 from ratekit.storage.sql import build_storage
 from tests.bench import ledger_data
@@ -42,7 +42,7 @@ def run(options: Options) -> Iterator[Row]:
             selection = Selection(
                 ledger_data.BEGIN,
                 ledger_data.BEGIN + _PERIODS * ledger_data.HOUR,
-                scopes=selected,
+                scopes=frozenset(selected) if selected else ALL_SCOPES,
             )
             arguments = ["summary", "--groupby", ",".join(keys), "--begin", _BEGIN, "--end", _END]
             arguments += [part for id_ in selected for part in ("--scope", id_)]

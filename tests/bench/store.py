@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from ratekit.domain.reporting.reports import Selection
+from ratekit.domain.reporting.reports import ALL_SCOPES, Selection
 from ratekit.interfaces import Storage
 from ratekit.storage import migrate
 from ratekit.storage.schema import DESCRIPTORS, FRAMES, TOTALS
@@ -85,7 +85,7 @@ def _measure_listing(backend: str, storage: Storage) -> Row:
 
     def list_frames() -> None:
         nonlocal count
-        count = sum(1 for _ in storage.reports.frames(Selection()))
+        count = sum(1 for _ in storage.reports.frames(Selection(scopes=ALL_SCOPES)))
 
     reference = measure_reference()
     usage = measure(list_frames)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 from ratekit.domain.reporting.coverage import CoverageFacts
-from ratekit.domain.reporting.reports import FrameRow, Selection, StateRow, SummaryRow
+from ratekit.domain.reporting.reports import ALL_SCOPES, FrameRow, Selection, StateRow, SummaryRow
 from ratekit.interfaces import Reports, Storage
 from tests.fakes import FakeLedger, FakeRules
 
@@ -32,6 +32,7 @@ class FakeReports(Reports):
                 last_seen=state.last_seen,
                 fetcher="",
                 collector="",
+                scope_key="",
             )
             for id_, state in sorted(self._ledger.states.items())
         ]
@@ -41,7 +42,7 @@ class FakeReports(Reports):
         assert selection == Selection(scopes=selection.scopes)
         for key, (quantity, price) in sorted(self._ledger.frames.items()):
             scope, metric, begin = key
-            if not selection.scopes or scope in selection.scopes:
+            if selection.scopes is ALL_SCOPES or scope in selection.scopes:
                 shared = self._ledger.shared.get(key)
                 yield FrameRow(begin, scope, metric, "", quantity, price, {}, {}, shared)
 

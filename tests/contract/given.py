@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from ratekit.domain.period import Window
 from ratekit.domain.reporting.exclusion import Exclusion
-from ratekit.domain.reporting.reports import Selection
+from ratekit.domain.reporting.reports import ALL_SCOPES, Selection
 from ratekit.domain.rules.history import ChangeNote
 from ratekit.domain.scope import Scope, State
 from ratekit.domain.series import RatedSeries, Series, Shared
@@ -152,18 +152,22 @@ def read_frames(storage: Storage) -> list[tuple[str, datetime.datetime, Decimal,
     """Return scope, begin, quantity and price of all frames."""
     return [
         (frame.scope, frame.begin, frame.quantity, frame.price)
-        for frame in storage.reports.frames(Selection())
+        for frame in storage.reports.frames(Selection(scopes=ALL_SCOPES))
     ]
 
 
 def read_shared(storage: Storage) -> list[Shared | None]:
     """Return what the quantity of each frame is a share of."""
-    return [frame.shared for frame in storage.reports.frames(Selection())]
+    return [frame.shared for frame in storage.reports.frames(Selection(scopes=ALL_SCOPES))]
 
 
 def total(storage: Storage, *scopes: str) -> tuple[int, Decimal]:
-    """Return number and price of all frames, by the totals."""
-    rows = list(storage.reports.summary(Selection(scopes=scopes), (), datetime.UTC))
+    """Return number and price of all frames of these scopes, by the totals.
+
+    :param scopes: none: all
+    """
+    selection = Selection(scopes=frozenset(scopes) if scopes else ALL_SCOPES)
+    rows = list(storage.reports.summary(selection, (), datetime.UTC))
     return (rows[0].points, rows[0].price) if rows else (0, Decimal(0))
 
 

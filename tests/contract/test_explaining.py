@@ -14,7 +14,7 @@ import pytest
 from ratekit import errors
 from ratekit.admin import explain
 from ratekit.domain.period import Window
-from ratekit.domain.reporting.reports import FrameRow, Selection
+from ratekit.domain.reporting.reports import ALL_SCOPES, FrameRow, Selection
 from ratekit.domain.rules.explanation import Explanation
 from ratekit.domain.rules.history import ChangeNote
 from ratekit.domain.rules.rule import CostType, MappingRule, Rule, RuleTarget, Terms, ThresholdRule
@@ -135,7 +135,7 @@ def build_rater(storage: Storage, random: Random) -> Rater:
 
 
 def frames(storage: Storage) -> list[FrameRow]:
-    return list(storage.reports.frames(Selection()))
+    return list(storage.reports.frames(Selection(scopes=ALL_SCOPES)))
 
 
 def sum_groups(explanation: Explanation) -> Fraction:

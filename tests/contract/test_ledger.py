@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ratekit import errors
-from ratekit.domain.reporting.reports import Selection
+from ratekit.domain.reporting.reports import ALL_SCOPES, Selection
 from ratekit.domain.scope import Scope
 from ratekit.domain.series import Shared
 from ratekit.interfaces import CommitResult, Storage
@@ -65,7 +65,7 @@ class TestCommit:
         assert storage.ledger.commit(work).frames == 9
         assert {
             (frame.scope, frame.begin, frame.shared)
-            for frame in storage.reports.frames(Selection())
+            for frame in storage.reports.frames(Selection(scopes=ALL_SCOPES))
         } == {
             ("a", hour(0), Shared(Decimal(3), Decimal("0.333333333333333333"))),
             ("a", hour(1), None),
@@ -293,7 +293,7 @@ class TestCommit:
             batch(other_states, build_series("b", ONE, labels={"id": "new"}))
         )
         storage.ledger.commit(batch(states, build_series("a", ONE, labels={"id": "old"})))
-        frames = storage.reports.frames(Selection())
+        frames = storage.reports.frames(Selection(scopes=ALL_SCOPES))
         assert [(frame.scope, frame.groupby["id"]) for frame in frames] == [
             ("a", "old"),
             ("b", "new"),
@@ -308,7 +308,7 @@ class TestCommit:
             build_series("a", ONE, unit="°C", labels=labels, metadata=metadata),
         )
         storage.ledger.commit(work)
-        (frame,) = storage.reports.frames(Selection())
+        (frame,) = storage.reports.frames(Selection(scopes=ALL_SCOPES))
         assert frame.groupby == {"project_id": "a", **labels}
         assert frame.metadata == metadata
         assert frame.unit == "°C"
@@ -321,7 +321,7 @@ class TestCommit:
             *(build_series("a", ONE, labels={"id": value}) for value in values),
         )
         assert storage.ledger.commit(work).frames == 6
-        frames = storage.reports.frames(Selection())
+        frames = storage.reports.frames(Selection(scopes=ALL_SCOPES))
         assert {frame.groupby["id"] for frame in frames} == set(values)
 
     @pytest.mark.databases_only
@@ -336,7 +336,7 @@ class TestCommit:
             build_series("a", [("0", "1" * 36 + "." + "0" * 27 + "1")], metric="large"),
         )
         storage.ledger.commit(work)
-        rows = storage.reports.summary(Selection(), ("metric",), datetime.UTC)
+        rows = storage.reports.summary(Selection(scopes=ALL_SCOPES), ("metric",), datetime.UTC)
         assert [(row.quantity, row.price) for row in rows] == [
             (Decimal(16), Decimal(16)),
             (Decimal(0), Decimal("1" * 36 + "." + "0" * 27 + "1")),
@@ -370,7 +370,9 @@ class TestCommit:
             ),
         )
         assert storage.ledger.commit(work).frames == 18
-        rows = storage.reports.summary(Selection(), ("scope", "metric"), datetime.UTC)
+        rows = storage.reports.summary(
+            Selection(scopes=ALL_SCOPES), ("scope", "metric"), datetime.UTC
+        )
         assert {tuple(row.group.values()): row.points for row in rows} == {
             (scope, name): 2 for scope in scopes for name in names
         }
@@ -437,7 +439,9 @@ class TestCommit:
         ]
         storage.ledger.commit(batch(list_scopes(storage, scope), *series))
         for groupby in ((), ("project_id",)):
-            (row,) = storage.reports.summary(Selection(scopes=(scope,)), groupby, datetime.UTC)
+            (row,) = storage.reports.summary(
+                Selection(scopes=frozenset({scope})), groupby, datetime.UTC
+            )
             assert row.quantity is not None
             assert Fraction(row.quantity) == sum(Fraction(quantity) for quantity, _ in values)
             assert Fraction(row.price) == sum(Fraction(price) for _, price in values)

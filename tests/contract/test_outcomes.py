@@ -167,7 +167,7 @@ def test_the_outcome_is_read_after_a_transaction_that_locks_the_scopes(
     # The descriptor ids of the lost transaction belong to no row, or to other labels.
     again = build_series(scopes[0], [("7", "7")], labels=labels, begin=hour(1))
     storage.ledger.commit(batch(states, again, periods=window(1, hour(1))))
-    frames = storage.reports.frames(Selection(scopes=scopes[:1], begin=hour(1)))
+    frames = storage.reports.frames(Selection(scopes=frozenset(scopes[:1]), begin=hour(1)))
     assert [frame.groupby["id"] for frame in frames] == [scopes[0]]
 
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from ratekit import errors
 from ratekit.domain.purge import PurgeCount, PurgeMark
-from ratekit.domain.reporting.reports import Selection, SummaryRow
+from ratekit.domain.reporting.reports import ALL_SCOPES, Selection, SummaryRow
 from ratekit.domain.reprocessing.task import Order, TaskKind, TaskNote
 from ratekit.domain.scope import Scope
 from ratekit.interfaces import Storage
@@ -76,7 +76,7 @@ def purge(storage: Storage, before: int, *, totals: bool = True, limit: int = 5)
 
 def sums(storage: Storage, begin: int = 0, end: int | None = None) -> list[SummaryRow]:
     """Return the totals by scope, metric and hour."""
-    selection = Selection(hour(begin), None if end is None else hour(end))
+    selection = Selection(hour(begin), None if end is None else hour(end), scopes=ALL_SCOPES)
     return list(storage.reports.summary(selection, ("scope", "metric", "hour"), datetime.UTC))
 
 

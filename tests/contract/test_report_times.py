@@ -13,7 +13,7 @@ import pytest
 from ratekit.domain.period import Window
 from ratekit.domain.reporting import bill
 from ratekit.domain.reporting.buckets import BUCKETS, bucket
-from ratekit.domain.reporting.reports import FrameRow, Selection, SummaryRow
+from ratekit.domain.reporting.reports import ALL_SCOPES, FrameRow, Selection, SummaryRow
 from ratekit.domain.series import RatedSeries, Series
 from ratekit.interfaces import Storage
 from ratekit.storage.reports import time_axis
@@ -112,8 +112,8 @@ def test_sums_are_those_of_the_frames_in_every_zone(
     monkeypatch.setattr(time_axis, "MAX_SPANS", max_spans)
     start = datetime.datetime.fromisoformat(begin).replace(tzinfo=datetime.UTC)
     store(storage, start, 100)
-    inside = Selection(start + 5 * STEP, start + 90 * STEP)
-    for zone, selection in itertools.product(ZONES, (Selection(), inside)):
+    inside = Selection(start + 5 * STEP, start + 90 * STEP, scopes=ALL_SCOPES)
+    for zone, selection in itertools.product(ZONES, (Selection(scopes=ALL_SCOPES), inside)):
         frames = list(storage.reports.frames(selection))
         for groupby in GROUPBYS:
             local_zone = zoneinfo.ZoneInfo(zone)
@@ -126,11 +126,11 @@ def test_sums_are_those_of_the_frames_in_every_zone(
 def test_a_time_range_without_frames_has_no_row(storage: Storage) -> None:
     list_scopes(storage, "a")
     for selection in (
-        Selection(),
-        Selection(end=hour(1)),
-        Selection(hour(1), hour(2)),
-        Selection(hour(2), hour(1)),
-        Selection(hour(0), datetime.datetime.max.replace(tzinfo=datetime.UTC)),
+        Selection(scopes=ALL_SCOPES),
+        Selection(end=hour(1), scopes=ALL_SCOPES),
+        Selection(hour(1), hour(2), scopes=ALL_SCOPES),
+        Selection(hour(2), hour(1), scopes=ALL_SCOPES),
+        Selection(hour(0), datetime.datetime.max.replace(tzinfo=datetime.UTC), scopes=ALL_SCOPES),
     ):
         assert not list(storage.reports.summary(selection, ("day",), datetime.UTC))
 
@@ -138,7 +138,9 @@ def test_a_time_range_without_frames_has_no_row(storage: Storage) -> None:
 def test_days_are_grouped_by_the_database(storage: Storage) -> None:
     store(storage, hour(0), 96)
     with statements() as seen:
-        (*rows,) = storage.reports.summary(Selection(), ("scope", "day"), datetime.UTC)
+        (*rows,) = storage.reports.summary(
+            Selection(scopes=ALL_SCOPES), ("scope", "day"), datetime.UTC
+        )
     assert len(rows) == len(SCOPES)
     (query,) = [text for text in seen if "GROUP BY" in text]
     assert " day" in query.rpartition("GROUP BY")[2]
@@ -147,7 +149,9 @@ def test_days_are_grouped_by_the_database(storage: Storage) -> None:
 
 def test_a_reader_that_stops_early_closes_its_connection(storage: Storage) -> None:
     store(storage, hour(0), 96)
-    rows = iter(storage.reports.summary(Selection(), ("scope", "hour"), datetime.UTC))
+    rows = iter(
+        storage.reports.summary(Selection(scopes=ALL_SCOPES), ("scope", "hour"), datetime.UTC)
+    )
     first = next(rows)
     assert first.group["scope"] == "Z"
     states = list_scopes(storage, *SCOPES)

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import pytest
 
-from ratekit.domain.reporting.reports import FrameRow, Selection, StateRow, SummaryRow
+from ratekit.domain.reporting.reports import ALL_SCOPES, FrameRow, Selection, StateRow, SummaryRow
 from ratekit.interfaces import Storage
 from ratekit.storage.sql import open_storage
 from tests.contract.given import (
@@ -25,7 +25,7 @@ from tests.contract.given import (
 )
 
 UTC = datetime.UTC
-ALL = Selection()
+ALL = Selection(scopes=ALL_SCOPES)
 
 
 def store_usage(storage: Storage) -> None:
@@ -112,7 +112,9 @@ class TestSummary:
 
     def test_hours(self, storage: Storage) -> None:
         store_usage(storage)
-        assert summary(storage, "hour", selection=Selection(metrics=("instance",))) == [
+        assert summary(
+            storage, "hour", selection=Selection(metrics=("instance",), scopes=ALL_SCOPES)
+        ) == [
             row(1, "1", "instance", "0.1", hour=hour(0)),
             row(2, "3", "instance", "0.5", hour=hour(1)),
             row(3, "7", "instance", "2.1", hour=hour(2)),
@@ -130,7 +132,13 @@ class TestSummary:
 
     def test_labels_with_scope_and_hour(self, storage: Storage) -> None:
         store_usage(storage)
-        rows = summary(storage, "flavor", "scope", "hour", selection=Selection(begin=hour(2)))
+        rows = summary(
+            storage,
+            "flavor",
+            "scope",
+            "hour",
+            selection=Selection(begin=hour(2), scopes=ALL_SCOPES),
+        )
         assert rows == [
             row(1, "10.5", "GiB", "0.7", flavor=None, scope="b", hour=hour(2)),
             row(1, "2", "instance", "0.4", flavor="large", scope="a", hour=hour(2)),
@@ -141,14 +149,16 @@ class TestSummary:
     @pytest.mark.parametrize(
         "selection",
         [
-            Selection(),
-            Selection(begin=hour(1)),
-            Selection(end=hour(1)),
-            Selection(begin=hour(1), end=hour(2)),
-            Selection(scopes=("b",)),
-            Selection(scopes=("a", "b"), metrics=("volume",)),
-            Selection(begin=hour(1), scopes=("a",), metrics=("instance", "nothing")),
-            Selection(begin=hour(30)),
+            Selection(scopes=ALL_SCOPES),
+            Selection(begin=hour(1), scopes=ALL_SCOPES),
+            Selection(end=hour(1), scopes=ALL_SCOPES),
+            Selection(begin=hour(1), end=hour(2), scopes=ALL_SCOPES),
+            Selection(scopes=frozenset({"b"})),
+            Selection(scopes=frozenset({"a", "b"}), metrics=("volume",)),
+            Selection(begin=hour(1), scopes=frozenset({"a"}), metrics=("instance", "nothing")),
+            Selection(begin=hour(30), scopes=ALL_SCOPES),
+            Selection(scopes=frozenset({"b", "b ", "B", "\x00", "\ud800", "'", '"', "x" * 256})),
+            Selection(scopes=ALL_SCOPES, metrics=("volume", "volume\x00", "\ud800", "x" * 256)),
         ],
     )
     def test_totals_and_frames_agree_on_every_selection(
@@ -162,6 +172,13 @@ class TestSummary:
         for rows in (by_total, by_frame):
             assert sum(entry.points for entry in rows) == len(frames)
             assert sum((entry.price for entry in rows), Decimal(0)) == price
+
+    def test_an_empty_set_of_scopes_selects_nothing(self, storage: Storage) -> None:
+        store_usage(storage)
+        nothing = Selection(scopes=frozenset())
+        assert list(storage.reports.frames(nothing)) == []
+        for groupby in ((), ("scope",), ("metric", "day"), ("flavor",)):
+            assert summary(storage, *groupby, selection=nothing) == []
 
     def test_a_metric_whose_unit_was_changed_has_no_quantity_over_both(
         self, storage: Storage
@@ -299,6 +316,16 @@ class TestScopes:
         rows = storage.reports.scopes()
         assert [entry.id for entry in rows] == ["Z", "a", "b", "gone"]
         assert rows[3] == StateRow(
-            "gone", "name of gone", hour(1), False, 0, None, None, hour(0.5), "keystone", "gnocchi"
+            "gone",
+            "name of gone",
+            hour(1),
+            False,
+            0,
+            None,
+            None,
+            hour(0.5),
+            "keystone",
+            "gnocchi",
+            "project_id",
         )
         assert rows[0].active

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from ratekit.domain.reporting.reports import Selection
+from ratekit.domain.reporting.reports import ALL_SCOPES, Selection
 from ratekit.domain.series import RatedSeries
 from ratekit.interfaces import Storage
 from ratekit.storage.ledger import slices
@@ -44,7 +44,7 @@ def labels(storage: Storage) -> list[tuple[str, str | None, str | None]]:
     """Return the scope of each frame, and the scope and the resource of its labels."""
     return sorted(
         (frame.scope, frame.groupby["project_id"], frame.groupby["id"])
-        for frame in storage.reports.frames(Selection())
+        for frame in storage.reports.frames(Selection(scopes=ALL_SCOPES))
     )
 
 

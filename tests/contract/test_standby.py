@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from ratekit import errors
-from ratekit.domain.reporting.reports import Selection
+from ratekit.domain.reporting.reports import ALL_SCOPES, Selection
 from ratekit.interfaces import Storage
 from ratekit.storage import migrate, revisions
 from tests.contract.given import (
@@ -55,7 +55,10 @@ def test_a_standby_has_all_reports(urls: tuple[str, str]) -> None:
     storage = reopen(urls[1])
     assert read_frames(storage) == [("a", hour(0), Decimal(2), Decimal("0.5"))]
     assert total(storage) == (1, Decimal("0.5"))
-    assert [row.price for row in storage.reports.summary(Selection(), ("id",), datetime.UTC)]
+    assert [
+        row.price
+        for row in storage.reports.summary(Selection(scopes=ALL_SCOPES), ("id",), datetime.UTC)
+    ]
     assert [row.id for row in storage.reports.scopes()] == ["a"]
 
 

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 import pytest
 
-from ratekit.domain.reporting.reports import Selection
+from ratekit.domain.reporting.reports import ALL_SCOPES, Selection
 from ratekit.domain.reprocessing.task import TaskKind, TaskState
 from ratekit.interfaces import Storage
 from tests.contract.conftest import Open
@@ -141,14 +141,16 @@ def reading(open_another: Open, frames: int) -> Iterator[list[str]]:
 
     def look_at_frames(storage: Storage) -> str | None:
         periods: dict[tuple[str, datetime.datetime], list[Decimal]] = {}
-        for frame in storage.reports.frames(Selection()):
+        for frame in storage.reports.frames(Selection(scopes=ALL_SCOPES)):
             periods.setdefault((frame.scope, frame.begin), []).append(frame.price)
         broken = [key for key, prices in periods.items() if len(prices) != 4 or len({*prices}) > 1]
         whole = len(periods) * 4 == frames
         return None if whole and not broken else f"{len(periods)} periods, broken: {broken}"
 
     def look_at_totals(storage: Storage) -> str | None:
-        rows = list(storage.reports.summary(Selection(), ("scope", "hour"), datetime.UTC))
+        rows = list(
+            storage.reports.summary(Selection(scopes=ALL_SCOPES), ("scope", "hour"), datetime.UTC)
+        )
         whole = (4, Decimal(4)), (4, Decimal(20))
         broken = [row for row in rows if (row.points, row.price) not in whole]
         complete = len(rows) * 4 == frames

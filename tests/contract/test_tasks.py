@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from ratekit import errors
 from ratekit.domain.reporting.exclusion import Exclusion
-from ratekit.domain.reporting.reports import Selection
+from ratekit.domain.reporting.reports import ALL_SCOPES, Selection
 from ratekit.domain.reprocessing.task import (
     Account,
     Charge,
@@ -108,7 +108,7 @@ def repricer(
 
 def prices(storage: Storage, scope: str = "a") -> list[str]:
     """Return the price of each frame of a scope, by time."""
-    frames = storage.reports.frames(Selection(scopes=(scope,)))
+    frames = storage.reports.frames(Selection(scopes=frozenset({scope})))
     return [str(frame.price) for frame in frames]
 
 
@@ -547,9 +547,9 @@ class TestReaders:
             nonlocal reads
             reports = open_another().reports
             while not swapping_ended.is_set() or reads == 0:
-                frames = list(reports.frames(Selection()))
+                frames = list(reports.frames(Selection(scopes=ALL_SCOPES)))
                 hours = [frame.begin for frame in frames]
-                sums = list(reports.summary(Selection(), (), datetime.UTC))
+                sums = list(reports.summary(Selection(scopes=ALL_SCOPES), (), datetime.UTC))
                 if hours != [hour(number) for number in range(count)] or sums[0].points != count:
                     wrong.append(hours)
                 seen_prices = {str(frame.price) for frame in frames}

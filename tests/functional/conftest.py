@@ -15,7 +15,7 @@ from ratekit import composition, concurrency, plugins
 from ratekit.admin import hashmap
 from ratekit.cmd import configuration, startup
 from ratekit.conf import collect
-from ratekit.domain.reporting.reports import FrameRow, Selection
+from ratekit.domain.reporting.reports import ALL_SCOPES, AllScopes, FrameRow, Selection
 from ratekit.fetchers.static import StaticFetcher
 from ratekit.files import rules_file
 from ratekit.processing.cycle import CycleResult
@@ -100,9 +100,14 @@ class Deployment:
         for name, value in options.items():
             self.conf.set_override(name, value, group=group)
 
-    def frames(self, **selection: Any) -> list[FrameRow]:
+    def frames(
+        self,
+        scopes: AllScopes | frozenset[str] = ALL_SCOPES,
+        metrics: tuple[str, ...] = (),
+    ) -> list[FrameRow]:
         """Return the stored frames, in a fixed order."""
-        return list(self.storage.reports.frames(Selection(**selection)))
+        selection = Selection(scopes=scopes, metrics=metrics)
+        return list(self.storage.reports.frames(selection))
 
     def projects(self) -> set[str]:
         """Return the names of the projects that have frames."""

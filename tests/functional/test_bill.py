@@ -12,7 +12,7 @@ import pytest
 
 from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.collectors.gnocchi.api.connect import open_client
-from ratekit.domain.reporting.reports import FrameRow, Selection
+from ratekit.domain.reporting.reports import ALL_SCOPES, FrameRow, Selection
 from ratekit.domain.series import Shared
 from tests.builders import HOUR
 from tests.functional.conftest import METRICS, RATED, RULES, Deployment
@@ -52,7 +52,9 @@ def test_sums_in_reports_are_exact(deployment: Deployment) -> None:
     for (scope, _, metric, _), (quantity, price) in bill.items():
         old = expected.get((scope, metric), (Fraction(0), Fraction(0)))
         expected[scope, metric] = (old[0] + Fraction(quantity), old[1] + Fraction(price))
-    rows = deployment.storage.reports.summary(Selection(), ["scope", "metric"], UTC)
+    rows = deployment.storage.reports.summary(
+        Selection(scopes=ALL_SCOPES), ["scope", "metric"], UTC
+    )
     assert {
         (row.group["scope"], row.group["metric"]): (
             Fraction(row.quantity or 0),
@@ -61,7 +63,7 @@ def test_sums_in_reports_are_exact(deployment: Deployment) -> None:
         for row in rows
     } == expected
     by_flavor = deployment.storage.reports.summary(
-        Selection(metrics=("instance",)), ["flavor_name"], UTC
+        Selection(metrics=("instance",), scopes=ALL_SCOPES), ["flavor_name"], UTC
     )
     instances = sum((Fraction(row.price) for row in by_flavor), Fraction(0))
     assert instances == sum(

@@ -12,7 +12,7 @@ import pytest
 from ratekit import errors
 from ratekit.admin import scope as scope_admin
 from ratekit.conf import collect
-from ratekit.domain.reporting.reports import FrameRow, Selection, StateRow, SummaryRow
+from ratekit.domain.reporting.reports import ALL_SCOPES, FrameRow, Selection, StateRow, SummaryRow
 from ratekit.domain.series import Shared
 from tests.builders import HOUR
 from tests.functional.conftest import Deployment
@@ -50,7 +50,9 @@ def by_key(frames: list[FrameRow]) -> dict[Key, tuple[Decimal, Decimal, Shared |
 def totals(deployment: Deployment) -> list[SummaryRow]:
     """Return sums by scope, metric and hour."""
     keys = ("scope", "metric", "hour")
-    return list(deployment.storage.reports.summary(Selection(), keys, datetime.UTC))
+    return list(
+        deployment.storage.reports.summary(Selection(scopes=ALL_SCOPES), keys, datetime.UTC)
+    )
 
 
 def test_a_scope_that_is_deactivated_and_activated_again_has_no_hole(
@@ -60,10 +62,10 @@ def test_a_scope_that_is_deactivated_and_activated_again_has_no_hole(
     deployment.rate(half)
     state = row(deployment, "cases")
     deployment.storage.scopes.deactivate(state.id, half)
-    rated = by_key(deployment.frames(scopes=(state.id,)))
+    rated = by_key(deployment.frames(scopes=frozenset({state.id})))
     assert rated
     deployment.rate(whole)
-    assert by_key(deployment.frames(scopes=(state.id,))) == rated
+    assert by_key(deployment.frames(scopes=frozenset({state.id}))) == rated
     other_ends = {
         scope.rated_until for scope in deployment.storage.reports.scopes() if scope.id != state.id
     }
@@ -74,7 +76,7 @@ def test_a_scope_that_is_deactivated_and_activated_again_has_no_hole(
         deployment.storage.scopes, row(deployment, "cases"), calendar, None, whole
     )
     assert deployment.rate().failed_scopes == 0
-    frames = deployment.frames(scopes=(state.id,))
+    frames = deployment.frames(scopes=frozenset({state.id}))
     assert {frame.begin for frame in frames} == set(deployment.plan.hours())
     before = by_key(deployment.frames()), totals(deployment)
     # The same as if it had never been deactivated.

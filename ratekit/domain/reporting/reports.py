@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import enum
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Final
 
 from ratekit.domain import period
 from ratekit.domain.series import Shared
+
+
+class AllScopes(enum.Enum):
+    """The type of :data:`ALL_SCOPES`: no collection, so that none is taken for it by mistake."""
+
+    ALL_SCOPES = "all scopes"
+
+
+#: A report includes every scope.
+ALL_SCOPES: Final = AllScopes.ALL_SCOPES
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -17,16 +29,20 @@ class Selection:
 
     :ivar begin: start of the first period, UTC, inclusive; None: from the first frame on
     :ivar end: compared with a period's begin, exclusive; None: until the last frame
-    :ivar scopes: ids; empty for all
+    :ivar scopes: ids, or :data:`ALL_SCOPES`; an empty set selects nothing. It has no default: a
+        caller that forgot it would show a tenant the bills of others
     :ivar metrics: public names; empty for all
     """
 
     begin: datetime.datetime | None = None
     end: datetime.datetime | None = None
-    scopes: tuple[str, ...] = ()
+    _: dataclasses.KW_ONLY
+    scopes: AllScopes | frozenset[str]
     metrics: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not isinstance(self.scopes, AllScopes | frozenset):
+            raise TypeError(f"expected ALL_SCOPES or a frozenset of ids, not {self.scopes!r}")
         for instant in (self.begin, self.end):
             if instant is not None:
                 period.require_utc(instant)
@@ -41,6 +57,7 @@ class StateRow:
     :ivar last_seen: when the fetcher last returned it
     :ivar fetcher: name of the plug-in that returned it first
     :ivar collector: name of the plug-in that was in use then
+    :ivar scope_key: what kind of ID it has, such as project_id
     :ivar deactivated_at: when an operator deactivated it; None: it is not deactivated
     """
 
@@ -54,6 +71,7 @@ class StateRow:
     last_seen: datetime.datetime
     fetcher: str
     collector: str
+    scope_key: str
     deactivated_at: datetime.datetime | None = None
 
 

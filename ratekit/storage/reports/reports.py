@@ -43,6 +43,7 @@ class SqlReports(Reports):
             LAST_SEEN,
             SCOPES.c.fetcher,
             SCOPES.c.collector,
+            SCOPES.c.scope_key,
             SCOPES.c.deactivated_at,
         ).where(SCOPES.c.scope_key == self._scope_key)
         with self._database.reading() as connection:

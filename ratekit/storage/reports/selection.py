@@ -7,8 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ratekit.domain.reporting.reports import FrameRow, Selection
+from ratekit.domain.reporting.reports import ALL_SCOPES, FrameRow, Selection
 from ratekit.domain.series import Shared
+from ratekit.storage.db.lists import Words, in_list
+from ratekit.storage.db.types import fits_word
 from ratekit.storage.ledger.descriptors import labels
 from ratekit.storage.schema import DESCRIPTORS, FRAMES, SCOPES, TOTALS
 
@@ -34,7 +36,9 @@ def totals(selection: Selection, scope_key: str) -> sa.Select[tuple[()]]:
     """Return a query without columns over totals and their scopes."""
     joined = TOTALS.join(SCOPES, SCOPES.c.id == TOTALS.c.scope_id)
     query = _restrict(sa.select().select_from(joined), TOTALS, selection, scope_key)
-    return query.where(TOTALS.c.metric.in_(selection.metrics)) if selection.metrics else query
+    if selection.metrics:
+        query = query.where(TOTALS.c.metric.in_(_metrics(selection)))
+    return query
 
 
 def frames(selection: Selection, scope_key: str) -> sa.Select[tuple[()]]:
@@ -43,7 +47,7 @@ def frames(selection: Selection, scope_key: str) -> sa.Select[tuple[()]]:
     query = _restrict(sa.select().select_from(joined), FRAMES, selection, scope_key)
     if not selection.metrics:
         return query
-    wanted = sa.select(DESCRIPTORS.c.id).where(DESCRIPTORS.c.metric.in_(selection.metrics))
+    wanted = sa.select(DESCRIPTORS.c.id).where(DESCRIPTORS.c.metric.in_(_metrics(selection)))
     return query.where(FRAMES.c.descriptor_id.in_(wanted))
 
 
@@ -56,13 +60,19 @@ def frame_rows(rows: Iterable[Sequence[Any]]) -> Iterator[FrameRow]:
         yield FrameRow(begin, scope, metric, unit, quantity, price, groupby, metadata, shared)
 
 
+def _metrics(selection: Selection) -> Sequence[str]:
+    return list(filter(fits_word, selection.metrics))
+
+
 def _restrict(
     query: sa.Select[tuple[()]], table: sa.Table, selection: Selection, scope_key: str
 ) -> sa.Select[tuple[()]]:
     """Restrict scopes and times: the first two columns of either table's key."""
     query = query.where(SCOPES.c.scope_key == scope_key)
-    if selection.scopes:
-        query = query.where(SCOPES.c.scope_id.in_(selection.scopes))
+    if selection.scopes is not ALL_SCOPES:
+        # Databases refuse some texts, which no ID can be.
+        ids = sorted(filter(fits_word, selection.scopes))
+        query = query.where(in_list(SCOPES.c.scope_id, ids, Words))
     if selection.begin is not None:
         query = query.where(table.c.begin >= selection.begin)
     if selection.end is not None:

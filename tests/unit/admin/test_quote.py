@@ -181,7 +181,7 @@ def test_an_existing_scope_takes_precedence_over_the_scope_of_a_rule() -> None:
 
 
 def state(id_: str, name: str) -> StateRow:
-    return StateRow(id_, name, NOON, True, 0, None, None, NOON, "static", "gnocchi")
+    return StateRow(id_, name, NOON, True, 0, None, None, NOON, "static", "gnocchi", "project_id")
 
 
 @pytest.mark.parametrize("year", [1, 9999])

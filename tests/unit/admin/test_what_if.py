@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ratekit import errors
 from ratekit.admin import hashmap, what_if
 from ratekit.domain.exact import EXACT, ZERO
-from ratekit.domain.reporting.reports import FrameRow, Selection
+from ratekit.domain.reporting.reports import ALL_SCOPES, FrameRow, Selection
 from ratekit.domain.rules.rule import (
     CostType,
     MappingRule,
@@ -185,7 +185,7 @@ def test_a_forecast_of_a_change_equals_repricing_after_it(
     assert set(storage.rules.read().rules) == set(new_book.rules)
     sums: dict[tuple[str, str], Decimal] = {}
     stored: dict[tuple[str, str], Decimal] = {}
-    rows = list(storage.reports.frames(Selection(begin)))
+    rows = list(storage.reports.frames(Selection(begin, scopes=ALL_SCOPES)))
     price_list = PriceList(MODULES, storage.rules.read())
     for frames, rated in stored_usage.price_stored_usage(rows, price_list):
         for row, price in zip(frames, rated.prices, strict=True):

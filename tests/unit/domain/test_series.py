@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratekit.domain.reporting.reports import Selection
+from ratekit.domain.reporting.reports import ALL_SCOPES, Selection
 from ratekit.domain.scope import Scope, State
 from ratekit.domain.series import RatedSeries, Series, Shared, add_points, select_points
 from tests.builders import HOUR
@@ -56,7 +56,16 @@ def test_a_state_in_local_time_is_refused() -> None:
 def test_a_selection_in_local_time_is_refused() -> None:
     for begin, end in ((NAIVE, None), (None, NAIVE)):
         with pytest.raises(ValueError, match="not an aware UTC datetime"):
-            Selection(begin, end)
+            Selection(begin, end, scopes=ALL_SCOPES)
+
+
+def test_a_selection_names_its_scopes() -> None:
+    with pytest.raises(TypeError):
+        Selection()  # type: ignore[call-arg]
+    wrong: tuple[object, ...] = ((), ("a",), "a", None, set())
+    for scopes in wrong:
+        with pytest.raises(TypeError, match="expected ALL_SCOPES or a frozenset"):
+            Selection(scopes=scopes)  # type: ignore[arg-type]
 
 
 # Several series -------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ratekit.admin import reprocess
 from ratekit.admin.what_if import price_differences
 from ratekit.domain.period import Window
-from ratekit.domain.reporting.reports import Selection
+from ratekit.domain.reporting.reports import ALL_SCOPES, Selection
 from ratekit.domain.reprocessing.task import (
     Account,
     Order,
@@ -439,7 +439,9 @@ def test_a_task_stores_exactly_the_prices_that_a_plan_computed(
     planned = price_differences(storage.reports, price_list, hour(since))
     bench.queue("a", "b", begin=since, end=4, kind=TaskKind.RATES)
     assert bench.another([Hashmap()]).finish() == TaskSummary(finished_tasks=2, failed_tasks=0)
-    rows = storage.reports.summary(Selection(begin=hour(since)), ("scope", "metric"), datetime.UTC)
+    rows = storage.reports.summary(
+        Selection(begin=hour(since), scopes=ALL_SCOPES), ("scope", "metric"), datetime.UTC
+    )
     assert [(row.scope, row.metric, row.new) for row in planned] == [
         (row.group["scope"], row.group["metric"], row.price) for row in rows
     ]
@@ -447,11 +449,11 @@ def test_a_task_stores_exactly_the_prices_that_a_plan_computed(
     assert sum(
         Fraction(account.new.price) - Fraction(account.old.price) for account in accounts
     ) == sum(Fraction(row.amount) for row in planned)
-    frames = storage.reports.frames(Selection(begin=hour(since)))
+    frames = storage.reports.frames(Selection(begin=hour(since), scopes=ALL_SCOPES))
     for old_frames, rated in price_stored_usage(frames, price_list):
         assert [row.price for row in old_frames] == rated.prices
     # Prices alone were replaced: what the quantities are shares of stays.
     assert {
         (row.scope, row.metric, row.groupby["id"], row.begin, row.quantity, row.shared)
-        for row in storage.reports.frames(Selection())
+        for row in storage.reports.frames(Selection(scopes=ALL_SCOPES))
     } == {(*place, hour(at), quantity, shared) for *place, at, quantity, shared in usage}

@@ -23,7 +23,7 @@ PRICES = st.decimals("-1e12", "1e12", allow_nan=False, places=28) | st.sampled_f
     [Decimal("0.005"), Decimal("0.015"), Decimal("-0.005"), Decimal("1e-28"), Decimal(0)]
 )
 SCOPES = [
-    StateRow(id_, name, START, True, 0, None, None, START, "static", "gnocchi")
+    StateRow(id_, name, START, True, 0, None, None, START, "static", "gnocchi", "project_id")
     for id_, name in (("1", "zoe"), ("2", "amy"), ("3", ""))
 ]
 KEYS = KeyColumns(("scope", "metric"), SCOPES, bill=True, ids=False)
