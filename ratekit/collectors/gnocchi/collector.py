@@ -200,7 +200,7 @@ class GnocchiCollector(interfaces.Collector):
             self._query(metric, window.step, scopes),
             groupby=sorted(required | (attributes & set(names))),
             start=first_bucket(args.aggregation(metric.name), window),
-            # A resource that was created after its first measure is found only up to here.
+            # A resource that was recorded after its first measure is found only up to here.
             stop=window.end + self._patience,
             part=part,
         )

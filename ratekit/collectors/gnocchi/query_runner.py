@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
 from collections.abc import Iterable, Iterator, Sequence
 
 from ratekit import errors
@@ -14,6 +16,10 @@ from ratekit.collectors.gnocchi.completion import Completion, Knowledge
 from ratekit.collectors.gnocchi.response import AggregateResponse
 from ratekit.domain.series import Series, add_points
 from ratekit.domain.usage.metric import Metric
+
+#: From so many buckets on, of each resource, a search for late records costs less than reading
+#: them: Gnocchi took 34 ms for a search in 800 resources, and 20 to 75 µs for a bucket.
+_COSTLY_BUCKETS = 6
 
 
 class QueryRunner:
@@ -50,7 +56,8 @@ class QueryRunner:
         self, name: str, query: AggregateQuery, names: Sequence[str], knowledge: Knowledge
     ) -> list[AggregateResponse]:
         responses = []
-        for part in self._exclusions.queries(name, query):
+        for query_part in self._exclusions.queries(name, query):
+            part = _shorten(query_part, knowledge)
             try:
                 response = AggregateResponse(self._client.aggregates(part), names, part)
                 self._retention.require(name, part, knowledge.window)
@@ -61,6 +68,21 @@ class QueryRunner:
                 raise errors.OperatorError(f"{name}: {error}") from error
             responses.append(response)
         return responses
+
+
+def _shorten(query: AggregateQuery, knowledge: Knowledge) -> AggregateQuery:
+    """Return the query without the time after the window, if that is most of it and costly.
+
+    Only resources that were recorded late are found there; a search finds them, too. A search for
+    each of the batches of a long window would take longer than it saves. Counters are read to the
+    end: growth that is measured after a resource's end belongs to the period of the end.
+    """
+    window = knowledge.window
+    tail = query.stop - window.end
+    is_costly = tail // datetime.timedelta(seconds=query.granularity) >= _COSTLY_BUCKETS
+    if knowledge.counter is not None or not is_costly or window.end - window.begin > tail:
+        return query
+    return dataclasses.replace(query, stop=window.end)
 
 
 def merge_series(parts: Iterable[Iterable[Series]]) -> Iterator[Series]:

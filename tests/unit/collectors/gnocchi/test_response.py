@@ -357,8 +357,8 @@ def clouds(draw: st.DrawFn) -> list[Resource]:
         cuts = draw(st.lists(st.integers(-100, 360), min_size=1, max_size=4, unique=True))
         owners = st.sampled_from(["p1", "p2"])
         turns = [(cut, draw(owners), draw(st.sampled_from("abc"))) for cut in sorted(cuts)]
-        minutes = draw(st.sets(st.integers(-2, 14), max_size=17))
-        buckets = {30 * half: draw(st.integers(0, 999)) / 8 for half in minutes}
+        tens = draw(st.sets(st.integers(-6, 42), max_size=17))
+        buckets = {10 * ten: draw(st.integers(0, 999)) / 8 for ten in tens}
         whole = instance(f"r{number}", turns, buckets)
         last_phase = draw(st.sampled_from([*range(len(whole.phases)), None]))
         ended_at = SIX + draw(st.integers(-60, 300)) * MINUTE
@@ -391,7 +391,8 @@ def test_neither_windows_nor_batches_change_a_frame(
     cuts: list[int],
     together: bool,
 ) -> None:
-    settings = (1800, method, reducer, prorate)
+    # What comes after windows of an hour is not read, but searched for late records.
+    settings = (600, method, reducer, prorate)
     whole = frames(collector(*cloud), 0, HOURS, ["p1", "p2"], *settings)
     parts: Frames = {}
     for first, end in itertools.pairwise([0, *sorted(cuts), HOURS]):
@@ -508,6 +509,18 @@ def test_a_query_for_a_counter_reaches_one_period_back() -> None:
     list(gnocchi_collector.collect(metric(args=args), Window(SIX, HOUR, 7), ["p1"]))
     [query] = history.queries
     assert (query.start, query.stop) == (SIX - HOUR, SIX + 8 * HOUR)
+
+
+@pytest.mark.parametrize(
+    ("granularity", "periods", "hours_after"),
+    [(3600, 1, 1), (900, 1, 1), (600, 1, 0), (300, 1, 0), (300, 2, 1)],
+)
+def test_buckets_after_a_short_window_are_not_read_where_they_are_many(
+    granularity: int, periods: int, hours_after: int
+) -> None:
+    history = History([TRANSFERRED], ATTRIBUTES)
+    frames(collector_on(history), 0, periods, ["p1"], granularity)
+    assert history.queries[0].stop == SIX + (periods + hours_after) * HOUR
 
 
 def test_a_custom_query_reads_the_aggregate_and_applies_its_operations() -> None:
