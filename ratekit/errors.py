@@ -65,6 +65,10 @@ class OperatorError(RatekitError):
         return self._lines
 
 
+class NotFound(OperatorError):
+    """There is no such thing as the one that was named."""
+
+
 class NoRules(OperatorError):
     """There has never been a price rule, and all prices come from rules."""
 

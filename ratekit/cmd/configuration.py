@@ -97,6 +97,27 @@ def load_for_rating(
     return conf
 
 
+def load_for_serving(prog: str, argv: Sequence[str]) -> Any:
+    """Return the configuration for a process that serves the API, with logging set up.
+
+    :param argv: the command line's options
+    :raises ratekit.errors.BadInput: with every mistake in the files
+    :raises ratekit.errors.OperatorError: there are no files
+    """
+    from ratekit.conf.checking import option_catalog, source, unknown, values
+
+    files, folders = source.find_files(argv, prog)
+    content = source.read(files, folders)
+    mistakes = values.find_default_mistakes(content, option_catalog.library_opts("oslo.log"))
+    conf = _parse(prog, [] if mistakes else argv, files, folders, logs=True)
+    _require_files(files, folders)
+    misspelt = unknown.find_misspelt_core(content)
+    _require_none([*mistakes, *values.find_mistakes(conf, content)], misspelt)
+    _set_up_logs(conf)
+    _log_warnings(content, misspelt)
+    return conf
+
+
 def _find_mistakes(conf: Any, content: Content, plugins: Sequence[Any]) -> list[errors.Mistake]:
     """Return the mistakes in the values of the core's options and of the plug-ins'."""
     from ratekit.conf.checking import credentials, values

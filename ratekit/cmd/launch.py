@@ -16,6 +16,11 @@ def ratekit() -> int:
     return _launch("ratekit.cmd.ratekit")
 
 
+def api() -> int:
+    """Run ``ratekit-api``; return the exit code."""
+    return _launch("ratekit.cmd.api")
+
+
 def dbsync() -> int:
     """Run ``ratekit-dbsync``; return the exit code."""
     return _launch("ratekit.cmd.dbsync")

@@ -78,7 +78,9 @@ def users(library: str) -> set[str]:
 
 #: Rooms by rows, entry points first; a room may import the rows below its own.
 ROWS: Sequence[Collection[str]] = (
+    {"wsgi"},
     {"cmd"},
+    {"api"},
     {"admin", "composition", "daemon"},
     {"fetchers", "collectors", "storage", "rating", "processing", "pricing", "files"},
     {

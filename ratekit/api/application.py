@@ -1,0 +1,170 @@
+"""The WSGI application: Falcon, with authentication and OpenStack's middleware around it."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import falcon
+import msgspec
+from oslo_middleware import cors, http_proxy_to_wsgi, request_id
+
+from ratekit import errors
+from ratekit.api import arguments, audit, authentication, dialects
+from ratekit.api.authentication import Wsgi
+from ratekit.api.faults import INTERNAL, Fault, read_error
+from ratekit.api.health import Health
+from ratekit.api.operation import Answer, Call, Operation
+from ratekit.api.parts import Parts
+from ratekit.api.visibility import Scopes, visible_scopes
+
+LOG = logging.getLogger(__name__)
+
+#: Where load balancers ask.
+HEALTH = "/healthcheck"
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)
+_NOBODY: frozenset[str] = frozenset()
+_BODY_VERBS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+def build(parts: Parts, operations: Sequence[Operation]) -> Wsgi:
+    """Return the application.
+
+    :param operations: all of them; a path may have several verbs
+    """
+    app = falcon.App()
+    app.req_options.strip_url_path_trailing_slash = True
+    app.req_options.auto_parse_qs_csv = False
+    app.req_options.keep_blank_qs_values = False
+    app.set_error_serializer(_serialize)
+    app.add_error_handler(Exception, _handle)
+    by_path: defaultdict[str, list[Operation]] = defaultdict(list)
+    for operation in operations:
+        by_path[operation.path].append(operation)
+    for path, same_path in by_path.items():
+        app.add_route(path, _Resource(parts, same_path))
+    public_paths = {operation.path for operation in operations if operation.rule is None}
+    return _surround(app, parts, public_paths)
+
+
+def _surround(app: Wsgi, parts: Parts, public_paths: Collection[str]) -> Wsgi:
+    """Return the application inside of all middleware, the outermost last."""
+    conf = parts.conf
+    public: dict[str, Wsgi] = {**dict.fromkeys(public_paths, app), HEALTH: Health(conf, parts.storage)}
+    inner: Any = authentication.authenticate(app, conf, public)
+    inner = request_id.RequestId(inner)
+    inner = http_proxy_to_wsgi.HTTPProxyToWSGI(inner, conf)
+    wsgi: Wsgi = cors.CORS(inner, conf)
+    return wsgi
+
+
+class _Resource:
+    """Answers the verbs of one path."""
+
+    def __init__(self, parts: Parts, operations: Sequence[Operation]) -> None:
+        self._parts = parts
+        for operation in operations:
+            responder = self._build_responder(operation)
+            setattr(self, f"on_{operation.verb.lower()}", responder)
+            if operation.verb == "GET":
+                self.on_head = responder
+
+    def _build_responder(self, operation: Operation) -> Callable[..., None]:
+        def respond(request: falcon.Request, response: falcon.Response, **path: str) -> None:
+            _respond(self._parts, operation, request, response, path)
+
+        return respond
+
+
+def _respond(
+    parts: Parts,
+    operation: Operation,
+    request: falcon.Request,
+    response: falcon.Response,
+    path: Mapping[str, str],
+) -> None:
+    caller = authentication.caller(request.env)
+    values = operation.arguments
+    given = arguments.read(values, _gather(request, path, parts.limits.body))
+    scopes: Scopes = _NOBODY
+    if operation.rule is not None:
+        scopes = visible_scopes(
+            parts.policies,
+            operation.rule,
+            caller,
+            given.demand(parts.conf.collect.scope_key),
+            parts.conf.collect.scope_key,
+        )
+    base_url = f"{request.scheme}://{request.netloc}{request.root_path}"
+    result = operation.handler(Call(parts, caller, given, scopes, base_url))
+    answer = result if isinstance(result, Answer) else Answer(result)
+    response.status = answer.status or operation.status
+    response.content_type = falcon.MEDIA_JSON
+    for name, value in answer.headers.items():
+        response.set_header(name, value)
+    if answer.stream is not None:
+        response.stream = answer.stream
+    elif response.status_code not in {204, 304} and answer.body is not None:
+        response.data = dialects.of_path(request.path).encode(answer.body)
+    if operation.writes:
+        audit.record(operation, caller, request.path, response.status_code)
+
+
+def _gather(request: falcon.Request, path: Mapping[str, str], limit: int) -> Mapping[str, Any]:
+    """Return the arguments of a request: CloudKitty's clients put them anywhere."""
+    query = arguments.query_values(request.params)
+    return arguments.merge([query, _read_body(request, limit), path])
+
+
+def _read_body(request: falcon.Request, limit: int) -> Mapping[str, Any]:
+    """Return the JSON object in a request's body; empty without a body."""
+    length = request.content_length
+    if not length:
+        # Without a length there is no body, but for chunked requests, which nobody needs.
+        if "HTTP_TRANSFER_ENCODING" in request.env:
+            raise Fault(411, "expected a Content-Length header")
+        return {}
+    if length > limit:
+        raise Fault(413, f"expected a body of at most {limit} bytes, not {length}")
+    try:
+        body = _DECODER.decode(request.bounded_stream.read())
+    except (msgspec.DecodeError, RecursionError, ValueError) as error:
+        raise Fault(400, f"expected a JSON object as body: {error}") from None
+    if not isinstance(body, dict):
+        raise Fault(400, "expected a JSON object as body")
+    return body
+
+
+def _handle(
+    request: falcon.Request, response: falcon.Response, error: Exception, _: object
+) -> None:
+    """Answer an error, in the dialect of the path."""
+    if isinstance(error, Fault):
+        fault = error
+    elif isinstance(error, errors.RatekitError):
+        fault = read_error(error)
+    elif isinstance(error, falcon.HTTPError):
+        _serialize(request, response, error)
+        response.status = error.status
+        response.set_headers(error.headers or {})
+        return
+    else:
+        LOG.exception("%s %s failed", request.method, request.path)
+        fault = Fault(500, INTERNAL)
+    response.status = fault.status
+    response.set_headers(fault.headers)
+    _write(request, response, fault)
+
+
+def _serialize(request: falcon.Request, response: falcon.Response, error: falcon.HTTPError) -> None:
+    """Write an error of Falcon's: an unknown path or verb."""
+    _write(request, response, Fault(error.status_code, error.description or error.title or ""))
+
+
+def _write(request: falcon.Request, response: falcon.Response, fault: Fault) -> None:
+    dialect = dialects.of_path(request.path)
+    response.data = dialect.encode(dialect.fault(fault))
+    response.content_type = falcon.MEDIA_JSON

@@ -1,0 +1,191 @@
+"""Arguments of requests: from paths, queries and JSON bodies into models.
+
+Models refuse what they do not know, so that a misspelt filter never selects everything.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, TypeVar
+
+import pydantic
+
+from ratekit import errors
+from ratekit.api.faults import Fault
+from ratekit.api.visibility import Demand
+
+#: Decimals that are longer are no amounts; converting them takes long.
+_MAX_DIGITS = 100
+_TRUE, _FALSE = (
+    frozenset({"true", "1", "yes", "on", "t", "y"}),
+    frozenset({"false", "0", "no", "off", "f", "n"}),
+)
+_PAIR = re.compile(r"([^:]+):(.*)", re.DOTALL)
+
+
+class Arguments(pydantic.BaseModel):
+    """Arguments of an operation; without fields it takes none."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    def demand(self, scope_key: str) -> Demand:
+        """Return the scopes that the request asks for.
+
+        :param scope_key: the label that names a frame's scope
+        """
+        return Demand()
+
+
+M = TypeVar("M", bound=Arguments)
+
+
+def read(model: type[M], values: Mapping[str, Any]) -> M:
+    """Return the arguments of a request.
+
+    :raises ratekit.api.faults.Fault: an argument is unknown, missing or wrong
+    """
+    try:
+        return model.model_validate(dict(values))
+    except pydantic.ValidationError as error:
+        mistakes = [_describe(mistake, model) for mistake in error.errors(include_url=False)]
+        raise Fault(400, "; ".join(mistakes)) from None
+
+
+def _describe(mistake: Any, model: type[Arguments]) -> str:
+    place = ".".join(map(str, mistake["loc"]))
+    match mistake["type"]:
+        case "extra_forbidden":
+            hint = errors.suggestion(place, model.model_fields)
+            return f"unknown argument {place!r}{hint}"
+        case "missing":
+            return f"{place}: missing"
+        case _:
+            text = mistake["msg"].removeprefix("Value error, ")
+            return f"{place}: {text}" if place else text
+
+
+def first_text(value: Any) -> Any:
+    """Return the last of repeated texts, or the value."""
+    return value[-1] if isinstance(value, list) and value else value
+
+
+def parse_instant(value: Any) -> datetime.datetime:
+    """Return an ISO 8601 time as UTC; without an offset it is UTC, a date is its midnight.
+
+    Microseconds are cut.
+
+    :raises ValueError: it is none
+    """
+    value = first_text(value)
+    if isinstance(value, str) and len(value) <= 40:
+        try:
+            instant = datetime.datetime.fromisoformat(value.strip())
+            if instant.tzinfo is None:
+                instant = instant.replace(tzinfo=datetime.UTC)
+            return instant.astimezone(datetime.UTC).replace(microsecond=0)
+        except (ValueError, OverflowError):
+            pass
+    raise ValueError(f"expected a time such as 2026-01-31T12:00:00, not {_short(value)}")
+
+
+def parse_bool(value: Any) -> bool:
+    """Return a word, such as ``True`` or ``0``, as a truth value.
+
+    :raises ValueError: it is none
+    """
+    word = str(first_text(value)).lower()
+    if word not in _TRUE | _FALSE:
+        raise ValueError(f"expected true or false, not {_short(value)}")
+    return word in _TRUE
+
+
+def parse_decimal(value: Any) -> Decimal:
+    """Return a JSON number or a text exactly.
+
+    :raises ValueError: it is not a finite number
+    """
+    value = first_text(value)
+    if isinstance(value, str | int | Decimal) and not isinstance(value, bool):
+        text = str(value).strip()
+        try:
+            number = Decimal(text) if len(text) <= _MAX_DIGITS and "_" not in text else None
+        except InvalidOperation:
+            number = None
+        if number is not None and number.is_finite():
+            return number
+    raise ValueError(f"expected a number, not {_short(value)}")
+
+
+def split_words(value: Any) -> tuple[str, ...]:
+    """Return repeated and comma separated words, in their order, each once.
+
+    :raises ValueError: there is something else
+    """
+    parts = value if isinstance(value, list) else [value]
+    words = [_require_text(part).split(",") for part in parts]
+    return tuple(dict.fromkeys(word.strip() for part in words for word in part if word.strip()))
+
+
+def split_pairs(value: Any) -> dict[str, frozenset[str]]:
+    """Return ``key:value`` pairs, comma separated or repeated, or a JSON object, by key.
+
+    :raises ValueError: there is something else
+    """
+    if isinstance(value, Mapping):
+        return {
+            str(key): frozenset(map(_require_text, entry if isinstance(entry, list) else [entry]))
+            for key, entry in value.items()
+        }
+    pairs: dict[str, set[str]] = {}
+    for word in split_words(value):
+        match = _PAIR.fullmatch(word)
+        if match is None:
+            raise ValueError(f"expected key:value, not {_short(word)}")
+        pairs.setdefault(match[1].strip(), set()).add(match[2].strip())
+    return {key: frozenset(values) for key, values in pairs.items()}
+
+
+def _require_text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"expected text, not {_short(value)}")
+    return value
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _require_clean(value: Any) -> Any:
+    """Refuse what no database stores as text."""
+    if isinstance(value, str) and ("\0" in value or not value.isprintable()):
+        raise ValueError(f"expected printable text, not {_short(value)}")
+    return value
+
+
+Instant = Annotated[datetime.datetime, pydantic.BeforeValidator(parse_instant)]
+Flag = Annotated[bool, pydantic.BeforeValidator(parse_bool)]
+Number = Annotated[Decimal, pydantic.BeforeValidator(parse_decimal)]
+Words = Annotated[tuple[str, ...], pydantic.BeforeValidator(split_words)]
+Pairs = Annotated[dict[str, frozenset[str]], pydantic.BeforeValidator(split_pairs)]
+Text = Annotated[
+    str,
+    pydantic.BeforeValidator(first_text),
+    pydantic.AfterValidator(_require_clean),
+    pydantic.StringConstraints(max_length=255),
+]
+Offset = Annotated[int, pydantic.BeforeValidator(first_text), pydantic.Field(ge=0, le=10**9)]
+Count = Annotated[int, pydantic.BeforeValidator(first_text), pydantic.Field(ge=1, le=10**9)]
+
+
+def merge(sources: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return the arguments of all sources; a later one has precedence."""
+    return {key: value for source in sources for key, value in source.items()}
+
+
+def query_values(query: Mapping[str, str | Sequence[str]]) -> Mapping[str, Any]:
+    """Return the arguments of a parsed query string."""
+    return {key: list(v) if isinstance(v, list) else v for key, v in query.items()}

@@ -1,0 +1,76 @@
+"""Who sends a request: by a token of Keystone, or anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from keystonemiddleware import auth_token
+from oslo_context.context import RequestContext
+
+#: Environment key of the caller.
+CALLER = "ratekit.caller"
+
+Environ = dict[str, Any]
+Wsgi = Callable[[Environ, Any], Iterable[bytes]]
+
+
+def authenticate(application: Wsgi, conf: Any, public: Mapping[str, Wsgi]) -> Wsgi:
+    """Return ``application`` behind authentication.
+
+    :param public: what answers paths that need no token
+    """
+    identified: Wsgi
+    if conf.api.auth_strategy == "noauth":
+        identified = _Noauth(application)
+    else:
+        inner = _Identified(application)
+        identified = auth_token.AuthProtocol(inner, {"oslo_config_config": conf})
+    return _Public(identified, public)
+
+
+def caller(environ: Mapping[str, Any]) -> RequestContext:
+    """Return who sent a request; nobody on a path that needs no token."""
+    identity = environ.get(CALLER)
+    return identity if isinstance(identity, RequestContext) else RequestContext(overwrite=False)
+
+
+class _Public:
+    """Leaves some paths out of authentication."""
+
+    def __init__(self, identified: Wsgi, public: Mapping[str, Wsgi]) -> None:
+        self._identified = identified
+        self._public = public
+
+    def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        path = str(environ.get("PATH_INFO", "")).rstrip("/") or "/"
+        return self._public.get(path, self._identified)(environ, start_response)
+
+
+class _Identified:
+    """Reads the caller from the headers that keystonemiddleware has set."""
+
+    def __init__(self, application: Wsgi) -> None:
+        self._application = application
+
+    def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        environ[CALLER] = RequestContext.from_environ(environ, overwrite=False)
+        return self._application(environ, start_response)
+
+
+class _Noauth:
+    """Takes everybody for an administrator, of the project that X-Project-Id names."""
+
+    def __init__(self, application: Wsgi) -> None:
+        self._application = application
+
+    def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        environ[CALLER] = RequestContext(
+            user_id="noauth",
+            user_name="noauth",
+            project_id=environ.get("HTTP_X_PROJECT_ID"),
+            roles=["admin", "member", "reader"],
+            request_id=environ.get("openstack.request_id"),
+            overwrite=False,
+        )
+        return self._application(environ, start_response)

@@ -1,0 +1,48 @@
+"""Errors as answers: a status, one line for the client, and headers."""
+
+from __future__ import annotations
+
+import math
+
+from ratekit import errors
+from ratekit.text import printable
+
+#: What clients learn of an unexpected error; the log has the rest.
+INTERNAL = "Internal Server Error"
+#: Seconds after which a client may try again, if nothing else is known.
+_RETRY_AFTER = 10
+
+
+class Fault(Exception):
+    """An error that ends a request.
+
+    :ivar status: HTTP status, 400 or more
+    :ivar message: one line for the client
+    :ivar headers: of the answer
+    """
+
+    def __init__(self, status: int, message: str, **headers: str) -> None:
+        self.status = status
+        self.message = printable(message)
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        super().__init__(message)
+
+
+def not_found(noun: str, name: str) -> Fault:
+    """Return the error for a thing that does not exist."""
+    return Fault(404, f"{noun} {name!r} not found")
+
+
+def read_error(error: errors.RatekitError) -> Fault:
+    """Return the fault for an error of ratekit."""
+    message = "; ".join(error.lines())
+    if isinstance(error, errors.Conflict):
+        return Fault(409, message)
+    if isinstance(error, errors.TryLater):
+        after = _RETRY_AFTER if error.after is None else math.ceil(error.after)
+        return Fault(503, message, Retry_After=str(after))
+    if isinstance(error, errors.NotFound):
+        return Fault(404, message)
+    if isinstance(error, errors.OperatorError):
+        return Fault(400, message)
+    return Fault(500, INTERNAL)

@@ -1,0 +1,69 @@
+"""Rating modules, as both versions show them; ratekit.conf decides which are in use."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from ratekit import plugins
+from ratekit.api.faults import Fault, not_found
+from ratekit.api.parts import Parts
+
+#: Modules of CloudKitty's that clients ask for by name; ratekit has none, or none in use.
+_FOREIGN = {
+    "pyscripts": "Not part of ratekit: it would run Python that users upload.",
+    "noop": "Charges nothing.",
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Module:
+    """A rating module.
+
+    :ivar priority: the highest rates first; 0: it is not in use
+    """
+
+    id: str
+    description: str
+    priority: int
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it rates."""
+        return self.priority > 0
+
+
+def list_modules(parts: Parts) -> Sequence[Module]:
+    """Return all modules, those that rate first."""
+    names: Sequence[str] = parts.conf.rating.modules
+    in_use = [Module(name, _describe(name), len(names) - index) for index, name in enumerate(names)]
+    return in_use + [Module(name, text, 0) for name, text in _FOREIGN.items() if name not in names]
+
+
+def find_module(parts: Parts, name: str) -> Module:
+    """Return the module of a name.
+
+    :raises ratekit.api.faults.Fault: there is none
+    """
+    for module in list_modules(parts):
+        if module.id == name:
+            return module
+    raise not_found("Module", name)
+
+
+def require_unchanged(module: Module, enabled: bool | None, priority: int | None) -> None:
+    """Refuse what would change a module.
+
+    :raises ratekit.api.faults.Fault: it differs
+    """
+    if enabled not in (None, module.enabled) or priority not in (None, module.priority):
+        raise Fault(
+            409,
+            f"which modules rate, and in which order, is set in [rating] modules of "
+            f"ratekit.conf; {module.id} was not changed",
+        )
+
+
+def _describe(name: str) -> str:
+    text = plugins.load(plugins.RATING, name).__doc__ or ""
+    return text.partition("\n")[0]

@@ -1,0 +1,47 @@
+"""What operations work with."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Callable
+from typing import Any
+
+from ratekit.api.policies import Policies
+from ratekit.domain.schedule.calendar import Calendar
+from ratekit.interfaces import Storage
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may ask for; see the options of [api].
+
+    :ivar body: bytes
+    :ivar rows: groups of a summary, points of a page
+    :ivar range: length of a report's time range
+    :ivar groupby: keys of a summary
+    """
+
+    body: int
+    rows: int
+    range: datetime.timedelta
+    groupby: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts that operations use.
+
+    :ivar conf: the configuration, a loaded ``ConfigOpts``
+    :ivar storage: the database
+    :ivar calendar: the grid of periods
+    :ivar policies: who may do what
+    :ivar clock: returns the current time, aware, UTC
+    """
+
+    conf: Any
+    storage: Storage
+    calendar: Calendar
+    policies: Policies
+    limits: Limits
+    clock: Callable[[], datetime.datetime]

@@ -1,0 +1,70 @@
+"""Which scopes a request may see: decided here, and nowhere else."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from oslo_context.context import RequestContext
+
+from ratekit.api.faults import Fault
+from ratekit.api.policies import Policies
+from ratekit.domain.reporting.reports import ALL_SCOPES, AllScopes
+
+#: Ids of scopes, or all.
+Scopes = AllScopes | frozenset[str]
+
+#: Scope keys whose values are IDs of Keystone's projects.
+_PROJECT_KEYS = frozenset({"project_id", "tenant_id"})
+_NONE: frozenset[str] = frozenset()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Demand:
+    """The scopes that a request asks for.
+
+    :ivar scopes: their ids; None: it names none
+    :ivar narrows: the request takes what is left of it, as in version 2; otherwise it is refused
+        if it may not see all
+    """
+
+    scopes: Scopes | None = None
+    narrows: bool = True
+
+
+def visible_scopes(
+    policies: Policies, rule: str, caller: RequestContext, demand: Demand, scope_key: str
+) -> Scopes:
+    """Return the scopes that a request may see, of those it asks for.
+
+    :param rule: the policy that decides about the operation
+    :param scope_key: what identifies a scope; only projects see themselves
+    :raises ratekit.api.faults.Fault: the caller may not use the operation, or not for these
+    """
+    own = _own_scope(caller, scope_key)
+    if demand.narrows or demand.scopes is None:
+        policies.require(rule, caller, _target(caller.project_id))
+        wanted = ALL_SCOPES if demand.scopes is None else demand.scopes
+        if not demand.narrows:
+            return own
+        if policies.is_admin(caller):
+            return wanted
+        return own if wanted is ALL_SCOPES else own & wanted
+    if demand.scopes is ALL_SCOPES:
+        policies.require(rule, caller, {})
+        return ALL_SCOPES
+    for scope in sorted(demand.scopes):
+        policies.require(rule, caller, _target(scope))
+    if not policies.is_admin(caller) and demand.scopes - own:
+        # An operator's rule may be wider than what this function can vouch for.
+        raise Fault(403, f"{rule} is not allowed for you; ask an administrator")
+    return demand.scopes
+
+
+def _own_scope(caller: RequestContext, scope_key: str) -> frozenset[str]:
+    if scope_key not in _PROJECT_KEYS or not caller.project_id:
+        return _NONE
+    return frozenset({caller.project_id})
+
+
+def _target(project: str | None) -> dict[str, str]:
+    return {"project_id": project} if project else {}

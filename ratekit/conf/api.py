@@ -1,0 +1,93 @@
+"""[api]: how ``ratekit-api`` serves HTTP, and what a request may cost."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from typing import Any
+
+from oslo_config import cfg
+
+GROUP = "api"
+
+OPTS = [
+    cfg.HostAddressOpt(
+        "host",
+        default="127.0.0.1",
+        help="Address that ratekit-api listens on. It speaks plain HTTP: let a web server or load "
+        "balancer with TLS stand before it.",
+    ),
+    cfg.PortOpt("port", default=8889, help="TCP port that ratekit-api listens on."),
+    cfg.IntOpt(
+        "threads",
+        default=8,
+        min=1,
+        max=256,
+        help="Requests that one process of ratekit-api answers at the same time.",
+    ),
+    cfg.StrOpt(
+        "auth_strategy",
+        default="keystone",
+        choices=[
+            ("keystone", "each request needs a token of Keystone"),
+            ("noauth", "everybody is an administrator; on a loopback address only"),
+        ],
+        help="Who may use the API. keystone needs the section [keystone_authtoken].",
+    ),
+    cfg.IntOpt(
+        "max_body",
+        default=1024 * 1024,
+        min=1024,
+        max=64 * 1024 * 1024,
+        help="Largest body of a request, in bytes.",
+    ),
+    cfg.IntOpt(
+        "max_rows",
+        default=10_000,
+        min=100,
+        max=1_000_000,
+        help="Most groups of a summary, and most points of a page of data frames. A request for "
+        "more is refused.",
+    ),
+    cfg.IntOpt(
+        "max_range",
+        default=400,
+        min=1,
+        max=36500,
+        help="Longest time range of a report, in days.",
+    ),
+    cfg.IntOpt(
+        "max_groupby", default=10, min=1, max=100, help="Most keys that a summary is grouped by."
+    ),
+    cfg.IntOpt(
+        "requests_per_minute",
+        default=0,
+        min=0,
+        help="Most requests of one project a minute, in each process of the API; 0: any number.",
+    ),
+    cfg.IntOpt(
+        "statement_timeout",
+        default=60,
+        min=1,
+        max=3600,
+        help="Seconds after which a report that the database has not answered is given up.",
+    ),
+]
+
+
+def check(conf: Any) -> Iterator[tuple[str, str, str]]:
+    """Yield (section, option, what is expected) where valid values do not fit together."""
+    section = conf[GROUP]
+    if section.auth_strategy == "noauth" and not _is_loopback(section.host):
+        yield (
+            GROUP,
+            "auth_strategy",
+            f"noauth needs a loopback address as host, such as 127.0.0.1, not {section.host!r}",
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
