@@ -53,7 +53,10 @@ def build(parts: Parts, operations: Sequence[Operation]) -> Wsgi:
 def _surround(app: Wsgi, parts: Parts, public_paths: Collection[str]) -> Wsgi:
     """Return the application inside of all middleware, the outermost last."""
     conf = parts.conf
-    public: dict[str, Wsgi] = {**dict.fromkeys(public_paths, app), HEALTH: Health(conf, parts.storage)}
+    public: dict[str, Wsgi] = {
+        **dict.fromkeys(public_paths, app),
+        HEALTH: Health(conf, parts.storage),
+    }
     inner: Any = authentication.authenticate(app, conf, public)
     inner = request_id.RequestId(inner)
     inner = http_proxy_to_wsgi.HTTPProxyToWSGI(inner, conf)

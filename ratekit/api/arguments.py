@@ -168,9 +168,18 @@ def _require_clean(value: Any) -> Any:
 
 Instant = Annotated[datetime.datetime, pydantic.BeforeValidator(parse_instant)]
 Flag = Annotated[bool, pydantic.BeforeValidator(parse_bool)]
-Number = Annotated[Decimal, pydantic.BeforeValidator(parse_decimal)]
+Number = Annotated[
+    Decimal,
+    pydantic.BeforeValidator(parse_decimal),
+    pydantic.WithJsonSchema({"type": ["number", "string"]}),
+]
 Words = Annotated[tuple[str, ...], pydantic.BeforeValidator(split_words)]
-Pairs = Annotated[dict[str, frozenset[str]], pydantic.BeforeValidator(split_pairs)]
+Pairs = Annotated[
+    dict[str, frozenset[str]],
+    pydantic.BeforeValidator(split_pairs),
+    # In a query they are words.
+    pydantic.WithJsonSchema({"type": "array", "items": {"type": "string", "pattern": "^[^:]+:"}}),
+]
 Text = Annotated[
     str,
     pydantic.BeforeValidator(first_text),

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from ratekit.api import versions
-from ratekit.api.operation import Operation
+from ratekit.api import openapi, versions
+from ratekit.api.arguments import Arguments
+from ratekit.api.operation import Call, Operation
 from ratekit.api.v1 import rating as v1_rating
 from ratekit.api.v2 import rating as v2_rating
 
+
+def get_document(_: Call[Arguments]) -> Mapping[str, Any]:
+    """Describe all operations, as OpenAPI 3.1."""
+    return _document()
+
+
+@functools.cache
+def _document() -> Mapping[str, Any]:
+    return openapi.build(OPERATIONS)
+
+
 OPERATIONS: Sequence[Operation] = [
     *versions.OPERATIONS,
+    Operation("GET", "/openapi.json", get_document, None),
     *v1_rating.OPERATIONS,
     *v2_rating.OPERATIONS,
 ]
