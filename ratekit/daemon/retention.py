@@ -42,8 +42,9 @@ class FrameRetention:
         self._steps: Iterator[PurgeCount] = iter(())
 
     def advance(self) -> bool:
-        """Remove at most :data:`BATCH` rows; False: there is nothing to do for some time.
+        """Start a purge, or remove at most :data:`BATCH` rows, in one transaction.
 
+        :returns: False: there is nothing to do for some time
         :raises ratekit.errors.TryLater: the storage did not answer
         """
         if self._retention is None:
@@ -66,4 +67,4 @@ class FrameRetention:
             return False
         LOG.debug("removing what was rated before %s", utc_text(before))
         self._steps = self._storage.purge.remove(BATCH)
-        return next(self._steps, None) is not None
+        return True

@@ -33,6 +33,8 @@ _TASK_POLL_SECONDS = 15.0
 #: Longest time in seconds until a waiting worker sees that others have joined or left, where
 #: looking costs a query.
 _DIVISION_POLL_SECONDS = 15.0
+#: Shortest rest in seconds after each transaction that removes old frames.
+_SHORTEST_REST = 0.05
 #: Seconds to wait at the start until it is known which daemons share the scopes.
 _LONGEST_START = 30.0
 
@@ -75,7 +77,7 @@ class Worker:
     join or leave those that share the scopes.
 
     Between two cycles it carries out tasks, batch by batch, so that rating always goes first; then
-    it removes what is older than the retention time.
+    it removes what is older than the retention time, and rests after each transaction.
 
     :param stop: ends the loop, and the orchestrator's cycle
     :param status: where the supervisor sees the worker's progress
@@ -166,15 +168,31 @@ class Worker:
                 return
             if waited >= next_poll:
                 start = time.monotonic()
-                if self._advance_task() or self._advance_purge():
+                rest = self._work()
+                if rest is not None:
                     waited += time.monotonic() - start
+                    next_poll = waited + rest
                     # SQLite never waits in the hub, which must run to deliver signals.
                     concurrency.sleep(0)
                     continue
                 next_poll = waited + _TASK_POLL_SECONDS
+            nap = min(nap, next_poll - waited)
             if not self._stop.is_set():
                 self._stop.wait(nap)
             waited += nap
+
+    def _work(self) -> float | None:
+        """Carry out one batch of a task, or remove a few old frames.
+
+        :returns: seconds until the next; None: there is nothing to do for some time
+        """
+        if self._advance_task():
+            return 0.0
+        start = time.monotonic()
+        if self._advance_purge():
+            # Old frames are in no hurry: at least half of the time, others have the database.
+            return max(time.monotonic() - start, _SHORTEST_REST)
+        return None
 
     def _advance_task(self) -> bool:
         """Carry out one batch of a task; False: there is nothing to do for some time."""
