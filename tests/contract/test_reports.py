@@ -283,11 +283,14 @@ class TestFrames:
         assert list(storage.reports.frames(ALL, limit=0)) == []
 
     def test_values_look_the_same_from_every_database(self, storage: Storage) -> None:
-        pairs = [("100.000", "0.0000000"), ("1e2", "1E-10"), ("0.50", "20")]
+        # A price by a tiny negative rate is rounded to a negative zero.
+        pairs = [("100.000", "0.0000000"), ("1e2", "1E-10"), ("0.50", "20"), ("1", "-0E-28")]
         work = build_series("a", pairs)
-        storage.ledger.commit(batch(list_scopes(storage, "a"), work, periods=window(3)))
+        storage.ledger.commit(batch(list_scopes(storage, "a"), work, periods=window(4)))
         texts = [(str(frame.quantity), str(frame.price)) for frame in storage.reports.frames(ALL)]
-        assert texts == [("100", "0"), ("100", "1E-10"), ("0.5", "20")]
+        assert texts == [("100", "0"), ("100", "1E-10"), ("0.5", "20"), ("1", "0")]
+        sums = summary(storage, "hour")
+        assert [str(row.price) for row in sums] == ["0", "1E-10", "20", "0"]
 
     def test_a_reader_that_stops_early_blocks_no_writer(self, storage: Storage) -> None:
         store_usage(storage)

@@ -103,8 +103,12 @@ def require_shared_fits(whole: Decimal, share: Decimal) -> None:
 
 
 def tidy(value: Decimal) -> Decimal:
-    """Remove trailing zeros, so that a value looks the same from every database."""
-    short = value.normalize(EXACT)
+    """Remove trailing zeros, so that a value looks the same from every database.
+
+    A negative zero, such as the price of no usage by a negative rate, which only SQLite stores,
+    loses its sign.
+    """
+    short = value.normalize(EXACT) if value else ZERO
     return short.quantize(_ONE, context=EXACT) if short.as_tuple().exponent > 0 else short  # type: ignore[operator]
 
 

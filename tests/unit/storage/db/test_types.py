@@ -124,7 +124,7 @@ def test_a_value_that_is_not_a_number_is_refused(value: str) -> None:
 
 
 def test_trailing_zeros_are_removed_after_the_point_only() -> None:
-    values = ["1.500", "100", "1E+3", "0.00", "0E-28", "-0.10"]
+    values = ["1.500", "100", "1E+3", "0.00", "0E-28", "-0.10", "-0", "-0E-28"]
     assert [str(tidy(Decimal(value))) for value in values] == [
         "1.5",
         "100",
@@ -132,6 +132,8 @@ def test_trailing_zeros_are_removed_after_the_point_only() -> None:
         "0",
         "0",
         "-0.1",
+        "0",
+        "0",
     ]
 
 
