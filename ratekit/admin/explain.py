@@ -19,7 +19,7 @@ from ratekit.domain.rules.history import ChangeRecord, earlier_books
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.domain.usage.metric import Metric
 from ratekit.domain.usage.trace import TraceStep
-from ratekit.interfaces import Collector, RatingModule, Reports, RuleStore
+from ratekit.interfaces import Collector, RatingModule, Reports, RuleStore, Storage
 from ratekit.pricing import stored_usage
 from ratekit.pricing.price_list import PriceList
 from ratekit.text import count_text, utc_text
@@ -70,7 +70,7 @@ class PriceOrigin:
     newest: Explanation
 
 
-def find(reports: Reports, query: FrameQuery, calendar: Calendar) -> FrameRow:
+def find(storage: Storage, query: FrameQuery, calendar: Calendar) -> FrameRow:
     """Return the only frame that matches.
 
     If no period with frames starts at ``begin``, look in the period that contains it.
@@ -78,11 +78,11 @@ def find(reports: Reports, query: FrameQuery, calendar: Calendar) -> FrameRow:
     :raises ratekit.errors.OperatorError: there is none, or there are several
     :raises ratekit.errors.TryLater: the storage did not answer
     """
-    rows = _read_frames(reports, query)
+    rows = _read_frames(storage.reports, query)
     if not rows:
         begin = quote.period_of(calendar, query.begin).begin
         query = dataclasses.replace(query, begin=begin)
-        rows = _read_frames(reports, query)
+        rows = _read_frames(storage.reports, query)
     matches = [row for row in rows if _matches(row, query)]
     if len(matches) == 1:
         return matches[0]
@@ -93,6 +93,8 @@ def find(reports: Reports, query: FrameQuery, calendar: Calendar) -> FrameRow:
             f"no frame of {query} has {_mismatch(rows, query)}; frames in this period: "
             f"{len(rows):,}, see ratekit frame list"
         )
+    if (reason := storage.purge.mark().explain_absence(query.begin)) is not None:
+        raise errors.OperatorError(f"no frame of {query}: {reason}")
     raise errors.OperatorError(
         f"no frame of {query}; see ratekit frame list, and ratekit scope show for the reason"
     )

@@ -78,7 +78,7 @@ class Explain(command_types.Showing):
         query = explain.FrameQuery(
             scope.id, parsed_args.metric, begin, labels, parsed_args.resource
         )
-        row = explain.find(storage.reports, query, collect.build_calendar(conf))
+        row = explain.find(storage, query, collect.build_calendar(conf))
         rules = explain.PastRules(storage.rules, composition.build_modules(conf))
         origin = rules.origin(row)
         swaps = storage.tasks.swaps(row.scope, row.begin)

@@ -38,7 +38,16 @@ class PurgeMark:
         until = self.totals_until if from_totals else self.frames_until
         if until is None or begin >= until:
             return None
-        return f"what was rated before {utc_text(until)} was purged; this report may lack it"
+        return f"{_purged_text(until)}; this report may lack it"
+
+    def explain_absence(self, begin: datetime.datetime) -> str | None:
+        """Return why a period has no frames, if they may have been removed; None: they were not.
+
+        :param begin: of the period
+        """
+        if self.frames_until is None or begin >= self.frames_until:
+            return None
+        return _purged_text(self.frames_until)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -64,6 +73,10 @@ class PurgeCount:
     def __str__(self) -> str:
         """Describe it in words."""
         return f"{count_text(self.frames, 'frame')} and {count_text(self.totals, 'total')}"
+
+
+def _purged_text(until: datetime.datetime) -> str:
+    return f"what was rated before {utc_text(until)} was purged"
 
 
 def explain_limit(before: datetime.datetime, newest: datetime.datetime, force: bool) -> str | None:

@@ -81,6 +81,23 @@ class TestCoverage:
         }
         assert read_coverage(storage, "b", 3) == {"instance": ["1", "1", "not rated yet"]}
 
+    def test_purged_totals_are_no_silence(self, storage: Storage) -> None:
+        rate(storage, ["a"], 0, {"instance": "##", "cpu": ".#"})
+        rate(storage, ["a"], 2, {"instance": "#.", "cpu": "##"})
+        storage.purge.start(hour(3), totals=False)
+        list(storage.purge.remove(9))
+        # The frames are gone, but the totals tell what was used.
+        assert read_coverage(storage, "a", 4) == {
+            "cpu": ["silent", "1", "1", "1"],
+            "instance": ["1", "1", "1", "silent"],
+        }
+        storage.purge.start(hour(2), totals=True)
+        list(storage.purge.remove(9))
+        assert read_coverage(storage, "a", 4) == {
+            "cpu": ["purged", "purged", "1", "1"],
+            "instance": ["purged", "purged", "1", "silent"],
+        }
+
     def test_the_set_that_is_in_force_began_long_before(self, storage: Storage) -> None:
         rate(storage, ["a"], 0, {"instance": "#"}, metrics=("instance",))
         rate(storage, ["a"], 1, {"cpu": "." * 9})

@@ -294,7 +294,7 @@ def find_price(
     storage: Storage, labels: dict[str, str | None], resource: str | None = None, begin: int = 0
 ) -> int:
     query = explain.FrameQuery("p1", "instance", hour(begin), labels, resource)
-    return int(explain.find(storage.reports, query, Calendar(HOUR, 2)).price)
+    return int(explain.find(storage, query, Calendar(HOUR, 2)).price)
 
 
 @pytest.mark.usefixtures("three_frames")
@@ -308,10 +308,22 @@ def test_a_frame_is_found_by_its_resource_or_labels(storage: Storage) -> None:
 @pytest.mark.usefixtures("three_frames")
 def test_a_time_within_a_period_finds_the_frame_of_the_period(storage: Storage) -> None:
     query = explain.FrameQuery("p1", "instance", hour(0.75), {"id": "r1"})
-    assert explain.find(storage.reports, query, Calendar(HOUR, 2)).begin == hour(0)
+    assert explain.find(storage, query, Calendar(HOUR, 2)).begin == hour(0)
     # A frame that begins then takes precedence, whatever the length of a period is now.
     query = dataclasses.replace(query, begin=hour(0))
-    assert explain.find(storage.reports, query, Calendar(7 * HOUR, 2)).begin == hour(0)
+    assert explain.find(storage, query, Calendar(7 * HOUR, 2)).begin == hour(0)
+
+
+@pytest.mark.usefixtures("three_frames")
+def test_a_frame_that_was_purged_is_reported_as_such(storage: Storage) -> None:
+    storage.purge.start(hour(1), totals=False)
+    # Not yet removed.
+    assert find_price(storage, {"id": "r1"}) == 1
+    list(storage.purge.remove(9))
+    for begin, reason in ((0, "what was rated before 2026-03-01T01:00:00Z was purged"), (1, "see")):
+        with pytest.raises(errors.OperatorError, match=reason) as caught:
+            find_price(storage, {"id": "r1"}, begin=begin)
+        assert ("purged" in str(caught.value)) == (begin == 0)
 
 
 @pytest.mark.usefixtures("three_frames")

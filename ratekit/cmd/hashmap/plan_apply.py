@@ -69,7 +69,11 @@ class HashmapPlan(command_types.Action):
             at = preparation.read_optional_instant("--at", parsed_args.at, now) or since
             book = what_if.build_book(prepared.plan.book, prepared.desired, at)
             prices = composition.build_price_list(prepared.conf, book)
-            differences = what_if.price_differences(prepared.storage.reports, prices, since)
+            storage = prepared.storage
+            text = storage.purge.mark().explain_missing(since, from_totals=False)
+            if text is not None:
+                self.app.note(text)
+            differences = what_if.price_differences(storage.reports, prices, since)
         if parsed_args.format == "json":
             json.dump(_document(prepared, differences), self.app.stdout, indent=2)
             self.print_line()

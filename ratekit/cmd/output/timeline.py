@@ -16,6 +16,7 @@ from ratekit.text import printable, utc_text
 #: The sign of a period without frames, and its meaning in the legend.
 _SIGNS = {
     Kind.SILENT: ("0", "silent"),
+    Kind.PURGED: ("p", "purged"),
     Kind.NOT_RATED: (".", "not rated yet"),
     Kind.GAP: ("-", "gap, never rated"),
     Kind.NOT_CONFIGURED: ("x", "not in metrics.yml at that time"),

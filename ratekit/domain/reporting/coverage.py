@@ -1,4 +1,4 @@
-"""The state of each period in each metric: with usage, silent, or not rated, and why."""
+"""The state of each period in each metric: with usage, silent, purged, or not rated, and why."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class Kind(enum.StrEnum):
 
     POINTS = "points"  #: rated, with usage
     SILENT = "silent"  #: rated, without usage
+    PURGED = "purged"  #: rated, with or without usage: what was there may have been removed
     NOT_RATED = "not rated yet"
     GAP = "gap"  #: not listed, or activated later: never rated
     NOT_CONFIGURED = "not configured"  #: rated, but without this metric
@@ -64,6 +65,7 @@ class CoverageFacts:
     :ivar points: number of frames by the period's begin and public name, each above 0
     :ivar gaps: those that overlap the range
     :ivar exclusions: those that overlap it
+    :ivar purged_until: UTC; what began earlier may be missing from ``points``; None: nothing is
     """
 
     rated_since: datetime.datetime | None
@@ -72,6 +74,7 @@ class CoverageFacts:
     points: Mapping[tuple[datetime.datetime, str], int]
     gaps: Sequence[GapSpan]
     exclusions: Sequence[ExclusionSpan] = ()
+    purged_until: datetime.datetime | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -130,6 +133,8 @@ def _explain_silence(
         return Kind.BEFORE
     if begin >= facts.rated_until:
         return Kind.NOT_RATED
-    if names is None:
-        return Kind.UNKNOWN
-    return Kind.SILENT if metric in names else Kind.NOT_CONFIGURED
+    if names is not None and metric not in names:
+        return Kind.NOT_CONFIGURED
+    if facts.purged_until is not None and begin < facts.purged_until:
+        return Kind.PURGED
+    return Kind.UNKNOWN if names is None else Kind.SILENT

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from ratekit import errors
 from ratekit.domain.reporting.coverage import CoverageFacts, GapSpan, MetricsFrom
 from ratekit.domain.reporting.exclusion import Exclusion, ExclusionSpan
+from ratekit.storage.ledger import purge_mark
 from ratekit.storage.ledger.metric_sets import members
 from ratekit.storage.schema import EXCLUSIONS, GAPS, METRIC_SET_CHANGES, METRIC_SETS, SCOPES, TOTALS
 
@@ -22,7 +23,7 @@ def read(
     begin: datetime.datetime,
     end: datetime.datetime,
 ) -> CoverageFacts:
-    """Return the records of the periods that begin in ``[begin, end)``, by five statements.
+    """Return the records of the periods that begin in ``[begin, end)``, by six statements.
 
     :raises ratekit.errors.OperatorError: there is no such scope
     """
@@ -54,6 +55,8 @@ def read(
             )
             for row in connection.execute(_exclusions(scope.id, begin, end))
         ),
+        # The points are counted by totals, which may outlive the frames.
+        purged_until=purge_mark.read(connection).totals_until,
     )
 
 

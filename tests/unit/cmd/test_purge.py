@@ -113,6 +113,31 @@ def test_reports_over_what_was_purged_say_so(ratekit: Shell, history: Storage) -
     assert ratekit("frame", "list", "--month", "2026-02").err.count("purged") == 0
 
 
+def test_purged_periods_of_a_scope_are_shown_as_such(ratekit: Shell, history: Storage) -> None:
+    ratekit.now = JANUARY + COUNT * given.HOUR
+    history.purge.start(ratekit.now - 4 * given.HOUR, totals=True)
+    list(history.purge.remove(10_000))
+    lines = ratekit("scope", "show", "a", "--periods", "5").out.splitlines()
+    table = [line.split("|")[2].strip() for line in lines if line.startswith("|")]
+    assert "instance  p p p 1 1" in table
+    assert "p purged" in table
+    fields = ratekit("scope", "show", "a", "--periods", "5", "-f", "json").json()
+    [metric] = fields["Last periods"]
+    assert [period["state"] for period in metric["periods"]] == [*["purged"] * 3, *["points"] * 2]
+
+
+def test_the_frame_of_a_purged_period_is_not_just_missing(ratekit: Shell, history: Storage) -> None:
+    history.purge.start(JANUARY + 24 * given.HOUR, totals=False)
+    list(history.purge.remove(10_000))
+    words = "explain --scope a --metric instance --offline --period"
+    answer = ratekit(*words.split(), "2026-01-30T05:00:00Z")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == (
+        "ratekit: no frame of instance of scope a in the period starting at 2026-01-30T05:00:00Z: "
+        "what was rated before 2026-01-31T00:00:00Z was purged\n"
+    )
+
+
 def test_what_was_purged_is_neither_reset_nor_reprocessed(ratekit: Shell, history: Storage) -> None:
     history.purge.start(JANUARY + 24 * given.HOUR, totals=True)
     ratekit.now = JANUARY + COUNT * given.HOUR

@@ -252,6 +252,19 @@ class TestSince:
         ]
         assert storage.rules.read().version == 1
 
+    def test_it_says_what_it_lacks_because_it_was_purged(
+        self, ratekit: Shell, file: pathlib.Path, storage: Storage, applied_rules: None
+    ) -> None:
+        file.write_text(rules("0.03"))
+        storage.purge.start(given.hour(1), totals=False)
+        for form in ("text", "json"):
+            argv = ("hashmap", "plan", str(file), "-f", form, "--since")
+            assert ratekit(*argv, "2026-03-01").err == (
+                "ratekit: what was rated before 2026-03-01T01:00:00Z was purged; this report may "
+                "lack it\n"
+            )
+            assert ratekit(*argv, "2026-03-01T01:00").err == ""
+
     def test_machines_get_all_sums(
         self, ratekit: Shell, file: pathlib.Path, applied_rules: None
     ) -> None:

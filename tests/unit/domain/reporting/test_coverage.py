@@ -31,6 +31,7 @@ def facts(
     changes: tuple[tuple[float, str], ...] = ((0, "cpu disk"),),
     points: dict[tuple[float, str], int] | None = None,
     gaps: tuple[tuple[float, float | None], ...] = (),
+    purged_until: float | None = None,
 ) -> CoverageFacts:
     """Return facts, all instants in hours."""
     return CoverageFacts(
@@ -39,6 +40,7 @@ def facts(
         changes=[MetricsFrom(hour(at), frozenset(names.split())) for at, names in changes],
         points={(hour(at), name): count for (at, name), count in (points or {}).items()},
         gaps=[GapSpan(hour(last), None if to is None else hour(to)) for last, to in gaps],
+        purged_until=None if purged_until is None else hour(purged_until),
     )
 
 
@@ -73,6 +75,17 @@ def test_before_the_first_recorded_set_only_metrics_with_usage_are_known() -> No
         "cpu": ["unknown", "silent", "silent", "not rated yet"],
         "disk": ["2", "not configured", "not configured", "not rated yet"],
     }
+
+
+def test_periods_before_the_purge_mark_are_not_silent() -> None:
+    purged = facts(points={(1, "cpu"): 3}, purged_until=2)
+    # What a purge has left out, because the scope was not rated until then, is there.
+    assert texts(purged) == {
+        "cpu": ["purged", "3", "silent", "not rated yet"],
+        "disk": ["purged", "purged", "silent", "not rated yet"],
+    }
+    purged = facts(rated_until=1, changes=((0, "cpu"),), gaps=((0.5, 2),), purged_until=3)
+    assert texts(purged) == {"cpu": ["purged", "gap", "not rated yet", "not rated yet"]}
 
 
 def test_the_period_of_a_gaps_last_instant_is_still_rated() -> None:
@@ -126,6 +139,7 @@ def facts_strategy(draw: st.DrawFn) -> CoverageFacts:
             ).items()
         },
         gaps=draw(st.lists(st.builds(GapSpan, st.floats(-2, 14).map(hour), ends), max_size=3)),
+        purged_until=draw(ends),
     )
 
 
@@ -140,15 +154,18 @@ def possible_kinds(
     )
     rated = not used and not in_gap and begin < coverage_facts.rated_until
     sets = [change.metrics for change in coverage_facts.changes if change.begin <= begin]
+    configured = not sets or metric in sets[-1]
+    purged = coverage_facts.purged_until is not None and begin < coverage_facts.purged_until
     return {
         kind
         for kind, holds in {
             Kind.POINTS: used,
             Kind.GAP: not used and in_gap,
             Kind.NOT_RATED: not used and not in_gap and not rated,
-            Kind.UNKNOWN: rated and not sets,
-            Kind.SILENT: rated and bool(sets) and metric in sets[-1],
-            Kind.NOT_CONFIGURED: rated and bool(sets) and metric not in sets[-1],
+            Kind.PURGED: rated and configured and purged,
+            Kind.UNKNOWN: rated and not sets and not purged,
+            Kind.SILENT: rated and bool(sets) and configured and not purged,
+            Kind.NOT_CONFIGURED: rated and not configured,
         }.items()
         if holds
     }
