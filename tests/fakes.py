@@ -12,7 +12,7 @@ from typing import Any, Self
 from ratekit import errors
 from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.collectors.gnocchi.api.client import Record
-from ratekit.collectors.gnocchi.api.group import Group, read_groups
+from ratekit.collectors.gnocchi.api.group import AggregateGroup, read_groups
 from ratekit.domain.period import Window
 from ratekit.domain.rules.history import ChangeNote, ChangeRecord
 from ratekit.domain.rules.rule import Rule, RuleBook
@@ -84,7 +84,7 @@ class History:
     def archive_policies(self) -> list[Any]:
         return []
 
-    def aggregates(self, query: AggregateQuery) -> list[Group]:
+    def aggregates(self, query: AggregateQuery) -> list[AggregateGroup]:
         self.queries.append(query)
         rows = [
             row

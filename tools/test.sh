@@ -8,9 +8,9 @@
 #   tools/test.sh --full [...]             the long profile: more crashes, faults and rules
 #
 # With arguments it installs only what the named tests need: little for tests/unit and
-# tests/oracle, database servers for tests/contract, tests/migrations and tests/coordination, the stack for tests/functional and
-# tests/faults, CloudKitty for tests/differential. Without arguments it installs all of these,
-# but CloudKitty only in the long profile and where CI is set.
+# tests/oracle, database servers for tests/contract, tests/migrations and tests/coordination, the
+# stack for tests/functional and tests/faults, CloudKitty for tests/differential. Without arguments
+# it installs all of these, but CloudKitty only in the long profile and where CI is set.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/venv.sh

@@ -20,13 +20,16 @@ from ratekit.text import count_text, minute_text
 if TYPE_CHECKING:
     from ratekit import interfaces
     from ratekit.composition import Parts
+    from ratekit.concurrency import StopEvent
     from ratekit.daemon.cooperation import Cooperation
+    from ratekit.daemon.presence import Presence
     from ratekit.daemon.retention import FrameRetention
     from ratekit.daemon.service import Processor
     from ratekit.daemon.status_board import StatusBoard
+    from ratekit.daemon.worker import Worker
     from ratekit.domain.schedule.calendar import Calendar
     from ratekit.processing.rater import Settings
-    from ratekit.processing.run_context import Progress
+    from ratekit.processing.run_context import Progress, RunContext
 
 PROG = "ratekit-processor"
 LOG = logging.getLogger(__name__)
@@ -219,8 +222,7 @@ def _build_process(
     cooperation: Cooperation,
 ) -> Processor:
     """Return one of the daemon's processes, which rates its part of the scopes."""
-    from ratekit import composition, concurrency
-    from ratekit.conf import collect
+    from ratekit import concurrency
     from ratekit.daemon import presence, service, worker
     from ratekit.processing.run_context import RunContext
 
@@ -231,6 +233,29 @@ def _build_process(
     process = presence.Presence(storage.monitoring, host_name, startup.now)
     heartbeat = worker.Heartbeat(status, stop, process, report)
     context = RunContext(startup.now, heartbeat.report, heartbeat.should_continue, random.random)
+    rating = _build_worker(conf, storage, board, index, cooperation, context, stop, process)
+
+    def reload_settings(warns: bool) -> Settings:
+        # What the first worker logs of the files is true of all.
+        return _reload_settings(conf, argv, warns and index == 0)
+
+    return service.Processor(rating, stop, status, reload_settings, name)
+
+
+def _build_worker(
+    conf: Any,
+    storage: interfaces.Storage,
+    board: StatusBoard,
+    index: int,
+    cooperation: Cooperation,
+    context: RunContext,
+    stop: StopEvent,
+    process: Presence,
+) -> Worker:
+    """Return what rates, reprocesses and removes old frames in one of the daemon's processes."""
+    from ratekit import composition, concurrency
+    from ratekit.conf import collect
+    from ratekit.daemon import worker
 
     def give_up(code: int) -> None:
         board.exit_code = code
@@ -246,26 +271,20 @@ def _build_process(
         sharing,
         leads=index == 0,
     )
-    rating = worker.Worker(
+    return worker.Worker(
         parts.orchestrator,
         parts.tasks,
         _build_retention(conf, storage, index),
         collect.build_calendar(conf),
         composition.build_backoff(conf),
         stop,
-        status,
+        board.workers[index],
         process,
         sharing,
         give_up,
         startup.now,
         random.random,
     )
-
-    def reload_settings(warns: bool) -> Settings:
-        # What the first worker logs of the files is true of all.
-        return _reload_settings(conf, argv, warns and index == 0)
-
-    return service.Processor(rating, stop, status, reload_settings, name)
 
 
 def _build_retention(conf: Any, storage: interfaces.Storage, index: int) -> FrameRetention:

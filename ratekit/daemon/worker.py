@@ -168,10 +168,10 @@ class Worker:
                 return
             if waited >= next_poll:
                 start = time.monotonic()
-                rest = self._work()
-                if rest is not None:
+                pause = self._work()
+                if pause is not None:
                     waited += time.monotonic() - start
-                    next_poll = waited + rest
+                    next_poll = waited + pause
                     # SQLite never waits in the hub, which must run to deliver signals.
                     concurrency.sleep(0)
                     continue

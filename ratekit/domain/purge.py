@@ -38,7 +38,7 @@ class PurgeMark:
         until = self.totals_until if from_totals else self.frames_until
         if until is None or begin >= until:
             return None
-        return f"{_purged_text(until)}; this report may lack it"
+        return f"{_purge_text(until)}; this report may lack it"
 
     def explain_absence(self, begin: datetime.datetime) -> str | None:
         """Return why a period has no frames, if they may have been removed; None: they were not.
@@ -47,7 +47,7 @@ class PurgeMark:
         """
         if self.frames_until is None or begin >= self.frames_until:
             return None
-        return _purged_text(self.frames_until)
+        return _purge_text(self.frames_until)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -64,10 +64,10 @@ class PurgeCount:
     totals: int = 0
     scopes_behind: int = 0
 
-    def __add__(self, other: PurgeCount) -> PurgeCount:
+    def __add__(self, addend: PurgeCount) -> PurgeCount:
         """Return the rows of both together."""
         return PurgeCount(
-            self.frames + other.frames, self.totals + other.totals, self.scopes_behind
+            self.frames + addend.frames, self.totals + addend.totals, self.scopes_behind
         )
 
     def __str__(self) -> str:
@@ -75,7 +75,7 @@ class PurgeCount:
         return f"{count_text(self.frames, 'frame')} and {count_text(self.totals, 'total')}"
 
 
-def _purged_text(until: datetime.datetime) -> str:
+def _purge_text(until: datetime.datetime) -> str:
     return f"what was rated before {utc_text(until)} was purged"
 
 

@@ -126,8 +126,8 @@ def _ids_by_name(names: Mapping[str, str]) -> Mapping[str, Sequence[str]]:
 
 
 def _name_text(name: str, ids: Sequence[str]) -> str:
-    others = f" or {count_text(len(ids) - 1, 'other')}" if len(ids) > 1 else ""
-    return f"{name!r} is a name; write its id, {ids[0]!r}{others} (names never match)"
+    alternatives = f" or {count_text(len(ids) - 1, 'other')}" if len(ids) > 1 else ""
+    return f"{name!r} is a name; write its id, {ids[0]!r}{alternatives} (names never match)"
 
 
 def find_unpriced_metrics(

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from ratekit.cmd import startup
 from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
-from ratekit.collectors.gnocchi.api.group import Group, read_groups
+from ratekit.collectors.gnocchi.api.group import AggregateGroup, read_groups
 from ratekit.collectors.gnocchi.args import GnocchiArgs
 from ratekit.collectors.gnocchi.reduction import build_reduction
 from ratekit.collectors.gnocchi.response import AggregateResponse
@@ -120,7 +120,7 @@ def build_case(shape: tuple[int, int, int], kinds: Sequence[int], method: str | 
     return Case(json.dumps(content).encode(), build_metric(args, False), query, names)
 
 
-def read(case: Case) -> list[Group]:
+def read(case: Case) -> list[AggregateGroup]:
     return read_groups(case.content) or []
 
 
@@ -144,7 +144,7 @@ def best(rounds: int, prepare: Callable[[], Any], run: Callable[[Any], Result]) 
 
 
 def measure(name: str, case: Case, window: Window, rounds: int) -> None:
-    def respond(groups: list[Group]) -> AggregateResponse:
+    def respond(groups: list[AggregateGroup]) -> AggregateResponse:
         return AggregateResponse(groups, case.names, case.query)
 
     frames = sum(len(series.points) for series in build(case, respond(read(case)), window))

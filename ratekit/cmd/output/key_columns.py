@@ -48,12 +48,12 @@ class KeyColumns:
     bill: bool
     ids: bool
 
-    def columns(self, others: Iterable[str]) -> list[str]:
+    def columns(self, report_columns: Iterable[str]) -> list[str]:
         """Return the columns' names.
 
-        :param others: names that the report has besides; a label of the same name is marked
+        :param report_columns: names that the report has besides; a label of the same name is marked
         """
-        reserved = {*KEYS, "name", *map(str.lower, others)}
+        reserved = {*KEYS, "name", *map(str.lower, report_columns)}
         names = []
         for key in self.keys:
             if key in KEYS:

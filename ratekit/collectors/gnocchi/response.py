@@ -14,7 +14,7 @@ from ratekit import errors
 from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.collectors.gnocchi.api.client import Record
 from ratekit.collectors.gnocchi.api.formats import label, utc
-from ratekit.collectors.gnocchi.api.group import Group
+from ratekit.collectors.gnocchi.api.group import AggregateGroup
 from ratekit.collectors.gnocchi.api.transport import parsing
 from ratekit.collectors.gnocchi.plain_resource import PlainResource, Timeline, Timelines
 from ratekit.domain.usage.counter import Reading
@@ -45,7 +45,7 @@ class AggregateResponse:
     """
 
     def __init__(
-        self, groups: Sequence[Group], names: Sequence[str], query: AggregateQuery
+        self, groups: Sequence[AggregateGroup], names: Sequence[str], query: AggregateQuery
     ) -> None:
         self.query = query
         self.names = tuple(names)
@@ -115,7 +115,7 @@ class AggregateResponse:
                 for index, start in enumerate(sorted(revisions))
             ]
 
-    def replace(self, groups: Sequence[Group]) -> None:
+    def replace(self, groups: Sequence[AggregateGroup]) -> None:
         """Put whole resources in the place of the part that belongs to the query's scopes.
 
         :param groups: of a query by ids, whatever the resources' scopes
@@ -163,7 +163,7 @@ class AggregateResponse:
         return labels[self._scope_at] or ""
 
     def _add(
-        self, groups: Sequence[Group], is_plain: Callable[[Revision, Timeline], bool]
+        self, groups: Sequence[AggregateGroup], is_plain: Callable[[Revision, Timeline], bool]
     ) -> set[str]:
         """Add groups; return the ids of their resources."""
         instants = _Instants()
@@ -249,8 +249,8 @@ def _in_order(revisions: list[Revision]) -> list[Revision]:
         if revision.start == successor.start:
             # It would be charged twice.
             raise errors.InvalidResponse("Gnocchi returned a resource's revision twice")
-    first, *others = revisions
-    return [first, *(revision._replace(reaches_back=False) for revision in others)]
+    first, *successors = revisions
+    return [first, *(revision._replace(reaches_back=False) for revision in successors)]
 
 
 def _is_uncertain(revisions: Sequence[Revision], start: Instant, until: Instant) -> bool:

@@ -68,14 +68,14 @@ class UsageSeries:
     def build(self) -> list[Series]:
         """Return one series for each distinct set of labels."""
         by_labels: dict[Labels, Series] = {}
-        others: list[tuple[str, Resource]] = []
+        special_cases: list[tuple[str, Resource]] = []
         for plain in self._response.plain_resources():
             points = self._plain_points(plain)
             if points is None:
-                others.append((plain.id, self._response.resource(plain)))
+                special_cases.append((plain.id, self._response.resource(plain)))
             elif points:
                 self._add_series(by_labels, plain.record.labels, points, {})
-        for id_, resource in itertools.chain(others, self._response.other_resources()):
+        for id_, resource in itertools.chain(special_cases, self._response.other_resources()):
             for labels, usage in self._usage(id_, resource).items():
                 self._add_series(by_labels, labels, list(usage.points.items()), usage.shared)
         return list(by_labels.values())

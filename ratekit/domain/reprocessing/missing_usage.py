@@ -108,8 +108,8 @@ class _Usage:
     price: Decimal
     names: _LabelNames
 
-    def __add__(self, other: _Usage) -> _Usage:
-        return _Usage(EXACT.add(self.price, other.price), self.names | other.names)
+    def __add__(self, addend: _Usage) -> _Usage:
+        return _Usage(EXACT.add(self.price, addend.price), self.names | addend.names)
 
 
 _Usages = dict[_Labels, _Usage]

@@ -32,6 +32,6 @@ class Density:
         """Return the weight of one scope over some periods; see :func:`weigh`."""
         return weigh(self.series, self.points * periods)
 
-    def max(self, other: Density) -> Density:
+    def max(self, density: Density) -> Density:
         """Return the higher of both."""
-        return Density(max(self.series, other.series), max(self.points, other.points))
+        return Density(max(self.series, density.series), max(self.points, density.points))

@@ -132,8 +132,10 @@ class Resolver:
         each to store new descriptors and to read their ids.
         """
         while True:
-            ids, others = self._look_up(all_series)
-            descriptors = {descriptor.digest: descriptor for descriptor in others.values()}
+            ids, unknown_descriptors = self._look_up(all_series)
+            descriptors = {
+                descriptor.digest: descriptor for descriptor in unknown_descriptors.values()
+            }
             samples = _choose_samples(all_series, ids)
             ids_by_digest = _read_ids(connection, sorted(descriptors), sorted(samples))
             if any(ids_by_digest.get(digest) != row_id for row_id, digest in samples.items()):
@@ -145,7 +147,7 @@ class Resolver:
                 insert_new(connection, DESCRIPTORS, [descriptor._asdict() for descriptor in new])
                 digests = [descriptor.digest for descriptor in new]
                 ids_by_digest |= _read_ids(connection, digests)
-            for index, descriptor in others.items():
+            for index, descriptor in unknown_descriptors.items():
                 ids[index] = ids_by_digest[descriptor.digest]
             self._note(descriptors, ids_by_digest)
             return ids
@@ -157,14 +159,14 @@ class Resolver:
     def _look_up(self, all_series: Sequence[Series]) -> tuple[list[int], dict[int, Descriptor]]:
         """Return the remembered ids, 0 where there is none, and the descriptors of these places."""
         ids: list[int] = []
-        others: dict[int, Descriptor] = {}
+        unknown_descriptors: dict[int, Descriptor] = {}
         for index, series in enumerate(all_series):
             digest = digest_of(series)
             row_id = self._cache.get(digest)
             if row_id is None:
-                others[index] = _describe(series, digest)
+                unknown_descriptors[index] = _describe(series, digest)
             ids.append(row_id or 0)
-        return ids, others
+        return ids, unknown_descriptors
 
     def _note(self, digests: Iterable[bytes], ids_by_digest: Mapping[bytes, int]) -> None:
         """Note ids that the cache has room for, and no others: batches may be large."""

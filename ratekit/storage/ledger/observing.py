@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -18,6 +18,19 @@ from ratekit.storage.ledger.gaps import Gaps
 from ratekit.storage.ledger.scope_rows import Row
 from ratekit.storage.ledger.scopes import ScopeOrigin
 from ratekit.storage.schema import SCOPES
+
+
+class _Changes(NamedTuple):
+    """How a list differs from what is stored.
+
+    :ivar new: scopes that are listed for the first time
+    :ivar returned: scopes that are listed again
+    :ivar complete: missing scopes that are rated to their end
+    """
+
+    new: tuple[Scope, ...]
+    returned: tuple[Scope, ...]
+    complete: tuple[Row, ...]
 
 
 def observe(
@@ -41,25 +54,17 @@ def observe(
     listed_at = max(old_listed_at, now)
     rows = scope_rows.read(connection, origin.scope_key, old_listed_at, lock=True)
     gaps = Gaps(connection, origin.scope_key)
-    current = [row for row in rows if row.scope_id in scopes_by_id]
-    missing = [row for row in rows if row.scope_id not in scopes_by_id and row.last_seen < now]
-    current_ids = {row.scope_id for row in current}
-    new = [scope for scope in scopes_by_id.values() if scope.id not in current_ids]
-    # In the order of the list.
-    returned_ids = {row.scope_id for row in current if gaps.close(row, resume)}
-    returned = tuple(scope for scope in scopes_by_id.values() if scope.id in returned_ids)
-    for row in missing:
-        gaps.open(row)
-    complete_pks = {row.id for row in missing if row.rated_until > row.last_seen}
+    changes = _compare(rows, scopes_by_id, gaps, now, resume)
+    complete_pks = {row.id for row in changes.complete}
     new_rows = [_observed(row, scopes_by_id, now, listed_at, complete_pks, gaps) for row in rows]
-    if new:
-        _add(connection, origin, new, now, start, now == listed_at)
+    if changes.new:
+        _add(connection, origin, changes.new, now, start, now == listed_at)
     _refresh(connection, rows, new_rows)
     if listed_at != old_listed_at:
         scope_lists.write(connection, origin.scope_key, listed_at)
     gaps.write(connection)
     _move(connection, rows, new_rows)
-    if new:
+    if changes.new:
         new_rows = scope_rows.read(connection, origin.scope_key, listed_at)
     return Observation(
         states=tuple(
@@ -67,13 +72,33 @@ def observe(
             for row in new_rows
             if row.active and row.deactivated_at is None
         ),
-        new_scopes=tuple(new),
-        returned_scopes=returned,
+        new_scopes=changes.new,
+        returned_scopes=changes.returned,
         retired_scopes=tuple(
-            Scope(row.scope_id, row.name)
-            for row in missing
-            if row.active and row.id in complete_pks
+            Scope(row.scope_id, row.name) for row in changes.complete if row.active
         ),
+    )
+
+
+def _compare(
+    rows: Sequence[Row],
+    scopes_by_id: Mapping[str, Scope],
+    gaps: Gaps,
+    now: datetime.datetime,
+    resume: datetime.datetime,
+) -> _Changes:
+    """Compare the stored scopes with the list; open and close their gaps."""
+    current = [row for row in rows if row.scope_id in scopes_by_id]
+    missing = [row for row in rows if row.scope_id not in scopes_by_id and row.last_seen < now]
+    current_ids = {row.scope_id for row in current}
+    returned_ids = {row.scope_id for row in current if gaps.close(row, resume)}
+    for row in missing:
+        gaps.open(row)
+    # In the order of the list.
+    return _Changes(
+        new=tuple(scope for id_, scope in scopes_by_id.items() if id_ not in current_ids),
+        returned=tuple(scope for id_, scope in scopes_by_id.items() if id_ in returned_ids),
+        complete=tuple(row for row in missing if row.rated_until > row.last_seen),
     )
 
 

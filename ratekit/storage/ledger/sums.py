@@ -43,10 +43,10 @@ class _Sum(NamedTuple):
     quantity: Decimal
     price: Decimal
 
-    def plus(self, other: _Sum) -> _Sum:
+    def plus(self, addend: _Sum) -> _Sum:
         """Return the sum of both."""
-        quantity = EXACT.add(self.quantity, other.quantity)
-        return _Sum(self.points + other.points, quantity, EXACT.add(self.price, other.price))
+        quantity = EXACT.add(self.quantity, addend.quantity)
+        return _Sum(self.points + addend.points, quantity, EXACT.add(self.price, addend.price))
 
 
 class _Columns(NamedTuple):

@@ -14,7 +14,7 @@ from ratekit import errors
 from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.collectors.gnocchi.api.archive_policy import Policy
 from ratekit.collectors.gnocchi.api.formats import utc
-from ratekit.collectors.gnocchi.api.group import Group, read_groups, require_decimal
+from ratekit.collectors.gnocchi.api.group import AggregateGroup, read_groups, require_decimal
 from ratekit.collectors.gnocchi.api.transport import PAGE, Transport, parsing
 from ratekit.domain.schedule.clocks import ClockReading
 
@@ -88,7 +88,7 @@ class Client:
 
     # Aggregates -----------------------------------------------------------------------------
 
-    def aggregates(self, query: AggregateQuery) -> list[Group]:
+    def aggregates(self, query: AggregateQuery) -> list[AggregateGroup]:
         """Return Gnocchi's groups; an empty list means no usage.
 
         :raises ratekit.collectors.gnocchi.api.transport.AggregateMissing: some resource's
@@ -112,14 +112,16 @@ class Client:
                 if group.begins
             }
 
-    def _aggregates(self, query: AggregateQuery, parameters: Mapping[str, Any]) -> list[Group]:
+    def _aggregates(
+        self, query: AggregateQuery, parameters: Mapping[str, Any]
+    ) -> list[AggregateGroup]:
         body = {
             # Any re-aggregation gives the same within one resource's bucket.
             "operations": ["aggregate", "max", ["metric", query.metric, query.aggregation_method]],
             "resource_type": query.resource_type,
             "search": {"and": query.conditions()},
         }
-        groups: list[Group] | None = self._transport.ask(
+        groups: list[AggregateGroup] | None = self._transport.ask(
             "POST", "v1/aggregates", read_groups, body=body,
             params={
                 **parameters,

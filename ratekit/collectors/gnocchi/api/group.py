@@ -19,7 +19,7 @@ _VALUE_TYPES = frozenset({Decimal})
 _Attribute = TypeVar("_Attribute")
 
 
-class Group(msgspec.Struct, frozen=True, gc=False):
+class AggregateGroup(msgspec.Struct, frozen=True, gc=False):
     """One revision of one resource.
 
     :ivar attributes: the attributes that the query groups by, numbers as Decimal
@@ -53,7 +53,7 @@ _TEXTS = msgspec.json.Decoder(list[_Row[str | None]], float_hook=_NUMBER)
 _ALL = msgspec.json.Decoder(list[_Row[Any]], float_hook=_NUMBER)
 
 
-def read_groups(content: bytes) -> list[Group] | None:
+def read_groups(content: bytes) -> list[AggregateGroup] | None:
     """Read the body of a response; None: it is null.
 
     :raises ratekit.errors.InvalidResponse: it is not JSON, or not a list of groups
@@ -70,7 +70,7 @@ def read_groups(content: bytes) -> list[Group] | None:
     return group_rows(rows)
 
 
-def group_rows(rows: Sequence[Any]) -> list[Group]:
+def group_rows(rows: Sequence[Any]) -> list[AggregateGroup]:
     """Return parsed rows as groups.
 
     :raises ratekit.errors.InvalidResponse: a row has not the expected form
@@ -89,7 +89,7 @@ def require_decimal(value: Any) -> Decimal:
     return value
 
 
-def _decode_common(content: bytes) -> list[Group] | None:
+def _decode_common(content: bytes) -> list[AggregateGroup] | None:
     """Return the groups of a response of the common form; None: its form is another."""
     try:
         try:
@@ -106,13 +106,13 @@ def _decode_common(content: bytes) -> list[Group] | None:
         if not _VALUE_TYPES.issuperset(map(type, values)):
             return None
         # In the row's place, so that the whole response is never there twice.
-        rows[index] = Group(row.group, begins, values)
+        rows[index] = AggregateGroup(row.group, begins, values)
     return rows
 
 
-def _read_row(row: Any) -> Group:
+def _read_row(row: Any) -> AggregateGroup:
     begins, values = [], []
     for begin, _, value in row["measures"]["measures"]["aggregated"]:
         begins.append(begin)
         values.append(require_decimal(value))
-    return Group(row["group"], tuple(begins), tuple(values))
+    return AggregateGroup(row["group"], tuple(begins), tuple(values))

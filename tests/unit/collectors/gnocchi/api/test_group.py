@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ratekit import errors
 from ratekit.collectors.gnocchi.api import transport
-from ratekit.collectors.gnocchi.api.group import Group, group_rows, read_groups
+from ratekit.collectors.gnocchi.api.group import AggregateGroup, group_rows, read_groups
 
 NUMBERS = [
     "1e5", "0.10", "1E-7", "12345678901234567.5", "-0.0", "-0", "5", "1e9999", "1e-9999",
@@ -47,7 +47,7 @@ def parsed(content: bytes) -> Any:
         return str(error)
 
 
-def plain(groups: list[Group]) -> Any:
+def plain(groups: list[AggregateGroup]) -> Any:
     """The content with the type and the text of every number."""
     return [
         (
@@ -108,7 +108,7 @@ def test_the_common_form_does_not_need_the_slower_parser(monkeypatch: pytest.Mon
     monkeypatch.delattr(transport, "parse")
     content = FORMS[0].format("1706.6666666666667", "2.0").encode()
     assert read_groups(content) == [
-        Group(
+        AggregateGroup(
             {"id": "r1", "flavor": Decimal("2.0")},
             ("t1", "t2"),
             (Decimal("1706.6666666666667"), Decimal("1.5")),
