@@ -1,1 +1,1 @@
-"""Daemons that share scopes: real processes, databases and coordination services."""
+"""Daemons that share scopes, or a database that is purged: real processes, databases, services."""

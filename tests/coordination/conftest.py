@@ -1,4 +1,4 @@
-"""Sites with a database on PostgreSQL and a Gnocchi."""
+"""Sites with a database and a Gnocchi."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def gnocchi() -> Iterator[Gnocchi]:
 
 @pytest.fixture
 def new_site(gnocchi: Gnocchi, tmp_path: pathlib.Path) -> Iterator[NewSite]:
-    """Return a function that prepares a site with so many scopes and periods."""
+    """Return a function that prepares a site with so many scopes and periods, and a database."""
     with contextlib.ExitStack() as stack:
 
-        def make(scopes: int, periods: int) -> Site:
-            url = stack.enter_context(new_database("postgresql", tmp_path))
+        def make(scopes: int, periods: int, backend: str = "postgresql") -> Site:
+            url = stack.enter_context(new_database(backend, tmp_path))
             site = Site(tmp_path, url, gnocchi, scopes, periods)
             stack.callback(site.end)
             return site

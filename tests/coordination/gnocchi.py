@@ -11,7 +11,7 @@ import json
 import threading
 import time
 import urllib.parse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from tests.builders import HOUR, SECOND
@@ -42,9 +42,10 @@ class Ask(NamedTuple):
 
 
 class Gnocchi:
-    """Each scope has one instance, which uses 1 in every period.
+    """Each scope has one instance, which uses 1 in every period unless a test says otherwise.
 
     :ivar step: length of a period
+    :ivar usage: returns what a scope uses in the period that begins then
     :ivar asks: all requests for usage, in order
     :ivar delay: seconds before each answer
     :ivar delays: seconds before each answer about a scope, in place of ``delay``
@@ -54,6 +55,7 @@ class Gnocchi:
         self.url = url
         self.asks: list[Ask] = []
         self.step = HOUR
+        self.usage: Callable[[str, datetime.datetime], float] = lambda _scope, _begin: 1.0
         self.delay = 0.0
         self.delays: dict[str, float] = {}
 
@@ -78,10 +80,17 @@ class Gnocchi:
         points = [(scope, begin) for scope in scopes for begin in begins]
         self.asks.append(Ask(time.monotonic(), user, points))
         time.sleep(max([self.delays.get(scope, self.delay) for scope in scopes]))
-        buckets = [[begin.isoformat(), self.step / SECOND, 1.0] for begin in begins]
+        seconds = self.step / SECOND
         return [
             {
-                "measures": {"measures": {"aggregated": buckets}},
+                "measures": {
+                    "measures": {
+                        "aggregated": [
+                            [begin.isoformat(), seconds, self.usage(scope, begin)]
+                            for begin in begins
+                        ]
+                    }
+                },
                 "group": {name: _attribute(name, scope) for name in query["groupby"]},
             }
             for scope in scopes

@@ -11,13 +11,14 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psutil
 import sqlalchemy as sa
 
 from ratekit.domain import period
+from ratekit.storage.schema import FRAMES, SCOPES
 from tests.builders import SECOND
 from tests.coordination.gnocchi import Gnocchi
 from tests.faults.trial import Processor, with_driver
@@ -51,7 +52,11 @@ gnocchi_endpoint = {gnocchi}
 without_rules = free
 [orchestrator]
 {orchestrator}
+[storage]
+{storage}
 """
+#: Name of the configuration of commands that belong to no daemon.
+_COMMANDS = "commands"
 _MEMBERS = re.compile(r"the scopes are shared by .*?: (.*)")
 
 
@@ -92,26 +97,31 @@ class Daemon(Processor):
 class Site:
     """A database, its scopes, and the periods that are rated.
 
+    :ivar url: of the database, with its driver
     :ivar scopes: ids
+    :ivar begin: of the first period
+    :ivar horizon: end of the last period that is due at the start
     :ivar periods: number of periods that are due at the start
+    :ivar storage: options of ``[storage]`` for daemons that start from now on
     """
 
     def __init__(
         self, folder: pathlib.Path, url: str, gnocchi: Gnocchi, scopes: int, periods: int
     ) -> None:
         self._folder = folder
-        self._url = with_driver(url)
+        self.url = with_driver(url)
         self.gnocchi = gnocchi
         self.scopes = [f"scope-{number:04d}" for number in range(scopes)]
         self.periods = periods
         self._step = gnocchi.step
         self._seconds = self._step // SECOND
         self.horizon = period.floor(datetime.datetime.now(datetime.UTC), self._step)
+        self.begin = self.horizon - periods * self._step
+        self.storage: Mapping[str, object] = {}
         self._daemons: list[Daemon] = []
         (folder / "metrics.yml").write_text(_METRICS.format(seconds=self._seconds))
-        program = pathlib.Path(sys.executable).with_name("ratekit-dbsync")
-        conf = self._write_conf("upgrade", {})
-        subprocess.run([program, "--config-file", conf, "upgrade"], check=True)
+        self._write_conf(_COMMANDS, {})
+        assert self.run("ratekit-dbsync", "upgrade").returncode == 0
 
     def start(self, name: str, **options: object) -> Daemon:
         """Start a daemon.
@@ -131,21 +141,41 @@ class Site:
 
     def status(self, name: str) -> Any:
         """Return what ``ratekit status`` says with a daemon's configuration."""
-        program = pathlib.Path(sys.executable).with_name("ratekit")
-        conf = self._folder / f"{name}.conf"
-        command = [str(program), "--config-file", str(conf), "status", "-f", "json"]
-        result = subprocess.run(command, capture_output=True, check=False)
-        assert result.stderr == b""
+        result = self.run("ratekit", "status", "-f", "json", conf=name)
+        assert result.stderr == ""
         return json.loads(result.stdout)
+
+    @property
+    def has_row_locks(self) -> bool:
+        """Whether the database locks single rows."""
+        return sa.make_url(self.url).get_backend_name() != "sqlite"
+
+    def run(
+        self, program: str, *arguments: str, conf: str = _COMMANDS
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end.
+
+        :param conf: name of a daemon whose configuration it reads
+        """
+        command = self._command(program, arguments, conf)
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    def spawn(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a command."""
+        return subprocess.Popen(self._command(program, arguments, _COMMANDS))
+
+    def read(self, query: sa.Select[Any]) -> Sequence[Any]:
+        """Return the rows of a query."""
+        engine = sa.create_engine(self.url, poolclass=sa.NullPool)
+        with engine.connect() as connection:
+            rows = connection.execute(query).all()
+        engine.dispose()
+        return rows
 
     def rated_periods(self) -> Mapping[str, int]:
         """Return for how many periods each scope is rated."""
-        engine = sa.create_engine(self._url, poolclass=sa.NullPool)
-        with engine.connect() as connection:
-            rows = connection.execute(sa.text("SELECT scope_id, rated_until FROM scopes")).all()
-        engine.dispose()
-        start = (self.horizon - self.periods * self._step).replace(tzinfo=None)
-        return {scope: (until.replace(tzinfo=None) - start) // self._step for scope, until in rows}
+        rows = self.read(sa.select(SCOPES.c.scope_id, SCOPES.c.rated_until))
+        return {scope: (until - self.begin) // self._step for scope, until in rows}
 
     def is_complete(self, more: int = 0) -> bool:
         """Tell whether all scopes are rated as far as was due at the start.
@@ -157,19 +187,13 @@ class Site:
 
     def rated_frames(self) -> Mapping[tuple[str, datetime.datetime], int]:
         """Return the number of frames of each scope and period before the horizon."""
-        engine = sa.create_engine(self._url, poolclass=sa.NullPool)
         query = (
-            "SELECT s.scope_id, f.begin, COUNT(*) FROM frames f "
-            "JOIN scopes s ON s.id = f.scope_id GROUP BY s.scope_id, f.begin"
+            sa.select(SCOPES.c.scope_id, FRAMES.c.begin, sa.func.count())
+            .join(FRAMES, FRAMES.c.scope_id == SCOPES.c.id)
+            .where(FRAMES.c.begin < self.horizon)
+            .group_by(SCOPES.c.scope_id, FRAMES.c.begin)
         )
-        with engine.connect() as connection:
-            rows = connection.execute(sa.text(query)).all()
-        engine.dispose()
-        return {
-            (scope, begin): count
-            for scope, begin, count in rows
-            if begin.replace(tzinfo=datetime.UTC) < self.horizon
-        }
+        return {(scope, begin): count for scope, begin, count in self.read(query)}
 
     def require_each_frame_once(self) -> None:
         """Require that each scope has one frame in each period."""
@@ -177,18 +201,27 @@ class Site:
         assert len(frames) == len(self.scopes) * self.periods
         assert set(frames.values()) == {1}
 
+    def _command(self, program: str, arguments: Sequence[str], conf: str) -> Sequence[str]:
+        path = pathlib.Path(sys.executable).with_name(program)
+        return [str(path), "--config-file", str(self._folder / f"{conf}.conf"), *arguments]
+
     def _write_conf(self, name: str, options: Mapping[str, object]) -> pathlib.Path:
         path = self._folder / f"{name}.conf"
         text = _CONF.format(
-            url=self._url,
+            url=self.url,
             folder=self._folder,
-            start=(self.horizon - self.periods * self._step).isoformat(),
+            start=self.begin.isoformat(),
             seconds=self._seconds,
             scopes=",".join(self.scopes),
             user=name,
             gnocchi=self.gnocchi.url,
-            orchestrator="\n".join(f"{key} = {value}" for key, value in options.items()),
+            orchestrator=_lines(options),
+            storage=_lines(self.storage),
         )
         path.write_text(text)
         os.chmod(path, 0o600)
         return path
+
+
+def _lines(options: Mapping[str, object]) -> str:
+    return "\n".join(f"{key} = {value}" for key, value in options.items())
