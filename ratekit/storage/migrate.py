@@ -66,10 +66,14 @@ def move(connection: sa.Connection, target: str | None) -> None:
     :raises ValueError: there is no such revision
     """
     revision = alembic_version.read(connection)
-    start, _, interrupted_target = (revision or "").partition(alembic_version.ARROW)
-    opts = {steps.RESUMED: bool(interrupted_target)}
-    context = MigrationContext.configure(connection, opts=opts)
-    for step in _path(start or None, target):
+    start, arrow, interrupted_target = (revision or "").partition(alembic_version.ARROW)
+    context = MigrationContext.configure(connection, opts={steps.RESUMED: bool(arrow)})
+    path = _path(start or None, target)
+    if arrow:
+        # What was interrupted is ended first, whether it was up or down.
+        middle = interrupted_target or None
+        path = [*_path(start or None, middle), *_path(middle, target)]
+    for step in path:
         mark = f"{step.before or ''}{alembic_version.ARROW}{step.after or ''}"
         alembic_version.write(connection, revision, mark)
         galera.exclude_writers(connection)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import multiprocessing
 import pathlib
 import time
@@ -93,6 +94,35 @@ def test_a_migration_can_be_run_again_from_each_of_its_statements(
             migrate.move(connection, None)
     database.close()
     assert stops > 3
+
+
+def test_a_migration_down_can_be_run_again_from_each_of_its_statements(
+    mariadb: str, tmp_path: pathlib.Path
+) -> None:
+    migrate.upgrade(mariadb)
+    whole = shape(mariadb)
+    database = Database(mariadb, patient=True)
+    stops = 0
+    for number in itertools.count(2, 5):
+        with (
+            contextlib.suppress(Stopped),
+            stop_at(number),
+            database.writing() as connection,
+        ):
+            migrate.move(connection, None)
+        if revisions.current(mariadb) is None:
+            break
+        stops += 1
+        # Down to the end, or up again: the interrupted step ends first.
+        if stops % 2:
+            with database.writing() as connection:
+                migrate.move(connection, None)
+            with database.reading() as connection:
+                assert sa.inspect(connection).get_table_names() == ["alembic_version"]
+        migrate.upgrade(mariadb)
+        assert shape(mariadb) == whole
+    database.close()
+    assert stops > 5
 
 
 class Stopped(Exception):

@@ -24,16 +24,40 @@ def is_resumed() -> bool:
 
 def add_column(table: str, column: sa.Column[object]) -> None:
     """Add a column, unless the interrupted run has added it."""
-    names = {info["name"] for info in sa.inspect(op.get_bind()).get_columns(table)}
-    if not (is_resumed() and column.name in names):
+    if not (is_resumed() and has_column(table, column.name)):
         op.add_column(table, column)
+
+
+def has_column(table: str, name: str) -> bool:
+    """Return whether a table has a column: the interrupted run may have added or dropped it."""
+    return name in {info["name"] for info in sa.inspect(op.get_bind()).get_columns(table)}
+
+
+def drop_column(table: str, name: str) -> None:
+    """Drop a column, unless the interrupted run has dropped it."""
+    if not is_resumed() or has_column(table, name):
+        op.drop_column(table, name)
+
+
+def drop_table(name: str) -> None:
+    """Drop a table, unless the interrupted run has dropped it."""
+    op.drop_table(name, if_exists=is_resumed())
 
 
 def create_index(name: str, table: str, columns: list[str], unique: bool = False) -> None:
     """Create an index, unless the interrupted run has created it."""
-    names = {info["name"] for info in sa.inspect(op.get_bind()).get_indexes(table)}
-    if not (is_resumed() and name in names):
+    if not (is_resumed() and _has_index(table, name)):
         op.create_index(name, table, columns, unique=unique)
+
+
+def drop_index(name: str, table: str) -> None:
+    """Drop an index, unless the interrupted run has dropped it."""
+    if not is_resumed() or _has_index(table, name):
+        op.drop_index(name, table)
+
+
+def _has_index(table: str, name: str) -> bool:
+    return name in {info["name"] for info in sa.inspect(op.get_bind()).get_indexes(table)}
 
 
 def exact_text(length: int) -> mysql.VARCHAR:

@@ -57,7 +57,7 @@ def downgrade() -> None:
         "descriptors",
         "scopes",
     ):
-        op.drop_table(table)
+        steps.drop_table(table)
 
 
 def _word() -> sa.String:

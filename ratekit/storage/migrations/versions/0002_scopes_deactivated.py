@@ -7,7 +7,6 @@ Revises: 0001
 from __future__ import annotations
 
 import sqlalchemy as sa
-from alembic import op
 from sqlalchemy.dialects import mysql
 
 from ratekit.storage.migrations import steps
@@ -25,4 +24,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop the column; deactivated scopes are rated again."""
-    op.drop_column("scopes", "deactivated_at")
+    steps.drop_column("scopes", "deactivated_at")

@@ -48,6 +48,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them; a scope is rated over gaps that it has not reached."""
-    op.drop_table("gaps")
-    op.drop_column("scopes", "period_seconds")
-    op.drop_column("scopes", "resets")
+    steps.drop_table("gaps")
+    steps.drop_column("scopes", "period_seconds")
+    steps.drop_column("scopes", "resets")

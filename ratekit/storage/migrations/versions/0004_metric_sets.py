@@ -60,6 +60,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them."""
-    op.drop_column("scopes", "metric_set_id")
-    op.drop_table("metric_set_changes")
-    op.drop_table("metric_sets")
+    steps.drop_column("scopes", "metric_set_id")
+    steps.drop_table("metric_set_changes")
+    steps.drop_table("metric_sets")

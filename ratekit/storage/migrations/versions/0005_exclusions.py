@@ -68,6 +68,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them."""
-    op.drop_column("metric_set_changes", "period_seconds")
-    op.drop_column("scopes", "rated_since")
-    op.drop_table("exclusions")
+    steps.drop_column("metric_set_changes", "period_seconds")
+    steps.drop_column("scopes", "rated_since")
+    steps.drop_table("exclusions")

@@ -69,5 +69,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them."""
-    op.drop_table("hashmap_change_lines")
-    op.drop_table("hashmap_changes")
+    steps.drop_table("hashmap_change_lines")
+    steps.drop_table("hashmap_changes")

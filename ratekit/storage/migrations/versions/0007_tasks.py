@@ -75,5 +75,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them; the changes that tasks made stay."""
-    op.drop_table("task_periods")
-    op.drop_table("tasks")
+    steps.drop_table("task_periods")
+    steps.drop_table("tasks")

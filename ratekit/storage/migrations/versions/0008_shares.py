@@ -7,7 +7,6 @@ Revises: 0007
 from __future__ import annotations
 
 import sqlalchemy as sa
-from alembic import op
 
 from ratekit.storage.migrations import steps
 
@@ -29,5 +28,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them: thresholds then see a part of a period as if it were all."""
-    op.drop_column("frames", "share")
-    op.drop_column("frames", "whole")
+    steps.drop_column("frames", "share")
+    steps.drop_column("frames", "whole")

@@ -25,5 +25,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop it; the mappings match the text that CloudKitty has for null, and not empty labels."""
-    op.execute("UPDATE hashmap_mappings SET value = 'None' WHERE matches_null")
-    op.drop_column("hashmap_mappings", "matches_null")
+    if steps.has_column("hashmap_mappings", "matches_null"):
+        op.execute("UPDATE hashmap_mappings SET value = 'None' WHERE matches_null")
+    steps.drop_column("hashmap_mappings", "matches_null")

@@ -39,6 +39,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them."""
-    op.drop_table("rule_reads")
-    op.drop_index("ix_hashmap_versions_version", "hashmap_versions")
-    op.drop_column("scopes", "writer")
+    steps.drop_table("rule_reads")
+    steps.drop_index("ix_hashmap_versions_version", "hashmap_versions")
+    steps.drop_column("scopes", "writer")

@@ -62,5 +62,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them."""
-    op.drop_table("processors")
-    op.drop_table("stopped_usage")
+    steps.drop_table("processors")
+    steps.drop_table("stopped_usage")

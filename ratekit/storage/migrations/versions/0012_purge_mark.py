@@ -44,4 +44,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop it."""
-    op.drop_table("purge_mark")
+    steps.drop_table("purge_mark")

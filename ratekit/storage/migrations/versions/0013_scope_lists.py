@@ -44,9 +44,10 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Give each scope its own instant again."""
-    op.execute(
-        "UPDATE scopes SET last_seen = (SELECT scope_lists.listed_at FROM scope_lists"
-        " WHERE scope_lists.scope_key = scopes.scope_key) WHERE is_listed"
-    )
-    op.drop_column("scopes", "is_listed")
-    op.drop_table("scope_lists")
+    if steps.has_column("scopes", "is_listed"):
+        op.execute(
+            "UPDATE scopes SET last_seen = (SELECT scope_lists.listed_at FROM scope_lists"
+            " WHERE scope_lists.scope_key = scopes.scope_key) WHERE is_listed"
+        )
+    steps.drop_column("scopes", "is_listed")
+    steps.drop_table("scope_lists")
