@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import datetime
+import pathlib
+import re
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from ratekit.domain.reporting.coverage import GapSpan
 from ratekit.domain.scope import Scope
 from ratekit.interfaces import Storage
-from tests.contract.given import START, hour, statements
+from ratekit.storage.db.engine import parse
+from tests.contract.given import START, batch, hour, statements, window
+
+TROUBLESHOOTING = pathlib.Path(__file__).parents[2] / "doc/troubleshooting.rst"
 
 #: Lists of the fetcher: the hour on the clock of the processor that read it, and ids.
 LISTS = st.lists(
@@ -62,3 +69,40 @@ def test_a_list_in_which_nothing_changes_writes_one_row(storage: Storage, count:
     writes = [text for text in sent_statements if not text.startswith("SELECT")]
     assert [text.split()[:2] for text in writes] == [["UPDATE", "scope_lists"]]
     assert set(last_seen(storage).values()) == {hour(2)}
+
+
+def repair(url: str, now: datetime.datetime) -> None:
+    """Run the documented statements."""
+    text = TROUBLESHOOTING.read_text(encoding="utf-8")
+    [block] = re.findall(r"^   UPDATE scope_lists.*?(?=\n\S)", text, re.MULTILINE | re.DOTALL)
+    block = re.sub(r"'[^']*'", f"'{now:%Y-%m-%d %H:%M:%S.%f}'", block)
+    engine = sa.create_engine(parse(url), poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        for statement in filter(str.strip, block.split(";")):
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+
+
+def test_the_documented_repair_after_a_clock_that_was_far_ahead(storage: Storage, url: str) -> None:
+    old, new, gone, lost = (Scope(id_, "") for id_ in ("old", "new", "gone", "lost"))
+    storage.ledger.observe([old, gone, lost], hour(1), START, START)
+    storage.ledger.observe([old, gone, lost], hour(90_000), START, START)
+    storage.ledger.observe([old, lost], hour(90_001), START, START)
+    storage.ledger.observe([old, new], hour(2), START, START)
+    assert last_seen(storage) == {
+        "old": hour(90_001),
+        "new": hour(2),
+        "gone": hour(90_000),
+        "lost": hour(90_001),
+    }
+    repair(url, hour(2.5))
+    observation = storage.ledger.observe([old, new], hour(3), START, START)
+    expected = {"old": hour(3), "new": hour(3), "gone": hour(2.5), "lost": hour(2.5)}
+    assert last_seen(storage) == expected
+    assert {state.scope.id: state.last_seen for state in observation.states} == expected
+    facts = storage.reports.coverage("gone", START, hour(3))
+    assert list(facts.gaps) == [GapSpan(hour(2.5), None)]
+    # What is gone becomes inactive when it is rated to its end.
+    storage.ledger.commit(batch(observation.states, periods=window(3)))
+    observation = storage.ledger.observe([old, new], hour(4), START, START)
+    assert {scope.id for scope in observation.retired_scopes} == {"gone", "lost"}
