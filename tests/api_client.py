@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import datetime
 import json
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from falcon import testing
+from oslo_context.context import RequestContext
 
-from ratekit.api import application, routes
+from ratekit.api import application, authentication, routes
+from ratekit.api.parts import Parts
 from ratekit.cmd import api, configuration
 
 NOW = datetime.datetime(2026, 3, 15, 12, 30, tzinfo=datetime.UTC)
@@ -25,6 +29,35 @@ backend = static
 auth_strategy = noauth
 {extra}
 """
+
+
+#: Header of a test that names the project of a user who is no administrator.
+PROJECT = "X-Test-Project"
+
+
+def identify(inner: authentication.Wsgi, conf: Any, public: Any) -> authentication.Wsgi:
+    """Return an application that takes a sender for a member of the project that he names.
+
+    Without the header everybody is an administrator, as [api] auth_strategy = noauth says.
+    """
+
+    def as_member(environ: authentication.Environ, start_response: Any) -> Iterable[bytes]:
+        member = RequestContext(
+            user_id="member",
+            project_id=environ.get("HTTP_X_TEST_PROJECT") or None,
+            roles=["member", "reader"],
+            overwrite=False,
+        )
+        return inner({**environ, authentication.CALLER: member}, start_response)
+
+    as_operator = authentication.authenticate(inner, conf, public)
+    as_user = authentication.authenticate(as_member, conf, public)
+
+    def choose(environ: authentication.Environ, start_response: Any) -> Iterable[bytes]:
+        chosen = as_user if "HTTP_X_TEST_PROJECT" in environ else as_operator
+        return chosen(environ, start_response)
+
+    return choose
 
 
 class Response(NamedTuple):
@@ -51,10 +84,21 @@ class Client:
         path = folder / "ratekit.conf"
         path.write_text(_CONF.format(url=url, extra=extra), encoding="utf-8")
         self.conf = configuration.load_for_serving(api.PROG, ["--config-file", str(path)])
-        self.parts = api.build_parts(self.conf)
-        wsgi = application.build(self.parts, routes.OPERATIONS)
+        parts = api.build_parts(self.conf)
+        self._serve(dataclasses.replace(parts, clock=lambda: NOW))
+
+    def _serve(self, parts: Parts) -> None:
+        self.parts = parts
+        wsgi = application.build(parts, routes.OPERATIONS, identify)
         # Falcon looks at the signature, which oslo.middleware hides.
         self._client = testing.TestClient(lambda environ, start: wsgi(environ, start))
+
+    def with_limits(self, **limits: object) -> Client:
+        """Return a client of an application with other limits, over the same database."""
+        client = copy.copy(self)
+        changed: Any = dataclasses.replace(self.parts.limits, **limits)  # type: ignore[arg-type]
+        client._serve(dataclasses.replace(self.parts, limits=changed))
+        return client
 
     def send(
         self,
@@ -84,6 +128,10 @@ class Client:
         is_json = "json" in (result.headers.get("content-type") or "")
         content = json.loads(result.text, parse_float=Decimal) if result.text and is_json else None
         return Response(result.status_code, result.headers, content, result.text)
+
+    def get_as(self, project: str, path: str, **query: object) -> Response:
+        """Send a GET as a member of a project; empty: of none."""
+        return self.send("GET", path, None, {PROJECT: project}, **query)
 
     def get(self, path: str, **query: object) -> Response:
         """Send a GET."""

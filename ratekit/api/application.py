@@ -14,7 +14,7 @@ from oslo_middleware import cors, http_proxy_to_wsgi, request_id
 
 from ratekit import errors
 from ratekit.api import arguments, audit, authentication, dialects
-from ratekit.api.authentication import Wsgi
+from ratekit.api.authentication import Authenticate, Wsgi
 from ratekit.api.faults import INTERNAL, Fault, read_error
 from ratekit.api.health import Health
 from ratekit.api.operation import Answer, Call, Operation
@@ -27,13 +27,18 @@ LOG = logging.getLogger(__name__)
 HEALTH = "/healthcheck"
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _NOBODY: frozenset[str] = frozenset()
-_BODY_VERBS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_BODILESS = frozenset({204, 304})
 
 
-def build(parts: Parts, operations: Sequence[Operation]) -> Wsgi:
+def build(
+    parts: Parts,
+    operations: Sequence[Operation],
+    authenticate: Authenticate = authentication.authenticate,
+) -> Wsgi:
     """Return the application.
 
     :param operations: all of them; a path may have several verbs
+    :param authenticate: returns an application behind authentication
     """
     app = falcon.App()
     app.req_options.strip_url_path_trailing_slash = True
@@ -47,17 +52,19 @@ def build(parts: Parts, operations: Sequence[Operation]) -> Wsgi:
     for path, same_path in by_path.items():
         app.add_route(path, _Resource(parts, same_path))
     public_paths = {operation.path for operation in operations if operation.rule is None}
-    return _surround(app, parts, public_paths)
+    return _surround(app, parts, public_paths, authenticate)
 
 
-def _surround(app: Wsgi, parts: Parts, public_paths: Collection[str]) -> Wsgi:
+def _surround(
+    app: Wsgi, parts: Parts, public_paths: Collection[str], authenticate: Authenticate
+) -> Wsgi:
     """Return the application inside of all middleware, the outermost last."""
     conf = parts.conf
     public: dict[str, Wsgi] = {
         **dict.fromkeys(public_paths, app),
         HEALTH: Health(conf, parts.storage),
     }
-    inner: Any = authentication.authenticate(app, conf, public)
+    inner: Any = authenticate(app, conf, public)
     inner = request_id.RequestId(inner)
     inner = http_proxy_to_wsgi.HTTPProxyToWSGI(inner, conf)
     wsgi: Wsgi = cors.CORS(inner, conf)
@@ -102,18 +109,27 @@ def _respond(
             parts.conf.collect.scope_key,
         )
     base_url = f"{request.scheme}://{request.netloc}{request.root_path}"
-    result = operation.handler(Call(parts, caller, given, scopes, base_url))
+    media = request.client_prefers(operation.media) or operation.media[0]
+    result = operation.handler(Call(parts, caller, given, scopes, base_url, media))
     answer = result if isinstance(result, Answer) else Answer(result)
     response.status = answer.status or operation.status
-    response.content_type = falcon.MEDIA_JSON
+    has_body = answer.stream is not None or answer.body is not None
+    if has_body and response.status_code not in _BODILESS:
+        _write_body(request, response, answer)
     for name, value in answer.headers.items():
         response.set_header(name, value)
-    if answer.stream is not None:
-        response.stream = answer.stream
-    elif response.status_code not in {204, 304} and answer.body is not None:
-        response.data = dialects.of_path(request.path).encode(answer.body)
     if operation.writes:
         audit.record(operation, caller, request.path, response.status_code)
+
+
+def _write_body(request: falcon.Request, response: falcon.Response, answer: Answer) -> None:
+    response.content_type = falcon.MEDIA_JSON
+    if answer.stream is None:
+        response.data = dialects.of_path(request.path).encode(answer.body)
+    elif request.method == "HEAD":
+        answer.stream.close()
+    else:
+        response.stream = answer.stream
 
 
 def _gather(request: falcon.Request, path: Mapping[str, str], limit: int) -> Mapping[str, Any]:

@@ -13,6 +13,7 @@ CALLER = "ratekit.caller"
 
 Environ = dict[str, Any]
 Wsgi = Callable[[Environ, Any], Iterable[bytes]]
+Authenticate = Callable[[Wsgi, Any, Mapping[str, Wsgi]], Wsgi]
 
 
 def authenticate(application: Wsgi, conf: Any, public: Mapping[str, Wsgi]) -> Wsgi:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from oslo_context.context import RequestContext
 
 from ratekit.api.arguments import Arguments
 from ratekit.api.parts import Parts
+from ratekit.api.streams import Stream
 from ratekit.api.visibility import Scopes
 
 A = TypeVar("A", bound=Arguments)
+
+#: Media type.
+JSON = "application/json"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -22,6 +26,7 @@ class Call(Generic[A]):
     :ivar arguments: from the path, the query and the body
     :ivar scopes: the only scopes that it may see; empty where the operation is not about scopes
     :ivar base_url: scheme, host and prefix under which the client reaches the API
+    :ivar media: the media type that the client prefers, of those that the operation has
     """
 
     parts: Parts
@@ -29,6 +34,7 @@ class Call(Generic[A]):
     arguments: A
     scopes: Scopes
     base_url: str
+    media: str = JSON
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -41,7 +47,7 @@ class Answer:
     """
 
     body: object = None
-    stream: Iterator[bytes] | None = None
+    stream: Stream | None = None
     status: int | None = None
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -56,6 +62,7 @@ class Operation:
     :ivar arguments: model of the arguments
     :ivar answer: type of the body, for the documentation and for tests
     :ivar status: HTTP status when it succeeds
+    :ivar media: types of its answers; the first is the usual one
     """
 
     verb: str
@@ -65,6 +72,7 @@ class Operation:
     arguments: type[Arguments] = Arguments
     answer: Any = None
     status: int = 200
+    media: Sequence[str] = (JSON,)
 
     @property
     def name(self) -> str:
@@ -75,7 +83,7 @@ class Operation:
     @property
     def writes(self) -> bool:
         """Whether it changes something."""
-        return self.verb not in {"GET", "HEAD", "POST"} or self.rule not in _READING_POSTS
+        return self.verb not in {"GET", "HEAD"} and self.rule not in _READING_POSTS
 
 
 #: Policies of operations that only read, although their verb is POST.

@@ -45,7 +45,9 @@ def visible_scopes(
         policies.require(rule, caller, _target(caller.project_id))
         wanted = ALL_SCOPES if demand.scopes is None else demand.scopes
         if not demand.narrows:
-            return own
+            # Only without authentication an administrator has no project.
+            is_operator = not caller.project_id and policies.is_admin(caller)
+            return ALL_SCOPES if is_operator else own
         if policies.is_admin(caller):
             return wanted
         return own if wanted is ALL_SCOPES else own & wanted

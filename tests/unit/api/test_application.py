@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 
@@ -64,6 +65,16 @@ def test_a_bad_body_is_one_line(client: Client, body: bytes, status: int) -> Non
     response = client.send_bytes("PUT", "/v2/rating/modules/hashmap", body)
     assert response.status == status
     assert "\n" not in response.body["message"]
+
+
+def test_only_changes_are_in_the_audit_log(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "ratekit.audit")
+    assert client.get("/v2/rating/modules").status == 200
+    assert caplog.text == ""
+    assert client.send("PUT", "/v2/rating/modules/hashmap", {"enabled": True}).status == 204
+    assert "PUT /v2/rating/modules/hashmap, status 204" in caplog.text
 
 
 def test_a_request_id_is_in_every_answer(client: Client) -> None:
