@@ -104,17 +104,23 @@ def load_for_serving(prog: str, argv: Sequence[str]) -> Any:
     :raises ratekit.errors.BadInput: with every mistake in the files
     :raises ratekit.errors.OperatorError: there are no files
     """
+    from ratekit import plugins
+    from ratekit.conf import api
     from ratekit.conf.checking import option_catalog, source, unknown, values
+    from ratekit.conf.checking.middleware import Middleware
 
     files, folders = source.find_files(argv, prog)
     content = source.read(files, folders)
     mistakes = values.find_default_mistakes(content, option_catalog.library_opts("oslo.log"))
     conf = _parse(prog, [] if mistakes else argv, files, folders, logs=True)
     _require_files(files, folders)
-    misspelt = unknown.find_misspelt_core(content)
-    _require_none([*mistakes, *values.find_mistakes(conf, content)], misspelt)
+    plugins.register_options(conf, Middleware)
+    mistakes += _find_mistakes(conf, content, [Middleware])
+    names = option_catalog.read_serving_names(conf)
+    misspelt = unknown.remove_plugins(unknown.find_misspelt(content, names), api.MIDDLEWARE)
+    _require_none(mistakes, misspelt)
     _set_up_logs(conf)
-    _log_warnings(content, misspelt)
+    _log_warnings(content, [*misspelt, *unknown.find_foreign(content, names)])
     return conf
 
 

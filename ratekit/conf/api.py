@@ -9,6 +9,10 @@ from typing import Any
 from oslo_config import cfg
 
 GROUP = "api"
+#: Sections of the libraries around the API, which nothing but ratekit-api reads.
+MIDDLEWARE = frozenset(
+    {"cors", "healthcheck", "keystone_authtoken", "oslo_middleware", "oslo_policy"}
+)
 
 OPTS = [
     cfg.HostAddressOpt(

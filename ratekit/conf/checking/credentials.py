@@ -11,6 +11,7 @@ from keystoneauth1 import exceptions, loading
 from oslo_config import cfg
 
 from ratekit import errors, keystone
+from ratekit.conf.checking.middleware import TOKENS
 from ratekit.conf.checking.source import Content
 from ratekit.conf.checking.values import find_wrong_values
 from ratekit.interfaces import KeystoneClient
@@ -22,6 +23,7 @@ _EXPECTED = {
     "password": "the password of ratekit's own user",
     "application_credential_secret": "the secret of the application credential",
 }
+_NEEDS_TOKENS = "missing: ratekit-api needs credentials to ask Keystone whose a token is"
 _PASSWORD = ("password", "v3password")
 _USER_DOMAIN = (
     "user_domain_id", "user_domain_name", "default_domain_id", "default_domain_name", "domain_id",
@@ -46,7 +48,9 @@ def find_mistakes(
     for group in sections_in_use(conf, plugins):
         mistakes += _check_files(conf, group, content)
         section = conf[group].auth_section or group
-        if section == group or _exists(section, content):
+        if section == TOKENS and not _exists(section, content):
+            mistakes.append(content.mistake(section, "", _NEEDS_TOKENS))
+        elif section == group or _exists(section, content):
             sections.append(section)
         else:
             names = {name for _, _, name in content.sections}

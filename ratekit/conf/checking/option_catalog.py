@@ -9,6 +9,7 @@ from typing import Any
 from ratekit import conf as core
 from ratekit import plugins
 from ratekit.conf.checking import credentials
+from ratekit.conf.checking.middleware import Middleware
 from ratekit.conf.checking.source import normal
 from ratekit.conf.checking.values import option_names
 from ratekit.interfaces import Configurable
@@ -27,8 +28,22 @@ def read_names(conf: Any, in_use: Sequence[Any]) -> Mapping[str, set[str]]:
     :param conf: a loaded ``ConfigOpts`` with the options of the core and of plug-ins
     :param in_use: classes of the plug-ins that ``conf`` names
     """
+    return _read_names(conf, in_use, [plugin for _, plugin in plugins.list_installed()])
+
+
+def read_serving_names(conf: Any) -> Mapping[str, set[str]]:
+    """Return the names of the options that the API may read, by section, but for plug-ins'.
+
+    :param conf: a loaded ``ConfigOpts`` with these options
+    """
+    return _read_names(conf, [Middleware], [Middleware])
+
+
+def _read_names(
+    conf: Any, in_use: Sequence[Any], declaring: Sequence[Any]
+) -> Mapping[str, set[str]]:
     sections: list[tuple[str, Sequence[Any]]] = list(core.list_opts())
-    for _, plugin in plugins.list_installed():
+    for plugin in declaring:
         if isinstance(plugin, Configurable):
             sections += plugin.options().items()
     sections += credentials.option_sections(conf, in_use)

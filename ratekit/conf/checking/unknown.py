@@ -7,17 +7,18 @@ from collections.abc import Collection, Iterator, Mapping
 
 from ratekit import conf as core
 from ratekit import errors
+from ratekit.conf import api
 from ratekit.conf.checking.source import Content, OptionEntry, normal
 from ratekit.conf.checking.values import option_names
 
 _NOT_NEEDED = "is CloudKitty's; ratekit does not need it"
 #: Sections of CloudKitty 25, of older releases, and of the libraries that it uses.
 _SECTIONS = re.compile(
-    r"api|keystone_authtoken|ks_auth|keystone_fetcher|tenant_fetcher|gnocchi_collector"
-    r"|ceilometer_collector|state|storage|output|cors|healthcheck|ssl|profiler|cache|coordination"
+    r"ks_auth|keystone_fetcher|tenant_fetcher|gnocchi_collector"
+    r"|ceilometer_collector|state|storage|output|ssl|profiler|cache|coordination"
     r"|fetcher_(gnocchi|prometheus|source)|collector_(aetos|prometheus|monasca)"
     r"|storage_(influxdb|elasticsearch|opensearch|gnocchi|loki|monasca)|hybrid_storage"
-    r"|oslo_\w+\Z"
+    r"|oslo_(concurrency|db|limit|log|messaging\w*|reports|service|versionedobjects)"
 )
 _DATABASE = frozenset(
     """backend connection_debug connection_parameters connection_recycle_time connection_trace
@@ -27,12 +28,19 @@ _DATABASE = frozenset(
     use_tpool""".split()  # noqa: SIM905 - legible as it is
 )
 _DEFAULT = frozenset(
-    """api_paste_config auth_strategy control_exchange executor_thread_pool_size fatal_deprecations
-    host pecan_debug rpc_conn_pool_size rpc_ping_enabled rpc_response_timeout state_path
+    """api_paste_config control_exchange executor_thread_pool_size fatal_deprecations host
+    pecan_debug rpc_conn_pool_size rpc_ping_enabled rpc_response_timeout state_path
     transport_url verbose""".split()  # noqa: SIM905
 )
 _SESSION = frozenset({"collect_timing", "split_loggers"})
+#: What ratekit has in the place of options of the API.
+_INSTEAD = {
+    ("DEFAULT", "auth_strategy"): "[api] auth_strategy",
+    ("api", "host_ip"): "[api] host",
+    ("oslo_middleware", "max_request_body_size"): "[api] max_body",
+}
 _OPTIONS = {
+    "api": frozenset({"pecan_debug"}),
     "collect": frozenset({"services", "window"}),
     "collector_gnocchi": _SESSION | {"http_pool_maxsize", "region_name"},
     "database": _DATABASE,
@@ -58,9 +66,9 @@ def find_misspelt(content: Content, names: Names) -> list[errors.Mistake]:
     """
     mistakes = []
     for file, line, section in content.sections:
-        if normal(section) not in names and not _SECTIONS.fullmatch(normal(section)):
+        if not _is_known(section, names) and not _SECTIONS.fullmatch(normal(section)):
             # A section that resembles none may have credentials that auth_section names.
-            hint = errors.suggestion(normal(section), names)
+            hint = errors.suggestion(normal(section), {*names, *api.MIDDLEWARE})
             text = f"unknown section{hint}"
             mistakes += [errors.Mistake(file, line, f"[{section}]", text)] if hint else []
     for entry in _find_unread(content, names):
@@ -79,9 +87,18 @@ def find_misspelt_core(content: Content) -> list[errors.Mistake]:
     return remove_plugins(find_misspelt(content, names))
 
 
-def remove_plugins(mistakes: Collection[errors.Mistake]) -> list[errors.Mistake]:
-    """Return the mistakes without those in sections that plug-ins may have."""
-    return [mistake for mistake in mistakes if "_" not in mistake.key.partition("]")[0]]
+def remove_plugins(
+    mistakes: Collection[errors.Mistake], others: Collection[str] = ()
+) -> list[errors.Mistake]:
+    """Return the mistakes without those in sections that plug-ins may have.
+
+    :param others: sections that are no plug-ins', although their names look like it
+    """
+    return [
+        mistake
+        for mistake in mistakes
+        if "_" not in (section := mistake.key.partition("]")[0][1:]) or normal(section) in others
+    ]
 
 
 def find_foreign(content: Content, names: Names) -> list[errors.Mistake]:
@@ -92,10 +109,15 @@ def find_foreign(content: Content, names: Names) -> list[errors.Mistake]:
     mistakes = [
         errors.Mistake(file, line, f"[{section}]", _NOT_NEEDED)
         for file, line, section in content.sections
-        if normal(section) not in names and _SECTIONS.fullmatch(normal(section))
+        if not _is_known(section, names) and _SECTIONS.fullmatch(normal(section))
     ]
     entries = _find_unread(content, names)
-    return mistakes + [_mistake(entry, _NOT_NEEDED) for entry in entries if _is_foreign(entry)]
+    return mistakes + [_mistake(entry, _remedy(entry)) for entry in entries if _is_foreign(entry)]
+
+
+def _is_known(section: str, names: Names) -> bool:
+    """Return whether something reads a section: this process, or ratekit-api."""
+    return normal(section) in names or normal(section) in api.MIDDLEWARE
 
 
 def _find_unread(content: Content, names: Names) -> Iterator[OptionEntry]:
@@ -106,7 +128,13 @@ def _find_unread(content: Content, names: Names) -> Iterator[OptionEntry]:
 
 
 def _is_foreign(entry: OptionEntry) -> bool:
-    return entry.name in _OPTIONS.get(normal(entry.group), ())
+    section = normal(entry.group)
+    return entry.name in _OPTIONS.get(section, ()) or (section, entry.name) in _INSTEAD
+
+
+def _remedy(entry: OptionEntry) -> str:
+    option = _INSTEAD.get((normal(entry.group), entry.name))
+    return _NOT_NEEDED if option is None else f"is CloudKitty's; use {option}"
 
 
 def _mistake(entry: OptionEntry, text: str) -> errors.Mistake:

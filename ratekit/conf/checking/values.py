@@ -11,7 +11,7 @@ from oslo_config import cfg, types
 
 from ratekit import conf as core
 from ratekit import errors
-from ratekit.conf import database, orchestrator, rating
+from ratekit.conf import api, database, orchestrator, rating
 from ratekit.conf.checking.source import Content, OptionEntry
 from ratekit.interfaces import ConfCheck, Configurable
 
@@ -28,7 +28,7 @@ def find_mistakes(conf: Any, content: Content) -> list[errors.Mistake]:
     mistakes = list(_find_wrong(conf, content, core.list_opts()))
     # A check of combinations would repeat a mistake in a single value.
     if not mistakes:
-        for section in (database, orchestrator, rating):
+        for section in (database, orchestrator, rating, api):
             mistakes += [content.mistake(*triple) for triple in section.check(conf)]
     return mistakes
 

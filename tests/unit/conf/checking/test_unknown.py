@@ -39,7 +39,7 @@ from tests.unit.conf.conftest import GOOD, Load, Refusals
             for section in (
                 "storage_influxdb", "fetcher_prometheus", "output", "tenant_fetcher",
                 "state",
-                "keystone_authtoken", "oslo_messaging_rabbit", "oslo_policy",
+                "oslo_messaging_rabbit", "oslo_concurrency",
             )
         ),
     ],
