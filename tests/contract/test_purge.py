@@ -101,6 +101,18 @@ def test_a_period_may_have_more_frames_than_a_transaction_removes(storage: Stora
     assert [count.frames for count in storage.purge.remove(3)] == [3, 1]
 
 
+def test_a_transaction_is_short_even_if_each_scope_has_few_rows(storage: Storage) -> None:
+    ids = [f"scope-{number:03}" for number in range(250)]
+    observation = storage.ledger.observe([Scope(id_, id_) for id_ in ids], hour(1), START, START)
+    work = [build_series(id_, [("1", "0.1")]) for id_ in ids]
+    storage.ledger.commit(batch(observation.states, *work))
+    storage.purge.start(hour(1), totals=True)
+    counts = list(storage.purge.remove(5_000))
+    assert [count.frames for count in counts if count.frames] == [100, 100, 50]
+    assert [count.totals for count in counts if count.totals] == [100, 100, 50]
+    assert read_frames(storage) == []
+
+
 def test_totals_that_are_kept_make_the_same_summaries(storage: Storage) -> None:
     rate(storage, *SCOPES)
     totals = sums(storage)

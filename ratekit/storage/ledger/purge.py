@@ -17,6 +17,9 @@ from ratekit.storage.schema import FRAMES, PURGE_MARK, SCOPES, TASKS, TOTALS
 from ratekit.storage.tasks.rows import OPEN
 from ratekit.text import utc_text
 
+#: Scopes of one transaction, by three statements each: 5,000 took PostgreSQL 5 s, MariaDB 8 s.
+_SCOPES = 100
+
 
 class SqlPurge(Purge):
     """Purges a database, whatever the scope keys are.
@@ -129,14 +132,14 @@ def _remove(
     scope_pk: int | None,
     limit: int,
 ) -> tuple[int | None, int]:
-    """Remove at most ``limit`` rows of scopes from ``scope_pk`` on.
+    """Remove at most ``limit`` rows of at most :data:`_SCOPES` scopes from ``scope_pk`` on.
 
     :returns: the scope to go on with, None at the end; and the number of rows
     """
     rows = 0
     old = sa.exists().where((table.c.scope_id == SCOPES.c.id) & (table.c.begin < until))
     query = sa.select(SCOPES.c.id).where(_is_rated_until(until) & old).order_by(SCOPES.c.id)
-    while rows < limit:
+    for _ in range(_SCOPES):
         scope_pk = connection.execute(query.where(SCOPES.c.id >= scope_pk).limit(1)).scalar()
         if scope_pk is None:
             break
@@ -144,6 +147,8 @@ def _remove(
         last = _last_key(connection, table, is_old, limit - rows)
         statement = table.delete().where(is_old if last is None else is_old & last)
         rows += connection.execute(statement).rowcount
+        if rows >= limit:
+            break
     return scope_pk, rows
 
 
