@@ -69,6 +69,10 @@ class NotFound(OperatorError):
     """There is no such thing as the one that was named."""
 
 
+class TaskOverlap(OperatorError):
+    """An open task is for the same periods of the same scope."""
+
+
 class NoRules(OperatorError):
     """There has never been a price rule, and all prices come from rules."""
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
 
+from ratekit.admin.scope_filter import is_rated
 from ratekit.domain.reporting.reports import StateRow
 from ratekit.domain.schedule.calendar import Calendar
 
 
 def active_scopes(rows: Iterable[StateRow]) -> list[StateRow]:
     """Return the scopes that are rated."""
-    return [row for row in rows if row.active and row.deactivated_at is None]
+    return [row for row in rows if is_rated(row)]
 
 
 def due_ends(

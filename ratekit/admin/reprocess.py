@@ -15,7 +15,7 @@ from ratekit.domain.period import Window
 from ratekit.domain.reporting.reports import Selection, StateRow
 from ratekit.domain.reprocessing.task import Order, RatedRange, RepricedWindow, TaskKind
 from ratekit.domain.scope import Scope
-from ratekit.interfaces import Reports
+from ratekit.interfaces import Purge, Reports
 from ratekit.processing.repricer import Repricer
 from ratekit.text import utc_text
 
@@ -59,10 +59,46 @@ def build_orders(
         scope_admin.require_start(instant, request.step)
     if request.begin >= request.end:
         raise errors.OperatorError(
-            f"--begin {utc_text(request.begin)} is not before --end {utc_text(request.end)}"
+            f"begin {utc_text(request.begin)} is not before end {utc_text(request.end)}"
         )
     orders = [_build_order(request, rated_ranges.get(row.id), row, shorten) for row in rows]
     return [order for order in orders if order is not None]
+
+
+def build_reset_orders(
+    rows: Sequence[StateRow],
+    rated_ranges: Mapping[str, RatedRange],
+    since: datetime.datetime,
+    step: datetime.timedelta,
+    shorten: bool,
+) -> Sequence[Order]:
+    """Return orders to collect all again that each scope was rated for since an instant.
+
+    Unlike a reset, tasks replace what was charged period by period: no bill has a hole meanwhile.
+
+    :param rows: the scopes, each once
+    :param since: start of a period
+    :param step: length of a period
+    :param shorten: leave out scopes and times that were not rated
+    :returns: none for a scope that is rated until ``since``
+    :raises ratekit.errors.OperatorError: ``since`` is no start of a period, or a scope is not
+        rated until then, or not since then
+    """
+    scope_admin.require_start(since, step)
+    orders = []
+    for row in rows:
+        end = period.floor(row.rated_until, step)
+        if since < end:
+            request = ReprocessRequest(since, end, step, TaskKind.COLLECT)
+            order = _build_order(request, rated_ranges.get(row.id), row, shorten)
+            orders += [] if order is None else [order]
+        elif since > row.rated_until and not shorten:
+            raise errors.OperatorError(
+                f"scope {row.id} is rated only until {utc_text(row.rated_until)}: expected that or "
+                f"an earlier time, not {utc_text(since)}; to leave out the time in between, "
+                "deactivate the scope and run ratekit scope activate --from"
+            )
+    return orders
 
 
 def _build_order(
@@ -81,13 +117,25 @@ def _build_order(
     if begin < rated.since or end > rated.until:
         raise errors.OperatorError(
             f"scope {row.id} is rated only from {utc_text(rated.since)} to "
-            f"{utc_text(rated.until)}: expected --begin and --end within this time, not "
+            f"{utc_text(rated.until)}: expected begin and end within this time, not "
             f"{utc_text(begin)} and {utc_text(end)}"
         )
     # A part of a period would be charged twice or not at all.
     for instant in (begin, end):
         scope_admin.require_boundary(instant, rated.step, request.step)
     return request.order(row, begin, end)
+
+
+def require_unpurged(purge: Purge, orders: Sequence[Order]) -> None:
+    """Refuse orders for periods whose frames were purged.
+
+    :raises ratekit.errors.OperatorError: there is such an order
+    :raises ratekit.errors.TryLater: the storage did not answer
+    """
+    mark = purge.mark()
+    for order in orders:
+        if (refusal := mark.explain_refusal(order.begin)) is not None:
+            raise errors.OperatorError(refusal)
 
 
 @dataclasses.dataclass(slots=True)

@@ -181,9 +181,9 @@ class Tasks(abc.ABC):
         """Queue one task for each order, all or none; return the task ids in the same order.
 
         :param orders: each of another scope
+        :raises ratekit.errors.TaskOverlap: an open task of a scope overlaps; nothing was written
         :raises ratekit.errors.OperatorError: there is no such scope, it is not rated to the
-            order's end, an open task of the scope overlaps, or frames were purged; nothing was
-            written
+            order's end, or frames were purged; nothing was written
         :raises ratekit.errors.TryLater: the database did not answer
         """
 

@@ -102,10 +102,7 @@ class Reprocess(command_types.Listing):
             raise errors.OperatorError("nothing to reprocess: no scope was rated in this time")
         for line in _describe_shortened_orders(orders, begin, end):
             self.app.note(line)
-        mark = storage.purge.mark()
-        for order in orders:
-            if (refusal := mark.explain_refusal(order.begin)) is not None:
-                raise errors.OperatorError(refusal)
+        reprocess.require_unpurged(storage.purge, orders)
         if parsed_args.dry_run:
             return self._preview(conf, storage, orders)
         if not parsed_args.yes and not self.confirm(_question(orders)):

@@ -199,7 +199,7 @@ def _require_length(
 def _require_no_overlap(
     connection: sa.Connection, orders: Sequence[Order], scopes: Mapping[str, _Scope]
 ) -> None:
-    """:raises ratekit.errors.OperatorError: open tasks overlap with orders; a line for each."""
+    """:raises ratekit.errors.TaskOverlap: open tasks overlap with orders; a line for each."""
     orders_by_pk = {scopes[order.scope.id].scope_pk: order for order in orders}
     conflicts = []
     for row in connection.execute(_select_open(sorted(orders_by_pk))):
@@ -211,7 +211,7 @@ def _require_no_overlap(
                 f"wait for its end, or run ratekit reprocess cancel {row.id}"
             )
     if conflicts:
-        raise errors.OperatorError(*conflicts)
+        raise errors.TaskOverlap(*conflicts)
 
 
 def _select_swaps(tasks: Mapping[int, Task], instant: datetime.datetime) -> sa.Select[Any]:

@@ -104,7 +104,7 @@ def test_each_open_task_in_conflict_is_a_line(
         ),
         (
             ("--scope", "a1", "--begin", "2026-03-01T02:00", "--end", "2026-03-01T01:00", *WHY),
-            "--begin 2026-03-01T02:00:00Z is not before --end 2026-03-01T01:00:00Z",
+            "begin 2026-03-01T02:00:00Z is not before end 2026-03-01T01:00:00Z",
         ),
         (
             ("--scope", "a1", "--begin", "2026-03-01T00:00", "--end", "2026-03-01T03:00", *WHY),
