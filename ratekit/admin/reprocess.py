@@ -126,6 +126,27 @@ def _build_order(
     return request.order(row, begin, end)
 
 
+def read_reason(name: str, text: str | None) -> str:
+    """Return the reason of a request in one line.
+
+    :param name: of the option or argument, for the message
+    :raises ratekit.errors.OperatorError: it is blank
+    """
+    reason = " ".join((text or "").split())
+    if not reason:
+        raise errors.OperatorError(f"{name} is required; it is recorded with the task")
+    return reason
+
+
+def require_any(orders: Sequence[Order]) -> None:
+    """Refuse to reprocess nothing.
+
+    :raises ratekit.errors.OperatorError: there are no orders
+    """
+    if not orders:
+        raise errors.OperatorError("nothing to reprocess: no scope was rated in this time")
+
+
 def require_unpurged(purge: Purge, orders: Sequence[Order]) -> None:
     """Refuse orders for periods whose frames were purged.
 

@@ -168,6 +168,10 @@ def _require_clean(value: Any) -> Any:
 
 Instant = Annotated[datetime.datetime, pydantic.BeforeValidator(parse_instant)]
 Flag = Annotated[bool, pydantic.BeforeValidator(parse_bool)]
+Flags = Annotated[
+    tuple[bool, ...],
+    pydantic.BeforeValidator(lambda value: tuple(map(parse_bool, split_words(value)))),
+]
 Number = Annotated[
     Decimal,
     pydantic.BeforeValidator(parse_decimal),

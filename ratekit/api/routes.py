@@ -11,6 +11,8 @@ from ratekit.api.arguments import Arguments
 from ratekit.api.operation import Call, Operation
 from ratekit.api.v1 import rating as v1_rating
 from ratekit.api.v2 import rating as v2_rating
+from ratekit.api.v2 import reprocess as v2_reprocess
+from ratekit.api.v2 import scope as v2_scope
 
 
 def get_document(_: Call[Arguments]) -> Mapping[str, Any]:
@@ -28,4 +30,6 @@ OPERATIONS: Sequence[Operation] = [
     Operation("GET", "/openapi.json", get_document, None),
     *v1_rating.OPERATIONS,
     *v2_rating.OPERATIONS,
+    *v2_scope.OPERATIONS,
+    *v2_reprocess.OPERATIONS,
 ]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 
 from oslo_context.context import RequestContext
 
 from ratekit.api.faults import Fault
 from ratekit.api.policies import Policies
-from ratekit.domain.reporting.reports import ALL_SCOPES, AllScopes
+from ratekit.domain.reporting.reports import ALL_SCOPES, AllScopes, StateRow
 
 #: Ids of scopes, or all.
 Scopes = AllScopes | frozenset[str]
@@ -29,6 +30,14 @@ class Demand:
 
     scopes: Scopes | None = None
     narrows: bool = True
+
+
+def restrict(rows: Iterable[StateRow], scopes: Scopes) -> list[StateRow]:
+    """Return those of the scopes that a request may see.
+
+    :param scopes: what :func:`visible_scopes` returned
+    """
+    return [row for row in rows if scopes is ALL_SCOPES or row.id in scopes]
 
 
 def visible_scopes(

@@ -86,9 +86,9 @@ class Reprocess(command_types.Listing):
 
         begin, end = _read_range(parsed_args, self.app.clock())
         kind = TaskKind.RATES if parsed_args.rates_only else TaskKind.COLLECT
-        reason = " ".join((parsed_args.reason or "").split())
-        if not reason and not parsed_args.dry_run:
-            raise errors.OperatorError("--reason is required; it is recorded with the task")
+        reason = ""
+        if not parsed_args.dry_run:
+            reason = reprocess.read_reason("--reason", parsed_args.reason)
         conf = self.app.load_conf()
         storage = self.app.open_storage(conf)
         step = collect.build_calendar(conf).step
@@ -98,8 +98,7 @@ class Reprocess(command_types.Listing):
             _find_scopes(storage.reports.scopes(), parsed_args.scope),
             shorten=parsed_args.all_scopes or parsed_args.month is not None,
         )
-        if not orders:
-            raise errors.OperatorError("nothing to reprocess: no scope was rated in this time")
+        reprocess.require_any(orders)
         for line in _describe_shortened_orders(orders, begin, end):
             self.app.note(line)
         reprocess.require_unpurged(storage.purge, orders)

@@ -1,0 +1,256 @@
+"""``/v2/scope``: scopes, how far they are rated, and whether they are."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import pydantic
+
+from ratekit import composition, errors
+from ratekit.admin import reprocess
+from ratekit.admin import scope as scope_admin
+from ratekit.admin.scope_filter import ScopeFilter, is_rated, require_all
+from ratekit.api import audit
+from ratekit.api.arguments import Arguments, Count, Flag, Flags, Instant, Offset, Text, Words
+from ratekit.api.faults import Fault, not_found
+from ratekit.api.operation import Call, Operation
+from ratekit.api.visibility import restrict
+from ratekit.domain.reporting.reports import StateRow
+from ratekit.domain.reprocessing.task import TaskNote
+from ratekit.text import utc_text
+
+
+class Selection(Arguments):
+    """Which scopes; a list may repeat its key or separate values by commas.
+
+    :ivar scope_id: their IDs
+    :ivar scope_key: kinds of ID, such as project_id
+    :ivar fetcher: names of fetchers
+    :ivar collector: names of collectors
+    """
+
+    scope_id: Words = ()
+    scope_key: Words = ()
+    fetcher: Words = ()
+    collector: Words = ()
+
+    def select(self, call: Call[Any], active: Collection[bool] = ()) -> Sequence[StateRow]:
+        """Return the scopes that are selected and visible.
+
+        :raises ratekit.api.faults.Fault: there are none
+        """
+        scope_filter = ScopeFilter(
+            self.scope_id, self.scope_key, self.fetcher, self.collector, active
+        )
+        rows = scope_filter.select(_visible_rows(call))
+        if not rows:
+            raise Fault(404, "no scope fits; see GET /v2/scope for all scopes")
+        return rows
+
+
+class Listing(Selection):
+    """Which scopes, and which part of the list.
+
+    :ivar active: 1: those that are rated, 0: those that are not; default: both
+    :ivar offset: how many to skip
+    :ivar limit: how many to list; default: all
+    """
+
+    active: Flags = ()
+    offset: Offset = 0
+    limit: Count | None = None
+
+
+class Reset(Selection):
+    """From where on which scopes are to be rated again.
+
+    :ivar all_scopes: all that fit, in place of ``scope_id``
+    :ivar last_processed_timestamp: the time; the period that it is in counts
+    :ivar state: its older name
+    """
+
+    all_scopes: Flag = False
+    last_processed_timestamp: Instant | None = None
+    state: Instant | None = None
+
+    def since(self) -> datetime.datetime:
+        """Return the time by either name.
+
+        :raises ratekit.api.faults.Fault: there is none, or there are two
+        """
+        times = {self.last_processed_timestamp, self.state} - {None}
+        if len(times) != 1:
+            raise Fault(400, "expected last_processed_timestamp, or state with the same time")
+        (time,) = times
+        assert time is not None, "None was taken out"
+        return time
+
+
+class Change(Arguments):
+    """What a scope is to be; what :func:`list_scopes` returned is accepted as it is.
+
+    :ivar scope_id: its ID
+    :ivar active: whether it is rated
+    """
+
+    scope_id: Text
+    scope_key: Text | None = None
+    fetcher: Text | None = None
+    collector: Text | None = None
+    active: Flag | None = None
+
+
+class NewScope(Change):
+    """A scope.
+
+    :ivar last_processed_timestamp: from when on it is rated
+    :ivar state: its older name
+    """
+
+    last_processed_timestamp: Instant | None = None
+    state: Instant | None = None
+
+
+class Scope(pydantic.BaseModel):
+    """A scope.
+
+    :ivar last_processed_timestamp: until when it is rated
+    :ivar state: the same, as old clients call it
+    :ivar active: whether it is rated
+    :ivar scope_activation_toggle_date: when it was deactivated
+    :ivar name: for people
+    :ivar failures: how often rating it failed since the last success
+    :ivar last_error: why it failed last
+    """
+
+    scope_id: str
+    scope_key: str
+    fetcher: str
+    collector: str
+    last_processed_timestamp: datetime.datetime
+    state: datetime.datetime
+    active: bool
+    scope_activation_toggle_date: datetime.datetime | None
+    name: str
+    failures: int
+    last_error: str | None
+
+
+class ScopeList(pydantic.BaseModel):
+    """Scopes, by name and ID."""
+
+    results: list[Scope]
+
+
+class Nothing(pydantic.BaseModel):
+    """An empty object: clients would print anything else as a result."""
+
+
+def list_scopes(call: Call[Listing]) -> dict[str, Any]:
+    """List scopes, and until when each is rated."""
+    given = call.arguments
+    rows = given.select(call, given.active)
+    end = None if given.limit is None else given.offset + given.limit
+    page = rows[given.offset : end]
+    if not page:
+        raise Fault(404, f"offset {given.offset} is after the last of {len(rows)} scopes")
+    return {"results": [_show(row) for row in page]}
+
+
+def reset_scopes(call: Call[Reset]) -> dict[str, Any]:
+    """Collect and price again what scopes were rated for since a time.
+
+    A reprocessing task is queued for each scope: its charges are replaced period by period, so
+    that no bill has a hole meanwhile. With `all_scopes`, scopes that are not rated that far are
+    left out. To be rated from a later time on, a scope is deactivated and then activated.
+    """
+    given, parts = call.arguments, call.parts
+    if given.all_scopes == bool(given.scope_id):
+        raise Fault(400, "expected either all_scopes = true or scope_id")
+    since = parts.calendar.floor(given.since())
+    rows = given.select(call)
+    require_all(rows, given.scope_id)
+    composition.require_right_clock(parts.conf, parts.storage.ledger, parts.clock())
+    orders = reprocess.build_reset_orders(
+        rows, parts.storage.tasks.rated_ranges(), since, parts.calendar.step, given.all_scopes
+    )
+    if not orders:
+        if all(row.rated_until < since for row in rows):
+            raise Fault(400, f"no scope is rated until {utc_text(since)}; nothing was queued")
+        return {}
+    reprocess.require_unpurged(parts.storage.purge, orders)
+    reason = f"reset to {utc_text(since)} through the API"
+    note = TaskNote(reason, audit.describe(call.caller), parts.clock())
+    try:
+        parts.storage.tasks.add(orders, note)
+    except errors.TaskOverlap as error:
+        raise Fault(409, "; ".join(error.lines())) from None
+    return {}
+
+
+def change_scope(call: Call[Change]) -> dict[str, Any]:
+    """Activate or deactivate a scope; the rest of it must be as it is.
+
+    An activated scope is rated from where rating stopped.
+    """
+    change, parts = call.arguments, call.parts
+    row = _find(call, change.scope_id)
+    for key in ("scope_key", "fetcher", "collector"):
+        value, current = getattr(change, key), getattr(row, key)
+        if value not in (None, current):
+            raise Fault(400, f"{key}: expected {current!r}, which cannot be changed, not {value!r}")
+    if change.active is True:
+        scope_admin.activate(parts.storage.scopes, row, parts.calendar, None, parts.clock())
+    elif change.active is False:
+        parts.storage.scopes.deactivate(row.id, parts.clock())
+    return _show(_find(call, row.id))
+
+
+def create_scope(call: Call[NewScope]) -> None:
+    """Refuse to make a scope known: ratekit rates what its fetcher returns."""
+    name = call.arguments.scope_id
+    if any(row.id == name for row in call.parts.storage.reports.scopes()):
+        raise Fault(409, f"scope {name} exists already; PATCH /v2/scope activates or deactivates")
+    raise Fault(
+        501,
+        "scopes come from the fetcher, with their first rated period; none was created: list the "
+        "project in the fetcher, or wait until it does",
+    )
+
+
+def _visible_rows(call: Call[Any]) -> Sequence[StateRow]:
+    return restrict(call.parts.storage.reports.scopes(), call.scopes)
+
+
+def _find(call: Call[Any], scope_id: str) -> StateRow:
+    rows = ScopeFilter(ids=[scope_id]).select(_visible_rows(call))
+    if not rows:
+        raise not_found("Scope", scope_id)
+    return rows[0]
+
+
+def _show(row: StateRow) -> dict[str, Any]:
+    return {
+        "scope_id": row.id,
+        "scope_key": row.scope_key,
+        "fetcher": row.fetcher,
+        "collector": row.collector,
+        "last_processed_timestamp": row.rated_until,
+        "state": row.rated_until,
+        "active": is_rated(row),
+        "scope_activation_toggle_date": row.deactivated_at,
+        "name": row.name,
+        "failures": row.failures,
+        "last_error": row.last_error,
+    }
+
+
+_PATH = "/v2/scope"
+OPERATIONS = [
+    Operation("GET", _PATH, list_scopes, "scope:get_state", Listing, ScopeList),
+    Operation("PUT", _PATH, reset_scopes, "scope:reset_state", Reset, Nothing, 202),
+    Operation("PATCH", _PATH, change_scope, "scope:patch_state", Change, Scope),
+    Operation("POST", _PATH, create_scope, "scope:post_state", NewScope),
+]
