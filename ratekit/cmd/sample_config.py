@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import pathlib
+import re
 import sysconfig
 from importlib import resources
 
@@ -16,20 +17,22 @@ from ratekit.cmd.output import whole_file
 _FILES = {
     # An operator will write passwords into it.
     "ratekit.conf": ("ratekit/ratekit.conf.sample", 0o640),
+    "policy.yaml.sample": ("ratekit/policy.yaml.sample", 0o644),
     "metrics.yml": ("ratekit/metrics.yml", 0o644),
     "metrics.schema.json": ("ratekit/metrics.schema.json", 0o644),
     "hashmap.yml": ("ratekit/hashmap.yml", 0o644),
     "hashmap.schema.json": ("ratekit/hashmap.schema.json", 0o644),
     "ratekit-processor.service": ("systemd/ratekit-processor.service", 0o644),
+    "ratekit-api.service": ("systemd/ratekit-api.service", 0o644),
 }
-_UNIT_PROGRAM = "ExecStart=/usr/bin/ratekit-processor "
+_UNIT_PROGRAM = re.compile(r"^ExecStart=/usr/bin/(ratekit-\w+) ", re.MULTILINE)
 
 
 class SampleConfig(command_types.Action):
-    """Write a sample configuration, metrics, price rules and systemd unit to a folder.
+    """Write a sample configuration, metrics, price rules and systemd units to a folder.
 
     The files have the group of the folder. ratekit.conf, which will have passwords, cannot be
-    read by others. The unit runs the ratekit-processor of this installation.
+    read by others. The units run the programs of this installation.
     """
 
     arguments = " DIR"
@@ -67,7 +70,10 @@ class SampleConfig(command_types.Action):
 
 def _read(source: str) -> str:
     text = resources.files("ratekit").joinpath("etc", source).read_text(encoding="utf-8")
-    program = os.path.join(sysconfig.get_path("scripts"), "ratekit-processor")
-    # systemd expands %, and takes a quoted path with spaces for one word.
-    command = '"{}"'.format(program.replace("%", "%%")) if " " in program else program
-    return text.replace(_UNIT_PROGRAM, f"ExecStart={command} ")
+    return _UNIT_PROGRAM.sub(lambda match: f"ExecStart={_program(match[1])} ", text)
+
+
+def _program(name: str) -> str:
+    """Return this installation's program as systemd reads it: it expands % and splits words."""
+    path = os.path.join(sysconfig.get_path("scripts"), name)
+    return '"{}"'.format(path.replace("%", "%%")) if " " in path else path.replace("%", "%%")

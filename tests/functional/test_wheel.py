@@ -18,11 +18,13 @@ REPO = pathlib.Path(__file__).parents[2]
 SOURCES = ("setup.cfg", "setup.py", "README.rst", "LICENSE", "ratekit", "etc")
 SAMPLES = {
     "ratekit.conf": 0o640,
+    "policy.yaml.sample": 0o644,
     "metrics.yml": 0o644,
     "metrics.schema.json": 0o644,
     "hashmap.yml": 0o644,
     "hashmap.schema.json": 0o644,
     "ratekit-processor.service": 0o644,
+    "ratekit-api.service": 0o644,
 }
 
 
@@ -85,8 +87,9 @@ def test_sample_files_are_laid_out_once(scripts: pathlib.Path, tmp_path: pathlib
     assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == SAMPLES
     for name in ("metrics.yml", "hashmap.yml", "metrics.schema.json", "hashmap.schema.json"):
         assert (folder / name).read_bytes() == (REPO / "etc/ratekit" / name).read_bytes()
-    unit = (folder / "ratekit-processor.service").read_text()
-    assert f'\nExecStart="{scripts}/ratekit-processor" --config-file /etc' in unit
+    for program in ("ratekit-processor", "ratekit-api"):
+        unit = (folder / f"{program}.service").read_text()
+        assert f'\nExecStart="{scripts}/{program}" --config-file /etc' in unit
 
 
 def test_the_installed_sample_files_can_be_used(

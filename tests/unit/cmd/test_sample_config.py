@@ -65,12 +65,16 @@ def test_a_folder_that_cannot_be_made_is_one_line_and_2(
     assert answer.err == f"ratekit: {tmp_path}/file/etc: cannot be written: Not a directory\n"
 
 
-def test_the_unit_runs_only_programs_that_a_minimal_system_has(
+def test_the_units_run_only_programs_that_a_minimal_system_has(
     ratekit: Shell, tmp_path: pathlib.Path
 ) -> None:
     # Debian's base system has no /bin/kill.
     assert ratekit("sample-config", str(tmp_path / "etc")).code == 0
-    unit = (tmp_path / "etc" / "ratekit-processor.service").read_text()
-    lines = [line.partition("=")[2] for line in unit.splitlines() if line.startswith("Exec")]
-    programs = [shlex.split(line)[0] for line in lines]
-    assert [os.path.basename(program) for program in programs] == ["ratekit-processor", "sh"]
+    for name, expected in (
+        ("ratekit-processor", ["ratekit-processor", "sh"]),
+        ("ratekit-api", ["ratekit-api"]),
+    ):
+        unit = (tmp_path / "etc" / f"{name}.service").read_text()
+        lines = [line.partition("=")[2] for line in unit.splitlines() if line.startswith("Exec")]
+        programs = [shlex.split(line)[0] for line in lines]
+        assert [os.path.basename(program) for program in programs] == expected
