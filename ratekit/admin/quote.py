@@ -28,6 +28,8 @@ MONTH = datetime.timedelta(days=30)
 #: The ID of no scope: a usage that only general rules apply to.
 NO_SCOPE = ""
 
+#: Digits before the decimal point that a stored quantity can have.
+_WHOLE_DIGITS = 47
 _ALL = Fraction(1)
 _MICROSECOND = datetime.timedelta(microseconds=1)
 
@@ -84,6 +86,25 @@ def quote(
     return Quote(period, series, price_list.explain(series))
 
 
+def read_quantity(name: str, text: str) -> Decimal:
+    """Return a quantity exactly as the database would store it.
+
+    :param name: of the option or argument, for the message
+    :raises ratekit.errors.OperatorError: it is not a decimal number of at least 0, or has too
+        many digits
+    """
+    if exact.NUMBER.match(text) and not text.startswith("-"):
+        quantity = Decimal(text).normalize(exact.EXACT)
+        _, digits, exponent = quantity.as_tuple()
+        assert isinstance(exponent, int), "a number is finite"
+        if -exponent <= exact.QUANTITY_PLACES and len(digits) + exponent <= _WHOLE_DIGITS:
+            return quantity
+    raise errors.OperatorError(
+        f"{name}: expected a decimal number of at least 0, with at most {_WHOLE_DIGITS} digits "
+        f"before and {exact.QUANTITY_PLACES} after the decimal point, not {text!r}"
+    )
+
+
 def _round(ratio: Fraction, places: int) -> Decimal:
     return exact.round_ratio(ratio.numerator, ratio.denominator, places)
 
@@ -112,6 +133,23 @@ def require_metric(metric: str, book: RuleBook, metrics: Collection[str]) -> Non
     if metric not in names:
         hint = errors.suggestion(metric, names) or f"; known metrics: {', '.join(sorted(names))}"
         raise errors.OperatorError(f"neither metrics.yml nor any rule has {metric!r}{hint}")
+
+
+def add_scope_label(
+    labels: Mapping[str, str | None], scope_key: str, scope: str
+) -> Mapping[str, str | None]:
+    """Return the labels of a usage of a scope, with the scope's own.
+
+    :param scope: its ID; :data:`NO_SCOPE` has no label
+    :raises ratekit.errors.OperatorError: the labels are those of another scope
+    """
+    if scope == NO_SCOPE:
+        return labels
+    if labels.get(scope_key, scope) != scope:
+        raise errors.OperatorError(
+            f"{scope_key}: expected {scope}, the scope that is quoted for, not {labels[scope_key]}"
+        )
+    return {**labels, scope_key: scope}
 
 
 def scope_id(word: str, book: RuleBook, rows: Sequence[StateRow]) -> str:

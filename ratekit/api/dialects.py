@@ -51,7 +51,8 @@ def _naive_text(instant: datetime.datetime) -> str:
     return instant.astimezone(datetime.UTC).replace(tzinfo=None).isoformat()
 
 
-def _number(number: Decimal) -> msgspec.Raw:
+def number_literal(number: Decimal) -> msgspec.Raw:
+    """Return a JSON number with all digits, in plain notation."""
     return msgspec.Raw(number_text(number).encode())
 
 
@@ -63,7 +64,7 @@ def _v1_fault(fault: Fault) -> Mapping[str, object]:
 #: Numbers are text, times have no offset and are UTC.
 V1 = Dialect(number_text, _naive_text, _v1_fault)
 #: Numbers are JSON's, times have an offset.
-V2 = Dialect(_number, datetime.datetime.isoformat, lambda fault: {"message": fault.message})
+V2 = Dialect(number_literal, datetime.datetime.isoformat, lambda fault: {"message": fault.message})
 
 
 def of_path(path: str) -> Dialect:

@@ -6,7 +6,6 @@ import argparse
 import datetime
 import zoneinfo
 from collections.abc import Callable, Collection, Mapping, Sequence
-from decimal import Decimal
 from typing import Any, TypeVar
 
 from ratekit import errors
@@ -14,7 +13,6 @@ from ratekit.admin import metric as metric_admin
 from ratekit.admin import scope as scope_admin
 from ratekit.cmd import instants
 from ratekit.cmd.output.key_columns import KEYS
-from ratekit.domain import exact
 from ratekit.domain.reporting.reports import ALL_SCOPES, AllScopes, Selection
 from ratekit.interfaces import Reports
 from ratekit.text import local_text
@@ -22,8 +20,6 @@ from ratekit.text import local_text
 S = TypeVar("S", bound=scope_admin.Named)
 
 _NO_TIME = datetime.timedelta(0)
-#: Digits before the decimal point that a stored quantity can have.
-_WHOLE_DIGITS = 47
 #: The largest limit or ID: databases count to 2 ** 63.
 _LARGEST_DIGITS = 18
 _LARGEST = 10**_LARGEST_DIGITS - 1
@@ -229,24 +225,6 @@ def read_labels(texts: Sequence[str], null_names: Sequence[str]) -> Mapping[str,
             raise errors.OperatorError(f"--null-label: {name!r} occurs twice")
         labels[name] = None
     return labels
-
-
-def read_quantity(option: str, text: str) -> Decimal:
-    """Return a quantity exactly as the database would store it.
-
-    :raises ratekit.errors.OperatorError: it is not a decimal number of at least 0, or has too
-        many digits
-    """
-    if exact.NUMBER.match(text) and not text.startswith("-"):
-        quantity = Decimal(text).normalize(exact.EXACT)
-        _, digits, exponent = quantity.as_tuple()
-        assert isinstance(exponent, int), "a number is finite"
-        if -exponent <= exact.QUANTITY_PLACES and len(digits) + exponent <= _WHOLE_DIGITS:
-            return quantity
-    raise errors.OperatorError(
-        f"{option}: expected a decimal number of at least 0, with at most {_WHOLE_DIGITS} digits "
-        f"before and {exact.QUANTITY_PLACES} after the decimal point, not {text!r}"
-    )
 
 
 def whole_number(minimum: int, maximum: int = _LARGEST) -> Callable[[str], int]:

@@ -78,7 +78,7 @@ class QuoteUsage(command_types.Showing):
         from ratekit.conf import collect
         from ratekit.files import metrics_file
 
-        quantity = options.read_quantity("--qty", parsed_args.qty)
+        quantity = quote.read_quantity("--qty", parsed_args.qty)
         share = _read_share(parsed_args.share)
         labels = options.read_labels(parsed_args.label, parsed_args.null_label)
         at = self.app.clock()

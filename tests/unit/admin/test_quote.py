@@ -214,3 +214,18 @@ def test_the_shares_of_a_period_cost_together_what_the_period_costs(
     ]
     total = sum(Fraction(part.explanation.price) for part in parts)
     assert abs(total - Fraction(whole.explanation.price)) <= Fraction(len(parts), 10**18)
+
+
+@pytest.mark.parametrize(("text", "number"), [("1.50", "1.5"), ("0", "0"), ("1e3", "1000")])
+def test_a_quantity_is_read_exactly(text: str, number: str) -> None:
+    assert quote.read_quantity("--qty", text) == Decimal(number)
+
+
+@pytest.mark.parametrize("text", ["1e-19", "-3", "-0.1", "three", "1e999999999", "NaN"])
+def test_a_quantity_has_at_most_the_digits_that_are_stored_and_no_sign(text: str) -> None:
+    with pytest.raises(errors.OperatorError) as error:
+        quote.read_quantity("--qty", text)
+    assert str(error.value) == (
+        "--qty: expected a decimal number of at least 0, with at most 47 digits before and 18 "
+        f"after the decimal point, not {text!r}"
+    )

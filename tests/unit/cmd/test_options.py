@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from decimal import Decimal
 
 import pytest
 
-from ratekit import errors
 from ratekit.cmd import options
 
 
@@ -30,18 +28,3 @@ def test_a_number_without_a_maximum_is_limited_by_the_database() -> None:
         read("-1")
     with pytest.raises(argparse.ArgumentTypeError, match="of at least 0"):
         read("1" + "0" * 18)
-
-
-@pytest.mark.parametrize(("text", "number"), [("1.50", "1.5"), ("0", "0"), ("1e3", "1000")])
-def test_a_quantity_is_read_exactly(text: str, number: str) -> None:
-    assert options.read_quantity("--qty", text) == Decimal(number)
-
-
-@pytest.mark.parametrize("text", ["1e-19", "-3", "-0.1", "three", "1e999999999", "NaN"])
-def test_a_quantity_has_at_most_the_digits_that_are_stored_and_no_sign(text: str) -> None:
-    with pytest.raises(errors.OperatorError) as error:
-        options.read_quantity("--qty", text)
-    assert str(error.value) == (
-        "--qty: expected a decimal number of at least 0, with at most 47 digits before and 18 "
-        f"after the decimal point, not {text!r}"
-    )
