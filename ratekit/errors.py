@@ -38,6 +38,20 @@ class InvalidResponse(TryLater):
     """A response cannot be parsed; responses to other requests may be valid."""
 
 
+class TooSlow(TryLater):
+    """A report took longer than its limit; a smaller one may not.
+
+    :ivar seconds: the limit
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(
+            f"the report took longer than {seconds:g} s: choose a shorter time range or fewer "
+            "groups"
+        )
+
+
 class Conflict(TryLater):
     """Another process made a conflicting change; the work may be retried at once."""
 

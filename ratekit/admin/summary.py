@@ -1,4 +1,4 @@
-"""Compare two time ranges, and spread a bill over hours, days or months."""
+"""Compare two time ranges, and spread a bill over columns of time."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _change(old: SummaryRow | None, new: SummaryRow | None) -> PriceChange:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PivotRow:
-    """The charges of a group by hour, day or month.
+    """The charges of a group by bucket of time.
 
     :ivar prices: exact price by start, UTC; a bucket without frames is absent
     """
@@ -113,7 +113,7 @@ class PivotRow:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Pivot:
-    """A bill with a column for each hour, day or month.
+    """A bill with a column for each bucket of time.
 
     :ivar starts: of the columns, UTC
     :ivar rows: in the order of the groups
@@ -132,7 +132,7 @@ def pivot(
     bucket: str,
     zone: datetime.tzinfo,
 ) -> Pivot:
-    """Return the charges of each group by hour, day or month.
+    """Return the charges of each group by hour, day, week, month or year.
 
     :param selection: with begin and end
     :param groupby: no times

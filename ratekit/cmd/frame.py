@@ -13,7 +13,7 @@ from ratekit.cmd import command_types, options
 from ratekit.cmd.output import cells
 from ratekit.cmd.output.scope_names import scope_names
 from ratekit.cmd.output.table import Style
-from ratekit.domain.reporting.reports import FrameRow
+from ratekit.domain.reporting.reports import EVERYTHING, FrameRow, Page
 from ratekit.text import local_text
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class FrameList(command_types.Listing):
             self.app.note(text)
         limit = parsed_args.limit
         # One frame beyond the limit shows whether there are more.
-        frames = reports.frames(selection, limit + 1 if limit else None)
+        frames = reports.frames(selection, Page(limit=limit + 1) if limit else EVERYTHING)
         rows = _take(frames, limit, self.app) if limit else frames
         names = scope_names(reports.scopes(), ids=parsed_args.ids)
         view = _View(zone, parsed_args.formatter, names, conf.rating.decimals)

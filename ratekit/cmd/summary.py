@@ -27,7 +27,7 @@ _CHANGES = ("Old", "New", "Difference", "Ratio", "Old quantity", "New quantity",
 _WIDE_CHANGES = _CHANGES[4:]
 _LIMIT = 20
 #: What of a column's time stands above it in a table.
-_HEADINGS = {"hour": slice(8, 16), "day": slice(5, 10), "month": slice(None)}
+_HEADINGS = {"hour": slice(8, 16), "day": slice(5, 10), "week": slice(5, 10)}
 
 _Table = tuple[Sequence[str], Iterable[Sequence[Any]]]
 
@@ -49,14 +49,14 @@ class Summary(command_types.Listing):
             "--groupby",
             action="append",
             metavar="KEYS",
-            help="scope, metric, hour, day, month or any label; separate several by commas; may be "
-            "repeated; default: scope,metric",
+            help="scope, metric, hour, day, week, month, year or any label; separate several by "
+            "commas; may be repeated; default: scope,metric",
         )
         views = parser.add_mutually_exclusive_group()
         views.add_argument(
             "--pivot",
             choices=sorted(BUCKETS),
-            help=f"show prices in a column for each day, hour or month, at most "
+            help="show prices in a column for each hour, day, week, month or year, at most "
             f"{summary.MAX_COLUMNS}",
         )
         views.add_argument(
@@ -184,7 +184,7 @@ class _Report:
         ]
         times = [time_text(start.astimezone(self._zone), bucket) for start in pivot.starts]
         # The footer has the year.
-        headings = {time: time[_HEADINGS[bucket]] for time in times}
+        headings = {time: time[_HEADINGS.get(bucket, slice(None))] for time in times}
         self._set_style({**headings, "Total": self._rounding.heading("Total")})
         columns = self._keys.columns(("Total", *times))
         rows = bill.pivot_rows(pivot, self._keys, self._rounding)
@@ -283,6 +283,6 @@ def _require_fitting_options(parsed_args: argparse.Namespace, keys: Sequence[str
     if not parsed_args.compare:
         return
     if times:
-        raise errors.OperatorError("--compare: expected no hour, day or month in --groupby")
+        raise errors.OperatorError(f"--compare: expected no {min(times)} in --groupby")
     if any((parsed_args.month, parsed_args.begin, parsed_args.end)):
         raise errors.OperatorError("--compare names the months; remove --month, --begin and --end")

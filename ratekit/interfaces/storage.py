@@ -12,7 +12,15 @@ import datetime
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from ratekit.domain.reporting.coverage import CoverageFacts
-from ratekit.domain.reporting.reports import FrameRow, ResetPlan, Selection, StateRow, SummaryRow
+from ratekit.domain.reporting.reports import (
+    EVERYTHING,
+    FrameRow,
+    Page,
+    ResetPlan,
+    Selection,
+    StateRow,
+    SummaryRow,
+)
 from ratekit.domain.reprocessing.task import (
     Account,
     Order,
@@ -75,7 +83,11 @@ class RuleStore(abc.ABC):
 
 
 class Reports(abc.ABC):
-    """Reads what operators ask for; writes nothing."""
+    """Reads what operators and tenants ask for; writes nothing. Each call sees one snapshot.
+
+    :raises ratekit.errors.TooSlow: a statement took longer than the storage was opened for
+    :raises ratekit.errors.TryLater: the database did not answer
+    """
 
     @abc.abstractmethod
     def scopes(self) -> Sequence[StateRow]:
@@ -83,23 +95,42 @@ class Reports(abc.ABC):
 
     @abc.abstractmethod
     def summary(
-        self, selection: Selection, groupby: Sequence[str], zone: datetime.tzinfo
+        self,
+        selection: Selection,
+        groupby: Sequence[str],
+        zone: datetime.tzinfo,
+        page: Page = EVERYTHING,
     ) -> Iterator[SummaryRow]:
         """Yield exact sums, one row for each group, ordered by group.
 
-        Without labels in ``groupby`` no more than a part of the rows is in memory.
+        Without labels in ``groupby`` no more than a part of the rows is in memory, and a page
+        costs no more than all rows.
 
-        :param groupby: any of ``scope``, ``metric``, ``hour``, ``day``, ``month``, and labels
-        :param zone: time zone of hours, days and months
+        :param groupby: any of ``scope``, ``metric``, ``period``, ``hour``, ``day``, ``week``,
+            ``month``, ``year``, and labels
+        :param zone: time zone of all times but periods; weeks start on Monday
         """
+
+    @abc.abstractmethod
+    def count_groups(
+        self, selection: Selection, groupby: Sequence[str], zone: datetime.tzinfo
+    ) -> int:
+        """Return the number of rows of :meth:`summary` without a page."""
 
     @abc.abstractmethod
     def labels(self) -> Mapping[str, Collection[str]]:
         """Return the labels of each metric that was ever rated, by public name."""
 
     @abc.abstractmethod
-    def frames(self, selection: Selection, limit: int | None = None) -> Iterator[FrameRow]:
-        """Yield frames, ordered by begin, scope, metric and labels."""
+    def frames(self, selection: Selection, page: Page = EVERYTHING) -> Iterator[FrameRow]:
+        """Yield frames, ordered by begin, scope, metric, labels and unit.
+
+        No two frames are equal in all of these.
+        """
+
+    @abc.abstractmethod
+    def count_frames(self, selection: Selection) -> int:
+        """Return the number of rows of :meth:`frames` without a page."""
 
     @abc.abstractmethod
     def coverage(

@@ -18,7 +18,14 @@ from ratekit.storage.tasks.queue import SqlTasks
 from ratekit.storage.tasks.swap import SqlTaskLedger
 
 
-def open_storage(url: str, *, scope_key: str, fetcher: str, collector: str) -> Storage:
+def open_storage(
+    url: str,
+    *,
+    scope_key: str,
+    fetcher: str,
+    collector: str,
+    statement_timeout: float | None = None,
+) -> Storage:
     """Open a database that is at the newest revision.
 
     No connection stays open after this call, so the process may fork.
@@ -27,6 +34,8 @@ def open_storage(url: str, *, scope_key: str, fetcher: str, collector: str) -> S
     :param scope_key: only scopes of this key are rated and reported
     :param fetcher: name that is stored with new scopes, for people
     :param collector: likewise
+    :param statement_timeout: seconds that each statement of a report may take; None: ten minutes,
+        as any other
     :raises ratekit.errors.OperatorError: the database cannot be used
     :raises ratekit.errors.TryLater: the database did not answer
     """
@@ -36,7 +45,7 @@ def open_storage(url: str, *, scope_key: str, fetcher: str, collector: str) -> S
     return Storage(
         ledger=SqlLedger(database, origin),
         rules=SqlRules(database),
-        reports=SqlReports(database, scope_key),
+        reports=SqlReports(database, scope_key, statement_timeout),
         # SQLite has one writer at a time; a second process would only wait for the first.
         processes=1 if database.engine.dialect.name == "sqlite" else None,
         scopes=SqlScopeAdmin(database, scope_key),
@@ -47,10 +56,11 @@ def open_storage(url: str, *, scope_key: str, fetcher: str, collector: str) -> S
     )
 
 
-def build_storage(conf: Any) -> Storage:
+def build_storage(conf: Any, statement_timeout: float | None = None) -> Storage:
     """Open the database that ``conf`` names.
 
     :param conf: a loaded ``ConfigOpts``
+    :param statement_timeout: as of :func:`open_storage`
     :raises: as :func:`open_storage`
     """
     return open_storage(
@@ -58,4 +68,5 @@ def build_storage(conf: Any) -> Storage:
         scope_key=conf.collect.scope_key,
         fetcher=conf.fetcher.backend,
         collector=conf.collect.collector,
+        statement_timeout=statement_timeout,
     )

@@ -8,7 +8,15 @@ from decimal import Decimal
 from typing import Any, cast
 
 from ratekit.domain.reporting.coverage import CoverageFacts
-from ratekit.domain.reporting.reports import ALL_SCOPES, FrameRow, Selection, StateRow, SummaryRow
+from ratekit.domain.reporting.reports import (
+    ALL_SCOPES,
+    EVERYTHING,
+    FrameRow,
+    Page,
+    Selection,
+    StateRow,
+    SummaryRow,
+)
 from ratekit.interfaces import Reports, Storage
 from tests.fakes import FakeLedger, FakeRules
 
@@ -37,8 +45,8 @@ class FakeReports(Reports):
             for id_, state in sorted(self._ledger.states.items())
         ]
 
-    def frames(self, selection: Selection, limit: int | None = None) -> Iterator[FrameRow]:
-        assert limit is None
+    def frames(self, selection: Selection, page: Page = EVERYTHING) -> Iterator[FrameRow]:
+        assert page == EVERYTHING
         assert selection == Selection(scopes=selection.scopes)
         for key, (quantity, price) in sorted(self._ledger.frames.items()):
             scope, metric, begin = key
@@ -46,10 +54,23 @@ class FakeReports(Reports):
                 shared = self._ledger.shared.get(key)
                 yield FrameRow(begin, scope, metric, "", quantity, price, {}, {}, shared)
 
-    def summary(
+    def count_frames(self, selection: Selection) -> int:
+        raise NotImplementedError
+
+    def count_groups(
         self, selection: Selection, groupby: Sequence[str], zone: datetime.tzinfo
+    ) -> int:
+        raise NotImplementedError
+
+    def summary(
+        self,
+        selection: Selection,
+        groupby: Sequence[str],
+        zone: datetime.tzinfo,
+        page: Page = EVERYTHING,
     ) -> Iterator[SummaryRow]:
         assert not groupby
+        assert page == EVERYTHING
         prices = [row.price for row in self.frames(selection)]
         if prices:
             yield SummaryRow({}, len(prices), None, None, sum(prices, Decimal(0)))

@@ -68,6 +68,15 @@ def test_a_statement_beyond_its_limit_is_tried_later(url: str) -> None:
     database.close()
 
 
+def test_the_limit_of_a_report_is_not_that_of_another_transaction(url: str) -> None:
+    database = Database(url)
+    for _ in range(4):
+        with pytest.raises(errors.TooSlow), database.reading(0.05) as connection:
+            connection.exec_driver_sql("SELECT pg_sleep(5)")
+        assert all(30 <= limit <= 600 for limit in limits(database))
+    database.close()
+
+
 def test_processors_that_share_sessions_rate_and_report(url: str) -> None:
     """A statement that is prepared in a session is unknown, or known already, in the next."""
     storages = [reopen(url) for _ in range(3)]

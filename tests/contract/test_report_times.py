@@ -1,4 +1,4 @@
-"""Hours, days and months of reports, which every storage groups by the rules of a time zone."""
+"""Times of reports, which every storage groups by the rules of a time zone."""
 
 from __future__ import annotations
 
@@ -36,6 +36,9 @@ GROUPBYS = (
     ("hour", "scope"),
     ("scope", "day", "metric"),
     ("metric", "month", "hour", "day"),
+    ("week", "metric"),
+    ("year", "scope", "week"),
+    ("color", "year", "week"),
     ("day", "color", "scope"),
 )
 
@@ -73,6 +76,7 @@ def add_up(
             "scope": frame.scope,
             "metric": frame.metric,
             **{name: bucket(frame.begin, name, zone) for name in BUCKETS},
+            **_local_dates(frame.begin, zone),
         }
         groups.setdefault(tuple(values[key] for key in groupby), []).append(frame)
     rows = []
@@ -94,6 +98,17 @@ def add_up(
     return rows
 
 
+def _local_dates(instant: datetime.datetime, zone: datetime.tzinfo) -> dict[str, datetime.datetime]:
+    """Return the start of the week and of the year, by the calendar's own rules."""
+    local = instant.astimezone(zone)
+    week = local.isocalendar()
+    monday = datetime.date.fromisocalendar(week.year, week.week, 1)
+    return {
+        name: datetime.datetime.combine(day, datetime.time(), zone).astimezone(datetime.UTC)
+        for name, day in (("week", monday), ("year", datetime.date(local.year, 1, 1)))
+    }
+
+
 @pytest.mark.parametrize(
     ("begin", "max_spans"),
     [
@@ -102,6 +117,8 @@ def add_up(
         ("2026-04-04T03:00", 10_000),
         # St. John's went back over midnight, at 0:01, until 2011.
         ("2010-11-06T20:00", 10_000),
+        # A year ends within a week.
+        ("2026-12-31T05:00", 10_000),
         # More than one statement can have.
         ("2026-03-28T15:00", 3),
     ],

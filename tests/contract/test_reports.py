@@ -10,7 +10,14 @@ from decimal import Decimal
 
 import pytest
 
-from ratekit.domain.reporting.reports import ALL_SCOPES, FrameRow, Selection, StateRow, SummaryRow
+from ratekit.domain.reporting.reports import (
+    ALL_SCOPES,
+    FrameRow,
+    Page,
+    Selection,
+    StateRow,
+    SummaryRow,
+)
 from ratekit.interfaces import Storage
 from ratekit.storage.sql import open_storage
 from tests.contract.given import (
@@ -279,8 +286,8 @@ class TestFrames:
     def test_no_more_than_the_limit(self, storage: Storage) -> None:
         store_usage(storage)
         frames = list(storage.reports.frames(ALL))
-        assert list(storage.reports.frames(ALL, limit=4)) == frames[:4]
-        assert list(storage.reports.frames(ALL, limit=0)) == []
+        assert list(storage.reports.frames(ALL, Page(limit=4))) == frames[:4]
+        assert list(storage.reports.frames(ALL, Page(limit=0))) == []
 
     def test_values_look_the_same_from_every_database(self, storage: Storage) -> None:
         # A price by a tiny negative rate is rounded to a negative zero.

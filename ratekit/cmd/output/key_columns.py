@@ -15,9 +15,9 @@ from ratekit.domain.reporting.reports import StateRow
 from ratekit.text import local_text
 
 #: Keys of ``--groupby`` that are not labels.
-KEYS = ("scope", "metric", "hour", "day", "month")
-#: How many characters of an ISO 8601 time name a day or a month.
-_LENGTHS = {"day": 10, "month": 7}
+KEYS = ("scope", "metric", "hour", "day", "week", "month", "year")
+#: How many characters of an ISO 8601 time name a bucket; a week has the name of its Monday.
+_LENGTHS = {"day": 10, "week": 10, "month": 7, "year": 4}
 
 Group = Mapping[str, str | datetime.datetime | None]
 
@@ -117,5 +117,5 @@ class KeyColumns:
 
 
 def time_text(start: datetime.datetime, bucket: str) -> str:
-    """Write the start of an hour, day or month in its own zone."""
+    """Write the start of an hour, day, week, month or year in its own zone."""
     return local_text(start, start.tzinfo or datetime.UTC)[: _LENGTHS.get(bucket)]

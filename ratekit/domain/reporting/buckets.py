@@ -1,4 +1,4 @@
-"""Hours, days and months by the clock of a time zone."""
+"""Hours, days, weeks, months and years by the clock of a time zone."""
 
 from __future__ import annotations
 
@@ -10,21 +10,26 @@ from collections.abc import Iterator
 _STEPS = {
     "hour": datetime.timedelta(minutes=30),
     "day": datetime.timedelta(hours=12),
+    "week": datetime.timedelta(days=3),
     "month": datetime.timedelta(days=14),
+    "year": datetime.timedelta(days=180),
 }
 #: Time ranges that depend on the time zone.
 BUCKETS = frozenset(_STEPS)
 
 _SECOND, _HOUR, _DAY = (datetime.timedelta(seconds=seconds) for seconds in (1, 3600, 86400))
+_WEEK = datetime.timedelta(days=7)
 _LONGEST_MONTH = datetime.timedelta(days=32)
+_LONGEST_YEAR = datetime.timedelta(days=366)
 #: No zone changes its clocks twice within so long.
 _PROBE = datetime.timedelta(hours=12)
 _EARLIEST = datetime.datetime(1, 1, 3, tzinfo=datetime.UTC)
 
 
 def bucket(instant: datetime.datetime, name: str, zone: datetime.tzinfo) -> datetime.datetime:
-    """Return the start of the hour, day or month of ``zone`` that contains ``instant``.
+    """Return the start of the hour, day, week, month or year of ``zone`` that contains ``instant``.
 
+    Weeks start on Monday.
     The result is in UTC, where the two hours that have one name when clocks go back differ.
     A day whose midnight is skipped by the clocks starts with its first instant.
 
@@ -37,8 +42,12 @@ def bucket(instant: datetime.datetime, name: str, zone: datetime.tzinfo) -> date
             begin = local
         case "day":
             begin = local.replace(hour=0, fold=0)
+        case "week":
+            begin = local.replace(hour=0, fold=0) - local.weekday() * _DAY
         case "month":
             begin = local.replace(day=1, hour=0, fold=0)
+        case "year":
+            begin = local.replace(month=1, day=1, hour=0, fold=0)
         case _:
             raise KeyError(name)
     return begin.astimezone(datetime.UTC)
@@ -129,15 +138,19 @@ def _local(
 
 
 def _next_edge(local: datetime.datetime, name: str) -> datetime.datetime:
-    """Return the next full hour, midnight or start of a month of clocks that do not change."""
+    """Return the start of the next bucket, by clocks that do not change."""
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
     try:
         match name:
             case "hour":
                 return local.replace(minute=0, second=0, microsecond=0) + _HOUR
             case "day":
-                return local.replace(hour=0, minute=0, second=0, microsecond=0) + _DAY
+                return midnight + _DAY
+            case "week":
+                return midnight - local.weekday() * _DAY + _WEEK
+            case "month":
+                return (midnight.replace(day=1) + _LONGEST_MONTH).replace(day=1)
             case _:
-                first = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-                return (first + _LONGEST_MONTH).replace(day=1)
+                return (midnight.replace(month=1, day=1) + _LONGEST_YEAR).replace(day=1)
     except OverflowError:
         return local.max

@@ -32,6 +32,8 @@ class Selection:
     :ivar scopes: ids, or :data:`ALL_SCOPES`; an empty set selects nothing. It has no default: a
         caller that forgot it would show a tenant the bills of others
     :ivar metrics: public names; empty for all
+    :ivar labels: the values that each of these labels must have one of, as text that is compared
+        character by character; None is a label that is null or that the frame lacks
     """
 
     begin: datetime.datetime | None = None
@@ -39,13 +41,42 @@ class Selection:
     _: dataclasses.KW_ONLY
     scopes: AllScopes | frozenset[str]
     metrics: tuple[str, ...] = ()
+    labels: Mapping[str, frozenset[str | None]] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not isinstance(self.scopes, AllScopes | frozenset):
             raise TypeError(f"expected ALL_SCOPES or a frozenset of ids, not {self.scopes!r}")
+        for name, values in self.labels.items():
+            if not isinstance(values, frozenset):
+                raise TypeError(f"label {name!r}: expected a frozenset of values, not {values!r}")
         for instant in (self.begin, self.end):
             if instant is not None:
                 period.require_utc(instant)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Page:
+    """A part of the rows of a report, whose order is total.
+
+    :ivar offset: number of rows to skip
+    :ivar limit: maximum number of rows; None: all others
+    """
+
+    offset: int = 0
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.offset < 0 or (self.limit is not None and self.limit < 0):
+            raise ValueError(f"a page has no negative numbers: {self}")
+
+    @property
+    def end(self) -> int | None:
+        """The number of the first row after the page, if it has a limit."""
+        return None if self.limit is None else self.offset + self.limit
+
+
+#: All rows of a report.
+EVERYTHING = Page()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -107,8 +138,9 @@ class ResetPlan:
 class SummaryRow:
     """Sums of one group.
 
-    :ivar group: value of each groupby key, in the order of the request; a time is the aware
-        start of the hour, day or month in the requested zone, a label that a frame lacks None
+    :ivar group: value of each groupby key, in the order of the request; a period is its begin in
+        UTC, another time the aware start of the hour, day, week, month or year in the requested
+        zone, a label that a frame lacks None
     :ivar points: number of frames
     :ivar quantity: sum over frames; None: the group mixes metrics or units
     :ivar unit: the quantity's unit; None if the quantity is

@@ -1,4 +1,4 @@
-"""Differences of databases: exact sums, inserts that skip existing rows."""
+"""Differences of databases: exact sums, parts of text, inserts that skip existing rows."""
 
 from __future__ import annotations
 
@@ -58,6 +58,27 @@ def _is_zero(element: is_zero, compiler: SQLCompiler, **kwargs: Any) -> str:
 def _is_zero_on_sqlite(element: is_zero, compiler: SQLCompiler, **kwargs: Any) -> str:
     # A decimal as text; the smallest that can be stored is far from becoming 0 in binary.
     return f"(CAST({compiler.process(element.clauses, **kwargs)} AS REAL) = 0)"
+
+
+class contains(FunctionElement[bool]):  # noqa: N801 -- written like a function in queries
+    """Whether a column of text in ASCII contains a text, in the same case."""
+
+    name = "contains"
+    inherit_cache = True
+    type = sa.Boolean()
+
+    def __init__(self, column: sa.ColumnElement[str], part: str) -> None:
+        super().__init__(column, sa.bindparam(None, part, type_=sa.Text()))
+
+
+@compiles(contains)
+def _contains(element: contains, compiler: SQLCompiler, **kwargs: Any) -> str:
+    return f"(instr({compiler.process(element.clauses, **kwargs)}) > 0)"
+
+
+@compiles(contains, "postgresql")
+def _contains_on_postgresql(element: contains, compiler: SQLCompiler, **kwargs: Any) -> str:
+    return f"(strpos({compiler.process(element.clauses, **kwargs)}) > 0)"
 
 
 class TextSum:

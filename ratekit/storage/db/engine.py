@@ -18,10 +18,11 @@ from ratekit.storage.db import alembic_version, galera, mysql, postgresql, sqlit
 from ratekit.storage.db.errors import (
     CommitUnconfirmed,
     commit_reply,
+    is_time_limit,
     leave_standby,
     translate,
 )
-from ratekit.storage.db.timeouts import Engines
+from ratekit.storage.db.timeouts import REPORT_SECONDS, Engines
 
 #: Statements that return the server's time, by dialect.
 _CLOCKS = {"postgresql": "SELECT clock_timestamp()", "mysql": "SELECT utc_timestamp(6)"}
@@ -90,15 +91,25 @@ class Database:
         weakref.finalize(self, self.engine.dispose)
 
     @contextlib.contextmanager
-    def reading(self) -> Iterator[sa.Connection]:
+    def reading(self, seconds: float | None = None) -> Iterator[sa.Connection]:
         """Open a transaction that sees one snapshot of the database throughout.
 
+        :param seconds: that each of its statements may take; None: as many as any other
+        :raises ratekit.errors.TooSlow: a statement took more than ``seconds``
         :raises ratekit.errors.TryLater: the database did not answer
         :raises ratekit.errors.OperatorError: the database refuses, and will refuse again
         """
-        with self._transaction(self._engines.reader) as transaction:
-            yield transaction.connection
-            transaction.rollback()
+        engine = self._engines.reader
+        if seconds is not None:
+            engine = engine.execution_options(**{REPORT_SECONDS: seconds})
+        try:
+            with self._transaction(engine) as transaction:
+                yield transaction.connection
+                transaction.rollback()
+        except errors.RatekitError as error:
+            if seconds is not None and is_time_limit(error.__cause__):
+                raise errors.TooSlow(seconds) from error
+            raise
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sa.Connection]:

@@ -20,6 +20,10 @@ _SQLITE_TEMPORARY = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_IOERR", "SQLITE_FUL
 _SQLSTATE_STANDBY = "25006"
 _MYSQL_STANDBY = frozenset({1290, 1792, 1836})
 
+# A statement that reached its limit.
+_SQLSTATE_CANCELED = "57014"
+_MYSQL_TIME_LIMIT = frozenset({1969, 3024})
+
 # Codes of SQLSTATE for conflicts: serialization, deadlock, lock timeout.
 _SQLSTATE_CONFLICT = frozenset({"40001", "40P01", "55P03"})
 # Classes and codes of SQLSTATE for temporary errors: 08 connection, 53 resources, 57 operator's
@@ -123,6 +127,16 @@ def translate(place: str, dbapi: Any) -> Iterator[None]:
     except dbapi.Error as error:
         _raise_exit(error)
         raise _translation(error, place, dbapi) from error
+
+
+def is_time_limit(cause: BaseException | None) -> bool:
+    """Return whether a driver's error says that a statement took longer than its limit."""
+    code = cause.args[0] if cause is not None and cause.args else None
+    return (
+        getattr(cause, "sqlstate", None) == _SQLSTATE_CANCELED
+        or code in _MYSQL_TIME_LIMIT
+        or getattr(cause, "sqlite_errorname", None) == "SQLITE_INTERRUPT"
+    )
 
 
 def leave_standby(context: sa.engine.ExceptionContext) -> None:

@@ -16,6 +16,7 @@ from ratekit.storage.db.timeouts import (
     STATEMENT_SECONDS,
     VANISHED_SECONDS,
     Engines,
+    report_milliseconds,
     without_url_options,
 )
 
@@ -70,6 +71,7 @@ def connect(url: sa.URL, patient: bool) -> Engines:
     event.listen(engine, "connect", functools.partial(_prepare, patient=patient))
     event.listen(engine, "connect", galera.recognize)
     event.listen(engine, "begin", _begin)
+    event.listen(engine, "before_cursor_execute", _limit, retval=True)
     return Engines(reader=engine, writer=engine.execution_options(writes=True))
 
 
@@ -138,3 +140,22 @@ def _begin(connection: sa.Connection) -> None:
     driver: Any = connection.connection.driver_connection
     with driver.cursor() as cursor:
         cursor.execute(begin)
+
+
+def _limit(
+    connection: sa.Connection,
+    _cursor: object,
+    statement: str,
+    parameters: Any,
+    _context: object,
+    _executemany: bool,
+) -> tuple[str, Any]:
+    """Limit a report's statement by its own text, since a session serves others later."""
+    milliseconds = report_milliseconds(connection.get_execution_options())
+    if milliseconds is None:
+        return statement, parameters
+    if getattr(connection.dialect, "is_mariadb", False):
+        limit = f"SET STATEMENT max_statement_time = {milliseconds / 1000:.3f} FOR"
+        return f"{limit} {statement}", parameters
+    hint = f"/*+ MAX_EXECUTION_TIME({milliseconds}) */"
+    return statement.replace("SELECT", f"SELECT {hint}", 1), parameters

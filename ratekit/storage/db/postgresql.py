@@ -15,6 +15,7 @@ from ratekit.storage.db.timeouts import (
     STATEMENT_SECONDS,
     VANISHED_SECONDS,
     Engines,
+    report_milliseconds,
     without_url_options,
 )
 
@@ -73,7 +74,11 @@ def _begin(connection: sa.Connection, *, limits: Mapping[str, int]) -> None:
     than it has for writes, and which overrules a server or a role that is set to read-only.
     """
     statements = [f"SET LOCAL {name} = {value}" for name, value in limits.items()]
-    if connection.get_execution_options().get("read_only"):
+    options = connection.get_execution_options()
+    milliseconds = report_milliseconds(options)
+    if milliseconds is not None:
+        statements.append(f"SET LOCAL statement_timeout = {milliseconds}")
+    if options.get("read_only"):
         statements.append("SET TRANSACTION READ ONLY")
     if statements:
         driver: Any = connection.connection.driver_connection

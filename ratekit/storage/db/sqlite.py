@@ -16,7 +16,7 @@ from sqlalchemy import event
 from ratekit import errors
 from ratekit.storage.db.dialects import TextSum
 from ratekit.storage.db.lists import DIGEST_OF
-from ratekit.storage.db.timeouts import Engines
+from ratekit.storage.db.timeouts import Engines, report_milliseconds
 
 #: Seconds to wait for another writer of the file: longer than a large batch takes.
 BUSY_SECONDS = 30.0
@@ -29,6 +29,8 @@ _BLOCKING_SECONDS = 1.0
 _OWNER_ONLY = 0o600
 # Seconds to sleep between two attempts to get the writers' lock.
 _RETRY_SECONDS = 0.01
+# Steps of SQLite's machine, some hundred microseconds, between two looks at the clock.
+_CHECKED_STEPS = 10_000
 
 
 def connect(url: sa.URL) -> Engines:
@@ -48,6 +50,7 @@ def connect(url: sa.URL) -> Engines:
     )
     event.listen(engine, "connect", functools.partial(_prepare, patience=patience))
     event.listen(engine, "begin", functools.partial(_begin, patience=patience))
+    event.listen(engine, "before_cursor_execute", _limit)
     if not str(url.database).startswith("file:"):
         _File(str(url.database)).watch(engine)
     return Engines(reader=engine, writer=engine.execution_options(writes=True))
@@ -149,6 +152,17 @@ def _prepare(connection: Any, _record: object, *, patience: float) -> None:
     ):
         # The first process that sets WAL on a new file locks it for a moment.
         _execute_patiently(connection, f"PRAGMA {pragma}", time.monotonic() + patience)
+
+
+def _limit(connection: sa.Connection, *_: object) -> None:
+    """Have SQLite interrupt a report's statement that takes too long; time between rows counts."""
+    driver: Any = connection.connection.driver_connection
+    milliseconds = report_milliseconds(connection.get_execution_options())
+    if milliseconds is None:
+        driver.set_progress_handler(None, 0)
+        return
+    deadline = time.monotonic() + milliseconds / 1000
+    driver.set_progress_handler(lambda: time.monotonic() > deadline, _CHECKED_STEPS)
 
 
 def _begin(connection: sa.Connection, patience: float) -> None:

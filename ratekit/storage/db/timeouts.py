@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -25,6 +26,16 @@ class Engines(NamedTuple):
 
     reader: sa.Engine
     writer: sa.Engine
+
+
+#: Execution option of an engine: seconds that each statement of a report may take.
+REPORT_SECONDS = "report_seconds"
+
+
+def report_milliseconds(options: Mapping[str, Any]) -> int | None:
+    """Return the limit of a report's statements, at least 1, since 0 means none; None: none."""
+    seconds = options.get(REPORT_SECONDS)
+    return None if seconds is None else max(round(seconds * 1000), 1)
 
 
 def without_url_options(url: sa.URL, **arguments: Any) -> dict[str, Any]:

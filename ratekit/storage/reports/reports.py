@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import sqlalchemy as sa
 
 from ratekit.domain.reporting.coverage import CoverageFacts
-from ratekit.domain.reporting.reports import FrameRow, Selection, StateRow, SummaryRow
+from ratekit.domain.reporting.reports import (
+    EVERYTHING,
+    FrameRow,
+    Page,
+    Selection,
+    StateRow,
+    SummaryRow,
+)
 from ratekit.interfaces import Reports
 from ratekit.storage.db.engine import Database
 from ratekit.storage.ledger.descriptors import labels
 from ratekit.storage.ledger.scope_lists import LAST_SEEN
 from ratekit.storage.reports import coverage
 from ratekit.storage.reports import selection as selecting
-from ratekit.storage.reports.summary import summarize
-from ratekit.storage.schema import DESCRIPTORS, FRAMES, SCOPES
+from ratekit.storage.reports.frame_pages import SelectedFrames
+from ratekit.storage.reports.summary import Summary
+from ratekit.storage.schema import DESCRIPTORS, SCOPES
 
 
 class SqlReports(Reports):
@@ -24,11 +33,18 @@ class SqlReports(Reports):
 
     :param database: at the newest revision
     :param scope_key: only scopes of this key are reported
+    :param statement_timeout: seconds that each statement may take; None: as long as any other
     """
 
-    def __init__(self, database: Database, scope_key: str) -> None:
+    def __init__(
+        self, database: Database, scope_key: str, statement_timeout: float | None = None
+    ) -> None:
         self._database = database
         self._scope_key = scope_key
+        self._statement_timeout = statement_timeout
+
+    def _reading(self) -> contextlib.AbstractContextManager[sa.Connection]:
+        return self._database.reading(self._statement_timeout)
 
     def scopes(self) -> Sequence[StateRow]:
         """Return all scopes, active or not, by name and id."""
@@ -46,21 +62,33 @@ class SqlReports(Reports):
             SCOPES.c.scope_key,
             SCOPES.c.deactivated_at,
         ).where(SCOPES.c.scope_key == self._scope_key)
-        with self._database.reading() as connection:
+        with self._reading() as connection:
             rows = [StateRow(*row) for row in connection.execute(query)]
         # Not in SQL, because databases differ in how they sort text.
         return sorted(rows, key=lambda row: (row.name, row.id))
 
     def summary(
-        self, selection: Selection, groupby: Sequence[str], zone: datetime.tzinfo
+        self,
+        selection: Selection,
+        groupby: Sequence[str],
+        zone: datetime.tzinfo,
+        page: Page = EVERYTHING,
     ) -> Iterator[SummaryRow]:
         """Yield exact sums, one row for each group that has frames, in the order of the groups.
 
-        They are read from totals unless ``groupby`` has a label. A label that a frame lacks is
-        None and sorts first. It holds a connection until it is exhausted or closed.
+        They are read from totals unless ``groupby`` or the selection has a label. A label that a
+        frame lacks is None and sorts first. It holds a connection until it is exhausted or closed.
         """
-        with self._database.reading() as connection:
-            yield from summarize(connection, self._scope_key, selection, groupby, zone)
+        with self._reading() as connection:
+            report = Summary(connection, self._scope_key, selection, groupby, zone)
+            yield from report.rows(page)
+
+    def count_groups(
+        self, selection: Selection, groupby: Sequence[str], zone: datetime.tzinfo
+    ) -> int:
+        """Return the number of groups; by SQL unless ``groupby`` has a label."""
+        with self._reading() as connection:
+            return Summary(connection, self._scope_key, selection, groupby, zone).count()
 
     def labels(self) -> Mapping[str, Collection[str]]:
         """Return the labels of each metric that was ever rated, by public name."""
@@ -69,7 +97,7 @@ class SqlReports(Reports):
         ).distinct()
         names: dict[str, set[str]] = {}
         with (
-            self._database.reading() as connection,
+            self._reading() as connection,
             connection.execute(query, execution_options=selecting.STREAMED) as rows,
         ):
             for row in rows:
@@ -78,34 +106,22 @@ class SqlReports(Reports):
                 )
         return names
 
-    def frames(self, selection: Selection, limit: int | None = None) -> Iterator[FrameRow]:
-        """Yield frames by begin, scope, metric and labels, from one snapshot.
+    def frames(self, selection: Selection, page: Page = EVERYTHING) -> Iterator[FrameRow]:
+        """Yield frames by begin, scope, metric, labels and unit.
 
         It holds a connection until it is exhausted or closed.
         """
-        query = (
-            selecting.frames(selection, self._scope_key)
-            .join(DESCRIPTORS, DESCRIPTORS.c.id == FRAMES.c.descriptor_id)
-            .add_columns(*selecting.FRAME_COLUMNS)
-            .order_by(
-                FRAMES.c.begin,
-                SCOPES.c.scope_id,
-                DESCRIPTORS.c.metric,
-                DESCRIPTORS.c.groupby,
-                DESCRIPTORS.c.metadata,
-                DESCRIPTORS.c.unit,
-            )
-            .limit(limit)
-        )
-        with (
-            self._database.reading() as connection,
-            connection.execute(query, execution_options=selecting.STREAMED) as rows,
-        ):
-            yield from selecting.frame_rows(rows)
+        with self._reading() as connection:
+            yield from SelectedFrames(connection, self._scope_key, selection).read(page)
+
+    def count_frames(self, selection: Selection) -> int:
+        """Return the number of frames; from totals unless the selection has labels."""
+        with self._reading() as connection:
+            return SelectedFrames(connection, self._scope_key, selection).count()
 
     def coverage(
         self, scope_id: str, begin: datetime.datetime, end: datetime.datetime
     ) -> CoverageFacts:
         """Return the records of a scope's periods that begin in ``[begin, end)``."""
-        with self._database.reading() as connection:
+        with self._reading() as connection:
             return coverage.read(connection, self._scope_key, scope_id, begin, end)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +17,8 @@ from ratekit.storage.schema import DESCRIPTORS, FRAMES, SCOPES, TOTALS
 #: Execution options of queries with very many rows: enough rows at a time to hide the latency of
 #: the server, and few enough for the memory.
 STREAMED = {"yield_per": 2000}
+#: Databases count no further than to 2 ** 63.
+LARGEST = 2**62
 #: What :func:`frame_rows` reads.
 FRAME_COLUMNS: tuple[sa.Column[Any], ...] = (
     FRAMES.c.begin,
@@ -37,18 +39,55 @@ def totals(selection: Selection, scope_key: str) -> sa.Select[tuple[()]]:
     joined = TOTALS.join(SCOPES, SCOPES.c.id == TOTALS.c.scope_id)
     query = _restrict(sa.select().select_from(joined), TOTALS, selection, scope_key)
     if selection.metrics:
-        query = query.where(TOTALS.c.metric.in_(_metrics(selection)))
+        query = query.where(of_metrics(TOTALS.c.metric, selection))
     return query
 
 
-def frames(selection: Selection, scope_key: str) -> sa.Select[tuple[()]]:
-    """Return a query without columns over frames and their scopes."""
+def frames(
+    selection: Selection, scope_key: str, descriptor_ids: Collection[int] | None = None
+) -> sa.Select[tuple[()]]:
+    """Return a query without columns over frames and their scopes.
+
+    :param descriptor_ids: those that fit the selection's labels; None: all do
+    """
     joined = FRAMES.join(SCOPES, SCOPES.c.id == FRAMES.c.scope_id)
     query = _restrict(sa.select().select_from(joined), FRAMES, selection, scope_key)
-    if not selection.metrics:
-        return query
-    wanted = sa.select(DESCRIPTORS.c.id).where(DESCRIPTORS.c.metric.in_(_metrics(selection)))
-    return query.where(FRAMES.c.descriptor_id.in_(wanted))
+    return query.where(*of_descriptors(selection, descriptor_ids))
+
+
+def of_descriptors(
+    selection: Selection, descriptor_ids: Collection[int] | None
+) -> Iterator[sa.ColumnElement[bool]]:
+    """Yield the conditions for the descriptors of frames.
+
+    :param descriptor_ids: those that fit the selection's metrics and labels; None: there are no
+        labels to fit
+    """
+    if descriptor_ids is not None:
+        yield in_list(FRAMES.c.descriptor_id, descriptor_ids)
+    elif selection.metrics:
+        fitting = sa.select(DESCRIPTORS.c.id).where(of_metrics(DESCRIPTORS.c.metric, selection))
+        yield FRAMES.c.descriptor_id.in_(fitting)
+
+
+def of_metrics(metric: sa.Column[Any], selection: Selection) -> sa.ColumnElement[bool]:
+    """Return the condition for the metrics that a selection names."""
+    # Databases refuse some texts, which no name or ID can be.
+    return metric.in_(list(filter(fits_word, selection.metrics)))
+
+
+def scope_pks(connection: sa.Connection, selection: Selection, scope_key: str) -> Sequence[int]:
+    """Return the row ids of the selected scopes."""
+    query = sa.select(SCOPES.c.id).where(*_scopes(selection, scope_key)).order_by(SCOPES.c.id)
+    return connection.scalars(query).all()
+
+
+def times(begin: sa.Column[Any], selection: Selection) -> Iterator[sa.ColumnElement[bool]]:
+    """Yield the conditions for the begin of a period."""
+    if selection.begin is not None:
+        yield begin >= selection.begin
+    if selection.end is not None:
+        yield begin < selection.end
 
 
 def frame_rows(rows: Iterable[Sequence[Any]]) -> Iterator[FrameRow]:
@@ -60,21 +99,14 @@ def frame_rows(rows: Iterable[Sequence[Any]]) -> Iterator[FrameRow]:
         yield FrameRow(begin, scope, metric, unit, quantity, price, groupby, metadata, shared)
 
 
-def _metrics(selection: Selection) -> Sequence[str]:
-    return list(filter(fits_word, selection.metrics))
-
-
 def _restrict(
     query: sa.Select[tuple[()]], table: sa.Table, selection: Selection, scope_key: str
 ) -> sa.Select[tuple[()]]:
     """Restrict scopes and times: the first two columns of either table's key."""
-    query = query.where(SCOPES.c.scope_key == scope_key)
+    return query.where(*_scopes(selection, scope_key), *times(table.c.begin, selection))
+
+
+def _scopes(selection: Selection, scope_key: str) -> Iterator[sa.ColumnElement[bool]]:
+    yield SCOPES.c.scope_key == scope_key
     if selection.scopes is not ALL_SCOPES:
-        # Databases refuse some texts, which no ID can be.
-        ids = sorted(filter(fits_word, selection.scopes))
-        query = query.where(in_list(SCOPES.c.scope_id, ids, Words))
-    if selection.begin is not None:
-        query = query.where(table.c.begin >= selection.begin)
-    if selection.end is not None:
-        query = query.where(table.c.begin < selection.end)
-    return query
+        yield in_list(SCOPES.c.scope_id, sorted(filter(fits_word, selection.scopes)), Words)

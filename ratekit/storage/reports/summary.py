@@ -6,31 +6,33 @@ import dataclasses
 import datetime
 import functools
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from ratekit.domain.exact import EXACT, ZERO
-from ratekit.domain.reporting.buckets import BUCKETS
-from ratekit.domain.reporting.reports import Selection, SummaryRow
-from ratekit.storage.db.dialects import exact_sum
+from ratekit.domain.reporting.reports import EVERYTHING, Page, Selection, SummaryRow
 from ratekit.storage.db.types import tidy
 from ratekit.storage.ledger.descriptors import labels
 from ratekit.storage.reports import selection as selecting
-from ratekit.storage.reports.time_axis import TimeAxis
-from ratekit.storage.schema import DESCRIPTORS, FRAMES, SCOPES, TOTALS
-
-#: Keys that totals have; every other key is a label, which only frames have.
-_PLAIN = BUCKETS | {"scope", "metric"}
-#: A time range that is longer is cut to the periods that are stored.
-_LONG = datetime.timedelta(days=400)
+from ratekit.storage.reports.group_query import (
+    PERIOD,
+    PLAIN,
+    Axes,
+    GroupQueries,
+    read_axes,
+    sum_frames,
+)
+from ratekit.storage.reports.label_filter import find_descriptors
 
 _Value = str | datetime.datetime | None
 _Group = tuple[_Value, ...]
 _Row = sa.RowMapping
-_Axes = Mapping[str, TimeAxis]
+_T = TypeVar("_T")
+_Reader = Callable[[_Row], _Value]
 
 
 @dataclasses.dataclass(slots=True)
@@ -53,122 +55,81 @@ class _Sums:
         self.measures.add((row["metric"], row["unit"]))
 
 
-def summarize(
-    connection: sa.Connection,
-    scope_key: str,
-    selection: Selection,
-    groupby: Sequence[str],
-    zone: datetime.tzinfo,
-) -> Iterator[SummaryRow]:
-    """Yield the sums of :meth:`ratekit.interfaces.storage.Reports.summary`."""
-    axes: _Axes = {}
-    if names := BUCKETS.intersection(groupby):
-        bounds = _read_bounds(connection, scope_key, selection)
-        if bounds is None:
+class Summary:
+    """The sums of a selection by group.
+
+    :param connection: sees one snapshot
+    :param zone: of all times but periods
+    """
+
+    def __init__(
+        self,
+        connection: sa.Connection,
+        scope_key: str,
+        selection: Selection,
+        groupby: Sequence[str],
+        zone: datetime.tzinfo,
+    ) -> None:
+        self._connection = connection
+        self._scope_key = scope_key
+        self._selection = selection
+        self._groupby = groupby
+        self._zone = zone
+        self._descriptor_ids = find_descriptors(connection, selection, scope_key)
+        axes = read_axes(connection, scope_key, selection, groupby, zone)
+        self._is_empty = axes is None or self._descriptor_ids == []
+        self._axes: Axes = axes or {}
+        is_plain = PLAIN.issuperset(groupby)
+        self._queries: GroupQueries | None = None
+        if is_plain:
+            self._queries = GroupQueries(
+                scope_key, selection, groupby, self._axes, self._descriptor_ids
+            )
+        #: SQL orders, counts and cuts the groups.
+        self._in_sql = is_plain and all(axis.numbered for axis in self._axes.values())
+
+    def rows(self, page: Page) -> Iterator[SummaryRow]:
+        """Yield a page of groups with their sums, in the order of the groups."""
+        for group, sums in self._groups(page):
+            yield _summary(self._groupby, group, sums, self._zone)
+
+    def count(self) -> int:
+        """Return the number of groups."""
+        if self._is_empty:
+            return 0
+        if self._queries is not None and self._in_sql:
+            count: int = self._connection.execute(self._queries.count()).scalar_one()
+            return count
+        return sum(1 for _ in self._groups(EVERYTHING))
+
+    def _groups(self, page: Page) -> Iterator[tuple[_Group, _Sums]]:
+        if self._is_empty:
             return
-        axes = {name: TimeAxis(name, *bounds, zone) for name in names}
-    is_plain = _PLAIN.issuperset(groupby)
-    query = _sum_totals if is_plain else _sum_frames
-    statement = query(scope_key, selection, groupby, axes)
-    # PostgreSQL streams with one processor only; without times and labels the rows are few.
-    options = selecting.STREAMED if axes or not is_plain else {}
-    readers = [_build_reader(key, axes) for key in groupby]
-    groups = _sum_sorted if is_plain and all(axis.numbered for axis in axes.values()) else _sum_all
-    with connection.execute(statement, execution_options=options) as rows:
-        for group, sums in groups(rows.mappings(), readers):
-            yield _summary(groupby, group, sums, zone)
+        # PostgreSQL streams with one processor only; without times and labels the rows are few.
+        options = selecting.STREAMED if self._axes or self._queries is None else {}
+        readers = [_build_reader(key, self._axes) for key in self._groupby]
+        with self._connection.execute(self._statement(page), execution_options=options) as rows:
+            if self._in_sql and self._groupby:
+                yield from _sum_sorted(rows.mappings(), readers)
+                return
+            add_up = _sum_sorted if self._in_sql else _sum_all
+            yield from _cut(add_up(rows.mappings(), readers), page)
+
+    def _statement(self, page: Page) -> sa.Select[Any]:
+        if self._queries is None:
+            return sum_frames(
+                self._scope_key, self._selection, self._groupby, self._axes, self._descriptor_ids
+            )
+        return self._queries.sums(page if self._in_sql else EVERYTHING)
 
 
-def _read_bounds(
-    connection: sa.Connection, scope_key: str, selection: Selection
-) -> tuple[datetime.datetime, datetime.datetime] | None:
-    """Return a short time range with all periods of a selection; None: there is none."""
-    begin, end = selection.begin, selection.end
-    if begin is not None and end is not None and end - begin <= _LONG:
-        return begin, end
-    column = TOTALS.c.begin
-    query = selecting.totals(selection, scope_key).add_columns(
-        sa.func.min(column, type_=column.type), sa.func.max(column, type_=column.type)
-    )
-    first, last = connection.execute(query).one()
-    return None if first is None else (first, last + datetime.timedelta(microseconds=1))
-
-
-def _sum_totals(
-    scope_key: str, selection: Selection, groupby: Sequence[str], axes: _Axes
-) -> sa.Select[Any]:
-    """Select sums in the order of the groups."""
-    table = TOTALS.c
-    columns = [table.metric, table.unit, *_time_columns(table.begin, axes)]
-    if "scope" in groupby:
-        columns.append(table.scope_id)
-    inner = selecting.totals(selection, scope_key).add_columns(
-        *columns,
-        sa.func.sum(table.points).label("points"),
-        exact_sum(table.quantity).label("quantity"),
-        exact_sum(table.price).label("price"),
-    )
-    summed = _group(inner, columns).subquery()
-    query = sa.select(summed)
-    keys = {key: summed.c[key] for key in {"metric", *axes}}
-    if "scope" in groupby:
-        # Numbers are grouped faster than names.
-        query = query.join(SCOPES, SCOPES.c.id == summed.c.scope_id)
-        keys["scope"] = SCOPES.c.scope_id
-        query = query.add_columns(SCOPES.c.scope_id.label("scope"))
-    return query.order_by(*(keys[key] for key in groupby))
-
-
-def _sum_frames(
-    scope_key: str, selection: Selection, groupby: Sequence[str], axes: _Axes
-) -> sa.Select[Any]:
-    table = FRAMES.c
-    columns = [table.descriptor_id, *_time_columns(table.begin, axes)]
-    if "scope" in groupby:
-        columns.append(SCOPES.c.scope_id.label("scope"))
-    inner = selecting.frames(selection, scope_key).add_columns(
-        *columns,
-        sa.func.count().label("points"),
-        exact_sum(table.quantity).label("quantity"),
-        exact_sum(table.price).label("price"),
-    )
-    summed = _group(inner, columns).subquery()
-    described = (
-        DESCRIPTORS.c.metric,
-        DESCRIPTORS.c.unit,
-        DESCRIPTORS.c.groupby,
-        DESCRIPTORS.c.metadata,
-    )
-    return (
-        sa.select(summed, *described)
-        .join(DESCRIPTORS, DESCRIPTORS.c.id == summed.c.descriptor_id)
-        # So that the labels of a descriptor are parsed once.
-        .order_by(summed.c.descriptor_id)
-    )
-
-
-def _time_columns(begin: sa.Column[Any], axes: _Axes) -> Iterator[sa.ColumnElement[Any]]:
-    for name, axis in axes.items():
-        yield axis.column(begin).label(name)
-
-
-def _group(query: sa.Select[Any], columns: Iterable[sa.ColumnElement[Any]]) -> sa.Select[Any]:
-    """Group by columns; by names where the expression would be repeated, which may be long."""
-    return query.group_by(
-        *(
-            sa.literal_column(column.name) if isinstance(column, sa.Label) else column
-            for column in columns
-        )
-    )
-
-
-def _build_reader(key: str, axes: _Axes) -> Callable[[_Row], _Value]:
+def _build_reader(key: str, axes: Axes) -> _Reader:
     """Return a function that reads a key's value from a row; times as instants in UTC."""
     if key in axes:
         # Each time occurs for every scope and metric, or descriptor.
         start = functools.lru_cache(maxsize=10_000)(axes[key].start)
         return lambda row: start(row[key])
-    if key in _PLAIN:
+    if key in PLAIN:
         return lambda row: str(row[key])
     parse = functools.lru_cache(maxsize=1)(
         lambda groupby, metadata: {**labels(metadata), **labels(groupby)}
@@ -176,9 +137,7 @@ def _build_reader(key: str, axes: _Axes) -> Callable[[_Row], _Value]:
     return lambda row: parse(row["groupby"], row["metadata"]).get(key)
 
 
-def _sum_sorted(
-    rows: Iterable[_Row], readers: Sequence[Callable[[_Row], _Value]]
-) -> Iterator[tuple[_Group, _Sums]]:
+def _sum_sorted(rows: Iterable[_Row], readers: Sequence[_Reader]) -> Iterator[tuple[_Group, _Sums]]:
     """Yield the sums of each group of rows that come in the order of the groups."""
     for group, members in itertools.groupby(
         rows, key=lambda row: tuple(reader(row) for reader in readers)
@@ -189,9 +148,7 @@ def _sum_sorted(
         yield group, sums
 
 
-def _sum_all(
-    rows: Iterable[_Row], readers: Sequence[Callable[[_Row], _Value]]
-) -> Iterator[tuple[_Group, _Sums]]:
+def _sum_all(rows: Iterable[_Row], readers: Sequence[_Reader]) -> Iterator[tuple[_Group, _Sums]]:
     """Yield the sums of each group of rows that come in any order."""
     groups: dict[_Group, _Sums] = {}
     for row in rows:
@@ -199,6 +156,15 @@ def _sum_all(
         groups.setdefault(group, _Sums()).add(row)
     for group in sorted(groups, key=_order):
         yield group, groups[group]
+
+
+def _cut(groups: Iterator[_T], page: Page) -> Iterator[_T]:
+    """Yield the groups of a page."""
+    # islice() accepts no larger numbers.
+    start, stop = (
+        None if number is None else min(number, sys.maxsize) for number in (page.offset, page.end)
+    )
+    return itertools.islice(groups, start, stop)
 
 
 def _order(group: _Group) -> tuple[tuple[bool, Any], ...]:
@@ -210,7 +176,8 @@ def _summary(
     groupby: Sequence[str], group: _Group, sums: _Sums, zone: datetime.tzinfo
 ) -> SummaryRow:
     values = (
-        value.astimezone(zone) if isinstance(value, datetime.datetime) else value for value in group
+        value.astimezone(zone) if isinstance(value, datetime.datetime) and key != PERIOD else value
+        for key, value in zip(groupby, group, strict=True)
     )
     unit = next(iter(sums.measures))[1] if len(sums.measures) == 1 else None
     return SummaryRow(

@@ -1,4 +1,4 @@
-"""Hours, days and months of a report as numbers, which SQL can group by and sort by."""
+"""Times of a report as numbers, which SQL can group by and sort by."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_SPANS = 10_000
 
 
 class TimeAxis:
-    """The hours, days or months of a time range.
+    """The buckets of a time range: hours, days, weeks, months or years.
 
     The zone's rules are applied here, never by the database, whose time zones may be others.
 
@@ -55,6 +55,20 @@ class TimeAxis:
         if isinstance(value, datetime.datetime):
             return bucket(value, self._name, self._zone)
         return self._starts[value]
+
+
+class PeriodAxis:
+    """The periods as they were rated, whatever their length."""
+
+    numbered = True
+
+    def column(self, begin: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Return what SQL groups by."""
+        return begin
+
+    def start(self, value: datetime.datetime) -> datetime.datetime:
+        """Return the begin of the period."""
+        return value
 
 
 class bucket_number(FunctionElement[int]):  # noqa: N801 -- written like a function in queries

@@ -72,8 +72,8 @@ def written(folder: pathlib.Path) -> dict[str, bytes]:
         ),
         (
             "summary --groupby Metric",
-            "--groupby: 'Metric' is neither scope, metric, hour, day, month nor a label of any "
-            "metric (did you mean 'metric'?)",
+            "--groupby: 'Metric' is neither scope, metric, hour, day, week, month, year nor a "
+            "label of any metric (did you mean 'metric'?)",
         ),
         ("summary --scope x", "--scope: no scope 'x'; see ratekit scope list --all"),
         (

@@ -314,7 +314,7 @@ def test_a_month_that_has_not_ended_is_said_to_have_not(ratekit: Shell, two_mont
         (["--compare", "2026-03", "2026-03"], "--compare: both months are 2026-03"),
         (["--compare", "2026-03", "2026-04", "--month", "2026-03"], "--compare names the months"),
         (["--compare", "2026-03", "2026-04", "--begin", "2026"], "--compare names the months"),
-        (["--compare", "2026-03", "2026-04", "--groupby", "day"], "no hour, day or month"),
+        (["--compare", "2026-03", "2026-04", "--groupby", "day"], "expected no day in --groupby"),
         (["--compare", "2026-03", "2026-04", "--pivot", "day"], "not allowed with argument"),
         (["--limit", "3"], "--limit needs --compare"),
     ],

@@ -111,6 +111,8 @@ def test_it_groups_by_time_in_a_zone_and_by_label(ratekit: Shell, usage: None) -
     assert column("hour") == ["2026-03-01T00:00:00Z", "2026-03-01T01:00:00Z"]
     assert column("day", "--timezone", "America/New_York") == ["2026-02-28"]
     assert column("month", "--timezone", "America/New_York") == ["2026-02"]
+    assert column("week", "--timezone", "America/New_York") == ["2026-02-23"]
+    assert column("year", "--timezone", "America/New_York") == ["2026"]
     assert column("hour", "--timezone", "Europe/Berlin")[0] == "2026-03-01T01:00:00+01:00"
     assert column("flavor_name,metric") == [None, "big", "m1.small"]
 
@@ -127,7 +129,7 @@ def test_unknown_metrics_and_labels_are_refused_with_the_nearest(
     arguments = ("--groupby", "Metric,flavour_name,zebra", "--metric", "volumes", "--metric", "x")
     answer = ratekit("summary", *arguments)
     assert (answer.code, answer.out) == (2, "")
-    keys = "is neither scope, metric, hour, day, month nor a label of any metric"
+    keys = "is neither scope, metric, hour, day, week, month, year nor a label of any metric"
     assert answer.err.splitlines() == [
         "ratekit: --metric: no metric is called 'volumes' (did you mean 'volume'?)",
         "ratekit: --metric: no metric is called 'x'; known metrics: instance, volume",

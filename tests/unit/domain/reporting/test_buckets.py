@@ -1,4 +1,4 @@
-"""Hours, days and months in zones with daylight saving time."""
+"""Hours, days, weeks, months and years in zones with daylight saving time."""
 
 from __future__ import annotations
 
@@ -36,6 +36,14 @@ def utc(text: str) -> datetime.datetime:
         # Samoa skipped 30 December 2011.
         ("Pacific/Apia", "2011-12-30T10:00", "day", "2011-12-30T10:00"),
         ("Pacific/Apia", "2011-12-30T09:59", "day", "2011-12-29T10:00"),
+        # A Sunday, in a week that starts in the year before and before a clock change.
+        ("Europe/Berlin", "2026-01-04T22:59", "week", "2025-12-28T23:00"),
+        ("Europe/Berlin", "2026-01-04T23:00", "week", "2026-01-04T23:00"),
+        ("Europe/Berlin", "2026-03-29T21:59", "week", "2026-03-22T23:00"),
+        ("Europe/Berlin", "2026-03-29T22:00", "week", "2026-03-29T22:00"),
+        ("America/Santiago", "2026-12-31T23:00", "year", "2026-01-01T03:00"),
+        ("Asia/Tokyo", "2025-12-31T15:00", "year", "2025-12-31T15:00"),
+        ("Pacific/Apia", "2011-12-30T10:00", "week", "2011-12-26T10:00"),
     ],
 )
 def test_buckets_start_by_the_local_clock(zone: str, instant: str, name: str, begin: str) -> None:
@@ -60,6 +68,25 @@ def test_a_bucket_starts_at_or_before_its_instants_and_contains_its_start(
     begin = bucket(instant, name, local_zone)
     assert begin <= instant
     assert bucket(begin, name, local_zone) == begin
+
+
+@given(
+    instant=st.datetimes(
+        min_value=datetime.datetime.fromisoformat("1990-01-01"),
+        max_value=datetime.datetime.fromisoformat("2040-01-01"),
+        timezones=st.just(UTC),
+    ),
+    zone=st.sampled_from(
+        ["UTC", "Europe/Berlin", "America/Sao_Paulo", "Asia/Beirut", "Pacific/Apia"]
+    ),
+)
+def test_weeks_and_years_are_those_of_the_local_date(instant: datetime.datetime, zone: str) -> None:
+    local_zone = zoneinfo.ZoneInfo(zone)
+    local = instant.astimezone(local_zone)
+    week, year = (bucket(instant, name, local_zone) for name in ("week", "year"))
+    monday = datetime.date.fromisocalendar(local.isocalendar().year, local.isocalendar().week, 1)
+    assert week.astimezone(local_zone).date() == monday
+    assert year.astimezone(local_zone).date() == datetime.date(local.year, 1, 1)
 
 
 @given(
@@ -163,4 +190,4 @@ def test_spans_at_both_ends_of_the_calendar() -> None:
 
 def test_there_are_no_other_buckets() -> None:
     with pytest.raises(KeyError):
-        bucket(utc("2026-01-01"), "week", UTC)
+        bucket(utc("2026-01-01"), "fortnight", UTC)
