@@ -178,8 +178,8 @@ def test_a_page_of_frames_reads_its_periods_only(storage: Storage) -> None:
         assert list(storage.reports.frames(SELECTIONS[0], Page(40, 3))) == frames[40:43]
     reading = [text for text in seen if "FROM frames" in text]
     assert len(reading) == 1
-    assert re.search("begin\\W* > ", reading[0])
-    assert re.search("begin\\W* <= ", reading[0])
+    assert re.search(r"begin\W* >= ", reading[0])
+    assert re.search(r"begin\W* < ", reading[0])
 
 
 def test_all_frames_are_read_even_if_totals_are_wrong(storage: Storage, url: str) -> None:

@@ -33,6 +33,8 @@ _ORDER: tuple[sa.Column[Any], ...] = (
     DESCRIPTORS.c.unit,
 )
 
+_INSTANT = datetime.timedelta(microseconds=1)
+
 _Count = tuple[datetime.datetime, int]
 
 
@@ -40,13 +42,13 @@ _Count = tuple[datetime.datetime, int]
 class _Slice:
     """Consecutive periods that a statement reads.
 
-    :ivar after: they begin later; None: from the first on
-    :ivar last: begin of the last; None: all that follow
+    :ivar begin: None: from the first on
+    :ivar end: exclusive; None: to the last
     :ivar page: of the frames of these periods
     """
 
-    after: datetime.datetime | None
-    last: datetime.datetime | None
+    begin: datetime.datetime | None
+    end: datetime.datetime | None
     page: Page
 
 
@@ -80,17 +82,19 @@ class SelectedFrames:
                 yield from selecting.frame_rows(rows)
 
     def _query(self, part: _Slice) -> sa.Select[Any]:
+        # One bound of each kind: of two, SQLite might search by the wider one.
+        selection = dataclasses.replace(
+            self._selection,
+            begin=part.begin or self._selection.begin,
+            end=part.end or self._selection.end,
+        )
         query = (
             sa.select(*selecting.FRAME_COLUMNS)
             .join_from(FRAMES, SCOPES, SCOPES.c.id == FRAMES.c.scope_id)
             .join(DESCRIPTORS, DESCRIPTORS.c.id == FRAMES.c.descriptor_id)
-            .where(*self._conditions(self._selection))
+            .where(*self._conditions(selection))
             .order_by(*_ORDER)
         )
-        if part.after is not None:
-            query = query.where(FRAMES.c.begin > part.after)
-        if part.last is not None:
-            query = query.where(FRAMES.c.begin <= part.last)
         if part.page.offset:
             query = query.offset(min(part.page.offset, selecting.LARGEST))
         if part.page.limit is not None:
@@ -150,22 +154,35 @@ def _cut(counts: Iterable[_Count], page: Page) -> Iterator[_Slice]:
     Together the slices of all frames have no bounds and leave no instant out, whatever the counts
     are: no frame can be missed.
     """
-    after, before, position = None, 0, 0
-
-    def slice_until(last: datetime.datetime | None, stop: int | None) -> _Slice:
-        """Return the periods after ``after``; ``stop``: number of frames until its end."""
-        start = max(page.offset, before)
-        limit = None if stop is None else stop - start
-        return _Slice(after, last, Page(start - before, limit))
-
-    for begin, count in counts:
+    begin: datetime.datetime | None = None
+    # Numbers of frames before ``begin``, and before the end of the current period.
+    before = position = 0
+    for period, count in counts:
         position += count
+        end = period + _INSTANT
         is_last = page.end is not None and position >= page.end
-        if position <= page.offset:
-            after, before = begin, position
-        elif is_last or position - before >= SLICE:
-            yield slice_until(begin, page.end if is_last else None)
-            after, before = begin, position
-        if is_last:
-            return
-    yield slice_until(None, None if page.end is None else max(page.end, before))
+        if position > page.offset:
+            if not is_last and position - before < SLICE:
+                continue
+            yield _slice(begin, end, before, page, is_last)
+            if is_last:
+                return
+        begin, before = end, position
+    yield _slice(begin, None, before, page, page.end is not None)
+
+
+def _slice(
+    begin: datetime.datetime | None,
+    end: datetime.datetime | None,
+    before: int,
+    page: Page,
+    is_last: bool,
+) -> _Slice:
+    """Return a slice with its part of the page.
+
+    :param before: number of frames before the slice
+    :param is_last: the page ends in the slice
+    """
+    start = max(page.offset, before)
+    limit = page.end - start if is_last and page.end is not None else None
+    return _Slice(begin, end, Page(start - before, limit))
