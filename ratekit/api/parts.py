@@ -7,6 +7,7 @@ import datetime
 from collections.abc import Callable
 from typing import Any
 
+from ratekit.api.metrics import MetricsFile
 from ratekit.api.policies import Policies
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.interfaces import Storage
@@ -36,6 +37,7 @@ class Parts:
     :ivar storage: the database
     :ivar calendar: the grid of periods
     :ivar policies: who may do what
+    :ivar metrics: what is rated
     :ivar clock: returns the current time, aware, UTC
     """
 
@@ -43,5 +45,6 @@ class Parts:
     storage: Storage
     calendar: Calendar
     policies: Policies
+    metrics: MetricsFile
     limits: Limits
     clock: Callable[[], datetime.datetime]

@@ -9,6 +9,7 @@ from typing import Any
 from ratekit.api import openapi, versions
 from ratekit.api.arguments import Arguments
 from ratekit.api.operation import Call, Operation
+from ratekit.api.v1 import collector, info, module_config
 from ratekit.api.v1 import quote as v1_quote
 from ratekit.api.v1 import rating as v1_rating
 from ratekit.api.v2 import rating as v2_rating
@@ -29,6 +30,9 @@ def _document() -> Mapping[str, Any]:
 OPERATIONS: Sequence[Operation] = [
     *versions.OPERATIONS,
     Operation("GET", "/openapi.json", get_document, None),
+    *info.OPERATIONS,
+    *collector.OPERATIONS,
+    *module_config.OPERATIONS,
     *v1_rating.OPERATIONS,
     *v1_quote.OPERATIONS,
     *v2_rating.OPERATIONS,

@@ -50,11 +50,15 @@ def build(conf: Any) -> Wsgi:
     """
     from ratekit.api import application, routes
 
-    return application.build(build_parts(conf), routes.OPERATIONS)
+    parts = build_parts(conf)
+    # Once, so that a mistake in it is found at once.
+    parts.metrics.load()
+    return application.build(parts, routes.OPERATIONS)
 
 
 def build_parts(conf: Any) -> Parts:
     """Return what operations work with."""
+    from ratekit.api.metrics import MetricsFile
     from ratekit.api.parts import Limits, Parts
     from ratekit.api.policies import Policies, build_enforcer
     from ratekit.conf import collect
@@ -66,6 +70,7 @@ def build_parts(conf: Any) -> Parts:
         storage=build_storage(conf),
         calendar=collect.build_calendar(conf),
         policies=Policies(build_enforcer(conf)),
+        metrics=MetricsFile(conf),
         limits=Limits(
             section.max_body,
             section.max_rows,

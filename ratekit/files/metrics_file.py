@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import pydantic
@@ -80,6 +80,30 @@ def read_labels(path: str, scope_key: str) -> dict[str, frozenset[str]]:
             names |= {str(name) for name in attributes} if isinstance(attributes, list) else set()
         labels[definition.public_name] = frozenset(names)
     return labels
+
+
+def read_settings(path: str) -> dict[str, Any]:
+    """Return what a metrics.yml sets, by the metrics' names in it, for people who do not run it.
+
+    Without queries, which show how the metering back end is used. Several definitions of one
+    name are a list. Numbers are Decimal or int.
+
+    :raises ratekit.errors.BadInput: the file cannot be read
+    """
+    entries = _entries(yaml_file.read(path).data)
+    return {
+        name: [_public_settings(part) for part in content]
+        if isinstance(content, list)
+        else _public_settings(content)
+        for name, content in entries.items()
+    }
+
+
+def _public_settings(definition: Mapping[str, Any]) -> dict[str, Any]:
+    settings = {"groupby": [], "metadata": [], **definition}
+    own = settings.get("extra_args") or {}
+    settings["extra_args"] = {key: value for key, value in own.items() if "query" not in key}
+    return settings
 
 
 def _definitions(data: Any) -> list[_Definition]:
