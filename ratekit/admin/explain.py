@@ -75,7 +75,8 @@ def find(storage: Storage, query: FrameQuery, calendar: Calendar) -> FrameRow:
 
     If no period with frames starts at ``begin``, look in the period that contains it.
 
-    :raises ratekit.errors.OperatorError: there is none, or there are several
+    :raises ratekit.errors.NotFound: there is none
+    :raises ratekit.errors.OperatorError: there are several
     :raises ratekit.errors.TryLater: the storage did not answer
     """
     rows = _read_frames(storage.reports, query)
@@ -89,13 +90,13 @@ def find(storage: Storage, query: FrameQuery, calendar: Calendar) -> FrameRow:
     if matches:
         raise errors.OperatorError(*_alternatives(matches, query))
     if rows:
-        raise errors.OperatorError(
+        raise errors.NotFound(
             f"no frame of {query} has {_mismatch(rows, query)}; frames in this period: "
             f"{len(rows):,}, see ratekit frame list"
         )
     if (reason := storage.purge.mark().explain_absence(query.begin)) is not None:
-        raise errors.OperatorError(f"no frame of {query}: {reason}")
-    raise errors.OperatorError(
+        raise errors.NotFound(f"no frame of {query}: {reason}")
+    raise errors.NotFound(
         f"no frame of {query}; see ratekit frame list, and ratekit scope show for the reason"
     )
 

@@ -88,6 +88,8 @@ _RULES: Sequence[tuple[str, str, str, Sequence[str]]] = (
     ("scope:post_state", _ADMIN, "Make a scope known before the fetcher lists it.",
      ["POST /v2/scope"]),
     ("summary:get_summary", _READER, "Read a summary.", ["GET /v2/summary"]),
+    ("explain:get", _READER, "Read how the price of a rated usage was calculated.",
+     ["GET /v2/explain"]),
     ("schedule:get_task_reprocesses", _ADMIN, "List reprocessing tasks.",
      ["GET /v2/task/reprocesses", "GET /v2/task/reprocesses/{scope_id}"]),
     ("schedule:task_reprocesses", _ADMIN, "Reprocess scopes.", ["POST /v2/task/reprocesses"]),

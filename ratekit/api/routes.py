@@ -12,6 +12,7 @@ from ratekit.api.operation import Call, Operation
 from ratekit.api.v1 import collector, info, module_config
 from ratekit.api.v1 import quote as v1_quote
 from ratekit.api.v1 import rating as v1_rating
+from ratekit.api.v2 import explain as v2_explain
 from ratekit.api.v2 import rating as v2_rating
 from ratekit.api.v2 import reprocess as v2_reprocess
 from ratekit.api.v2 import scope as v2_scope
@@ -38,4 +39,5 @@ OPERATIONS: Sequence[Operation] = [
     *v2_rating.OPERATIONS,
     *v2_scope.OPERATIONS,
     *v2_reprocess.OPERATIONS,
+    *v2_explain.OPERATIONS,
 ]

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ratekit.admin import explain
+from ratekit.admin import price_facts as facts
 from ratekit.cmd import command_types, instants, options
-from ratekit.cmd.output import cells, price_breakdown, quantity_trace
-from ratekit.domain import exact
+from ratekit.cmd.output import cells, price_breakdown, price_facts, quantity_trace
 from ratekit.domain.reporting.reports import FrameRow
 from ratekit.domain.reprocessing.task import Swap
-from ratekit.text import second_text, utc_text
+from ratekit.text import utc_text
 
 
 class Explain(command_types.Showing):
@@ -94,9 +94,9 @@ class Explain(command_types.Showing):
             "Reduction": _reduction(conf, row, swaps, parsed_args.offline),
             "Breakdown": price_breakdown.cell(origin.explanation),
             "Price": cells.amount(row.price),
-            "Rules": _rules(origin),
-            "Today": _today(row, origin),
-            "Reprocessed": _last_change(explain.last_change(swaps)),
+            "Rules": price_facts.cell(facts.rules(origin)),
+            "Today": price_facts.cell(facts.today(row, origin)),
+            "Reprocessed": price_facts.cell(facts.reprocessing(explain.last_change(swaps))),
         }
         return tuple(fields), tuple(fields.values())
 
@@ -110,46 +110,3 @@ def _reduction(conf: Any, row: FrameRow, swaps: Sequence[Swap], offline: bool) -
     source = functools.partial(composition.read_metrics, conf)
     collection = explain.last_collection(swaps)
     return quantity_trace.cell(row, source, collect.build_calendar(conf), collection)
-
-
-def _rules(origin: explain.PriceOrigin) -> cells.Cell:
-    """Show which version of the rules gave the stored price."""
-    version, change = origin.explanation.version, origin.change
-    text = f"version {version}, the newest"
-    next_change = None
-    if not origin.matches:
-        text = (
-            "no recorded version gives this price: it came from other rating modules or older "
-            "rules; the breakdown uses the newest version"
-        )
-    elif change is not None:
-        made_at = utc_text(change.made_at)
-        comment = f": {change.comment}" if change.comment else ""
-        text = f"version {version}, before {change.made_by} changed them at {made_at}{comment}"
-        next_change = {"by": change.made_by, "at": made_at, "comment": change.comment}
-    machine = {"version": version if origin.matches else None, "changed": next_change}
-    return cells.Cell(version, text, machine)
-
-
-def _last_change(swap: Swap | None) -> cells.Cell:
-    """Show which task last changed what the period costs."""
-    if swap is None:
-        return cells.optional(None)
-    note, at = swap.task.note, second_text(swap.record.at)
-    text = f"by task {swap.task.id} of {note.made_by} at {at}: {note.reason}"
-    machine = {"task": swap.task.id, "at": at, "by": note.made_by, "reason": note.reason}
-    return cells.Cell(swap.task.id, text, machine)
-
-
-def _today(row: FrameRow, origin: explain.PriceOrigin) -> cells.Cell:
-    """Show what the newest rules charge for the stored quantity."""
-    newest = origin.newest
-    price = cells.decimal_text(newest.price)
-    difference = cells.decimal_text(exact.EXACT.subtract(newest.price, row.price))
-    text = "the same price"
-    if newest.price != row.price:
-        text = (
-            f"{price}, a difference of {difference}; ratekit reprocess --rates-only would charge it"
-        )
-    machine = {"version": newest.version, "price": price, "difference": difference}
-    return cells.Cell(newest.price, text, machine)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ratekit import errors
 from ratekit.admin import metric as metric_admin
+from ratekit.admin import number_words
 from ratekit.admin import scope as scope_admin
 from ratekit.cmd import command_types, instants, options, startup
 from ratekit.cmd.output import cells
@@ -207,9 +208,9 @@ class MetricSample(command_types.Listing):
                 _labels({**step.metadata, **step.groupby}, parsed_args.formatter),
                 _values(step, parsed_args.formatter),
                 description.get("re_aggregation_method", ""),
-                cells.ratio_text(step.trace.value),
+                number_words.ratio_text(step.trace.value),
                 metric_admin.conversion(metric),
-                cells.ratio_text(step.trace.share),
+                number_words.ratio_text(step.trace.share),
                 cells.amount(step.trace.quantity),
                 metric.unit,
             )
@@ -271,4 +272,4 @@ def _values(step: TraceStep, formatter: str) -> Any:
     values = step.trace.values
     if formatter in ("json", "yaml"):
         return [cells.decimal_text(value) for value in values]
-    return cells.value_text(values, _VALUE_LIMIT if formatter == "table" else len(values))
+    return number_words.value_text(values, _VALUE_LIMIT if formatter == "table" else len(values))

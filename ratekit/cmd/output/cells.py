@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 from cliff import columns
@@ -14,7 +13,7 @@ from ratekit.cmd.output import layout
 from ratekit.domain import exact
 from ratekit.domain.exact import ZERO
 from ratekit.domain.series import Shared
-from ratekit.text import count_text, duration_text, number_text, printable, second_text
+from ratekit.text import duration_text, number_text, printable, second_text
 
 #: Digits of a short amount that is below 1.
 _SIGNIFICANT = 3
@@ -116,13 +115,6 @@ def label_text(values: Mapping[str, str | None]) -> str:
     return ", ".join(f"{name}={value}" for name, value in values.items() if value is not None)
 
 
-def value_text(values: Sequence[Decimal], limit: int) -> str:
-    """Write values one by one, or their number if there are more than ``limit``."""
-    if len(values) > limit:
-        return count_text(len(values), "value")
-    return ", ".join(map(decimal_text, values))
-
-
 def duration(value: datetime.timedelta | None) -> Cell:
     """Show a length of time: ``1 d 4 h`` to people, seconds to machines."""
     if value is None:
@@ -139,6 +131,19 @@ def decimal_text(value: Decimal, places: int | None = None) -> str:
     return f"{rounded if rounded else rounded.copy_abs():f}"
 
 
+def exact_texts(value: Any) -> Any:
+    """Return a JSON value with its decimals as text, for the same reason as :func:`amount`."""
+    match value:
+        case Decimal():
+            return decimal_text(value)
+        case Mapping():
+            return {key: exact_texts(entry) for key, entry in value.items()}
+        case list() | tuple():
+            return [exact_texts(entry) for entry in value]
+        case _:
+            return value
+
+
 def fill_absent(rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
     """Yield the rows with an empty text in place of None, which cliff would print as a word."""
     for row in rows:
@@ -146,9 +151,3 @@ def fill_absent(rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
             if isinstance(cell, Cell) and cell.machine is None:
                 cell.machine = ""
         yield row
-
-
-def ratio_text(value: Fraction) -> str:
-    """Write a number exactly: as a decimal if its digits end, else as a fraction."""
-    ended = exact.terminating_decimal(value)
-    return str(value) if ended is None else decimal_text(ended)

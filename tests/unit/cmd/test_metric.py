@@ -9,8 +9,8 @@ from fractions import Fraction
 
 import pytest
 
+from ratekit.admin import number_words
 from ratekit.cmd import ratekit as command
-from ratekit.cmd.output import cells
 from ratekit.domain.scope import Scope
 from ratekit.interfaces import Storage
 from tests.contract import given
@@ -212,7 +212,7 @@ def test_an_impossible_sample_is_one_line_and_2(
     ],
 )  # fmt: skip
 def test_numbers_are_written_exactly(value: Fraction, text: str) -> None:
-    assert cells.ratio_text(value) == text
+    assert number_words.ratio_text(value) == text
 
 
 def test_the_file_that_operators_copy_has_no_mistake(ratekit: Shell) -> None:
