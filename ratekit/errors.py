@@ -87,6 +87,14 @@ class TaskOverlap(OperatorError):
     """An open task is for the same periods of the same scope."""
 
 
+class StateConflict(OperatorError):
+    """A request is valid by itself, but not together with what is stored."""
+
+
+class OutdatedRules(StateConflict):
+    """A change was planned for price rules, or for a ledger, that have changed since."""
+
+
 class NoRules(OperatorError):
     """There has never been a price rule, and all prices come from rules."""
 

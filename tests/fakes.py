@@ -14,6 +14,7 @@ from ratekit.collectors.gnocchi.api.aggregate_query import AggregateQuery
 from ratekit.collectors.gnocchi.api.client import Record
 from ratekit.collectors.gnocchi.api.group import AggregateGroup, read_groups
 from ratekit.domain.period import Window
+from ratekit.domain.rules.catalog import NO_NAMES, Catalog, NameChange
 from ratekit.domain.rules.history import ChangeNote, ChangeRecord
 from ratekit.domain.rules.rule import Rule, RuleBook
 from ratekit.domain.scope import Scope, State
@@ -281,14 +282,15 @@ class FakeRules(RuleStore):
         add: Collection[Rule],
         note: ChangeNote,
         require_unrated: bool = False,
+        names: NameChange = NO_NAMES,
     ) -> int:
         ends = {rule.id: end for rule, end in close}
         if version != self.book.version:
-            raise errors.OperatorError(f"the rules were changed since version {version}")
+            raise errors.OutdatedRules(f"the rules were changed since version {version}")
         if not ends.keys() <= {rule.id for rule in self.book.rules}:
             raise ValueError("a rule to close is not in the store")
         if require_unrated and self.last_end is not None:
-            raise errors.OperatorError("a period has been rated")
+            raise errors.OutdatedRules("a period has been rated")
         rules = [
             dataclasses.replace(rule, terms=dataclasses.replace(rule.terms, end=ends[rule.id]))
             if rule.id in ends
@@ -300,6 +302,9 @@ class FakeRules(RuleStore):
             rules.append(dataclasses.replace(rule, id=self._last_id))
         self.book = RuleBook(version + 1, tuple(rules))
         return self.book.version
+
+    def catalog(self, last_catalog: Catalog | None = None) -> Catalog:
+        raise NotImplementedError
 
     def records(self, limit: int | None = None) -> Sequence[ChangeRecord]:
         raise NotImplementedError

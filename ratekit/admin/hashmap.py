@@ -89,16 +89,15 @@ def plan(
     :raises ratekit.errors.TryLater: the storage did not answer
     """
     book = store.read()
-    rated = store.last_rated_end()
-    protected_until = None
-    if rated is not None:
-        protected_until = max(calendar.next_due(now), period.ceiling(rated, calendar.step))
+    protected_until = find_protected_until(store, calendar, now)
     next_start = protected_until or period.EPOCH
     if at is None:
         horizon = Horizon(next_start, protected_until, protected_until is None, next_start)
     else:
         scope_admin.require_start(at, calendar.step)
         horizon = Horizon(at, protected_until, scheduled_after=next_start)
+    next_period = protected_until or calendar.next_due(now)
+    horizon = dataclasses.replace(horizon, next_period=next_period)
     if retroactive:
         horizon = dataclasses.replace(horizon, protected_until=None)
     elif protected_until is not None and horizon.at < protected_until:
@@ -112,6 +111,19 @@ def plan(
     earlier = [rule for rule, moment in change.scheduled if horizon.at < moment]
     change = rule_change.plan(book, desired, dataclasses.replace(horizon, scheduled_after=None))
     return Plan(book, horizon.at, protected_until, change, earlier)
+
+
+def find_protected_until(
+    store: RuleStore, calendar: Calendar, now: datetime.datetime
+) -> datetime.datetime | None:
+    """Return the start of the first period that cannot have been rated; None: nothing has been.
+
+    :raises ratekit.errors.TryLater: the storage did not answer
+    """
+    rated = store.last_rated_end()
+    if rated is None:
+        return None
+    return max(calendar.next_due(now), period.ceiling(rated, calendar.step))
 
 
 def find_replaced_charges(

@@ -84,24 +84,26 @@ def require_priced(
     storage: Storage,
     modules: Sequence[RatingModule],
     step: datetime.timedelta,
+    remedy: str = "use --allow-free",
 ) -> None:
     """Refuse a change that makes usage free of charge that has been rated with a price.
 
     :param modules: highest priority first
     :param step: length of a period
-    :raises ratekit.errors.OperatorError: with a line for each metric
+    :param remedy: how the operator allows it
+    :raises ratekit.errors.StateConflict: with a line for each metric
     """
     lines = {
         metric: f"{metric} has been rated, but would cost nothing {time}: keep a rule for it, or "
-        "use --allow-free"
+        f"{remedy}"
         for metric, time in find_unpriced_times(book, change).items()
         if _is_rated(storage, metric)
     }
     free = free_usage.find_free_usage(storage, book, change, modules, step)
     for metric, usage in free.items():
-        lines.setdefault(metric, _free_line(metric, usage))
+        lines.setdefault(metric, _free_line(metric, usage, remedy))
     if lines:
-        raise errors.OperatorError(*lines.values())
+        raise errors.StateConflict(*lines.values())
 
 
 def _is_rated(storage: Storage, metric: str) -> bool:
@@ -109,14 +111,14 @@ def _is_rated(storage: Storage, metric: str) -> bool:
     return any(True for _ in storage.reports.summary(selection, ("metric",), datetime.UTC))
 
 
-def _free_line(metric: str, usage: FreeUsage) -> str:
+def _free_line(metric: str, usage: FreeUsage, remedy: str) -> str:
     labels = "".join(
         f"{name}={NULL if text is None else repr(text)} " for name, text in usage.labels.items()
     )
     return (
         f"{metric}: {count_text(usage.usages, 'usage')} of the newest rated period, such as "
         f"{labels}of scope {usage.scope}, would cost nothing from {utc_text(usage.since)}, but has "
-        "a price by the current rules: keep a rule for it, or use --allow-free"
+        f"a price by the current rules: keep a rule for it, or {remedy}"
     )
 
 

@@ -201,13 +201,22 @@ def _check_targets(
         if (service, field) in reported:
             continue
         reported.add((service, field))
-        if field is None:
-            hint = errors.suggestion(service, labels)
-            text = f"no metric in {metrics_path} is named {service!r}{hint}"
-        else:
-            hint = errors.suggestion(field, labels[service])
-            text = f"{service} has no label {field!r} in {metrics_path}{hint}"
-        yield placed_rule.line, placed_rule.key, f"{text}; rules for it never match"
+        text = describe_unknown_target(RuleTarget(service, field), metrics_path, labels)
+        yield placed_rule.line, placed_rule.key, text
+
+
+def describe_unknown_target(target: RuleTarget, metrics_path: str, labels: Labels) -> str:
+    """Return a warning of a target that no usage has.
+
+    :param target: a metric that is not in ``labels``, or a label that its metric lacks there
+    """
+    if target.label is None or target.metric not in labels:
+        hint = errors.suggestion(target.metric, labels)
+        text = f"no metric in {metrics_path} is named {target.metric!r}{hint}"
+    else:
+        hint = errors.suggestion(target.label, labels[target.metric])
+        text = f"{target.metric} has no label {target.label!r} in {metrics_path}{hint}"
+    return f"{text}; rules for it never match"
 
 
 def _check_negative_costs(placed: Iterable[PlacedRule]) -> Iterator[_Warning]:

@@ -31,6 +31,16 @@ def _number(value: Any) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise ValueError(f"expected a decimal number, not {yaml_file.value_text(value)}")
     number = Decimal(value)
+    require_digits(number)
+    return number
+
+
+def require_digits(number: Decimal) -> None:
+    """Require that a cost or a level can be stored and used exactly.
+
+    :param number: finite
+    :raises ValueError: it has too many digits
+    """
     whole, _, fraction = f"{number.copy_abs():f}".partition(".")
     whole = whole.lstrip("0")
     if (
@@ -42,7 +52,6 @@ def _number(value: Any) -> Decimal:
             f"expected at most {_MAX_DIGITS} digits, at most {_MAX_PLACES} of them after the "
             f"decimal point and {_MAX_WHOLE_DIGITS} before it"
         )
-    return number
 
 
 def _level(value: Any) -> Decimal:
@@ -65,11 +74,20 @@ def _text(value: Any) -> str:
     if not isinstance(value, str | int):
         raise ValueError(f"expected a string, not {yaml_file.value_text(value)}")
     text = str(value)
-    if len(text) > _MAX_LENGTH:
-        raise ValueError(f"expected at most {_MAX_LENGTH} characters, not {len(text)}")
+    require_storable(text)
+    return text
+
+
+def require_storable(text: str, limit: int = _MAX_LENGTH) -> None:
+    """Require that a name, a value or a scope id can be stored.
+
+    :param limit: maximum number of characters
+    :raises ValueError: it is too long, or has characters that databases refuse
+    """
+    if len(text) > limit:
+        raise ValueError(f"expected at most {limit} characters, not {len(text)}")
     if _UNSTORABLE.search(text):
         raise ValueError(f"contains a NUL or an unpaired surrogate: {yaml_file.value_text(text)}")
-    return text
 
 
 def _name(value: Any) -> str:
@@ -84,14 +102,12 @@ def _instant(value: Any) -> datetime.datetime:
         if not isinstance(value, str) or not _DATE.match(value):
             raise ValueError
         instant = datetime.datetime.fromisoformat(value)
-        if instant.microsecond:
-            raise ValueError
         if instant.tzinfo is None:
             return instant.replace(tzinfo=datetime.UTC)
         return instant.astimezone(datetime.UTC)
     except (ValueError, OverflowError):
         raise ValueError(
-            "expected a date or a time to the second, such as 2026-01-31 or 2026-01-31T12:00:00Z, "
+            "expected a date or a time, such as 2026-01-31 or 2026-01-31T12:00:00Z, "
             f"not {yaml_file.value_text(value)}"
         ) from None
 

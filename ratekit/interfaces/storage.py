@@ -31,6 +31,7 @@ from ratekit.domain.reprocessing.task import (
     Task,
     TaskNote,
 )
+from ratekit.domain.rules.catalog import NO_NAMES, Catalog, NameChange
 from ratekit.domain.rules.history import ChangeNote, ChangeRecord
 from ratekit.domain.rules.rule import Rule, RuleBook
 from ratekit.interfaces.ledger import Ledger
@@ -56,17 +57,30 @@ class RuleStore(abc.ABC):
         add: Collection[Rule],
         note: ChangeNote,
         require_unrated: bool = False,
+        names: NameChange = NO_NAMES,
     ) -> int:
         """End the rules of ``close`` at the given times and add new ones, in one transaction.
 
-        The same transaction records the change.
+        The same transaction records the change. Metrics, labels and groups of new rules are
+        created, and are no longer hidden.
 
         :param version: the book's version that the change was made for
+        :param add: a rule with a line continues that line
         :param note: who makes the change, and when
         :param require_unrated: the change is valid only while nothing has been rated
+        :param names: services, fields and groups to create or to hide, with or without rules
         :returns: the book's new version
-        :raises ratekit.errors.OperatorError: the book has changed since ``version``, or
+        :raises ratekit.errors.OutdatedRules: the book has changed since ``version``, or
             something has been rated although ``require_unrated`` is set; nothing was written
+        :raises ratekit.errors.OperatorError: the database refuses a value; nothing was written
+        """
+
+    @abc.abstractmethod
+    def catalog(self, last_catalog: Catalog | None = None) -> Catalog:
+        """Return all rules with their makers, and all services, fields and groups.
+
+        :returns: ``last_catalog`` itself if nothing has changed since it was read
+        :raises ratekit.errors.TryLater: the database did not answer
         """
 
     @abc.abstractmethod

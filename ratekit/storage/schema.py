@@ -245,11 +245,14 @@ RULE_READS = sa.Table(
     **TABLE,
 )
 
+#: Services, fields and groups exist without rules, too. ``hidden``: it was deleted, which only the
+#: history shows, until it is created again or has a new rule.
 SERVICES = sa.Table(
     "hashmap_services",
     METADATA,
     sa.Column("id", row_id(), primary_key=True),
     sa.Column("name", Word(), nullable=False, unique=True),
+    sa.Column("hidden", sa.Boolean, nullable=False, server_default=sa.false()),
     **TABLE,
 )
 
@@ -259,6 +262,7 @@ FIELDS = sa.Table(
     sa.Column("id", row_id(), primary_key=True),
     sa.Column("service_id", row_id(), sa.ForeignKey("hashmap_services.id"), nullable=False),
     sa.Column("name", Word(), nullable=False),
+    sa.Column("hidden", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.UniqueConstraint("service_id", "name"),
     **TABLE,
 )
@@ -268,6 +272,7 @@ GROUPS = sa.Table(
     METADATA,
     sa.Column("id", row_id(), primary_key=True),
     sa.Column("name", Word(), nullable=False, unique=True),
+    sa.Column("hidden", sa.Boolean, nullable=False, server_default=sa.false()),
     **TABLE,
 )
 
@@ -275,7 +280,8 @@ GROUPS = sa.Table(
 def _terms() -> tuple[sa.schema.SchemaItem, ...]:
     """Return the columns that mappings and thresholds have in common.
 
-    A rule belongs to a service or to a field, never to both.
+    A rule belongs to a service or to a field, never to both. ``line``: id of the first rule of
+    its line, NULL if it is the first. ``name`` and ``description`` are for people.
     """
     return (
         sa.Column("id", row_id(), primary_key=True),
@@ -289,6 +295,9 @@ def _terms() -> tuple[sa.schema.SchemaItem, ...]:
         sa.Column("end", Instant),
         sa.Column("created_at", Instant, nullable=False),
         sa.Column("closed_at", Instant),
+        sa.Column("line", row_id()),
+        sa.Column("name", sa.Text),
+        sa.Column("description", sa.Text),
         sa.CheckConstraint("(service_id IS NULL) <> (field_id IS NULL)", name="one_parent"),
     )
 

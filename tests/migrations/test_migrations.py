@@ -79,6 +79,11 @@ ROWS = {
         "INSERT INTO scope_lists VALUES ('project_id', '2026-03-01 03:00:00.000000')",
         "UPDATE scopes SET is_listed = true",
     ),
+    "0014": (
+        "UPDATE hashmap_mappings SET line = 1, name = 'n', description = 'why' WHERE id = 2",
+        "UPDATE hashmap_thresholds SET line = 1",
+        "UPDATE hashmap_fields SET hidden = true",
+    ),
 }
 
 

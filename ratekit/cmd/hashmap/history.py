@@ -56,6 +56,7 @@ class HashmapHistory(command_types.Listing):
             self.table_columns = _TABLE_COLUMNS
             self.empty_note = "the price rules were never changed; see ratekit hashmap apply"
             return _table(store.records(parsed_args.limit))
+        self.empty_note = "no rule was changed; see the comment in ratekit hashmap history"
         record = hashmap.find_record(store, parsed_args.version)
         closed = [(closure.rule, closure.end) for closure in record.closed]
         return ("Change", "Rule"), [
@@ -71,7 +72,7 @@ def _table(
             record.version,
             second_text(record.made_at),
             cells.optional(record.made_by),
-            rule_lines.start_text(record.since),
+            cells.optional(_start_text(record)),
             record.retroactive,
             len(record.opened),
             len(record.closed),
@@ -79,3 +80,9 @@ def _table(
         )
         for record in records
     ]
+
+
+def _start_text(record: ChangeRecord) -> str | None:
+    """Return from when prices changed; None: services, fields or groups changed without rules."""
+    changes_rules = record.opened or record.closed
+    return rule_lines.start_text(record.since) if changes_rules else None

@@ -1,5 +1,8 @@
 """Hashmap rules: costs of usage, for all scopes or one, from a time until a time.
 
+A line is what operators see as one rule although its price changed: rules each of which follows
+another at once, so that at most one of them is in force now or later (:mod:`.line`).
+
 A rule file says service and field (:mod:`ratekit.files.rules_file`), and so do the database's
 columns (:mod:`ratekit.storage.rules.rows`). Everywhere else they are a metric and a label.
 """
@@ -73,12 +76,18 @@ class MappingRule:
     :ivar value: text that the label must equal; None: the label must be null or, if the target
         has no label, nothing is compared
     :ivar id: the storage's id; None: not stored
+    :ivar line: id of the first rule of its line; None: it is not stored and starts a line
+    :ivar name: for people
+    :ivar description: for people
     """
 
     target: RuleTarget
     value: str | None
     terms: Terms
     id: int | None = dataclasses.field(default=None, compare=False)
+    line: int | None = dataclasses.field(default=None, compare=False)
+    name: str | None = dataclasses.field(default=None, compare=False)
+    description: str | None = dataclasses.field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.value is not None and self.target.label is None:
@@ -91,12 +100,18 @@ class ThresholdRule:
 
     :ivar level: finite, at least 0
     :ivar id: the storage's id; None: not stored
+    :ivar line: id of the first rule of its line; None: it is not stored and starts a line
+    :ivar name: for people
+    :ivar description: for people
     """
 
     target: RuleTarget
     level: Decimal
     terms: Terms
     id: int | None = dataclasses.field(default=None, compare=False)
+    line: int | None = dataclasses.field(default=None, compare=False)
+    name: str | None = dataclasses.field(default=None, compare=False)
+    description: str | None = dataclasses.field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not self.level.is_finite() or self.level < 0:

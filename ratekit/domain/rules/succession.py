@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from ratekit.domain.period import BEGINNING, FOREVER
+from ratekit.domain.rules import line
 from ratekit.domain.rules.rule import CostType, Rule
 
 
@@ -24,12 +25,15 @@ class Horizon:
         one, so that it prices the past, too
     :ivar scheduled_after: starts and ends of stored rules after this instant are scheduled, and
         stay so where they lead to the desired rules; None: they are brought forward
+    :ivar next_period: a rule that starts later is scheduled, and does not continue the line of
+        the rule that it follows; None: ``at``
     """
 
     at: datetime.datetime
     protected_until: datetime.datetime | None = None
     open_start: bool = False
     scheduled_after: datetime.datetime | None = None
+    next_period: datetime.datetime | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -94,7 +98,7 @@ def with_validity(rule: Rule, begin: datetime.datetime, until: datetime.datetime
         start=None if begin == BEGINNING else begin,
         end=None if until == FOREVER else until,
     )
-    return dataclasses.replace(rule, terms=terms, id=None)
+    return dataclasses.replace(rule, terms=terms, id=None, line=None)
 
 
 def reconcile(stored: Sequence[Rule], desired: Sequence[Rule], horizon: Horizon) -> Succession:
@@ -113,7 +117,7 @@ def reconcile(stored: Sequence[Rule], desired: Sequence[Rule], horizon: Horizon)
     """
     rules = [rule for rule in stored if start(rule) < end(rule)]
     schedule = _find_schedule(rules, desired, horizon)
-    at = horizon.at
+    at, next_period = horizon.at, horizon.next_period or horizon.at
     if schedule is not None and schedule.moment > at:
         horizon = dataclasses.replace(horizon, at=schedule.moment, open_start=False)
     plan = _Plan(rules, desired, horizon)
@@ -134,9 +138,10 @@ def reconcile(stored: Sequence[Rule], desired: Sequence[Rule], horizon: Horizon)
         for part in _subtract(segment, stored_segments)
     ]
     moments = [cut for _, cut in close] + [part.begin for _, part in additions]
+    add = [with_validity(rule, part.begin, part.end) for rule, part in additions]
     return Succession(
         tuple(close),
-        tuple(with_validity(rule, part.begin, part.end) for rule, part in additions),
+        line.continue_lines(close, add, next_period),
         tuple(keep),
         tuple(plan.find_violations(moments)),
         tuple(plan.expired_rules),

@@ -14,8 +14,8 @@ from ratekit.storage.db.types import storable
 from ratekit.storage.rules import rows as rule_rows
 from ratekit.storage.schema import CHANGE_LINES, CHANGES, MAPPINGS, THRESHOLDS
 
-_OPEN = "open"
-_CLOSE = "close"
+OPEN = "open"
+CLOSE = "close"
 #: Which column of a line holds the id of a rule.
 _REFERENCES = ((MAPPINGS, CHANGE_LINES.c.mapping_id), (THRESHOLDS, CHANGE_LINES.c.threshold_id))
 
@@ -44,7 +44,7 @@ def write_closed(
         rows = [
             {
                 "version": version,
-                "action": _CLOSE,
+                "action": CLOSE,
                 reference.name: rule.id,
                 "old_end": rule.terms.end,
                 "new_end": end,
@@ -69,7 +69,7 @@ def write_opened(connection: sa.Connection, version: int, before: HighestIds) ->
     columns = ("version", "action", "new_end")
     for table, reference in _REFERENCES:
         new_rules = sa.select(
-            sa.literal(version), sa.literal(_OPEN), table.c.end, table.c.id
+            sa.literal(version), sa.literal(OPEN), table.c.end, table.c.id
         ).where(table.c.id > before[table])  # fmt: skip
         names = [*columns, reference.name]
         connection.execute(CHANGE_LINES.insert().from_select(names, new_rules.order_by(table.c.id)))
@@ -83,7 +83,7 @@ def read(connection: sa.Connection, limit: int | None) -> Sequence[ChangeRecord]
     closed: dict[int, list[Closing]] = {}
     for row in _lines(connection, changes[-1]["version"]) if changes else ():
         rule = rule_rows.read_rule(row)
-        if row["action"] == _OPEN:
+        if row["action"] == OPEN:
             opened.setdefault(row["changed"], []).append(_with_end(rule, row["new_end"]))
         else:
             closing = Closing(_with_end(rule, row["old_end"]), row["new_end"])

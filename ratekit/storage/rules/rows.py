@@ -5,9 +5,12 @@ The tables have CloudKitty's words: a service is a metric, a field is a label.
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from ratekit.domain.rules.rule import CostType, MappingRule, Rule, RuleTarget, Terms, ThresholdRule
+from ratekit.storage.db.types import storable
 from ratekit.storage.schema import FIELDS, GROUPS, MAPPINGS, SERVICES, THRESHOLDS
 
 TABLES = (MAPPINGS, THRESHOLDS)
@@ -45,7 +48,31 @@ def read_rule(row: sa.RowMapping) -> Rule:
         start=row["start"],
         end=row["end"],
     )
+    line = row["id"] if row["line"] is None else row["line"]
+    people = (row["id"], line, row["name"], row["description"])
     if "level" in row:
-        return ThresholdRule(target, row["level"], terms, row["id"])
+        return ThresholdRule(target, row["level"], terms, *people)
     value = None if row["matches_null"] else row["value"]
-    return MappingRule(target, value, terms, row["id"])
+    return MappingRule(target, value, terms, *people)
+
+
+def write_rule(rule: Rule) -> dict[str, Any]:
+    """Return the columns of a new rule, without its target and its group."""
+    terms = rule.terms
+    return {
+        "scope": terms.scope,
+        "cost": terms.cost,
+        "type": terms.type.value,
+        "start": terms.start,
+        "end": terms.end,
+        "line": rule.line,
+        "name": None if rule.name is None else storable(rule.name),
+        "description": None if rule.description is None else storable(rule.description),
+        **(_mapping_columns(rule) if isinstance(rule, MappingRule) else {"level": rule.level}),
+    }
+
+
+def _mapping_columns(rule: MappingRule) -> dict[str, Any]:
+    """Return the columns with a mapping's value; every field's mapping has a text."""
+    matches_null = rule.target.label is not None and rule.value is None
+    return {"value": "" if matches_null else rule.value, "matches_null": matches_null}

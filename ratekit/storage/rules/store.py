@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 
 import sqlalchemy as sa
 
 from ratekit import errors
+from ratekit.domain.rules.catalog import NO_NAMES, Catalog, NameChange
 from ratekit.domain.rules.history import ChangeNote, ChangeRecord
-from ratekit.domain.rules.rule import MappingRule, Rule, RuleBook
+from ratekit.domain.rules.rule import Rule, RuleBook
 from ratekit.interfaces import RuleStore
-from ratekit.storage.db.dialects import insert_new
 from ratekit.storage.db.engine import Database
-from ratekit.storage.rules import history
+from ratekit.storage.rules import catalog, history
+from ratekit.storage.rules import names as name_rows
 from ratekit.storage.rules import rows as rule_rows
 from ratekit.storage.rules import version as versions
-from ratekit.storage.schema import FIELDS, GROUPS, SCOPES, SERVICES
+from ratekit.storage.rules.names import NameIds
+from ratekit.storage.schema import SCOPES
 
 #: How often a change of the rules is tried while commits of frames are in its way.
 _ATTEMPTS = 20
@@ -55,6 +56,7 @@ class SqlRules(RuleStore):
         add: Collection[Rule],
         note: ChangeNote,
         require_unrated: bool = False,
+        names: NameChange = NO_NAMES,
     ) -> int:
         """Close and add rules and record it, in one transaction; commits of frames wait for it.
 
@@ -63,8 +65,8 @@ class SqlRules(RuleStore):
         for _ in range(_ATTEMPTS - 1):
             # On a Galera cluster a commit of frames that was first ends the change.
             with contextlib.suppress(errors.Conflict):
-                return self._change(version, close, add, note, require_unrated)
-        return self._change(version, close, add, note, require_unrated)
+                return self._change(version, close, add, note, require_unrated, names)
+        return self._change(version, close, add, note, require_unrated, names)
 
     def _change(
         self,
@@ -73,12 +75,13 @@ class SqlRules(RuleStore):
         add: Collection[Rule],
         note: ChangeNote,
         require_unrated: bool,
+        names: NameChange,
     ) -> int:
         with self._database.writing() as connection:
             # First, because it locks the rules for all other writers.
             new_version = versions.advance(connection, version)
             if require_unrated and _read_last_rated_end(connection) is not None:
-                raise errors.OperatorError(
+                raise errors.OutdatedRules(
                     "usage has been rated since the change was planned; nothing was written: "
                     "repeat the command"
                 )
@@ -86,9 +89,19 @@ class SqlRules(RuleStore):
             _close(connection, close, note.made_at)
             history.write_closed(connection, new_version, close)
             before = history.read_highest_ids(connection)
-            _add(connection, add, note.made_at)
+            ids = name_rows.show(connection, add, names)
+            _add(connection, add, ids, note.made_at)
             history.write_opened(connection, new_version, before)
+            name_rows.hide(connection, names.hide)
         return new_version
+
+    def catalog(self, last_catalog: Catalog | None = None) -> Catalog:
+        """Return the catalog, by eight queries, or ``last_catalog``, by one, if it is current."""
+        with self._database.reading() as connection:
+            version = versions.read(connection)
+            if last_catalog is not None and last_catalog.book.version == version:
+                return last_catalog
+            return catalog.read(connection, version)
 
     def records(self, limit: int | None = None) -> Sequence[ChangeRecord]:
         """Return the changes, newest first, by three queries."""
@@ -133,70 +146,14 @@ def _close(
             raise ValueError("a rule to close is not in the store")
 
 
-def _add(connection: sa.Connection, add: Collection[Rule], now: datetime.datetime) -> None:
-    services = _ids(connection, SERVICES, {(rule.target.metric,) for rule in add})
-    fields = _ids(
-        connection,
-        FIELDS,
-        {
-            (services[rule.target.metric,], rule.target.label)
-            for rule in add
-            if rule.target.label is not None
-        },
-    )
-    groups = _ids(
-        connection, GROUPS, {(rule.terms.group,) for rule in add if rule.terms.group is not None}
-    )
+def _add(
+    connection: sa.Connection, add: Collection[Rule], ids: NameIds, now: datetime.datetime
+) -> None:
     for table in rule_rows.TABLES:
         rows = [
-            {
-                **_value_columns(rule),
-                **_target_columns(rule, services, fields),
-                "group_id": groups.get((rule.terms.group,)),
-                "created_at": now,
-            }
+            {**rule_rows.write_rule(rule), **ids.columns(rule), "created_at": now}
             for rule in add
             if rule_rows.find_table(rule) is table
         ]
         if rows:
             connection.execute(table.insert(), rows)
-
-
-def _value_columns(rule: Rule) -> dict[str, Any]:
-    """Return the columns with a rule's own values."""
-    terms = rule.terms
-    return {
-        "scope": terms.scope,
-        "cost": terms.cost,
-        "type": terms.type.value,
-        "start": terms.start,
-        "end": terms.end,
-        **(_mapping_columns(rule) if isinstance(rule, MappingRule) else {"level": rule.level}),
-    }
-
-
-def _mapping_columns(rule: MappingRule) -> dict[str, Any]:
-    """Return the columns with a mapping's value; every field's mapping has a text."""
-    matches_null = rule.target.label is not None and rule.value is None
-    return {"value": "" if matches_null else rule.value, "matches_null": matches_null}
-
-
-_Ids = Mapping[tuple[Any, ...], int]
-
-
-def _target_columns(rule: Rule, services: _Ids, fields: _Ids) -> dict[str, int | None]:
-    """Return the columns with a rule's target: its field or, without one, its service."""
-    service = services[rule.target.metric,]
-    if rule.target.label is None:
-        return {"service_id": service, "field_id": None}
-    return {"service_id": None, "field_id": fields[service, rule.target.label]}
-
-
-def _ids(connection: sa.Connection, table: sa.Table, keys: set[tuple[Any, ...]]) -> _Ids:
-    """Return the ids of services, fields or groups by key; create those that do not exist."""
-    if not keys:
-        return {}
-    names = [column.name for column in table.c if column.name != "id"]
-    insert_new(connection, table, [dict(zip(names, key, strict=True)) for key in sorted(keys)])
-    rows = connection.execute(sa.select(table.c.id, *(table.c[name] for name in names)))
-    return {tuple(row[1:]): row[0] for row in rows}

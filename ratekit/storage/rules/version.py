@@ -31,13 +31,13 @@ def require(connection: sa.Connection, version: int) -> None:
 def advance(connection: sa.Connection, version: int) -> int:
     """Increase ``version`` by 1 and return it; the row stays locked until the transaction ends.
 
-    :raises ratekit.errors.OperatorError: the rules are at another version
+    :raises ratekit.errors.OutdatedRules: the rules are at another version
     """
     result = connection.execute(
         VERSIONS.update().where(_ROW & (VERSIONS.c.version == version)).values(version=version + 1)
     )
     if result.rowcount != 1:
-        raise errors.OperatorError(
+        raise errors.OutdatedRules(
             f"the price rules have been changed by another process since version {version}; "
             "nothing was written: check the rules and repeat the command"
         )

@@ -157,11 +157,10 @@ def test_instants_are_utc_unless_they_say_otherwise(scalar: str) -> None:
         ('{cost: 1, type: flat, group: ""}', "group: must not be empty"),
         ("{cost: 1, type: flat, scope: [a]}", "scope: expected a string, not ['a']"),
         (f"{{cost: 1, type: flat, scope: {'a' * 256}}}", "scope: expected at most 255 characters"),
-        ("{cost: 1, type: flat, start: 2026}", "start: expected a date or a time to the second"),
+        ("{cost: 1, type: flat, start: 2026}", "start: expected a date or a time"),
         ("{cost: 1, type: flat, start: 20260101}", "start: expected a date or a time"),
         ("{cost: 1, type: flat, start: 2026-02-30}", "start: expected a date or a time"),
         ("{cost: 1, type: flat, start: 2026-W01-1}", "start: expected a date or a time"),
-        ("{cost: 1, type: flat, start: 2026-01-01T00:00:00.5Z}", "start: expected a date or a"),
         ("{cost: 1, type: flat, end: 0001-01-01T00:00+01:00}", "end: expected a date or a time"),
         ("{cost: 1, type: flat, start: 2026-01-01, end: 2026-01-01}", "expected an end after"),
         ("3", "expected a mapping (key: value), not 3"),
@@ -328,9 +327,8 @@ NUMBERS = st.builds(
     st.integers(-(10**12), 10**12),
     st.integers(-3, 28),
 )
-INSTANTS = st.datetimes(timezones=st.just(datetime.UTC)).map(
-    lambda instant: instant.replace(microsecond=0)
-)
+#: The API takes times to the microsecond.
+INSTANTS = st.datetimes(timezones=st.just(datetime.UTC))
 
 
 @st.composite

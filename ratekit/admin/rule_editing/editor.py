@@ -1,0 +1,236 @@
+"""Makes changes of single rules: each is one transaction and one record of the history."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Callable, Mapping, Sequence
+from typing import Generic, TypeVar
+
+from ratekit import errors
+from ratekit.admin import hashmap, rule_guards
+from ratekit.admin import metric as metric_admin
+from ratekit.admin.rule_editing.index import RuleIndex, is_withdrawn, kind_of
+from ratekit.domain import period
+from ratekit.domain.rules import public_id, succession
+from ratekit.domain.rules.catalog import NO_NAMES, Catalog, NameChange
+from ratekit.domain.rules.history import ChangeNote
+from ratekit.domain.rules.rule import Rule, RuleTarget
+from ratekit.domain.schedule.calendar import Calendar
+from ratekit.files import rule_warnings
+from ratekit.files.rule_warnings import Labels
+from ratekit.files.rules_file import PlacedRule
+from ratekit.interfaces import RatingModule, Storage
+from ratekit.pricing import rule_change
+from ratekit.pricing.rule_change import RuleChange, describe
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Author:
+    """Who makes a change.
+
+    :ivar id: of the user in Keystone
+    :ivar name: None: not known
+    """
+
+    id: str
+    name: str | None = None
+
+    def __str__(self) -> str:
+        return self.id if self.name is None else f"{self.id} ({self.name})"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Edit:
+    """Who edits rules, when, and what they allow.
+
+    :ivar now: UTC
+    :ivar force: a rule may start in the past, although periods since then may have been rated
+    :ivar allow_free: usage that has a price now may become free of charge
+    """
+
+    author: Author
+    now: datetime.datetime
+    force: bool = False
+    allow_free: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class EditResult(Generic[T]):
+    """What an edit did.
+
+    :ivar view: as it is now
+    :ivar version: of the rules after it; None: there was nothing to change
+    :ivar warnings: what may be a mistake, one line each
+    """
+
+    view: T
+    version: int | None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Draft:
+    """A change that has not been made.
+
+    :ivar close: stored rules and the new end of each
+    :ivar add: new rules, with line and validity
+    :ivar comment: for the history
+    """
+
+    close: tuple[tuple[Rule, datetime.datetime], ...] = ()
+    add: tuple[Rule, ...] = ()
+    names: NameChange = NO_NAMES
+    comment: str | None = None
+
+    @property
+    def change(self) -> RuleChange:
+        """The rules to close and to add."""
+        return RuleChange(self.close, self.add, ())
+
+
+class Editor:
+    """Reads rules for the API and changes single ones; several threads may share it.
+
+    :param modules: highest priority first
+    :param labels: labels of each metric that rules may look at (:func:`hashmap.rule_labels`);
+        empty: metrics.yml cannot be read
+    :param metrics_path: path of the metrics.yml with ``labels``
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        calendar: Calendar,
+        modules: Sequence[RatingModule],
+        labels: Labels,
+        metrics_path: str,
+    ) -> None:
+        self._storage = storage
+        self._calendar = calendar
+        self._modules = modules
+        self._labels = labels
+        self._metrics_path = metrics_path
+        self._catalog: Catalog | None = None
+
+    def read(self, now: datetime.datetime) -> RuleIndex:
+        """Return what is stored; without a change since the last call, by two queries.
+
+        :raises ratekit.errors.TryLater: the storage did not answer
+        """
+        store = self._storage.rules
+        self._catalog = catalog = store.catalog(self._catalog)
+        protected_until = hashmap.find_protected_until(store, self._calendar, now)
+        next_period = protected_until or self._calendar.next_due(now)
+        return RuleIndex(catalog, protected_until, next_period)
+
+    def make(self, build: Callable[[RuleIndex], Draft], edit: Edit) -> int | None:
+        """Make the change that ``build`` returns; once more if the rules change meanwhile.
+
+        :returns: the version after it; None: there is nothing to change
+        :raises ratekit.errors.StateConflict: rules would overlap, or usage would become free
+        :raises ratekit.errors.OutdatedRules: the rules keep changing
+        :raises ratekit.errors.OperatorError: as ``build``
+        :raises ratekit.errors.TryLater: the storage did not answer
+        """
+        try:
+            return self._make(build, edit)
+        except errors.OutdatedRules:
+            return self._make(build, edit)
+
+    def _make(self, build: Callable[[RuleIndex], Draft], edit: Edit) -> int | None:
+        index = self.read(edit.now)
+        draft = build(index)
+        change = draft.change
+        if change.empty and draft.names.empty:
+            return None
+        _require_no_overlap(index, change)
+        if not change.empty and not edit.allow_free:
+            rule_guards.require_priced(
+                index.catalog.book,
+                change,
+                self._storage,
+                self._modules,
+                self._calendar.step,
+                remedy="repeat the request with allow_free=true",
+            )
+        fence = index.protected_until
+        note = ChangeNote(
+            edit.now,
+            str(edit.author),
+            draft.comment,
+            retroactive=fence is not None and change.since < fence,
+        )
+        return self._storage.rules.change(
+            index.catalog.book.version,
+            change.close,
+            change.add,
+            note,
+            require_unrated=fence is None and not change.empty,
+            names=draft.names,
+        )
+
+    def find_target_warnings(self, target: RuleTarget) -> tuple[str, ...]:
+        """Return a warning if no usage has a metric or a label."""
+        if not self._labels or _has_target(self._labels, target):
+            return ()
+        # Only now, because it reads all labels that were ever stored.
+        labels = metric_admin.merge_labels(self._labels, self._storage.reports.labels())
+        if _has_target(labels, target):
+            return ()
+        return (rule_warnings.describe_unknown_target(target, self._metrics_path, labels),)
+
+    def find_rule_warnings(self, rule: Rule) -> tuple[str, ...]:
+        """Return what may be a mistake in a new rule."""
+        placed = [PlacedRule(rule, None, "")]
+        names: Mapping[str, str] = {}
+        if rule.terms.scope is not None:
+            names = {row.id: row.name for row in self._storage.reports.scopes()}
+        mistakes = [
+            *rule_warnings.find_unknown_scopes("", placed, names),
+            *rule_warnings.find_off_grid_times("", placed, self._calendar.step),
+        ]
+        return (
+            *self.find_target_warnings(rule.target),
+            *(mistake.expected for mistake in mistakes),
+        )
+
+
+def closing_time(index: RuleIndex, rule: Rule) -> datetime.datetime:
+    """Return when a change closes a rule that is to end as soon as possible.
+
+    That is the start of the first period that cannot have been rated, or the rule's own start if
+    that is later, or if nothing has been rated: it is then as if the rule had never been.
+    """
+    if index.protected_until is None:
+        return rule.terms.start or period.EPOCH
+    return max(index.protected_until, succession.start(rule))
+
+
+def is_closable(index: RuleIndex, rule: Rule) -> bool:
+    """Return whether a change can end a rule before its end."""
+    return closing_time(index, rule) < succession.end(rule) and not is_withdrawn(rule)
+
+
+def _has_target(labels: Labels, target: RuleTarget) -> bool:
+    return target.metric in labels and (
+        target.label is None or target.label in labels[target.metric]
+    )
+
+
+def _require_no_overlap(index: RuleIndex, change: RuleChange) -> None:
+    """Refuse a new rule of which another one of the same identity is in force at the same time."""
+    additions = {id(rule) for rule in change.add}
+    rules = rule_change.apply(index.catalog.book, change).rules
+    ever_in_force = (rule for rule in rules if not is_withdrawn(rule))
+    for first, second in rule_change.find_overlaps(ever_in_force):
+        if id(first) in additions or id(second) in additions:
+            stored, new = (second, first) if id(first) in additions else (first, second)
+            kind = kind_of(stored)
+            place = f" (UUID: {public_id.encode(kind, stored.line)})" if stored.line else ""
+            raise errors.StateConflict(
+                f"{kind.name.capitalize()} already exists{place}: {describe(new)} overlaps "
+                f"{describe(stored)}; only one can be in force at a time"
+            )
