@@ -245,8 +245,7 @@ RULE_READS = sa.Table(
     **TABLE,
 )
 
-#: Services, fields and groups exist without rules, too. ``hidden``: it was deleted, which only the
-#: history shows, until it is created again or has a new rule.
+#: ``hidden``: it was deleted, until it is created again or has a new rule; history refers to it.
 SERVICES = sa.Table(
     "hashmap_services",
     METADATA,
@@ -277,8 +276,8 @@ GROUPS = sa.Table(
 )
 
 
-def _terms() -> tuple[sa.schema.SchemaItem, ...]:
-    """Return the columns that mappings and thresholds have in common.
+def _terms(*columns: sa.schema.SchemaItem) -> tuple[sa.schema.SchemaItem, ...]:
+    """Return ``columns`` and those that mappings and thresholds have in common.
 
     A rule belongs to a service or to a field, never to both. ``line``: id of the first rule of
     its line, NULL if it is the first. ``name`` and ``description`` are for people.
@@ -295,6 +294,7 @@ def _terms() -> tuple[sa.schema.SchemaItem, ...]:
         sa.Column("end", Instant),
         sa.Column("created_at", Instant, nullable=False),
         sa.Column("closed_at", Instant),
+        *columns,
         sa.Column("line", row_id()),
         sa.Column("name", sa.Text),
         sa.Column("description", sa.Text),
@@ -306,9 +306,10 @@ def _terms() -> tuple[sa.schema.SchemaItem, ...]:
 MAPPINGS = sa.Table(
     "hashmap_mappings",
     METADATA,
-    *_terms(),
-    sa.Column("value", sa.Text),
-    sa.Column("matches_null", sa.Boolean, nullable=False, server_default=sa.false()),
+    *_terms(
+        sa.Column("value", sa.Text),
+        sa.Column("matches_null", sa.Boolean, nullable=False, server_default=sa.false()),
+    ),
     sa.CheckConstraint("(field_id IS NULL) = (value IS NULL)", name="value_of_field"),
     **TABLE,
 )
@@ -316,8 +317,7 @@ MAPPINGS = sa.Table(
 THRESHOLDS = sa.Table(
     "hashmap_thresholds",
     METADATA,
-    *_terms(),
-    sa.Column("level", Exact(PRICE_PLACES), nullable=False),
+    *_terms(sa.Column("level", Exact(PRICE_PLACES), nullable=False)),
     **TABLE,
 )
 
