@@ -29,8 +29,12 @@ RULE = MappingRule(FLAVOR, "m1", TERMS)
 
 def names(catalog: Catalog) -> list[tuple[str, bool]]:
     """Return the name of each service, field and group, and whether it is hidden."""
-    rows = [*catalog.services, *catalog.fields, *catalog.groups]
-    return [(row.name, row.hidden) for row in rows]
+    return [(row.name, row.hidden) for row in all_rows(catalog)]
+
+
+def all_rows(catalog: Catalog) -> tuple[ServiceRow | FieldRow | GroupRow, ...]:
+    """Return the services, fields and groups."""
+    return (*catalog.services, *catalog.fields, *catalog.groups)
 
 
 def test_a_new_store_has_no_names(storage: Storage) -> None:
@@ -50,7 +54,7 @@ def test_what_is_hidden_is_shown_by_its_next_creation_and_keeps_its_id(storage: 
     change = NameChange((FLAVOR,), ("uptime",))
     storage.rules.change(0, [], [], note(), names=change)
     before = storage.rules.catalog()
-    rows = (*before.services, *before.fields, *before.groups)
+    rows = all_rows(before)
     storage.rules.change(1, [], [], note(), names=NameChange(hide=rows))
     catalog = storage.rules.catalog()
     assert names(catalog) == [("cpu", True), ("flavor", True), ("uptime", True)]
@@ -58,7 +62,7 @@ def test_what_is_hidden_is_shown_by_its_next_creation_and_keeps_its_id(storage: 
     assert names(storage.rules.catalog()) == [("cpu", False), ("flavor", True), ("uptime", True)]
     storage.rules.change(3, [], [RULE], note())
     shown = storage.rules.catalog()
-    assert (*shown.services, *shown.fields, *shown.groups) == rows
+    assert all_rows(shown) == rows
 
 
 def test_only_the_rows_that_are_named_are_hidden(storage: Storage) -> None:
@@ -90,7 +94,7 @@ def test_a_rule_starts_a_line_and_another_continues_it(storage: Storage) -> None
     storage.rules.change(0, [], rules, note())
     first = storage.rules.read().rules
     assert [rule.line for rule in first] == [rule.id for rule in first]
-    successors = [
+    successors: list[Rule] = [
         MappingRule(FLAVOR, "m2", TERMS, line=first[0].line, name="ünï", description="d\n2"),
         ThresholdRule(CPU, Decimal(7), TERMS, line=first[1].line),
     ]
