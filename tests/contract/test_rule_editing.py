@@ -13,10 +13,11 @@ from ratekit import errors
 from ratekit.admin import hashmap
 from ratekit.admin.rule_editing import group, rule, target
 from ratekit.admin.rule_editing.editor import Author, Edit, Editor
-from ratekit.admin.rule_editing.index import RuleIndex, RuleView
+from ratekit.admin.rule_editing.index import RuleIndex
 from ratekit.admin.rule_editing.listing import RuleSelection, select
 from ratekit.admin.rule_editing.rule_fields import RuleFields
-from ratekit.domain.rules.public_id import Kind
+from ratekit.admin.rule_editing.views import RuleView
+from ratekit.domain.rules.public_id import IdKind
 from ratekit.domain.rules.rule import CostType, MappingRule, Rule, RuleTarget, Terms
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.interfaces import Storage
@@ -80,7 +81,7 @@ def create_field(editor: Editor, service_id: str = "", name: str = "flavor") -> 
 
 
 def create(
-    editor: Editor, fields: RuleFields, kind: Kind = Kind.MAPPING, by: Edit | None = None
+    editor: Editor, fields: RuleFields, kind: IdKind = IdKind.MAPPING, by: Edit | None = None
 ) -> RuleView:
     content: RuleFields = {"cost": Decimal("0.1"), "type": "flat"}
     if "service_id" not in fields and "field_id" not in fields:
@@ -96,14 +97,14 @@ def _service_of(editor: Editor) -> str:
 
 
 def update(editor: Editor, view: RuleView, fields: RuleFields, by: Edit | None = None) -> RuleView:
-    return rule.update(editor, Kind.MAPPING, view.id, fields, by or edit()).view
+    return rule.update(editor, IdKind.MAPPING, view.id, fields, by or edit()).view
 
 
 def delete(editor: Editor, view: RuleView, by: Edit | None = None) -> RuleView:
-    return rule.delete(editor, Kind.MAPPING, view.id, by or edit()).view
+    return rule.delete(editor, IdKind.MAPPING, view.id, by or edit()).view
 
 
-def listed(index: RuleIndex, kind: Kind = Kind.MAPPING, **filters: Any) -> list[RuleView]:
+def listed(index: RuleIndex, kind: IdKind = IdKind.MAPPING, **filters: Any) -> list[RuleView]:
     return list(select(index, kind, RuleSelection(**filters), NOW))
 
 
@@ -145,7 +146,7 @@ class TestCreate:
             "cost": Decimal(1),
             "start": hour(36),
         }
-        result = rule.create(rated, Kind.MAPPING, fields, edit(force=True))
+        result = rule.create(rated, IdKind.MAPPING, fields, edit(force=True))
         assert result.view.rule.terms.start == hour(36)
         assert any("reprocessed" in warning for warning in result.warnings)
         assert storage.rules.records()[0].retroactive
@@ -167,8 +168,8 @@ class TestCreate:
             "name": "n",
             "description": "why",
         }
-        view = rule.create(rated, Kind.MAPPING, fields, edit()).view
-        assert rated.read(NOW).find_rule(Kind.MAPPING, view.id.upper()) == view
+        view = rule.create(rated, IdKind.MAPPING, fields, edit()).view
+        assert rated.read(NOW).find_rule(IdKind.MAPPING, view.id.upper()) == view
         terms = Terms(
             Decimal("0.12345678901234567890"), CostType.RATE, "uptime", "s1", hour(40), hour(50)
         )
@@ -179,8 +180,8 @@ class TestCreate:
         assert (view.deleted_at, view.deleted_by) == (None, None)
 
     def test_a_threshold_has_a_level(self, rated: Editor) -> None:
-        view = create(rated, {"level": Decimal("2.50")}, Kind.THRESHOLD)
-        assert [listed(rated.read(NOW), kind) for kind in (Kind.MAPPING, Kind.THRESHOLD)] == [
+        view = create(rated, {"level": Decimal("2.50")}, IdKind.THRESHOLD)
+        assert [listed(rated.read(NOW), kind) for kind in (IdKind.MAPPING, IdKind.THRESHOLD)] == [
             [],
             [view],
         ]
@@ -230,9 +231,9 @@ class TestCreate:
         with pytest.raises(
             errors.OperatorError, match=r"level\. Value: 'None'\. Mandatory field missing\."
         ):
-            create(rated, {}, Kind.THRESHOLD)
+            create(rated, {}, IdKind.THRESHOLD)
         with pytest.raises(errors.OperatorError, match="at least 0"):
-            create(rated, {"level": Decimal(-1)}, Kind.THRESHOLD)
+            create(rated, {"level": Decimal(-1)}, IdKind.THRESHOLD)
 
     def test_a_second_rule_for_the_same_usage_is_a_conflict(
         self, storage: Storage, rated: Editor
@@ -258,7 +259,7 @@ class TestCreate:
             "scope": "nobody",
             "start": hour(40.5),
         }
-        warnings = rule.create(rated, Kind.MAPPING, fields, edit()).warnings
+        warnings = rule.create(rated, IdKind.MAPPING, fields, edit()).warnings
         assert [each.split()[0] for each in warnings] == ["no", "no", "no"]
         assert len(set(warnings)) == 3
         assert target.create_service(rated, "instance", edit()).warnings == ()
@@ -302,7 +303,7 @@ class TestUpdate:
             "name": "",
             "description": "d",
         }
-        result = rule.update(rated, Kind.MAPPING, view.id, echo, edit(hour(90)))
+        result = rule.update(rated, IdKind.MAPPING, view.id, echo, edit(hour(90)))
         assert (result.view, result.version) == (view, None)
         assert storage.rules.read().version == version
 
@@ -384,7 +385,7 @@ class TestUpdate:
 
     @pytest.mark.parametrize("text", ["42", RANDOM_ID])
     def test_there_is_no_such_rule(self, rated: Editor, text: str) -> None:
-        for kind in (Kind.MAPPING, Kind.THRESHOLD):
+        for kind in (IdKind.MAPPING, IdKind.THRESHOLD):
             match = f"^No such {kind.name.lower()}: {text}$"
             with pytest.raises(errors.NotFound, match=match):
                 rule.update(rated, kind, text, {}, edit())
@@ -398,11 +399,11 @@ class TestUpdate:
 
     def test_a_group_and_a_level_can_change(self, rated: Editor) -> None:
         group_id = group.create(rated, "g", edit()).view.id
-        view = create(rated, {"level": Decimal(1)}, Kind.THRESHOLD)
+        view = create(rated, {"level": Decimal(1)}, IdKind.THRESHOLD)
         fields: RuleFields = {"level": Decimal(3), "group_id": group_id}
-        changed = rule.update(rated, Kind.THRESHOLD, view.id, fields, edit()).view
+        changed = rule.update(rated, IdKind.THRESHOLD, view.id, fields, edit()).view
         assert (changed.id, changed.group_id) == (view.id, group_id)
-        assert listed(rated.read(NOW), Kind.THRESHOLD) == [changed]
+        assert listed(rated.read(NOW), IdKind.THRESHOLD) == [changed]
 
 
 class TestDelete:
@@ -415,13 +416,21 @@ class TestDelete:
         assert (deleted.deleted_at, deleted.deleted_by) == (hour(60.5), "bob (Bob)")
         assert deleted.updated_by is None
         index = rated.read(hour(60.5))
-        assert index.find_rule(Kind.MAPPING, view.id) == deleted
+        assert index.find_rule(IdKind.MAPPING, view.id) == deleted
         assert (listed(index), listed(index, deleted=True)) == ([], [deleted])
         later = edit(hour(60.7))
         with pytest.raises(errors.NotFound):
             delete(rated, view, later)
         with pytest.raises(errors.NotFound):
             update(rated, view, {"cost": Decimal(2)}, later)
+
+    def test_who_changed_a_rule_in_the_same_period_did_not_delete_it(self, rated: Editor) -> None:
+        view = create(rated, {})
+        update(rated, view, {"cost": Decimal(2)}, edit(hour(60.1), "bob"))
+        deleted = delete(rated, view, edit(hour(60.2), "eve"))
+        assert (deleted.deleted_at, deleted.deleted_by) == (hour(60.2), "eve (Eve)")
+        assert deleted.updated_by == "bob (Bob)"
+        assert deleted.rule.terms.cost == Decimal("0.1")
 
     def test_a_scheduled_rule_is_withdrawn(self, storage: Storage, rated: Editor) -> None:
         delete(rated, create(rated, {"start": hour(50)}))
@@ -530,7 +539,7 @@ class TestServicesAndFields:
         assert listed(index) == [other]
         for view in (on_service, on_field):
             with pytest.raises(errors.NotFound, match=f"^No such mapping: {view.id}$"):
-                index.find_rule(Kind.MAPPING, view.id)
+                index.find_rule(IdKind.MAPPING, view.id)
         assert [end for _, _, end in stored_rules(storage)] == [None, 61, 51]
 
     def test_created_again_it_has_its_id_and_its_fields_stay_deleted(self, editor: Editor) -> None:
@@ -648,7 +657,7 @@ class TestLists:
         view = create(rated, {"end": hour(40)})
         index = rated.read(hour(50))
         assert (listed(index), listed(index, deleted=True)) == ([], [])
-        assert index.find_rule(Kind.MAPPING, view.id).deleted_at is None
+        assert index.find_rule(IdKind.MAPPING, view.id).deleted_at is None
 
     def test_reading_again_takes_two_queries_and_few_for_many_rules(
         self, storage: Storage, rated: Editor
@@ -699,7 +708,7 @@ class TestRuleFiles:
     def test_a_file_that_lacks_a_rule_deletes_it(self, storage: Storage, rated: Editor) -> None:
         view = create(rated, {})
         apply(storage, [], hour(60))
-        deleted = rated.read(hour(60)).find_rule(Kind.MAPPING, view.id)
+        deleted = rated.read(hour(60)).find_rule(IdKind.MAPPING, view.id)
         assert (deleted.deleted_at, deleted.deleted_by) == (hour(60), "ops@host")
 
     def test_a_rule_of_the_api_is_exported_and_planned_as_no_change(

@@ -13,8 +13,9 @@ from ratekit.admin.rule_editing.editor import (
     closing_time,
     is_closable,
 )
-from ratekit.admin.rule_editing.index import GroupView, RuleIndex, view_group
+from ratekit.admin.rule_editing.index import RuleIndex
 from ratekit.admin.rule_editing.rule_fields import require_name
+from ratekit.admin.rule_editing.views import GroupView, view_group
 from ratekit.domain.rules.catalog import NameChange
 from ratekit.domain.rules.rule import Rule
 

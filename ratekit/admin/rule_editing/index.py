@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 from collections.abc import Iterator, Sequence
 
 from ratekit import errors
 from ratekit.admin import hashmap
+from ratekit.admin.rule_editing.views import (
+    FieldView,
+    GroupView,
+    RuleView,
+    ServiceView,
+    view_field,
+    view_group,
+    view_service,
+)
 from ratekit.domain import period
 from ratekit.domain.rules import public_id, succession
 from ratekit.domain.rules.catalog import (
@@ -18,64 +26,13 @@ from ratekit.domain.rules.catalog import (
     ServiceRow,
     rule_key,
 )
-from ratekit.domain.rules.public_id import Kind
+from ratekit.domain.rules.public_id import IdKind
 from ratekit.domain.rules.rule import Rule, ThresholdRule
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class ServiceView:
-    """A service as the API shows it."""
-
-    id: str
-    name: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class FieldView:
-    """A field as the API shows it."""
-
-    id: str
-    service_id: str
-    name: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class GroupView:
-    """A group as the API shows it."""
-
-    id: str
-    name: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class RuleView:
-    """A line of rules as the API shows it: the newest rule of the line, under the line's id.
-
-    :ivar rule: with start None if it has been in force since ever
-    :ivar service_id: None: it belongs to a field
-    :ivar created_at: of the line's first rule, UTC
-    :ivar created_by: who opened that rule; None: it is older than the history
-    :ivar updated_by: who made the last change of the line, except its creation and deletion
-    :ivar deleted_at: when a change closed it for good, UTC; None: none did
-    :ivar over: it is not in force at the start of the next period or later
-    """
-
-    id: str
-    rule: Rule
-    service_id: str | None
-    field_id: str | None
-    group_id: str | None
-    created_at: datetime.datetime
-    created_by: str | None
-    updated_by: str | None
-    deleted_at: datetime.datetime | None
-    deleted_by: str | None
-    over: bool
-
-
-def kind_of(rule: Rule) -> Kind:
+def kind_of(rule: Rule) -> IdKind:
     """Return the kind of a rule's id."""
-    return Kind.THRESHOLD if isinstance(rule, ThresholdRule) else Kind.MAPPING
+    return IdKind.THRESHOLD if isinstance(rule, ThresholdRule) else IdKind.MAPPING
 
 
 def is_withdrawn(rule: Rule) -> bool:
@@ -107,7 +64,7 @@ class RuleIndex:
         self.service_rows = {row.name: row for row in catalog.services}
         self.field_rows = {(row.service_id, row.name): row for row in catalog.fields}
         self.group_rows = {row.name: row for row in catalog.groups}
-        self._lines: dict[tuple[Kind, int | None], list[Rule]] = {}
+        self._lines: dict[tuple[IdKind, int | None], list[Rule]] = {}
         for rule in catalog.book.rules:
             self._lines.setdefault((kind_of(rule), rule.line), []).append(rule)
 
@@ -121,7 +78,7 @@ class RuleIndex:
             view_field(row)
             for row in self.catalog.fields
             if not row.hidden
-            and public_id.encode(Kind.SERVICE, row.service_id) == service_id.lower()
+            and public_id.encode(IdKind.SERVICE, row.service_id) == service_id.lower()
         ]
 
     def groups(self) -> Sequence[GroupView]:
@@ -133,7 +90,7 @@ class RuleIndex:
 
         :raises ratekit.errors.NotFound: there is none
         """
-        row = self._services.get(_number(Kind.SERVICE, text))
+        row = self._services.get(_number(IdKind.SERVICE, text))
         if row is None or row.hidden:
             raise errors.NotFound(f"No such service: None (UUID: {text})")
         return row
@@ -143,7 +100,7 @@ class RuleIndex:
 
         :raises ratekit.errors.NotFound: there is none
         """
-        row = self._fields.get(_number(Kind.FIELD, text))
+        row = self._fields.get(_number(IdKind.FIELD, text))
         if row is None or row.hidden:
             raise errors.NotFound(f"No such field: {text}")
         return row
@@ -153,7 +110,7 @@ class RuleIndex:
 
         :raises ratekit.errors.NotFound: there is none
         """
-        row = self._groups.get(_number(Kind.GROUP, text))
+        row = self._groups.get(_number(IdKind.GROUP, text))
         if row is None or row.hidden:
             raise errors.NotFound(f"No such group: None (UUID: {text})")
         return row
@@ -162,7 +119,7 @@ class RuleIndex:
         """Return the service of a field."""
         return self._services[field.service_id]
 
-    def find_rule(self, kind: Kind, text: str) -> RuleView:
+    def find_rule(self, kind: IdKind, text: str) -> RuleView:
         """Return the line of rules with a public id, also if it was deleted.
 
         :raises ratekit.errors.NotFound: there is none, or its service or field was deleted
@@ -172,7 +129,7 @@ class RuleIndex:
             raise errors.NotFound(f"No such {kind.name.lower()}: {text}")
         return self._view(kind, members)
 
-    def find_opened(self, kind: Kind, version: int) -> RuleView:
+    def find_opened(self, kind: IdKind, version: int) -> RuleView:
         """Return a line of which a rule was opened by the change that led to a version.
 
         :raises StopIteration: there is none
@@ -183,7 +140,7 @@ class RuleIndex:
             if line_kind is kind and any(self._opened_at(rule) == version for rule in members)
         )
 
-    def rules(self, kind: Kind) -> Iterator[RuleView]:
+    def rules(self, kind: IdKind) -> Iterator[RuleView]:
         """Yield all lines by creation, deleted ones too, but none of a deleted service or field."""
         for (line_kind, _), members in self._lines.items():
             if line_kind is kind and self._has_parent(members[0]):
@@ -207,12 +164,12 @@ class RuleIndex:
             return not service.hidden
         return not self.field_rows[service.id, rule.target.label].hidden
 
-    def _view(self, kind: Kind, members: Sequence[Rule]) -> RuleView:
+    def _view(self, kind: IdKind, members: Sequence[Rule]) -> RuleView:
         rule = _find_current(members)
         first = self._record(min(members, key=lambda member: member.id or 0))
-        record = self._record(rule)
         over = is_withdrawn(rule) or succession.end(rule) <= self.next_period
-        deletion = record.closing if over else None
+        last_closing = self._find_last_closing(rule, members) if over else None
+        deletion = None if last_closing is None else last_closing.closing
         updates = {
             signature.version: signature.made_by
             for member in map(self._record, members)
@@ -226,10 +183,21 @@ class RuleIndex:
             created_at=first.created_at,
             created_by=None if first.opening is None else first.opening.made_by,
             updated_by=updates[max(updates)] if updates else None,
-            deleted_at=record.closed_at if over else None,
+            deleted_at=None if last_closing is None else last_closing.closed_at,
             deleted_by=None if deletion is None else deletion.made_by,
             over=over,
         )
+
+    def _find_last_closing(self, rule: Rule, members: Sequence[Rule]) -> RuleRecord | None:
+        """Return the record of what a change closed last; None: the rule ended by itself.
+
+        A rule that was changed and deleted within one period has a successor that was withdrawn.
+        """
+        if self._record(rule).closed_at is None:
+            return None
+        withdrawn = (member for member in members if is_withdrawn(member))
+        later = (member for member in withdrawn if (member.id or 0) > (rule.id or 0))
+        return self._record(max([rule, *later], key=lambda member: member.id or 0))
 
     def parents(self, rule: Rule) -> dict[str, str | None]:
         """Return the public ids of what a rule belongs to."""
@@ -243,23 +211,7 @@ class RuleIndex:
         }
 
 
-def view_service(row: ServiceRow) -> ServiceView:
-    """Return a service as the API shows it."""
-    return ServiceView(public_id.encode(Kind.SERVICE, row.id), row.name)
-
-
-def view_field(row: FieldRow) -> FieldView:
-    """Return a field as the API shows it."""
-    service_id = public_id.encode(Kind.SERVICE, row.service_id)
-    return FieldView(public_id.encode(Kind.FIELD, row.id), service_id, row.name)
-
-
-def view_group(row: GroupRow) -> GroupView:
-    """Return a group as the API shows it."""
-    return GroupView(public_id.encode(Kind.GROUP, row.id), row.name)
-
-
-def _number(kind: Kind, text: str) -> int:
+def _number(kind: IdKind, text: str) -> int:
     """Return the number in a public id; -1 if the text is none of this kind."""
     parts = public_id.decode(text)
     return parts[1] if parts is not None and parts[0] is kind else -1

@@ -6,9 +6,10 @@ import dataclasses
 import datetime
 from collections.abc import Sequence
 
-from ratekit.admin.rule_editing.index import RuleIndex, RuleView
+from ratekit.admin.rule_editing.index import RuleIndex
+from ratekit.admin.rule_editing.views import RuleView
 from ratekit.domain.rules import succession
-from ratekit.domain.rules.public_id import Kind
+from ratekit.domain.rules.public_id import IdKind
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class RuleSelection:
 
 
 def select(
-    index: RuleIndex, kind: Kind, selection: RuleSelection, now: datetime.datetime
+    index: RuleIndex, kind: IdKind, selection: RuleSelection, now: datetime.datetime
 ) -> Sequence[RuleView]:
     """Return mappings or thresholds by creation, each line once.
 

@@ -15,17 +15,18 @@ from ratekit.admin.rule_editing.editor import (
     closing_time,
     is_closable,
 )
-from ratekit.admin.rule_editing.index import RuleIndex, RuleView, is_withdrawn
+from ratekit.admin.rule_editing.index import RuleIndex, is_withdrawn
 from ratekit.admin.rule_editing.rule_fields import RuleFields
+from ratekit.admin.rule_editing.views import RuleView
 from ratekit.domain import period
 from ratekit.domain.rules import succession
-from ratekit.domain.rules.public_id import Kind
+from ratekit.domain.rules.public_id import IdKind
 from ratekit.domain.rules.rule import Rule
 from ratekit.pricing.rule_change import identity
 from ratekit.text import utc_text
 
 
-def create(editor: Editor, kind: Kind, fields: RuleFields, edit: Edit) -> EditResult[RuleView]:
+def create(editor: Editor, kind: IdKind, fields: RuleFields, edit: Edit) -> EditResult[RuleView]:
     """Add a rule as the first of its line.
 
     Without a start it applies from the next period or, while nothing has been rated, from ever.
@@ -56,7 +57,7 @@ def create(editor: Editor, kind: Kind, fields: RuleFields, edit: Edit) -> EditRe
 
 
 def update(
-    editor: Editor, kind: Kind, text: str, fields: RuleFields, edit: Edit
+    editor: Editor, kind: IdKind, text: str, fields: RuleFields, edit: Edit
 ) -> EditResult[RuleView]:
     """Change a rule from the next period on; its line and so its id stay.
 
@@ -92,7 +93,7 @@ def update(
     return EditResult(view, version, warnings)
 
 
-def delete(editor: Editor, kind: Kind, text: str, edit: Edit) -> EditResult[RuleView]:
+def delete(editor: Editor, kind: IdKind, text: str, edit: Edit) -> EditResult[RuleView]:
     """End a rule at the next period; while nothing has been rated, as if it had never been.
 
     :param text: public id
@@ -111,7 +112,7 @@ def delete(editor: Editor, kind: Kind, text: str, edit: Edit) -> EditResult[Rule
     return EditResult(editor.read(edit.now).find_rule(kind, text), version)
 
 
-def _find_not_deleted(index: RuleIndex, kind: Kind, text: str) -> RuleView:
+def _find_not_deleted(index: RuleIndex, kind: IdKind, text: str) -> RuleView:
     view = index.find_rule(kind, text)
     if view.deleted_at is not None:
         raise errors.NotFound(f"No such {kind.name.lower()}: {text}")

@@ -12,7 +12,7 @@ from typing import TypedDict
 
 from ratekit import errors
 from ratekit.admin.rule_editing.index import RuleIndex, kind_of
-from ratekit.domain.rules.public_id import Kind
+from ratekit.domain.rules.public_id import IdKind
 from ratekit.domain.rules.rule import (
     CostType,
     MappingRule,
@@ -50,7 +50,7 @@ class RuleFields(TypedDict, total=False):
     description: str | None
 
 
-def build_rule(index: RuleIndex, kind: Kind, fields: RuleFields) -> Rule:
+def build_rule(index: RuleIndex, kind: IdKind, fields: RuleFields) -> Rule:
     """Return the rule that the fields of a new mapping or threshold describe.
 
     :raises ratekit.errors.OperatorError: a field is missing or invalid, or there is no such
@@ -58,7 +58,7 @@ def build_rule(index: RuleIndex, kind: Kind, fields: RuleFields) -> Rule:
     """
     cost_type = _read_type(fields.get("type") or CostType.FLAT.value)
     cost = _read_number("cost", fields.get("cost"))
-    level = _read_level(fields) if kind is Kind.THRESHOLD else None
+    level = _read_level(fields) if kind is IdKind.THRESHOLD else None
     target = _read_target(index, kind, fields)
     terms = Terms(
         cost=cost,
@@ -117,12 +117,12 @@ def _with_level(rule: ThresholdRule, fields: RuleFields) -> ThresholdRule:
     return dataclasses.replace(rule, level=_read_level(fields))
 
 
-def _read_target(index: RuleIndex, kind: Kind, fields: RuleFields) -> RuleTarget:
+def _read_target(index: RuleIndex, kind: IdKind, fields: RuleFields) -> RuleTarget:
     service_id, field_id = fields.get("service_id"), fields.get("field_id")
     if service_id and field_id:
         raise errors.OperatorError("You can only specify one parent.")
     if field_id:
-        if kind is Kind.MAPPING and "value" not in fields:
+        if kind is IdKind.MAPPING and "value" not in fields:
             raise errors.OperatorError("You must specify a value for a field mapping.")
         try:
             field = index.find_field(field_id)

@@ -13,14 +13,9 @@ from ratekit.admin.rule_editing.editor import (
     closing_time,
     is_closable,
 )
-from ratekit.admin.rule_editing.index import (
-    FieldView,
-    RuleIndex,
-    ServiceView,
-    view_field,
-    view_service,
-)
+from ratekit.admin.rule_editing.index import RuleIndex
 from ratekit.admin.rule_editing.rule_fields import require_name
+from ratekit.admin.rule_editing.views import FieldView, ServiceView, view_field, view_service
 from ratekit.domain.rules.catalog import FieldRow, NameChange, ServiceRow
 from ratekit.domain.rules.rule import RuleTarget
 

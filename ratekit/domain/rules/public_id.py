@@ -21,7 +21,7 @@ _MARK_AT, _VERSION_AT, _KIND_AT, _VARIANT_AT = 80, 76, 64, 62
 _LIMIT = 1 << _VARIANT_AT
 
 
-class Kind(enum.Enum):
+class IdKind(enum.Enum):
     """What an id names; the numbers are in ids that clients have stored."""
 
     SERVICE = 1
@@ -31,10 +31,10 @@ class Kind(enum.Enum):
     THRESHOLD = 5
 
 
-_KINDS = {kind.value: kind for kind in Kind}
+_KINDS = {kind.value: kind for kind in IdKind}
 
 
-def encode(kind: Kind, number: int) -> str:
+def encode(kind: IdKind, number: int) -> str:
     """Return the id of a row, or of a line of rules.
 
     :param number: the row's id; of a line, the id of its first rule
@@ -53,7 +53,7 @@ def encode(kind: Kind, number: int) -> str:
     )
 
 
-def decode(text: str) -> tuple[Kind, int] | None:
+def decode(text: str) -> tuple[IdKind, int] | None:
     """Return kind and number of an id in upper or lower case; None: ratekit made no such id."""
     if not _CANONICAL.fullmatch(text):
         return None

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratekit.domain.rules import public_id
-from ratekit.domain.rules.public_id import Kind
+from ratekit.domain.rules.public_id import IdKind
 
-KINDS = st.sampled_from(Kind)
+KINDS = st.sampled_from(IdKind)
 NUMBERS = st.integers(0, 2**62 - 1)
 
 
 @given(KINDS, NUMBERS)
-def test_an_id_is_a_uuid_of_version_8_and_leads_back_to_its_row(kind: Kind, number: int) -> None:
+def test_an_id_is_a_uuid_of_version_8_and_leads_back_to_its_row(kind: IdKind, number: int) -> None:
     text = public_id.encode(kind, number)
     parsed = uuid.UUID(text)
     assert (str(parsed), parsed.version, parsed.variant) == (text, 8, uuid.RFC_4122)
@@ -25,7 +25,7 @@ def test_an_id_is_a_uuid_of_version_8_and_leads_back_to_its_row(kind: Kind, numb
 
 
 @given(st.sets(st.tuples(KINDS, NUMBERS)))
-def test_different_rows_have_different_ids(rows: set[tuple[Kind, int]]) -> None:
+def test_different_rows_have_different_ids(rows: set[tuple[IdKind, int]]) -> None:
     assert len({public_id.encode(*row) for row in rows}) == len(rows)
 
 
@@ -35,7 +35,9 @@ def test_any_other_text_is_no_id(text: str) -> None:
 
 
 @given(KINDS, NUMBERS, st.integers(0, 127))
-def test_one_changed_bit_leads_to_another_row_or_to_none(kind: Kind, number: int, bit: int) -> None:
+def test_one_changed_bit_leads_to_another_row_or_to_none(
+    kind: IdKind, number: int, bit: int
+) -> None:
     changed = str(uuid.UUID(int=uuid.UUID(public_id.encode(kind, number)).int ^ 1 << bit))
     row = public_id.decode(changed)
     assert row != (kind, number)
@@ -56,15 +58,15 @@ def test_one_changed_bit_leads_to_another_row_or_to_none(kind: Kind, number: int
 )
 def test_only_the_canonical_form_is_an_id(change: object) -> None:
     assert callable(change)
-    assert public_id.decode(change(public_id.encode(Kind.MAPPING, 11))) is None
+    assert public_id.decode(change(public_id.encode(IdKind.MAPPING, 11))) is None
 
 
 def test_ids_never_change_because_clients_store_them() -> None:
-    assert public_id.encode(Kind.SERVICE, 1) == "72746b72-756c-8001-8000-000000000001"
-    assert public_id.encode(Kind.THRESHOLD, 255) == "72746b72-756c-8005-8000-0000000000ff"
+    assert public_id.encode(IdKind.SERVICE, 1) == "72746b72-756c-8001-8000-000000000001"
+    assert public_id.encode(IdKind.THRESHOLD, 255) == "72746b72-756c-8005-8000-0000000000ff"
 
 
 @pytest.mark.parametrize("number", [-1, 2**62])
 def test_no_row_has_such_a_number(number: int) -> None:
     with pytest.raises(ValueError, match="id of a row"):
-        public_id.encode(Kind.GROUP, number)
+        public_id.encode(IdKind.GROUP, number)
