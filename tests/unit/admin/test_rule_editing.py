@@ -29,7 +29,7 @@ from ratekit.storage.schema import METADATA, PURGE_MARK, VERSIONS
 from tests.contract import given as storages
 
 #: Prices are compared in these hours; the last one stands for all that follow.
-HOURS = 30
+HOURS = 12
 FOREVER = HOURS
 #: IdKind, value or level, group and scope.
 Identity = tuple[IdKind, str | int, str | None, str | None]
@@ -176,7 +176,7 @@ class Course:
         self.model.fence = self.model.now + 1
 
     def wait(self) -> None:
-        self.model.now = min(self.model.now + self.draw(st.integers(1, 4)), HOURS - 5)
+        self.model.now = min(self.model.now + self.draw(st.integers(1, 2)), HOURS - 3)
         if self.model.fence is not None:
             self.model.fence = self.model.now + 1
 
@@ -367,7 +367,7 @@ def identity_of(rule: Rule) -> Identity:
     return IdKind.MAPPING, rule.value or "", rule.terms.group, rule.terms.scope
 
 
-GROUPS, SCOPES = st.sampled_from([None, "g"]), st.sampled_from([None, None, "s"])
+GROUPS, SCOPES = st.sampled_from([None, "g"]), st.sampled_from([None, None, None, "s"])
 IDENTITIES: dict[IdKind, st.SearchStrategy[Identity]] = {
     IdKind.MAPPING: st.tuples(st.just(IdKind.MAPPING), st.sampled_from("ab"), GROUPS, SCOPES),
     IdKind.THRESHOLD: st.tuples(st.just(IdKind.THRESHOLD), st.just(1), GROUPS, SCOPES),
@@ -417,6 +417,6 @@ def test_any_edits_at_growing_times_lead_to_the_prices_of_the_model(
     course = Course(storages.reopen(url), data)
     if data.draw(st.booleans()):
         course.rate()
-    for step in data.draw(st.lists(st.sampled_from(STEPS), min_size=4, max_size=12)):
+    for step in data.draw(st.lists(st.sampled_from(STEPS), min_size=6, max_size=14)):
         step(course)
         course.check()
