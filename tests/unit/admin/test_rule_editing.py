@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
+import itertools
 import pathlib
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -15,13 +17,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ratekit import errors
+from ratekit.admin import hashmap
 from ratekit.admin.rule_editing import group, rule, target
 from ratekit.admin.rule_editing.editor import Author, Edit, Editor
 from ratekit.admin.rule_editing.listing import RuleSelection, select
 from ratekit.admin.rule_editing.rule_fields import RuleFields
 from ratekit.admin.rule_editing.views import RuleView
 from ratekit.domain.rules.public_id import IdKind
-from ratekit.domain.rules.rule import Rule, ThresholdRule
+from ratekit.domain.rules.rule import CostType, MappingRule, Rule, RuleTarget, Terms, ThresholdRule
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.interfaces import Storage
 from ratekit.storage import migrate
@@ -31,6 +34,7 @@ from tests.contract import given as storages
 #: Prices are compared in these hours; the last one stands for all that follow.
 HOURS = 12
 FOREVER = HOURS
+CALENDAR = Calendar(storages.HOUR, wait_periods=2)
 #: IdKind, value or level, group and scope.
 Identity = tuple[IdKind, str | int, str | None, str | None]
 REFUSED, CONFLICT, MISSING = errors.OperatorError, errors.StateConflict, errors.NotFound
@@ -134,7 +138,7 @@ class Course:
         self.storage = storage
         self.model = Model()
         self.draw = data.draw
-        self.editor = Editor(storage, Calendar(storages.HOUR, 2), [], {}, "metrics.yml")
+        self.editor = Editor(storage, CALENDAR, [], {}, "metrics.yml")
         self.edits = 0
         self.makers: dict[str, str] = {}
         self.service_id = target.create_service(self.editor, "cpu", self.edit()).view.id
@@ -407,7 +411,9 @@ def empty(engine: sa.Engine) -> None:
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=max(60, settings.default.max_examples),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.data())
 def test_any_edits_at_growing_times_lead_to_the_prices_of_the_model(
@@ -420,3 +426,52 @@ def test_any_edits_at_growing_times_lead_to_the_prices_of_the_model(
     for step in data.draw(st.lists(st.sampled_from(STEPS), min_size=6, max_size=14)):
         step(course)
         course.check()
+
+
+@st.composite
+def rule_files(draw: st.DrawFn) -> list[Rule]:
+    """Draw rules of one identity or two, by time, some of them with times of their own."""
+    rules: list[Rule] = []
+    for scope in draw(st.sampled_from([[None], [None], [None, "s"], []])):
+        bounds = sorted(draw(st.sets(st.integers(1, HOURS - 1), max_size=3)))
+        starts = [draw(st.sampled_from([None, bounds[0]]))] if bounds else [None]
+        starts += bounds[1:]
+        for start, end in itertools.pairwise([*starts, draw(ENDS.map(lambda end: end + HOURS))]):
+            terms = Terms(
+                Decimal(draw(COSTS)),
+                CostType.FLAT,
+                scope=scope,
+                start=None if start is None else storages.hour(start),
+                end=None if end == FOREVER + HOURS else storages.hour(end or 0),
+            )
+            rules.append(MappingRule(RuleTarget("cpu"), None, terms))
+    return rules
+
+
+@settings(
+    max_examples=max(60, settings.default.max_examples),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(st.data(), st.booleans())
+def test_whatever_files_are_applied_each_id_is_one_rule_at_a_time(
+    url: str, engine: sa.Engine, data: st.DataObject, rated: bool
+) -> None:
+    empty(engine)
+    storage = storages.reopen(url)
+    if rated:
+        storage.ledger.commit(storages.batch(storages.list_scopes(storage, "a")))
+    editor = Editor(storage, CALENDAR, [], {}, "metrics.yml")
+    hours = data.draw(st.lists(st.integers(0, 3), min_size=2, max_size=5))
+    for hour in itertools.accumulate(hours):
+        now = storages.hour(hour + 0.5)
+        at = data.draw(st.none() | st.integers(0, HOURS).map(storages.hour))
+        options = data.draw(st.tuples(st.booleans(), st.booleans()))
+        with contextlib.suppress(errors.OperatorError):
+            desired = data.draw(rule_files())
+            plan = hashmap.plan(storage.rules, desired, CALENDAR, now, at, *options)
+            hashmap.make_change(storage.rules, plan, now, "ann")
+        index = editor.read(now)
+        views = select(index, IdKind.MAPPING, RuleSelection(), now)
+        assert len({view.id for view in views}) == len(views)
+        assert len(views) == len(hashmap.in_force(index.catalog.book, index.next_period))
