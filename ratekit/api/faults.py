@@ -36,7 +36,7 @@ def not_found(noun: str, name: str) -> Fault:
 def read_error(error: errors.RatekitError) -> Fault:
     """Return the fault for an error of ratekit."""
     message = "; ".join(error.lines())
-    if isinstance(error, errors.Conflict):
+    if isinstance(error, errors.Conflict | errors.StateConflict):
         return Fault(409, message)
     if isinstance(error, errors.TryLater):
         after = _RETRY_AFTER if error.after is None else math.ceil(error.after)

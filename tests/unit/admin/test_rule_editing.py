@@ -411,7 +411,7 @@ def empty(engine: sa.Engine) -> None:
 
 
 @settings(
-    max_examples=max(60, settings.default.max_examples),
+    max_examples=max(60, settings().max_examples),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -432,7 +432,8 @@ def test_any_edits_at_growing_times_lead_to_the_prices_of_the_model(
 def rule_files(draw: st.DrawFn) -> list[Rule]:
     """Draw rules of one identity or two, by time, some of them with times of their own."""
     rules: list[Rule] = []
-    for scope in draw(st.sampled_from([[None], [None], [None, "s"], []])):
+    scope_lists: list[list[str | None]] = [[None], [None], [None, "s"], []]
+    for scope in draw(st.sampled_from(scope_lists)):
         bounds = sorted(draw(st.sets(st.integers(1, HOURS - 1), max_size=3)))
         starts = [draw(st.sampled_from([None, bounds[0]]))] if bounds else [None]
         starts += bounds[1:]
@@ -449,7 +450,7 @@ def rule_files(draw: st.DrawFn) -> list[Rule]:
 
 
 @settings(
-    max_examples=max(60, settings.default.max_examples),
+    max_examples=max(60, settings().max_examples),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import pathlib
+from decimal import Decimal
 
 import pytest
 
+from ratekit.admin.rule_editing import rule, target
+from ratekit.admin.rule_editing.editor import Author, Edit, Editor
+from ratekit.admin.rule_editing.rule_fields import RuleFields
+from ratekit.domain.rules.public_id import IdKind
+from ratekit.domain.schedule.calendar import Calendar
+from ratekit.interfaces import Storage
 from tests.contract import given
 from tests.unit.cmd.conftest import Shell
 
@@ -66,6 +73,25 @@ def test_one_change_is_shown_like_a_diff(ratekit: Shell, file: pathlib.Path) -> 
         {"Change": "+", "Rule": "a flat 2"},
     ]
     assert ratekit("hashmap", "history", "1", "-f", "value").out == "+ a flat 1\n"
+
+
+def test_an_edit_by_the_api_is_listed_like_all_others(ratekit: Shell, storage: Storage) -> None:
+    editor = Editor(storage, Calendar(given.HOUR, wait_periods=2), [], {}, "metrics.yml")
+    by_ann, by_bob = (
+        Edit(Author("7", "ann"), given.hour(1)),
+        Edit(Author("8", "bob"), given.hour(2)),
+    )
+    service = target.create_service(editor, "cpu", by_ann).view
+    fields: RuleFields = {"service_id": service.id, "cost": Decimal(1), "description": "why"}
+    rule.create(editor, IdKind.MAPPING, fields, by_bob)
+    rows = ratekit("hashmap", "history", "-f", "json").json()
+    keys = ("Made at", "Made by", "From", "Opened", "Closed", "Comment")
+    assert [[row[key] for key in keys] for row in rows] == [
+        ["2026-03-01T02:00:00Z", "8 (bob)", "the beginning", 1, 0, "why"],
+        ["2026-03-01T01:00:00Z", "7 (ann)", None, 0, 0, "service cpu created"],
+    ]
+    assert ratekit("hashmap", "history", "2", "-f", "value").out == "+ cpu flat 1\n"
+    assert "no rule was changed" in ratekit("hashmap", "history", "1").err
 
 
 @pytest.mark.parametrize("version", ["2", "999"])

@@ -146,7 +146,7 @@ class TestSqlite:
             pytest.raises(errors.OperatorError, match="FOREIGN KEY"),
             Database(url).writing() as connection,
         ):
-            connection.exec_driver_sql("INSERT INTO hashmap_fields VALUES (1, 1, 'x')")
+            connection.exec_driver_sql("INSERT INTO hashmap_fields VALUES (1, 1, 'x', false)")
 
 
 def test_programming_errors_are_not_translated(tmp_path: pathlib.Path) -> None:
