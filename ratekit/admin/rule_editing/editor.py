@@ -13,7 +13,7 @@ from ratekit.admin import metric as metric_admin
 from ratekit.admin.rule_editing.index import RuleIndex, is_withdrawn, kind_of
 from ratekit.domain import period
 from ratekit.domain.rules import public_id, succession
-from ratekit.domain.rules.catalog import NO_NAMES, Catalog, NameChange
+from ratekit.domain.rules.catalog import NO_NAMES, NameChange
 from ratekit.domain.rules.history import ChangeNote
 from ratekit.domain.rules.rule import Rule, RuleTarget
 from ratekit.domain.schedule.calendar import Calendar
@@ -113,18 +113,20 @@ class Editor:
         self._modules = modules
         self._labels = labels
         self._metrics_path = metrics_path
-        self._catalog: Catalog | None = None
+        self._index: RuleIndex | None = None
 
     def read(self, now: datetime.datetime) -> RuleIndex:
         """Return what is stored; without a change since the last call, by two queries.
 
         :raises ratekit.errors.TryLater: the storage did not answer
         """
-        store = self._storage.rules
-        self._catalog = catalog = store.catalog(self._catalog)
+        store, index = self._storage.rules, self._index
+        catalog = store.catalog(None if index is None else index.catalog)
         protected_until = hashmap.find_protected_until(store, self._calendar, now)
         next_period = protected_until or self._calendar.next_due(now)
-        return RuleIndex(catalog, protected_until, next_period)
+        if index is None or not index.is_of(catalog, protected_until, next_period):
+            self._index = index = RuleIndex(catalog, protected_until, next_period)
+        return index
 
     def make(self, build: Callable[[RuleIndex], Draft], edit: Edit) -> int | None:
         """Make the change that ``build`` returns; once more if the rules change meanwhile.

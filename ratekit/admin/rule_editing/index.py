@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from ratekit import errors
 from ratekit.admin import hashmap
@@ -64,9 +64,21 @@ class RuleIndex:
         self.service_rows = {row.name: row for row in catalog.services}
         self.field_rows = {(row.service_id, row.name): row for row in catalog.fields}
         self.group_rows = {row.name: row for row in catalog.groups}
+        #: Horizon asks for the rules of each service and field, one request after another.
+        self._views: dict[IdKind, Sequence[RuleView]] = {}
         self._lines: dict[tuple[IdKind, int | None], list[Rule]] = {}
         for rule in catalog.book.rules:
             self._lines.setdefault((kind_of(rule), rule.line), []).append(rule)
+
+    def is_of(
+        self,
+        catalog: Catalog,
+        protected_until: datetime.datetime | None,
+        next_period: datetime.datetime,
+    ) -> bool:
+        """Return whether this is the index of a catalog at such a time."""
+        times = (self.protected_until, self.next_period)
+        return self.catalog is catalog and times == (protected_until, next_period)
 
     def services(self) -> Sequence[ServiceView]:
         """Return the services by creation."""
@@ -140,11 +152,15 @@ class RuleIndex:
             if line_kind is kind and any(self._opened_at(rule) == version for rule in members)
         )
 
-    def rules(self, kind: IdKind) -> Iterator[RuleView]:
-        """Yield all lines by creation, deleted ones too, but none of a deleted service or field."""
-        for (line_kind, _), members in self._lines.items():
-            if line_kind is kind and self._has_parent(members[0]):
-                yield self._view(kind, members)
+    def rules(self, kind: IdKind) -> Sequence[RuleView]:
+        """Return all lines by creation, deleted ones too; none of a deleted service or field."""
+        if kind not in self._views:
+            self._views[kind] = [
+                self._view(kind, members)
+                for (line_kind, _), members in self._lines.items()
+                if line_kind is kind and self._has_parent(members[0])
+            ]
+        return self._views[kind]
 
     def current(self, view: RuleView) -> Rule:
         """Return the stored rule that a view shows."""
