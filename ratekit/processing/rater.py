@@ -159,13 +159,20 @@ class Rater:
         [state] = batch.states
         scope, periods = state.scope.id, batch.window.count
         if scope in self._large.max_periods:
-            # More parts make neither the transaction nor the file smaller.
-            if self._has_collected or isinstance(failure, errors.NoSpace):
-                return self._large.shorten(scope)
-            return self.divide(scope, periods) or self._large.shorten(scope)
+            return self.ask_less_of_large(scope, periods, failure)
         if self._size.limit < periods:
             return True
         return not self._has_collected and self.divide(scope, periods)
+
+    def ask_less_of_large(self, scope: str, periods: int, failure: errors.TryLater) -> bool:
+        """Collect a large scope in more parts, or fewer periods at a time; False: it cannot be.
+
+        :param periods: of the window that failed
+        """
+        # More parts make neither the transaction nor the file smaller.
+        if self._has_collected or isinstance(failure, errors.NoSpace):
+            return self._large.shorten(scope)
+        return self.divide(scope, periods) or self._large.shorten(scope)
 
     def forget_divisions(self) -> None:
         """Divide no scope further for failures that the back end as a whole caused."""
@@ -184,9 +191,7 @@ class Rater:
         # A reload may replace the settings while the collector waits, but not for this batch.
         settings = self._settings
         scopes = [state.scope.id for state in batch.states]
-        self._has_collected = False
         priced = self.price(batch.window, scopes, None, next_part)
-        self._has_collected = True
         commit = self._commit(batch, priced)
         # Usage that metrics.yml skips has not stopped.
         skipping = find_skipping_metrics(settings.metrics)
@@ -211,6 +216,7 @@ class Rater:
         :param next_part: is called before each part; what it raises ends the work
         :raises ratekit.errors.RatekitError: as collectors do
         """
+        self._has_collected = False
         settings = self._settings
         limit, parts = settings.batch_frames, 1
         if len(scopes) == 1:
@@ -218,6 +224,7 @@ class Rater:
             parts = self._large.parts(scope, window.count, limit)
         request = UsageRequest(window, scopes, settings.metrics, records_until, parts, limit)
         priced = self._usage.price(request, self.price_list(), settings.for_each_metric, next_part)
+        self._has_collected = True
         self._divided_scopes.clear()
         if len(scopes) == 1 and isinstance(self._collector, interfaces.DivisibleUsage):
             load = Load(priced.seconds / settings.batch_seconds, priced.share)

@@ -61,6 +61,8 @@ class Repricer:
         self._sizes_after_failure: dict[Order, BatchSize] = {}
         #: Scopes whose last period was kept because its data has expired; the next may have, too.
         self._expired: set[str] = set()
+        #: Number of periods of the last window.
+        self._periods = 1
 
     def price(self, order: Order, begin: datetime.datetime) -> RepricedWindow:
         """Return the new frames of an order's next periods, and the periods that are kept.
@@ -75,29 +77,31 @@ class Repricer:
             data has expired
         """
         window = order.window(begin, self._limit(order))
+        self._periods = window.count
         facts = self._reports.coverage(order.scope.id, window.begin, window.end)
         window, reason = _cut_at_first_change(window, facts)
         if reason is not None:
             return RepricedWindow(window, dict.fromkeys(window.begins(), reason))
         window = _limit_frames(window, facts, self._rater.settings.batch_frames)
+        self._periods = window.count
         if order.kind is TaskKind.RATES:
             return self._price_stored_usage(order, window)
         return self._collect(order, window)
 
-    def ask_less(self, order: Order, begin: datetime.datetime) -> bool:
+    def ask_less(self, order: Order, failure: errors.TryLater) -> bool:
         """Price fewer periods of an order next time, or its resources in more parts.
 
-        :param begin: start of the window that failed
+        :param failure: of :meth:`price`, which was called last for this order
         :returns: False: neither is possible
         """
-        size = self._size(order)
-        periods = order.window(begin, self._limit(order)).count
-        limit = max(periods // _SHRINK_FACTOR, 1)
-        self._sizes_after_failure[order] = dataclasses.replace(size, limit=limit)
-        if periods > 1:
+        scope, collects = order.scope.id, order.kind is TaskKind.COLLECT
+        if collects and scope in self._rater.large_scopes:
+            return self._rater.ask_less_of_large(scope, self._periods, failure)
+        limit = max(self._periods // _SHRINK_FACTOR, 1)
+        self._sizes_after_failure[order] = dataclasses.replace(self._size(order), limit=limit)
+        if self._periods > 1:
             return True
-        collects = order.kind is TaskKind.COLLECT
-        return collects and self._rater.divide(order.scope.id, periods)
+        return collects and self._rater.divide(scope, self._periods)
 
     def forget_except(self, orders: Collection[Order]) -> None:
         """Drop the sizes of all other orders."""
@@ -106,7 +110,12 @@ class Repricer:
         }
 
     def _limit(self, order: Order) -> int:
-        return 1 if order.scope.id in self._expired else self._size(order).max_periods()
+        if order.scope.id in self._expired:
+            return 1
+        limit = self._size(order).max_periods()
+        if order.kind is TaskKind.RATES:
+            return limit
+        return self._rater.large_scopes.get(order.scope.id, limit)
 
     def _size(self, order: Order) -> BatchSize:
         settings = self._rater.settings
@@ -151,6 +160,7 @@ class Repricer:
         return RepricedWindow(window, reasons, remaining, price_list.book.version)
 
     def _collect(self, order: Order, window: Window) -> RepricedWindow:
+        self._periods = window.count
         try:
             priced = self._rater.price(window, [order.scope.id], self._clock(), self._next_part)
         except errors.Expired as error:

@@ -206,9 +206,7 @@ class Reprocessor:
         """Try fewer periods at once, or put the task off."""
         attempts_left = self._count_failure(task)
         if isinstance(failure, errors.TryLater):
-            can_shrink = failure.after is None and self._repricer.ask_less(
-                task.order, task.next_begin
-            )
+            can_shrink = failure.after is None and self._repricer.ask_less(task.order, failure)
             if can_shrink and attempts_left:
                 LOG.warning("task %d will be tried again with less at once: %s", task.id, failure)
                 return _Next.RETRY

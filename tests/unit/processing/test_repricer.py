@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ratekit import errors
 from ratekit.admin import reprocess
 from ratekit.admin.what_if import price_differences
 from ratekit.domain.period import Window
@@ -37,6 +38,7 @@ from ratekit.domain.rules.rule import (
 from ratekit.domain.scope import Scope
 from ratekit.domain.series import RatedSeries, Series, Shared
 from ratekit.domain.usage.metric import Metric
+from ratekit.domain.usage.resource_part import ResourcePart
 from ratekit.pricing.price_list import PriceList
 from ratekit.pricing.stored_usage import price_stored_usage
 from ratekit.processing.reprocessor import TaskSummary
@@ -457,3 +459,56 @@ def test_a_task_stores_exactly_the_prices_that_a_plan_computed(
         (row.scope, row.metric, row.groupby["id"], row.begin, row.quantity, row.shared)
         for row in storage.reports.frames(Selection(scopes=ALL_SCOPES))
     } == {(*place, hour(at), quantity, shared) for *place, at, quantity, shared in usage}
+
+
+class DivisibleCollector(IncompleteCollector):
+    """Can be asked in parts; all resources are in the first one."""
+
+    def collect_part(
+        self,
+        metric: Metric,
+        window: Window,
+        scopes: Collection[str],
+        records_until: datetime.datetime | None,
+        part: ResourcePart,
+    ) -> Iterator[Series]:
+        if not part.index:
+            yield from self.collect(metric, window, scopes, records_until)
+
+    def labels_tell_resources(self, metric: Metric) -> bool:
+        return True
+
+
+def asked_periods(bench: ReprocessingBench) -> list[int]:
+    """Return the numbers of periods of the windows that were tried."""
+    return [call.window.count for call in bench.collector.calls if call.metric == "cpu"]
+
+
+def test_the_windows_of_a_large_scope_grow_again_after_a_failure(bench: ReprocessingBench) -> None:
+    bench.collector = DivisibleCollector()
+    bench.collector.resources = [f"r{number}" for number in range(12)]
+    # One period weighs 216, and 8 periods have 192 frames.
+    bench.settings = dataclasses.replace(bench.settings, batch_frames=200)
+    bench.reprocessor = bench.another()
+    bench.now = hour(2000)
+    bench.rate("a", count=30)
+    (task,) = bench.queue("a", end=30)
+    failures = [errors.TryLater("timed out")]
+    bench.collector.failures.append(lambda call: failures.pop() if failures else None)
+    bench.run_tasks()
+    assert asked_periods(bench) == [8, 1, 8, 8, 8, 5]
+    assert bench.outcomes(task) == "sw" * 30
+
+
+def test_after_a_failure_a_window_is_shorter_than_the_one_that_failed(
+    bench: ReprocessingBench,
+) -> None:
+    bench.collector.resources = [f"r{number}" for number in range(10)]
+    bench.settings = dataclasses.replace(bench.settings, batch_frames=50)
+    bench.reprocessor = bench.another()
+    bench.now = hour(2000)
+    bench.rate("a", count=50)
+    bench.queue("a", end=50)
+    bench.collector.failures.append(lambda call: errors.TryLater("timed out"))
+    bench.run_tasks()
+    assert asked_periods(bench) == [2, 1]
