@@ -168,7 +168,7 @@ def _run_daemon(conf: Any, argv: Sequence[str] | None) -> int:
     storage = build_storage(conf)
     board = StatusBoard(_count_workers(conf, storage))
     name = DaemonName(conf.database.connection)
-    cooperation = _build_cooperation(conf, storage, name.text, len(board.workers))
+    cooperation = _build_cooperation(conf, storage, name.text, board)
     with progress.reporter(bar=len(board.workers) == 1) as report:
         processors = [
             _build_process(conf, argv, storage, board, index, report, cooperation)
@@ -180,7 +180,7 @@ def _run_daemon(conf: Any, argv: Sequence[str] | None) -> int:
 
 
 def _build_cooperation(
-    conf: Any, storage: interfaces.Storage, name: str, workers: int
+    conf: Any, storage: interfaces.Storage, name: str, board: StatusBoard
 ) -> Cooperation:
     """Return how the daemon shares the scopes with others.
 
@@ -196,8 +196,8 @@ def _build_cooperation(
         except errors.OperatorError as error:
             LOG.warning("[orchestrator] coordination_url is ignored: %s", error)
         else:
-            return Cooperation.coordinated(service, url, name, workers)
-    return Cooperation.uncoordinated(storage, name, workers, startup.now)
+            return Cooperation.coordinated(service, url, name, board)
+    return Cooperation.uncoordinated(storage, name, board, startup.now)
 
 
 def _count_workers(conf: Any, storage: interfaces.Storage) -> int:

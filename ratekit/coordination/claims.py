@@ -8,7 +8,7 @@ import itertools
 import mmap
 import os
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 #: Scopes that a worker can claim; what a batch has beyond may be rated by two workers.
 _CAPACITY = 16_384
@@ -22,9 +22,11 @@ class Claims:
     The kernel releases the lock of a process that dies; whoever replaces it overwrites its claims.
 
     :param workers: number of workers
+    :param hangs: tells whether a worker makes no progress, so that its claims do not count
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, hangs: Callable[[int], bool] = lambda _: False) -> None:
+        self._hangs = hangs
         self._file = os.memfd_create("ratekit-claims", os.MFD_CLOEXEC)
         size = _WORD * (_CAPACITY + 1)
         os.ftruncate(self._file, size * workers)
@@ -40,7 +42,7 @@ class Claims:
             rivals = {
                 scope_pk
                 for index, region in enumerate(self._regions)
-                if index != worker
+                if index != worker and not self._hangs(index)
                 for scope_pk in region[1 : 1 + region[0]]
             }
             free = [scope_pk for scope_pk in scope_pks if scope_pk not in rivals]

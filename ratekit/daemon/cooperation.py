@@ -18,8 +18,12 @@ from ratekit.daemon.sharing import (
     SeenProcessors,
     WorkerSharing,
 )
+from ratekit.daemon.status_board import StatusBoard
 from ratekit.interfaces import Storage
 from ratekit.processing.run_context import Clock
+
+#: Seconds without a heartbeat after which a worker's scopes are free for the other workers.
+_SILENCE = COORDINATED_PATIENCE.total_seconds()
 
 
 class Cooperation:
@@ -27,7 +31,7 @@ class Cooperation:
 
     :param name: of the daemon, for operators
     :param member: its name in the group
-    :param workers: number of its workers
+    :param board: status of its workers
     :ivar companion: the process that keeps the daemon in its group; None: there is no service
     """
 
@@ -35,19 +39,19 @@ class Cooperation:
         self,
         name: str,
         member: str,
-        workers: int,
+        board: StatusBoard,
         source: GroupSource,
         companion: GroupProcess | None = None,
     ) -> None:
         self.name = name
         self.companion = companion
         self._member = member
-        self._workers = workers
+        self._workers = len(board.workers)
         self._source = source
-        self._claims = Claims(workers)
+        self._claims = Claims(self._workers, hangs=lambda worker: board.silence(worker) > _SILENCE)
 
     @classmethod
-    def coordinated(cls, service: ServiceUrl, url: str, name: str, workers: int) -> Self:
+    def coordinated(cls, service: ServiceUrl, url: str, name: str, board: StatusBoard) -> Self:
         """Return cooperation by a coordination service; opens no connection.
 
         :param url: as in the configuration
@@ -59,16 +63,17 @@ class Cooperation:
             )
         # Different after each start: the service may still have the member of a daemon that died.
         member = f"{name} ({secrets.token_hex(3)})"
-        board = GroupBoard.create()
+        group = GroupBoard.create()
+        workers = len(board.workers)
         companion = GroupProcess(
-            service.scheme, url, member, workers, board, service.membership_seconds
+            service.scheme, url, member, workers, group, service.membership_seconds
         )
-        return cls(name, member, workers, CoordinatedGroup(board), companion)
+        return cls(name, member, board, CoordinatedGroup(group), companion)
 
     @classmethod
-    def uncoordinated(cls, storage: Storage, name: str, workers: int, clock: Clock) -> Self:
+    def uncoordinated(cls, storage: Storage, name: str, board: StatusBoard, clock: Clock) -> Self:
         """Return cooperation of daemons that see each other's reports in the database."""
-        return cls(name, name, workers, SeenProcessors(storage.monitoring, clock))
+        return cls(name, name, board, SeenProcessors(storage.monitoring, clock))
 
     def sharing(self, worker: int) -> WorkerSharing:
         """Return a worker's view.

@@ -76,6 +76,13 @@ class StatusBoard:
     def exit_code(self, code: int) -> None:
         self._exit_code.value = code
 
+    def silence(self, worker: int) -> float:
+        """Return the seconds since a worker last showed progress.
+
+        :param worker: its number, from 0
+        """
+        return time.monotonic() - self.workers[worker].heartbeat
+
     def snapshot(self) -> list[WorkerStatus]:
         """Return copies of the status of all workers, which do not change."""
         return [WorkerStatus.from_buffer_copy(worker) for worker in self.workers]

@@ -7,6 +7,7 @@ import datetime
 from ratekit import errors
 from ratekit.coordination.board import GroupBoard
 from ratekit.coordination.claims import Claims
+from ratekit.daemon.cooperation import Cooperation
 from ratekit.daemon.presence import DaemonName
 from ratekit.daemon.sharing import (
     CoordinatedGroup,
@@ -14,6 +15,7 @@ from ratekit.daemon.sharing import (
     WorkerSharing,
     find_daemons,
 )
+from ratekit.daemon.status_board import StatusBoard
 from ratekit.domain.reporting.monitoring import ProcessorRecord
 from ratekit.domain.schedule.division import Turn
 from tests.builders import HOUR, MINUTE
@@ -73,6 +75,17 @@ def test_a_service_that_does_not_answer_at_the_start_delays_nothing() -> None:
     sharing = WorkerSharing(CoordinatedGroup(board), "a", 0, 1, Claims(1), HOUR)
     board.publish({}, "no reply")
     assert sharing.is_ready()
+
+
+def test_scopes_of_a_worker_that_hangs_are_free_after_15_minutes() -> None:
+    board = StatusBoard(2)
+    cooperation = Cooperation("a", "a", board, SeenProcessors(FakeMonitoring(), lambda: NOON))
+    hanging, other = cooperation.sharing(0), cooperation.sharing(1)
+    assert hanging.claim([1, 2]) == [1, 2]
+    board.workers[0].heartbeat -= 14 * 60
+    assert other.claim([2, 3]) == [3]
+    board.workers[0].heartbeat -= 2 * 60
+    assert other.claim([2, 3]) == [2, 3]
 
 
 def test_daemons_on_one_host_have_different_names() -> None:
