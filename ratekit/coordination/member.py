@@ -152,22 +152,21 @@ def _wait(call: Callable[[], Any], expected: type[Exception]) -> None:
         return
 
 
-def _end(_signal: int, _frame: object) -> None:
-    raise SystemExit
-
-
 def main() -> None:
-    """Run until standard input ends, because all processes of the daemon have."""
+    """Run until standard input ends, because all processes of the daemon have.
+
+    Signals that the whole daemon gets end its workers first: until their last batch is stored,
+    other daemons must not take their scopes.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     task = json.loads(sys.stdin.readline())
     service = ServiceUrl.parse(task["url"])
     member = Member(service, task["name"], task["workers"], GroupBoard(task["board"]))
     stop = threading.Event()
     thread = threading.Thread(target=member.run, args=[stop], daemon=True)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _end)
     thread.start()
-    with contextlib.suppress(SystemExit):
-        sys.stdin.read()
+    sys.stdin.read()
     stop.set()
     thread.join(_LEAVE_SECONDS)
     # A service that does not answer must not keep the process.

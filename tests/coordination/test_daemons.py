@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Collection, Iterator, Sequence
 
+import psutil
 import pytest
 
 from ratekit.coordination.group import Group
@@ -180,6 +181,23 @@ def test_two_daemons_without_coordination_ask_little_twice_when_a_period_becomes
     points, again = gnocchi.count_twice()
     assert again <= points / 10
     assert {ask.user for ask in gnocchi.asks} == {"first", "second"}
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_signal_to_all_processes_of_a_daemon_ends_them_in_silence(
+    number: signal.Signals, code: int, new_site: NewSite
+) -> None:
+    site = new_site(scopes=2, periods=2)
+    with run_service("redis") as service:
+        daemon = site.start("first", coordination_url=service.url)
+        assert wait_until(site.is_complete)
+        text, processes = daemon.log_text(), daemon.processes()
+        assert len(processes) == 3
+        daemon.send(number)
+        assert daemon.wait(60) == code
+        assert psutil.wait_procs(processes, 20)[1] == []
+    lines = daemon.log_text().removeprefix(text).splitlines()
+    assert [line for line in lines if "interrupted" not in line and "stopped" not in line] == []
 
 
 def test_a_service_that_cannot_be_used_is_named_and_counts_as_none(new_site: NewSite) -> None:

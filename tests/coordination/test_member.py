@@ -81,6 +81,20 @@ def test_a_killed_process_is_replaced(
     assert "the coordinating process died and was replaced" in caplog.text
 
 
+@pytest.mark.parametrize("service", ["etcd"], indirect=True)
+def test_signals_that_all_processes_of_a_daemon_get_do_not_end_the_membership(
+    new_member: NewMember,
+) -> None:
+    member = new_member("first", 1)
+    assert wait_until(lambda: member.sees(first=1))
+    pid = member.pid
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        os.kill(pid, number)
+    sent = time.monotonic()
+    assert wait_until(lambda: member.sees(first=1) and member.board.answered > sent)
+    assert member.pid == pid
+
+
 @pytest.mark.parametrize(
     ("service", "fault"),
     [("etcd", "stop"), ("redis", "freeze"), *([("etcd", "freeze"), ("redis", "stop")] * FULL)],
