@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import socket
@@ -160,6 +161,8 @@ def main() -> None:
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    # Drivers log each attempt to connect; the daemon says once that the service is away.
+    logging.disable()
     task = json.loads(sys.stdin.readline())
     service = ServiceUrl.parse(task["url"])
     member = Member(service, task["name"], task["workers"], GroupBoard(task["board"]))

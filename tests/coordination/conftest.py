@@ -20,7 +20,7 @@ FULL = os.environ.get("RATEKIT_TEST_FULL") == "1"
 NewSite = Callable[..., Site]
 
 
-@pytest.fixture(params=sorted(SERVICES))
+@pytest.fixture(params=sorted(SERVICES) if FULL else ["etcd", "redis"])
 def service(request: pytest.FixtureRequest) -> Iterator[Service]:
     """A coordination service that runs."""
     with run_service(request.param) as running:

@@ -22,11 +22,13 @@ from tests.databases.process import HOST, LIMIT, ServerProcess, account, free_po
 class Service(abc.ABC):
     """A coordination service whose port survives :meth:`stop`.
 
+    :cvar MEMBERSHIP: option of the URL with the seconds after which a member is left out
     :ivar url: for ``[orchestrator] coordination_url``
     """
 
     PROGRAM: str
     PACKAGE: str
+    MEMBERSHIP = "membership_timeout"
 
     def __init__(self, folder: pathlib.Path) -> None:
         self._folder = folder
@@ -131,14 +133,49 @@ class Redis(Service):
         return False
 
 
-SERVICES = {"etcd": Etcd, "redis": Redis}
+class Zookeeper(Service):
+    """A single server that keeps its data when it stops."""
+
+    PROGRAM, PACKAGE = "zkServer.sh", "zookeeper and a Java runtime"
+    MEMBERSHIP = "timeout"
+
+    @property
+    def url(self) -> str:
+        """The URL for daemons."""
+        return f"zookeeper://{HOST}:{self._port}"
+
+    def command(self) -> Sequence[str | pathlib.Path]:
+        """Return the command; sessions may be as short as 2 ticks, and it logs to its output."""
+        conf = self._folder / "zoo.cfg"
+        conf.write_text(
+            f"tickTime=500\ndataDir={self._folder}/data\nclientPort={self._port}\n"
+            f"clientPortAddress={HOST}\nadmin.enableServer=false\n4lw.commands.whitelist=ruok\n"
+        )
+        conf.chmod(0o644)
+        return [
+            "java", "-Xmx128m", "-cp", "/usr/share/java/zookeeper.jar",
+            "org.apache.zookeeper.server.ZooKeeperServerMain", conf,
+        ]  # fmt: skip
+
+    def is_ready(self) -> bool:
+        """Tell whether it answers."""
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection((HOST, self._port), 5) as client,
+        ):
+            client.sendall(b"ruok")
+            return client.recv(16) == b"imok"
+        return False
+
+
+SERVICES = {"etcd": Etcd, "redis": Redis, "zookeeper": Zookeeper}
 
 
 @contextlib.contextmanager
 def run_service(name: str) -> Iterator[Service]:
     """Yield a running service; without its program skip the test, or fail where CI is set."""
     kind = SERVICES[name]
-    path = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin"))
+    path = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/share/zookeeper/bin"))
     if shutil.which(kind.PROGRAM, path=path) is None:
         reason = f"no {kind.PROGRAM}: install {kind.PACKAGE}"
         if os.environ.get("CI"):

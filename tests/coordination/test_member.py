@@ -25,7 +25,7 @@ class Member:
 
     def __init__(self, service: Service, name: str, workers: int) -> None:
         self.board = GroupBoard.create()
-        url = f"{service.url}?membership_timeout={MEMBERSHIP}&group=test"
+        url = f"{service.url}?{service.MEMBERSHIP}={MEMBERSHIP}&group=test"
         self.process = GroupProcess("test", url, name, workers, self.board, MEMBERSHIP)
         self.process.check()
 
@@ -97,7 +97,14 @@ def test_signals_that_all_processes_of_a_daemon_get_do_not_end_the_membership(
 
 @pytest.mark.parametrize(
     ("service", "fault"),
-    [("etcd", "stop"), ("redis", "freeze"), *([("etcd", "freeze"), ("redis", "stop")] * FULL)],
+    [
+        ("etcd", "stop"),
+        ("redis", "freeze"),
+        *(
+            [("etcd", "freeze"), ("redis", "stop"), ("zookeeper", "stop"), ("zookeeper", "freeze")]
+            * FULL
+        ),
+    ],
     indirect=["service"],
 )
 def test_a_service_that_is_away_is_reported_once_and_the_members_stay(
