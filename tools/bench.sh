@@ -10,7 +10,7 @@ set -euo pipefail
 folder=$PWD
 cd "$(dirname "$0")/.."
 . tools/venv.sh
-ratekit_venv "test,databases,postgresql,mysql,stack"
+ratekit_venv "test,databases,postgresql,mysql,etcd,stack"
 cd "$folder"
 export PYTHONPATH=$(dirname "$VIRTUAL_ENV")${PYTHONPATH:+:$PYTHONPATH}
 # The libraries' own would stand between the figures.

@@ -28,6 +28,10 @@ UNCOORDINATED_PATIENCE = datetime.timedelta(minutes=1)
 _WAITING_LIMIT = datetime.timedelta(minutes=2)
 _RATING_LIMIT = datetime.timedelta(minutes=10)
 
+#: Seconds after a worker has reported its start until it rates. All others look for reports, or get
+#: news of the group, at least every 2 s, so by then they leave its scopes to it.
+_SETTLING_SECONDS = 3.0
+
 
 class GroupSource(Protocol):
     """Tells the members of the group."""
@@ -105,6 +109,7 @@ class WorkerSharing(Sharing):
     :param name: of this daemon in the group
     :param worker: number of this process among the daemon's workers, from 0
     :param workers: number of the daemon's workers
+    :param settling: seconds that others are given to see this process
     """
 
     def __init__(
@@ -115,6 +120,7 @@ class WorkerSharing(Sharing):
         workers: int,
         claims: Claims,
         patience: datetime.timedelta,
+        settling: float = _SETTLING_SECONDS,
     ) -> None:
         self._source = source
         self._name = name
@@ -122,12 +128,19 @@ class WorkerSharing(Sharing):
         self._workers = workers
         self._claims = claims
         self._patience = patience
+        self._settling = settling
+        self._known_since: float | None = None
         self._group: Group | None = None
         self._division: Division | None = None
 
     def is_ready(self) -> bool:
-        """Tell whether the group is known, or nobody can tell it."""
-        return self._source.is_ready()
+        """Tell whether the group is known, or nobody can tell it, and others know this process."""
+        if not self._source.is_ready():
+            return False
+        now = time.monotonic()
+        if self._known_since is None:
+            self._known_since = now
+        return now - self._known_since >= self._settling
 
     def current(self, max_age: float = 2.0) -> Division:
         """Return the division; a new one if the group has changed."""

@@ -35,7 +35,7 @@ _TASK_POLL_SECONDS = 15.0
 _DIVISION_POLL_SECONDS = 15.0
 #: Shortest rest in seconds after each transaction that removes old frames.
 _SHORTEST_REST = 0.05
-#: Seconds to wait at the start until it is known which daemons share the scopes.
+#: Seconds to wait at the start, at most, until daemons know each other.
 _LONGEST_START = 30.0
 
 
@@ -135,6 +135,8 @@ class Worker:
             self._give_up(2)
 
     def _run_until_stopped(self) -> None:
+        # First others learn of this process, and then it of them.
+        self._presence.start_cycle()
         waited = 0.0
         while not self._sharing.is_ready() and waited < _LONGEST_START and not self._stop.is_set():
             self._status.beat()

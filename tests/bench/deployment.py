@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import pathlib
 import uuid
 from collections.abc import Sequence
@@ -116,13 +117,15 @@ def deploy(
     replay: str,
     scopes: Sequence[str],
     granularity: int = 3600,
-    **orchestrator: float,
+    start: datetime.datetime = EPOCH,
+    **orchestrator: float | str,
 ) -> Deployment:
     """Write the files, create the tables and apply the rules.
 
     :param folder: where to write; another one inside it is created
     :param database: URL of an empty database
     :param replay: URL of the replay
+    :param start: of the first period of all scopes
     :param orchestrator: options of that section
     """
     folder = folder / uuid.uuid4().hex
@@ -130,7 +133,7 @@ def deploy(
     text = _CONF.format(
         database=database,
         folder=folder,
-        start=EPOCH.isoformat(),
+        start=start.isoformat(),
         scopes=",".join(scopes),
         replay=replay,
         orchestrator="\n".join(f"{name} = {value}" for name, value in orchestrator.items()),

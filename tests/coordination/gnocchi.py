@@ -96,11 +96,9 @@ class Gnocchi:
             for scope in scopes
         ]
 
-    def count_twice(self, asks: Sequence[Ask] | None = None) -> tuple[int, int]:
+    def count_twice(self) -> tuple[int, int]:
         """Return the number of different points that were asked, and how many again."""
-        counts = collections.Counter(
-            point for ask in (self.asks if asks is None else asks) for point in ask.points
-        )
+        counts = collections.Counter(point for ask in self.asks for point in ask.points)
         return len(counts), sum(counts.values()) - len(counts)
 
 

@@ -18,7 +18,8 @@ WELL = CycleResult
 def test_a_cycle_is_reported_when_it_starts_and_when_it_ends() -> None:
     monitoring = FakeMonitoring()
     run(Day(hours=0.5, now=NOON + 20 * MINUTE), WELL, monitoring=monitoring)
-    start, end, *later = monitoring.reports
+    announcement, start, end, *later = monitoring.reports
+    assert announcement == start
     assert (start.name, start.seen_at, start.next_cycle) == ("worker", NOON + 20 * MINUTE, None)
     assert (end.next_cycle, end.error) == (NOON + HOUR + SECOND, None)
     assert start.started_at == end.started_at == NOON + 20 * MINUTE
@@ -36,7 +37,7 @@ def test_a_worker_that_ends_removes_its_report() -> None:
 def test_a_worker_writes_nothing_to_a_migrated_database() -> None:
     monitoring = FakeMonitoring()
     run(Day(hours=1), failing(errors.SchemaChanged("migrated")), monitoring=monitoring)
-    assert len(monitoring.reports) == 1
+    assert len(monitoring.reports) == 2
     assert monitoring.removed_names == []
 
 
@@ -44,7 +45,7 @@ def test_an_error_is_reported_with_the_start_of_the_first_cycle_that_failed() ->
     monitoring = FakeMonitoring()
     cycle = failing(errors.NoRules())
     run(Day(hours=0.5), cycle, cycle, cycle, WELL, monitoring=monitoring)
-    ends = monitoring.reports[1::2]
+    ends = monitoring.reports[2::2]
     assert [end.error for end in ends[:3]] == [str(errors.NoRules())] * 3
     assert {end.error_since for end in ends[:3]} == {NOON}
     assert (ends[-1].error, ends[-1].error_since) == (None, None)

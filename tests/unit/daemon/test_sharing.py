@@ -56,7 +56,7 @@ def test_a_database_that_does_not_answer_changes_nothing() -> None:
 
 def test_the_division_changes_only_with_the_group() -> None:
     board = GroupBoard.create()
-    sharing = WorkerSharing(CoordinatedGroup(board), "a", 0, 1, Claims(1), HOUR)
+    sharing = WorkerSharing(CoordinatedGroup(board), "a", 0, 1, Claims(1), HOUR, settling=0)
     assert not sharing.is_ready()
     alone = sharing.current()
     assert {alone.turn(f"s{number}") for number in range(50)} == {Turn.OWN}
@@ -72,7 +72,7 @@ def test_the_division_changes_only_with_the_group() -> None:
 
 def test_a_service_that_does_not_answer_at_the_start_delays_nothing() -> None:
     board = GroupBoard.create()
-    sharing = WorkerSharing(CoordinatedGroup(board), "a", 0, 1, Claims(1), HOUR)
+    sharing = WorkerSharing(CoordinatedGroup(board), "a", 0, 1, Claims(1), HOUR, settling=0)
     board.publish({}, "no reply")
     assert sharing.is_ready()
 
@@ -86,6 +86,15 @@ def test_scopes_of_a_worker_that_hangs_are_free_after_15_minutes() -> None:
     assert other.claim([2, 3]) == [3]
     board.workers[0].heartbeat -= 2 * 60
     assert other.claim([2, 3]) == [2, 3]
+
+
+def test_daemons_that_start_together_know_each_other_before_they_rate() -> None:
+    def sharing(settling: float) -> WorkerSharing:
+        source = SeenProcessors(FakeMonitoring(), lambda: NOON)
+        return WorkerSharing(source, "a", 0, 1, Claims(1), HOUR, settling)
+
+    assert not sharing(settling=3600.0).is_ready()
+    assert sharing(settling=0.0).is_ready()
 
 
 def test_daemons_on_one_host_have_different_names() -> None:

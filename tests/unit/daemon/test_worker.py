@@ -133,6 +133,20 @@ def test_a_change_of_the_group_starts_a_cycle_at_once() -> None:
     assert cycles.pauses() == [pytest.approx(46, abs=2)]
 
 
+def test_a_worker_announces_itself_before_it_waits_for_others_and_rates() -> None:
+    monitoring = FakeMonitoring()
+    reports: list[int] = []
+
+    class Settling(FakeSharing):
+        def is_ready(self) -> bool:
+            reports.append(len(monitoring.reports))
+            return len(reports) > 6
+
+    cycles = run(Day(hours=0.9), CycleResult, sharing=Settling(), monitoring=monitoring)
+    assert reports == [1] * 7
+    assert cycles.starts == [NOON + 3 * SECOND]
+
+
 def test_scopes_of_others_are_looked_at_again_when_they_may_be_taken() -> None:
     day = Day(hours=0.9)
     first = lambda: CycleResult(look_again_at=NOON + 15 * MINUTE)  # noqa: E731
