@@ -97,6 +97,7 @@ class Reprocessor:
         :raises ratekit.errors.SchemaChanged: the database was migrated
         """
         if self._is_back_end_down():
+            self._rater.forget_divisions()
             self._queue.clear()
             self._unanswered = 0
             return False

@@ -462,7 +462,14 @@ def test_a_task_stores_exactly_the_prices_that_a_plan_computed(
 
 
 class DivisibleCollector(IncompleteCollector):
-    """Can be asked in parts; all resources are in the first one."""
+    """Can be asked in parts; all resources are in the first one.
+
+    :ivar parts: number of times that it was asked for a part
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts = 0
 
     def collect_part(
         self,
@@ -472,6 +479,7 @@ class DivisibleCollector(IncompleteCollector):
         records_until: datetime.datetime | None,
         part: ResourcePart,
     ) -> Iterator[Series]:
+        self.parts += 1
         if not part.index:
             yield from self.collect(metric, window, scopes, records_until)
 
@@ -512,3 +520,19 @@ def test_after_a_failure_a_window_is_shorter_than_the_one_that_failed(
     bench.collector.failures.append(lambda call: errors.TryLater("timed out"))
     bench.run_tasks()
     assert asked_periods(bench) == [2, 1]
+
+
+def test_scopes_are_not_divided_because_the_back_end_was_down(bench: ReprocessingBench) -> None:
+    bench.collector = collector = DivisibleCollector()
+    bench.reprocessor = bench.another()
+    bench.rate("a", "b", "c")
+    bench.queue("a", "b", "c", end=1)
+    bench.collector.failures.append(lambda call: errors.TryLater("refused"))
+    bench.run_tasks()
+    assert collector.parts
+    bench.collector.failures.clear()
+    collector.parts = 0
+    bench.now += HOUR
+    bench.run_tasks()
+    assert collector.parts == 0
+    assert bench.storage.tasks.tasks() == []
