@@ -11,7 +11,7 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 import requests
@@ -168,7 +168,11 @@ class Zookeeper(Service):
         return False
 
 
-SERVICES = {"etcd": Etcd, "redis": Redis, "zookeeper": Zookeeper}
+SERVICES: Mapping[str, type[Etcd | Redis | Zookeeper]] = {
+    "etcd": Etcd,
+    "redis": Redis,
+    "zookeeper": Zookeeper,
+}
 
 
 @contextlib.contextmanager

@@ -158,8 +158,9 @@ def test_an_idle_daemon_stops_at_once(commands: CommandRunner, tmp_path: pathlib
             deadline = time.monotonic() + 60
             while "worker 1 of 1" not in log.read_text() and time.monotonic() < deadline:
                 time.sleep(0.1)
-            # Its first cycle finds nothing to do; then the daemon waits for most of an hour.
-            time.sleep(3)
+            # It looks for other daemons for some seconds, and its first cycle finds nothing to do.
+            # Then it waits for most of an hour.
+            time.sleep(6)
             daemon.send_signal(signal.SIGTERM)
             assert daemon.wait(timeout=30) == 0
         finally:
