@@ -26,7 +26,7 @@ from tests.databases import new_database
 from tests.faults.trial import wait_until, with_driver
 
 PART = "sharing"
-_SCOPES = 400
+_SCOPES = 1600
 _RESOURCES = 20
 _PERIODS = 24
 #: Seconds that a catch-up may take.
