@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
+import re
 from collections.abc import Collection, Mapping
 from decimal import Decimal
 
@@ -13,6 +14,9 @@ _LIST_LIMIT = 5
 _FLOAT_DIGITS = 16
 #: Units of time, in seconds.
 _UNITS = (("d", 86_400), ("h", 3600), ("min", 60))
+#: What spreadsheets take for the start of a formula, in full width too.
+_FORMULA = re.compile("[=+@\uff1d\uff0b\uff0d\uff20-]")
+_NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?\Z")
 
 
 def printable(text: str) -> str:
@@ -24,6 +28,11 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def sheet_text(text: str) -> str:
+    """Write a text so that a spreadsheet does not compute it: formulas follow an apostrophe."""
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.match(text) else text
 
 
 def number_text(number: Decimal) -> str:

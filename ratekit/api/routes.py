@@ -13,9 +13,13 @@ from ratekit.api.v1 import collector, info, module_config
 from ratekit.api.v1 import quote as v1_quote
 from ratekit.api.v1 import rating as v1_rating
 from ratekit.api.v2 import explain as v2_explain
+from ratekit.api.v1 import report as v1_report
+from ratekit.api.v1 import storage as v1_storage
+from ratekit.api.v2 import dataframes as v2_dataframes
 from ratekit.api.v2 import rating as v2_rating
 from ratekit.api.v2 import reprocess as v2_reprocess
 from ratekit.api.v2 import scope as v2_scope
+from ratekit.api.v2 import summary as v2_summary
 
 
 def get_document(_: Call[Arguments]) -> Mapping[str, Any]:
@@ -36,8 +40,12 @@ OPERATIONS: Sequence[Operation] = [
     *module_config.OPERATIONS,
     *v1_rating.OPERATIONS,
     *v1_quote.OPERATIONS,
+    *v1_report.OPERATIONS,
+    *v1_storage.OPERATIONS,
+    *v2_dataframes.OPERATIONS,
     *v2_rating.OPERATIONS,
     *v2_scope.OPERATIONS,
     *v2_reprocess.OPERATIONS,
     *v2_explain.OPERATIONS,
+    *v2_summary.OPERATIONS,
 ]

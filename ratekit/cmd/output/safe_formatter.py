@@ -10,11 +10,8 @@ from typing import Any, TextIO
 from cliff import columns
 from cliff.formatters import base
 
-from ratekit.text import printable
+from ratekit.text import printable, sheet_text
 
-#: What spreadsheets take for the start of a formula, in full width too.
-_FORMULA = re.compile("[=+@\uff1d\uff0b\uff0d\uff20-]")
-_NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?\Z")
 #: What a shell expands inside of double quotes; cliff escapes the quotes themselves.
 _EXPANSION = re.compile(r"[\\$`]")
 
@@ -76,9 +73,7 @@ def _plain_value(value: Any) -> Any:
 
 def _csv_value(value: Any) -> Any:
     plain = _plain_value(value)
-    if isinstance(plain, str) and _FORMULA.match(plain) and not _NUMBER.match(plain):
-        return f"'{plain}"
-    return plain
+    return sheet_text(plain) if isinstance(plain, str) else plain
 
 
 def _shell_value(value: Any) -> Any:

@@ -1,0 +1,72 @@
+"""What all reports share: the time range, its limits, and what was purged from it."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+
+from ratekit.api.arguments import Arguments, Instant
+from ratekit.api.faults import Fault
+from ratekit.api.parts import Parts
+from ratekit.text import count_text, second_text
+
+_LONGEST_MONTH = datetime.timedelta(days=32)
+
+
+class Range(Arguments):
+    """The periods that a report includes.
+
+    :ivar begin: the first that may start; default: the start of this month, UTC
+    :ivar end: later ones are left out, and one that starts then; default: the start of next month
+    """
+
+    begin: Instant | None = None
+    end: Instant | None = None
+
+
+def read_bounds(given: Range, parts: Parts) -> tuple[datetime.datetime, datetime.datetime]:
+    """Return begin and end, UTC; the end may be before the begin, which selects nothing.
+
+    :raises ratekit.api.faults.Fault: the range is too long
+    """
+    month = parts.clock().astimezone(datetime.UTC).replace(day=1)
+    month = month.replace(hour=0, minute=0, second=0, microsecond=0)
+    begin = month if given.begin is None else given.begin
+    end = (month + _LONGEST_MONTH).replace(day=1) if given.end is None else given.end
+    if end - begin > parts.limits.range:
+        days = count_text(parts.limits.range.days, "day")
+        raise Fault(
+            400,
+            f"expected a time range of at most {days} ([api] max_range), not from "
+            f"{second_text(begin)} to {second_text(end)}",
+        )
+    return begin, end
+
+
+def read_ordered_bounds(given: Range, parts: Parts) -> tuple[datetime.datetime, datetime.datetime]:
+    """Return begin and end, UTC.
+
+    :raises ratekit.api.faults.Fault: the range is too long, or does not end after its begin
+    """
+    begin, end = read_bounds(given, parts)
+    if begin >= end:
+        default = " (the default)"
+        raise Fault(
+            400,
+            f"begin {second_text(begin)}{'' if given.begin else default} is not before end "
+            f"{second_text(end)}{'' if given.end else default}",
+        )
+    return begin, end
+
+
+def purge_note(parts: Parts, begin: datetime.datetime, from_totals: bool) -> str | None:
+    """Return what a report from ``begin`` on lacks because it was purged; None: nothing.
+
+    :param from_totals: the report has no labels
+    """
+    return parts.storage.purge.mark().explain_missing(begin, from_totals)
+
+
+def purge_headers(note: str | None) -> Mapping[str, str]:
+    """Return the headers that tell what a report lacks."""
+    return {} if note is None else {"Warning": f'299 - "{note}"'}

@@ -1,0 +1,163 @@
+"""``/v2/summary``: a bill, by whatever it is to be split."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+import pydantic
+
+from ratekit.api.answers import Amount, Time
+from ratekit.api.arguments import Text, Words
+from ratekit.api.csv_text import CSV, write_rows
+from ratekit.api.faults import Fault
+from ratekit.api.operation import JSON, Answer, Call, Operation
+from ratekit.api.report_range import purge_headers, purge_note
+from ratekit.api.streams import Stream
+from ratekit.api.v2 import filters
+from ratekit.api.v2.columns import BILL_FIELDS, FIELDS, Field, Table, read_fields, read_key
+from ratekit.domain.reporting.reports import ALL_SCOPES, Page, Selection, SummaryRow
+
+_TABLE, _OBJECT, _CSV = "table", "object", "csv"
+
+
+class SummaryFilter(filters.Filtered):
+    """The frames that are added up, how the sums are split, and how they are written.
+
+    :ivar groupby: ``type`` (the metric), the scope key (``project_id``), labels, ``time`` (each
+        period), ``time-h``, ``time-d``, ``time-w``, ``time-m``, ``time-y``; repeated or separated
+        by commas
+    :ivar custom_fields: columns in place of ``qty`` and ``rate``: ``SUM(qty)``, ``SUM(price)`` and
+        ``COUNT(qty)``, each with ``AS`` and a name, separated by commas
+    :ivar response_format: ``table``, ``object`` or ``csv``; default: ``table``, or ``csv`` if the
+        header Accept asks for it
+    """
+
+    groupby: Words = ()
+    custom_fields: Text | None = None
+    response_format: Literal["table", "object", "csv"] | None = None
+
+
+class SummaryAnswer(pydantic.BaseModel):
+    """Groups with their sums; ``columns`` only in tables.
+
+    ``total`` is the number of groups without a limit. ``rated_until``, where one scope is
+    selected, is the time until which its usage is rated: later usage is not yet in the sums.
+    ``note``: what the report lacks.
+    """
+
+    total: int
+    columns: list[str] = []
+    results: list[list[Amount | Time | str | None]] | list[dict[str, Amount | Time | str | None]]
+    format: str
+    rated_until: Time | None = None
+    note: str = ""
+
+
+def get_summary(call: Call[SummaryFilter]) -> Answer:
+    """Return sums of usage and price in a time range, by group.
+
+    Without `limit` all groups are returned, or none if there are too many. `qty` is null where a
+    group has several units. Times split by calendar have the number of the hour, day, week, month
+    or year as a column, and the range that was added up as `begin` and `end`.
+    """
+    given = call.arguments
+    form = given.response_format or (_CSV if call.media == CSV else _TABLE)
+    selection = filters.select(call)
+    table = _read_table(call, selection, form)
+    rows, total = _read_rows(call, selection, table)
+    assert selection.begin is not None, "reports start somewhere"
+    from_totals = not selection.labels and table.has_no_labels
+    note = purge_note(call.parts, selection.begin, from_totals)
+    headers = purge_headers(note)
+    if form == _CSV:
+        return _answer_csv(table, rows, headers)
+    body: dict[str, Any] = {"total": total}
+    results: Iterable[Any] = map(table.row, rows)
+    if form == _TABLE:
+        body["columns"] = table.columns()
+    else:
+        results = (dict(zip(table.columns(), row, strict=True)) for row in results)
+    body |= {"results": list(results), "format": form, "rated_until": _rated_until(call)}
+    if note is not None:
+        body["note"] = note
+    return Answer(body, headers=headers)
+
+
+def _read_table(call: Call[SummaryFilter], selection: Selection, form: str) -> Table:
+    given, limit = call.arguments, call.parts.limits.groupby
+    count = len(given.groupby)
+    if count > limit:
+        raise Fault(
+            400, f"groupby: expected at most {limit} words ([api] max_groupby), not {count}"
+        )
+    label_of = filters.label_names(call.parts)
+    scope_key = call.parts.conf.collect.scope_key
+    keys = [
+        read_key(word, scope_key, filters.METRIC_WORDS, label_of(word)) for word in given.groupby
+    ]
+    fields: Sequence[Field] = BILL_FIELDS if form == _CSV else FIELDS
+    if given.custom_fields is not None:
+        fields = read_fields(given.custom_fields)
+    assert selection.begin is not None, "reports start somewhere"
+    assert selection.end is not None, "reports end somewhere"
+    return Table(selection.begin, selection.end, call.parts.calendar.step, keys, fields)
+
+
+def _read_rows(
+    call: Call[SummaryFilter], selection: Selection, table: Table
+) -> tuple[Sequence[SummaryRow], int]:
+    """Return a page of groups, and how many groups there are.
+
+    :raises ratekit.api.faults.Fault: there are more than are returned without a limit
+    """
+    offset, most = call.arguments.offset, call.parts.limits.rows
+    limit = most + 1 if call.arguments.limit is None else call.arguments.limit
+    filters.require_page(call, limit - (call.arguments.limit is None))
+    report = (selection, table.groupby, datetime.UTC)
+    reports = call.parts.storage.reports
+    rows = list(reports.summary(*report, Page(offset, limit)))
+    if len(rows) > most:
+        raise Fault(
+            400,
+            f"the summary has more than {most:,} groups ([api] max_rows); use limit and offset, or "
+            "a shorter time range",
+        )
+    if len(rows) < limit and (rows or not offset):
+        return rows, offset + len(rows)
+    return rows, reports.count_groups(*report)
+
+
+def _answer_csv(table: Table, rows: Iterable[SummaryRow], headers: Mapping[str, str]) -> Answer:
+    def lines() -> Generator[bytes, None, None]:
+        yield from write_rows(
+            [table.columns(sums_last=True), *(table.row(row, sums_last=True) for row in rows)]
+        )
+
+    name = f"summary-{table.begin:%Y-%m-%d}-{table.end:%Y-%m-%d}.csv"
+    disposition = f'attachment; filename="{name}"'
+    return Answer(
+        stream=Stream(lines()),
+        headers={
+            "Content-Type": f"{CSV}; charset=utf-8",
+            "Content-Disposition": disposition,
+            **headers,
+        },
+    )
+
+
+def _rated_until(call: Call[Any]) -> datetime.datetime | None:
+    """Return until when the one scope is rated that a report is about; None: there is not one."""
+    if call.scopes is ALL_SCOPES or len(call.scopes) != 1:
+        return None
+    states = [row for row in call.parts.storage.reports.scopes() if row.id in call.scopes]
+    return states[0].rated_until if states else None
+
+
+OPERATIONS = [
+    Operation(
+        "GET", "/v2/summary", get_summary, "summary:get_summary", SummaryFilter, SummaryAnswer,
+        media=(JSON, CSV),
+    ),
+]  # fmt: skip
