@@ -100,6 +100,13 @@ class Client:
         client._serve(dataclasses.replace(self.parts, limits=changed))
         return client
 
+    def with_reports(self, reports: Any) -> Client:
+        """Return a client of an application with other reports; only what is asked must exist."""
+        client = copy.copy(self)
+        storage = dataclasses.replace(self.parts.storage, reports=reports)
+        client._serve(dataclasses.replace(self.parts, storage=storage))
+        return client
+
     def send(
         self,
         verb: str,
