@@ -24,15 +24,15 @@ class Range(Arguments):
     end: Instant | None = None
 
 
-def read_bounds(given: Range, parts: Parts) -> tuple[datetime.datetime, datetime.datetime]:
+def read_bounds(arguments: Range, parts: Parts) -> tuple[datetime.datetime, datetime.datetime]:
     """Return begin and end, UTC; the end may be before the begin, which selects nothing.
 
     :raises ratekit.api.faults.Fault: the range is too long
     """
     month = parts.clock().astimezone(datetime.UTC).replace(day=1)
     month = month.replace(hour=0, minute=0, second=0, microsecond=0)
-    begin = month if given.begin is None else given.begin
-    end = (month + _LONGEST_MONTH).replace(day=1) if given.end is None else given.end
+    begin = month if arguments.begin is None else arguments.begin
+    end = (month + _LONGEST_MONTH).replace(day=1) if arguments.end is None else arguments.end
     if end - begin > parts.limits.range:
         days = count_text(parts.limits.range.days, "day")
         raise Fault(
@@ -43,18 +43,20 @@ def read_bounds(given: Range, parts: Parts) -> tuple[datetime.datetime, datetime
     return begin, end
 
 
-def read_ordered_bounds(given: Range, parts: Parts) -> tuple[datetime.datetime, datetime.datetime]:
+def read_ordered_bounds(
+    arguments: Range, parts: Parts
+) -> tuple[datetime.datetime, datetime.datetime]:
     """Return begin and end, UTC.
 
     :raises ratekit.api.faults.Fault: the range is too long, or does not end after its begin
     """
-    begin, end = read_bounds(given, parts)
+    begin, end = read_bounds(arguments, parts)
     if begin >= end:
         default = " (the default)"
         raise Fault(
             400,
-            f"begin {second_text(begin)}{'' if given.begin else default} is not before end "
-            f"{second_text(end)}{'' if given.end else default}",
+            f"begin {second_text(begin)}{'' if arguments.begin else default} is not before end "
+            f"{second_text(end)}{'' if arguments.end else default}",
         )
     return begin, end
 

@@ -122,14 +122,14 @@ def _sum(call: Call[Any], selection: Selection, groupby: Sequence[str]) -> Seque
 
     :raises ratekit.api.faults.Fault: there are too many
     """
-    most = call.parts.limits.rows
-    page = Page(limit=most + 1)
+    maximum = call.parts.limits.rows
+    page = Page(limit=maximum + 1)
     rows = list(call.parts.storage.reports.summary(selection, groupby, datetime.UTC, page))
-    if len(rows) > most:
+    if len(rows) > maximum:
         raise Fault(
             400,
-            f"the summary has more than {most:,} groups ([api] max_rows); choose one tenant_id or "
-            "service, or use /v2/summary with limit and offset",
+            f"the summary has more than {maximum:,} groups ([api] max_rows); choose one tenant_id "
+            "or service, or use /v2/summary with limit and offset",
         )
     return rows
 

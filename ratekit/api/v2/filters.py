@@ -51,10 +51,10 @@ def select(call: Call[Any]) -> Selection:
     begin, end = read_ordered_bounds(call.arguments, call.parts)
     filters = call.arguments.filters
     metrics = _intersect(filters, METRIC_WORDS)
-    others = {*METRIC_WORDS, *SCOPE_WORDS, call.parts.conf.collect.scope_key}
+    reserved = {*METRIC_WORDS, *SCOPE_WORDS, call.parts.conf.collect.scope_key}
     label_of = label_names(call.parts)
     labels: dict[str, Values] = {}
-    for word in filters.keys() - others:
+    for word in filters.keys() - reserved:
         name = label_of(word)
         labels[name] = labels.get(name, filters[word]) & filters[word]
     return Selection(
@@ -81,9 +81,9 @@ def require_page(call: Call[Any], limit: int) -> None:
 
     :raises ratekit.api.faults.Fault: it is
     """
-    most = call.parts.limits.rows
-    if limit > most:
-        raise Fault(400, f"limit: expected at most {most} ([api] max_rows), not {limit}")
+    maximum = call.parts.limits.rows
+    if limit > maximum:
+        raise Fault(400, f"limit: expected at most {maximum} ([api] max_rows), not {limit}")
 
 
 def _has_alias(parts: Parts) -> bool:

@@ -62,8 +62,8 @@ def get_summary(call: Call[SummaryFilter]) -> Answer:
     group has several units. Times split by calendar have the number of the hour, day, week, month
     or year as a column, and the range that was added up as `begin` and `end`.
     """
-    given = call.arguments
-    form = given.response_format or (_CSV if call.media == CSV else _TABLE)
+    arguments = call.arguments
+    form = arguments.response_format or (_CSV if call.media == CSV else _TABLE)
     selection = filters.select(call)
     table = _read_table(call, selection, form)
     rows, total = _read_rows(call, selection, table)
@@ -86,8 +86,8 @@ def get_summary(call: Call[SummaryFilter]) -> Answer:
 
 
 def _read_table(call: Call[SummaryFilter], selection: Selection, form: str) -> Table:
-    given, limit = call.arguments, call.parts.limits.groupby
-    count = len(given.groupby)
+    arguments, limit = call.arguments, call.parts.limits.groupby
+    count = len(arguments.groupby)
     if count > limit:
         raise Fault(
             400, f"groupby: expected at most {limit} words ([api] max_groupby), not {count}"
@@ -95,11 +95,12 @@ def _read_table(call: Call[SummaryFilter], selection: Selection, form: str) -> T
     label_of = filters.label_names(call.parts)
     scope_key = call.parts.conf.collect.scope_key
     keys = [
-        read_key(word, scope_key, filters.METRIC_WORDS, label_of(word)) for word in given.groupby
+        read_key(word, scope_key, filters.METRIC_WORDS, label_of(word))
+        for word in arguments.groupby
     ]
     fields: Sequence[Field] = BILL_FIELDS if form == _CSV else FIELDS
-    if given.custom_fields is not None:
-        fields = read_fields(given.custom_fields)
+    if arguments.custom_fields is not None:
+        fields = read_fields(arguments.custom_fields)
     assert selection.begin is not None, "reports start somewhere"
     assert selection.end is not None, "reports end somewhere"
     return Table(selection.begin, selection.end, call.parts.calendar.step, keys, fields)
@@ -112,17 +113,17 @@ def _read_rows(
 
     :raises ratekit.api.faults.Fault: there are more than are returned without a limit
     """
-    offset, most = call.arguments.offset, call.parts.limits.rows
-    limit = most + 1 if call.arguments.limit is None else call.arguments.limit
+    offset, maximum = call.arguments.offset, call.parts.limits.rows
+    limit = maximum + 1 if call.arguments.limit is None else call.arguments.limit
     filters.require_page(call, limit - (call.arguments.limit is None))
     report = (selection, table.groupby, datetime.UTC)
     reports = call.parts.storage.reports
     rows = list(reports.summary(*report, Page(offset, limit)))
-    if len(rows) > most:
+    if len(rows) > maximum:
         raise Fault(
             400,
-            f"the summary has more than {most:,} groups ([api] max_rows); use limit and offset, or "
-            "a shorter time range",
+            f"the summary has more than {maximum:,} groups ([api] max_rows); use limit and offset, "
+            "or a shorter time range",
         )
     if len(rows) < limit and (rows or not offset):
         return rows, offset + len(rows)

@@ -30,6 +30,10 @@ SECRETS = (
     *("73.917", "7391.7", "147.834"),
 )
 WORDS = (*[MINE, THEIRS] * 4, *SECRETS, f"{MINE},{THEIRS}", "my-server", "small", "instance")
+METRICS = """
+metrics:
+  instance: {unit: instance, extra_args: {aggregation_method: max, resource_type: instance}}
+"""
 #: How an argument may name the other tenant.
 FORMS = (
     *(THEIRS, [MINE, THEIRS], f"{MINE},{THEIRS}", f"name of {THEIRS}", "their-server"),
@@ -83,7 +87,9 @@ def clients(
     policies = folders[0] / "policy.yaml"
     opened = OPENED if request.param != "default policies" else ()
     policies.write_text("".join(f'"{rule}": ""\n' for rule in opened), encoding="utf-8")
-    extra = f"[oslo_policy]\npolicy_file = {policies}\n"
+    metrics = folders[0] / "metrics.yml"
+    metrics.write_text(METRICS, encoding="utf-8")
+    extra = f"[collect]\nmetrics_conf = {metrics}\n[oslo_policy]\npolicy_file = {policies}\n"
     with _open(folders[0]) as both_url, _open(folders[1]) as alone_url:
         both, alone = Client(folders[0], both_url, extra), Client(folders[1], alone_url, extra)
         rate(both.parts.storage, others=True)
