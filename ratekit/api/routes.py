@@ -12,10 +12,10 @@ from ratekit.api.operation import Call, Operation
 from ratekit.api.v1 import collector, info, module_config
 from ratekit.api.v1 import quote as v1_quote
 from ratekit.api.v1 import rating as v1_rating
-from ratekit.api.v2 import explain as v2_explain
 from ratekit.api.v1 import report as v1_report
 from ratekit.api.v1 import storage as v1_storage
 from ratekit.api.v2 import dataframes as v2_dataframes
+from ratekit.api.v2 import explain as v2_explain
 from ratekit.api.v2 import rating as v2_rating
 from ratekit.api.v2 import reprocess as v2_reprocess
 from ratekit.api.v2 import scope as v2_scope
