@@ -67,7 +67,7 @@ def build_parts(conf: Any) -> Parts:
     section = conf.api
     return Parts(
         conf=conf,
-        storage=build_storage(conf),
+        storage=build_storage(conf, section.statement_timeout),
         calendar=collect.build_calendar(conf),
         policies=Policies(build_enforcer(conf)),
         metrics=MetricsFile(conf),

@@ -24,7 +24,7 @@ from ratekit.storage.ledger.scope_lists import LAST_SEEN
 from ratekit.storage.reports import coverage
 from ratekit.storage.reports import selection as selecting
 from ratekit.storage.reports.frame_pages import SelectedFrames
-from ratekit.storage.reports.summary import Summary
+from ratekit.storage.reports.summary import GroupedSums
 from ratekit.storage.schema import DESCRIPTORS, SCOPES
 
 
@@ -80,7 +80,7 @@ class SqlReports(Reports):
         frame lacks is None and sorts first. It holds a connection until it is exhausted or closed.
         """
         with self._reading() as connection:
-            report = Summary(connection, self._scope_key, selection, groupby, zone)
+            report = GroupedSums(connection, self._scope_key, selection, groupby, zone)
             yield from report.rows(page)
 
     def count_groups(
@@ -88,7 +88,7 @@ class SqlReports(Reports):
     ) -> int:
         """Return the number of groups; by SQL unless ``groupby`` has a label."""
         with self._reading() as connection:
-            return Summary(connection, self._scope_key, selection, groupby, zone).count()
+            return GroupedSums(connection, self._scope_key, selection, groupby, zone).count()
 
     def labels(self) -> Mapping[str, Collection[str]]:
         """Return the labels of each metric that was ever rated, by public name."""

@@ -55,7 +55,7 @@ class _Sums:
         self.measures.add((row["metric"], row["unit"]))
 
 
-class Summary:
+class GroupedSums:
     """The sums of a selection by group.
 
     :param connection: sees one snapshot
