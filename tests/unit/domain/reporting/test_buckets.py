@@ -181,6 +181,20 @@ def test_spans_of_a_decade_are_few() -> None:
     assert len(spans) == 121 + 30
 
 
+@pytest.mark.parametrize(
+    ("name", "begin", "end", "edges"),
+    [
+        ("week", "2025-12-24", "2026-01-12T00:01", ("2025-12-29", "2026-01-05", "2026-01-12")),
+        ("week", "2025-12-29", "2026-01-05", ()),
+        ("year", "2023-06-01", "2026-02-01", ("2024-01-01", "2025-01-01", "2026-01-01")),
+        ("year", "2024-12-31", "2025-01-01", ()),
+    ],
+)
+def test_spans_of_weeks_and_years(name: str, begin: str, end: str, edges: tuple[str, ...]) -> None:
+    spans = list_spans(utc(begin), utc(end), name, UTC)
+    assert spans == [utc(begin), *map(utc, edges)]
+
+
 def test_spans_at_both_ends_of_the_calendar() -> None:
     zone = zoneinfo.ZoneInfo("Europe/Berlin")
     for name in BUCKETS:
