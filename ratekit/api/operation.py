@@ -87,4 +87,4 @@ class Operation:
 
 
 #: Policies of operations that only read, although their verb is POST.
-_READING_POSTS = frozenset({"rating:quote"})
+_READING_POSTS = frozenset({"rating:quote", "rating:plan"})

@@ -90,6 +90,8 @@ _RULES: Sequence[tuple[str, str, str, Sequence[str]]] = (
     ("summary:get_summary", _READER, "Read a summary.", ["GET /v2/summary"]),
     ("explain:get", _READER, "Read how the price of a rated usage was calculated.",
      ["GET /v2/explain"]),
+    ("rating:plan", _ADMIN, "Ask what a file of price rules would change.",
+     ["POST /v2/rating/plan"]),
     ("schedule:get_task_reprocesses", _ADMIN, "List reprocessing tasks.",
      ["GET /v2/task/reprocesses", "GET /v2/task/reprocesses/{scope_id}"]),
     ("schedule:task_reprocesses", _ADMIN, "Reprocess scopes.", ["POST /v2/task/reprocesses"]),

@@ -16,6 +16,7 @@ from ratekit.api.v1 import report as v1_report
 from ratekit.api.v1 import storage as v1_storage
 from ratekit.api.v2 import dataframes as v2_dataframes
 from ratekit.api.v2 import explain as v2_explain
+from ratekit.api.v2 import plan as v2_plan
 from ratekit.api.v2 import rating as v2_rating
 from ratekit.api.v2 import reprocess as v2_reprocess
 from ratekit.api.v2 import scope as v2_scope
@@ -48,4 +49,5 @@ OPERATIONS: Sequence[Operation] = [
     *v2_reprocess.OPERATIONS,
     *v2_explain.OPERATIONS,
     *v2_summary.OPERATIONS,
+    *v2_plan.OPERATIONS,
 ]

@@ -57,7 +57,19 @@ def read_with_places(path: str) -> list[PlacedRule]:
 
     :raises ratekit.errors.BadInput: with every mistake
     """
-    document = yaml_file.read(path)
+    return _read_document(yaml_file.read(path))
+
+
+def parse_with_places(path: str, text: str) -> list[PlacedRule]:
+    """Return the rules of a text with their places, in its order.
+
+    :param path: where the text is from, for messages
+    :raises ratekit.errors.BadInput: with every mistake
+    """
+    return _read_document(yaml_file.parse(path, text))
+
+
+def _read_document(document: yaml_file.Document) -> list[PlacedRule]:
     schema = pydantic.TypeAdapter(rules_schema.RulesFile)
     _, mistakes = yaml_file.validate(document, (), document.data, schema, rules_schema.HINTS)
     # Each rule by itself, so that a mistake in one does not hide overlaps of others.
@@ -65,7 +77,7 @@ def read_with_places(path: str) -> list[PlacedRule]:
         PlacedRule(rule, document.line(place), yaml_file.key_text(place), has_null_text)
         for place, rule, has_null_text in _build_rules(document.data)
     ]
-    document.raise_mistakes([*mistakes, *_find_overlaps(path, placed)])
+    document.raise_mistakes([*mistakes, *_find_overlaps(document.file, placed)])
     return placed
 
 

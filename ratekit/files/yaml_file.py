@@ -79,7 +79,19 @@ def read(path: str) -> Document:
 
     :raises ratekit.errors.BadInput: the file is missing, unreadable, not YAML or too large
     """
-    root = yaml_nodes.read(path)
+    return _build(path, yaml_nodes.read(path))
+
+
+def parse(path: str, text: str) -> Document:
+    """Read YAML from a text.
+
+    :param path: where it is from, for messages
+    :raises ratekit.errors.BadInput: it is not YAML or too large
+    """
+    return _build(path, yaml_nodes.parse(path, text))
+
+
+def _build(path: str, root: YamlNode | None) -> Document:
     builder = _Builder(path)
     data = builder.build(root, ()) if root is not None else None
     return Document(path, data, builder.lines, tuple(builder.mistakes))

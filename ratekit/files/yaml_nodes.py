@@ -63,7 +63,15 @@ def read(path: str) -> YamlNode | None:
 
     :raises ratekit.errors.BadInput: the file cannot be read, is not YAML, or exceeds a limit
     """
-    text = bounded_file.read_text(path, MAX_BYTES)
+    return parse(path, bounded_file.read_text(path, MAX_BYTES))
+
+
+def parse(path: str, text: str) -> YamlNode | None:
+    """Return the node that contains all others of a text; None: it is empty.
+
+    :param path: where the text is from, for messages
+    :raises ratekit.errors.BadInput: it is not YAML, or exceeds a limit
+    """
     loader = _LOADER(text)
     composer = _Composer(path, loader)
     try:

@@ -6,9 +6,8 @@ import argparse
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ratekit.admin import hashmap
+from ratekit.admin import hashmap, rule_lines
 from ratekit.cmd import command_types, options
-from ratekit.cmd.hashmap import rule_lines
 from ratekit.cmd.output import cells
 from ratekit.domain.rules.history import ChangeRecord
 from ratekit.text import second_text

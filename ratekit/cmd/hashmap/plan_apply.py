@@ -6,13 +6,12 @@ import argparse
 import datetime
 import functools
 import json
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ratekit.admin import hashmap
-from ratekit.admin import scope as scope_admin
 from ratekit.cmd import command_types, startup
-from ratekit.cmd.hashmap import preparation, rule_lines
+from ratekit.cmd.hashmap import preparation
 from ratekit.cmd.output import cells
 from ratekit.cmd.output.scope_names import scope_names
 from ratekit.domain.exact import EXACT, ZERO
@@ -56,49 +55,45 @@ class HashmapPlan(command_types.Action):
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         """Plan the change and print it."""
-        from ratekit.admin import what_if
+        from ratekit.admin import rule_plan, rule_plan_words
 
         now = self.app.clock()
         since = preparation.read_optional_instant("--since", parsed_args.since, now)
-        prepared = preparation.prepare(self, parsed_args)
+        conf, prepared = preparation.prepare(self, parsed_args)
         differences: Sequence[Difference] | None = None
         if since is not None:
-            from ratekit import composition
-
-            scope_admin.require_start(since, prepared.calendar.step)
-            at = preparation.read_optional_instant("--at", parsed_args.at, now) or since
-            book = what_if.build_book(prepared.plan.book, prepared.desired, at)
-            prices = composition.build_price_list(prepared.conf, book)
-            storage = prepared.storage
-            text = storage.purge.mark().explain_missing(since, from_totals=False)
+            at = preparation.read_optional_instant("--at", parsed_args.at, now)
+            mark = prepared.site.storage.purge.mark()
+            text = mark.explain_missing(since, from_totals=False)
             if text is not None:
                 self.app.note(text)
-            differences = what_if.price_differences(storage.reports, prices, since)
+            differences = rule_plan.price_differences(prepared, since, at)
         if parsed_args.format == "json":
-            json.dump(_document(prepared, differences), self.app.stdout, indent=2)
+            document = cells.exact_texts(rule_plan_words.document(prepared, differences))
+            json.dump(document, self.app.stdout, indent=2)
             self.print_line()
         else:
-            self._print(prepared, parsed_args.all, since, differences)
+            for warning in prepared.warnings:
+                self.app.note(f"warning: {warning}")
+            for line in rule_plan_words.lines(prepared, parsed_args.all):
+                self.print_line(line)
+            if since is not None and differences is not None:
+                names = scope_names(prepared.site.storage.reports.scopes())
+                places = conf.rating.decimals
+                self._print_differences(since, differences, parsed_args.all, names, places)
         changes = not prepared.plan.change.empty
         return _CHANGES if changes and parsed_args.exit_code else 0
 
-    def _print(
+    def _print_differences(
         self,
-        prepared: preparation.PreparedPlan,
+        since: datetime.datetime,
+        differences: Sequence[Difference],
         all_rows: bool,
-        since: datetime.datetime | None,
-        differences: Sequence[Difference] | None,
+        names: Mapping[str, str],
+        places: int,
     ) -> None:
-        for warning in prepared.warnings:
-            self.app.note(f"warning: {warning}")
-        for line in preparation.lines(prepared, all_rows):
-            self.print_line(line)
-        if since is None or differences is None:
-            return
         self.print_line()
         self.print_line(f"with these rules since {utc_text(since)}:")
-        names = scope_names(prepared.storage.reports.scopes())
-        places = prepared.conf.rating.decimals
         rows = [
             (
                 cells.optional(names.get(difference.scope, difference.scope)),
@@ -136,10 +131,12 @@ class HashmapApply(command_types.Action):
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         """Plan the change, print it, ask, and make it."""
-        prepared = preparation.prepare(self, parsed_args)
+        from ratekit.admin import rule_plan_words
+
+        _, prepared = preparation.prepare(self, parsed_args)
         for warning in prepared.warnings:
             self.app.note(f"warning: {warning}")
-        for line in preparation.lines(prepared, remedy=False):
+        for line in rule_plan_words.lines(prepared, remedy=False):
             self.print_line(line)
         plan = prepared.plan
         if plan.change.empty:
@@ -147,12 +144,12 @@ class HashmapApply(command_types.Action):
         if not parsed_args.yes and not self.confirm("Make these changes?"):
             self.print_line("nothing was changed")
             return startup.FAILED
-        store, now = prepared.storage.rules, self.app.clock()
+        store, now = prepared.site.storage.rules, self.app.clock()
         version = hashmap.make_change(store, plan, now, startup.operator(), parsed_args.comment)
         added, closed = len(plan.change.add), len(plan.change.close)
         self.print_line(f"done: {added} added, {closed} closed; the rules are at version {version}")
         # Only now: more may have been rated by the previous rules while we waited for an answer.
-        for line in preparation.describe_replaced_charges(prepared):
+        for line in rule_plan_words.describe_replaced_charges(prepared):
             self.print_line(line)
         return 0
 
@@ -166,49 +163,3 @@ def _total(differences: Sequence[Difference]) -> str:
         f"Total: {frames}, price {text(stored)} now, {text(new)} with these rules, difference "
         f"{text(EXACT.subtract(new, stored))}; nothing was changed"
     )
-
-
-def _document(
-    prepared: preparation.PreparedPlan, differences: Sequence[Difference] | None
-) -> dict[str, Any]:
-    change = prepared.plan.change
-    sources = prepared.storage, prepared.plan, prepared.calendar
-    text = cells.decimal_text
-    return {
-        "from": None if change.empty else rule_lines.start_text(change.since),
-        "retroactive": prepared.plan.retroactive,
-        "changes": [
-            {"change": "close" if mark == "-" else "add", "rule": line}
-            for mark, line in rule_lines.difference(change.close, change.add)
-        ],
-        "kept": len(change.keep),
-        "scheduled": [rule_lines.rule_text(rule) for rule, _ in change.scheduled],
-        "brought_forward": [rule_lines.rule_text(rule) for rule in prepared.plan.brought_forward],
-        "charged": _charges(hashmap.find_replaced_charges(*sources)),
-        "rated_without_rules": _charges(hashmap.find_charges_without_rules(*sources)),
-        "warnings": [str(warning) for warning in prepared.warnings],
-        "what_if": None
-        if differences is None
-        else [
-            {
-                "scope": difference.scope,
-                "metric": difference.metric,
-                "frames": difference.frames,
-                "price": text(difference.stored),
-                "new_price": text(difference.new),
-                "difference": text(difference.amount),
-            }
-            for difference in differences
-        ],
-    }
-
-
-def _charges(charges: hashmap.ReplacedCharges | None) -> dict[str, Any] | None:
-    if charges is None:
-        return None
-    return {
-        "begin": utc_text(charges.begin),
-        "end": utc_text(charges.end),
-        "frames": charges.frames,
-        "scopes": charges.scopes,
-    }

@@ -1,0 +1,145 @@
+"""``/v2/rating/plan``: what other price rules would change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Annotated, Any
+
+import pydantic
+
+from ratekit import composition
+from ratekit.admin import rule_plan, rule_plan_words
+from ratekit.api.arguments import Arguments, Flag, Instant
+from ratekit.api.dialects import V2
+from ratekit.api.faults import Fault
+from ratekit.api.operation import Call, Operation
+from ratekit.files import rules_file
+
+#: The name of the rules in messages.
+_NAME = "rules"
+
+
+class Request(Arguments):
+    """Price rules, and what to find out about them.
+
+    :ivar rules: an object as in a rule file, or the text of such a file
+    :ivar since: price all usage rated since then as if the rules had been in force
+    :ivar at: when rules without a time of their own start or end; default: the next period
+    :ivar retroactive: allow new prices for periods that have been rated
+    :ivar bring_forward: make changes that are scheduled for later at the same time
+    :ivar allow_unknown: accept rules for services, fields and scopes that nobody knows
+    :ivar allow_free: accept that usage with a price becomes free
+    """
+
+    rules: Annotated[dict[str, Any] | str, pydantic.Field(union_mode="left_to_right")]
+    since: Instant | None = None
+    at: Instant | None = None
+    retroactive: Flag = False
+    bring_forward: Flag = False
+    allow_unknown: Flag = False
+    allow_free: Flag = False
+
+
+class Change(pydantic.BaseModel):
+    """A rule that is closed or added."""
+
+    change: str
+    rule: str
+
+
+class Charges(pydantic.BaseModel):
+    """What was charged by rules that change."""
+
+    begin: str
+    end: str
+    frames: int
+    scopes: int
+
+
+class Difference(pydantic.BaseModel):
+    """What a scope's usage of a metric cost, and would have cost."""
+
+    scope: str
+    metric: str
+    frames: int
+    price: Decimal
+    new_price: Decimal
+    difference: Decimal
+
+
+class Plan(pydantic.BaseModel):
+    """What rules would change.
+
+    :ivar kept: number of rules that stay as they are
+    :ivar charged: what was charged by rules that a retroactive change replaces
+    :ivar rated_without_rules: what was rated before there were rules
+    :ivar what_if: only with ``since``
+    :ivar lines: the plan in words
+    :ivar purged: what ``what_if`` may lack, because it was purged
+    """
+
+    changes: list[Change]
+    retroactive: bool
+    kept: int
+    scheduled: list[str]
+    brought_forward: list[str]
+    charged: Charges | None
+    rated_without_rules: Charges | None
+    warnings: list[str]
+    what_if: list[Difference] | None
+    lines: list[str]
+    purged: str | None
+
+
+def plan_rules(call: Call[Request]) -> dict[str, Any]:
+    """Tell what a complete list of price rules would change. Nothing is changed.
+
+    With `since` it also tells what rated usage would have cost by them, for each scope.
+    """
+    given, parts = call.arguments, call.parts
+    placed = _read_rules(given.rules)
+    conf, storage = parts.conf, parts.storage
+    # By a wrong clock, the plan would have a wrong time.
+    composition.require_right_clock(conf, storage.ledger, parts.clock())
+    site = rule_plan.Site(
+        storage,
+        parts.calendar,
+        composition.build_modules(conf),
+        conf.collect.metrics_conf,
+        conf.collect.scope_key,
+    )
+    request = rule_plan.PlanRequest(
+        _NAME,
+        placed,
+        given.at,
+        given.retroactive,
+        given.bring_forward,
+        given.allow_unknown,
+        given.allow_free,
+    )
+    prepared = rule_plan.prepare(site, request, parts.clock())
+    differences = purged = None
+    if given.since is not None:
+        purged = storage.purge.mark().explain_missing(given.since, from_totals=False)
+        differences = rule_plan.price_differences(prepared, given.since, given.at)
+    return {
+        **rule_plan_words.document(prepared, differences),
+        "lines": list(rule_plan_words.lines(prepared)),
+        "purged": purged,
+    }
+
+
+def _read_rules(rules: dict[str, Any] | str) -> Sequence[rules_file.PlacedRule]:
+    """Return the rules of a request; JSON is read as the YAML that it also is.
+
+    :raises ratekit.errors.BadInput: with every mistake
+    """
+    if not rules:
+        # An empty text would be a file without rules, which closes all.
+        raise Fault(400, "rules: expected an object or the text of a rule file; it is empty")
+    text = rules if isinstance(rules, str) else V2.encode(rules).decode()
+    return rules_file.parse_with_places(_NAME, text)
+
+
+OPERATIONS = [Operation("POST", "/v2/rating/plan", plan_rules, "rating:plan", Request, Plan)]
