@@ -20,11 +20,15 @@ from ratekit.cmd import api, configuration
 
 NOW = datetime.datetime(2026, 3, 15, 12, 30, tzinfo=datetime.UTC)
 
+METRICS = pathlib.Path(__file__).parents[1] / "etc/ratekit/metrics.yml"
+
 _CONF = """
 [database]
 connection = {url}
 [fetcher]
 backend = static
+[collect]
+metrics_conf = {metrics}
 [api]
 auth_strategy = noauth
 {extra}
@@ -82,7 +86,7 @@ class Client:
 
     def __init__(self, folder: pathlib.Path, url: str, extra: str = "") -> None:
         path = folder / "ratekit.conf"
-        path.write_text(_CONF.format(url=url, extra=extra), encoding="utf-8")
+        path.write_text(_CONF.format(url=url, extra=extra, metrics=METRICS), encoding="utf-8")
         self.conf = configuration.load_for_serving(api.PROG, ["--config-file", str(path)])
         parts = api.build_parts(self.conf)
         self._serve(dataclasses.replace(parts, clock=lambda: NOW))

@@ -30,8 +30,8 @@ class Dialect:
     fault: Callable[[Fault], Mapping[str, object]]
 
     def encode(self, value: object) -> bytes:
-        """Return the JSON of a value."""
-        return _ENCODER.encode(self._convert(value))
+        """Return the JSON of a value, in one line with spaces, which people search in tests."""
+        return msgspec.json.format(_ENCODER.encode(self._convert(value)), indent=0)
 
     def _convert(self, value: Any) -> object:
         match value:

@@ -9,6 +9,8 @@ from ratekit import plugins
 from ratekit.api.faults import Fault, not_found
 from ratekit.api.parts import Parts
 
+#: What CloudKitty's clients look for.
+_DESCRIPTIONS = {"hashmap": "HashMap rating module."}
 #: Modules of CloudKitty's that clients ask for by name; ratekit has none, or none in use.
 _FOREIGN = {
     "pyscripts": "Not part of ratekit: it would run Python that users upload.",
@@ -66,4 +68,4 @@ def require_unchanged(module: Module, enabled: bool | None, priority: int | None
 
 def _describe(name: str) -> str:
     text = plugins.load(plugins.RATING, name).__doc__ or ""
-    return text.partition("\n")[0]
+    return _DESCRIPTIONS.get(name, text.partition("\n")[0])

@@ -7,6 +7,7 @@ import datetime
 from collections.abc import Callable
 from typing import Any
 
+from ratekit.admin.rule_editing.editor import Editor
 from ratekit.api.metrics import MetricsFile
 from ratekit.api.policies import Policies
 from ratekit.domain.schedule.calendar import Calendar
@@ -38,6 +39,7 @@ class Parts:
     :ivar calendar: the grid of periods
     :ivar policies: who may do what
     :ivar metrics: what is rated
+    :ivar editor: reads and changes single price rules
     :ivar clock: returns the current time, aware, UTC
     """
 
@@ -46,5 +48,6 @@ class Parts:
     calendar: Calendar
     policies: Policies
     metrics: MetricsFile
+    editor: Editor
     limits: Limits
     clock: Callable[[], datetime.datetime]

@@ -14,6 +14,7 @@ from ratekit.api.v1 import quote as v1_quote
 from ratekit.api.v1 import rating as v1_rating
 from ratekit.api.v1 import report as v1_report
 from ratekit.api.v1 import storage as v1_storage
+from ratekit.api.v1.hashmap import routes as v1_hashmap
 from ratekit.api.v2 import dataframes as v2_dataframes
 from ratekit.api.v2 import explain as v2_explain
 from ratekit.api.v2 import plan as v2_plan
@@ -38,6 +39,7 @@ OPERATIONS: Sequence[Operation] = [
     Operation("GET", "/openapi.json", get_document, None),
     *info.OPERATIONS,
     *collector.OPERATIONS,
+    *v1_hashmap.OPERATIONS,
     *module_config.OPERATIONS,
     *v1_rating.OPERATIONS,
     *v1_quote.OPERATIONS,

@@ -13,8 +13,11 @@ from ratekit import errors
 from ratekit.cmd import launch, startup
 
 if TYPE_CHECKING:
+    from ratekit.admin.rule_editing.editor import Editor
     from ratekit.api.authentication import Environ, Wsgi
     from ratekit.api.parts import Parts
+    from ratekit.domain.schedule.calendar import Calendar
+    from ratekit.interfaces import Storage
 
 PROG = "ratekit-api"
 LOG = logging.getLogger(__name__)
@@ -64,13 +67,15 @@ def build_parts(conf: Any) -> Parts:
     from ratekit.conf import collect
     from ratekit.storage.sql import build_storage
 
-    section = conf.api
+    section, calendar = conf.api, collect.build_calendar(conf)
+    storage = build_storage(conf, section.statement_timeout)
     return Parts(
         conf=conf,
-        storage=build_storage(conf, section.statement_timeout),
-        calendar=collect.build_calendar(conf),
+        storage=storage,
+        calendar=calendar,
         policies=Policies(build_enforcer(conf)),
         metrics=MetricsFile(conf),
+        editor=_build_editor(conf, storage, calendar),
         limits=Limits(
             section.max_body,
             section.max_rows,
@@ -79,6 +84,18 @@ def build_parts(conf: Any) -> Parts:
         ),
         clock=startup.now,
     )
+
+
+def _build_editor(conf: Any, storage: Storage, calendar: Calendar) -> Editor:
+    """Return what reads and changes single rules."""
+    from ratekit import composition
+    from ratekit.admin import hashmap
+    from ratekit.admin.rule_editing.editor import Editor
+    from ratekit.files import metrics_file
+
+    path = conf.collect.metrics_conf
+    labels = hashmap.rule_labels(metrics_file.read_labels(path, conf.collect.scope_key))
+    return Editor(storage, calendar, composition.build_modules(conf), labels, path)
 
 
 def _serve(conf: Any, application: Wsgi) -> None:

@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 from ratekit.api.arguments import Arguments, Flag, Text
 from ratekit.api.faults import Fault
 from ratekit.api.operation import Call, Operation
+from ratekit.api.parts import Parts
 
 
 class Filter(Arguments):
@@ -111,13 +112,16 @@ def _no_mapping(service: str) -> Fault:
 
 def get_state(call: Call[Name]) -> State:
     """Tell whether a collector is in use."""
-    name = call.arguments.name
-    return {"name": name, "enabled": name == call.parts.conf.collect.collector}
+    return _show_state(call.parts, call.arguments.name)
+
+
+def _show_state(parts: Parts, name: str) -> State:
+    return {"name": name, "enabled": name == parts.conf.collect.collector}
 
 
 def update_state(call: Call[StateChange]) -> State:
     """Accept a collector's state as it is; ratekit.conf decides which collector is in use."""
-    state = get_state(call)
+    state = _show_state(call.parts, call.arguments.name)
     if state["enabled"] is not call.arguments.enabled:
         raise Fault(
             501,
