@@ -13,7 +13,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from ratekit.domain.reporting.coverage import CoverageFacts
 from ratekit.domain.reporting.reports import (
+    ALL_SCOPES,
     EVERYTHING,
+    AllScopes,
     FrameRow,
     Page,
     ResetPlan,
@@ -104,8 +106,11 @@ class Reports(abc.ABC):
     """
 
     @abc.abstractmethod
-    def scopes(self) -> Sequence[StateRow]:
-        """Return all scopes, ordered by name and id."""
+    def scopes(self, ids: AllScopes | frozenset[str] = ALL_SCOPES) -> Sequence[StateRow]:
+        """Return scopes, ordered by name and id.
+
+        :param ids: only these; those that do not exist are left out
+        """
 
     @abc.abstractmethod
     def summary(

@@ -11,6 +11,7 @@ from ratekit.domain.reporting.coverage import CoverageFacts
 from ratekit.domain.reporting.reports import (
     ALL_SCOPES,
     EVERYTHING,
+    AllScopes,
     FrameRow,
     Page,
     Selection,
@@ -27,7 +28,7 @@ class FakeReports(Reports):
     def __init__(self, ledger: FakeLedger) -> None:
         self._ledger = ledger
 
-    def scopes(self) -> Sequence[StateRow]:
+    def scopes(self, ids: AllScopes | frozenset[str] = ALL_SCOPES) -> Sequence[StateRow]:
         return [
             StateRow(
                 id=id_,
@@ -43,6 +44,7 @@ class FakeReports(Reports):
                 scope_key="",
             )
             for id_, state in sorted(self._ledger.states.items())
+            if isinstance(ids, AllScopes) or id_ in ids
         ]
 
     def frames(self, selection: Selection, page: Page = EVERYTHING) -> Iterator[FrameRow]:

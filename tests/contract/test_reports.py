@@ -339,3 +339,9 @@ class TestScopes:
             "project_id",
         )
         assert rows[0].active
+
+    def test_only_those_with_these_ids(self, storage: Storage) -> None:
+        list_scopes(storage, "a", "A", "a'", "b")
+        ids = frozenset({"b", "a", "nobody", "a\0b", "x" * 300})
+        assert [entry.id for entry in storage.reports.scopes(ids)] == ["a", "b"]
+        assert storage.reports.scopes(frozenset()) == []

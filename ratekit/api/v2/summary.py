@@ -152,7 +152,7 @@ def _rated_until(call: Call[Any]) -> datetime.datetime | None:
     """Return until when the one scope is rated that a report is about; None: there is not one."""
     if call.scopes is ALL_SCOPES or len(call.scopes) != 1:
         return None
-    states = [row for row in call.parts.storage.reports.scopes() if row.id in call.scopes]
+    states = call.parts.storage.reports.scopes(call.scopes)
     return states[0].rated_until if states else None
 
 

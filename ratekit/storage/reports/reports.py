@@ -10,7 +10,9 @@ import sqlalchemy as sa
 
 from ratekit.domain.reporting.coverage import CoverageFacts
 from ratekit.domain.reporting.reports import (
+    ALL_SCOPES,
     EVERYTHING,
+    AllScopes,
     FrameRow,
     Page,
     Selection,
@@ -46,8 +48,8 @@ class SqlReports(Reports):
     def _reading(self) -> contextlib.AbstractContextManager[sa.Connection]:
         return self._database.reading(self._statement_timeout)
 
-    def scopes(self) -> Sequence[StateRow]:
-        """Return all scopes, active or not, by name and id."""
+    def scopes(self, ids: AllScopes | frozenset[str] = ALL_SCOPES) -> Sequence[StateRow]:
+        """Return scopes, active or not, by name and id."""
         query = sa.select(
             SCOPES.c.scope_id,
             SCOPES.c.name,
@@ -61,7 +63,7 @@ class SqlReports(Reports):
             SCOPES.c.collector,
             SCOPES.c.scope_key,
             SCOPES.c.deactivated_at,
-        ).where(SCOPES.c.scope_key == self._scope_key)
+        ).where(*selecting.of_scopes(ids, self._scope_key))
         with self._reading() as connection:
             rows = [StateRow(*row) for row in connection.execute(query)]
         # Not in SQL, because databases differ in how they sort text.

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ratekit.domain.reporting.reports import ALL_SCOPES, FrameRow, Selection
+from ratekit.domain.reporting.reports import AllScopes, FrameRow, Selection
 from ratekit.domain.series import Shared
 from ratekit.storage.db.lists import Words, in_list
 from ratekit.storage.db.types import fits_word
@@ -78,7 +78,9 @@ def of_metrics(metric: sa.Column[Any], selection: Selection) -> sa.ColumnElement
 
 def scope_pks(connection: sa.Connection, selection: Selection, scope_key: str) -> Sequence[int]:
     """Return the row ids of the selected scopes."""
-    query = sa.select(SCOPES.c.id).where(*_scopes(selection, scope_key)).order_by(SCOPES.c.id)
+    query = (
+        sa.select(SCOPES.c.id).where(*of_scopes(selection.scopes, scope_key)).order_by(SCOPES.c.id)
+    )
     return connection.scalars(query).all()
 
 
@@ -103,10 +105,13 @@ def _restrict(
     query: sa.Select[tuple[()]], table: sa.Table, selection: Selection, scope_key: str
 ) -> sa.Select[tuple[()]]:
     """Restrict scopes and times: the first two columns of either table's key."""
-    return query.where(*_scopes(selection, scope_key), *times(table.c.begin, selection))
+    return query.where(*of_scopes(selection.scopes, scope_key), *times(table.c.begin, selection))
 
 
-def _scopes(selection: Selection, scope_key: str) -> Iterator[sa.ColumnElement[bool]]:
+def of_scopes(
+    scopes: AllScopes | Collection[str], scope_key: str
+) -> Iterator[sa.ColumnElement[bool]]:
+    """Yield the conditions for scopes."""
     yield SCOPES.c.scope_key == scope_key
-    if selection.scopes is not ALL_SCOPES:
-        yield in_list(SCOPES.c.scope_id, sorted(filter(fits_word, selection.scopes)), Words)
+    if not isinstance(scopes, AllScopes):
+        yield in_list(SCOPES.c.scope_id, sorted(filter(fits_word, scopes)), Words)
