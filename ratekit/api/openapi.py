@@ -11,7 +11,7 @@ from typing import Any
 import pydantic
 
 import ratekit
-from ratekit.api.operation import Operation
+from ratekit.api.operation import JSON, Operation
 
 _SCHEMAS = "#/components/schemas/{model}"
 _VARIABLE = re.compile(r"{(\w+)}")
@@ -90,7 +90,7 @@ def _describe_arguments(operation: Operation, schemas: dict[str, Any]) -> dict[s
         body["required"] = needed
     described: dict[str, Any] = {"parameters": parameters} if parameters else {}
     if fields:
-        content = {"application/json": {"schema": body}}
+        content = {JSON: {"schema": body}}
         described["requestBody"] = {"required": bool(needed), "content": content}
     return described
 
@@ -119,9 +119,11 @@ def _describe_answers(operation: Operation, schemas: dict[str, Any]) -> dict[str
     answer: dict[str, Any] = {"description": "Done."}
     if operation.answer is not None:
         schema = _collect(pydantic.TypeAdapter(operation.answer), schemas, "serialization")
-        answer["content"] = {"application/json": {"schema": schema}}
+        answer["content"] = {JSON: {"schema": schema}}
+        for media in operation.media:
+            answer["content"].setdefault(media, {"schema": {"type": "string"}})
     fault = "FaultV1" if operation.path.startswith("/v1") else "FaultV2"
-    content = {"application/json": {"schema": {"$ref": _SCHEMAS.format(model=fault)}}}
+    content = {JSON: {"schema": {"$ref": _SCHEMAS.format(model=fault)}}}
     statuses = _FAULTS if operation.rule is not None else ("400",)
     return {
         str(operation.status): answer,
@@ -132,7 +134,8 @@ def _describe_answers(operation: Operation, schemas: dict[str, Any]) -> dict[str
 def _collect(adapter: pydantic.TypeAdapter[Any], schemas: dict[str, Any], mode: Any) -> Any:
     """Return a type's schema; what it refers to is added to the document's."""
     schema = adapter.json_schema(ref_template=_SCHEMAS, mode=mode, by_alias=True)
-    schemas.update(schema.pop("$defs", {}))
+    for name, definition in schema.pop("$defs", {}).items():
+        assert schemas.setdefault(name, definition) == definition, f"two models are called {name}"
     return schema
 
 

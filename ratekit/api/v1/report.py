@@ -61,7 +61,7 @@ class SummaryEntry(pydantic.BaseModel):
     rate: AmountText
 
 
-class SummaryAnswer(pydantic.BaseModel):
+class TenantSummary(pydantic.BaseModel):
     """The sums, the smallest first."""
 
     summary: list[SummaryEntry]
@@ -142,7 +142,7 @@ def _answer(call: Call[Any], selection: Selection, body: object) -> Answer:
 
 OPERATIONS = [
     Operation(
-        "GET", "/v1/report/summary", get_summary, "report:get_summary", Summary, SummaryAnswer
+        "GET", "/v1/report/summary", get_summary, "report:get_summary", Summary, TenantSummary
     ),
     Operation("GET", "/v1/report/total", get_total, "report:get_total", Total, AmountText),
     Operation("GET", "/v1/report/tenants", list_tenants, "report:list_tenants", Range, list[str]),

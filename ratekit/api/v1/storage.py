@@ -33,7 +33,7 @@ class FrameFilter(Range):
         return Demand(frozenset({self.tenant_id}), narrows=False) if self.tenant_id else Demand()
 
 
-class Resource(pydantic.BaseModel):
+class FrameResource(pydantic.BaseModel):
     """A rated usage; ``desc`` has all labels."""
 
     service: str
@@ -42,19 +42,19 @@ class Resource(pydantic.BaseModel):
     desc: dict[str, str | None]
 
 
-class Frame(pydantic.BaseModel):
+class ResourceFrame(pydantic.BaseModel):
     """A period of a project; its list has one usage."""
 
     begin: NaiveTime
     end: NaiveTime
     tenant_id: str
-    resources: list[Resource]
+    resources: list[FrameResource]
 
 
-class FramesAnswer(pydantic.BaseModel):
+class ResourceFrames(pydantic.BaseModel):
     """The frames, sorted by period, project, metric and labels."""
 
-    dataframes: list[Frame]
+    dataframes: list[ResourceFrame]
 
 
 def list_dataframes(call: Call[FrameFilter]) -> Answer:
@@ -96,6 +96,6 @@ def _show(frame: FrameRow, calendar: Calendar) -> dict[str, Any]:
 OPERATIONS = [
     Operation(
         "GET", "/v1/storage/dataframes", list_dataframes, "storage:list_data_frames",
-        FrameFilter, FramesAnswer,
+        FrameFilter, ResourceFrames,
     ),
 ]  # fmt: skip

@@ -50,18 +50,18 @@ class Point(pydantic.BaseModel):
     metadata: dict[str, str | None]
 
 
-class Frame(pydantic.BaseModel):
+class PeriodFrame(pydantic.BaseModel):
     """The points of a period by metric."""
 
     period: PeriodBounds
     usage: dict[str, list[Point]]
 
 
-class FramesAnswer(pydantic.BaseModel):
+class PeriodFrames(pydantic.BaseModel):
     """A page of points, sorted by period, scope, metric and labels; ``total``: of all pages."""
 
     total: int
-    dataframes: list[Frame]
+    dataframes: list[PeriodFrame]
 
 
 class PushedFrames(Arguments):
@@ -118,7 +118,7 @@ def _show(rows: Iterable[FrameRow], calendar: Calendar) -> Iterator[dict[str, An
 
 OPERATIONS = [
     Operation(
-        "GET", "/v2/dataframes", list_dataframes, "dataframes:get", filters.Filtered, FramesAnswer
+        "GET", "/v2/dataframes", list_dataframes, "dataframes:get", filters.Filtered, PeriodFrames
     ),
     Operation(
         "POST", "/v2/dataframes", refuse_dataframes, "dataframes:add", PushedFrames, status=204

@@ -39,7 +39,7 @@ class SummaryFilter(filters.Filtered):
     response_format: Literal["table", "object", "csv"] | None = None
 
 
-class SummaryAnswer(pydantic.BaseModel):
+class GroupedSummary(pydantic.BaseModel):
     """Groups with their sums; ``columns`` only in tables.
 
     ``total`` is the number of groups without a limit. ``rated_until``, where one scope is
@@ -158,7 +158,7 @@ def _rated_until(call: Call[Any]) -> datetime.datetime | None:
 
 OPERATIONS = [
     Operation(
-        "GET", "/v2/summary", get_summary, "summary:get_summary", SummaryFilter, SummaryAnswer,
+        "GET", "/v2/summary", get_summary, "summary:get_summary", SummaryFilter, GroupedSummary,
         media=(JSON, CSV),
     ),
 ]  # fmt: skip
