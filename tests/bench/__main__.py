@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from tests.bench import cli, idle, memory, pipeline, real, reports, rules, sharing, store
+from tests.bench import api, cli, idle, memory, pipeline, real, reports, rules, sharing, store
 from tests.bench.figures import Report, Row
 from tests.bench.options import Options
 
@@ -22,6 +22,7 @@ PARTS: dict[str, Callable[[Options], Iterable[Row]]] = {
     "idle": idle.run,
     "sharing": sharing.run,
     "cli": cli.run,
+    "api": api.run,
     "rules": rules.run,
     "real": real.run,
 }
