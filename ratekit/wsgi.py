@@ -6,7 +6,8 @@ where ``RATEKIT_CONFIG`` or the usual folders say.
 
 from __future__ import annotations
 
-from ratekit.cmd.api import LazyApplication
+from ratekit.cmd.api import build_from_files
+from ratekit.cmd.lazy_application import LazyApplication
 
 #: The WSGI application.
-application = LazyApplication()
+application = LazyApplication(build_from_files)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import logging
+import signal
 import sys
-import threading
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ratekit import errors
 from ratekit.cmd import launch, startup
 
 if TYPE_CHECKING:
     from ratekit.admin.rule_editing.editor import Editor
-    from ratekit.api.authentication import Environ, Wsgi
+    from ratekit.api.authentication import Wsgi
     from ratekit.api.parts import Parts
     from ratekit.domain.schedule.calendar import Calendar
     from ratekit.interfaces import Storage
@@ -28,21 +29,30 @@ _SLOWEST = 60
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until stopped.
 
-    :returns: 0 stopped, 1 the database did not answer, 2 the configuration is wrong
+    While the database does not answer, each request is told to come back later.
+
+    :returns: 0 stopped, 1 the address is in use, 2 the configuration is wrong
     """
     from ratekit.cmd import configuration
+    from ratekit.cmd.lazy_application import LazyApplication
 
     try:
         startup.handle_interrupts()
+        signal.signal(signal.SIGTERM, _end)
         with configuration.translate_errors():
             conf = configuration.load_for_serving(PROG, sys.argv[1:] if argv is None else argv)
-            application = build(conf)
-        _serve(conf, application)
+            application = LazyApplication(lambda: build(conf))
+            application.prepare()
+            _serve(conf, application)
     except errors.RatekitError as error:
         return startup.complain(PROG, error)
     except KeyboardInterrupt:
         return launch.INTERRUPTED
     return 0
+
+
+def _end(_signal: int, _frame: object) -> NoReturn:
+    raise SystemExit(0)
 
 
 def build(conf: Any) -> Wsgi:
@@ -59,6 +69,22 @@ def build(conf: Any) -> Wsgi:
     return application.build(parts, routes.OPERATIONS)
 
 
+def build_from_files() -> Wsgi:
+    """Return the application of the configuration in the usual files; reads no command line.
+
+    :raises: as :func:`build`
+    """
+    from ratekit.cmd import configuration
+
+    try:
+        with configuration.translate_errors():
+            return build(configuration.load_for_serving(PROG, []))
+    except errors.OperatorError as error:
+        # The server's log has a traceback; this is what to do.
+        startup.complain(PROG, error)
+        raise
+
+
 def build_parts(conf: Any) -> Parts:
     """Return what operations work with."""
     from ratekit.api.metrics import MetricsFile
@@ -68,7 +94,7 @@ def build_parts(conf: Any) -> Parts:
     from ratekit.storage.sql import build_storage
 
     section, calendar = conf.api, collect.build_calendar(conf)
-    storage = build_storage(conf, section.statement_timeout)
+    storage = build_storage(conf, section.statement_timeout, section.threads)
     return Parts(
         conf=conf,
         storage=storage,
@@ -99,43 +125,46 @@ def _build_editor(conf: Any, storage: Storage, calendar: Calendar) -> Editor:
 
 
 def _serve(conf: Any, application: Wsgi) -> None:
+    """Answer requests until a signal ends it; those that run have five seconds to finish.
+
+    :raises ratekit.errors.RatekitError: it cannot listen
+    :raises KeyboardInterrupt: by Ctrl-C
+    """
+    server = _listen(conf.api, application)
+    LOG.info("listening on http://%s:%s", server.effective_host, server.effective_port)
+    interrupted = False
+
+    def interrupt(_signal: int, _frame: object) -> NoReturn:
+        # The server does not tell what has ended it.
+        nonlocal interrupted
+        interrupted = True
+        raise KeyboardInterrupt
+
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as by nohup
+        signal.signal(signal.SIGINT, interrupt)
+    server.run()
+    if interrupted:
+        raise KeyboardInterrupt
+
+
+def _listen(section: Any, application: Wsgi) -> Any:
     import waitress
 
-    section = conf.api
-    server = waitress.create_server(
-        application,
-        host=section.host,
-        port=section.port,
-        threads=section.threads,
-        channel_timeout=_SLOWEST,
-        max_request_body_size=section.max_body,
-        ident=None,
-    )
-    LOG.info("listening on http://%s:%s", server.effective_host, server.effective_port)
-    server.run()
-
-
-class LazyApplication:
-    """Builds the application with the first request: a WSGI server forks after importing it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._application: Wsgi | None = None
-
-    def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
-        """Answer a request."""
-        with self._lock:
-            if self._application is None:
-                self._application = self._build()
-        return self._application(environ, start_response)
-
-    def _build(self) -> Wsgi:
-        from ratekit.cmd import configuration
-
-        try:
-            with configuration.translate_errors():
-                return build(configuration.load_for_serving(PROG, []))
-        except errors.RatekitError as error:
-            # The server's log has a traceback; this is what to do.
-            startup.complain(PROG, error)
-            raise
+    place = f"[api] cannot listen on {section.host}, port {section.port}"
+    try:
+        return waitress.create_server(
+            application,
+            host=section.host,
+            port=section.port,
+            threads=section.threads,
+            channel_timeout=_SLOWEST,
+            max_request_body_size=section.max_body,
+            ident=None,
+        )
+    except OSError as error:
+        reason = f"{place}: {error.strerror}"
+        if error.errno == errno.EADDRINUSE:
+            raise errors.TryLater(f"{reason}; another process uses it") from None
+        raise errors.OperatorError(reason) from None
+    except ValueError:
+        raise errors.OperatorError(f"{place}: expected an address of this host") from None

@@ -25,6 +25,7 @@ def open_storage(
     fetcher: str,
     collector: str,
     statement_timeout: float | None = None,
+    connections: int | None = None,
 ) -> Storage:
     """Open a database that is at the newest revision.
 
@@ -36,10 +37,11 @@ def open_storage(
     :param collector: likewise
     :param statement_timeout: seconds that each statement of a report may take; None: ten minutes,
         as any other
+    :param connections: how many stay open: as many as there are threads; None: five
     :raises ratekit.errors.OperatorError: the database cannot be used
     :raises ratekit.errors.TryLater: the database did not answer
     """
-    database = Database(url, needs=revisions.head())
+    database = Database(url, needs=revisions.head(), connections=connections)
     revisions.require_head(database)
     origin = ScopeOrigin(scope_key=scope_key, fetcher=fetcher, collector=collector)
     return Storage(
@@ -56,11 +58,14 @@ def open_storage(
     )
 
 
-def build_storage(conf: Any, statement_timeout: float | None = None) -> Storage:
+def build_storage(
+    conf: Any, statement_timeout: float | None = None, connections: int | None = None
+) -> Storage:
     """Open the database that ``conf`` names.
 
     :param conf: a loaded ``ConfigOpts``
     :param statement_timeout: as of :func:`open_storage`
+    :param connections: likewise
     :raises: as :func:`open_storage`
     """
     return open_storage(
@@ -69,4 +74,5 @@ def build_storage(conf: Any, statement_timeout: float | None = None) -> Storage:
         fetcher=conf.fetcher.backend,
         collector=conf.collect.collector,
         statement_timeout=statement_timeout,
+        connections=connections,
     )

@@ -14,6 +14,11 @@ from ratekit.conf.checking.source import normal
 from ratekit.conf.checking.values import option_names
 from ratekit.interfaces import Configurable
 
+#: The processor's options of oslo.service, which imports eventlet: the API must not.
+PROCESSOR_DEFAULTS = frozenset(
+    {"backdoor_port", "backdoor_socket", "graceful_shutdown_timeout", "log_options"}
+)
+
 
 def library_opts(*libraries: str) -> list[Any]:
     """Return the options that libraries have in [DEFAULT]."""
@@ -28,7 +33,9 @@ def read_names(conf: Any, in_use: Sequence[Any]) -> Mapping[str, set[str]]:
     :param conf: a loaded ``ConfigOpts`` with the options of the core and of plug-ins
     :param in_use: classes of the plug-ins that ``conf`` names
     """
-    return _read_names(conf, in_use, [plugin for _, plugin in plugins.list_installed()])
+    names = _read_names(conf, in_use, [plugin for _, plugin in plugins.list_installed()])
+    names["DEFAULT"] |= {opt.dest for opt in library_opts("oslo.service.service")}
+    return names
 
 
 def read_serving_names(conf: Any) -> Mapping[str, set[str]]:
@@ -36,18 +43,18 @@ def read_serving_names(conf: Any) -> Mapping[str, set[str]]:
 
     :param conf: a loaded ``ConfigOpts`` with these options
     """
-    return _read_names(conf, [Middleware], [Middleware])
+    names = _read_names(conf, [Middleware], [Middleware])
+    names["DEFAULT"] |= PROCESSOR_DEFAULTS
+    return names
 
 
-def _read_names(
-    conf: Any, in_use: Sequence[Any], declaring: Sequence[Any]
-) -> Mapping[str, set[str]]:
+def _read_names(conf: Any, in_use: Sequence[Any], declaring: Sequence[Any]) -> dict[str, set[str]]:
     sections: list[tuple[str, Sequence[Any]]] = list(core.list_opts())
     for plugin in declaring:
         if isinstance(plugin, Configurable):
             sections += plugin.options().items()
     sections += credentials.option_sections(conf, in_use)
-    sections.append(("DEFAULT", library_opts("oslo.log", "oslo.service.service")))
+    sections.append(("DEFAULT", library_opts("oslo.log")))
     names = option_names((normal(section), opts) for section, opts in sections)
     names["DEFAULT"].update(("config_file", "config_dir"))
     return names

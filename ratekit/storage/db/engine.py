@@ -72,16 +72,24 @@ class Database:
     :param url: SQLAlchemy URL
     :param patient: wait for locks and statements without limit, as migrations must
     :param needs: the only revision at which this code may write; None: any
+    :param connections: how many stay open; None: SQLAlchemy's default, of five
     :ivar place: the URL as configured, without password and options
     :raises ratekit.errors.OperatorError: the URL cannot be used
     """
 
-    def __init__(self, url: str, *, patient: bool = False, needs: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        patient: bool = False,
+        needs: str | None = None,
+        connections: int | None = None,
+    ) -> None:
         parsed = parse(url)
         configured_url = sa.make_url(url)
         public_url = configured_url.set(drivername=configured_url.get_backend_name(), query={})
         self.place = public_url.render_as_string(hide_password=True)
-        self._engines = _engines(parsed, self.place, patient)
+        self._engines = _engines(parsed, self.place, patient, connections)
         self._needs = needs
         self.engine = self._engines.reader
         for engine in self._engines:
@@ -206,7 +214,7 @@ class Database:
         return True
 
 
-def _engines(url: sa.URL, place: str, patient: bool) -> Engines:
+def _engines(url: sa.URL, place: str, patient: bool, connections: int | None) -> Engines:
     """:raises ratekit.errors.OperatorError: the driver is missing, or an option is invalid."""
     backend = url.get_backend_name()
     try:
@@ -215,11 +223,11 @@ def _engines(url: sa.URL, place: str, patient: bool) -> Engines:
             warnings.simplefilter("error", exc.SAWarning)
             match backend:
                 case "sqlite":
-                    return sqlite.connect(url)
+                    return sqlite.connect(url, connections)
                 case "postgresql":
-                    return postgresql.connect(url, patient)
+                    return postgresql.connect(url, patient, connections)
                 case _:
-                    return mysql.connect(url, patient)
+                    return mysql.connect(url, patient, connections)
     except ModuleNotFoundError as error:
         raise errors.OperatorError(
             f"[database] connection {place}: the driver is not installed ({error.name}); run: "

@@ -16,6 +16,7 @@ from ratekit.storage.db.timeouts import (
     STATEMENT_SECONDS,
     VANISHED_SECONDS,
     Engines,
+    pool_options,
     report_milliseconds,
     without_url_options,
 )
@@ -45,7 +46,7 @@ _KEEPALIVE = {
 }
 
 
-def connect(url: sa.URL, patient: bool) -> Engines:
+def connect(url: sa.URL, patient: bool, connections: int | None = None) -> Engines:
     """Return engines for a server; no connection is opened yet.
 
     :param patient: wait for locks and statements without limit
@@ -64,7 +65,7 @@ def connect(url: sa.URL, patient: bool) -> Engines:
         # Messages must not quote parameters: they are customers' labels and prices.
         hide_parameters=True,
         pool_pre_ping=True,
-        poolclass=pool.NullPool if patient else pool.QueuePool,
+        **({"poolclass": pool.NullPool} if patient else pool_options(connections)),
         connect_args=limits,
     )
     event.listen(engine, "do_connect", _open)

@@ -15,6 +15,7 @@ from ratekit.storage.db.timeouts import (
     STATEMENT_SECONDS,
     VANISHED_SECONDS,
     Engines,
+    pool_options,
     report_milliseconds,
     without_url_options,
 )
@@ -36,13 +37,14 @@ _LIMITS = {
 }
 
 
-def connect(url: sa.URL, patient: bool) -> Engines:
+def connect(url: sa.URL, patient: bool, connections: int | None = None) -> Engines:
     """Return engines for a server; no connection is opened yet.
 
     Nothing is left in a session between two transactions: a pooler such as PgBouncer may give
     each transaction another session.
 
-    :param patient: wait for locks and statements without limit
+    :param patient: wait for locks and statements without limit; keep no connection
+    :param connections: how many stay open; None: SQLAlchemy's default
     :raises ModuleNotFoundError: psycopg is not installed
     """
     options = {"connect_timeout": CONNECT_SECONDS, **_KEEPALIVE, "prepare_threshold": None}
@@ -51,7 +53,7 @@ def connect(url: sa.URL, patient: bool) -> Engines:
         # Messages must not quote parameters: they are customers' labels and prices.
         hide_parameters=True,
         pool_pre_ping=True,
-        poolclass=pool.NullPool if patient else pool.QueuePool,
+        **({"poolclass": pool.NullPool} if patient else pool_options(connections)),
         connect_args=without_url_options(url, **options),
     )
     limits = {name: 0 if patient else seconds * 1000 for name, seconds in _LIMITS.items()}

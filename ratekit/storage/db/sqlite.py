@@ -16,7 +16,7 @@ from sqlalchemy import event
 from ratekit import errors
 from ratekit.storage.db.dialects import TextSum
 from ratekit.storage.db.lists import DIGEST_OF
-from ratekit.storage.db.timeouts import Engines, report_milliseconds
+from ratekit.storage.db.timeouts import Engines, pool_options, report_milliseconds
 
 #: Seconds to wait for another writer of the file: longer than a large batch takes.
 BUSY_SECONDS = 30.0
@@ -33,11 +33,13 @@ _RETRY_SECONDS = 0.01
 _CHECKED_STEPS = 10_000
 
 
-def connect(url: sa.URL) -> Engines:
+def connect(url: sa.URL, connections: int | None = None) -> Engines:
     """Return engines for a file; no file is opened yet.
 
-    The option ``timeout`` of the URL replaces :data:`BUSY_SECONDS`.
+    The option ``timeout`` of the URL replaces :data:`BUSY_SECONDS`. A connection serves one thread
+    at a time.
 
+    :param connections: how many stay open; None: SQLAlchemy's default
     :raises ValueError: an option of the URL is invalid
     """
     patience = float(str(url.query.get("timeout", BUSY_SECONDS)))
@@ -47,6 +49,7 @@ def connect(url: sa.URL) -> Engines:
         hide_parameters=True,
         # Otherwise the driver begins transactions by rules of its own.
         connect_args={"isolation_level": None, "timeout": min(_BLOCKING_SECONDS, patience)},
+        **pool_options(connections),
     )
     event.listen(engine, "connect", functools.partial(_prepare, patience=patience))
     event.listen(engine, "begin", functools.partial(_begin, patience=patience))

@@ -41,3 +41,11 @@ def report_milliseconds(options: Mapping[str, Any]) -> int | None:
 def without_url_options(url: sa.URL, **arguments: Any) -> dict[str, Any]:
     """Return ``arguments`` without those that are options of the operator's URL."""
     return {name: value for name, value in arguments.items() if name not in url.query}
+
+
+def pool_options(connections: int | None) -> dict[str, int]:
+    """Return SQLAlchemy's options of a pool that keeps ``connections`` open; None: its default.
+
+    A request that streams may need a second one for a moment.
+    """
+    return {} if connections is None else {"pool_size": connections, "max_overflow": connections}

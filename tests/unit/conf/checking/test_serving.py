@@ -10,6 +10,7 @@ import pytest
 
 from ratekit import errors
 from ratekit.cmd import configuration
+from ratekit.conf.checking import option_catalog
 from tests.unit.conf.conftest import GOOD, Load
 
 SERVED = """\
@@ -165,3 +166,12 @@ def test_a_misspelt_section_of_the_api_is_a_warning_for_the_processor(
 ) -> None:
     load(f"[{section}]\nx = 1\n" + GOOD, logs=True)
     assert "unknown section (did you mean " in capsys.readouterr().err
+
+
+def test_options_of_the_processor_alone_are_no_warning_for_the_api(
+    serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = {opt.dest for opt in option_catalog.library_opts("oslo.service.service")}
+    assert names == option_catalog.PROCESSOR_DEFAULTS
+    serve("[DEFAULT]\ngraceful_shutdown_timeout = 5\n" + SERVED + GOOD)
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,50 @@
+"""The API while its database is away: it says so, and comes back by itself."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+from falcon import testing
+
+from ratekit.api.authentication import Wsgi
+from ratekit.cmd import lazy_application
+from ratekit.cmd.api import build
+from ratekit.cmd.lazy_application import LazyApplication
+from ratekit.storage import migrate
+from tests.api_client import Client
+from tests.databases import SERVERS, private_server
+
+
+def get(application: Wsgi, path: str) -> testing.Result:
+    client = testing.TestClient(lambda environ, start: application(environ, start))
+    return client.simulate_get(path)
+
+
+@pytest.mark.parametrize("backend", SERVERS)
+def test_requests_wait_for_a_server_that_restarts(
+    backend: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lazy_application, "_PAUSE", 0.0)
+    with private_server(backend) as server:
+        url = server.url("ratekit")
+        migrate.upgrade(url)
+        client = Client(tmp_path, url)
+        late = LazyApplication(lambda: build(client.conf))
+        assert client.get("/v2/scope").status == 404
+        server.kill()
+        for path, key in (("/v2/scope", "message"), ("/v1/report/tenants", "faultstring")):
+            response = client.get(path)
+            assert (response.status, int(response.headers["retry-after"]) > 0) == (503, True)
+            assert "\n" not in response.body[key]
+            # It was started while the server was down.
+            result = get(late, path)
+            assert (result.status_code, key in result.json) == (503, True)
+            assert result.headers["retry-after"]
+        assert client.get("/healthcheck").status == 503
+        # What needs no database goes on.
+        assert client.get("/v1/info/metrics").status == 200
+        server.start()
+        assert client.get("/healthcheck").status == 200
+        assert client.get("/v2/scope").status == 404
+        assert get(late, "/v2/scope").status_code == 404
