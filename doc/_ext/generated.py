@@ -4,6 +4,8 @@
     the keys of an object in a JSON schema of etc/ratekit: type, default, limits, description
 ``.. program-help:: MODULE``
     what the program in a module of ratekit.cmd prints for ``--help``
+``.. api-operations:: PREFIX``
+    the operations of the API below a path: arguments, status and policy
 ``.. notes-report::``
     all release notes, as ``reno report`` formats them; neither a shallow clone nor an archive
     without a history fails the build
@@ -27,6 +29,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 import ratekit
+from ratekit.api import openapi, routes
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -175,6 +178,54 @@ class ProgramHelp(SphinxDirective):
         return [block]
 
 
+class ApiOperations(GeneratedText):
+    """The operations whose paths start with a prefix, by path."""
+
+    required_arguments = 1
+
+    def lines(self) -> Iterator[str]:
+        """Yield a definition list with one entry an operation."""
+        rules = {(each.verb, each.path): each.rule for each in routes.OPERATIONS}
+        paths: Mapping[str, Any] = openapi.build(routes.OPERATIONS)["paths"]
+        for path in sorted(paths):
+            if path.startswith(self.arguments[0]):
+                for verb, operation in paths[path].items():
+                    yield from describe_operation(
+                        f"{verb.upper()} {path}", operation, rules[verb.upper(), path]
+                    )
+
+
+def describe_operation(title: str, operation: Mapping[str, Any], rule: str | None) -> Iterator[str]:
+    """Yield the definition of one operation.
+
+    :param rule: the policy that decides about it; None: everybody may use it, without a token
+    """
+    yield f"``{title}``"
+    yield f"    {operation['summary']}"
+    for line in operation.get("description", "").splitlines():
+        yield f"    {line}".rstrip()
+    yield ""
+    arguments = [*describe_arguments(operation)]
+    if arguments:
+        yield f"    Arguments: {', '.join(arguments)}."
+    success = next(iter(operation["responses"]))
+    permission = "public" if rule is None else f"policy ``{rule}``"
+    yield f"    Success: {success}; {permission}."
+    yield ""
+
+
+def describe_arguments(operation: Mapping[str, Any]) -> Iterator[str]:
+    """Yield each argument, with where it is unless it is in the query or in the path."""
+    for parameter in operation.get("parameters", ()):
+        required = parameter["required"] and parameter["in"] != "path"
+        yield f"``{parameter['name']}``" + (" (required)" if required else "")
+    content = operation.get("requestBody", {}).get("content", {})
+    for media in content.values():
+        schema = media["schema"]
+        for name in schema.get("properties", ()):
+            yield f"``{name}``" + (" (required)" if name in schema.get("required", ()) else "")
+
+
 class WorkingTree:
     """Release notes as they are on disk: what reno's formatter needs of a loader."""
 
@@ -236,5 +287,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Tell Sphinx of the directives."""
     app.add_directive("schema-keys", SchemaKeys)
     app.add_directive("program-help", ProgramHelp)
+    app.add_directive("api-operations", ApiOperations)
     app.add_directive("notes-report", NotesReport)
     return {"parallel_read_safe": True}

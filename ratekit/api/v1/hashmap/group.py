@@ -19,7 +19,7 @@ from ratekit.api.v1.hashmap.editing import (
     created,
     read_index,
 )
-from ratekit.api.v1.hashmap.mapping import Mappings
+from ratekit.api.v1.hashmap.mapping import HashmapMappings
 from ratekit.api.v1.hashmap.rules import Group
 from ratekit.api.v1.hashmap.threshold import Thresholds
 from ratekit.domain.rules.public_id import IdKind
@@ -99,9 +99,9 @@ def _list_rules(call: Call[GroupId], kind: IdKind) -> list[dict[str, Any]]:
 _ALL, _ONE = f"{PREFIX}/groups", f"{PREFIX}/groups/{{group_id}}"
 OPERATIONS = [
     Operation("GET", _ALL, list_groups, RULE, answer=Groups),
-    Operation("GET", f"{_ALL}/mappings", list_mappings, RULE, GroupId, Mappings),
+    Operation("GET", f"{_ALL}/mappings", list_mappings, RULE, GroupId, HashmapMappings),
     Operation("GET", f"{_ALL}/thresholds", list_thresholds, RULE, GroupId, Thresholds),
-    Operation("GET", f"{_ONE}/mappings", list_mappings, RULE, GroupId, Mappings),
+    Operation("GET", f"{_ONE}/mappings", list_mappings, RULE, GroupId, HashmapMappings),
     Operation("GET", f"{_ONE}/thresholds", list_thresholds, RULE, GroupId, Thresholds),
     Operation("GET", _ONE, get_group, RULE, GroupId, Group),
     Operation("POST", _ALL, create_group, RULE, NewGroup, Group, 201),

@@ -63,17 +63,17 @@ class MappingDeletion(MappingId, EditArguments):
     """A mapping to delete."""
 
 
-class Mapping(Rule):
+class HashmapMapping(Rule):
     """A mapping."""
 
     mapping_id: str
     value: str | None
 
 
-class Mappings(Arguments):
+class HashmapMappings(Arguments):
     """Several mappings."""
 
-    mappings: list[Mapping]
+    mappings: list[HashmapMapping]
 
 
 def list_mappings(call: Call[MappingList]) -> dict[str, Any]:
@@ -124,11 +124,11 @@ def get_group(call: Call[MappingId]) -> dict[str, Any]:
 
 _ALL, _ONE = f"{PREFIX}/mappings", f"{PREFIX}/mappings/{{mapping_id}}"
 OPERATIONS = [
-    Operation("GET", _ALL, list_mappings, RULE, MappingList, Mappings),
-    Operation("GET", _ONE, get_mapping, RULE, MappingId, Mapping),
+    Operation("GET", _ALL, list_mappings, RULE, MappingList, HashmapMappings),
+    Operation("GET", _ONE, get_mapping, RULE, MappingId, HashmapMapping),
     Operation("GET", f"{_ALL}/group", get_group, RULE, MappingId, Group),
     Operation("GET", f"{_ONE}/group", get_group, RULE, MappingId, Group),
-    Operation("POST", _ALL, create_mapping, RULE, NewMapping, Mapping, 201),
+    Operation("POST", _ALL, create_mapping, RULE, NewMapping, HashmapMapping, 201),
     Operation("PUT", _ALL, update_mapping, RULE, MappingChange, status=302),
     Operation("PUT", _ONE, update_mapping, RULE, MappingChange, status=302),
     Operation("DELETE", _ALL, delete_mapping, RULE, MappingDeletion, status=204),
