@@ -42,15 +42,16 @@ def list_modules(parts: Parts) -> Sequence[Module]:
     return in_use + [Module(name, text, 0) for name, text in _FOREIGN.items() if name not in names]
 
 
-def find_module(parts: Parts, name: str) -> Module:
+def find_module(parts: Parts, name: str, message: str = "") -> Module:
     """Return the module of a name.
 
+    :param message: what clients learn without one; by default, its name is not found
     :raises ratekit.api.faults.Fault: there is none
     """
     for module in list_modules(parts):
         if module.id == name:
             return module
-    raise not_found("Module", name)
+    raise Fault(404, message) if message else not_found("Module", name)
 
 
 def require_unchanged(module: Module, enabled: bool | None, priority: int | None) -> None:

@@ -12,7 +12,7 @@ import pydantic
 from typing_extensions import TypedDict
 
 from ratekit.api.arguments import Arguments, Flag, Instant, Text
-from ratekit.api.faults import Fault, not_found
+from ratekit.api.faults import Fault
 from ratekit.api.operation import Answer, Call, Operation
 
 _RULE = "rating:module_config"
@@ -79,7 +79,8 @@ def list_scripts(_: Call[ScriptFilter]) -> ScriptList:
 
 def find_script(call: Call[ScriptId]) -> NoReturn:
     """Answer that a script does not exist."""
-    raise not_found("Script", call.arguments.script_id)
+    # CloudKitty's words.
+    raise Fault(404, f"No such script: None (UUID: {call.arguments.script_id})")
 
 
 def refuse_script(_: Call[Script]) -> NoReturn:
@@ -89,7 +90,7 @@ def refuse_script(_: Call[Script]) -> NoReturn:
 
 def refuse_module(call: Call[ModuleName]) -> NoReturn:
     """Answer that a module has no configuration of its own."""
-    raise Fault(409, f"Module {call.arguments.module_id!r} has no configuration of its own")
+    raise Fault(409, f"Module is not configurable: {call.arguments.module_id}")
 
 
 _SCRIPTS = "/v1/rating/module_config/pyscripts/scripts"

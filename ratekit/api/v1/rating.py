@@ -11,6 +11,9 @@ from ratekit.api.arguments import Arguments, Count, Flag, Text
 from ratekit.api.modules import Module
 from ratekit.api.operation import Answer, Call, Operation
 
+#: CloudKitty's words.
+_MISSING = "Module not found."
+
 
 class ModuleName(Arguments):
     """Which module.
@@ -39,13 +42,13 @@ def list_modules(call: Call[Arguments]) -> dict[str, Any]:
 
 def get_module(call: Call[ModuleName]) -> dict[str, Any]:
     """Return one rating module."""
-    return _show(modules.find_module(call.parts, call.arguments.module_id))
+    return _show(modules.find_module(call.parts, call.arguments.module_id, _MISSING))
 
 
 def update_module(call: Call[ModuleChange]) -> Answer:
     """Accept a module as it is; ratekit.conf decides which modules rate, and in which order."""
     change = call.arguments
-    module = modules.find_module(call.parts, change.module_id)
+    module = modules.find_module(call.parts, change.module_id, _MISSING)
     modules.require_unchanged(module, change.enabled, change.priority)
     return Answer(headers={"Location": f"{call.base_url}/v1/rating/modules/{module.id}"})
 

@@ -12,7 +12,7 @@ from ratekit.api.answers import Amount, Time
 from ratekit.api.arguments import Arguments
 from ratekit.api.faults import Fault
 from ratekit.api.operation import Answer, Call, Operation
-from ratekit.api.report_range import purge_headers, purge_note
+from ratekit.api.report_range import purge_headers, purge_note, read_bounds
 from ratekit.api.v2 import filters
 from ratekit.domain.reporting.reports import FrameRow, Page
 from ratekit.domain.schedule.calendar import Calendar
@@ -80,7 +80,8 @@ def list_dataframes(call: Call[filters.Filtered]) -> Answer:
     """
     offset, limit = call.arguments.offset, call.arguments.limit or _LIMIT
     filters.require_page(call, limit)
-    selection = filters.select(call)
+    # As CloudKitty: an end before the begin selects nothing.
+    selection = filters.select(call, read_bounds(call.arguments, call.parts))
     reports = call.parts.storage.reports
     rows = list(reports.frames(selection, Page(offset, limit)))
     is_last = len(rows) < limit and (rows or not offset)
@@ -88,7 +89,8 @@ def list_dataframes(call: Call[filters.Filtered]) -> Answer:
     assert selection.begin is not None, "reports start somewhere"
     note = purge_note(call.parts, selection.begin, from_totals=False)
     if not total:
-        raise Fault(404, f"no usage matches{'; ' + note if note else ''}")
+        # CloudKitty's words.
+        raise Fault(404, f"No resource found for provided filters.{' ' + note if note else ''}")
     frames = list(_show(rows, call.parts.calendar))
     return Answer({"total": total, "dataframes": frames}, headers=purge_headers(note))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from ratekit.api.arguments import Count, Offset, Pairs
 from ratekit.api.faults import Fault
 from ratekit.api.operation import Call
 from ratekit.api.parts import Parts
-from ratekit.api.report_range import Range, read_ordered_bounds
+from ratekit.api.report_range import Range
 from ratekit.api.visibility import Demand
 from ratekit.domain.reporting.reports import Selection
 from ratekit.files import metrics_file
@@ -43,12 +44,12 @@ class Filtered(Range):
         return Demand(scopes)
 
 
-def select(call: Call[Any]) -> Selection:
+def select(call: Call[Any], bounds: tuple[datetime.datetime, datetime.datetime]) -> Selection:
     """Return the frames that a request asks for, and may see.
 
-    :raises ratekit.api.faults.Fault: the time range is wrong
+    :param bounds: begin and end, UTC
     """
-    begin, end = read_ordered_bounds(call.arguments, call.parts)
+    begin, end = bounds
     filters = call.arguments.filters
     metrics = _intersect(filters, METRIC_WORDS)
     reserved = {*METRIC_WORDS, *SCOPE_WORDS, call.parts.conf.collect.scope_key}

@@ -168,7 +168,8 @@ def reset_scopes(call: Call[Reset]) -> dict[str, Any]:
     """
     given, parts = call.arguments, call.parts
     if given.all_scopes == bool(given.scope_id):
-        raise Fault(400, "expected either all_scopes = true or scope_id")
+        # CloudKitty's words.
+        raise Fault(400, "Either all_scopes or a scope_id should be specified.")
     since = parts.calendar.floor(given.since())
     rows = given.select(call)
     require_all(rows, given.scope_id)

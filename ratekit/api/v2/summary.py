@@ -13,7 +13,7 @@ from ratekit.api.arguments import Text, Words
 from ratekit.api.csv_text import CSV, write_rows
 from ratekit.api.faults import Fault
 from ratekit.api.operation import JSON, Answer, Call, Operation
-from ratekit.api.report_range import purge_headers, purge_note
+from ratekit.api.report_range import purge_headers, purge_note, read_ordered_bounds
 from ratekit.api.streams import Stream
 from ratekit.api.v2 import filters
 from ratekit.api.v2.columns import BILL_FIELDS, FIELDS, Field, Table, read_fields, read_key
@@ -64,7 +64,7 @@ def get_summary(call: Call[SummaryFilter]) -> Answer:
     """
     arguments = call.arguments
     form = arguments.response_format or (_CSV if call.media == CSV else _TABLE)
-    selection = filters.select(call)
+    selection = filters.select(call, read_ordered_bounds(call.arguments, call.parts))
     table = _read_table(call, selection, form)
     rows, total = _read_rows(call, selection, table)
     assert selection.begin is not None, "reports start somewhere"

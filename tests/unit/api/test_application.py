@@ -25,7 +25,7 @@ def test_the_versions_are_public_and_name_their_urls(client: Client) -> None:
     ("verb", "path", "status", "text"),
     [
         ("GET", "/v1/nothing", 404, ""),
-        ("GET", "/v1/rating/modules/nothing", 404, "Module 'nothing' not found"),
+        ("GET", "/v1/rating/modules/nothing", 404, "Module not found."),
         ("GET", "/v1/rating/modules?enabled=1", 400, "unknown argument 'enabled'"),
         ("PATCH", "/v1/rating/modules", 405, ""),
         ("GET", "/v2/nothing", 404, ""),

@@ -148,7 +148,10 @@ class TestVersion2:
     @pytest.mark.parametrize("filters", ["project_id:b2", "type:nothing", "project_id:nobody"])
     def test_nothing_found_is_404(self, usage: Client, filters: str) -> None:
         response = usage.get_as("a1", "/v2/dataframes", filters=filters, **MARCH)
-        assert (response.status, response.body) == (404, {"message": "no usage matches"})
+        assert (response.status, response.body) == (
+            404,
+            {"message": "No resource found for provided filters."},
+        )
 
     def test_default_is_a_page_of_100(self, client: Client) -> None:
         storage = client.parts.storage

@@ -148,11 +148,11 @@ def test_a_reset_to_where_a_scope_stands_changes_nothing(rated: Client) -> None:
 @pytest.mark.parametrize(
     ("body", "status", "text"),
     [
-        ({"state": "2026-03-01"}, 400, "expected either all_scopes = true or scope_id"),
+        ({"state": "2026-03-01"}, 400, "Either all_scopes or a scope_id should be specified."),
         (
             {"state": "2026-03-01", "all_scopes": True, "scope_id": "a1"},
             400,
-            "expected either all_scopes = true or scope_id",
+            "Either all_scopes or a scope_id should be specified.",
         ),
         ({"scope_id": "a1"}, 400, "expected last_processed_timestamp"),
         (
