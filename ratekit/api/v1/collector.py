@@ -66,7 +66,7 @@ class StateChange(Name):
     enabled: Flag = False
 
 
-class Mapping(TypedDict):
+class CollectorMapping(TypedDict):
     """A service and its collector."""
 
     service: str
@@ -76,7 +76,7 @@ class Mapping(TypedDict):
 class MappingList(TypedDict):
     """All mappings: none."""
 
-    mappings: Sequence[Mapping]
+    mappings: Sequence[CollectorMapping]
 
 
 class State(TypedDict):
@@ -139,14 +139,14 @@ OPERATIONS = [
     Operation(
         "GET", _MAPPINGS, list_mappings, "collector:list_mappings", Filter, MappingList
     ),
-    Operation("POST", _MAPPINGS, create_mapping, _MANAGE, MappingChange, Mapping),
+    Operation("POST", _MAPPINGS, create_mapping, _MANAGE, MappingChange, CollectorMapping),
     Operation(
         "POST", _MAPPINGS + "/{name}/{service}", create_mapping, _MANAGE, NamedMapping,
-        Mapping,
+        CollectorMapping,
     ),
     Operation("DELETE", _MAPPINGS, delete_mapping, _MANAGE, Service, status=204),
     Operation(
-        "GET", _MAPPINGS + "/{name}", get_mapping, "collector:get_mapping", Name, Mapping
+        "GET", _MAPPINGS + "/{name}", get_mapping, "collector:get_mapping", Name, CollectorMapping
     ),
     Operation("DELETE", _MAPPINGS + "/{name}", get_mapping, _MANAGE, Name, status=204),
     *(
