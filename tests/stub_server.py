@@ -10,7 +10,7 @@ import ssl
 import threading
 import time
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 
@@ -55,15 +55,22 @@ class StubServer:
         self.url = url
         self.clock_offset = 0.0
         self.responses: dict[str, list[StubResponse]] = {}
+        self._deciders: dict[str, Callable[[ReceivedRequest], StubResponse]] = {}
         self.requests: list[ReceivedRequest] = []
 
     def respond(self, path: str, *responses: StubResponse) -> None:
         """Set the responses to requests for a path."""
         self.responses[path] = list(responses)
 
+    def decide(self, path: str, decider: Callable[[ReceivedRequest], StubResponse]) -> None:
+        """Let a function choose the responses to requests for a path."""
+        self._deciders[path] = decider
+
     def next_response(self, request: ReceivedRequest) -> StubResponse:
         """Record a request; return its response."""
         self.requests.append(request)
+        if request.path in self._deciders:
+            return self._deciders[request.path](request)
         responses = self.responses.get(request.path, [StubResponse({"error": "nothing here"}, 404)])
         return responses.pop(0) if len(responses) > 1 else responses[0]
 

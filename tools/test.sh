@@ -9,8 +9,9 @@
 #
 # With arguments it installs only what the named tests need: little for tests/unit and
 # tests/oracle, database servers for tests/contract, tests/migrations and tests/coordination, the
-# stack for tests/functional and tests/faults, CloudKitty for tests/differential. Without arguments
-# it installs all of these, but CloudKitty only in the long profile and where CI is set.
+# stack for tests/functional, tests/faults and tests/judges, CloudKitty for tests/differential.
+# Without arguments it installs all of these, but CloudKitty only in the long profile and where CI is
+# set. The judges, programs of others, have environments of their own in .judges.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/venv.sh
@@ -34,7 +35,8 @@ extras_of() {
             tests/contract | tests/contract/* | tests/migrations | tests/migrations/* | \
                 tests/coordination | tests/coordination/*)
                 only_known=yes extras+=,$databases ;;
-            tests/functional | tests/functional/* | tests/faults | tests/faults/*)
+            tests/functional | tests/functional/* | tests/faults | tests/faults/* | \
+                tests/judges | tests/judges/*)
                 only_known=yes extras+=,$databases,stack ;;
             tests/differential | tests/differential/*) only_known=yes extras+=,differential ;;
             tests | tests/ | tests/*) extras+=,$everything only_known=yes ;;
@@ -57,12 +59,12 @@ sphinx-build -q -W --keep-going -b html doc doc/_build/html
 # Two halves run at once: the functional tests mostly wait for a cloud, the others compute.
 log=$(mktemp)
 trap 'kill -INT $functional 2>/dev/null && wait $functional; rm -f "$log"' EXIT
-env --default-signal=INT python -m pytest tests/functional >"$log" 2>&1 &
+env --default-signal=INT python -m pytest tests/functional tests/judges >"$log" 2>&1 &
 functional=$!
 code=0
 python -m pytest tests/unit tests/oracle tests/contract tests/migrations tests/differential \
     tests/faults tests/coordination || code=$?
-echo "The functional tests, which ran at the same time:"
+echo "The functional tests and the judges, which ran at the same time:"
 wait $functional || code=$?
 cat "$log"
 exit $code

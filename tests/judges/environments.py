@@ -20,6 +20,8 @@ from contextlib import contextmanager
 import pytest
 
 REPO = pathlib.Path(__file__).parents[2]
+#: What runs inside of the environments, without ratekit and this package.
+SCRIPTS = pathlib.Path(__file__).with_name("scripts")
 _REQUIREMENTS = pathlib.Path(__file__).with_name("requirements")
 _STAMP = "ratekit.stamp"
 #: Seconds for an installation.
@@ -73,23 +75,29 @@ def pip(programs: pathlib.Path, *arguments: str) -> None:
 
 
 def run(
-    command: Sequence[str], seconds: float, **environment: str
+    command: Sequence[str], seconds: float, text: str = "", **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a judge, which must not see ratekit's code or environment.
 
     :param seconds: after which it has failed
+    :param text: its standard input
     """
-    hidden = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONWARNINGS"}
-    visible = {
-        key: value
-        for key, value in os.environ.items()
-        if key not in hidden and not key.startswith("OS_")
-    }
     return subprocess.run(
         command,
-        env={**visible, **environment},
+        env=environment(**variables),
+        input=text,
         capture_output=True,
         text=True,
         timeout=seconds,
         check=False,
     )
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """Return the environment of a judge: without what is ratekit's or a cloud's."""
+    visible = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("OS_", "PYTHON")) and name != "VIRTUAL_ENV"
+    }
+    return {**visible, **variables}
