@@ -65,7 +65,7 @@ def _surround(
         HEALTH: Health(conf, parts.storage),
     }
     inner: Any = authenticate(app, conf, public)
-    inner = request_id.RequestId(inner)
+    inner = request_id.RequestId(authentication.Context(inner))
     inner = http_proxy_to_wsgi.HTTPProxyToWSGI(inner, conf)
     wsgi: Wsgi = cors.CORS(inner, conf)
     return wsgi

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from oslo_context.context import RequestContext
-from oslo_policy import opts, policy
+from oslo_policy import policy
 
+from ratekit.api.enforcer import Enforcer
 from ratekit.api.faults import Fault
 
 _ADMIN = "rule:context_is_admin"
@@ -121,10 +122,13 @@ def _documented(
 
 
 def build_enforcer(conf: Any) -> policy.Enforcer:
-    """Return what decides by the rules and by the operator's file of overrides."""
-    opts.set_defaults(conf, policy_file="policy.yaml")
-    enforcer = policy.Enforcer(conf)
+    """Return what decides by the rules and by the operator's file of overrides.
+
+    :raises ratekit.errors.OperatorError: the file cannot be used
+    """
+    enforcer = Enforcer(conf)
     enforcer.register_defaults(list_rules())
+    enforcer.check()
     return enforcer
 
 
@@ -144,11 +148,10 @@ class Policies:
             equal the missing project of a token without a project
         :raises ratekit.api.faults.Fault: it does not
         """
-        try:
-            if self._enforcer.authorize(rule, dict(target), caller):
-                return
-        except policy.InvalidScope:
-            raise Fault(403, f"{rule} needs a token of a project") from None
+        if self._enforcer.authorize(rule, dict(target), caller):
+            return
+        if not caller.project_id:
+            raise Fault(403, f"{rule} needs a token of a project")
         raise Fault(403, f"{rule} is not allowed for you; ask an administrator")
 
     def is_admin(self, caller: RequestContext) -> bool:

@@ -160,6 +160,8 @@ def _listen(section: Any, application: Wsgi) -> Any:
             channel_timeout=_SLOWEST,
             max_request_body_size=section.max_body,
             ident=None,
+            # [oslo_middleware] decides whether X-Forwarded headers are believed.
+            clear_untrusted_proxy_headers=False,
         )
     except OSError as error:
         reason = f"{place}: {error.strerror}"
