@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pathlib
 import subprocess
 import sys
 
@@ -86,7 +87,20 @@ def test_the_health_is_that_of_the_database(client: Client) -> None:
     assert client.get("/healthcheck").status == 200
 
 
-def test_the_api_needs_no_eventlet() -> None:
-    names = "sys, ratekit.wsgi, ratekit.cmd.api, ratekit.api.application, ratekit.api.routes"
-    script = f"import {names}; sys.exit('eventlet' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+_BUILD = """
+import sys
+import ratekit.wsgi
+from ratekit.cmd import api, configuration
+api.build(configuration.load_for_serving(api.PROG, sys.argv[1:]))
+sys.exit("eventlet" in sys.modules)
+"""
+
+
+def test_the_api_needs_no_eventlet(client: Client, tmp_path: pathlib.Path) -> None:
+    metrics = tmp_path / "metrics.yml"
+    metrics.write_text("metrics: {a: {unit: u, extra_args: {resource_type: r}}}", encoding="utf-8")
+    config = pathlib.Path(client.conf.config_file[0])
+    with config.open("a", encoding="utf-8") as file:
+        file.write(f"[collect]\nmetrics_conf = {metrics}\n")
+    command = [sys.executable, "-c", _BUILD, "--config-file", str(config)]
+    assert subprocess.run(command, check=False).returncode == 0
