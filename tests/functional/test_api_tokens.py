@@ -26,6 +26,7 @@ CONF = """\
 auth_strategy = keystone
 [DEFAULT]
 debug = true
+default_log_levels = keystoneauth=DEBUG,oslo_policy=DEBUG,urllib3=DEBUG
 [cors]
 allowed_origin = https://horizon.example
 [oslo_middleware]
@@ -110,7 +111,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
             api = Api(cloud, folder, address)
             yield api
         log = (folder / "api.log").read_text()
-        assert "DEBUG" in log
+        assert " DEBUG keystoneauth" in log
         assert api.tokens
         assert [token for token in api.tokens if token in log] == []
 
