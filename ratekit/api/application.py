@@ -19,6 +19,7 @@ from ratekit.api.faults import INTERNAL, Fault, read_error
 from ratekit.api.health import Health
 from ratekit.api.operation import Answer, Call, Operation
 from ratekit.api.parts import Parts
+from ratekit.api.throttle import Throttle
 from ratekit.api.visibility import Scopes, visible_scopes
 
 LOG = logging.getLogger(__name__)
@@ -46,11 +47,12 @@ def build(
     app.req_options.keep_blank_qs_values = False
     app.set_error_serializer(_serialize)
     app.add_error_handler(Exception, _handle)
+    throttle = Throttle(parts.conf.api.requests_per_minute)
     by_path: defaultdict[str, list[Operation]] = defaultdict(list)
     for operation in operations:
         by_path[operation.path].append(operation)
     for path, same_path in by_path.items():
-        app.add_route(path, _Resource(parts, same_path))
+        app.add_route(path, _Resource(parts, same_path, throttle))
     public_paths = {operation.path for operation in operations if operation.rule is None}
     return _surround(app, parts, public_paths, authenticate)
 
@@ -74,8 +76,9 @@ def _surround(
 class _Resource:
     """Answers the verbs of one path."""
 
-    def __init__(self, parts: Parts, operations: Sequence[Operation]) -> None:
+    def __init__(self, parts: Parts, operations: Sequence[Operation], throttle: Throttle) -> None:
         self._parts = parts
+        self._throttle = throttle
         for operation in operations:
             responder = self._build_responder(operation)
             setattr(self, f"on_{operation.verb.lower()}", responder)
@@ -84,6 +87,8 @@ class _Resource:
 
     def _build_responder(self, operation: Operation) -> Callable[..., None]:
         def respond(request: falcon.Request, response: falcon.Response, **path: str) -> None:
+            if operation.rule is not None:
+                self._throttle.count(authentication.caller(request.env))
             _respond(self._parts, operation, request, response, path)
 
         return respond
