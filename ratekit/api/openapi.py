@@ -29,6 +29,8 @@ _FAULTS: Mapping[str, tuple[str, str]] = {
     "429": ("TooManyRequests", "The project has sent too many requests."),
     "503": ("Unavailable", "The database does not answer; try again later."),
 }
+#: Only of operations that name them.
+_RARE_FAULTS = {501: ("NotImplemented", "CloudKitty does it; ratekit does not.")}
 
 
 def build(operations: Iterable[Operation]) -> Mapping[str, Any]:
@@ -124,10 +126,14 @@ def _describe_answers(operation: Operation, schemas: dict[str, Any]) -> dict[str
             answer["content"].setdefault(media, {"schema": {"type": "string"}})
     fault = "FaultV1" if operation.path.startswith("/v1") else "FaultV2"
     content = {JSON: {"schema": {"$ref": _SCHEMAS.format(model=fault)}}}
-    statuses = _FAULTS if operation.rule is not None else ("400",)
+    faults = _FAULTS if operation.rule is not None else {"400": _FAULTS["400"]}
+    rare_faults = {str(status): _RARE_FAULTS[status] for status in operation.faults}
     return {
         str(operation.status): answer,
-        **{status: {"description": _FAULTS[status][1], "content": content} for status in statuses},
+        **{
+            status: {"description": text, "content": content}
+            for status, (_, text) in {**faults, **rare_faults}.items()
+        },
     }
 
 

@@ -63,6 +63,7 @@ class Operation:
     :ivar answer: type of the body, for the documentation and for tests
     :ivar status: HTTP status when it succeeds
     :ivar media: types of its answers; the first is the usual one
+    :ivar faults: statuses of errors that few operations have, for the documentation
     """
 
     verb: str
@@ -73,6 +74,7 @@ class Operation:
     answer: Any = None
     status: int = 200
     media: Sequence[str] = (JSON,)
+    faults: Sequence[int] = ()
 
     @property
     def name(self) -> str:

@@ -139,10 +139,13 @@ OPERATIONS = [
     Operation(
         "GET", _MAPPINGS, list_mappings, "collector:list_mappings", Filter, MappingList
     ),
-    Operation("POST", _MAPPINGS, create_mapping, _MANAGE, MappingChange, CollectorMapping),
+    Operation(
+        "POST", _MAPPINGS, create_mapping, _MANAGE, MappingChange, CollectorMapping,
+        faults=(501,),
+    ),
     Operation(
         "POST", _MAPPINGS + "/{name}/{service}", create_mapping, _MANAGE, NamedMapping,
-        CollectorMapping,
+        CollectorMapping, faults=(501,),
     ),
     Operation("DELETE", _MAPPINGS, delete_mapping, _MANAGE, Service, status=204),
     Operation(
@@ -154,7 +157,7 @@ OPERATIONS = [
         for path in (_STATES, _STATES + "/{name}", "/v1/collector/{name}/states")
     ),
     *(
-        Operation("PUT", path, update_state, _UPDATE, StateChange, State)
+        Operation("PUT", path, update_state, _UPDATE, StateChange, State, faults=(501,))
         for path in (_STATES, _STATES + "/{name}", "/v1/collector/{name}/states")
     ),
 ]  # fmt: skip

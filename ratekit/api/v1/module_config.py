@@ -99,9 +99,9 @@ OPERATIONS = [
     Operation("GET", "/v1/rating/reload_modules", reload, _RULE, status=204),
     Operation("GET", _SCRIPTS, list_scripts, _RULE, ScriptFilter, ScriptList),
     Operation("GET", _SCRIPT, find_script, _RULE, ScriptId),
-    Operation("POST", _SCRIPTS, refuse_script, _RULE, Script, status=201),
-    Operation("PUT", _SCRIPTS, refuse_script, _RULE, Script, status=201),
-    Operation("PUT", _SCRIPT, refuse_script, _RULE, Script, status=201),
+    Operation("POST", _SCRIPTS, refuse_script, _RULE, Script, status=201, faults=(501,)),
+    Operation("PUT", _SCRIPTS, refuse_script, _RULE, Script, status=201, faults=(501,)),
+    Operation("PUT", _SCRIPT, refuse_script, _RULE, Script, status=201, faults=(501,)),
     Operation("DELETE", _SCRIPTS, find_script, _RULE, ScriptId, status=204),
     Operation("DELETE", _SCRIPT, find_script, _RULE, ScriptId, status=204),
     *(

@@ -10,6 +10,7 @@ import pydantic
 
 from ratekit import composition
 from ratekit.admin import quote
+from ratekit.api.answers import Amount
 from ratekit.api.arguments import Arguments, Number, Text
 from ratekit.api.dialects import number_literal
 from ratekit.api.labels import read_labels
@@ -94,5 +95,5 @@ def _require_metrics(conf: Any, book: RuleBook, resources: Sequence[Resource]) -
 
 
 OPERATIONS = [
-    Operation("POST", "/v1/rating/quote", quote_resources, "rating:quote", Resources, Decimal)
+    Operation("POST", "/v1/rating/quote", quote_resources, "rating:quote", Resources, Amount)
 ]

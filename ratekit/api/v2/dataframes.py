@@ -123,6 +123,12 @@ OPERATIONS = [
         "GET", "/v2/dataframes", list_dataframes, "dataframes:get", filters.Filtered, PeriodFrames
     ),
     Operation(
-        "POST", "/v2/dataframes", refuse_dataframes, "dataframes:add", PushedFrames, status=204
+        "POST",
+        "/v2/dataframes",
+        refuse_dataframes,
+        "dataframes:add",
+        PushedFrames,
+        status=204,
+        faults=(501,),
     ),
 ]

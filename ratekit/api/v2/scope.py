@@ -253,5 +253,5 @@ OPERATIONS = [
     Operation("GET", _PATH, list_scopes, "scope:get_state", Listing, ScopeList),
     Operation("PUT", _PATH, reset_scopes, "scope:reset_state", Reset, Nothing, 202),
     Operation("PATCH", _PATH, change_scope, "scope:patch_state", Change, Scope),
-    Operation("POST", _PATH, create_scope, "scope:post_state", NewScope),
+    Operation("POST", _PATH, create_scope, "scope:post_state", NewScope, faults=(501,)),
 ]
