@@ -99,14 +99,14 @@ def test_random_arguments_are_harmless(
     attacked: Client, operation: Operation, data: st.DataObject
 ) -> None:
     request = data.draw(requests(operation, ("a1", "instance", "flavor")))
-    response = attacked.send(operation.verb, request.path, request.body, **request.query)
+    response = attacked.send(operation.verb, request.path, request.body, None, **request.query)
     require_harmless(response)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda entry: f"{entry.verb} {entry.path}")
 def test_nasty_texts_in_every_argument_are_harmless(attacked: Client, operation: Operation) -> None:
     for request in requests_of_values(operation, NASTY):
-        response = attacked.send(operation.verb, request.path, request.body, **request.query)
+        response = attacked.send(operation.verb, request.path, request.body, None, **request.query)
         require_harmless(response)
 
 
