@@ -11,14 +11,25 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any, TextIO
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
 
 from cliff import app
 
 from ratekit import errors, interfaces, redact
-from ratekit.cmd import command_manager, completion, configuration, instants, launch, startup
+from ratekit.cmd import (
+    command_manager,
+    completion,
+    configuration,
+    instants,
+    launch,
+    remote_options,
+    startup,
+)
 from ratekit.text import printable
+
+if TYPE_CHECKING:
+    from ratekit.remote.client import Client
 
 PROG = "ratekit"
 #: The exit code that shells use after a write to a closed pipe.
@@ -113,6 +124,7 @@ class Ratekit(app.App):
         parser.add_argument(
             "--debug", action="store_true", help="show tracebacks and the logs of libraries"
         )
+        remote_options.add_options(parser)
         parser.add_argument(
             "-h", "--help", dest="deferred_help", action="store_true", help="show this help"
         )
@@ -132,7 +144,7 @@ class Ratekit(app.App):
         :param optional: use defaults if there is no file
         :raises ratekit.errors.OperatorError: it cannot be used
         """
-        return configuration.load(self.NAME, self._files(), optional)
+        return configuration.load(self.NAME, self._files(), optional or self.is_remote())
 
     def has_conf(self) -> bool:
         """Return whether there is a configuration file, readable or not."""
@@ -141,13 +153,37 @@ class Ratekit(app.App):
         return any(source.find_files(self._files(), self.NAME))
 
     def open_storage(self, conf: Any) -> interfaces.Storage:
-        """Return the storage that ``conf`` names.
+        """Return the storage that ``conf`` names, or what an API has of one.
 
         :raises ratekit.errors.OperatorError: it cannot be used
         """
+        client = self.connect()
+        if client is not None:
+            from ratekit.remote.storage import build_storage as build_remote
+
+            return build_remote(client, self.note)
         from ratekit.storage.sql import build_storage
 
         return build_storage(conf)
+
+    def connect(self) -> Client | None:
+        """Return what sends requests to the API that options name; None: they name none.
+
+        :raises ratekit.errors.OperatorError: the options do not fit together
+        """
+        if not self.is_remote():
+            return None
+        from ratekit.remote.client import Client
+        from ratekit.remote.connection import connect
+
+        return Client(connect(self._cloud()))
+
+    def is_remote(self) -> bool:
+        """Return whether an API is asked in place of a database."""
+        return bool(self._cloud())
+
+    def _cloud(self) -> Mapping[str, str]:
+        return remote_options.read(self.options)
 
     def _files(self) -> list[str]:
         return [f"--config-file={path}" for path in self.options.config_file]

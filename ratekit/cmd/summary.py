@@ -90,7 +90,9 @@ class Summary(command_types.Listing):
         storage = self.app.open_storage(conf)
         reports = storage.reports
         labels = [key for key in keys if key not in KEYS]
-        options.require_known(reports, conf.collect, parsed_args.metric, labels)
+        if not self.app.is_remote():
+            # metrics.yml of another host may know other metrics.
+            options.require_known(reports, conf.collect, parsed_args.metric, labels)
         plain = parsed_args.columns or parsed_args.sort_columns
         key_columns = KeyColumns(
             keys,

@@ -82,7 +82,7 @@ ROWS: Sequence[Collection[str]] = (
     {"cmd"},
     {"api"},
     {"admin", "composition", "daemon"},
-    {"fetchers", "collectors", "storage", "rating", "processing", "pricing", "files"},
+    {"fetchers", "collectors", "storage", "remote", "rating", "processing", "pricing", "files"},
     {
         "interfaces",
         "conf",
@@ -124,6 +124,7 @@ NARROW: Mapping[str, Collection[str]] = {
     "pricing": {"interfaces", "domain", "errors", "text"},
     "processing": {"interfaces", "domain", "errors", "text", "pricing"},
     "storage": {"interfaces", "domain", "errors", "text"},
+    "remote": {"interfaces", "domain", "errors", "text", "redact"},
     "fetchers": {"interfaces", "domain", "errors", "text", "keystone", "http_clock"},
     "collectors": {"interfaces", "domain", "errors", "text", "keystone", "http_limits", *_HTTP},
 }
@@ -203,6 +204,7 @@ def test_only_commands_know_the_storage() -> None:
         ("simpleeval", {"ratekit.files.skip_expression"}),
         ("tooz", {name for name in MODULES if within(name, "ratekit.coordination")}),
         ("yaml", {"ratekit.files.yaml_nodes"}),
+        ("openstack", {"ratekit.remote.connection"}),
         ("gnocchiclient", {name for name in MODULES if ".collectors.gnocchi" in name}),
         ("sqlalchemy", {name for name in MODULES if within(name, "ratekit.storage")}),
         ("alembic", {name for name in MODULES if within(name, "ratekit.storage")}),

@@ -40,6 +40,7 @@ _FIELD = re.compile(r"\s*(\w+)\s*\(\s*(\w+)\s*\)\s+AS\s+([A-Za-z_]\w{0,62})\s*",
 _MEASURES = {
     ("SUM", "QTY"): "quantity",
     ("SUM", "PRICE"): "price",
+    ("UNIT", "QTY"): "unit",
     ("COUNT", "QTY"): "points",
     ("COUNT", "PRICE"): "points",
 }
@@ -125,8 +126,8 @@ def _read_field(text: str) -> Field:
     if match is None or measure is None:
         raise Fault(
             400,
-            "custom_fields: expected SUM(qty), SUM(price) or COUNT(qty), each with AS and a name, "
-            f"not {text.strip()[:60]!r}",
+            "custom_fields: expected SUM(qty), SUM(price), COUNT(qty) or UNIT(qty), each with AS "
+            f"and a name, not {text.strip()[:60]!r}",
         )
     return Field(match[3], measure)
 

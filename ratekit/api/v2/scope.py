@@ -9,7 +9,7 @@ from typing import Any
 import pydantic
 
 from ratekit import composition, errors
-from ratekit.admin import reprocess
+from ratekit.admin import lag, reprocess
 from ratekit.admin import scope as scope_admin
 from ratekit.admin.scope_filter import ScopeFilter, is_rated, require_all
 from ratekit.api import audit
@@ -123,6 +123,10 @@ class Scope(pydantic.BaseModel):
     :ivar name: for people
     :ivar failures: how often rating it failed since the last success
     :ivar last_error: why it failed last
+    :ivar retry_at: it is not tried before
+    :ivar listed: the fetcher returns it
+    :ivar last_seen: when the fetcher last returned it
+    :ivar lag: seconds of due periods that are not rated yet; null: it is not rated
     """
 
     scope_id: str
@@ -136,6 +140,10 @@ class Scope(pydantic.BaseModel):
     name: str
     failures: int
     last_error: str | None
+    retry_at: datetime.datetime | None
+    listed: bool
+    last_seen: datetime.datetime
+    lag: int | None
 
 
 class ScopeList(pydantic.BaseModel):
@@ -156,7 +164,7 @@ def list_scopes(call: Call[Listing]) -> dict[str, Any]:
     page = rows[given.offset : end]
     if not page:
         raise Fault(404, f"offset {given.offset} is after the last of {len(rows)} scopes")
-    return {"results": [_show(row) for row in page]}
+    return {"results": _show_all(call, page)}
 
 
 def reset_scopes(call: Call[Reset]) -> dict[str, Any]:
@@ -206,7 +214,7 @@ def change_scope(call: Call[Change]) -> dict[str, Any]:
         scope_admin.activate(parts.storage.scopes, row, parts.calendar, None, parts.clock())
     elif change.active is False:
         parts.storage.scopes.deactivate(row.id, parts.clock())
-    return _show(_find(call, row.id))
+    return _show_all(call, [_find(call, row.id)])[0]
 
 
 def create_scope(call: Call[NewScope]) -> None:
@@ -232,7 +240,13 @@ def _find(call: Call[Any], scope_id: str) -> StateRow:
     return rows[0]
 
 
-def _show(row: StateRow) -> dict[str, Any]:
+def _show_all(call: Call[Any], rows: Sequence[StateRow]) -> list[dict[str, Any]]:
+    parts = call.parts
+    lags = lag.read_lags(parts.storage.reports.scopes(), parts.calendar, parts.clock())
+    return [_show(row, lags.get(row.id)) for row in rows]
+
+
+def _show(row: StateRow, delay: datetime.timedelta | None) -> dict[str, Any]:
     return {
         "scope_id": row.id,
         "scope_key": row.scope_key,
@@ -245,6 +259,10 @@ def _show(row: StateRow) -> dict[str, Any]:
         "name": row.name,
         "failures": row.failures,
         "last_error": row.last_error,
+        "retry_at": row.retry_at,
+        "listed": row.active,
+        "last_seen": row.last_seen,
+        "lag": None if delay is None else int(delay.total_seconds()),
     }
 
 

@@ -28,8 +28,8 @@ class SummaryFilter(filters.Filtered):
     :ivar groupby: ``type`` (the metric), the scope key (``project_id``), labels, ``time`` (each
         period), ``time-h``, ``time-d``, ``time-w``, ``time-m``, ``time-y``; repeated or separated
         by commas
-    :ivar custom_fields: columns in place of ``qty`` and ``rate``: ``SUM(qty)``, ``SUM(price)`` and
-        ``COUNT(qty)``, each with ``AS`` and a name, separated by commas
+    :ivar custom_fields: columns in place of ``qty`` and ``rate``: ``SUM(qty)``, ``SUM(price)``,
+        ``COUNT(qty)`` and ``UNIT(qty)``, each with ``AS`` and a name, separated by commas
     :ivar response_format: ``table``, ``object`` or ``csv``; default: ``table``, or ``csv`` if the
         header Accept asks for it
     """

@@ -63,6 +63,10 @@ def test_a_scope_has_the_keys_of_old_and_new_clients(rated: Client) -> None:
                 "name": "name of a1",
                 "failures": 0,
                 "last_error": None,
+                "retry_at": None,
+                "listed": True,
+                "last_seen": "2026-03-01T00:00:00+00:00",
+                "lag": (14 * 24 + 9) * 3600,
             }
         ]
     }

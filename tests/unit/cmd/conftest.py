@@ -53,12 +53,14 @@ class Shell:
     """Runs ``ratekit`` at an instant.
 
     :ivar width: columns of the terminal
+    :ivar configured: use the configuration
     """
 
     config: pathlib.Path
     captured: pytest.CaptureFixture[str]
     now: datetime.datetime = NOW
     width: int = 400
+    configured: bool = True
 
     def __call__(
         self, *argv: str, typed: str | None = None, stdin: io.StringIO | None = None
@@ -69,7 +71,8 @@ class Shell:
         tool = command.Ratekit(clock=lambda: self.now, stdin=stdin)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("COLUMNS", str(self.width))
-            code = command.main(["--config-file", str(self.config), *argv], tool)
+            files = ["--config-file", str(self.config)] if self.configured else []
+            code = command.main([*files, *argv], tool)
         return Answer(code, *self.captured.readouterr())
 
 

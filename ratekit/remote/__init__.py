@@ -1,0 +1,1 @@
+"""The API of another host, in place of a database: for commands that run anywhere."""

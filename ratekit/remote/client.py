@@ -1,0 +1,99 @@
+"""Requests to an API, and what its errors mean to an operator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import requests
+from keystoneauth1 import adapter, exceptions
+
+from ratekit import errors
+from ratekit.redact import redact_urls
+
+#: Seconds for which a response may say nothing.
+_TIMEOUT = 300
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)
+
+
+class Client:
+    """Sends requests.
+
+    :param session: adds the address and a token
+    """
+
+    def __init__(self, session: adapter.Adapter) -> None:
+        self._session = session
+
+    def get(self, path: str, **query: object) -> Any:
+        """Return the JSON value at a path; numbers with a point are Decimal.
+
+        :param query: a list repeats its key; None is left out
+        :raises ratekit.errors.OperatorError: the API refuses the request
+        :raises ratekit.errors.TryLater: it does not answer
+        """
+        given = {key: value for key, value in query.items() if value is not None}
+        return self._send("GET", path, params=given)
+
+    def post(self, path: str, body: Mapping[str, object]) -> Any:
+        """Return the answer to a JSON body, likewise."""
+        return self._send("POST", path, json=body)
+
+    def _send(self, verb: str, path: str, **content: Any) -> Any:
+        try:
+            response = self._session.request(
+                path,
+                verb,
+                raise_exc=False,
+                timeout=_TIMEOUT,
+                headers={"Accept": "application/json"},
+                **content,
+            )
+        except (exceptions.Unauthorized, exceptions.MissingAuthPlugin) as error:
+            raise errors.AccessDenied(f"Keystone refuses the credentials: {_line(error)}") from None
+        except (exceptions.EndpointNotFound, exceptions.CatalogException) as error:
+            raise errors.AccessDenied(
+                f"the service catalogue has no endpoint of type rating: {_line(error)}"
+            ) from None
+        except exceptions.ClientException as error:
+            raise errors.TryLater(f"the API does not answer: {_line(error)}") from None
+        return _read(response)
+
+
+def _read(response: requests.Response) -> Any:
+    """Return a response's JSON value.
+
+    :raises: as :meth:`Client.get`
+    """
+    try:
+        body = _DECODER.decode(response.content) if response.content else None
+    except msgspec.DecodeError:
+        body = None
+    if response.status_code < 300 and body is not None:
+        return body
+    text = f"the API at {redact_urls(response.url.partition('?')[0])} answers "
+    text += f"{response.status_code}: {_message(body)}"
+    if response.status_code in {401, 403}:
+        raise errors.AccessDenied(text)
+    if response.status_code == 404:
+        raise errors.NotFound(text)
+    if 400 <= response.status_code < 500:
+        raise errors.OperatorError(text)
+    raise errors.TryLater(text)
+
+
+def _message(body: Any) -> str:
+    """Return what an error's body says, in any dialect."""
+    match body:
+        case (
+            {"message": str(text)} | {"faultstring": str(text)} | {"error": {"message": str(text)}}
+        ):
+            return text
+        case _:
+            return "no explanation; is it ratekit's API?"
+
+
+def _line(error: Exception) -> str:
+    return " ".join(redact_urls(str(error)).split())

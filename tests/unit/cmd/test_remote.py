@@ -1,0 +1,123 @@
+"""Commands that ask an API: what they show equals what they show of the database."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Iterator
+
+import pytest
+
+from ratekit.api.parts import Parts
+from tests.api_client import Client
+from tests.api_server import serve
+from tests.unit.cmd.conftest import NOW, Answer, Shell
+
+SUMMARIES = [
+    "summary",
+    "summary -f json",
+    "summary --groupby scope -f csv",
+    "summary --groupby metric,day",
+    "summary --groupby hour,scope,metric -f json",
+    "summary --groupby week,month,year -f json",
+    "summary --groupby flavor_name,image -f json",
+    "summary --pivot day",
+    "summary --scope a1 --metric volume -f json",
+    "summary --scope a1 --scope b2 --metric volume --metric instance",
+    "summary --month 2026-02",
+    "summary --compare 2026-02 2026-03",
+    "summary --begin 2026-03-01T01:00 --end 2026-03-02 --groupby hour",
+    "summary --timezone Europe/Berlin --groupby scope",
+]
+
+
+@pytest.fixture
+def parts(config: pathlib.Path, database: str, usage: None, tmp_path: pathlib.Path) -> Parts:
+    """The parts of an API over the database of the commands, at their time."""
+    folder = tmp_path / "api"
+    folder.mkdir()
+    section = f"[collect]\nmetrics_conf = {config.with_name('metrics.yml')}"
+    return dataclasses.replace(Client(folder, database, section).parts, clock=lambda: NOW)
+
+
+@pytest.fixture
+def url(parts: Parts) -> Iterator[str]:
+    """An API to whose users all is visible."""
+    with serve(parts) as address:
+        yield address
+
+
+def ask(ratekit: Shell, url: str, words: str) -> Answer:
+    """Run a command over the API, on a host without a configuration."""
+    elsewhere = dataclasses.replace(ratekit, configured=False)
+    return elsewhere("--os-auth-type", "none", "--os-endpoint", url, *words.split())
+
+
+@pytest.mark.parametrize("words", SUMMARIES)
+def test_a_summary_over_the_api_equals_that_of_the_database(
+    ratekit: Shell, url: str, words: str
+) -> None:
+    expected = ratekit(*words.split())
+    assert expected.code == 0, expected.err
+    answer = ask(ratekit, url, words)
+    assert answer.code == 0, answer.err
+    assert answer.out == expected.out
+
+
+def test_options_may_stand_after_the_command(ratekit: Shell, url: str) -> None:
+    answer = ask(ratekit, url, "summary -f json")
+    elsewhere = dataclasses.replace(ratekit, configured=False)
+    after = elsewhere("summary", "-f", "json", "--os-auth-type", "none", "--os-endpoint", url)
+    assert after.out == answer.out
+
+
+def test_a_tenant_sees_his_own_summary(ratekit: Shell, parts: Parts) -> None:
+    with serve(parts, "a1") as url:
+        answer = ask(ratekit, url, "summary -f json")
+    assert answer.code == 0, answer.err
+    rows = answer.json()
+    expected = ratekit("summary", "--scope", "a1", "-f", "json").json()
+    assert {row["Scope"] for row in rows} == {"a1"}
+    assert [row["Price"] for row in rows] == [row["Price"] for row in expected]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "text"),
+    [
+        ("summary --groupby type", 2, "--groupby: 'type' is no label in the API"),
+        ("summary --groupby day --timezone Europe/Berlin", 2, "--timezone: the API knows each day"),
+        ("summary --begin 2020-01-01", 2, "expected a time range of at most 400 days"),
+        ("scope deactivate a1", 2, "this needs the database"),
+        ("scope reset --to 2026-03-01 a1", 2, "this needs the database"),
+        ("frame list", 2, "this needs the database"),
+        ("status", 2, "this needs the database"),
+        ("reprocess list", 2, "this needs the database"),
+        ("hashmap history", 2, "this needs the database"),
+    ],
+)
+def test_what_the_api_does_not_offer_is_one_line(
+    ratekit: Shell, url: str, words: str, code: int, text: str
+) -> None:
+    answer = ask(ratekit, url, words)
+    assert (answer.code, answer.out) == (code, "")
+    assert answer.err.startswith("ratekit: ")
+    assert answer.err.count("\n") == 1
+    assert text in answer.err
+
+
+def test_an_api_that_is_away_is_tried_later(ratekit: Shell, parts: Parts) -> None:
+    with serve(parts) as url:
+        pass
+    answer = ask(ratekit, url, "summary")
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.err.startswith("ratekit: the API does not answer: ")
+    assert answer.err.count("\n") == 1
+
+
+def test_options_that_do_not_fit_together_are_one_line(ratekit: Shell) -> None:
+    elsewhere = dataclasses.replace(ratekit, configured=False)
+    for words in (["--os-cloud", "nowhere"], ["--os-auth-url", "http://127.0.0.1:1/v3"]):
+        answer = elsewhere(*words, "summary")
+        assert answer.code == 2
+        assert answer.out == ""
+        assert answer.err.count("\n") == 1, answer.err
