@@ -13,6 +13,7 @@ from ratekit.domain.reporting.coverage import CoverageFacts
 from ratekit.domain.reporting.reports import (
     ALL_SCOPES,
     EVERYTHING,
+    AllScopes,
     FrameRow,
     Page,
     Selection,
@@ -43,15 +44,16 @@ class RemoteReports(Reports):
         self._client = client
         self._note = note
 
-    def scopes(self) -> Sequence[StateRow]:
-        """Return all scopes; none to a user who may not list them."""
+    def scopes(self, ids: AllScopes | frozenset[str] = ALL_SCOPES) -> Sequence[StateRow]:
+        """Return scopes; none to a user who may not list them."""
         try:
             body = self._client.get("/v2/scope")
         except errors.AccessDenied:
             return []
         except errors.NotFound:
             return []
-        return [_read_scope(entry) for entry in body["results"]]
+        rows = map(_read_scope, body["results"])
+        return [row for row in rows if isinstance(ids, AllScopes) or row.id in ids]
 
     def summary(
         self,
