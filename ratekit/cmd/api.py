@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import errno
-import logging
 import signal
 import sys
 from collections.abc import Sequence
@@ -21,9 +19,6 @@ if TYPE_CHECKING:
     from ratekit.interfaces import Storage
 
 PROG = "ratekit-api"
-LOG = logging.getLogger(__name__)
-#: Seconds after which a client that sends or reads nothing is disconnected.
-_SLOWEST = 60
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     :returns: 0 stopped, 1 the address is in use, 2 the configuration is wrong
     """
-    from ratekit.cmd import configuration
+    from ratekit.cmd import configuration, http_server
     from ratekit.cmd.lazy_application import LazyApplication
 
     try:
@@ -43,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             conf = configuration.load_for_serving(PROG, sys.argv[1:] if argv is None else argv)
             application = LazyApplication(lambda: build(conf))
             application.prepare()
-            _serve(conf, application)
+            http_server.serve(conf, application)
     except errors.RatekitError as error:
         return startup.complain(PROG, error)
     except KeyboardInterrupt:
@@ -122,51 +117,3 @@ def _build_editor(conf: Any, storage: Storage, calendar: Calendar) -> Editor:
     path = conf.collect.metrics_conf
     labels = hashmap.rule_labels(metrics_file.read_labels(path, conf.collect.scope_key))
     return Editor(storage, calendar, composition.build_modules(conf), labels, path)
-
-
-def _serve(conf: Any, application: Wsgi) -> None:
-    """Answer requests until a signal ends it; those that run have five seconds to finish.
-
-    :raises ratekit.errors.RatekitError: it cannot listen
-    :raises KeyboardInterrupt: by Ctrl-C
-    """
-    server = _listen(conf.api, application)
-    LOG.info("listening on http://%s:%s", server.effective_host, server.effective_port)
-    interrupted = False
-
-    def interrupt(_signal: int, _frame: object) -> NoReturn:
-        # The server does not tell what has ended it.
-        nonlocal interrupted
-        interrupted = True
-        raise KeyboardInterrupt
-
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as by nohup
-        signal.signal(signal.SIGINT, interrupt)
-    server.run()
-    if interrupted:
-        raise KeyboardInterrupt
-
-
-def _listen(section: Any, application: Wsgi) -> Any:
-    import waitress
-
-    place = f"[api] cannot listen on {section.host}, port {section.port}"
-    try:
-        return waitress.create_server(
-            application,
-            host=section.host,
-            port=section.port,
-            threads=section.threads,
-            channel_timeout=_SLOWEST,
-            max_request_body_size=section.max_body,
-            ident=None,
-            # [oslo_middleware] decides whether X-Forwarded headers are believed.
-            clear_untrusted_proxy_headers=False,
-        )
-    except OSError as error:
-        reason = f"{place}: {error.strerror}"
-        if error.errno == errno.EADDRINUSE:
-            raise errors.TryLater(f"{reason}; another process uses it") from None
-        raise errors.OperatorError(reason) from None
-    except ValueError:
-        raise errors.OperatorError(f"{place}: expected an address of this host") from None

@@ -75,17 +75,23 @@ def pip(programs: pathlib.Path, *arguments: str) -> None:
 
 
 def run(
-    command: Sequence[str], seconds: float, text: str = "", **variables: str
+    command: Sequence[str],
+    seconds: float,
+    text: str = "",
+    folder: pathlib.Path | None = None,
+    **variables: str,
 ) -> subprocess.CompletedProcess[str]:
     """Run a judge, which must not see ratekit's code or environment.
 
     :param seconds: after which it has failed
     :param text: its standard input
+    :param folder: where it runs, and may leave files
     """
     return subprocess.run(
         command,
         env=environment(**variables),
         input=text,
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=seconds,

@@ -45,7 +45,7 @@ def test_answers_are_as_documented_and_never_a_server_error(tmp_path: pathlib.Pa
             *("--checks", ",".join(_CHECKS), "--max-examples", str(_EXAMPLES)),
             *("--continue-on-failure", "--seed", "1"),
         ]
-        result = environments.run(command, 1800)
+        result = environments.run(command, 1800, folder=tmp_path)
     assert result.returncode == 0, result.stdout + result.stderr
     # Without operations it would have found nothing.
     assert "Fuzzing" in result.stdout
