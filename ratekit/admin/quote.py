@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -28,6 +29,8 @@ MONTH = datetime.timedelta(days=30)
 #: The ID of no scope: a usage that only general rules apply to.
 NO_SCOPE = ""
 
+# Denominators of ratios of times in a period, and more.
+_RATIO = re.compile(r"[0-9]{1,18}/0*[1-9][0-9]{0,17}\Z")
 #: Digits before the decimal point that a stored quantity can have.
 _WHOLE_DIGITS = 47
 _ALL = Fraction(1)
@@ -105,6 +108,21 @@ def read_quantity(name: str, text: str) -> Decimal:
     )
 
 
+def read_share(name: str, text: str) -> Fraction:
+    """Return a share exactly.
+
+    :param name: of the option or argument, for the message
+    :raises ratekit.errors.OperatorError: it is no fraction above 0 and at most 1
+    """
+    if exact.NUMBER.match(text) or _RATIO.match(text):
+        share = Fraction(text)
+        if 0 < share <= 1:
+            return share
+    raise errors.OperatorError(
+        f"{name}: expected a fraction above 0 and at most 1, such as 1/3 or 0.25, not {text!r}"
+    )
+
+
 def _round(ratio: Fraction, places: int) -> Decimal:
     return exact.round_ratio(ratio.numerator, ratio.denominator, places)
 
@@ -149,7 +167,7 @@ def add_scope_label(
         raise errors.OperatorError(
             f"{scope_key}: expected {scope}, the scope that is quoted for, not {labels[scope_key]}"
         )
-    return {**labels, scope_key: scope}
+    return {scope_key: scope, **labels}
 
 
 def scope_id(word: str, book: RuleBook, rows: Sequence[StateRow]) -> str:

@@ -18,6 +18,7 @@ from ratekit.api.v1.hashmap import routes as v1_hashmap
 from ratekit.api.v2 import dataframes as v2_dataframes
 from ratekit.api.v2 import explain as v2_explain
 from ratekit.api.v2 import plan as v2_plan
+from ratekit.api.v2 import quote as v2_quote
 from ratekit.api.v2 import rating as v2_rating
 from ratekit.api.v2 import reprocess as v2_reprocess
 from ratekit.api.v2 import scope as v2_scope
@@ -52,4 +53,5 @@ OPERATIONS: Sequence[Operation] = [
     *v2_explain.OPERATIONS,
     *v2_summary.OPERATIONS,
     *v2_plan.OPERATIONS,
+    *v2_quote.OPERATIONS,
 ]

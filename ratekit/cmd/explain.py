@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import functools
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ratekit.admin import explain
 from ratekit.admin import price_facts as facts
@@ -14,6 +15,9 @@ from ratekit.cmd.output import cells, price_breakdown, price_facts, quantity_tra
 from ratekit.domain.reporting.reports import FrameRow
 from ratekit.domain.reprocessing.task import Swap
 from ratekit.text import utc_text
+
+if TYPE_CHECKING:
+    from ratekit.remote.client import Client
 
 
 class Explain(command_types.Showing):
@@ -71,6 +75,9 @@ class Explain(command_types.Showing):
 
         begin = instants.read_instant("--period", parsed_args.period, self.app.clock())
         labels = options.read_labels(parsed_args.label, parsed_args.null_label)
+        client = self.app.connect()
+        if client is not None:
+            return self._ask(client, parsed_args, begin, labels)
         conf = self.app.load_conf()
         storage = self.app.open_storage(conf)
         options.require_known(storage.reports, conf.collect, [parsed_args.metric])
@@ -98,6 +105,32 @@ class Explain(command_types.Showing):
             "Today": price_facts.cell(facts.today(row, origin)),
             "Reprocessed": price_facts.cell(facts.reprocessing(explain.last_change(swaps))),
         }
+        return tuple(fields), tuple(fields.values())
+
+    def _ask(
+        self,
+        client: Client,
+        parsed_args: argparse.Namespace,
+        begin: datetime.datetime,
+        labels: Mapping[str, str | None],
+    ) -> tuple[Sequence[str], Iterable[Any]]:
+        """Return what the API explains; the quantity only to administrators."""
+        from ratekit.cmd import remote_fields
+
+        rows = self.app.open_storage(None).reports.scopes()
+        scope = options.find_scope(rows, parsed_args.scope) if rows else None
+        query: dict[str, Any] = {
+            "scope": parsed_args.scope if scope is None else scope.id,
+            "metric": parsed_args.metric,
+            "begin": utc_text(begin),
+            "labels": [f"{name}:{value}" for name, value in labels.items() if value is not None],
+            "null_labels": [name for name, value in labels.items() if value is None],
+            "resource": parsed_args.resource,
+            # Only administrators list scopes.
+            "trace": "true" if scope is not None and not parsed_args.offline else None,
+        }
+        body = client.get("/v2/explain", **query)
+        fields = remote_fields.explain_fields(body, None if scope is None else scope.name)
         return tuple(fields), tuple(fields.values())
 
 

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from fractions import Fraction
 from typing import Any
 
 from ratekit import errors
 from ratekit.admin import quote
 from ratekit.cmd import command_types, instants, options
 from ratekit.cmd.output import cells, price_breakdown
-from ratekit.domain import exact
 from ratekit.domain.rules.rule import RuleBook
 from ratekit.interfaces import Storage
 from ratekit.text import utc_text
-
-# Denominators of ratios of times in a period, and more.
-_RATIO = re.compile(r"[0-9]{1,18}/0*[1-9][0-9]{0,17}\Z")
 
 
 class QuoteUsage(command_types.Showing):
@@ -79,11 +73,28 @@ class QuoteUsage(command_types.Showing):
         from ratekit.files import metrics_file
 
         quantity = quote.read_quantity("--qty", parsed_args.qty)
-        share = _read_share(parsed_args.share)
+        share = quote.read_share("--share", parsed_args.share)
         labels = options.read_labels(parsed_args.label, parsed_args.null_label)
         at = self.app.clock()
         if parsed_args.at is not None:
             at = instants.read_instant("--at", parsed_args.at, at)
+        client = self.app.connect()
+        if client is not None:
+            from ratekit.cmd import remote_fields
+
+            body = client.post(
+                "/v2/rating/quote",
+                {
+                    "service": parsed_args.service,
+                    "quantity": str(quantity),
+                    "share": str(share),
+                    "labels": labels,
+                    "at": utc_text(at),
+                    **({} if parsed_args.scope is None else {"scope": parsed_args.scope}),
+                },
+            )
+            remote = remote_fields.quote_fields(body)
+            return tuple(remote), tuple(remote.values())
         conf = self.app.load_conf()
         period = quote.period_of(collect.build_calendar(conf), at)
         storage = self.app.open_storage(conf)
@@ -115,17 +126,6 @@ class QuoteUsage(command_types.Showing):
         if all(row.id != scope for row in rows):
             self.app.note(f"no scope {scope!r} exists yet; using it as a scope ID, as the rules do")
         return scope
-
-
-def _read_share(text: str) -> Fraction:
-    """:raises ratekit.errors.OperatorError: it is no fraction above 0 and at most 1."""
-    if exact.NUMBER.match(text) or _RATIO.match(text):
-        share = Fraction(text)
-        if 0 < share <= 1:
-            return share
-    raise errors.OperatorError(
-        f"--share: expected a fraction above 0 and at most 1, such as 1/3 or 0.25, not {text!r}"
-    )
 
 
 def _fields(usage_quote: quote.Quote) -> Mapping[str, Any]:

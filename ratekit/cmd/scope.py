@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ratekit.admin import lag
@@ -43,13 +43,7 @@ class ScopeList(command_types.Listing):
         self, parsed_args: argparse.Namespace
     ) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
         """Return the scopes, sorted by name and ID."""
-        from ratekit.conf import collect
-
-        conf = self.app.load_conf()
-        calendar = collect.build_calendar(conf)
-        now = self.app.clock()
-        rows = self.app.open_storage(conf).reports.scopes()
-        lags = lag.read_lags(rows, calendar, now)
+        rows, lags = self._read_scopes()
         self.empty_note = _empty_note(len(rows))
         return (
             ("Scope", "Name", "Rated until", "Lag", "State"),
@@ -65,6 +59,19 @@ class ScopeList(command_types.Listing):
                 if row.active or row.deactivated_at is not None or parsed_args.all
             ],
         )
+
+    def _read_scopes(self) -> tuple[Sequence[StateRow], Mapping[str, datetime.timedelta]]:
+        """Return all scopes, and how far those that are rated are behind, by ID."""
+        client = self.app.connect()
+        if client is not None:
+            from ratekit.remote.scopes import list_scopes
+
+            return list_scopes(client)
+        from ratekit.conf import collect
+
+        conf = self.app.load_conf()
+        rows = self.app.open_storage(conf).reports.scopes()
+        return rows, lag.read_lags(rows, collect.build_calendar(conf), self.app.clock())
 
 
 def _empty_note(hidden: int) -> str:

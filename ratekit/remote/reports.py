@@ -23,6 +23,7 @@ from ratekit.domain.reporting.reports import (
 from ratekit.interfaces import Reports
 from ratekit.remote.client import Client
 from ratekit.remote.refusal import refuse
+from ratekit.remote.scopes import list_scopes
 
 #: Words that are something else in the API than the label of this name.
 _RESERVED = frozenset({"type", "time", "period", "resource_id"})
@@ -47,13 +48,10 @@ class RemoteReports(Reports):
     def scopes(self, ids: AllScopes | frozenset[str] = ALL_SCOPES) -> Sequence[StateRow]:
         """Return scopes; none to a user who may not list them."""
         try:
-            body = self._client.get("/v2/scope")
+            rows, _ = list_scopes(self._client)
         except errors.AccessDenied:
             return []
-        except errors.NotFound:
-            return []
-        rows = map(_read_scope, body["results"])
-        return [row for row in rows if isinstance(ids, AllScopes) or row.id in ids]
+        return [row for row in rows if ids is ALL_SCOPES or row.id in ids]
 
     def summary(
         self,
@@ -155,22 +153,4 @@ def _read_sums(entry: Mapping[str, Any], groupby: Sequence[str]) -> SummaryRow:
         None if quantity is None else Decimal(quantity),
         entry[_UNIT],
         Decimal(entry[_PRICE]),
-    )
-
-
-def _read_scope(entry: Mapping[str, Any]) -> StateRow:
-    deactivated_at = entry["scope_activation_toggle_date"]
-    return StateRow(
-        id=entry["scope_id"],
-        name=entry["name"],
-        rated_until=datetime.datetime.fromisoformat(entry["last_processed_timestamp"]),
-        active=entry["listed"],
-        failures=entry["failures"],
-        last_error=entry["last_error"],
-        retry_at=entry["retry_at"] and datetime.datetime.fromisoformat(entry["retry_at"]),
-        last_seen=datetime.datetime.fromisoformat(entry["last_seen"]),
-        fetcher=entry["fetcher"],
-        collector=entry["collector"],
-        scope_key=entry["scope_key"],
-        deactivated_at=deactivated_at and datetime.datetime.fromisoformat(deactivated_at),
     )

@@ -133,3 +133,45 @@ def test_a_wrong_usage_is_refused(priced: Client, resource: dict[str, Any], text
     response = post(priced, resource)
     assert response.status == 400
     assert text in response.body["faultstring"]
+
+
+DETAILS = "/v2/rating/quote"
+
+
+def test_a_quote_with_its_calculation_is_for_any_period(priced: Client) -> None:
+    body = {
+        "service": "monthly", "quantity": "6", "share": "1/3", "labels": {"a": 2, "b": None},
+        "at": "2026-03-31T23:59:59",
+    }  # fmt: skip
+    response = priced.send("POST", DETAILS, body)
+    assert response.status == 200, response.text
+    breakdown = response.body.pop("breakdown")
+    assert response.body == {
+        "service": "monthly",
+        "quantity": 2,
+        "shared": {"whole": 6, "share": Decimal("0.333333333333333333")},
+        "labels": {"a": "2", "b": None},
+        "scope": None,
+        "begin": "2026-03-31T23:00:00+00:00",
+        "end": "2026-04-01T00:00:00+00:00",
+        "price": 6,
+        "hour": 6,
+        "day": 144,
+        "month": 4320,
+    }
+    assert "  flat 3 * quantity 2 = 6" in breakdown["lines"]
+    april = priced.send("POST", DETAILS, {**body, "at": "2026-04-01"})
+    assert april.body["price"] == 0
+
+
+def test_a_quote_with_its_calculation_is_for_the_callers_own_project(priced: Client) -> None:
+    body = {"service": "instance", "labels": {"flavor_name": "m1.tiny"}}
+    own = priced.send("POST", DETAILS, body, {PROJECT: "p1"})
+    assert (own.body["scope"], own.body["price"]) == ("p1", Decimal("0.5"))
+    assert priced.send("POST", DETAILS, {**body, "scope": "p1"}).body["price"] == Decimal("0.5")
+    assert priced.send("POST", DETAILS, {**body, "scope": "p1"}, {PROJECT: "p2"}).status == 403
+    # Rules of others are no part of the calculation.
+    other = priced.send("POST", DETAILS, body, {PROJECT: "p2"})
+    assert "p1" not in other.text
+    for change in ({"share": "2"}, {"service": "x"}, {"quantity": -1}, {"labels": [1]}):
+        assert priced.send("POST", DETAILS, {**body, **change}).status == 400

@@ -5,14 +5,27 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Iterator
+from decimal import Decimal
 
 import pytest
 
 from ratekit.api.parts import Parts
+from ratekit.domain.rules.rule import (
+    CostType,
+    MappingRule,
+    Rule,
+    RuleTarget,
+    Terms,
+    ThresholdRule,
+)
+from ratekit.interfaces import Storage
 from tests.api_client import Client
 from tests.api_server import serve
+from tests.contract import given
 from tests.unit.cmd.conftest import NOW, Answer, Shell
 
+FLAVOR = RuleTarget("instance", "flavor_name")
+FRAME = "--scope a1 --metric instance --period 2026-03-01T00:00"
 SUMMARIES = [
     "summary",
     "summary -f json",
@@ -62,6 +75,60 @@ def test_a_summary_over_the_api_equals_that_of_the_database(
     answer = ask(ratekit, url, words)
     assert answer.code == 0, answer.err
     assert answer.out == expected.out
+
+
+FIELDS = [
+    "scope list",
+    "scope list --all -f json",
+    "quote --service instance --label flavor_name=m1.small -f json",
+    "quote --service instance --label flavor_name=m1.small",
+    "quote --service instance --qty 3 --share 1/3 --null-label image --at 2026-03-01 -f json",
+    "quote --service instance --scope a1 --label flavor_name=m1.small -f json",
+    f"explain {FRAME} -f json",
+    f"explain {FRAME}",
+    f"explain {FRAME} --offline -f json",
+    f"explain {FRAME} --offline --label flavor_name=m1.small --null-label image -f json",
+]
+
+
+@pytest.fixture
+def priced(storage: Storage, usage: None) -> None:
+    """Rules that match the usage, some with whole costs, which JSON writes like counts."""
+    rules: list[Rule] = [
+        MappingRule(FLAVOR, "m1.small", Terms(Decimal(2), CostType.FLAT, "uptime")),
+        MappingRule(FLAVOR, "m1.small", Terms(Decimal("0.5"), CostType.FLAT, scope="a1")),
+        MappingRule(RuleTarget("instance", "image"), None, Terms(Decimal(3), CostType.RATE)),
+        ThresholdRule(RuleTarget("instance"), Decimal(1), Terms(Decimal("0.25"), CostType.FLAT)),
+    ]
+    storage.rules.change(0, [], rules, given.note())
+
+
+@pytest.mark.parametrize("words", FIELDS)
+def test_all_other_commands_show_the_same(
+    ratekit: Shell, priced: None, url: str, words: str
+) -> None:
+    expected = ratekit(*words.split())
+    assert expected.code == 0, expected.err
+    answer = ask(ratekit, url, words)
+    assert answer.code == 0, answer.err
+    assert answer.out == expected.out
+
+
+def test_a_tenant_quotes_and_explains_his_own(ratekit: Shell, priced: None, parts: Parts) -> None:
+    words = "quote --service instance --label flavor_name=m1.small -f json"
+    with serve(parts, "a1") as url:
+        quoted = ask(ratekit, url, words)
+        explained = ask(ratekit, url, f"explain {FRAME} -f json")
+        refusals = [
+            ask(ratekit, url, "scope list"),
+            ask(ratekit, url, f"{words} --scope b2"),
+            ask(ratekit, url, f"explain {FRAME.replace('a1', 'b2')}"),
+        ]
+    assert quoted.json() == ratekit(*words.split(), "--scope", "a1").json()
+    assert explained.json()["Price"] == "0.1"
+    for refusal in refusals:
+        assert (refusal.code, refusal.out) == (2, "")
+        assert "403" in refusal.err
 
 
 def test_options_may_stand_after_the_command(ratekit: Shell, url: str) -> None:
