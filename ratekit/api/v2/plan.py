@@ -10,14 +10,11 @@ import pydantic
 
 from ratekit import composition
 from ratekit.admin import rule_plan, rule_plan_words
-from ratekit.api.arguments import Arguments, Flag, Instant
+from ratekit.api.arguments import Arguments, Flag, Instant, Text
 from ratekit.api.dialects import V2
 from ratekit.api.faults import Fault
 from ratekit.api.operation import Call, Operation
 from ratekit.files import rules_file
-
-#: The name of the rules in messages.
-_NAME = "rules"
 
 
 class Request(Arguments):
@@ -30,6 +27,8 @@ class Request(Arguments):
     :ivar bring_forward: make changes that are scheduled for later at the same time
     :ivar allow_unknown: accept rules for services, fields and scopes that nobody knows
     :ivar allow_free: accept that usage with a price becomes free
+    :ivar name: of the file, for messages
+    :ivar all: ``lines`` has also the rules that stay the same
     """
 
     rules: Annotated[dict[str, Any] | str, pydantic.Field(union_mode="left_to_right")]
@@ -39,6 +38,8 @@ class Request(Arguments):
     bring_forward: Flag = False
     allow_unknown: Flag = False
     allow_free: Flag = False
+    name: Text = "rules"
+    all: Flag = False
 
 
 class Change(pydantic.BaseModel):
@@ -98,7 +99,7 @@ def plan_rules(call: Call[Request]) -> dict[str, Any]:
     With `since` it also tells what rated usage would have cost by them, for each scope.
     """
     given, parts = call.arguments, call.parts
-    placed = _read_rules(given.rules)
+    placed = _read_rules(given.name, given.rules)
     conf, storage = parts.conf, parts.storage
     # By a wrong clock, the plan would have a wrong time.
     composition.require_right_clock(conf, storage.ledger, parts.clock())
@@ -110,7 +111,7 @@ def plan_rules(call: Call[Request]) -> dict[str, Any]:
         conf.collect.scope_key,
     )
     request = rule_plan.PlanRequest(
-        _NAME,
+        given.name,
         placed,
         given.at,
         given.retroactive,
@@ -125,12 +126,12 @@ def plan_rules(call: Call[Request]) -> dict[str, Any]:
         differences = rule_plan.price_differences(prepared, given.since, given.at)
     return {
         **rule_plan_words.document(prepared, differences),
-        "lines": list(rule_plan_words.lines(prepared)),
+        "lines": list(rule_plan_words.lines(prepared, given.all)),
         "purged": purged,
     }
 
 
-def _read_rules(rules: dict[str, Any] | str) -> Sequence[rules_file.PlacedRule]:
+def _read_rules(name: str, rules: dict[str, Any] | str) -> Sequence[rules_file.PlacedRule]:
     """Return the rules of a request; JSON is read as the YAML that it also is.
 
     :raises ratekit.errors.BadInput: with every mistake
@@ -139,7 +140,7 @@ def _read_rules(rules: dict[str, Any] | str) -> Sequence[rules_file.PlacedRule]:
         # An empty text would be a file without rules, which closes all.
         raise Fault(400, "rules: expected an object or the text of a rule file; it is empty")
     text = rules if isinstance(rules, str) else V2.encode(rules).decode()
-    return rules_file.parse_with_places(_NAME, text)
+    return rules_file.parse_with_places(name, text)
 
 
 OPERATIONS = [Operation("POST", "/v2/rating/plan", plan_rules, "rating:plan", Request, Plan)]

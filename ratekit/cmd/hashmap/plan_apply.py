@@ -19,9 +19,12 @@ from ratekit.text import count_text, utc_text
 
 if TYPE_CHECKING:
     from ratekit.admin.what_if import Difference
+    from ratekit.remote.client import Client
 
 #: Exit code of ``plan --exit-code`` where there are changes: no other outcome has it.
 _CHANGES = 3
+#: What the API calls the fields of a difference.
+_DIFFERENCE = ("scope", "metric", "frames", "price", "new_price")
 _COLUMNS = ("Scope", "Metric", "Frames", "Price", "New price", "Difference")
 
 
@@ -59,6 +62,9 @@ class HashmapPlan(command_types.Action):
 
         now = self.app.clock()
         since = preparation.read_optional_instant("--since", parsed_args.since, now)
+        client = self.app.connect()
+        if client is not None:
+            return self._ask(client, parsed_args, since)
         conf, prepared = preparation.prepare(self, parsed_args)
         differences: Sequence[Difference] | None = None
         if since is not None:
@@ -83,6 +89,36 @@ class HashmapPlan(command_types.Action):
                 self._print_differences(since, differences, parsed_args.all, names, places)
         changes = not prepared.plan.change.empty
         return _CHANGES if changes and parsed_args.exit_code else 0
+
+    def _ask(
+        self, client: Client, parsed_args: argparse.Namespace, since: datetime.datetime | None
+    ) -> int:
+        """Let the API plan the change, and print it."""
+        from ratekit.admin.what_if import Difference
+        from ratekit.remote.amounts import restore_amounts
+
+        body = restore_amounts(
+            client.post("/v2/rating/plan", preparation.request_body(self, parsed_args, since))
+        )
+        lines, purged = body.pop("lines"), body.pop("purged")
+        if purged is not None:
+            self.app.note(purged)
+        if parsed_args.format == "json":
+            json.dump(cells.exact_texts(body), self.app.stdout, indent=2)
+            self.print_line()
+        else:
+            for warning in body["warnings"]:
+                self.app.note(f"warning: {warning}")
+            for line in lines:
+                self.print_line(line)
+            if since is not None:
+                differences = [
+                    Difference(*(entry[key] for key in _DIFFERENCE)) for entry in body["what_if"]
+                ]
+                names = scope_names(self.app.open_storage(None).reports.scopes())
+                places = self.app.load_conf().rating.decimals
+                self._print_differences(since, differences, parsed_args.all, names, places)
+        return _CHANGES if body["changes"] and parsed_args.exit_code else 0
 
     def _print_differences(
         self,

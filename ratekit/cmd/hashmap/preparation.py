@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import datetime
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ratekit import bounded_file
 from ratekit.cmd import command_types, instants
+from ratekit.text import utc_text
 
 if TYPE_CHECKING:
     from ratekit.admin.rule_plan import PreparedPlan
@@ -81,6 +84,32 @@ def prepare(
         parsed_args.allow_free,
     )
     return conf, rule_plan.prepare(site, request, command.app.clock())
+
+
+def request_body(
+    command: command_types.Action,
+    parsed_args: argparse.Namespace,
+    since: datetime.datetime | None,
+) -> Mapping[str, object]:
+    """Read the file; return what the API is asked to plan.
+
+    :raises ratekit.errors.OperatorError: the file has mistakes
+    """
+    from ratekit.files import rules_file, yaml_nodes
+
+    rules_file.read_with_places(parsed_args.file)
+    at = read_optional_instant("--at", parsed_args.at, command.app.clock())
+    times = {"since": since, "at": at}
+    return {
+        "rules": bounded_file.read_text(parsed_args.file, yaml_nodes.MAX_BYTES),
+        "name": parsed_args.file,
+        **{key: utc_text(instant) for key, instant in times.items() if instant is not None},
+        "retroactive": parsed_args.retroactive,
+        "bring_forward": parsed_args.bring_forward,
+        "allow_unknown": parsed_args.allow_unknown,
+        "allow_free": parsed_args.allow_free,
+        "all": parsed_args.all,
+    }
 
 
 def read_optional_instant(

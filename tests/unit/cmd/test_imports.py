@@ -17,6 +17,7 @@ HEAVY = (
     "keystoneauth1",
     "mako",
     "oslo_log.log",
+    "openstack",
     "oslo_service",
     "psycopg",
     "pydantic",
@@ -26,6 +27,7 @@ HEAVY = (
     "ratekit.collectors",
     "ratekit.composition",
     "ratekit.processing",
+    "ratekit.remote",
     "ratekit.storage.migrate",
 )
 SCRIPT = """

@@ -114,6 +114,48 @@ def test_all_other_commands_show_the_same(
     assert answer.out == expected.out
 
 
+PLANS = [
+    "FILE",
+    "FILE -f json",
+    "FILE --since 2026-03-01",
+    "FILE --since 2026-03-01 --all",
+    "FILE --since 2026-03-01 -f json",
+    "FILE --at 2026-03-01T01:00 --retroactive -f json",
+    "FILE --exit-code",
+]
+
+
+@pytest.fixture
+def rules(tmp_path: pathlib.Path) -> str:
+    """A file of rules, one of which has no effect yet."""
+    path = tmp_path / "rules.yml"
+    path.write_text(
+        "services:\n  instance:\n    mappings:\n      - {cost: 4, type: flat}\n"
+        "    fields:\n      image:\n        mappings:\n"
+        "          - {value: null, cost: 3, type: rate}\n"
+        "  volume:\n    mappings:\n      - {cost: 1, type: flat, start: 2026-05-01T00:30:00Z}\n"
+    )
+    return str(path)
+
+
+@pytest.mark.parametrize("words", PLANS)
+def test_a_plan_over_the_api_equals_that_of_the_database(
+    ratekit: Shell, priced: None, url: str, rules: str, words: str
+) -> None:
+    command = f"hashmap plan {words.replace('FILE', rules)}"
+    expected = ratekit(*command.split())
+    assert expected.code in {0, 3}, expected.err
+    assert ask(ratekit, url, command) == expected
+
+
+def test_a_wrong_file_is_not_sent(ratekit: Shell, url: str, tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "wrong.yml"
+    path.write_text("services:\n  instance:\n    mapping: []\n")
+    answer = ask(ratekit, url, f"hashmap plan {path}")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith(f"ratekit: {path}:3: ")
+
+
 def test_a_tenant_quotes_and_explains_his_own(ratekit: Shell, priced: None, parts: Parts) -> None:
     words = "quote --service instance --label flavor_name=m1.small -f json"
     with serve(parts, "a1") as url:
