@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from keystoneauth1.exceptions import ClientException
 from keystonemiddleware import auth_token
 from oslo_context.context import RequestContext
+
+from ratekit.api import dialects
+from ratekit.api.faults import Fault
+
+LOG = logging.getLogger(__name__)
+_UNAVAILABLE = "Keystone cannot be asked whether the token is valid; try again later"
+#: Seconds.
+_RETRY_AFTER = "10"
 
 #: Environment key of the caller.
 CALLER = "ratekit.caller"
@@ -26,7 +36,7 @@ def authenticate(application: Wsgi, conf: Any, public: Mapping[str, Wsgi]) -> Ws
         identified = _Noauth(application)
     else:
         inner = _Identified(application)
-        identified = auth_token.AuthProtocol(inner, {"oslo_config_config": conf})
+        identified = _Checked(auth_token.AuthProtocol(inner, {"oslo_config_config": conf}))
     return _Public(identified, public)
 
 
@@ -75,6 +85,38 @@ class _Identified:
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         environ[CALLER] = RequestContext.from_environ(environ)
         return self._application(environ, start_response)
+
+
+class _Checked:
+    """Answers that tokens cannot be checked, in the API's dialects, while Keystone cannot be asked.
+
+    :param middleware: checks them, and answers in HTML or raises when it cannot
+    """
+
+    def __init__(self, middleware: Wsgi) -> None:
+        self._middleware = middleware
+
+    def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        unavailable = False
+
+        def start(status: str, headers: Any, *exc_info: Any) -> Any:
+            nonlocal unavailable
+            unavailable = CALLER not in environ and status.startswith("503")
+            return _ignore if unavailable else start_response(status, headers, *exc_info)
+
+        try:
+            body = self._middleware(environ, start)
+        except ClientException as error:
+            unavailable = True
+            LOG.error("tokens cannot be checked, see [keystone_authtoken]: %s", error)
+        if not unavailable:
+            return body
+        fault = Fault(503, _UNAVAILABLE, Retry_After=_RETRY_AFTER)
+        return dialects.write_fault(environ, start_response, fault)
+
+
+def _ignore(_part: bytes) -> None:
+    """Take a part of a body that is not sent."""
 
 
 class _Noauth:

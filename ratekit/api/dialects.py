@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Callable, Mapping
+import http
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -70,3 +71,16 @@ V2 = Dialect(number_literal, datetime.datetime.isoformat, lambda fault: {"messag
 def of_path(path: str) -> Dialect:
     """Return the dialect of a request's path."""
     return V1 if path == "/v1" or path.startswith("/v1/") else V2
+
+
+def write_fault(environ: Mapping[str, Any], start_response: Any, fault: Fault) -> Iterable[bytes]:
+    """Answer a request with an error where Falcon does not: as a WSGI application."""
+    dialect = of_path(str(environ.get("PATH_INFO", "")))
+    body = dialect.encode(dialect.fault(fault))
+    headers = [
+        ("Content-Type", "application/json"),
+        ("Content-Length", str(len(body))),
+        *fault.headers.items(),
+    ]
+    start_response(f"{fault.status} {http.HTTPStatus(fault.status).phrase}", headers)
+    return [body]

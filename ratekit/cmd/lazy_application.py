@@ -57,12 +57,4 @@ def _answer_unavailable(environ: Environ, start_response: Any) -> Iterable[bytes
     from ratekit.api.faults import Fault
 
     fault = Fault(503, "the database does not answer; try again later", Retry_After=f"{_PAUSE:.0f}")
-    dialect = dialects.of_path(str(environ.get("PATH_INFO", "")))
-    body = dialect.encode(dialect.fault(fault))
-    headers = [
-        ("Content-Type", "application/json"),
-        ("Content-Length", str(len(body))),
-        *fault.headers.items(),
-    ]
-    start_response("503 Service Unavailable", headers)
-    return [body]
+    return dialects.write_fault(environ, start_response, fault)

@@ -11,7 +11,7 @@ from tests.judges import environments, live_api, seeds
 from tests.judges.conftest import FULL
 
 #: Examples of each operation in the phases that choose at random.
-_EXAMPLES = 300 if FULL else 10
+_EXAMPLES = 100 if FULL else 10
 _CHECKS = (
     "not_a_server_error",
     "status_code_conformance",
