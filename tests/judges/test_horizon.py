@@ -19,7 +19,7 @@ import pytest
 
 from tests.judges import environments, horizon, live_api, seeds
 from tests.judges.conftest import FULL
-from tests.judges.identity import Cloud
+from tests.judges.identity import PROJECTS, Cloud
 
 pytestmark = pytest.mark.skipif(not FULL, reason="Horizon is for the long profile")
 
@@ -68,7 +68,7 @@ def visit(keystone: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         python = environments.programs("browser") / "python"
         result = environments.run([str(python), str(_WALK)], 1800, text=json.dumps(task))
         assert result.returncode == 0, result.stderr
-        bills = {name: _summary(folder, project) for name, project in keystone.project_ids.items()}
+        bills = {name: _summary(folder, keystone.project_ids[name]) for name in PROJECTS}
         yield Visit(json.loads(result.stdout), bills)
 
 
