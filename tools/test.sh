@@ -11,7 +11,8 @@
 # tests/oracle, database servers for tests/contract, tests/migrations and tests/coordination, the
 # stack for tests/functional, tests/faults and tests/judges, CloudKitty for tests/differential.
 # Without arguments it installs all of these, but CloudKitty only in the long profile and where CI is
-# set. The judges, programs of others, have environments of their own in .judges.
+# set. The judges, programs of others, have environments of their own in .judges; in the long profile
+# they need chromium.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/venv.sh

@@ -135,4 +135,4 @@ def _summary(folder: pathlib.Path, project: str) -> Mapping[str, Decimal]:
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     rows = json.loads(result.stdout, parse_float=Decimal)
-    return {row["metric"]: Decimal(row["price"]) for row in rows}
+    return {row["Metric"]: Decimal(row["Price"]) for row in rows}
