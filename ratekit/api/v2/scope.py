@@ -220,7 +220,7 @@ def change_scope(call: Call[Change]) -> dict[str, Any]:
 def create_scope(call: Call[NewScope]) -> None:
     """Refuse to make a scope known: ratekit rates what its fetcher returns."""
     name = call.arguments.scope_id
-    if any(row.id == name for row in call.parts.storage.reports.scopes()):
+    if any(row.id == name for row in _visible_rows(call)):
         raise Fault(409, f"scope {name} exists already; PATCH /v2/scope activates or deactivates")
     raise Fault(
         501,
