@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Iterable, Mapping, Sequence
 
 from ratekit.domain import period
-from ratekit.domain.reporting.reports import ALL_SCOPES, FrameRow, Selection
+from ratekit.domain.reporting.reports import FrameRow
 from ratekit.domain.rules.rule import MappingRule, Rule, RuleBook, RuleTarget
 from ratekit.interfaces import RatingModule, Storage
 from ratekit.pricing import rule_change, stored_usage
@@ -20,7 +20,7 @@ _FAR = datetime.datetime(9999, 1, 1, tzinfo=datetime.UTC)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class FreeUsage:
-    """Usage of a metric in the newest rated period that would become free of charge.
+    """Recent usage of a metric that would become free of charge.
 
     :ivar usages: number of frames, at least one
     :ivar since: start of the first period in which the example is free, UTC
@@ -43,22 +43,21 @@ def find_free_usage(
 ) -> Mapping[str, FreeUsage]:
     """Return the usage that a change of ``book`` makes free of charge, by metric.
 
-    Price the usage of the newest rated period by both rule books, at each time at which the
-    change affects its metric. Frames are read one by one.
+    Price the newest usage of each scope by both rule books, at each time at which the change
+    affects its metric: scopes are rated at different times, and not every period has usage of
+    each metric. Frames are read one by one.
 
     :param step: length of a period
     :raises ratekit.errors.TryLater: the storage did not answer
     """
     starts = _price_change_starts(change, step)
-    rated = storage.rules.last_rated_end()
-    if rated is None or not starts:
+    if not starts:
         return {}
     new = rule_change.apply(book, change)
     before, after = PriceList(modules, book), PriceList(modules, new)
     label_names = _labels_by_metric((*book.rules, *new.rules))
     free: dict[str, FreeUsage] = {}
-    selection = Selection(rated - step, rated, scopes=ALL_SCOPES, metrics=tuple(starts))
-    for row in storage.reports.frames(selection):
+    for row in storage.reports.newest_usage(starts.keys()):
         since = _free_since(row, before, after, starts[row.metric])
         if since is None:
             continue
@@ -76,32 +75,28 @@ def count_unpriced_nulls(
     storage: Storage,
     book: RuleBook,
     modules: Sequence[RatingModule],
-    step: datetime.timedelta,
     at: datetime.datetime,
 ) -> Mapping[RuleTarget, int]:
-    """Return how many usages of the newest rated period cost nothing and have a null label.
+    """Return how many recent usages cost nothing and have a null label.
 
     Only labels that rules look at count, and of these only the ones that no rule for null prices.
     Frames are read one by one.
 
     :param book: the rules by which the usage would be priced
-    :param step: length of a period
     :param at: when it would be priced, UTC
     :raises ratekit.errors.TryLater: the storage did not answer
     """
-    rated = storage.rules.last_rated_end()
     rules = [rule for rule in book.rules if rule.terms.end is None or rule.terms.end > at]
     label_names = _labels_by_metric(rule for rule in rules if not _prices_null(rule))
     for rule in rules:
         if _prices_null(rule):
             label_names.get(rule.target.metric, set()).discard(rule.target.label or "")
-    metrics = tuple(metric for metric, names in label_names.items() if names)
-    if rated is None or not metrics:
+    metrics = {metric for metric, names in label_names.items() if names}
+    if not metrics:
         return {}
     prices = PriceList(modules, book)
     counts: dict[RuleTarget, int] = {}
-    selection = Selection(rated - step, rated, scopes=ALL_SCOPES, metrics=metrics)
-    for row in storage.reports.frames(selection):
+    for row in storage.reports.newest_usage(metrics):
         labels = _labels(row, label_names[row.metric])
         nulls = [name for name, text in labels.items() if text is None]
         if not nulls:

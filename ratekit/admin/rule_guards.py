@@ -116,7 +116,7 @@ def _free_line(metric: str, usage: FreeUsage, remedy: str) -> str:
         f"{name}={NULL if text is None else repr(text)} " for name, text in usage.labels.items()
     )
     return (
-        f"{metric}: {count_text(usage.usages, 'usage')} of the newest rated period, such as "
+        f"{metric}: {count_text(usage.usages, 'recent usage')}, such as "
         f"{labels}of scope {usage.scope}, would cost nothing from {utc_text(usage.since)}, but has "
         f"a price by the current rules: keep a rule for it, or {remedy}"
     )

@@ -147,6 +147,4 @@ def _find_warnings(
 
 def _count_unpriced_nulls(site: Site, plan: hashmap.Plan) -> Mapping[RuleTarget, int]:
     book = apply(plan.book, plan.change)
-    return free_usage.count_unpriced_nulls(
-        site.storage, book, site.modules, site.calendar.step, plan.at
-    )
+    return free_usage.count_unpriced_nulls(site.storage, book, site.modules, plan.at)

@@ -151,15 +151,15 @@ def find_unpriced_nulls(path: str, counts: Mapping[RuleTarget, int]) -> list[err
     """Return a warning for each label that is null in usage that costs nothing.
 
     :param path: path of the rule file, as the operator gave it
-    :param counts: how many usages of the newest rated period have the null label
+    :param counts: how many recent usages have the null label
     """
     return [
         errors.Mistake(
             path,
             None,
             f"services.{target.metric}.fields.{target.label}",
-            f"{count_text(count, 'usage')} of the newest rated period would cost nothing and the "
-            "label is null: add a mapping with value: null",
+            f"{count_text(count, 'recent usage')} would cost nothing and the label is null: add a "
+            "mapping with value: null",
         )
         for target, count in counts.items()
     ]

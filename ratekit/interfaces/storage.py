@@ -152,6 +152,17 @@ class Reports(abc.ABC):
         """Return the number of rows of :meth:`frames` without a page."""
 
     @abc.abstractmethod
+    def newest_usage(self, metrics: Collection[str]) -> Iterator[FrameRow]:
+        """Yield the frames of the newest period in which each scope used each metric.
+
+        Usage of a metric counts for one or two days before the time until which its scope is
+        rated; for a week more if no scope has used the metric since. Scopes that are no longer
+        rated are left out a day after their last period.
+
+        :param metrics: public names
+        """
+
+    @abc.abstractmethod
     def coverage(
         self, scope_id: str, begin: datetime.datetime, end: datetime.datetime
     ) -> CoverageFacts:

@@ -100,6 +100,10 @@ class RemoteReports(Reports):
         """Refuse to count frames."""
         refuse()
 
+    def newest_usage(self, metrics: Collection[str]) -> Iterator[FrameRow]:
+        """Refuse to list frames."""
+        refuse()
+
     def coverage(
         self, scope_id: str, begin: datetime.datetime, end: datetime.datetime
     ) -> CoverageFacts:

@@ -56,6 +56,9 @@ class FakeReports(Reports):
                 shared = self._ledger.shared.get(key)
                 yield FrameRow(begin, scope, metric, "", quantity, price, {}, {}, shared)
 
+    def newest_usage(self, metrics: Collection[str]) -> Iterator[FrameRow]:
+        raise NotImplementedError
+
     def count_frames(self, selection: Selection) -> int:
         raise NotImplementedError
 

@@ -23,7 +23,7 @@ from ratekit.interfaces import Reports
 from ratekit.storage.db.engine import Database
 from ratekit.storage.ledger.descriptors import labels
 from ratekit.storage.ledger.scope_lists import LAST_SEEN
-from ratekit.storage.reports import coverage
+from ratekit.storage.reports import coverage, newest_usage
 from ratekit.storage.reports import selection as selecting
 from ratekit.storage.reports.frame_pages import SelectedFrames
 from ratekit.storage.reports.summary import GroupedSums
@@ -120,6 +120,14 @@ class SqlReports(Reports):
         """Return the number of frames; from totals unless the selection has labels."""
         with self._reading() as connection:
             return SelectedFrames(connection, self._scope_key, selection).count()
+
+    def newest_usage(self, metrics: Collection[str]) -> Iterator[FrameRow]:
+        """Yield frames by the newest totals of each scope; some queries for each metric.
+
+        It holds a connection until it is exhausted or closed.
+        """
+        with self._reading() as connection:
+            yield from newest_usage.read(connection, self._scope_key, metrics)
 
     def coverage(
         self, scope_id: str, begin: datetime.datetime, end: datetime.datetime

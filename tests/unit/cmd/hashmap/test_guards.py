@@ -84,7 +84,7 @@ class TestFreeUsage:
         answer = ratekit("hashmap", *command, str(file))
         assert (answer.code, answer.out) == (2, "")
         assert answer.err == (
-            "ratekit: instance: 2 usages of the newest rated period, such as "
+            "ratekit: instance: 2 recent usages, such as "
             f"flavor_name='m1.small' of scope a1, would cost nothing from {since}, but has a price "
             "by the current rules: keep a rule for it, or use --allow-free\n"
         )
@@ -125,7 +125,7 @@ class TestFreeUsage:
         file.write_text("services: {disk: {thresholds: [{level: 5, cost: 8, type: flat}]}}")
         answer = ratekit("hashmap", "plan", str(file))
         assert answer.code == 2
-        assert "disk: 1 usage of the newest rated period" in answer.err
+        assert "disk: 1 recent usage" in answer.err
 
     def test_free_usage_of_one_scope_is_reported_with_the_scope(
         self, ratekit: Shell, file: pathlib.Path, applied_rules: None
@@ -133,7 +133,7 @@ class TestFreeUsage:
         file.write_text(RULES + SMALL.replace("cost: 2", "cost: 0, scope: b2"))
         answer = ratekit("hashmap", "plan", str(file))
         assert answer.code == 2
-        assert "instance: 1 usage of the newest" in answer.err
+        assert "instance: 1 recent usage" in answer.err
         assert "of scope b2, would cost nothing" in answer.err
 
     def test_the_usage_that_is_free_first_is_the_example(
@@ -143,7 +143,7 @@ class TestFreeUsage:
         file.write_text(RULES.replace("cost: 2", "cost: 2, end: 2026-05-01") + scope_rule)
         answer = ratekit("hashmap", "plan", str(file))
         assert answer.code == 2
-        assert "instance: 2 usages of the newest" in answer.err
+        assert "instance: 2 recent usages" in answer.err
         assert "of scope b2, would cost nothing from 2026-04-01T00:00:00Z" in answer.err
 
     def test_a_retroactive_change_is_checked_for_the_past(

@@ -51,9 +51,8 @@ def test_a_plan_counts_usage_whose_null_label_nothing_prices(
     answer = ratekit("hashmap", "plan", str(file))
     assert answer.code == 0
     assert answer.err.splitlines() == [
-        f"ratekit: warning: {file}: services.volume.size.fields.volume_type: 3 usages of the "
-        "newest rated period would cost nothing and the label is null: add a mapping with "
-        "value: null"
+        f"ratekit: warning: {file}: services.volume.size.fields.volume_type: 3 recent usages "
+        "would cost nothing and the label is null: add a mapping with value: null"
     ]
     assert ratekit("hashmap", "plan", str(write(file, "ssd", "null"))).err == ""
 
