@@ -95,6 +95,20 @@ class OutdatedRules(StateConflict):
     """A change was planned for price rules, or for a ledger, that have changed since."""
 
 
+class TooManyGroups(OperatorError):
+    """A summary has more groups than its reader takes.
+
+    :ivar maximum: what he takes
+    """
+
+    def __init__(self, maximum: int) -> None:
+        self.maximum = maximum
+        super().__init__(
+            f"the summary has more than {maximum:,} groups: choose a shorter time range or fewer "
+            "labels"
+        )
+
+
 class NoRules(OperatorError):
     """There has never been a price rule, and all prices come from rules."""
 

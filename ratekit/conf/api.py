@@ -51,7 +51,8 @@ OPTS = [
         min=100,
         max=1_000_000,
         help="Most groups of a summary, and most points of a page of data frames. A request for "
-        "more is refused.",
+        "more is refused. A summary by labels may not have more groups on all pages together: "
+        "they are held in memory.",
     ),
     cfg.IntOpt(
         "max_range",

@@ -21,6 +21,7 @@ from ratekit.domain.reporting.reports import (
     ResetPlan,
     Selection,
     StateRow,
+    SummaryPage,
     SummaryRow,
 )
 from ratekit.domain.reprocessing.task import (
@@ -131,10 +132,20 @@ class Reports(abc.ABC):
         """
 
     @abc.abstractmethod
-    def count_groups(
-        self, selection: Selection, groupby: Sequence[str], zone: datetime.tzinfo
-    ) -> int:
-        """Return the number of rows of :meth:`summary` without a page."""
+    def summary_page(
+        self,
+        selection: Selection,
+        groupby: Sequence[str],
+        zone: datetime.tzinfo,
+        page: Page,
+        max_groups: int | None = None,
+    ) -> SummaryPage:
+        """Return a page of :meth:`summary`, how many rows it has without one, and how far it goes.
+
+        :param max_groups: most groups that may be in memory, of which pages are cut where
+            ``groupby`` has labels; None: any number
+        :raises ratekit.errors.TooManyGroups: there are more
+        """
 
     @abc.abstractmethod
     def labels(self) -> Mapping[str, Collection[str]]:

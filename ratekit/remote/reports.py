@@ -18,6 +18,7 @@ from ratekit.domain.reporting.reports import (
     Page,
     Selection,
     StateRow,
+    SummaryPage,
     SummaryRow,
 )
 from ratekit.interfaces import Reports
@@ -81,9 +82,14 @@ class RemoteReports(Reports):
         for entry in body["results"]:
             yield _read_sums(entry, groupby)
 
-    def count_groups(
-        self, selection: Selection, groupby: Sequence[str], zone: datetime.tzinfo
-    ) -> int:
+    def summary_page(
+        self,
+        selection: Selection,
+        groupby: Sequence[str],
+        zone: datetime.tzinfo,
+        page: Page,
+        max_groups: int | None = None,
+    ) -> SummaryPage:
         """Refuse; no command counts groups."""
         refuse()
 

@@ -16,6 +16,7 @@ from ratekit.domain.reporting.reports import (
     Page,
     Selection,
     StateRow,
+    SummaryPage,
     SummaryRow,
 )
 from ratekit.interfaces import Reports, Storage
@@ -62,9 +63,14 @@ class FakeReports(Reports):
     def count_frames(self, selection: Selection) -> int:
         raise NotImplementedError
 
-    def count_groups(
-        self, selection: Selection, groupby: Sequence[str], zone: datetime.tzinfo
-    ) -> int:
+    def summary_page(
+        self,
+        selection: Selection,
+        groupby: Sequence[str],
+        zone: datetime.tzinfo,
+        page: Page,
+        max_groups: int | None = None,
+    ) -> SummaryPage:
         raise NotImplementedError
 
     def summary(

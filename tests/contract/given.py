@@ -15,11 +15,11 @@ import sqlalchemy as sa
 
 from ratekit.domain.period import Window
 from ratekit.domain.reporting.exclusion import Exclusion
-from ratekit.domain.reporting.reports import ALL_SCOPES, Selection
+from ratekit.domain.reporting.reports import ALL_SCOPES, Page, Selection
 from ratekit.domain.rules.history import ChangeNote
 from ratekit.domain.scope import Scope, State
 from ratekit.domain.series import RatedSeries, Series, Shared
-from ratekit.interfaces import RatedBatch, Storage
+from ratekit.interfaces import RatedBatch, Reports, Storage
 from ratekit.storage.sql import open_storage
 
 HOUR = datetime.timedelta(hours=1)
@@ -169,6 +169,13 @@ def total(storage: Storage, *scopes: str) -> tuple[int, Decimal]:
     selection = Selection(scopes=frozenset(scopes) if scopes else ALL_SCOPES)
     rows = list(storage.reports.summary(selection, (), datetime.UTC))
     return (rows[0].points, rows[0].price) if rows else (0, Decimal(0))
+
+
+def count_groups(
+    reports: Reports, selection: Selection, groupby: Sequence[str], zone: datetime.tzinfo
+) -> int:
+    """Return the number of groups of a summary."""
+    return reports.summary_page(selection, groupby, zone, Page(limit=0)).total
 
 
 def run_at_once(*works: Callable[[], object]) -> None:

@@ -14,12 +14,21 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ratekit import errors
 from ratekit.domain.reporting.reports import ALL_SCOPES, EVERYTHING, Page, Selection
 from ratekit.interfaces import Storage
 from ratekit.storage.db.engine import Database
 from ratekit.storage.reports import frame_pages, time_axis
 from ratekit.storage.schema import TOTALS
-from tests.contract.given import batch, build_series, hour, list_scopes, statements, window
+from tests.contract.given import (
+    batch,
+    build_series,
+    count_groups,
+    hour,
+    list_scopes,
+    statements,
+    window,
+)
 
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
 #: Databases would sort them differently by the rules of a language.
@@ -95,7 +104,7 @@ def test_pages_of_groups_are_the_whole(storage: Storage, selection: Selection) -
     for groupby in GROUPBYS:
         whole = list(reports.summary(selection, groupby, BERLIN, EVERYTHING))
         assert whole
-        assert reports.count_groups(selection, groupby, BERLIN) == len(whole)
+        assert count_groups(reports, selection, groupby, BERLIN) == len(whole)
         for size in (1, 3, len(whole), FAR):
             parts = [
                 list(reports.summary(selection, groupby, BERLIN, page))
@@ -121,7 +130,42 @@ def test_groups_that_sql_cannot_number_have_the_same_pages(
         (hour(2), "Z"),
         (hour(2), "a"),
     ]
-    assert storage.reports.count_groups(selection, ("hour",), BERLIN) == HOURS
+    assert count_groups(storage.reports, selection, ("hour",), BERLIN) == HOURS
+
+
+@pytest.mark.parametrize("selection", SELECTIONS)
+def test_a_page_knows_the_number_of_groups_and_how_far_they_go(
+    storage: Storage, selection: Selection
+) -> None:
+    store(storage)
+    is_alone = selection.scopes is not ALL_SCOPES and len(selection.scopes) == 1
+    for groupby in GROUPBYS:
+        whole = list(storage.reports.summary(selection, groupby, BERLIN))
+        for page in (EVERYTHING, Page(limit=1), Page(1, 2), Page(0, len(whole)), Page(FAR, 1)):
+            summary = storage.reports.summary_page(selection, groupby, BERLIN, page, len(whole))
+            assert summary.rows == whole[page.offset : page.end]
+            assert summary.total == len(whole)
+            assert summary.rated_until == (hour(HOURS) if is_alone else None)
+
+
+def test_more_groups_by_labels_than_the_reader_takes_are_refused(storage: Storage) -> None:
+    store(storage)
+    selection = SELECTIONS[0]
+    whole = list(storage.reports.summary(selection, ("flavor", "hour"), BERLIN))
+    with pytest.raises(errors.TooManyGroups, match=f"more than {len(whole) - 1} groups"):
+        storage.reports.summary_page(
+            selection, ("flavor", "hour"), BERLIN, Page(limit=1), len(whole) - 1
+        )
+    # SQL cuts pages of any number of groups.
+    summary = storage.reports.summary_page(selection, ("scope", "hour"), BERLIN, Page(limit=1), 1)
+    assert len(summary.rows) == 1 < summary.total
+
+
+def test_groups_by_labels_are_counted_while_they_are_added_up(storage: Storage) -> None:
+    store(storage)
+    with statements() as seen:
+        storage.reports.summary_page(SELECTIONS[0], ("flavor",), BERLIN, Page(limit=1))
+    assert len([text for text in seen if "frames" in text.replace("frames_until", "")]) == 1
 
 
 def test_any_pages_of_frames_are_the_whole(
@@ -195,7 +239,7 @@ def test_frames_and_groups_are_counted_by_totals(storage: Storage) -> None:
     store(storage)
     with statements() as seen:
         storage.reports.count_frames(SELECTIONS[1])
-        storage.reports.count_groups(SELECTIONS[1], ("scope", "day"), BERLIN)
+        count_groups(storage.reports, SELECTIONS[1], ("scope", "day"), BERLIN)
     assert not any("frames" in text.replace("frames_until", "") for text in seen)
 
 
@@ -203,7 +247,7 @@ def test_groups_are_counted_and_cut_by_the_database(storage: Storage) -> None:
     store(storage)
     for selection in SELECTIONS:
         with statements() as seen:
-            storage.reports.count_groups(selection, ("scope", "day"), BERLIN)
+            count_groups(storage.reports, selection, ("scope", "day"), BERLIN)
             list(storage.reports.summary(selection, ("scope", "day"), BERLIN, Page(1, 2)))
         assert any("count(*)" in text and "DISTINCT" in text for text in seen)
         assert any("dense_rank" in text for text in seen)
@@ -257,7 +301,7 @@ def test_an_empty_set_of_scopes_selects_nothing_by_any_method(storage: Storage) 
         assert list(storage.reports.frames(nothing)) == []
         assert list(storage.reports.frames(nothing, Page(0, 5))) == []
         for groupby in GROUPBYS:
-            assert storage.reports.count_groups(nothing, groupby, BERLIN) == 0
+            assert count_groups(storage.reports, nothing, groupby, BERLIN) == 0
             assert list(storage.reports.summary(nothing, groupby, BERLIN)) == []
             assert list(storage.reports.summary(nothing, groupby, BERLIN, Page(0, 5))) == []
 

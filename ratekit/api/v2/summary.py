@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import pydantic
 
+from ratekit import errors
 from ratekit.api.answers import Amount, Time
 from ratekit.api.arguments import Text, Words
 from ratekit.api.csv_text import CSV, write_rows
@@ -17,7 +18,7 @@ from ratekit.api.report_range import purge_headers, purge_note, read_ordered_bou
 from ratekit.api.streams import Stream
 from ratekit.api.v2 import filters
 from ratekit.api.v2.columns import BILL_FIELDS, FIELDS, Field, Table, read_fields, read_key
-from ratekit.domain.reporting.reports import ALL_SCOPES, Page, Selection, SummaryRow
+from ratekit.domain.reporting.reports import Page, Selection, SummaryPage, SummaryRow
 
 _TABLE, _OBJECT, _CSV = "table", "object", "csv"
 
@@ -66,20 +67,20 @@ def get_summary(call: Call[SummaryFilter]) -> Answer:
     form = arguments.response_format or (_CSV if call.media == CSV else _TABLE)
     selection = filters.select(call, read_ordered_bounds(call.arguments, call.parts))
     table = _read_table(call, selection, form)
-    rows, total = _read_rows(call, selection, table)
+    summary = _read_page(call, selection, table)
     assert selection.begin is not None, "reports start somewhere"
     from_totals = not selection.labels and table.has_no_labels
     note = purge_note(call.parts, selection.begin, from_totals)
     headers = purge_headers(note)
     if form == _CSV:
-        return _answer_csv(table, rows, headers)
-    body: dict[str, Any] = {"total": total}
-    results: Iterable[Any] = map(table.row, rows)
+        return _answer_csv(table, summary.rows, headers)
+    body: dict[str, Any] = {"total": summary.total}
+    results: Iterable[Any] = map(table.row, summary.rows)
     if form == _TABLE:
         body["columns"] = table.columns()
     else:
         results = (dict(zip(table.columns(), row, strict=True)) for row in results)
-    body |= {"results": list(results), "format": form, "rated_until": _rated_until(call)}
+    body |= {"results": list(results), "format": form, "rated_until": summary.rated_until}
     if note is not None:
         body["note"] = note
     return Answer(body, headers=headers)
@@ -106,28 +107,32 @@ def _read_table(call: Call[SummaryFilter], selection: Selection, form: str) -> T
     return Table(selection.begin, selection.end, call.parts.calendar.step, keys, fields)
 
 
-def _read_rows(
-    call: Call[SummaryFilter], selection: Selection, table: Table
-) -> tuple[Sequence[SummaryRow], int]:
+def _read_page(call: Call[SummaryFilter], selection: Selection, table: Table) -> SummaryPage:
     """Return a page of groups, and how many groups there are.
 
-    :raises ratekit.api.faults.Fault: there are more than are returned without a limit
+    :raises ratekit.api.faults.Fault: there are more than are returned without a limit, or than are
+        held in memory
     """
     offset, maximum = call.arguments.offset, call.parts.limits.rows
     limit = maximum + 1 if call.arguments.limit is None else call.arguments.limit
     filters.require_page(call, limit - (call.arguments.limit is None))
-    report = (selection, table.groupby, datetime.UTC)
-    reports = call.parts.storage.reports
-    rows = list(reports.summary(*report, Page(offset, limit)))
-    if len(rows) > maximum:
+    try:
+        summary = call.parts.storage.reports.summary_page(
+            selection, table.groupby, datetime.UTC, Page(offset, limit), maximum
+        )
+    except errors.TooManyGroups:
+        raise Fault(
+            400,
+            f"the summary has more than {maximum:,} groups by labels ([api] max_rows); choose "
+            "a shorter time range, fewer words in groupby, or more filters",
+        ) from None
+    if len(summary.rows) > maximum:
         raise Fault(
             400,
             f"the summary has more than {maximum:,} groups ([api] max_rows); use limit and offset, "
             "or a shorter time range",
         )
-    if len(rows) < limit and (rows or not offset):
-        return rows, offset + len(rows)
-    return rows, reports.count_groups(*report)
+    return summary
 
 
 def _answer_csv(table: Table, rows: Iterable[SummaryRow], headers: Mapping[str, str]) -> Answer:
@@ -146,14 +151,6 @@ def _answer_csv(table: Table, rows: Iterable[SummaryRow], headers: Mapping[str, 
             **headers,
         },
     )
-
-
-def _rated_until(call: Call[Any]) -> datetime.datetime | None:
-    """Return until when the one scope is rated that a report is about; None: there is not one."""
-    if call.scopes is ALL_SCOPES or len(call.scopes) != 1:
-        return None
-    states = call.parts.storage.reports.scopes(call.scopes)
-    return states[0].rated_until if states else None
 
 
 OPERATIONS = [

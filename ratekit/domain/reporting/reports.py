@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -152,6 +152,21 @@ class SummaryRow:
     quantity: Decimal | None
     unit: str | None
     price: Decimal
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SummaryPage:
+    """Some groups of a summary, and facts about all of it at the same instant.
+
+    :ivar rows: of the page
+    :ivar total: number of groups without a page
+    :ivar rated_until: where exactly one scope is selected, how far it is rated, UTC: its usage
+        until then is in the sums, and no later one; None: another number, or it does not exist
+    """
+
+    rows: Sequence[SummaryRow]
+    total: int
+    rated_until: datetime.datetime | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from ratekit.domain.reporting.reports import (
     Page,
     Selection,
     StateRow,
+    SummaryPage,
     SummaryRow,
 )
 from ratekit.interfaces import Reports
@@ -85,12 +86,29 @@ class SqlReports(Reports):
             report = GroupedSums(connection, self._scope_key, selection, groupby, zone)
             yield from report.rows(page)
 
-    def count_groups(
-        self, selection: Selection, groupby: Sequence[str], zone: datetime.tzinfo
-    ) -> int:
-        """Return the number of groups; by SQL unless ``groupby`` has a label."""
+    def summary_page(
+        self,
+        selection: Selection,
+        groupby: Sequence[str],
+        zone: datetime.tzinfo,
+        page: Page,
+        max_groups: int | None = None,
+    ) -> SummaryPage:
+        """Return some groups and their number; SQL cuts and counts unless one has a label."""
         with self._reading() as connection:
-            return GroupedSums(connection, self._scope_key, selection, groupby, zone).count()
+            rated_until = self._read_rated_until(connection, selection.scopes)
+            report = GroupedSums(connection, self._scope_key, selection, groupby, zone)
+            rows, total = report.page(page, max_groups)
+        return SummaryPage(rows, total, rated_until)
+
+    def _read_rated_until(
+        self, connection: sa.Connection, scopes: AllScopes | frozenset[str]
+    ) -> datetime.datetime | None:
+        if scopes is ALL_SCOPES or len(scopes) != 1:
+            return None
+        query = sa.select(SCOPES.c.rated_until).where(*selecting.of_scopes(scopes, self._scope_key))
+        rated_until: datetime.datetime | None = connection.execute(query).scalar()
+        return rated_until
 
     def labels(self) -> Mapping[str, Collection[str]]:
         """Return the labels of each metric that was ever rated, by public name."""

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from ratekit import errors
 from ratekit.domain.exact import EXACT, ZERO
 from ratekit.domain.reporting.reports import EVERYTHING, Page, Selection, SummaryRow
 from ratekit.storage.db.types import tidy
@@ -93,16 +94,27 @@ class GroupedSums:
         for group, sums in self._groups(page):
             yield _summary(self._groupby, group, sums, self._zone)
 
-    def count(self) -> int:
-        """Return the number of groups."""
-        if self._is_empty:
-            return 0
-        if self._queries is not None and self._in_sql:
-            count: int = self._connection.execute(self._queries.count()).scalar_one()
-            return count
-        return sum(1 for _ in self._groups(EVERYTHING))
+    def page(self, page: Page, max_groups: int | None = None) -> tuple[Sequence[SummaryRow], int]:
+        """Return the rows of a page, and the number of all groups.
 
-    def _groups(self, page: Page) -> Iterator[tuple[_Group, _Sums]]:
+        :param max_groups: most groups that may be in memory; None: any number
+        :raises ratekit.errors.TooManyGroups: there are more
+        """
+        if self._queries is None or not self._in_sql:
+            # What a page is cut of is counted, too: each frame is read once.
+            groups = list(self._groups(EVERYTHING, max_groups))
+            rows = [_summary(self._groupby, *entry, self._zone) for entry in _cut(groups, page)]
+            return rows, len(groups)
+        if self._is_empty:
+            return [], 0
+        rows = list(self.rows(page))
+        end = page.offset + len(rows)
+        if (rows or not page.offset) and (page.end is None or end < page.end):
+            return rows, end
+        total: int = self._connection.execute(self._queries.count()).scalar_one()
+        return rows, total
+
+    def _groups(self, page: Page, max_groups: int | None = None) -> Iterator[tuple[_Group, _Sums]]:
         if self._is_empty:
             return
         # PostgreSQL streams with one processor only; without times and labels the rows are few.
@@ -112,8 +124,10 @@ class GroupedSums:
             if self._in_sql and self._groupby:
                 yield from _sum_sorted(rows.mappings(), readers)
                 return
-            add_up = _sum_sorted if self._in_sql else _sum_all
-            yield from _cut(add_up(rows.mappings(), readers), page)
+            if self._in_sql:
+                yield from _cut(_sum_sorted(rows.mappings(), readers), page)
+                return
+            yield from _cut(_sum_all(rows.mappings(), readers, max_groups), page)
 
     def _statement(self, page: Page) -> sa.Select[Any]:
         if self._queries is None:
@@ -148,17 +162,24 @@ def _sum_sorted(rows: Iterable[_Row], readers: Sequence[_Reader]) -> Iterator[tu
         yield group, sums
 
 
-def _sum_all(rows: Iterable[_Row], readers: Sequence[_Reader]) -> Iterator[tuple[_Group, _Sums]]:
-    """Yield the sums of each group of rows that come in any order."""
+def _sum_all(
+    rows: Iterable[_Row], readers: Sequence[_Reader], max_groups: int | None
+) -> Iterator[tuple[_Group, _Sums]]:
+    """Yield the sums of each group of rows that come in any order.
+
+    :raises ratekit.errors.TooManyGroups: there are more than ``max_groups``
+    """
     groups: dict[_Group, _Sums] = {}
     for row in rows:
         group = tuple(reader(row) for reader in readers)
         groups.setdefault(group, _Sums()).add(row)
+        if max_groups is not None and len(groups) > max_groups:
+            raise errors.TooManyGroups(max_groups)
     for group in sorted(groups, key=_order):
         yield group, groups[group]
 
 
-def _cut(groups: Iterator[_T], page: Page) -> Iterator[_T]:
+def _cut(groups: Iterable[_T], page: Page) -> Iterator[_T]:
     """Yield the groups of a page."""
     # islice() accepts no larger numbers.
     start, stop = (

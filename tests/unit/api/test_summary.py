@@ -10,10 +10,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from ratekit.domain.period import Window
 from tests.api_client import Client
-from tests.contract.given import HOUR, batch, build_series, list_scopes, window
+from tests.contract.given import HOUR, batch, build_series, hour, list_scopes, window
 
 MARCH = {"begin": "2026-03-01T00:00:00", "end": "2026-04-01T00:00:00"}
 UTC_MARCH = ("2026-03-01T00:00:00+00:00", "2026-04-01T00:00:00+00:00")
@@ -78,6 +79,34 @@ class TestTable:
         body = usage.get_as("a1", "/v2/summary", filters="type:nothing", **MARCH).body
         assert (body["total"], body["results"]) == (0, [])
         assert body["columns"] == ["begin", "end", "qty", "rate"]
+
+    @pytest.mark.parametrize("groupby", [None, "id", "time"])
+    def test_sums_and_their_end_are_of_one_instant(
+        self, usage: Client, groupby: str | None
+    ) -> None:
+        """A processor commits an hour of 100 while the summary is read."""
+        storage = usage.parts.storage
+        (state,) = list_scopes(storage, "a1")
+        late = build_series("a1", [("1", "100")], begin=hour(3))
+        work = batch([state], late, periods=window(1, hour(3)))
+
+        works = [work]
+
+        def commit(*arguments: Any) -> None:
+            if works and ("FROM totals" in arguments[2] or "FROM frames" in arguments[2]):
+                storage.ledger.commit(works.pop())
+
+        sa.event.listen(sa.Engine, "after_cursor_execute", commit)
+        try:
+            body = usage.get_as("a1", "/v2/summary", groupby=groupby, **MARCH).body
+        finally:
+            sa.event.remove(sa.Engine, "after_cursor_execute", commit)
+        assert not works
+        rate = sum(row[body["columns"].index("rate")] for row in body["results"])
+        ends = {"2026-03-01T03:00:00+00:00": 1, "2026-03-01T04:00:00+00:00": 101}
+        assert int(rate) == ends[body["rated_until"]]
+        later = usage.get_as("a1", "/v2/summary", **MARCH).body
+        assert later["rated_until"] == "2026-03-01T04:00:00+00:00"
 
 
 class TestRange:
@@ -241,6 +270,23 @@ class TestPages:
         assert client.get("/v1/report/summary", groupby="tenant_id", **MARCH).status == 400
         total = client.get("/v1/report/total", all_tenants=True, **MARCH)
         assert total.body == "101"
+
+    def test_more_groups_by_labels_than_the_option_allows_are_refused_on_any_page(
+        self, client: Client
+    ) -> None:
+        storage = client.parts.storage
+        series = [build_series("a1", [("1", "1")], labels={"id": f"i{n}"}) for n in range(101)]
+        storage.ledger.commit(batch(list_scopes(storage, "a1"), *series))
+        client = client.with_limits(rows=100)
+        for pages in ({}, {"limit": 1}, {"limit": 1, "offset": 50}):
+            response = client.get("/v2/summary", groupby="time,id", **MARCH, **pages)
+            assert response.status == 400
+            assert response.body["message"] == (
+                "the summary has more than 100 groups by labels ([api] max_rows); choose a shorter "
+                "time range, fewer words in groupby, or more filters"
+            )
+        page = client.with_limits(rows=101).get("/v2/summary", groupby="id", limit=1, **MARCH).body
+        assert (page["total"], len(page["results"])) == (101, 1)
 
 
 class TestCustomFields:
