@@ -14,7 +14,7 @@ import pathlib
 import subprocess
 import sys
 import venv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import pytest
@@ -79,17 +79,18 @@ def run(
     seconds: float,
     text: str = "",
     folder: pathlib.Path | None = None,
-    **variables: str,
+    variables: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a judge, which must not see ratekit's code or environment.
 
     :param seconds: after which it has failed
     :param text: its standard input
     :param folder: where it runs, and may leave files
+    :param variables: of its environment, beside the usual ones
     """
     return subprocess.run(
         command,
-        env=environment(**variables),
+        env=environment(**(variables or {})),
         input=text,
         cwd=folder,
         capture_output=True,

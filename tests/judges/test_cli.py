@@ -132,7 +132,7 @@ def _run_together(
     """Run commands in one process."""
     steps = [{"argv": _words(command, names), "keep": dict(command.keep)} for command in commands]
     python = str(environments.programs("cli") / "python")
-    answer = environments.run([python, str(_RUNNER)], 600, json.dumps(steps), **variables)
+    answer = environments.run([python, str(_RUNNER)], 600, json.dumps(steps), variables=variables)
     assert answer.returncode == 0, answer.stderr
     return [Result(**result) for result in json.loads(answer.stdout)]
 
@@ -155,7 +155,7 @@ def _run_apart(
 
 def _run_process(argv: Sequence[str], variables: Mapping[str, str]) -> Result:
     program = str(environments.programs("cli") / "openstack")
-    answer = environments.run([program, *argv], 120, **variables)
+    answer = environments.run([program, *argv], 120, variables=variables)
     return Result(answer.returncode, answer.stdout, answer.stderr)
 
 

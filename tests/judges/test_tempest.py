@@ -73,7 +73,7 @@ def test_the_plug_in_passes_but_for_what_is_expected(
         result = environments.run(
             [str(python), "-W", "ignore", "-m", "testtools.run", "--verbose", *names],
             1800,
-            TEMPEST_CONFIG_DIR=str(tmp_path),
+            variables={"TEMPEST_CONFIG_DIR": str(tmp_path)},
         )
     outcomes = dict(_LINE.findall(result.stdout + result.stderr))
     assert len(outcomes) == _COUNT, result.stdout + result.stderr
