@@ -112,13 +112,14 @@ def _is_rated(storage: Storage, metric: str) -> bool:
 
 
 def _free_line(metric: str, usage: FreeUsage, remedy: str) -> str:
-    labels = "".join(
-        f"{name}={NULL if text is None else repr(text)} " for name, text in usage.labels.items()
-    )
+    labels = [
+        f"{name}={NULL if text is None else repr(text)}" for name, text in usage.labels.items()
+    ]
+    example = " ".join([*labels, f"of scope {usage.scope}"])
     return (
-        f"{metric}: {count_text(usage.usages, 'recent usage')}, such as "
-        f"{labels}of scope {usage.scope}, would cost nothing from {utc_text(usage.since)}, but has "
-        f"a price by the current rules: keep a rule for it, or {remedy}"
+        f"{metric}: {count_text(usage.usages, 'recent usage')}, such as {example}, would cost "
+        f"nothing from {utc_text(usage.since)}, but has a price by the current rules: keep a rule "
+        f"for it, or {remedy}"
     )
 
 
