@@ -12,7 +12,7 @@ def read_text(path: str, limit: int) -> str:
     """Return the text of a file.
 
     :param limit: maximum size in bytes, because a device such as /dev/zero has no end
-    :raises ratekit.errors.BadInput: the file is missing, unreadable, a pipe, too large or not
+    :raises ratekit.errors.BadFile: the file is missing, unreadable, a pipe, too large or not
         UTF-8
     """
     try:
@@ -24,7 +24,7 @@ def read_text(path: str, limit: int) -> str:
         text = f"is not UTF-8 text: {error.reason} at byte {error.start + 1}"
     except ValueError as error:
         text = str(error)
-    raise errors.BadInput([errors.Mistake(path, None, "", text)])
+    raise errors.BadFile([errors.Mistake(path, None, "", text)])
 
 
 def _read(path: str, limit: int) -> bytes:

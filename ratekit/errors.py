@@ -56,6 +56,10 @@ class Conflict(TryLater):
     """Another process made a conflicting change; the work may be retried at once."""
 
 
+class LockConflict(Conflict):
+    """Another transaction held what this one needed; the text is the database's."""
+
+
 class RulesChanged(Conflict):
     """Price rules changed between pricing and storing; price again."""
 
@@ -77,6 +81,13 @@ class OperatorError(RatekitError):
     def lines(self) -> Sequence[str]:
         """Return the text, a line for each mistake."""
         return self._lines
+
+
+class HostError(OperatorError):
+    """This host, or a service that it uses, is not set up rightly; no request is the cause.
+
+    The text is for operators: it names files, addresses and users.
+    """
 
 
 class NotFound(OperatorError):
@@ -119,11 +130,11 @@ class NoRules(OperatorError):
         )
 
 
-class AccessDenied(OperatorError):
+class AccessDenied(HostError):
     """A back end refuses every request of ratekit; no scope or metric is the cause."""
 
 
-class ClockSkew(OperatorError):
+class ClockSkew(HostError):
     """Clocks differ too much to tell which periods are due."""
 
 
@@ -142,7 +153,7 @@ class Expired(OperatorError):
         super().__init__(f"{gone}; {remedy}")
 
 
-class SchemaChanged(OperatorError):
+class SchemaChanged(HostError):
     """The database was migrated while this process ran; it must end without writing."""
 
 
@@ -179,6 +190,10 @@ class BadInput(OperatorError):
     def __init__(self, mistakes: Iterable[Mistake]) -> None:
         self.mistakes = tuple(mistakes)
         super().__init__(*map(str, self.mistakes))
+
+
+class BadFile(BadInput, HostError):
+    """Files of this host that cannot be used."""
 
 
 def suggestion(word: str, names: Iterable[str]) -> str:

@@ -23,7 +23,7 @@ OPTIONS = {
 }
 
 
-class PluginError(errors.OperatorError):
+class PluginError(errors.HostError):
     """A plug-in that cannot be used.
 
     :ivar reason: why, without the option that names the plug-in

@@ -15,12 +15,13 @@ from oslo_middleware import cors, http_proxy_to_wsgi, request_id
 from ratekit import errors
 from ratekit.api import arguments, audit, authentication, dialects
 from ratekit.api.authentication import Authenticate, Wsgi
-from ratekit.api.faults import INTERNAL, Fault, read_error
+from ratekit.api.faults import INTERNAL, Fault, is_of_host, read_error
 from ratekit.api.health import Health
 from ratekit.api.operation import Answer, Call, Operation
 from ratekit.api.parts import Parts
 from ratekit.api.throttle import Throttle
 from ratekit.api.visibility import Scopes, visible_scopes
+from ratekit.text import printable
 
 LOG = logging.getLogger(__name__)
 
@@ -170,6 +171,8 @@ def _handle(
         fault = error
     elif isinstance(error, errors.RatekitError):
         fault = read_error(error)
+        if is_of_host(error):
+            _log(request, error)
     elif isinstance(error, falcon.HTTPError):
         _serialize(request, response, error)
         response.status = error.status
@@ -181,6 +184,11 @@ def _handle(
     response.status = fault.status
     response.set_headers(fault.headers)
     _write(request, response, fault)
+
+
+def _log(request: falcon.Request, error: errors.RatekitError) -> None:
+    for line in error.lines():
+        LOG.error("%s %s: %s", request.method, printable(request.path), printable(line))
 
 
 def _serialize(request: falcon.Request, response: falcon.Response, error: falcon.HTTPError) -> None:

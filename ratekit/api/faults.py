@@ -9,6 +9,9 @@ from ratekit.text import printable
 
 #: What clients learn of an unexpected error; the log has the rest.
 INTERNAL = "Internal Server Error"
+#: What clients learn where the database is away or busy; the log has the rest.
+UNAVAILABLE = "the database does not answer; try again later"
+_BUSY = "another change was in the way; try again"
 #: Seconds after which a client may try again, if nothing else is known.
 _RETRY_AFTER = 10
 
@@ -34,15 +37,35 @@ def not_found(noun: str, name: str) -> Fault:
 
 
 def read_error(error: errors.RatekitError) -> Fault:
-    """Return the fault for an error of ratekit."""
+    """Return the fault for an error of ratekit.
+
+    Its text is the error's only where whoever asks can use it: see :func:`is_of_host`.
+    """
     message = "; ".join(error.lines())
+    if isinstance(error, errors.LockConflict):
+        return Fault(409, _BUSY)
     if isinstance(error, errors.Conflict | errors.StateConflict):
         return Fault(409, message)
     if isinstance(error, errors.TryLater):
         after = _RETRY_AFTER if error.after is None else math.ceil(error.after)
-        return Fault(503, message, Retry_After=str(after))
+        text = UNAVAILABLE if is_of_host(error) else message
+        return Fault(503, text, Retry_After=str(after))
+    if isinstance(error, errors.HostError):
+        return Fault(500, INTERNAL)
     if isinstance(error, errors.NotFound):
         return Fault(404, message)
     if isinstance(error, errors.OperatorError):
         return Fault(400, message)
     return Fault(500, INTERNAL)
+
+
+def is_of_host(error: errors.RatekitError) -> bool:
+    """Return whether an error is about this host and what it uses, not about a request.
+
+    Its text names addresses, files and users, which only the log may show.
+    """
+    if isinstance(error, errors.Conflict):
+        return isinstance(error, errors.LockConflict)
+    if isinstance(error, errors.TryLater):
+        return not isinstance(error, errors.TooSlow)
+    return isinstance(error, errors.HostError) or not isinstance(error, errors.OperatorError)

@@ -54,7 +54,7 @@ class LazyApplication:
 
 def _answer_unavailable(environ: Environ, start_response: Any) -> Iterable[bytes]:
     from ratekit.api import dialects
-    from ratekit.api.faults import Fault
+    from ratekit.api.faults import UNAVAILABLE, Fault
 
-    fault = Fault(503, "the database does not answer; try again later", Retry_After=f"{_PAUSE:.0f}")
+    fault = Fault(503, UNAVAILABLE, Retry_After=f"{_PAUSE:.0f}")
     return dialects.write_fault(environ, start_response, fault)

@@ -24,7 +24,7 @@ def current(url: str) -> str | None:
 
     While a migration from 0001 to 0002 runs, or after it was interrupted, it is ``0001>0002``.
 
-    :raises ratekit.errors.OperatorError: the database refuses
+    :raises ratekit.errors.HostError: the database refuses
     :raises ratekit.errors.TryLater: the database did not answer
     """
     return _current(Database(url))
@@ -49,7 +49,7 @@ def head() -> str:
 def check(url: str) -> None:
     """Require that a database is at :func:`head`.
 
-    :raises ratekit.errors.OperatorError: it is not; the message says what to do
+    :raises ratekit.errors.HostError: it is not; the message says what to do
     :raises ratekit.errors.TryLater: the database did not answer
     """
     require_head(Database(url))
@@ -65,13 +65,13 @@ def require_head(database: Database) -> None:
         return
     require_known(revision, database.place)
     if revision is None:
-        raise errors.OperatorError(f"{database.place} has no tables; run ratekit-dbsync upgrade")
+        raise errors.HostError(f"{database.place} has no tables; run ratekit-dbsync upgrade")
     if alembic_version.ARROW in revision:
-        raise errors.OperatorError(
+        raise errors.HostError(
             f"{database.place} is in the middle of a migration ({revision}); wait for its end, or, "
             "if no migration process is running, run ratekit-dbsync upgrade again"
         )
-    raise errors.OperatorError(
+    raise errors.HostError(
         f"{database.place} is at revision {revision}, this ratekit needs {head()}; "
         "run ratekit-dbsync upgrade"
     )
@@ -80,21 +80,21 @@ def require_head(database: Database) -> None:
 def require_known(revision: str | None, place: str) -> None:
     """Require that a database's revision is one of this release, or of a migration to one.
 
-    :raises ratekit.errors.OperatorError: it is a newer ratekit's, or another program's
+    :raises ratekit.errors.HostError: it is a newer ratekit's, or another program's
     """
     parts = set((revision or "").split(alembic_version.ARROW)) - {""}
     if not all(_REVISION.fullmatch(part) for part in parts):
         raise foreign(place, f"is at revision {revision} of another program")
     if not parts.issubset(revisions()):
-        raise errors.OperatorError(
+        raise errors.HostError(
             f"{place} is at revision {revision}, which is newer than this ratekit ({head()}); "
             "install the newer ratekit here too"
         )
 
 
-def foreign(place: str, reason: str) -> errors.OperatorError:
+def foreign(place: str, reason: str) -> errors.HostError:
     """Return the error for a database that another program uses."""
-    return errors.OperatorError(
+    return errors.HostError(
         f"{place} {reason}; nothing was created: create an empty database for ratekit and name it "
         "in [database] connection"
     )

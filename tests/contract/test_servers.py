@@ -154,7 +154,7 @@ class TestWaiting:
             thread.start()
         for thread in threads:
             thread.join()
-        assert {type(outcome) for outcome in outcomes} == {type(None), errors.Conflict}
+        assert {type(outcome) for outcome in outcomes} == {type(None), errors.LockConflict}
 
     def test_a_row_lock_that_takes_too_long_is_a_conflict(
         self, server: Database, kind: str

@@ -33,12 +33,12 @@ _EXTRAS = {"postgresql": "postgresql", "mysql": "mysql"}
 def parse(url: str) -> sa.URL:
     """Return the URL with the driver that ratekit uses for this database.
 
-    :raises ratekit.errors.OperatorError: this database is not supported
+    :raises ratekit.errors.HostError: this database is not supported
     """
     try:
         parsed = sa.make_url(url)
     except (exc.ArgumentError, ValueError):
-        raise errors.OperatorError(
+        raise errors.HostError(
             "[database] connection: expected a URL such as "
             "sqlite:////var/lib/ratekit/ratekit.sqlite"
         ) from None
@@ -49,16 +49,16 @@ def parse(url: str) -> sa.URL:
             # The same driver serves both: it detects which server answers.
             return parsed.set(drivername="mysql+pymysql")
         case "mysql" | "mariadb":
-            raise errors.OperatorError(
+            raise errors.HostError(
                 "[database] connection: a MariaDB or MySQL URL must name a database: "
                 "mysql://user:password@host/name"
             )
         case "sqlite" if parsed.database and parsed.database != ":memory:":
             return parsed.set(drivername="sqlite+pysqlite")
         case "sqlite":
-            raise errors.OperatorError("[database] connection: an SQLite URL must name a file")
+            raise errors.HostError("[database] connection: an SQLite URL must name a file")
         case backend:
-            raise errors.OperatorError(
+            raise errors.HostError(
                 f"[database] connection: {backend!r} is not supported; use sqlite, postgresql or "
                 "mysql"
             )
@@ -74,7 +74,7 @@ class Database:
     :param needs: the only revision at which this code may write; None: any
     :param connections: how many stay open; None: SQLAlchemy's default, of five
     :ivar place: the URL as configured, without password and options
-    :raises ratekit.errors.OperatorError: the URL cannot be used
+    :raises ratekit.errors.HostError: the URL cannot be used
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class Database:
         :param seconds: that each of its statements may take; None: as many as any other
         :raises ratekit.errors.TooSlow: a statement took more than ``seconds``
         :raises ratekit.errors.TryLater: the database did not answer
-        :raises ratekit.errors.OperatorError: the database refuses, and will refuse again
+        :raises ratekit.errors.HostError: the database refuses, and will refuse again
         """
         engine = self._engines.reader
         if seconds is not None:
@@ -132,7 +132,7 @@ class Database:
         :raises ratekit.errors.TryLater: the database did not answer; nothing was written
         :raises ratekit.errors.SchemaChanged: it is no longer at the revision that this code
             needs; nothing was written
-        :raises ratekit.errors.OperatorError: the database refuses, and will refuse again;
+        :raises ratekit.errors.HostError: the database refuses, and will refuse again;
             nothing was written
         """
         with self._transaction(self._engines.writer) as transaction:
@@ -180,7 +180,7 @@ class Database:
                     connection = stack.enter_context(engine.connect())
                 except TypeError as error:
                     # The driver raised it: it gets the URL's options unchecked.
-                    raise errors.OperatorError(
+                    raise errors.HostError(
                         f"[database] connection {self.place}: invalid option in the URL: {error}"
                     ) from error
             with translate(self.place, self._dbapi):
@@ -215,7 +215,7 @@ class Database:
 
 
 def _engines(url: sa.URL, place: str, patient: bool, connections: int | None) -> Engines:
-    """:raises ratekit.errors.OperatorError: the driver is missing, or an option is invalid."""
+    """:raises ratekit.errors.HostError: the driver is missing, or an option is invalid."""
     backend = url.get_backend_name()
     try:
         # SQLAlchemy ignores some unknown options with a warning.
@@ -229,12 +229,12 @@ def _engines(url: sa.URL, place: str, patient: bool, connections: int | None) ->
                 case _:
                     return mysql.connect(url, patient, connections)
     except ModuleNotFoundError as error:
-        raise errors.OperatorError(
+        raise errors.HostError(
             f"[database] connection {place}: the driver is not installed ({error.name}); run: "
             f"pip install 'ratekit-openstack[{_EXTRAS.get(backend, backend)}]'"
         ) from error
     except (exc.ArgumentError, exc.SAWarning, TypeError, ValueError) as error:
         (line, *_) = str(error).splitlines()
-        raise errors.OperatorError(
+        raise errors.HostError(
             f"[database] connection {place}: invalid option in the URL: {line}"
         ) from error

@@ -111,16 +111,16 @@ def translate(place: str, dbapi: Any) -> Iterator[None]:
 
     :param place: name of the database in messages, without a password
     :param dbapi: the driver, a PEP 249 module
-    :raises ratekit.errors.Conflict: another transaction was in the way
+    :raises ratekit.errors.LockConflict: another transaction was in the way
     :raises ratekit.errors.TryLater: the database did not answer, or was busy
-    :raises ratekit.errors.OperatorError: the database refuses, and will refuse again
+    :raises ratekit.errors.HostError: the database refuses, and will refuse again
     """
     try:
         yield
     except (exc.TimeoutError, exc.DisconnectionError) as error:
         raise errors.TryLater(f"{place}: {_line(error)}") from error
     except UnicodeEncodeError as error:
-        raise errors.OperatorError(f"{place}: text is not valid Unicode: {error}") from error
+        raise errors.OperatorError(f"text is not valid Unicode: {error}") from error
     except exc.StatementError as error:
         _raise_exit(error)
         raise _translation(error.orig or error, place, dbapi) from error.orig
@@ -182,21 +182,21 @@ def _sqlite(cause: Any, _dbapi: Any) -> tuple[type[errors.RatekitError], str]:
     if code.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
         line += "; this user needs write permission for the file and its folder"
     # Violated unique keys are not temporary: frames exist of a period that is not rated yet.
-    return errors.TryLater if code.startswith(_SQLITE_TEMPORARY) else errors.OperatorError, line
+    return errors.TryLater if code.startswith(_SQLITE_TEMPORARY) else errors.HostError, line
 
 
 def _postgresql(cause: Any, dbapi: Any) -> tuple[type[errors.RatekitError], str]:
     state, line = cause.sqlstate or "", _line(cause)
     if state in _SQLSTATE_CONFLICT:
-        return errors.Conflict, line
+        return errors.LockConflict, line
     if state:
         temporary = state.startswith(_SQLSTATE_TEMPORARY)
-        return errors.TryLater if temporary else errors.OperatorError, line
+        return errors.TryLater if temporary else errors.HostError, line
     text = " ".join(str(cause).split())
     connection_errors = (dbapi.OperationalError, dbapi.InterfaceError, dbapi.InternalError)
     if isinstance(cause, connection_errors) and not _POSTGRESQL_REFUSAL.search(text):
         return errors.TryLater, line
-    return errors.OperatorError, line
+    return errors.HostError, line
 
 
 def _mysql(cause: Any, _dbapi: Any) -> tuple[type[errors.RatekitError], str]:
@@ -204,8 +204,8 @@ def _mysql(cause: Any, _dbapi: Any) -> tuple[type[errors.RatekitError], str]:
     text = str(cause.args[1]) if len(cause.args) > 1 and cause.args[1] else "connection lost"
     line = f"{text.splitlines()[0]} ({code})" if code else _line(cause)
     if code in _MYSQL_CONFLICT:
-        return errors.Conflict, line
-    return errors.TryLater if code in _MYSQL_TEMPORARY else errors.OperatorError, line
+        return errors.LockConflict, line
+    return errors.TryLater if code in _MYSQL_TEMPORARY else errors.HostError, line
 
 
 def _mysql_code(cause: Any) -> int:

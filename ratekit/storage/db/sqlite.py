@@ -62,14 +62,14 @@ def connect(url: sa.URL, connections: int | None = None) -> Engines:
 def file_exists(url: sa.URL) -> bool:
     """Return whether the file exists; do not create it.
 
-    :raises ratekit.errors.OperatorError: its folder does not exist
+    :raises ratekit.errors.HostError: its folder does not exist
     """
     path = pathlib.Path(url.database or "")
     if str(url.database).startswith("file:") or path.exists():
         return True
     folder = path.absolute().parent
     if not folder.is_dir():
-        raise errors.OperatorError(
+        raise errors.HostError(
             f"[database] connection {url.set(drivername='sqlite', query={})}: the folder {folder} "
             "does not exist; create it and give this user write permission"
         )

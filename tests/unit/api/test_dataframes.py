@@ -84,7 +84,7 @@ class TestVersion1:
         client = usage.with_reports(Failing(usage.parts.storage.reports, after=0))
         response = client.get("/v1/storage/dataframes")
         assert response.status == 503
-        assert response.body["faultstring"] == "the database did not answer"
+        assert response.body["faultstring"] == "the database does not answer; try again later"
 
 
 class TestVersion2:
