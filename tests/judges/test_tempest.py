@@ -77,6 +77,6 @@ def test_the_plug_in_passes_but_for_what_is_expected(
         )
     outcomes = dict(_LINE.findall(result.stdout + result.stderr))
     assert len(outcomes) == _COUNT, result.stdout + result.stderr
-    others = {name: outcome for name, outcome in outcomes.items() if outcome != "ok"}
+    deviations = {name: outcome for name, outcome in outcomes.items() if outcome != "ok"}
     expected = {name: outcome for name, (outcome, _) in EXPECTED.items()}
-    assert others == expected, result.stdout + result.stderr
+    assert deviations == expected, result.stdout + result.stderr

@@ -37,7 +37,7 @@ def main() -> None:
     host, port, prefix, _ = utils.host_info_from_target(url)
     with pathlib.Path(path).open(encoding="utf-8") as file:
         content = utils.load_yaml(file)
-    known = [*handlers.RESPONSE_HANDLERS, EnvironStoreHandler]
+    classes = [*handlers.RESPONSE_HANDLERS, EnvironStoreHandler]
     suite = suitemaker.test_suite_from_dict(
         unittest.defaultTestLoader,
         "judge",
@@ -48,7 +48,7 @@ def main() -> None:
         None,
         None,
         prefix=prefix,
-        handlers=[handler() for handler in known],
+        handlers=[handler() for handler in classes],
     )
     outcome = unittest.TestResult()
     suite.run(outcome)
