@@ -140,6 +140,10 @@ class Client:
         content = json.loads(result.text, parse_float=Decimal) if result.text and is_json else None
         return Response(result.status_code, result.headers, content, result.text)
 
+    def simulate(self, path: str, **request: Any) -> testing.Result:
+        """Send a GET with what Falcon's test client knows of requests."""
+        return self._client.simulate_get(path, **request)
+
     def get_as(self, project: str, path: str, **query: object) -> Response:
         """Send a GET as a member of a project; empty: of none."""
         return self.send("GET", path, None, {PROJECT: project}, **query)

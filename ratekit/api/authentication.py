@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -14,6 +15,8 @@ from ratekit.api import dialects
 from ratekit.api.faults import Fault
 
 LOG = logging.getLogger(__name__)
+_UNKNOWN = "a valid token of Keystone is required"
+_REMOTE = "[api] auth_strategy = noauth answers only requests of its own host"
 _UNAVAILABLE = "Keystone cannot be asked whether the token is valid; try again later"
 #: Seconds.
 _RETRY_AFTER = "10"
@@ -77,12 +80,17 @@ class _Public:
 
 
 class _Identified:
-    """Reads the caller from the headers that keystonemiddleware has set."""
+    """Reads the caller from the headers that keystonemiddleware has set.
+
+    With its option delay_auth_decision it lets through who has no valid token; he is refused here.
+    """
 
     def __init__(self, application: Wsgi) -> None:
         self._application = application
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        if environ.get("HTTP_X_IDENTITY_STATUS") != "Confirmed":
+            return dialects.write_fault(environ, start_response, Fault(401, _UNKNOWN))
         environ[CALLER] = RequestContext.from_environ(environ)
         return self._application(environ, start_response)
 
@@ -120,12 +128,14 @@ def _ignore(_part: bytes) -> None:
 
 
 class _Noauth:
-    """Takes everybody for an administrator, of the project that X-Project-Id names."""
+    """Takes everybody of this host for an administrator, of the project that X-Project-Id names."""
 
     def __init__(self, application: Wsgi) -> None:
         self._application = application
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        if not _is_loopback(str(environ.get("REMOTE_ADDR", ""))):
+            return dialects.write_fault(environ, start_response, Fault(403, _REMOTE))
         environ[CALLER] = RequestContext(
             user_id="noauth",
             user_name="noauth",
@@ -134,3 +144,11 @@ class _Noauth:
             request_id=environ.get("openstack.request_id"),
         )
         return self._application(environ, start_response)
+
+
+def _is_loopback(address: str) -> bool:
+    """Return whether a client is on this host; unknown is no."""
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False

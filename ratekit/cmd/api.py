@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ratekit.interfaces import Storage
 
 PROG = "ratekit-api"
+_ONLY_HERE = "[api] auth_strategy: noauth works with the command ratekit-api only; use keystone"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -73,7 +74,11 @@ def build_from_files() -> Wsgi:
 
     try:
         with configuration.translate_errors():
-            return build(configuration.load_for_serving(PROG, []))
+            conf = configuration.load_for_serving(PROG, [])
+            if conf.api.auth_strategy == "noauth":
+                # [api] host, which must be a loopback address, is not where other servers listen.
+                raise errors.OperatorError(_ONLY_HERE)
+            return build(conf)
     except errors.OperatorError as error:
         # The server's log has a traceback; this is what to do.
         startup.complain(PROG, error)

@@ -39,6 +39,20 @@ def free_port() -> int:
         return port
 
 
+_KEYSTONE = """
+[keystone_authtoken]
+auth_type = password
+auth_url = http://127.0.0.1:9/v3
+www_authenticate_uri = http://127.0.0.1:9/v3
+memcached_servers = 127.0.0.1:9
+username = ratekit
+password = secret
+project_name = service
+user_domain_id = default
+project_domain_id = default
+"""
+
+
 class Api:
     """A ratekit-api on SQLite, without tokens.
 
@@ -173,7 +187,8 @@ def test_threads_answer_at_the_same_time_and_share_no_connection(tmp_path: pathl
     assert set(statuses) == {404}
 
 
-def test_a_wsgi_server_reads_no_command_line(api: Api) -> None:
+def serve_by_wsgi(api: Api) -> subprocess.CompletedProcess[str]:
+    """Ask the application of ratekit.wsgi for ``/``."""
     script = (
         "import sys; sys.argv = ['server', '--bind', 'x', '--config-file', '/nowhere']\n"
         "from ratekit.wsgi import application\n"
@@ -182,7 +197,7 @@ def test_a_wsgi_server_reads_no_command_line(api: Api) -> None:
         "  'wsgi.errors': sys.stderr}\n"
         "print(b''.join(application(environ, lambda status, *_: print(status))))"
     )
-    answer = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-c", script],
         env={**os.environ, "RATEKIT_CONFIG": str(api.conf)},
         input="",
@@ -190,5 +205,21 @@ def test_a_wsgi_server_reads_no_command_line(api: Api) -> None:
         text=True,
         check=False,
     )
+
+
+def test_a_wsgi_server_reads_no_command_line(tmp_path: pathlib.Path) -> None:
+    api = Api(tmp_path, auth_strategy="keystone")
+    with api.conf.open("a", encoding="utf-8") as file:
+        file.write(_KEYSTONE)
+    migrate.upgrade(f"sqlite:///{api.database}")
+    answer = serve_by_wsgi(api)
     assert answer.stderr == ""
     assert answer.stdout.startswith("200 OK")
+
+
+def test_a_wsgi_server_is_not_open_to_everybody(api: Api) -> None:
+    answer = serve_by_wsgi(api)
+    assert answer.returncode != 0
+    assert answer.stderr.startswith(
+        "ratekit-api: [api] auth_strategy: noauth works with the command ratekit-api only"
+    )
