@@ -44,7 +44,7 @@ class Metrics:
     settings: Mapping[str, Any]
 
 
-class MetricsFile:
+class MetricsWatch:
     """Reads metrics.yml, and again when it has changed.
 
     :param conf: a loaded ``ConfigOpts``
@@ -89,9 +89,9 @@ class MetricsFile:
         try:
             self._metrics = self.load()
         except errors.OperatorError as error:
-            rest = "no metrics" if self._metrics is None else "the metrics that it has read before"
+            outcome = "no metrics" if self._metrics is None else "the metrics that it has read before"
             for line in error.lines():
-                LOG.error("%s; the API goes on with %s", line, rest)
+                LOG.error("%s; the API goes on with %s", line, outcome)
 
     def _read_version(self) -> _Version:
         try:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ratekit.admin.rule_editing.editor import Editor
-from ratekit.api.metrics import MetricsFile
+from ratekit.api.metrics import MetricsWatch
 from ratekit.api.policies import Policies
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.interfaces import Storage
@@ -47,7 +47,7 @@ class Parts:
     storage: Storage
     calendar: Calendar
     policies: Policies
-    metrics: MetricsFile
+    metrics: MetricsWatch
     editor: Editor
     limits: Limits
     clock: Callable[[], datetime.datetime]

@@ -87,7 +87,7 @@ def build_from_files() -> Wsgi:
 
 def build_parts(conf: Any) -> Parts:
     """Return what operations work with."""
-    from ratekit.api.metrics import MetricsFile
+    from ratekit.api.metrics import MetricsWatch
     from ratekit.api.parts import Limits, Parts
     from ratekit.api.policies import Policies, build_enforcer
     from ratekit.conf import collect
@@ -100,7 +100,7 @@ def build_parts(conf: Any) -> Parts:
         storage=storage,
         calendar=calendar,
         policies=Policies(build_enforcer(conf)),
-        metrics=MetricsFile(conf),
+        metrics=MetricsWatch(conf),
         editor=_build_editor(conf, storage, calendar),
         limits=Limits(
             section.max_body,

@@ -7,7 +7,7 @@ import pathlib
 
 import pytest
 
-from ratekit.api.metrics import MetricsFile
+from ratekit.api.metrics import MetricsWatch
 from ratekit.storage import migrate
 from tests.api_client import Client
 from tests.databases import new_database
@@ -150,7 +150,7 @@ def test_without_a_file_the_metrics_are_unavailable_and_a_client_learns_no_path(
 
 
 def test_a_file_is_read_once_while_it_stays_the_same(client: Client) -> None:
-    file = MetricsFile(client.conf)
+    file = MetricsWatch(client.conf)
     assert file.read() is file.read()
 
 

@@ -125,8 +125,10 @@ def test_a_signal_ends_it_quietly(api: Api, number: signal.Signals, code: int) -
         process.send_signal(number)
         out, err = process.communicate(timeout=TIMEOUT)
     assert (process.returncode, out) == (code, "")
-    (line,) = err.splitlines()
+    line, *others = err.splitlines()
     assert f"listening on http://127.0.0.1:{api.port}" in line
+    # On a busy machine the server may say that its threads are slow.
+    assert [text for text in others if " WARNING waitress" not in text] == []
 
 
 def test_an_address_in_use_is_one_line_and_1(api: Api) -> None:
