@@ -281,7 +281,7 @@ class FakeRules(RuleStore):
         close: Collection[tuple[Rule, Instant]],
         add: Collection[Rule],
         note: ChangeNote,
-        require_unrated: bool = False,
+        unrated_since: Instant | None = None,
         names: NameChange = NO_NAMES,
     ) -> int:
         ends = {rule.id: end for rule, end in close}
@@ -289,7 +289,7 @@ class FakeRules(RuleStore):
             raise errors.OutdatedRules(f"the rules were changed since version {version}")
         if not ends.keys() <= {rule.id for rule in self.book.rules}:
             raise ValueError("a rule to close is not in the store")
-        if require_unrated and self.last_end is not None:
+        if unrated_since is not None and (self.last_end or unrated_since) > unrated_since:
             raise errors.OutdatedRules("a period has been rated")
         rules = [
             dataclasses.replace(rule, terms=dataclasses.replace(rule.terms, end=ends[rule.id]))

@@ -213,8 +213,23 @@ def make_change(
             "it again"
         )
     note = ChangeNote(now, made_by, comment, plan.retroactive)
-    change, unrated = plan.change, plan.protected_until is None
-    return store.change(plan.book.version, change.close, change.add, note, require_unrated=unrated)
+    change = plan.change
+    unrated_since = None if plan.retroactive else find_unrated_since(change, plan.protected_until)
+    return store.change(plan.book.version, change.close, change.add, note, unrated_since)
+
+
+def find_unrated_since(
+    change: rule_change.RuleChange, protected_until: datetime.datetime | None
+) -> datetime.datetime | None:
+    """Return from when on nothing may have been rated when a change is made; None: no matter.
+
+    Each period is then charged by the rules that are in force at its begin, as history has them.
+
+    :param protected_until: as when it was planned; None: nothing had been rated
+    """
+    if change.empty:
+        return None
+    return period.EPOCH if protected_until is None else change.since
 
 
 def find_record(store: RuleStore, version: int) -> ChangeRecord:

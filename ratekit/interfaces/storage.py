@@ -59,7 +59,7 @@ class RuleStore(abc.ABC):
         close: Collection[tuple[Rule, datetime.datetime]],
         add: Collection[Rule],
         note: ChangeNote,
-        require_unrated: bool = False,
+        unrated_since: datetime.datetime | None = None,
         names: NameChange = NO_NAMES,
     ) -> int:
         """End the rules of ``close`` at the given times and add new ones, in one transaction.
@@ -70,11 +70,12 @@ class RuleStore(abc.ABC):
         :param version: the book's version that the change was made for
         :param add: a rule with a line continues that line
         :param note: who makes the change, and when
-        :param require_unrated: the change is valid only while nothing has been rated
+        :param unrated_since: the change is valid only while no period that ends later has been
+            rated; None: always
         :param names: services, fields and groups to create or to hide, with or without rules
         :returns: the book's new version
         :raises ratekit.errors.OutdatedRules: the book has changed since ``version``, or
-            something has been rated although ``require_unrated`` is set; nothing was written
+            a period after ``unrated_since`` has been rated; nothing was written
         :raises ratekit.errors.OperatorError: the database refuses a value; nothing was written
         """
 

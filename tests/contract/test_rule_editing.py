@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ratekit import errors
-from ratekit.admin import hashmap
+from ratekit.admin import hashmap, rule_guards
 from ratekit.admin.rule_editing import group, rule, target
 from ratekit.admin.rule_editing.editor import Author, Edit, Editor
 from ratekit.admin.rule_editing.index import RuleIndex
@@ -41,16 +41,21 @@ def edit(
 
 
 def rate(
-    storage: Storage, begin: datetime.datetime = given.START, price: str = "0", metric: str = "x"
+    storage: Storage,
+    begin: datetime.datetime = given.START,
+    price: str = "0",
+    metric: str = "x",
+    scope: str = "a1",
 ) -> None:
-    """Rate one hour."""
-    states = given.list_scopes(storage, "a1", start=begin)
+    """Rate the first hour of a scope."""
+    states = given.list_scopes(storage, scope, start=begin)
     version = storage.rules.read().version
     series = given.build_series(
-        "a1", [("1", price)], metric=metric, begin=begin, labels={"flavor": "m1"}
+        scope, [("1", price)], metric=metric, begin=begin, labels={"flavor": "m1"}
     )
     window = given.window(begin=begin)
-    storage.ledger.commit(given.batch(states, series, periods=window, rules=version))
+    result = storage.ledger.commit(given.batch(states, series, periods=window, rules=version))
+    assert result.frames == 1
 
 
 def open_editor(storage: Storage) -> Editor:
@@ -756,6 +761,49 @@ class TestAtOnce:
         with pytest.raises(errors.StateConflict, match="Mapping already exists"):
             create(rated, {"service_id": service_id})
         assert len(storage.rules.read().rules) == 1
+
+    def test_a_rating_during_the_checks_moves_the_change_to_the_next_period(
+        self, storage: Storage, rated: Editor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        view = create(rated, {}, by=edit(NOW))
+        later = edit(hour(40))
+        check = rule_guards.require_priced
+        begins = iter([hour(41), hour(42)])
+
+        def rate_and_check(*arguments: Any, **options: Any) -> None:
+            check(*arguments, **options)
+            for number, begin in enumerate(begins):
+                rate(storage, begin, scope=f"b{number}")
+
+        monkeypatch.setattr(rule_guards, "require_priced", rate_and_check)
+        update(rated, view, {"cost": Decimal(5)}, later)
+        assert stored_rules(storage) == [("0.1", 37, 43), ("5", 43, None)]
+        assert not storage.rules.records(1)[0].retroactive
+
+    def test_a_rating_before_a_change_that_is_scheduled_moves_nothing(
+        self, storage: Storage, rated: Editor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        view = create(rated, {"start": hour(50)})
+        monkeypatch.setattr(
+            rule_guards, "require_priced", lambda *_, **__: rate(storage, hour(45), scope="b2")
+        )
+        update(rated, view, {"cost": Decimal(5)})
+        assert stored_rules(storage) == [("0.1", 50, 50), ("5", 50, None)]
+
+    @pytest.mark.parametrize("retroactive", [False, True])
+    def test_a_plan_for_a_period_that_is_rated_meanwhile_is_outdated(
+        self, storage: Storage, rated: Editor, retroactive: bool
+    ) -> None:
+        create(rated, {"start": hour(20)}, by=edit(force=True))
+        at = hour(30) if retroactive else None
+        plan = hashmap.plan(storage.rules, [], CALENDAR, NOW, at, retroactive)
+        rate(storage, hour(38), scope="b2")
+        if retroactive:
+            assert hashmap.make_change(storage.rules, plan, NOW, "ann") == 3
+            return
+        with pytest.raises(errors.OutdatedRules, match="nothing was written"):
+            hashmap.make_change(storage.rules, plan, NOW, "ann")
+        assert stored_rules(storage) == [("0.1", 20, None)]
 
     def test_a_rating_meanwhile_moves_the_start(
         self, storage: Storage, editor: Editor, monkeypatch: pytest.MonkeyPatch

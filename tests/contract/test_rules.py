@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from ratekit import errors
+from ratekit.domain.period import EPOCH
 from ratekit.domain.rules.rule import (
     CostType,
     MappingRule,
@@ -176,7 +177,7 @@ class TestUnrated:
         self, storage: Storage
     ) -> None:
         list_scopes(storage, "a")
-        assert storage.rules.change(0, [], [small()], note(), require_unrated=True) == 1
+        assert storage.rules.change(0, [], [small()], note(), unrated_since=EPOCH) == 1
         assert storage.rules.read().rules == (small(),)
 
     def test_a_change_for_an_unrated_ledger_is_rejected_after_the_first_rating(
@@ -184,8 +185,15 @@ class TestUnrated:
     ) -> None:
         storage.ledger.commit(batch(list_scopes(storage, "a")))
         with pytest.raises(errors.OperatorError, match="has been rated"):
-            storage.rules.change(0, [], [small()], note(), require_unrated=True)
+            storage.rules.change(0, [], [small()], note(), unrated_since=EPOCH)
         assert storage.rules.read() == RuleBook(0, ())
+
+    def test_a_change_is_rejected_if_a_later_period_has_been_rated(self, storage: Storage) -> None:
+        storage.ledger.commit(batch(list_scopes(storage, "a")))
+        with pytest.raises(errors.OutdatedRules, match="has been rated"):
+            storage.rules.change(0, [], [small()], note(), unrated_since=hour(0.5))
+        assert storage.rules.read() == RuleBook(0, ())
+        assert storage.rules.change(0, [], [small()], note(), unrated_since=hour(1)) == 1
 
     def test_of_a_commit_and_a_change_for_an_unrated_ledger_at_once_one_succeeds(
         self, storage: Storage, open_another: Open
@@ -203,7 +211,7 @@ class TestUnrated:
         def change(store: Storage) -> None:
             gate.wait()
             with contextlib.suppress(errors.OperatorError):
-                store.rules.change(0, [], [small()], note(), require_unrated=True)
+                store.rules.change(0, [], [small()], note(), unrated_since=EPOCH)
                 writes.append("change")
 
         threads = [

@@ -11,6 +11,7 @@ from decimal import Decimal
 import pytest
 
 from ratekit import errors
+from ratekit.domain.period import EPOCH
 from ratekit.domain.reporting.reports import ResetPlan, StateRow
 from ratekit.domain.scope import Scope, State
 from ratekit.domain.series import RatedSeries, Series
@@ -344,7 +345,7 @@ class TestReset:
         storage.ledger.commit(work(state, *ONE))
         assert storage.rules.last_rated_end() == hour(3)
         with pytest.raises(errors.OperatorError, match="has been rated"):
-            storage.rules.change(0, [], [], note(hour(5)), require_unrated=True)
+            storage.rules.change(0, [], [], note(hour(5)), unrated_since=EPOCH)
 
     def test_failures_are_cleared(self, storage: Storage) -> None:
         (state,) = three_hours(storage, "a")

@@ -159,18 +159,14 @@ class Editor:
                 remedy="repeat the request with allow_free=true",
             )
         fence = index.protected_until
-        note = ChangeNote(
-            edit.now,
-            str(edit.author),
-            draft.comment,
-            retroactive=fence is not None and change.since < fence,
-        )
+        retroactive = fence is not None and change.since < fence
+        note = ChangeNote(edit.now, str(edit.author), draft.comment, retroactive)
         return self._storage.rules.change(
             index.catalog.book.version,
             change.close,
             change.add,
             note,
-            require_unrated=fence is None and not change.empty,
+            None if retroactive else hashmap.find_unrated_since(change, fence),
             names=draft.names,
         )
 

@@ -55,7 +55,7 @@ class SqlRules(RuleStore):
         close: Collection[tuple[Rule, datetime.datetime]],
         add: Collection[Rule],
         note: ChangeNote,
-        require_unrated: bool = False,
+        unrated_since: datetime.datetime | None = None,
         names: NameChange = NO_NAMES,
     ) -> int:
         """Close and add rules and record it, in one transaction; commits of frames wait for it.
@@ -65,8 +65,8 @@ class SqlRules(RuleStore):
         for _ in range(_ATTEMPTS - 1):
             # On a Galera cluster a commit of frames that was first ends the change.
             with contextlib.suppress(errors.Conflict):
-                return self._change(version, close, add, note, require_unrated, names)
-        return self._change(version, close, add, note, require_unrated, names)
+                return self._change(version, close, add, note, unrated_since, names)
+        return self._change(version, close, add, note, unrated_since, names)
 
     def _change(
         self,
@@ -74,17 +74,14 @@ class SqlRules(RuleStore):
         close: Collection[tuple[Rule, datetime.datetime]],
         add: Collection[Rule],
         note: ChangeNote,
-        require_unrated: bool,
+        unrated_since: datetime.datetime | None,
         names: NameChange,
     ) -> int:
         with self._database.writing() as connection:
             # First, because it locks the rules for all other writers.
             new_version = versions.advance(connection, version)
-            if require_unrated and _read_last_rated_end(connection) is not None:
-                raise errors.OutdatedRules(
-                    "usage has been rated since the change was planned; nothing was written: "
-                    "repeat the command"
-                )
+            if unrated_since is not None:
+                _require_unrated(connection, unrated_since)
             history.write_change(connection, new_version, note)
             _close(connection, close, note.made_at)
             history.write_closed(connection, new_version, close)
@@ -122,6 +119,15 @@ def _read_last_rated_end(connection: sa.Connection) -> datetime.datetime | None:
     query = sa.select(sa.func.max(SCOPES.c.last_rated))
     end: datetime.datetime | None = connection.execute(query).scalar()
     return end
+
+
+def _require_unrated(connection: sa.Connection, since: datetime.datetime) -> None:
+    rated_end = _read_last_rated_end(connection)
+    if rated_end is not None and rated_end > since:
+        raise errors.OutdatedRules(
+            "usage has been rated since the change was planned; nothing was written: repeat the "
+            "command"
+        )
 
 
 def _close(
