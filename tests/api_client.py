@@ -94,8 +94,10 @@ class Client:
     def _serve(self, parts: Parts) -> None:
         self.parts = parts
         wsgi = application.build(parts, routes.OPERATIONS, identify)
-        # Falcon looks at the signature, which oslo.middleware hides.
-        self._client = testing.TestClient(lambda environ, start: wsgi(environ, start))
+        # Falcon looks at the signature, which oslo.middleware hides, and names no client's address.
+        self._client = testing.TestClient(
+            lambda environ, start: wsgi({"REMOTE_ADDR": "127.0.0.1", **environ}, start)
+        )
 
     def with_limits(self, **limits: object) -> Client:
         """Return a client of an application with other limits, over the same database."""

@@ -18,7 +18,7 @@ from tests.databases import SERVERS, private_server
 
 def get(application: Wsgi, path: str) -> testing.Result:
     client = testing.TestClient(lambda environ, start: application(environ, start))
-    return client.simulate_get(path)
+    return client.simulate_get(path, remote_addr="127.0.0.1")
 
 
 @pytest.mark.parametrize("backend", SERVERS)

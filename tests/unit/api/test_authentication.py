@@ -51,8 +51,8 @@ def test_who_has_no_token_is_refused_where_keystonemiddleware_lets_him_through(
         ("::1", 200),
         ("203.0.113.9", 403),
         ("::ffff:203.0.113.9", 403),
-        # A Unix socket, behind which anybody may be.
-        ("", 403),
+        # By a Unix socket, behind which anybody may be.
+        ("unix:", 403),
     ],
 )
 def test_without_tokens_only_this_host_is_let_in(client: Client, address: str, status: int) -> None:
