@@ -23,6 +23,8 @@ _TRUE, _FALSE = (
     frozenset({"true", "1", "yes", "on", "t", "y"}),
     frozenset({"false", "0", "no", "off", "f", "n"}),
 )
+#: Most names of filters, and most values of all of them.
+_MAX_NAMES, _MAX_VALUES = 20, 1_000
 _PAIR = re.compile(r"([^:]+):(.*)", re.DOTALL)
 
 
@@ -166,6 +168,16 @@ def _require_clean(value: Any) -> Any:
     return value
 
 
+def _require_few(pairs: dict[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+    """Refuse more conditions than a database should compare each row with."""
+    if len(pairs) > _MAX_NAMES:
+        raise ValueError(f"expected at most {_MAX_NAMES} names, not {len(pairs):,}")
+    count = sum(map(len, pairs.values()))
+    if count > _MAX_VALUES:
+        raise ValueError(f"expected at most {_MAX_VALUES:,} values, not {count:,}")
+    return pairs
+
+
 Instant = Annotated[datetime.datetime, pydantic.BeforeValidator(parse_instant)]
 Flag = Annotated[bool, pydantic.BeforeValidator(parse_bool)]
 Flags = Annotated[
@@ -180,6 +192,7 @@ Number = Annotated[
 Words = Annotated[tuple[str, ...], pydantic.BeforeValidator(split_words)]
 Pairs = Annotated[
     dict[str, frozenset[str]],
+    pydantic.AfterValidator(_require_few),
     pydantic.BeforeValidator(split_pairs),
     # In a query they are words.
     pydantic.WithJsonSchema({"type": "array", "items": {"type": "string", "pattern": "^[^:]+:"}}),

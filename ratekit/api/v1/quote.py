@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 import pydantic
 
@@ -13,13 +12,19 @@ from ratekit.admin import quote
 from ratekit.api.answers import Amount
 from ratekit.api.arguments import Arguments, Number, Text
 from ratekit.api.dialects import number_literal
-from ratekit.api.labels import read_labels
 from ratekit.api.operation import Call, Operation
+from ratekit.api.quotes import choose_scope, read_usage_labels, require_metrics
 from ratekit.api.visibility import Demand
 from ratekit.domain.exact import EXACT
-from ratekit.domain.reporting.reports import ALL_SCOPES
-from ratekit.domain.rules.rule import RuleBook
-from ratekit.files import metrics_file
+
+#: Most usages in one request: each is compared with every rule.
+_MAX_USAGES = 1_000
+
+
+def _require_few(value: Any) -> Any:
+    if isinstance(value, list) and len(value) > _MAX_USAGES:
+        raise ValueError(f"expected at most {_MAX_USAGES:,} usages, not {len(value):,}")
+    return value
 
 
 class Resource(pydantic.BaseModel):
@@ -40,11 +45,15 @@ class Resource(pydantic.BaseModel):
 class Resources(Arguments):
     """Usages.
 
-    :ivar resources: each of them
+    :ivar resources: each of them, at most 1,000
     :ivar tenant_id: the project whose rules apply; default: that of the token
     """
 
-    resources: tuple[Resource, ...]
+    resources: Annotated[
+        tuple[Resource, ...],
+        pydantic.Field(max_length=_MAX_USAGES),
+        pydantic.BeforeValidator(_require_few),
+    ]
     tenant_id: Text | None = None
 
     def demand(self, scope_key: str) -> Demand:
@@ -60,38 +69,17 @@ def quote_resources(call: Call[Resources]) -> Any:
     """
     parts, resources = call.parts, call.arguments.resources
     book = parts.storage.rules.read()
-    _require_metrics(parts.conf, book, resources)
-    scope = choose_scope(call)
     period = quote.period_of(parts.calendar, parts.clock())
+    require_metrics(call, book, period.begin, {resource.service for resource in resources})
+    scope = choose_scope(call)
     price_list = composition.build_price_list(parts.conf, book)
     total = Decimal(0)
     for number, resource in enumerate(resources):
         quantity = quote.read_quantity(f"resources.{number}.volume", str(resource.volume))
-        labels = quote.add_scope_label(
-            read_labels(resource.desc), parts.conf.collect.scope_key, scope
-        )
+        labels = read_usage_labels(call, resource.desc)
         usage_quote = quote.quote(price_list, period, resource.service, quantity, labels, scope)
         total = EXACT.add(total, usage_quote.explanation.price)
     return number_literal(total)
-
-
-def choose_scope(call: Call[Any]) -> str:
-    """Return the only scope that a request may see, if there is one."""
-    scopes = call.scopes
-    return quote.NO_SCOPE if scopes is ALL_SCOPES or not scopes else min(scopes)
-
-
-def _require_metrics(conf: Any, book: RuleBook, resources: Sequence[Resource]) -> None:
-    """Refuse metrics that neither metrics.yml nor any rule has.
-
-    :raises ratekit.errors.OperatorError: there are some
-    """
-    metrics = {resource.service for resource in resources}
-    if metrics <= {rule.target.metric for rule in book.rules}:
-        return
-    labels = metrics_file.read_labels(conf.collect.metrics_conf, conf.collect.scope_key)
-    for metric in sorted(metrics):
-        quote.require_metric(metric, book, labels)
 
 
 OPERATIONS = [

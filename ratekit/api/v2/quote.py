@@ -11,12 +11,10 @@ import pydantic
 from ratekit import composition
 from ratekit.admin import price_breakdown, quote
 from ratekit.api.arguments import Arguments, Instant, Number, Text
-from ratekit.api.labels import read_labels
 from ratekit.api.operation import Call, Operation
-from ratekit.api.v1.quote import choose_scope
+from ratekit.api.quotes import choose_scope, read_usage_labels, require_metrics
 from ratekit.api.v2.explain import Calculation, Share
 from ratekit.api.visibility import Demand
-from ratekit.files import metrics_file
 
 
 class Usage(Arguments):
@@ -70,22 +68,19 @@ class Quote(pydantic.BaseModel):
 def quote_usage(call: Call[Usage]) -> dict[str, Any]:
     """Return what a usage would cost in a period, and how that is calculated."""
     given, parts = call.arguments, call.parts
-    section = parts.conf.collect
     book = parts.storage.rules.read()
-    label_names = metrics_file.read_labels(section.metrics_conf, section.scope_key)
-    quote.require_metric(given.service, book, label_names)
-    scope = choose_scope(call)
-    labels = quote.add_scope_label(read_labels(given.labels), section.scope_key, scope)
+    period = quote.period_of(parts.calendar, given.at or parts.clock())
+    require_metrics(call, book, period.begin, {given.service})
     usage_quote = quote.quote(
         composition.build_price_list(parts.conf, book),
-        quote.period_of(parts.calendar, given.at or parts.clock()),
+        period,
         given.service,
         quote.read_quantity("quantity", str(given.quantity)),
-        labels,
-        scope,
+        read_usage_labels(call, given.labels),
+        choose_scope(call),
         quote.read_share("share", given.share),
     )
-    series, period = usage_quote.series, usage_quote.period
+    series = usage_quote.series
     shared = series.shared.get(period.begin)
     explanation = usage_quote.explanation
     return {

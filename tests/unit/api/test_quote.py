@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -175,3 +176,66 @@ def test_a_quote_with_its_calculation_is_for_the_callers_own_project(priced: Cli
     assert "p1" not in other.text
     for change in ({"share": "2"}, {"service": "x"}, {"quantity": -1}, {"labels": [1]}):
         assert priced.send("POST", DETAILS, {**body, **change}).status == 400
+
+
+def test_so_many_usages_or_labels_are_refused(priced: Client) -> None:
+    tiny = usage(flavor_name="m1.tiny")
+    assert post(priced, *[tiny] * 1000).text == "123.4567890123456789012345678"
+    response = post(priced, *[tiny] * 1001)
+    assert response.status == 400
+    assert response.body["faultstring"] == "resources: expected at most 1,000 usages, not 1,001"
+    labels = {f"l{number}": "x" for number in range(101)}
+    for desc in (labels, {"metadata": labels}):
+        response = post(priced, usage(**desc))
+        assert response.status == 400
+        assert response.body["faultstring"] == "expected at most 100 labels, not 101"
+    response = priced.send("POST", "/v2/rating/quote", {"service": "instance", "labels": labels})
+    assert response.status == 400
+    del labels["l100"]
+    assert post(priced, usage(**labels)).text == "0"
+
+
+@pytest.fixture(params=["/v1/rating/quote", "/v2/rating/quote"])
+def quoted(request: pytest.FixtureRequest, priced: Client) -> Callable[..., Response]:
+    """Return a function that asks for the price of a usage, by either version."""
+
+    def ask(service: str, project: str | None, **labels: str) -> Response:
+        body: dict[str, Any] = {"service": service, "labels": labels}
+        if request.param == PATH:
+            body = {"resources": [usage(service, **labels)]}
+        headers = None if project is None else {PROJECT: project}
+        return priced.send("POST", request.param, body, headers)
+
+    return ask
+
+
+def test_a_token_without_project_sees_the_prices_of_none(
+    quoted: Callable[..., Response],
+) -> None:
+    response = quoted("owned", "", project_id="p2")
+    assert response.status == 400
+    assert "project_id: leave it out, because the token is for no project" in response.text
+    assert "1000" in quoted("owned", None, project_id="p2").text
+
+
+def test_no_name_in_rules_of_others_or_of_the_past_is_told(
+    priced: Client, quoted: Callable[..., Response]
+) -> None:
+    past = Terms(Decimal(1), CostType.FLAT, end=given.hour(1))
+    rules: list[Rule] = [
+        MappingRule(RuleTarget("secret"), None, flat("1", "p1")),
+        MappingRule(RuleTarget("retired"), None, past),
+    ]
+    priced.parts.storage.rules.change(1, [], rules, given.note())
+    for project in ("p2", ""):
+        for word in ("secre", "retire", "zzz"):
+            response = quoted(word, project)
+            assert response.status == 400
+            assert f"neither metrics.yml nor any rule in force has '{word}'" in response.text
+            assert "secret" not in response.text
+            assert "retired" not in response.text
+        # Neither whether such a rule exists.
+        assert quoted("secret", project).status == quoted("retired", project).status == 400
+    assert "did you mean 'secret'" in quoted("secre", "p1").text
+    assert quoted("secret", "p1").status == 200
+    assert "known metrics: " in quoted("zzz", None).text

@@ -239,6 +239,24 @@ class TestFilters:
             usage
         )
 
+    def test_so_many_filters_are_refused(self, usage: Client) -> None:
+        names = {f"l{number}": "x" for number in range(21)}
+        values = {"id": [f"i{number}" for number in range(1001)]}
+        for path in ("/v2/summary", "/v2/dataframes"):
+            for filters, text in (
+                (names, "filters: expected at most 20 names, not 21"),
+                (values, "filters: expected at most 1,000 values, not 1,001"),
+            ):
+                response = usage.send("GET", path, {"filters": filters, **MARCH})
+                assert response.status == 400
+                assert response.body["message"] == text
+            words = [f"{name}:x" for name in names]
+            assert usage.get(path, filters=words, **MARCH).status == 400
+        del names["l20"], values["id"][-1]
+        for largest in (names, values):
+            response = usage.send("GET", "/v2/summary", {"filters": largest, **MARCH})
+            assert response.status == 200
+
 
 class TestPages:
     def test_pages_and_their_total(self, usage: Client) -> None:
