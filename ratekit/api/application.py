@@ -104,7 +104,9 @@ def _respond(
 ) -> None:
     caller = authentication.caller(request.env)
     values = operation.arguments
-    given = arguments.read(values, _gather(request, path, parts.limits.body))
+    # Whoever has no token makes the API read nothing.
+    limit = parts.limits.body if operation.rule is not None else 0
+    given = arguments.read(values, _gather(request, path, limit))
     scopes: Scopes = _NOBODY
     if operation.rule is not None:
         scopes = visible_scopes(
@@ -145,12 +147,17 @@ def _gather(request: falcon.Request, path: Mapping[str, str], limit: int) -> Map
 
 
 def _read_body(request: falcon.Request, limit: int) -> Mapping[str, Any]:
-    """Return the JSON object in a request's body; empty without a body."""
+    """Return the JSON object in a request's body; empty without a body.
+
+    :param limit: most bytes; 0: the body is ignored
+    """
     length = request.content_length
     if not length:
         # Without a length there is no body, but for chunked requests, which nobody needs.
         if "HTTP_TRANSFER_ENCODING" in request.env:
             raise Fault(411, "expected a Content-Length header")
+        return {}
+    if not limit:
         return {}
     if length > limit:
         raise Fault(413, f"expected a body of at most {limit} bytes, not {length}")
@@ -158,6 +165,8 @@ def _read_body(request: falcon.Request, limit: int) -> Mapping[str, Any]:
         body = _DECODER.decode(request.bounded_stream.read())
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
         raise Fault(400, f"expected a JSON object as body: {error}") from None
+    except ArithmeticError:
+        raise Fault(400, "expected a JSON object as body: a number is too large") from None
     if not isinstance(body, dict):
         raise Fault(400, "expected a JSON object as body")
     return body

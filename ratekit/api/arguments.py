@@ -6,8 +6,9 @@ Models refuse what they do not know, so that a misspelt filter never selects eve
 from __future__ import annotations
 
 import datetime
+import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, TypeVar
 
@@ -19,6 +20,8 @@ from ratekit.api.visibility import Demand
 
 #: Decimals that are longer are no amounts; converting them takes long.
 _MAX_DIGITS = 100
+#: As many as people read; and characters of each part of a place.
+_MAX_MISTAKES, _LONGEST_PART = 10, 60
 _TRUE, _FALSE = (
     frozenset({"true", "1", "yes", "on", "t", "y"}),
     frozenset({"false", "0", "no", "off", "f", "n"}),
@@ -52,12 +55,18 @@ def read(model: type[M], values: Mapping[str, Any]) -> M:
     try:
         return model.model_validate(dict(values))
     except pydantic.ValidationError as error:
-        mistakes = [_describe(mistake, model) for mistake in error.errors(include_url=False)]
-        raise Fault(400, "; ".join(mistakes)) from None
+        raise Fault(400, "; ".join(_describe_all(error, model))) from None
+
+
+def _describe_all(error: pydantic.ValidationError, model: type[Arguments]) -> Iterator[str]:
+    for mistake in itertools.islice(error.errors(include_url=False), _MAX_MISTAKES):
+        yield _describe(mistake, model)
+    if error.error_count() > _MAX_MISTAKES:
+        yield f"and {error.error_count() - _MAX_MISTAKES} more"
 
 
 def _describe(mistake: Any, model: type[Arguments]) -> str:
-    place = ".".join(map(str, mistake["loc"]))
+    place = ".".join(str(part)[:_LONGEST_PART] for part in mistake["loc"])
     match mistake["type"]:
         case "extra_forbidden":
             hint = errors.suggestion(place, model.model_fields)

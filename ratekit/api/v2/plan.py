@@ -16,6 +16,8 @@ from ratekit.api.faults import Fault
 from ratekit.api.operation import Call, Operation
 from ratekit.files import rules_file
 
+_TOO_DEEP = "rules: expected rules as in a rule file, not lists or objects so deep"
+
 
 class Request(Arguments):
     """Price rules, and what to find out about them.
@@ -139,8 +141,11 @@ def _read_rules(name: str, rules: dict[str, Any] | str) -> Sequence[rules_file.P
     if not rules:
         # An empty text would be a file without rules, which closes all.
         raise Fault(400, "rules: expected an object or the text of a rule file; it is empty")
-    text = rules if isinstance(rules, str) else V2.encode(rules).decode()
-    return rules_file.parse_with_places(name, text)
+    try:
+        text = rules if isinstance(rules, str) else V2.encode(rules).decode()
+        return rules_file.parse_with_places(name, text)
+    except RecursionError:
+        raise Fault(400, _TOO_DEEP) from None
 
 
 OPERATIONS = [Operation("POST", "/v2/rating/plan", plan_rules, "rating:plan", Request, Plan)]

@@ -59,7 +59,8 @@ class RuleList(Arguments):
 def _parse_end(value: Any) -> datetime.datetime:
     """Return when a rule ends; a date is its last second, as CloudKitty's clients mean it."""
     end = parse_instant(value)
-    return end + _DAY - _SECOND if _DATE.fullmatch(str(first_text(value)).strip()) else end
+    # From its end: the day after the last date does not exist.
+    return end + (_DAY - _SECOND) if _DATE.fullmatch(str(first_text(value)).strip()) else end
 
 
 End = Annotated[datetime.datetime, pydantic.BeforeValidator(_parse_end)]
