@@ -67,9 +67,10 @@ def list_dataframes(call: Call[FrameFilter]) -> Answer:
     metric = call.arguments.resource_type
     selection = Selection(begin, end, scopes=call.scopes, metrics=(metric,) if metric else ())
     frames = call.parts.storage.reports.frames(selection)
+    stream = Stream(write_list("dataframes", _encode(frames, call.parts.calendar)))
+    # It has begun to read: what is purged from now on is still in it.
     note = purge_note(call.parts, begin, from_totals=False)
-    members = _encode(frames, call.parts.calendar)
-    return Answer(stream=Stream(write_list("dataframes", members)), headers=purge_headers(note))
+    return Answer(stream=stream, headers=purge_headers(note))
 
 
 def _encode(frames: Iterator[FrameRow], calendar: Calendar) -> Iterator[bytes]:

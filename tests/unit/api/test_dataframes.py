@@ -15,7 +15,7 @@ import waitress
 from ratekit import errors
 from ratekit.api import application, routes
 from ratekit.domain.reporting.reports import EVERYTHING, FrameRow, Page, Selection
-from ratekit.interfaces import Reports
+from ratekit.interfaces import Reports, Storage
 from tests.api_client import Client, identify
 from tests.contract.given import batch, build_series, hour, list_scopes, window
 
@@ -176,6 +176,42 @@ def test_purged_frames_are_told(usage: Client) -> None:
     usage.parts.storage.purge.start(hour(2), totals=False)
     for path in ("/v1/storage/dataframes", "/v2/dataframes"):
         assert "2026-03-01T02:00:00Z was purged" in usage.get(path).headers["warning"]
+
+
+class Purging:
+    """Reports before whose reading the frames of the first hour are purged."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def frames(self, selection: Selection, page: Page = EVERYTHING) -> Iterator[FrameRow]:
+        """Yield what is left."""
+        purge = self._storage.purge
+        purge.start(hour(1), totals=False)
+        assert sum(count.frames for count in purge.remove(1000)) == 3
+        yield from self._storage.reports.frames(selection, page)
+
+
+def test_frames_that_are_purged_just_before_they_are_read_are_told(usage: Client) -> None:
+    client = usage.with_reports(Purging(usage.parts.storage))
+    response = client.get("/v1/storage/dataframes")
+    assert len(response.body["dataframes"]) == 2
+    assert "2026-03-01T01:00:00Z was purged" in response.headers["warning"]
+
+
+def test_a_list_ends_if_nobody_can_tell_what_it_lacks(
+    usage: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection to the database would be held for ever."""
+    failing = Failing(usage.parts.storage.reports, after=5_000)
+    client = usage.with_reports(failing)
+
+    def fail(_: object) -> None:
+        raise errors.TryLater("the database did not answer")
+
+    monkeypatch.setattr(type(usage.parts.storage.purge), "mark", fail)
+    assert client.get("/v1/storage/dataframes").status == 503
+    assert failing.closed.is_set()
 
 
 class Failing:
