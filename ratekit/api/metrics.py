@@ -89,7 +89,9 @@ class MetricsWatch:
         try:
             self._metrics = self.load()
         except errors.OperatorError as error:
-            outcome = "no metrics" if self._metrics is None else "the metrics that it has read before"
+            outcome = (
+                "no metrics" if self._metrics is None else "the metrics that it has read before"
+            )
             for line in error.lines():
                 LOG.error("%s; the API goes on with %s", line, outcome)
 
