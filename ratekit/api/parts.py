@@ -10,6 +10,7 @@ from typing import Any
 from ratekit.admin.rule_editing.editor import Editor
 from ratekit.api.metrics import MetricsWatch
 from ratekit.api.policies import Policies
+from ratekit.api.streams import Streams
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.interfaces import Storage
 
@@ -39,6 +40,7 @@ class Parts:
     :ivar calendar: the grid of periods
     :ivar policies: who may do what
     :ivar metrics: what is rated
+    :ivar streams: counts answers that are written while they are read
     :ivar editor: reads and changes single price rules
     :ivar clock: returns the current time, aware, UTC
     """
@@ -50,4 +52,5 @@ class Parts:
     metrics: MetricsWatch
     editor: Editor
     limits: Limits
+    streams: Streams
     clock: Callable[[], datetime.datetime]

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+import collections
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
+
+from oslo_context.context import RequestContext
+
+from ratekit.api.faults import Fault
 
 #: Bytes that are sent at once.
 _CHUNK = 64 * 1024
+_BUSY = "so many lists are being read at present; try again later"
+#: Seconds.
+_RETRY_AFTER = "10"
 
 
 class Stream(Iterator[bytes]):
@@ -16,10 +25,14 @@ class Stream(Iterator[bytes]):
     body.
 
     :param parts: closed with the stream
+    :param on_close: called once, when it is closed; whoever has a stream closes it
     """
 
-    def __init__(self, parts: Generator[bytes, None, None]) -> None:
+    def __init__(
+        self, parts: Generator[bytes, None, None], on_close: Callable[[], None] | None = None
+    ) -> None:
         self._parts = parts
+        self._on_close = on_close
         self._first: bytes | None = next(parts, None)
 
     def __next__(self) -> bytes:
@@ -31,7 +44,47 @@ class Stream(Iterator[bytes]):
 
     def close(self) -> None:
         """End the reading; the server calls this, whether all was sent or not."""
-        self._parts.close()
+        on_close, self._on_close = self._on_close, None
+        try:
+            self._parts.close()
+        finally:
+            if on_close is not None:
+                on_close()
+
+
+class Streams:
+    """Counts the streams of this process: each holds a thread and a connection while it is read.
+
+    :param most: at the same time; half of them, at least one, for one project
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._by_project: collections.Counter[str] = collections.Counter()
+
+    def open(self, caller: RequestContext, parts: Generator[bytes, None, None]) -> Stream:
+        """Return a stream, which counts until it is closed.
+
+        :param parts: not begun
+        :raises ratekit.api.faults.Fault: there are too many
+        """
+        project = caller.project_id or f"user {caller.user_id}"
+        with self._lock:
+            of_project = self._by_project[project]
+            if self._by_project.total() >= self._most or of_project >= max(1, self._most // 2):
+                raise Fault(503, _BUSY, Retry_After=_RETRY_AFTER)
+            self._by_project[project] += 1
+        try:
+            return Stream(parts, lambda: self._forget(project))
+        except BaseException:
+            self._forget(project)
+            raise
+
+    def _forget(self, project: str) -> None:
+        with self._lock:
+            self._by_project[project] -= 1
+            self._by_project += collections.Counter()
 
 
 def write_list(key: str, members: Iterable[bytes]) -> Generator[bytes, None, None]:

@@ -90,6 +90,7 @@ def build_parts(conf: Any) -> Parts:
     from ratekit.api.metrics import MetricsWatch
     from ratekit.api.parts import Limits, Parts
     from ratekit.api.policies import Policies, build_enforcer
+    from ratekit.api.streams import Streams
     from ratekit.conf import collect
     from ratekit.storage.sql import build_storage
 
@@ -108,6 +109,7 @@ def build_parts(conf: Any) -> Parts:
             datetime.timedelta(days=section.max_range),
             section.max_groupby,
         ),
+        streams=Streams(max(1, min(section.streams, section.threads - 1))),
         clock=startup.now,
     )
 

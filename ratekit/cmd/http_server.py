@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import functools
 import logging
 import signal
+import socket
+import time
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -28,7 +32,7 @@ def serve(conf: Any, application: Wsgi) -> None:
     :raises ratekit.errors.RatekitError: it cannot listen
     :raises KeyboardInterrupt: by Ctrl-C
     """
-    listener = _listen(conf.api, application)
+    listener = listen(conf.api, application)
     for host, port in addresses(listener):
         LOG.info("listening on http://%s:%s", f"[{host}]" if ":" in host else host, port)
     interrupted = False
@@ -53,7 +57,12 @@ def addresses(listener: Any) -> Sequence[tuple[str, int]]:
     return [(listener.effective_host, listener.effective_port)]
 
 
-def _listen(section: Any, application: Wsgi) -> Any:
+def listen(section: Any, application: Wsgi) -> Any:
+    """Return a server that listens; its ``run`` answers.
+
+    :param section: [api]
+    :raises ratekit.errors.RatekitError: it cannot listen
+    """
     place = f"[api] cannot listen on {section.host}, port {section.port}"
     parts: dict[int, Any] = {}
     try:
@@ -79,7 +88,7 @@ def _listen(section: Any, application: Wsgi) -> Any:
         raise errors.OperatorError(f"{place}: expected an address of this host") from None
     for part in parts.values():
         if isinstance(part, server.BaseWSGIServer):
-            part.channel_class = _Channel
+            part.channel_class = functools.partial(_Channel, section.read_timeout)
     return listener
 
 
@@ -101,6 +110,44 @@ class _ErrorTask(task.ErrorTask):  # type: ignore[misc]
 
 
 class _Channel(channel.HTTPChannel):  # type: ignore[misc]
-    """A connection."""
+    """A connection, which ends if its client reads an answer too slowly.
+
+    A thread that writes a long answer waits for its client, and nothing else would end that.
+
+    :param limit: seconds from the first part of an answer until all of it must have been read
+    """
 
     error_task_class = _ErrorTask
+    _deadline: float | None = None
+
+    def __init__(self, limit: float, *arguments: Any, **options: Any) -> None:
+        self._limit = limit
+        super().__init__(*arguments, **options)
+
+    def service(self) -> None:
+        """Answer a request, in a thread of its own."""
+        self._deadline = None
+        super().service()
+
+    def write_soon(self, data: Any) -> Any:
+        """Take a part of an answer; wait while too much of it has not been read."""
+        if self._deadline is None:
+            self._deadline = time.monotonic() + self._limit
+        return super().write_soon(data)
+
+    def writable(self) -> Any:
+        """Return whether there is something to send; the server asks at least each second."""
+        if not (self.total_outbufs_len or self.requests):
+            self._deadline = None
+        elif self._deadline is not None and time.monotonic() > self._deadline:
+            self._disconnect()
+        return super().writable()
+
+    def _disconnect(self) -> None:
+        """Let the next attempt to send fail: the server cleans up after it as after any other."""
+        self._deadline = None
+        LOG.warning(
+            "%s did not read an answer within [api] read_timeout, %s s", self.addr[0], self._limit
+        )
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)

@@ -71,6 +71,23 @@ OPTS = [
         help="Most requests of one project a minute, in each process of the API; 0: any number.",
     ),
     cfg.IntOpt(
+        "streams",
+        default=4,
+        min=1,
+        max=255,
+        help="Lists of any length (/v1/storage/dataframes) that one process writes at the same "
+        "time, at most half of them for one project. Always fewer than threads, so that clients "
+        "that read slowly leave threads for others. A request for more is told to come back.",
+    ),
+    cfg.IntOpt(
+        "read_timeout",
+        default=600,
+        min=1,
+        max=86400,
+        help="Seconds in which a client must read an answer of ratekit-api; then the connection is "
+        "closed. Other servers have options of their own for this.",
+    ),
+    cfg.IntOpt(
         "statement_timeout",
         default=60,
         min=1,

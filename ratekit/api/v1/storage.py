@@ -12,7 +12,7 @@ from ratekit.api.answers import AmountText, NaiveTime
 from ratekit.api.arguments import Text
 from ratekit.api.operation import Answer, Call, Operation
 from ratekit.api.report_range import Range, purge_headers, purge_note, read_bounds
-from ratekit.api.streams import Stream, write_list
+from ratekit.api.streams import write_list
 from ratekit.api.visibility import Demand
 from ratekit.domain.reporting.reports import FrameRow, Selection
 from ratekit.domain.schedule.calendar import Calendar
@@ -67,9 +67,14 @@ def list_dataframes(call: Call[FrameFilter]) -> Answer:
     metric = call.arguments.resource_type
     selection = Selection(begin, end, scopes=call.scopes, metrics=(metric,) if metric else ())
     frames = call.parts.storage.reports.frames(selection)
-    stream = Stream(write_list("dataframes", _encode(frames, call.parts.calendar)))
-    # It has begun to read: what is purged from now on is still in it.
-    note = purge_note(call.parts, begin, from_totals=False)
+    members = _encode(frames, call.parts.calendar)
+    stream = call.parts.streams.open(call.caller, write_list("dataframes", members))
+    try:
+        # It has begun to read: what is purged from now on is still in it.
+        note = purge_note(call.parts, begin, from_totals=False)
+    except BaseException:
+        stream.close()
+        raise
     return Answer(stream=stream, headers=purge_headers(note))
 
 

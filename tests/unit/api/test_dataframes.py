@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import http.client
 import json
 import threading
@@ -11,12 +13,15 @@ from typing import Any
 
 import pytest
 import waitress
+from falcon import testing
 
 from ratekit import errors
 from ratekit.api import application, routes
+from ratekit.api.streams import Streams
+from ratekit.cmd import http_server
 from ratekit.domain.reporting.reports import EVERYTHING, FrameRow, Page, Selection
 from ratekit.interfaces import Reports, Storage
-from tests.api_client import Client, identify
+from tests.api_client import PROJECT, Client, identify
 from tests.contract.given import batch, build_series, hour, list_scopes, window
 
 MARCH = {"begin": "2026-03-01", "end": "2026-04-01"}
@@ -238,6 +243,81 @@ class Failing:
             self.closed.set()
 
 
+def serve(server: Any) -> Iterator[int]:
+    """Let a server answer in a thread; yield its port."""
+
+    def run() -> None:
+        # Closing it takes its sockets away from under its loop.
+        with contextlib.suppress(OSError):
+            server.run()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield server.effective_port
+    server.close()
+    thread.join()
+
+
+class TestSlowReaders:
+    """Clients that ask for long lists and then do not read them."""
+
+    @pytest.fixture
+    def endless(self, usage: Client) -> Failing:
+        return Failing(usage.parts.storage.reports, after=10**9)
+
+    @pytest.fixture
+    def port(self, usage: Client, endless: Failing) -> Iterator[int]:
+        section = usage.conf.api
+        usage.conf.set_override("port", 0, "api")
+        usage.conf.set_override("threads", 2, "api")
+        usage.conf.set_override("streams", 1, "api")
+        usage.conf.set_override("read_timeout", 1, "api")
+        parts = usage.with_reports(endless).parts
+        server = http_server.listen(section, application.build(parts, routes.OPERATIONS, identify))
+        yield from serve(server)
+
+    def test_a_client_that_reads_nothing_is_disconnected(self, port: int, endless: Failing) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        connection.request("GET", "/v1/storage/dataframes")
+        assert endless.closed.wait(60)
+        with pytest.raises((ConnectionError, http.client.IncompleteRead)):
+            connection.getresponse().read()
+        connection.close()
+
+    def test_lists_that_are_being_read_leave_a_thread_for_others(
+        self, usage: Client, endless: Failing
+    ) -> None:
+        parts = dataclasses.replace(usage.with_reports(endless).parts, streams=Streams(2))
+        wsgi = application.build(parts, routes.OPERATIONS, identify)
+
+        def begin(project: str) -> tuple[str, Any]:
+            environ = testing.create_environ(
+                "/v1/storage/dataframes", remote_addr="127.0.0.1", headers={PROJECT: project}
+            )
+            statuses: list[str] = []
+            body = wsgi(environ, lambda status, *_: statuses.append(status))
+            return statuses[0][:3], body
+
+        status, body = begin("a1")
+        assert (status, begin("a1")[0]) == ("200", "503")
+        other_status, other_body = begin("b2")
+        assert (other_status, begin("c3")[0]) == ("200", "503")
+        for stream in (body, other_body):
+            next(iter(stream))
+            stream.close()
+        last_status, last_body = begin("a1")
+        assert last_status == "200"
+        last_body.close()
+
+    def test_a_list_that_fails_to_begin_does_not_count(self, usage: Client) -> None:
+        reports = Failing(usage.parts.storage.reports, after=0)
+        client = usage.with_reports(reports)
+        for _ in range(10):
+            response = client.get("/v1/storage/dataframes")
+            assert response.status == 503
+            assert response.body["faultstring"] == "the database does not answer; try again later"
+
+
 class TestStream:
     """Over a real server, since what a broken stream looks like is its doing."""
 
@@ -250,11 +330,7 @@ class TestStream:
         parts = usage.with_reports(failing).parts
         wsgi = application.build(parts, routes.OPERATIONS, identify)
         server = waitress.create_server(wsgi, host="127.0.0.1", port=0, threads=2)
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        yield server.effective_port
-        server.close()
-        thread.join()
+        yield from serve(server)
 
     def test_a_failure_after_the_first_byte_is_no_valid_json(
         self, port: int, failing: Failing
