@@ -52,6 +52,17 @@ class TooSlow(TryLater):
         )
 
 
+class Unconfirmed(TryLater):
+    """It is unknown whether a change was made."""
+
+
+class NotShown(TryLater):
+    """A change was made, but what it made cannot be read."""
+
+    def __init__(self) -> None:
+        super().__init__("the change was made, but cannot be shown; do not repeat it")
+
+
 class Conflict(TryLater):
     """Another process made a conflicting change; the work may be retried at once."""
 

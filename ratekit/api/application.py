@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -118,7 +119,9 @@ def _respond(
         )
     base_url = f"{request.scheme}://{request.netloc}{request.root_path}"
     media = request.client_prefers(operation.media) or operation.media[0]
-    result = operation.handler(Call(parts, caller, given, scopes, base_url, media))
+    entry = audit.Entry(operation, caller, request.path, given)
+    with audit.recording(entry) if operation.writes else contextlib.nullcontext():
+        result = operation.handler(Call(parts, caller, given, scopes, base_url, media, entry.write))
     answer = result if isinstance(result, Answer) else Answer(result)
     response.status = answer.status or operation.status
     has_body = answer.stream is not None or answer.body is not None
@@ -126,8 +129,6 @@ def _respond(
         _write_body(request, response, answer)
     for name, value in answer.headers.items():
         response.set_header(name, value)
-    if operation.writes:
-        audit.record(operation, caller, request.path, response.status_code)
 
 
 def _write_body(request: falcon.Request, response: falcon.Response, answer: Answer) -> None:

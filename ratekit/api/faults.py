@@ -15,6 +15,10 @@ _BUSY = "another change was in the way; try again"
 #: Seconds after which a client may try again, if nothing else is known.
 _RETRY_AFTER = 10
 
+_UNCONFIRMED = (
+    "the database did not confirm the change: look whether it was made before you repeat it"
+)
+
 
 class Fault(Exception):
     """An error that ends a request.
@@ -49,6 +53,8 @@ def read_error(error: errors.RatekitError) -> Fault:
     if isinstance(error, errors.TryLater):
         after = _RETRY_AFTER if error.after is None else math.ceil(error.after)
         text = UNAVAILABLE if is_of_host(error) else message
+        if isinstance(error, errors.Unconfirmed):
+            text = _UNCONFIRMED
         return Fault(503, text, Retry_After=str(after))
     if isinstance(error, errors.HostError):
         return Fault(500, INTERNAL)
@@ -67,5 +73,5 @@ def is_of_host(error: errors.RatekitError) -> bool:
     if isinstance(error, errors.Conflict):
         return isinstance(error, errors.LockConflict)
     if isinstance(error, errors.TryLater):
-        return not isinstance(error, errors.TooSlow)
+        return not isinstance(error, errors.TooSlow | errors.NotShown)
     return isinstance(error, errors.HostError) or not isinstance(error, errors.OperatorError)

@@ -27,6 +27,8 @@ class Call(Generic[A]):
     :ivar scopes: the only scopes that it may see; empty where the operation is not about scopes
     :ivar base_url: scheme, host and prefix under which the client reaches the API
     :ivar media: the media type that the client prefers, of those that the operation has
+    :ivar record: writes the line of the audit log, with what was done; a handler that reads after
+        its change calls it in between
     """
 
     parts: Parts
@@ -34,7 +36,8 @@ class Call(Generic[A]):
     arguments: A
     scopes: Scopes
     base_url: str
-    media: str = JSON
+    media: str
+    record: Callable[[str], None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
@@ -23,8 +24,13 @@ from ratekit.files.rules_file import PlacedRule
 from ratekit.interfaces import RatingModule, Storage
 from ratekit.pricing import rule_change
 from ratekit.pricing.rule_change import RuleChange, describe
+from ratekit.text import utc_text
+
+LOG = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+_UNCHECKED = "not checked for mistakes: the database did not answer in time"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,6 +48,10 @@ class Author:
         return self.id if self.name is None else f"{self.id} ({self.name})"
 
 
+def _ignore(version: int) -> None:
+    """Do nothing about a change."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Edit:
     """Who edits rules, when, and what they allow.
@@ -49,24 +59,50 @@ class Edit:
     :ivar now: UTC
     :ivar force: a rule may start in the past, although periods since then may have been rated
     :ivar allow_free: usage that has a price now may become free of charge
+    :ivar notify: is told the version of the rules as soon as it is stored
     """
 
     author: Author
     now: datetime.datetime
     force: bool = False
     allow_free: bool = False
+    notify: Callable[[int], None] = _ignore
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class EditResult(Generic[T]):
     """What an edit did.
 
-    :ivar view: as it is now
+    :ivar show: reads what was edited
     :ivar version: of the rules after it; None: there was nothing to change
     :ivar warnings: what may be a mistake, one line each
     """
 
-    view: T
+    show: Callable[[], T]
+    version: int | None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def view(self) -> T:
+        """What was edited, as it is now.
+
+        :raises ratekit.errors.NotShown: the storage did not answer; the edit is made all the same
+        """
+        try:
+            return self.show()
+        except errors.TryLater as error:
+            LOG.warning("a change of the price rules cannot be read: %s", error)
+            raise errors.NotShown() from error
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outcome:
+    """A change that was made.
+
+    :ivar version: of the rules after it; None: there was nothing to change
+    :ivar warnings: what may be a mistake, one line each
+    """
+
     version: int | None
     warnings: tuple[str, ...] = ()
 
@@ -78,12 +114,14 @@ class Draft:
     :ivar close: stored rules and the new end of each
     :ivar add: new rules, with line and validity
     :ivar comment: for the history
+    :ivar suspect: what to check for mistakes that are only warned of
     """
 
     close: tuple[tuple[Rule, datetime.datetime], ...] = ()
     add: tuple[Rule, ...] = ()
     names: NameChange = NO_NAMES
     comment: str | None = None
+    suspect: Rule | RuleTarget | None = None
 
     @property
     def change(self) -> RuleChange:
@@ -128,10 +166,11 @@ class Editor:
             self._index = index = RuleIndex(catalog, protected_until, next_period)
         return index
 
-    def make(self, build: Callable[[RuleIndex], Draft], edit: Edit) -> int | None:
+    def make(self, build: Callable[[RuleIndex], Draft], edit: Edit) -> Outcome:
         """Make the change that ``build`` returns; once more if the rules change meanwhile.
 
-        :returns: the version after it; None: there is nothing to change
+        After the change nothing is read that could fail.
+
         :raises ratekit.errors.StateConflict: rules would overlap, or usage would become free
         :raises ratekit.errors.OutdatedRules: the rules keep changing
         :raises ratekit.errors.OperatorError: as ``build``
@@ -142,12 +181,12 @@ class Editor:
         except errors.OutdatedRules:
             return self._make(build, edit)
 
-    def _make(self, build: Callable[[RuleIndex], Draft], edit: Edit) -> int | None:
+    def _make(self, build: Callable[[RuleIndex], Draft], edit: Edit) -> Outcome:
         index = self.read(edit.now)
         draft = build(index)
         change = draft.change
         if change.empty and draft.names.empty:
-            return None
+            return Outcome(None)
         _require_no_overlap(index, change)
         if not change.empty and not edit.allow_free:
             rule_guards.require_priced(
@@ -161,7 +200,13 @@ class Editor:
         fence = index.protected_until
         retroactive = fence is not None and change.since < fence
         note = ChangeNote(edit.now, str(edit.author), draft.comment, retroactive)
-        return self._storage.rules.change(
+        warnings = self._find_warnings(draft.suspect)
+        if retroactive and fence is not None:
+            warnings += (
+                f"periods before {utc_text(fence)} that have been rated keep their prices until "
+                "they are reprocessed",
+            )
+        version = self._storage.rules.change(
             index.catalog.book.version,
             change.close,
             change.add,
@@ -169,8 +214,20 @@ class Editor:
             None if retroactive else hashmap.find_unrated_since(change, fence),
             names=draft.names,
         )
+        edit.notify(version)
+        return Outcome(version, warnings)
 
-    def find_target_warnings(self, target: RuleTarget) -> tuple[str, ...]:
+    def _find_warnings(self, suspect: Rule | RuleTarget | None) -> tuple[str, ...]:
+        """Return what may be a mistake; a change does not fail because that cannot be read."""
+        try:
+            if isinstance(suspect, RuleTarget):
+                return self._find_target_warnings(suspect)
+            return () if suspect is None else self._find_rule_warnings(suspect)
+        except errors.TryLater as error:
+            LOG.warning("a change of the price rules was %s: %s", _UNCHECKED, error)
+            return (_UNCHECKED,)
+
+    def _find_target_warnings(self, target: RuleTarget) -> tuple[str, ...]:
         """Return a warning if no usage has a metric or a label."""
         if not self._labels or _has_target(self._labels, target):
             return ()
@@ -180,7 +237,7 @@ class Editor:
             return ()
         return (rule_warnings.describe_unknown_target(target, self._metrics_path, labels),)
 
-    def find_rule_warnings(self, rule: Rule) -> tuple[str, ...]:
+    def _find_rule_warnings(self, rule: Rule) -> tuple[str, ...]:
         """Return what may be a mistake in a new rule."""
         placed = [PlacedRule(rule, None, "")]
         names: Mapping[str, str] = {}
@@ -191,7 +248,7 @@ class Editor:
             *rule_warnings.find_off_grid_times("", placed, self._calendar.step),
         ]
         return (
-            *self.find_target_warnings(rule.target),
+            *self._find_target_warnings(rule.target),
             *(mistake.expected for mistake in mistakes),
         )
 

@@ -35,8 +35,8 @@ def create(editor: Editor, name: str, edit: Edit) -> EditResult[GroupView]:
             raise errors.StateConflict(f"Group {name} already exists (UUID: {view_group(row).id})")
         return Draft(names=NameChange(groups=(name,)), comment=f"group {name} created")
 
-    version = editor.make(build, edit)
-    return EditResult(view_group(editor.read(edit.now).group_rows[name]), version)
+    version = editor.make(build, edit).version
+    return EditResult(lambda: view_group(editor.read(edit.now).group_rows[name]), version)
 
 
 def delete(editor: Editor, text: str, recursive: bool, edit: Edit) -> EditResult[None]:
@@ -65,7 +65,7 @@ def delete(editor: Editor, text: str, recursive: bool, edit: Edit) -> EditResult
             comment=f"group {group.name} deleted",
         )
 
-    return EditResult(None, editor.make(build, edit))
+    return EditResult(lambda: None, editor.make(build, edit).version)
 
 
 def _without_group(index: RuleIndex, rule: Rule) -> Rule:

@@ -41,19 +41,14 @@ def create(editor: Editor, kind: IdKind, fields: RuleFields, edit: Edit) -> Edit
     def build(index: RuleIndex) -> Draft:
         rule = rule_fields.build_rule(index, kind, fields)
         rule = _with_times(rule, _find_start(index, rule, edit.force), rule.terms.end)
-        return Draft(add=(rule,), comment=rule_fields.comment(fields))
+        return Draft(add=(rule,), comment=rule_fields.comment(fields), suspect=rule)
 
-    version = editor.make(build, edit)
-    index = editor.read(edit.now)
-    view = index.find_opened(kind, version or 0)
-    rule, fence = index.current(view), index.protected_until
-    warnings = editor.find_rule_warnings(rule)
-    if fence is not None and succession.start(rule) < fence:
-        warnings += (
-            f"periods before {utc_text(fence)} that have been rated keep their prices until they "
-            "are reprocessed",
-        )
-    return EditResult(view, version, warnings)
+    outcome = editor.make(build, edit)
+    return EditResult(
+        lambda: editor.read(edit.now).find_opened(kind, outcome.version or 0),
+        outcome.version,
+        outcome.warnings,
+    )
 
 
 def update(
@@ -84,13 +79,13 @@ def update(
                 "Cannot update a rule that was already processed and has a defined end date."
             )
         draft = _draft_end(index, stored, rule) or _draft_successor(index, stored, rule)
-        return dataclasses.replace(draft, comment=rule_fields.comment(fields))
+        [suspect] = draft.add or [rule]
+        return dataclasses.replace(draft, comment=rule_fields.comment(fields), suspect=suspect)
 
-    version = editor.make(build, edit)
-    index = editor.read(edit.now)
-    view = index.find_rule(kind, text)
-    warnings = () if version is None else editor.find_rule_warnings(index.current(view))
-    return EditResult(view, version, warnings)
+    outcome = editor.make(build, edit)
+    return EditResult(
+        lambda: editor.read(edit.now).find_rule(kind, text), outcome.version, outcome.warnings
+    )
 
 
 def delete(editor: Editor, kind: IdKind, text: str, edit: Edit) -> EditResult[RuleView]:
@@ -108,8 +103,8 @@ def delete(editor: Editor, kind: IdKind, text: str, edit: Edit) -> EditResult[Ru
             return Draft()
         return Draft(close=((stored, closing_time(index, stored)),))
 
-    version = editor.make(build, edit)
-    return EditResult(editor.read(edit.now).find_rule(kind, text), version)
+    version = editor.make(build, edit).version
+    return EditResult(lambda: editor.read(edit.now).find_rule(kind, text), version)
 
 
 def _find_not_deleted(index: RuleIndex, kind: IdKind, text: str) -> RuleView:

@@ -36,11 +36,15 @@ def create_service(editor: Editor, name: str, edit: Edit) -> EditResult[ServiceV
             raise errors.StateConflict(
                 f"Service {name} already exists (UUID: {view_service(row).id})"
             )
-        return Draft(names=NameChange(targets=(target,)), comment=f"service {name} created")
+        names = NameChange(targets=(target,))
+        return Draft(names=names, comment=f"service {name} created", suspect=target)
 
-    version = editor.make(build, edit)
-    row = editor.read(edit.now).service_rows[name]
-    return EditResult(view_service(row), version, editor.find_target_warnings(target))
+    outcome = editor.make(build, edit)
+    return EditResult(
+        lambda: view_service(editor.read(edit.now).service_rows[name]),
+        outcome.version,
+        outcome.warnings,
+    )
 
 
 def create_field(editor: Editor, service_id: str, name: str, edit: Edit) -> EditResult[FieldView]:
@@ -58,15 +62,16 @@ def create_field(editor: Editor, service_id: str, name: str, edit: Edit) -> Edit
         row = index.field_rows.get((service.id, name))
         if row is not None and not row.hidden:
             raise errors.StateConflict(f"Field {name} already exists (UUID: {view_field(row).id})")
-        names = NameChange(targets=(RuleTarget(service.name, name),))
-        return Draft(names=names, comment=f"field {service.name}.{name} created")
+        target = RuleTarget(service.name, name)
+        comment = f"field {service.name}.{name} created"
+        return Draft(names=NameChange(targets=(target,)), comment=comment, suspect=target)
 
-    version = editor.make(build, edit)
-    index = editor.read(edit.now)
-    service = _find_parent(index, service_id)
-    row = index.field_rows[service.id, name]
-    warnings = editor.find_target_warnings(RuleTarget(service.name, name))
-    return EditResult(view_field(row), version, warnings)
+    def show() -> FieldView:
+        index = editor.read(edit.now)
+        return view_field(index.field_rows[_find_parent(index, service_id).id, name])
+
+    outcome = editor.make(build, edit)
+    return EditResult(show, outcome.version, outcome.warnings)
 
 
 def delete_service(editor: Editor, text: str, edit: Edit) -> EditResult[None]:
@@ -90,7 +95,7 @@ def delete_service(editor: Editor, text: str, edit: Edit) -> EditResult[None]:
             f"service {service.name} deleted",
         )
 
-    return EditResult(None, editor.make(build, edit))
+    return EditResult(lambda: None, editor.make(build, edit).version)
 
 
 def delete_field(editor: Editor, text: str, edit: Edit) -> EditResult[None]:
@@ -108,7 +113,7 @@ def delete_field(editor: Editor, text: str, edit: Edit) -> EditResult[None]:
         comment = f"field {target.metric}.{field.name} deleted"
         return _draft_deletion(index, lambda each: each == target, (field,), comment)
 
-    return EditResult(None, editor.make(build, edit))
+    return EditResult(lambda: None, editor.make(build, edit).version)
 
 
 def _find_parent(index: RuleIndex, service_id: str) -> ServiceRow:

@@ -214,6 +214,7 @@ def change_scope(call: Call[Change]) -> dict[str, Any]:
         scope_admin.activate(parts.storage.scopes, row, parts.calendar, None, parts.clock())
     elif change.active is False:
         parts.storage.scopes.deactivate(row.id, parts.clock())
+    call.record("done")
     return _show_all(call, [_find(call, row.id)])[0]
 
 

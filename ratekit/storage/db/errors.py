@@ -68,7 +68,7 @@ _SQLITE_UNKNOWN = ("SQLITE_IOERR", "SQLITE_CORRUPT")
 NO_REPLY = "no reply to COMMIT"
 
 
-class CommitUnconfirmed(errors.TryLater):
+class CommitUnconfirmed(errors.Unconfirmed):
     """It is unknown whether COMMIT wrote everything, or nothing.
 
     :ivar place: name of the database in messages

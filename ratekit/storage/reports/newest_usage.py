@@ -40,14 +40,16 @@ def read(connection: sa.Connection, scope_key: str, metrics: Collection[str]) ->
     Scopes that are no longer rated are left out a day after their last period.
     """
     cohorts = _read_cohorts(connection, scope_key)
-    rest = _read_used(connection, metrics) if cohorts else []
+    remaining_metrics = _read_used(connection, metrics) if cohorts else []
     for look_back in LOOK_BACKS:
         usages = [
-            usage for metric in rest for usage in _find(connection, metric, cohorts, look_back)
+            usage
+            for metric in remaining_metrics
+            for usage in _find(connection, metric, cohorts, look_back)
         ]
         for usage in usages:
             yield from _read_frames(connection, usage)
-        rest = sorted(set(rest) - {usage.metric for usage in usages})
+        remaining_metrics = sorted(set(remaining_metrics) - {usage.metric for usage in usages})
 
 
 def _read_used(connection: sa.Connection, metrics: Collection[str]) -> Sequence[str]:

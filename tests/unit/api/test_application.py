@@ -75,7 +75,7 @@ def test_only_changes_are_in_the_audit_log(
     assert client.get("/v2/rating/modules").status == 200
     assert caplog.text == ""
     assert client.send("PUT", "/v2/rating/modules/hashmap", {"enabled": True}).status == 204
-    assert "PUT /v2/rating/modules/hashmap, status 204" in caplog.text
+    assert "PUT /v2/rating/modules/hashmap enabled=True module_id='hashmap': done" in caplog.text
 
 
 def test_a_request_id_is_in_every_answer(client: Client) -> None:

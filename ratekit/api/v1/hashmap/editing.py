@@ -49,6 +49,7 @@ def build_edit(call: Call[Any]) -> Edit:
         now,
         force=getattr(arguments, "force", False),
         allow_free=getattr(arguments, "allow_free", False),
+        notify=lambda version: call.record(f"version {version} of the price rules"),
     )
 
 

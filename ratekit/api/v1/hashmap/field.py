@@ -83,7 +83,8 @@ def create_field(call: Call[NewField]) -> Answer:
     result = target.create_field(
         call.parts.editor, arguments.service_id, arguments.name, build_edit(call)
     )
-    return created(call, f"fields/{result.view.id}", _show(result.view), result)
+    view = result.view
+    return created(call, f"fields/{view.id}", _show(view), result)
 
 
 def delete_field(call: Call[FieldDeletion]) -> Answer:

@@ -68,7 +68,8 @@ def get_group(call: Call[GroupId]) -> dict[str, Any]:
 def create_group(call: Call[NewGroup]) -> Answer:
     """Create a group."""
     result = group.create(call.parts.editor, call.arguments.name, build_edit(call))
-    return created(call, f"groups/{result.view.id}", rules.show_group(result.view), result)
+    view = result.view
+    return created(call, f"groups/{view.id}", rules.show_group(view), result)
 
 
 def delete_group(call: Call[GroupDeletion]) -> Answer:

@@ -150,7 +150,8 @@ def get_rule(call: Call[Any], kind: IdKind, text: str) -> dict[str, Any]:
 def create_rule(call: Call[Any], kind: IdKind, path: str) -> Answer:
     """Create a rule."""
     result = rule.create(call.parts.editor, kind, _fields(call.arguments), build_edit(call))
-    return created(call, f"{path}/{result.view.id}", show(result.view), result)
+    view = result.view
+    return created(call, f"{path}/{view.id}", show(view), result)
 
 
 def update_rule(call: Call[Any], kind: IdKind, text: str) -> Answer:

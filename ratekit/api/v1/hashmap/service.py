@@ -71,7 +71,8 @@ def create_service(call: Call[NewService]) -> Answer:
     A service that no usage has is created, too, with a warning in the header X-Ratekit-Warning.
     """
     result = target.create_service(call.parts.editor, call.arguments.name, build_edit(call))
-    return created(call, f"services/{result.view.id}", _show(result.view), result)
+    view = result.view
+    return created(call, f"services/{view.id}", _show(view), result)
 
 
 def delete_service(call: Call[ServiceDeletion]) -> Answer:
