@@ -108,6 +108,17 @@ class TestGuard:
         rate(storage, "b2", 0, None, 4)
         require_refusal(editor, priced)
 
+    @pytest.mark.parametrize("silent", [0, 400])
+    def test_the_last_rule_of_what_was_ever_rated_is_kept(
+        self, storage: Storage, editor: Editor, priced: RuleView, silent: int
+    ) -> None:
+        rate(storage, "a1", 0)
+        for scope, begin in (("a1", 1), ("b2", 0)):
+            if silent:
+                rate(storage, scope, begin, None, silent)
+        with pytest.raises(errors.StateConflict, match="has been rated, but would cost nothing"):
+            rule.delete(editor, IdKind.MAPPING, priced.id, edit())
+
     def test_another_price_is_no_obstacle(
         self, storage: Storage, editor: Editor, priced: RuleView
     ) -> None:
