@@ -55,11 +55,11 @@ class Stream(Iterator[bytes]):
 class Streams:
     """Counts the streams of this process: each holds a thread and a connection while it is read.
 
-    :param most: at the same time; half of them, at least one, for one project
+    :param limit: streams at the same time; half of them, at least one, for one project
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self._lock = threading.Lock()
         self._by_project: collections.Counter[str] = collections.Counter()
 
@@ -72,7 +72,7 @@ class Streams:
         project = caller.project_id or f"user {caller.user_id}"
         with self._lock:
             of_project = self._by_project[project]
-            if self._by_project.total() >= self._most or of_project >= max(1, self._most // 2):
+            if self._by_project.total() >= self._limit or of_project >= max(1, self._limit // 2):
                 raise Fault(503, _BUSY, Retry_After=_RETRY_AFTER)
             self._by_project[project] += 1
         try:
