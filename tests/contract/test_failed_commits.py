@@ -36,7 +36,7 @@ def url(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> Iterator[str]
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 @pytest.mark.parametrize(
     ("state", "error_class"),
-    [("40001", errors.Conflict), ("53100", errors.TryLater), ("23514", errors.OperatorError)],
+    [("40001", errors.LockConflict), ("53100", errors.TryLater), ("23514", errors.HostError)],
 )
 def test_an_error_in_reply_to_commit_is_told_as_what_it_is(
     state: str, error_class: type[errors.RatekitError], url: str

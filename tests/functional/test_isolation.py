@@ -131,11 +131,11 @@ def test_other_resources_are_rated_and_excluded_ones_are_logged_once(
         for exclusion in cloud_collector.last_exclusions()} == {
         (scope, "share.size", hourly), (scope, "share.size", extremes),
     }  # fmt: skip
-    # The next batch needs one request.
+    # The next batch needs one request, and a search for resources that were recorded late.
     assert cloud_collector.collect(shares, 4) == whole(
         "share-1", "share-2", "share-3", hours=(4, 5)
     )
-    assert ["/v1/aggregates" in line for line in cloud_collector.requests()] == [True]
+    assert ["/v1/aggregates" in line for line in cloud_collector.requests()] == [True, False]
     assert not [record for record in caplog.records if record.levelno == logging.ERROR]
 
 
@@ -208,7 +208,7 @@ def test_a_metric_without_recent_measures_still_has_its_aggregates(
     assert collected == whole("archive-stopped")
 
 
-def test_a_usual_window_costs_one_request_when_policies_are_known(
+def test_a_short_window_costs_one_request_and_one_search_when_policies_are_known(
     cloud_collector: CloudCollector,
 ) -> None:
     instances = dataclasses.replace(
@@ -218,7 +218,7 @@ def test_a_usual_window_costs_one_request_when_policies_are_known(
     assert cloud_collector.collect(instances, 40)
     cloud_collector.requests()
     assert cloud_collector.collect(instances, 42)
-    assert ["/v1/aggregates" in line for line in cloud_collector.requests()] == [True]
+    assert ["/v1/aggregates" in line for line in cloud_collector.requests()] == [True, False]
 
 
 def test_an_inspection_finds_what_rating_would_exclude(cloud_collector: CloudCollector) -> None:
