@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime
 import functools
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 import pydantic
 
 from ratekit import composition
 from ratekit.admin import explain, price_breakdown, price_facts, quantity_trace
+from ratekit.api.answers import Amount
 from ratekit.api.arguments import Arguments, Flag, Instant, Pairs, Text, Words
 from ratekit.api.faults import Fault
 from ratekit.api.operation import Call, Operation
@@ -65,8 +65,8 @@ class Query(Arguments):
 class Share(pydantic.BaseModel):
     """What a quantity is a share of."""
 
-    whole: Decimal
-    share: Decimal
+    whole: Amount
+    share: Amount
 
 
 class Calculation(pydantic.BaseModel):
@@ -93,10 +93,10 @@ class Explanation(pydantic.BaseModel):
     metric: str
     begin: datetime.datetime
     labels: dict[str, str | None]
-    quantity: Decimal
+    quantity: Amount
     unit: str
     shared: Share | None
-    price: Decimal
+    price: Amount
     breakdown: Calculation
     rules: dict[str, Any]
     today: dict[str, Any]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Annotated, Any
 
 import pydantic
 
 from ratekit import composition
 from ratekit.admin import rule_plan, rule_plan_words
+from ratekit.api.answers import Amount
 from ratekit.api.arguments import Arguments, Flag, Instant, Text
 from ratekit.api.dialects import V2
 from ratekit.api.faults import Fault
@@ -66,9 +66,9 @@ class Difference(pydantic.BaseModel):
     scope: str
     metric: str
     frames: int
-    price: Decimal
-    new_price: Decimal
-    difference: Decimal
+    price: Amount
+    new_price: Amount
+    difference: Amount
 
 
 class Plan(pydantic.BaseModel):

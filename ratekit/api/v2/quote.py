@@ -10,6 +10,7 @@ import pydantic
 
 from ratekit import composition
 from ratekit.admin import price_breakdown, quote
+from ratekit.api.answers import Amount
 from ratekit.api.arguments import Arguments, Instant, Number, Text
 from ratekit.api.operation import Call, Operation
 from ratekit.api.quotes import choose_scope, read_usage_labels, require_metrics
@@ -52,17 +53,17 @@ class Quote(pydantic.BaseModel):
     """
 
     service: str
-    quantity: Decimal
+    quantity: Amount
     shared: Share | None
     labels: dict[str, str | None]
     scope: str | None
     begin: datetime.datetime
     end: datetime.datetime
     breakdown: Calculation
-    price: Decimal
-    hour: Decimal
-    day: Decimal
-    month: Decimal
+    price: Amount
+    hour: Amount
+    day: Amount
+    month: Amount
 
 
 def quote_usage(call: Call[Usage]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -13,6 +12,7 @@ from ratekit import composition, errors
 from ratekit.admin import reprocess
 from ratekit.admin.scope_filter import ScopeFilter, require_all
 from ratekit.api import audit
+from ratekit.api.answers import Amount
 from ratekit.api.arguments import (
     Arguments,
     Count,
@@ -100,8 +100,8 @@ class Entry(pydantic.BaseModel):
     state: str
     made_by: str
     last_error: str | None
-    price: Decimal
-    new_price: Decimal
+    price: Amount
+    new_price: Amount
 
 
 class TaskList(pydantic.BaseModel):
