@@ -27,7 +27,7 @@ from tests.faults.relay import Relay, run_relay
 METRICS = pathlib.Path(__file__).with_name("metrics.yml")
 RULES = pathlib.Path(__file__).parents[1] / "functional/rules.yml"
 #: Seconds after which a processor that has not ended counts as hanging.
-TIMEOUT = 240.0
+TIMEOUT = 600.0
 #: Small batches, so that there are many commits.
 SMALL_BATCHES: Mapping[str, Mapping[str, object]] = {
     "orchestrator": {"batch_frames": 30, "retry_seconds": 1}
