@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 from ratekit import plugins
+from ratekit.api.arguments import Arguments, Text
 from ratekit.api.faults import Fault, not_found
 from ratekit.api.parts import Parts
 
@@ -16,6 +18,15 @@ _FOREIGN = {
     "pyscripts": "Not part of ratekit: it would run Python that users upload.",
     "noop": "Charges nothing.",
 }
+
+
+class ModuleName(Arguments):
+    """Which module.
+
+    :ivar module_id: its name
+    """
+
+    module_id: Text
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,6 +63,20 @@ def find_module(parts: Parts, name: str, message: str = "") -> Module:
         if module.id == name:
             return module
     raise Fault(404, message) if message else not_found("Module", name)
+
+
+def show(module: Module, hot_config_key: str) -> dict[str, Any]:
+    """Return a module as clients read it.
+
+    :param hot_config_key: the versions spell it differently
+    """
+    return {
+        "module_id": module.id,
+        "description": module.description,
+        "enabled": module.enabled,
+        hot_config_key: False,
+        "priority": module.priority,
+    }
 
 
 def require_unchanged(module: Module, enabled: bool | None, priority: int | None) -> None:

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import pydantic
 
 from ratekit.api import modules
-from ratekit.api.arguments import Arguments, Count, Flag, Text
-from ratekit.api.modules import Module
+from ratekit.api.arguments import Arguments, Count, Flag
+from ratekit.api.modules import ModuleName
 from ratekit.api.operation import Answer, Call, Operation
 
 #: CloudKitty's words.
 _MISSING = "Module not found."
 
-
-class ModuleName(Arguments):
-    """Which module.
-
-    :ivar module_id: its name
-    """
-
-    module_id: Text
+_show = functools.partial(modules.show, hot_config_key="hot-config")
 
 
 class ModuleChange(ModuleName):
@@ -51,16 +45,6 @@ def update_module(call: Call[ModuleChange]) -> Answer:
     module = modules.find_module(call.parts, change.module_id, _MISSING)
     modules.require_unchanged(module, change.enabled, change.priority)
     return Answer(headers={"Location": f"{call.base_url}/v1/rating/modules/{module.id}"})
-
-
-def _show(module: Module) -> dict[str, Any]:
-    return {
-        "module_id": module.id,
-        "description": module.description,
-        "enabled": module.enabled,
-        "hot-config": False,
-        "priority": module.priority,
-    }
 
 
 _ONE = "/v1/rating/modules/{module_id}"

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from ratekit.api import modules
-from ratekit.api.arguments import Arguments, Count, Flag, Text
-from ratekit.api.modules import Module
+from ratekit.api.arguments import Arguments, Count, Flag
+from ratekit.api.modules import ModuleName
 from ratekit.api.operation import Call, Operation
 
-
-class ModuleName(Arguments):
-    """Which module.
-
-    :ivar module_id: its name
-    """
-
-    module_id: Text
+_show = functools.partial(modules.show, hot_config_key="hot_config")
 
 
 class ModuleChange(ModuleName):
@@ -41,16 +35,6 @@ def update_module(call: Call[ModuleChange]) -> None:
     change = call.arguments
     module = modules.find_module(call.parts, change.module_id)
     modules.require_unchanged(module, change.enabled, change.priority)
-
-
-def _show(module: Module) -> dict[str, Any]:
-    return {
-        "module_id": module.id,
-        "description": module.description,
-        "enabled": module.enabled,
-        "hot_config": False,
-        "priority": module.priority,
-    }
 
 
 _ONE = "/v2/rating/modules/{module_id}"

@@ -36,18 +36,19 @@ class Selection(Arguments):
     fetcher: Words = ()
     collector: Words = ()
 
-    def select(self, call: Call[Any], active: Collection[bool] = ()) -> Sequence[StateRow]:
-        """Return the scopes that are selected and visible.
+    def select(self, rows: Sequence[StateRow], active: Collection[bool] = ()) -> Sequence[StateRow]:
+        """Return the scopes that are selected.
 
+        :param rows: the visible ones
         :raises ratekit.api.faults.Fault: there are none
         """
         scope_filter = ScopeFilter(
             self.scope_id, self.scope_key, self.fetcher, self.collector, active
         )
-        rows = scope_filter.select(_visible_rows(call))
-        if not rows:
+        selected_rows = scope_filter.select(rows)
+        if not selected_rows:
             raise Fault(404, "no scope fits; see GET /v2/scope for all scopes")
-        return rows
+        return selected_rows
 
 
 class Listing(Selection):
@@ -159,12 +160,13 @@ class Nothing(pydantic.BaseModel):
 def list_scopes(call: Call[Listing]) -> dict[str, Any]:
     """List scopes, and until when each is rated."""
     given = call.arguments
-    rows = given.select(call, given.active)
+    all_rows = call.parts.storage.reports.scopes()
+    rows = given.select(restrict(all_rows, call.scopes), given.active)
     end = None if given.limit is None else given.offset + given.limit
     page = rows[given.offset : end]
     if not page:
         raise Fault(404, f"offset {given.offset} is after the last of {len(rows)} scopes")
-    return {"results": _show_all(call, page)}
+    return {"results": _show_all(call, page, all_rows)}
 
 
 def reset_scopes(call: Call[Reset]) -> dict[str, Any]:
@@ -179,7 +181,7 @@ def reset_scopes(call: Call[Reset]) -> dict[str, Any]:
         # CloudKitty's words.
         raise Fault(400, "Either all_scopes or a scope_id should be specified.")
     since = parts.calendar.floor(given.since())
-    rows = given.select(call)
+    rows = given.select(_visible_rows(call))
     require_all(rows, given.scope_id)
     composition.require_right_clock(parts.conf, parts.storage.ledger, parts.clock())
     orders = reprocess.build_reset_orders(
@@ -205,7 +207,7 @@ def change_scope(call: Call[Change]) -> dict[str, Any]:
     An activated scope is rated from where rating stopped.
     """
     change, parts = call.arguments, call.parts
-    row = _find(call, change.scope_id)
+    row = _find(_visible_rows(call), change.scope_id)
     for key in ("scope_key", "fetcher", "collector"):
         value, current = getattr(change, key), getattr(row, key)
         if value not in (None, current):
@@ -215,7 +217,8 @@ def change_scope(call: Call[Change]) -> dict[str, Any]:
     elif change.active is False:
         parts.storage.scopes.deactivate(row.id, parts.clock())
     call.record("done")
-    return _show_all(call, [_find(call, row.id)])[0]
+    all_rows = parts.storage.reports.scopes()
+    return _show_all(call, [_find(all_rows, row.id)], all_rows)[0]
 
 
 def create_scope(call: Call[NewScope]) -> None:
@@ -234,16 +237,19 @@ def _visible_rows(call: Call[Any]) -> Sequence[StateRow]:
     return restrict(call.parts.storage.reports.scopes(), call.scopes)
 
 
-def _find(call: Call[Any], scope_id: str) -> StateRow:
-    rows = ScopeFilter(ids=[scope_id]).select(_visible_rows(call))
-    if not rows:
+def _find(rows: Sequence[StateRow], scope_id: str) -> StateRow:
+    selected_rows = ScopeFilter(ids=[scope_id]).select(rows)
+    if not selected_rows:
         raise not_found("Scope", scope_id)
-    return rows[0]
+    return selected_rows[0]
 
 
-def _show_all(call: Call[Any], rows: Sequence[StateRow]) -> list[dict[str, Any]]:
+def _show_all(
+    call: Call[Any], rows: Sequence[StateRow], all_rows: Sequence[StateRow]
+) -> list[dict[str, Any]]:
     parts = call.parts
-    lags = lag.read_lags(parts.storage.reports.scopes(), parts.calendar, parts.clock())
+    # A scope that the newest list lacks is known by the others.
+    lags = lag.read_lags(all_rows, parts.calendar, parts.clock())
     return [_show(row, lags.get(row.id)) for row in rows]
 
 

@@ -104,3 +104,13 @@ def test_the_api_needs_no_eventlet(client: Client, tmp_path: pathlib.Path) -> No
         file.write(f"[collect]\nmetrics_conf = {metrics}\n")
     command = [sys.executable, "-c", _BUILD, "--config-file", str(config)]
     assert subprocess.run(command, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("version", "key"), [("v1", "hot-config"), ("v2", "hot_config")])
+def test_a_module_is_shown_alike_alone_and_in_the_list(
+    client: Client, version: str, key: str
+) -> None:
+    path = f"/{version}/rating/modules"
+    hashmap = client.get(f"{path}/hashmap").body
+    assert (hashmap["module_id"], hashmap["enabled"], hashmap[key]) == ("hashmap", True, False)
+    assert hashmap in client.get(path).body["modules"]

@@ -121,8 +121,11 @@ def test_tokens_need_credentials(serve: Serve) -> None:
     )
 
 
-def test_tokens_need_no_credentials_without_keystone(serve: Serve) -> None:
+def test_tokens_need_no_credentials_without_keystone(
+    serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
     serve("[api]\nauth_strategy = noauth\n[database]\nconnection = sqlite:////tmp/x\n")
+    assert capsys.readouterr().err == ""
 
 
 def test_credentials_may_be_those_of_another_section(
