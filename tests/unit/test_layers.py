@@ -81,6 +81,7 @@ ROWS: Sequence[Collection[str]] = (
     {"wsgi"},
     {"cmd"},
     {"api"},
+    {"html"},
     {"admin", "composition", "daemon"},
     {"fetchers", "collectors", "storage", "remote", "rating", "processing", "pricing", "files"},
     {
@@ -113,6 +114,7 @@ BESIDE = {
 _HTTP = {"http_clock", "http_errors"}
 #: Rooms that may import less than all rows below them, and what they may import.
 NARROW: Mapping[str, Collection[str]] = {
+    "html": {"domain", "text"},
     "domain": {"text"},
     "text": set(),
     "redact": {"text"},

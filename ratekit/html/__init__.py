@@ -1,0 +1,1 @@
+"""How numbers, pages and charts look: no HTTP, no database."""

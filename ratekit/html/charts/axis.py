@@ -1,0 +1,84 @@
+"""Axes: lines and texts of values, and names of buckets that do not overlap."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ratekit.html.charts.markup import Element, add, percent, pixels
+from ratekit.html.charts.scale import Scale
+
+#: Pixels of a character of an axis, with some air.
+_CHARACTER = 7.0
+#: Pixels between names.
+_AIR = 10.0
+#: Pixels that the narrowest screen, and a page of A4, leave for the names.
+_NARROW, _WIDE = 240.0, 560.0
+#: The stylesheet has margins for so many characters: class ``axis-6``.
+_MARGINS = (3, 6, 9, 12)
+
+
+def add_value_axis(
+    parent: Element, title: str, scale: Scale, role: str, height: float, top: float, plot: float
+) -> Element:
+    """Append a drawing with a line and a text for each tick, and return it.
+
+    The texts are in a margin left of the drawing, which the stylesheet keeps free.
+
+    :param role: ``img``, or ``group`` if it has links
+    :param height: of all, in pixels; ``top`` and ``plot``: of the area of the bars
+    """
+    texts = scale.tick_texts()
+    longest = max(map(len, texts))
+    margin = next((size for size in _MARGINS if size >= longest), _MARGINS[-1])
+    drawing = add_drawing(parent, title, role, height, f"chart-plot axis-{margin}")
+    for tick, text in zip(scale.ticks, texts, strict=True):
+        y = top + plot * (1 - scale.share(tick))
+        kind = "chart-line" if tick else "chart-line chart-zero"
+        add(drawing, "line", class_=kind, x1="0", x2="100%", y1=pixels(y), y2=pixels(y))
+        label = add(drawing, "text", text, class_="chart-tick", x="-8", y=pixels(y + 4))
+        label.set("text-anchor", "end")
+    return drawing
+
+
+def add_drawing(parent: Element, title: str, role: str, height: float, kind: str) -> Element:
+    """Append an empty drawing as wide as its parent."""
+    drawing = add(
+        parent, "svg", class_=kind, role=role, aria_label=title, width="100%", height=pixels(height)
+    )
+    if role == "img":
+        add(drawing, "title", title)
+    return drawing
+
+
+def add_bucket_labels(
+    drawing: Element, labels: Sequence[str], y: float, edges: Sequence[float] | None = None
+) -> None:
+    """Append names below the buckets, as many as there is room for.
+
+    Some of class ``chart-wide`` are only for drawings that are not narrow.
+
+    :param edges: where each bucket starts, as a part of the width, if they differ in width: a
+        name starts there; None: it is below the middle
+    """
+    width = max(map(len, labels), default=0) * _CHARACTER + _AIR
+    narrow = _every(len(labels), width, _NARROW)
+    wide = _every(len(labels), width, _WIDE)
+    # The narrow ones are some of the wide ones.
+    narrow = math.ceil(narrow / wide) * wide
+    for index in range(0, len(labels), wide):
+        kind = "chart-name" if index % narrow == 0 else "chart-name chart-wide"
+        label = add(
+            drawing,
+            "text",
+            labels[index],
+            class_=kind,
+            x=percent(edges[index] if edges else (index + 0.5) / len(labels)),
+            y=pixels(y),
+        )
+        label.set("text-anchor", "start" if edges else "middle")
+
+
+def _every(count: int, width: float, room: float) -> int:
+    """Return of how many buckets one can have a name."""
+    return max(math.ceil(count * width / room), 1)

@@ -1,0 +1,157 @@
+"""Bars of several series, one above the other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+
+from markupsafe import Markup
+
+from ratekit.domain.exact import EXACT, ZERO
+from ratekit.domain.reporting.bill import add_up
+from ratekit.html.charts.axis import add_bucket_labels, add_value_axis
+from ratekit.html.charts.markup import Element, add, empty, figure, legend, percent, pixels, write
+from ratekit.html.charts.scale import Scale, grouped, scale_of
+
+#: More series than this are hard to tell apart; the cheapest are added up.
+MAX_SERIES = 8
+#: Pixels.
+_HEIGHT, _TOP, _BOTTOM = 260, 10, 28
+_PLOT = _HEIGHT - _TOP - _BOTTOM
+#: Part of a bucket's width that its bar takes.
+_BAR = 0.8
+_DAY = re.compile(r"[0-9]{4}-([0-9]{2}-[0-9]{2})\Z")
+
+
+def stacked_bars(
+    title: str,
+    buckets: Sequence[str],
+    series: Mapping[str, Sequence[Decimal]],
+    unit: str,
+    links: Mapping[str, str] | None = None,
+    value_text: Callable[[Decimal], str] = grouped,
+) -> Markup:
+    """Draw a bar for each bucket, negative values below zero.
+
+    :param buckets: in order, unique; a day as ``2026-01-31`` is written without its year
+    :param series: a value for each bucket; the first is at the bottom. Of more than
+        :data:`MAX_SERIES` those with the smallest sums become ``other``
+    :param unit: of the values, such as EUR; empty: none
+    :param links: address of each bucket; a bucket without one is no link
+    :param value_text: how a value is written where somebody looks at its bar
+    :returns: a figure with caption and legend
+    """
+    links = links or {}
+    shown = _most_important(series)
+    columns = [[values[index] for values in shown.values()] for index in range(len(buckets))]
+    if not any(any(column) for column in columns):
+        return empty(figure(title), "Nothing to show: no costs in this time.")
+    scale = scale_of([edge for column in columns for edge in _edges(column)])
+    whole = figure(title, scale.unit_text(unit))
+    classes = [_series_class(index, name) for index, name in enumerate(shown)]
+    legend(whole, list(zip(classes, shown, strict=True)))
+    # Children of an image cannot be links.
+    role = "group" if links else "img"
+    drawing = add_value_axis(whole, title, scale, role, _HEIGHT, _TOP, _PLOT)
+    for index, (bucket, column) in enumerate(zip(buckets, columns, strict=True)):
+        total = f"{bucket}: {_amount(add_up(column), unit, value_text)}"
+        texts = [
+            f"{bucket}, {name}: {_amount(value, unit, value_text)}"
+            for name, value in zip(shown, column, strict=True)
+        ]
+        parent = _add_column(drawing, index, len(buckets), total, links.get(bucket))
+        _add_bar(
+            parent,
+            (index + (1 - _BAR) / 2) / len(buckets),
+            _BAR / len(buckets),
+            scale,
+            [(kind, value, text) for kind, value, text in zip(classes, column, texts, strict=True)],
+        )
+    add_bucket_labels(drawing, [_short(bucket) for bucket in buckets], _HEIGHT - 8)
+    return write(whole)
+
+
+def _most_important(series: Mapping[str, Sequence[Decimal]]) -> Mapping[str, Sequence[Decimal]]:
+    """Return at most so many series as have colours, in their order; the rest as ``other``."""
+    if len(series) <= MAX_SERIES:
+        return series
+    sizes = {name: add_up(map(abs, values)) for name, values in series.items()}
+    largest = set(sorted(sizes, key=lambda name: -sizes[name])[: MAX_SERIES - 1])
+    rest = [values for name, values in series.items() if name not in largest]
+    shown = {name: values for name, values in series.items() if name in largest}
+    count = len(rest)
+    shown[f"other ({count})"] = [add_up(column) for column in zip(*rest, strict=True)]
+    return shown
+
+
+def _series_class(index: int, name: str) -> str:
+    is_rest = index == MAX_SERIES - 1 and name.startswith("other (")
+    return "series-other" if is_rest else f"series-{index + 1}"
+
+
+def _edges(column: Sequence[Decimal]) -> tuple[Decimal, Decimal]:
+    """Return how far a bar extends down and up."""
+    return (
+        add_up(value for value in column if value < 0),
+        add_up(value for value in column if value > 0),
+    )
+
+
+def _add_column(drawing: Element, index: int, count: int, text: str, link: str | None) -> Element:
+    """Append the area of a bucket, in all its height, so that a low bar is easy to hit."""
+    if link is None:
+        parent = add(drawing, "g", class_="chart-column")
+    else:
+        parent = add(drawing, "a", class_="chart-column", href=link, aria_label=text)
+    area = add(
+        parent,
+        "rect",
+        class_="chart-area",
+        x=percent(index / count),
+        width=percent(1 / count),
+        y=pixels(_TOP),
+        height=pixels(_PLOT),
+    )
+    add(area, "title", text)
+    return parent
+
+
+def _add_bar(
+    parent: Element,
+    x: float,
+    width: float,
+    scale: Scale,
+    parts: Sequence[tuple[str, Decimal, str]],
+) -> None:
+    down = up = ZERO
+    for kind, value, text in parts:
+        if not value:
+            continue
+        if value > 0:
+            low, high = up, EXACT.add(up, value)
+            up = high
+        else:
+            low, high = EXACT.add(down, value), down
+            down = low
+        top, bottom = (_TOP + _PLOT * (1 - scale.share(edge)) for edge in (high, low))
+        part = add(
+            parent,
+            "rect",
+            class_=kind,
+            x=percent(x),
+            width=percent(width),
+            y=pixels(top),
+            height=pixels(bottom - top),
+        )
+        add(part, "title", text)
+
+
+def _amount(value: Decimal, unit: str, value_text: Callable[[Decimal], str]) -> str:
+    text = value_text(value)
+    return f"{text} {unit}" if unit and unit not in text else text
+
+
+def _short(bucket: str) -> str:
+    day = _DAY.match(bucket)
+    return day[1] if day else bucket
