@@ -43,14 +43,14 @@ def stacked_bars(
     :returns: a figure with caption and legend
     """
     links = links or {}
-    shown = _most_important(series)
-    columns = [[values[index] for values in shown.values()] for index in range(len(buckets))]
+    visible = _most_important(series)
+    columns = [[values[index] for values in visible.values()] for index in range(len(buckets))]
     if not any(any(column) for column in columns):
         return empty(figure(title), "Nothing to show: no costs in this time.")
     scale = scale_of([edge for column in columns for edge in _edges(column)])
     whole = figure(title, scale.unit_text(unit))
-    classes = [_series_class(index, name) for index, name in enumerate(shown)]
-    legend(whole, list(zip(classes, shown, strict=True)))
+    classes = _classes(visible, len(series))
+    legend(whole, list(zip(classes, visible, strict=True)))
     # Children of an image cannot be links.
     role = "group" if links else "img"
     drawing = add_value_axis(whole, title, scale, role, _HEIGHT, _TOP, _PLOT)
@@ -58,7 +58,7 @@ def stacked_bars(
         total = f"{bucket}: {_amount(add_up(column), unit, value_text)}"
         texts = [
             f"{bucket}, {name}: {_amount(value, unit, value_text)}"
-            for name, value in zip(shown, column, strict=True)
+            for name, value in zip(visible, column, strict=True)
         ]
         parent = _add_column(drawing, index, len(buckets), total, links.get(bucket))
         _add_bar(
@@ -73,21 +73,28 @@ def stacked_bars(
 
 
 def _most_important(series: Mapping[str, Sequence[Decimal]]) -> Mapping[str, Sequence[Decimal]]:
-    """Return at most so many series as have colours, in their order; the rest as ``other``."""
+    """Return at most so many series as have colours, in their order; all others as ``other``."""
     if len(series) <= MAX_SERIES:
         return series
     sizes = {name: add_up(map(abs, values)) for name, values in series.items()}
     largest = set(sorted(sizes, key=lambda name: -sizes[name])[: MAX_SERIES - 1])
-    rest = [values for name, values in series.items() if name not in largest]
-    shown = {name: values for name, values in series.items() if name in largest}
-    count = len(rest)
-    shown[f"other ({count})"] = [add_up(column) for column in zip(*rest, strict=True)]
-    return shown
+    small = [values for name, values in series.items() if name not in largest]
+    visible = {name: values for name, values in series.items() if name in largest}
+    visible[_other(len(small))] = [add_up(column) for column in zip(*small, strict=True)]
+    return visible
 
 
-def _series_class(index: int, name: str) -> str:
-    is_rest = index == MAX_SERIES - 1 and name.startswith("other (")
-    return "series-other" if is_rest else f"series-{index + 1}"
+def _other(count: int) -> str:
+    return f"other ({count})"
+
+
+def _classes(visible: Mapping[str, object], count: int) -> list[str]:
+    """Return the colour of each series.
+
+    :param count: number of all series
+    """
+    classes = [f"series-{index + 1}" for index in range(len(visible))]
+    return classes if count <= MAX_SERIES else [*classes[:-1], "series-other"]
 
 
 def _edges(column: Sequence[Decimal]) -> tuple[Decimal, Decimal]:

@@ -16,7 +16,7 @@ from ratekit.html.charts.markup import Element, add, empty, figure, legend, perc
 _NAME, _STRIP, _ROW = 14, 16, 42
 _AXIS = 28
 #: A strip is at least so wide, as a part of all, so that one lost hour of a month is seen.
-_LEAST = 0.004
+_MIN_WIDTH = 0.004
 #: Most buckets that the axis of time has.
 _MAX_BUCKETS = 48
 _FORMS = (
@@ -100,7 +100,7 @@ def _add_span(
     parent = drawing
     if span.link is not None:
         parent = add(drawing, "a", href=span.link, aria_label=text)
-    width = max((stop - start) / (end - begin), _LEAST)
+    width = max((stop - start) / (end - begin), _MIN_WIDTH)
     strip = add(
         parent,
         "rect",
