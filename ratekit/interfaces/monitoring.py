@@ -7,6 +7,7 @@ import datetime
 from collections.abc import Collection, Sequence
 
 from ratekit.domain.period import Window
+from ratekit.domain.reporting.interruption import Interruption
 from ratekit.domain.reporting.monitoring import MonitoringFacts, ProcessorRecord
 from ratekit.domain.reporting.reports import FrameRow
 
@@ -42,6 +43,18 @@ class Monitoring(abc.ABC):
         """Return the state of rating, by a constant number of statements.
 
         :param newest: the newest period that was rated for most scopes
+        :raises ratekit.errors.TryLater: the database did not answer
+        """
+
+    @abc.abstractmethod
+    def interruptions(
+        self, begin: datetime.datetime, end: datetime.datetime
+    ) -> Sequence[Interruption]:
+        """Return what keeps scopes from being charged in ``[begin, end)``, by scope, kind, metric.
+
+        Of scopes that are rated. Usage that stopped and has come back is not found: only totals
+        show it. It costs as many rows as there are exceptions, however many scopes there are.
+
         :raises ratekit.errors.TryLater: the database did not answer
         """
 

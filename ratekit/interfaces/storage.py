@@ -33,6 +33,8 @@ from ratekit.domain.reprocessing.task import (
     Swap,
     Task,
     TaskNote,
+    TaskPage,
+    TaskSelection,
 )
 from ratekit.domain.rules.catalog import NO_NAMES, Catalog, NameChange
 from ratekit.domain.rules.history import ChangeNote, ChangeRecord
@@ -265,6 +267,13 @@ class Tasks(abc.ABC):
         """Return open tasks and what each has done, ordered by id.
 
         :param ended: return done and cancelled tasks too
+        :raises ratekit.errors.TryLater: the database did not answer
+        """
+
+    @abc.abstractmethod
+    def task_page(self, page: Page, selection: TaskSelection) -> TaskPage:
+        """Return some tasks and what each has done, the newest first; and their number.
+
         :raises ratekit.errors.TryLater: the database did not answer
         """
 

@@ -171,6 +171,27 @@ class Account:
         return self.periods.get(PeriodOutcome.KEPT, 0)
 
 
+class TaskSelection(enum.StrEnum):
+    """Which tasks a page lists."""
+
+    ALL = "all"
+    OPEN = "open"  #: queued or running, failing ones too
+    FAILING = "failing"  #: open, and the last attempt failed
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TaskPage:
+    """Some tasks with what each has done.
+
+    :ivar total: number of tasks without a page
+    """
+
+    entries: Sequence[tuple[Task, Account]]
+    total: int
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class RatedRange:
     """The time over which a scope has been rated.

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ratekit.domain.period import Window
+from ratekit.domain.reporting.interruption import Interruption
 from ratekit.domain.reporting.monitoring import (
     ExclusionGroup,
     MonitoringFacts,
@@ -21,6 +22,7 @@ from ratekit.interfaces import Monitoring
 from ratekit.storage.db.dialects import is_zero
 from ratekit.storage.db.engine import Database
 from ratekit.storage.db.types import storable
+from ratekit.storage.reports import interruptions
 from ratekit.storage.reports import selection as selecting
 from ratekit.storage.schema import (
     DESCRIPTORS,
@@ -89,6 +91,13 @@ class SqlMonitoring(Monitoring):
                 self._silent_metrics(connection, newest),
                 self._free_usage(connection, newest.begin),
             )
+
+    def interruptions(
+        self, begin: datetime.datetime, end: datetime.datetime
+    ) -> Sequence[Interruption]:
+        """Return the interruptions of scopes that are rated."""
+        with self._database.reading() as connection:
+            return interruptions.read(connection, self._is_rated, begin, end)
 
     def free_frames(
         self, begin: datetime.datetime, metrics: Collection[str], limit: int

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from ratekit import errors
 from ratekit.domain import period
+from ratekit.domain.reporting.reports import Page
 from ratekit.domain.reprocessing.task import (
     Account,
     Order,
@@ -20,6 +21,8 @@ from ratekit.domain.reprocessing.task import (
     Task,
     TaskKind,
     TaskNote,
+    TaskPage,
+    TaskSelection,
     TaskState,
 )
 from ratekit.interfaces import Tasks
@@ -31,6 +34,14 @@ from ratekit.storage.schema import SCOPES, TASK_PERIODS, TASKS, TOTALS
 from ratekit.storage.tasks import rows as task_rows
 from ratekit.storage.tasks.rows import OPEN
 from ratekit.text import second_text
+
+_CONDITIONS: Mapping[TaskSelection, sa.ColumnElement[bool]] = {
+    TaskSelection.ALL: sa.true(),
+    TaskSelection.OPEN: OPEN,
+    TaskSelection.FAILING: OPEN & (TASKS.c.failures > 0),
+    TaskSelection.DONE: TASKS.c.state == TaskState.DONE.value,
+    TaskSelection.CANCELLED: TASKS.c.state == TaskState.CANCELLED.value,
+}
 
 
 class _Scope(NamedTuple):
@@ -90,6 +101,20 @@ class SqlTasks(Tasks):
     def tasks(self, ended: bool = False) -> Sequence[tuple[Task, Account]]:
         """Return tasks and what each has done, from one snapshot."""
         return self._read_tasks(sa.true() if ended else OPEN)
+
+    def task_page(self, page: Page, selection: TaskSelection) -> TaskPage:
+        """Return a page of tasks, from one snapshot; accounts are added up for the page only."""
+        query = task_rows.select(self._scope_key).where(_CONDITIONS[selection])
+        page_query = query.order_by(None).order_by(TASKS.c.id.desc()).offset(page.offset)
+        if page.limit is not None:
+            page_query = page_query.limit(page.limit)
+        with self._database.reading() as connection:
+            tasks = [task_rows.task(row) for row in connection.execute(page_query).mappings()]
+            ids = [task.id for task in tasks]
+            accounts = task_rows.accounts(connection, in_list(TASKS.c.id, ids))
+            counting = sa.select(sa.func.count()).select_from(query.order_by(None).subquery())
+            total = connection.execute(counting).scalar_one()
+        return TaskPage([(task, accounts.get(task.id, Account({}))) for task in tasks], total)
 
     def task(self, task_id: int) -> tuple[Task, Account]:
         """Return a task and what it has done, from one snapshot."""

@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Collection, Sequence
 
 from ratekit.domain.period import Window
+from ratekit.domain.reporting.interruption import Interruption
 from ratekit.domain.reporting.monitoring import MonitoringFacts, ProcessorRecord
 from ratekit.domain.reporting.reports import FrameRow
 from ratekit.interfaces import Monitoring
@@ -36,6 +37,11 @@ class FakeMonitoring(Monitoring):
         return list({report.name: report for report in self.reports}.values())
 
     def facts(self, newest: Window) -> MonitoringFacts:
+        raise NotImplementedError
+
+    def interruptions(
+        self, begin: datetime.datetime, end: datetime.datetime
+    ) -> Sequence[Interruption]:
         raise NotImplementedError
 
     def free_frames(
