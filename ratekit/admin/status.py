@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from ratekit import errors
 from ratekit.admin import unpriced_usage
-from ratekit.admin.lag import active_scopes, due_ends, read_lags
+from ratekit.admin.lag import active_scopes, read_lags
+from ratekit.admin.scope_condition import GRACE, Condition, judge
 from ratekit.domain.period import Window
 from ratekit.domain.reporting.monitoring import MonitoringFacts, ProcessorRecord
 from ratekit.domain.reporting.reports import StateRow
@@ -27,8 +28,6 @@ from ratekit.interfaces import Storage
 from ratekit.pricing.price_list import PriceList
 from ratekit.text import count_text, list_text, second_text
 
-#: What a cycle may take: a scope is late, and a processor missing, only after this time.
-GRACE = datetime.timedelta(minutes=15)
 _NO_TIME = datetime.timedelta(0)
 _DAEMON = "systemctl status ratekit-processor and its log"
 
@@ -54,9 +53,9 @@ def read(
     window = Window(calendar.floor(newest) - calendar.step, calendar.step, 1)
     facts = storage.monitoring.facts(window)
     processors = [_judge_processor(record, now) for record in facts.processors]
-    failing = [row for row in active if row.failures]
-    overdue = due_ends(active, calendar, now - GRACE)
-    late = [row for row in active if not row.failures and row.rated_until < overdue[row.id]]
+    conditions = judge(rows, calendar, now)
+    failing = [row for row in rows if conditions[row.id] is Condition.FAILING]
+    late = [row for row in rows if conditions[row.id] is Condition.LATE]
     has_rules = bool(book.rules) or not requires_rules
     problems = [
         *_group_failing(failing, calendar, now),

@@ -62,15 +62,7 @@ def build(conf: Any) -> Wsgi:
     parts = build_parts(conf)
     # Once, so that a mistake in it is found at once.
     parts.metrics.load()
-    wsgi = application.build(parts, routes.OPERATIONS)
-    return _add_pages(wsgi, parts) if conf.api.dashboard else wsgi
-
-
-def _add_pages(wsgi: Wsgi, parts: Parts) -> Wsgi:
-    """Return the API with the pages for people beside it."""
-    from ratekit.dashboard import application, routes
-
-    return application.mount(wsgi, application.build(parts, routes.PAGES))
+    return application.build(parts, routes.OPERATIONS)
 
 
 def build_from_files() -> Wsgi:
@@ -95,6 +87,7 @@ def build_from_files() -> Wsgi:
 
 def build_parts(conf: Any) -> Parts:
     """Return what operations work with."""
+    from ratekit.admin.cost_ranking import CostRanking
     from ratekit.api.metrics import MetricsWatch
     from ratekit.api.parts import Limits, Parts
     from ratekit.api.policies import Policies, build_enforcer
@@ -118,6 +111,7 @@ def build_parts(conf: Any) -> Parts:
             section.max_groupby,
         ),
         streams=Streams(max(1, min(section.streams, section.threads - 1))),
+        ranking=CostRanking(storage.reports),
         clock=startup.now,
     )
 

@@ -80,7 +80,6 @@ def users(library: str) -> set[str]:
 ROWS: Sequence[Collection[str]] = (
     {"wsgi"},
     {"cmd"},
-    {"dashboard"},
     {"api"},
     {"html"},
     {"admin", "composition", "daemon"},

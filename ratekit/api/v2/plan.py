@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import pydantic
 
 from ratekit import composition
-from ratekit.admin import rule_plan, rule_plan_words
+from ratekit.admin import rule_plan, rule_plan_words, what_if
 from ratekit.api.answers import Amount
 from ratekit.api.arguments import Arguments, Flag, Instant, Text
 from ratekit.api.dialects import V2
 from ratekit.api.faults import Fault
 from ratekit.api.operation import Call, Operation
+from ratekit.api.parts import Parts
 from ratekit.files import rules_file
 
 _TOO_DEEP = "rules: expected rules as in a rule file, not lists or objects so deep"
@@ -95,13 +97,39 @@ class Plan(pydantic.BaseModel):
     purged: str | None
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class PlanResult:
+    """What a request found out.
+
+    :ivar differences: None: it was not asked for
+    :ivar purged: what they may lack
+    """
+
+    prepared: rule_plan.PreparedPlan
+    differences: Sequence[what_if.Difference] | None
+    purged: str | None
+
+
 def plan_rules(call: Call[Request]) -> dict[str, Any]:
     """Tell what a complete list of price rules would change. Nothing is changed.
 
     With `since` it also tells what rated usage would have cost by them, for each scope.
     """
-    given, parts = call.arguments, call.parts
-    placed = _read_rules(given.name, given.rules)
+    result = plan(call.parts, call.arguments)
+    return {
+        **rule_plan_words.document(result.prepared, result.differences),
+        "lines": list(rule_plan_words.lines(result.prepared, call.arguments.all)),
+        "purged": result.purged,
+    }
+
+
+def plan(parts: Parts, request: Request) -> PlanResult:
+    """Plan rules, change nothing.
+
+    :raises ratekit.errors.OperatorError: they cannot come into force; with all mistakes
+    :raises ratekit.errors.TryLater: the storage did not answer
+    """
+    placed = _read_rules(request.name, request.rules)
     conf, storage = parts.conf, parts.storage
     # By a wrong clock, the plan would have a wrong time.
     composition.require_right_clock(conf, storage.ledger, parts.clock())
@@ -112,25 +140,21 @@ def plan_rules(call: Call[Request]) -> dict[str, Any]:
         conf.collect.metrics_conf,
         conf.collect.scope_key,
     )
-    request = rule_plan.PlanRequest(
-        given.name,
+    plan_request = rule_plan.PlanRequest(
+        request.name,
         placed,
-        given.at,
-        given.retroactive,
-        given.bring_forward,
-        given.allow_unknown,
-        given.allow_free,
+        request.at,
+        request.retroactive,
+        request.bring_forward,
+        request.allow_unknown,
+        request.allow_free,
     )
-    prepared = rule_plan.prepare(site, request, parts.clock())
+    prepared = rule_plan.prepare(site, plan_request, parts.clock())
     differences = purged = None
-    if given.since is not None:
-        purged = storage.purge.mark().explain_missing(given.since, from_totals=False)
-        differences = rule_plan.price_differences(prepared, given.since, given.at)
-    return {
-        **rule_plan_words.document(prepared, differences),
-        "lines": list(rule_plan_words.lines(prepared, given.all)),
-        "purged": purged,
-    }
+    if request.since is not None:
+        purged = storage.purge.mark().explain_missing(request.since, from_totals=False)
+        differences = rule_plan.price_differences(prepared, request.since, request.at)
+    return PlanResult(prepared, differences, purged)
 
 
 def _read_rules(name: str, rules: dict[str, Any] | str) -> Sequence[rules_file.PlacedRule]:

@@ -6,6 +6,7 @@ import bisect
 import dataclasses
 import datetime
 import enum
+import itertools
 from collections.abc import Mapping, Sequence
 
 from ratekit.domain import period
@@ -88,6 +89,40 @@ class PeriodCoverage:
     begin: datetime.datetime
     kind: Kind
     points: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CoverageSpan:
+    """Consecutive periods of one metric in the same state.
+
+    :ivar begin: of the first period, UTC
+    :ivar end: of the last, UTC
+    :ivar points: number of frames
+    """
+
+    kind: Kind
+    begin: datetime.datetime
+    end: datetime.datetime
+    points: int = 0
+
+
+def merge(periods: Sequence[PeriodCoverage], step: datetime.timedelta) -> Sequence[CoverageSpan]:
+    """Return the spans of consecutive periods of one metric, in order.
+
+    :param step: length of each period
+    """
+    return [
+        CoverageSpan(
+            kind,
+            members[0].begin,
+            members[-1].begin + step,
+            sum(member.points for member in members),
+        )
+        for kind, members in (
+            (kind, list(group))
+            for kind, group in itertools.groupby(periods, key=lambda entry: entry.kind)
+        )
+    ]
 
 
 def cells(facts: CoverageFacts, window: Window) -> dict[str, list[PeriodCoverage]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,11 +11,13 @@ from hypothesis import strategies as st
 from ratekit.domain.period import Window
 from ratekit.domain.reporting.coverage import (
     CoverageFacts,
+    CoverageSpan,
     GapSpan,
     Kind,
     MetricsFrom,
     PeriodCoverage,
     cells,
+    merge,
 )
 
 START = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
@@ -202,3 +205,29 @@ def test_no_points_are_lost() -> None:
         PeriodCoverage(hour(0), Kind.POINTS, 12),
         PeriodCoverage(hour(2), Kind.POINTS, 1),
     ]
+
+
+class TestSpans:
+    def test_equal_neighbours_are_one_span(self) -> None:
+        periods = cells(
+            facts(points={(0, "cpu"): 2, (1, "cpu"): 1, (3, "cpu"): 1}, rated_until=4),
+            Window(START, HOUR, 5),
+        )["cpu"]
+        assert merge(periods, HOUR) == [
+            CoverageSpan(Kind.POINTS, hour(0), hour(2), 3),
+            CoverageSpan(Kind.SILENT, hour(2), hour(3)),
+            CoverageSpan(Kind.POINTS, hour(3), hour(4), 1),
+            CoverageSpan(Kind.NOT_RATED, hour(4), hour(5)),
+        ]
+
+    @given(st.lists(st.sampled_from(Kind), max_size=40))
+    def test_spans_cover_each_period_once(self, kinds: list[Kind]) -> None:
+        periods = [PeriodCoverage(hour(number), kind) for number, kind in enumerate(kinds)]
+        spans = merge(periods, HOUR)
+        again = [
+            PeriodCoverage(span.begin + number * HOUR, span.kind)
+            for span in spans
+            for number in range((span.end - span.begin) // HOUR)
+        ]
+        assert again == periods
+        assert all(first.kind != second.kind for first, second in itertools.pairwise(spans))

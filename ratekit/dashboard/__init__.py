@@ -1,1 +1,0 @@
-"""The pages below ``/dashboard`` of the API, for tenants and operators."""

@@ -1,1 +1,0 @@
-"""The pages, a noun a file: each lists what it has as ``PAGES``."""
