@@ -102,6 +102,11 @@ _RULES: Sequence[tuple[str, str, str, Sequence[str]]] = (
 Target = Mapping[str, str]
 
 
+def project_target(project: str | None) -> Target:
+    """Return the target of what belongs to a project; without a null one."""
+    return {"project_id": project} if project else {}
+
+
 def list_rules() -> list[policy.RuleDefault]:
     """Return all rules; an entry point, for oslo.policy's commands."""
     return [*_BASE, *(_documented(*rule) for rule in _RULES)]
@@ -149,11 +154,15 @@ class Policies:
             equal the missing project of a token without a project
         :raises ratekit.api.faults.Fault: it does not
         """
-        if self._enforcer.authorize(rule, dict(target), caller):
+        if self.allows(rule, caller, target):
             return
         if not caller.project_id:
             raise Fault(403, f"{rule} needs a token of a project")
         raise Fault(403, f"{rule} is not allowed for you; ask an administrator")
+
+    def allows(self, rule: str, caller: RequestContext, target: Target) -> bool:
+        """Return whether :meth:`require` would let the caller do it."""
+        return bool(self._enforcer.authorize(rule, dict(target), caller))
 
     def is_admin(self, caller: RequestContext) -> bool:
         """Return whether the caller may see and change what belongs to others."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from oslo_context.context import RequestContext
 
 from ratekit.api.faults import Fault
-from ratekit.api.policies import Policies
+from ratekit.api.policies import Policies, project_target
 from ratekit.domain.reporting.reports import ALL_SCOPES, AllScopes, StateRow
 
 #: Ids of scopes, or all.
@@ -51,7 +51,7 @@ def visible_scopes(
     """
     own = _own_scope(caller, scope_key)
     if demand.narrows or demand.scopes is None:
-        policies.require(rule, caller, _target(caller.project_id))
+        policies.require(rule, caller, project_target(caller.project_id))
         wanted = ALL_SCOPES if demand.scopes is None else demand.scopes
         if not demand.narrows:
             # Only without authentication an administrator has no project.
@@ -61,7 +61,7 @@ def visible_scopes(
             return wanted
         return own if wanted is ALL_SCOPES else own & wanted
     for scope in [None] if demand.scopes is ALL_SCOPES else sorted(demand.scopes):
-        policies.require(rule, caller, _target(scope))
+        policies.require(rule, caller, project_target(scope))
     only_own = demand.scopes is not ALL_SCOPES and demand.scopes <= own
     if not only_own and not policies.is_admin(caller):
         # An operator's rule may be wider than what this function can vouch for.
@@ -73,7 +73,3 @@ def _own_scope(caller: RequestContext, scope_key: str) -> frozenset[str]:
     if scope_key not in _PROJECT_KEYS or not caller.project_id:
         return _NONE
     return frozenset({caller.project_id})
-
-
-def _target(project: str | None) -> dict[str, str]:
-    return {"project_id": project} if project else {}

@@ -62,7 +62,15 @@ def build(conf: Any) -> Wsgi:
     parts = build_parts(conf)
     # Once, so that a mistake in it is found at once.
     parts.metrics.load()
-    return application.build(parts, routes.OPERATIONS)
+    wsgi = application.build(parts, routes.OPERATIONS)
+    return _add_pages(wsgi, parts) if conf.api.dashboard else wsgi
+
+
+def _add_pages(wsgi: Wsgi, parts: Parts) -> Wsgi:
+    """Return the API with the pages for people beside it."""
+    from ratekit.dashboard import application, routes
+
+    return application.mount(wsgi, application.build(parts, routes.PAGES))
 
 
 def build_from_files() -> Wsgi:

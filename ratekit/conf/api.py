@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import zoneinfo
 from collections.abc import Iterator
 from typing import Any
 
@@ -94,6 +95,17 @@ OPTS = [
         max=3600,
         help="Seconds after which a report that the database has not answered is given up.",
     ),
+    cfg.BoolOpt(
+        "dashboard",
+        default=False,
+        help="Serve pages for people at /dashboard: costs, prices and, for operators, what is "
+        "rated.",
+    ),
+    cfg.StrOpt(
+        "dashboard_zone",
+        default="UTC",
+        help="Time zone of the pages until a reader chooses another, such as Europe/Berlin.",
+    ),
 ]
 
 
@@ -105,6 +117,12 @@ def check(conf: Any) -> Iterator[tuple[str, str, str]]:
             GROUP,
             "auth_strategy",
             f"noauth needs a loopback address as host, such as 127.0.0.1, not {section.host!r}",
+        )
+    if section.dashboard_zone not in zoneinfo.available_timezones():
+        yield (
+            GROUP,
+            "dashboard_zone",
+            f"expected a time zone, such as Europe/Berlin, not {section.dashboard_zone!r}",
         )
 
 

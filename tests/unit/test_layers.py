@@ -80,6 +80,7 @@ def users(library: str) -> set[str]:
 ROWS: Sequence[Collection[str]] = (
     {"wsgi"},
     {"cmd"},
+    {"dashboard"},
     {"api"},
     {"html"},
     {"admin", "composition", "daemon"},

@@ -1,0 +1,1 @@
+"""The pages below ``/dashboard`` of the API, for tenants and operators."""

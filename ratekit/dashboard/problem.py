@@ -1,0 +1,88 @@
+"""Errors as pages: what happened, and what the reader can do."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+
+import falcon
+
+from ratekit import errors
+from ratekit.api.faults import INTERNAL, Fault, is_of_host, read_error
+from ratekit.html import environment
+from ratekit.html.formats import Formats
+from ratekit.text import printable
+
+LOG = logging.getLogger(__name__)
+
+_TITLES = {
+    400: "This cannot be shown",
+    403: "No permission",
+    404: "There is no such page",
+    405: "There is no such page",
+    413: "The file is too large",
+    429: "Too many requests",
+    503: "Not available at the moment",
+}
+_ADVICE = {
+    400: "Go back, change what was entered, and try again.",
+    403: "Choose another project, or ask your administrator for a role.",
+    404: "Choose a page of the menu.",
+    405: "Choose a page of the menu.",
+    500: "Try again. If it fails again, tell your administrator when it happened.",
+    503: "Try again in a minute. Usage is rated and stored all the same.",
+}
+_TOO_SLOW = "This takes too long"
+_NARROWER = "Choose fewer days, or a page that shows one metric or one resource."
+_FAILED = "Something failed"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Problem:
+    """An error, for the reader.
+
+    :ivar fault: status, one line of text, and headers
+    :ivar advice: what the reader can do
+    """
+
+    fault: Fault
+    title: str
+    advice: str
+
+    def render(self, formats: Formats) -> str:
+        """Return the content of its page."""
+        message = self.fault.message
+        values = {
+            "title": self.title,
+            "message": message[:1].upper() + message[1:].removesuffix(".") + ".",
+            "advice": self.advice,
+        }
+        return environment.render("error.html", formats, values)
+
+
+def explain(error: Exception, place: str) -> Problem:
+    """Return what to show of an error; log what only operators may see.
+
+    :param place: what was asked for, for the log
+    """
+    if isinstance(error, errors.TooSlow):
+        return Problem(read_error(error), _TOO_SLOW, _NARROWER)
+    fault = _read_fault(error, place)
+    title = _TITLES.get(fault.status, _FAILED)
+    return Problem(fault, title, _ADVICE.get(fault.status, ""))
+
+
+def _read_fault(error: Exception, place: str) -> Fault:
+    if isinstance(error, Fault):
+        return error
+    if isinstance(error, errors.RatekitError):
+        if is_of_host(error):
+            for line in error.lines():
+                LOG.error("%s: %s", printable(place), printable(line))
+        return read_error(error)
+    if isinstance(error, falcon.HTTPError):
+        text = error.description or error.title or ""
+        headers = {name.replace("-", "_"): text for name, text in dict(error.headers or {}).items()}
+        return Fault(error.status_code, text, **headers)
+    LOG.error("%s failed", printable(place), exc_info=error)
+    return Fault(500, INTERNAL)

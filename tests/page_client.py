@@ -1,0 +1,133 @@
+"""A client of the pages in this process, over a real database.
+
+It reads as the API's client does: without a project everybody is an administrator.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import bs4
+from falcon import testing
+
+from ratekit.api.parts import Parts
+from ratekit.dashboard import application, routes
+from ratekit.dashboard.page import Page
+from tests.api_client import PROJECT, Client, identify
+
+#: Seconds; no page of a test is shown without its content, unless the test says so.
+PATIENCE = 60.0
+
+
+class PageResponse(NamedTuple):
+    """What a page answered.
+
+    :ivar document: the parsed HTML
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def document(self) -> bs4.BeautifulSoup:
+        return bs4.BeautifulSoup(self.text, "html.parser")
+
+    @property
+    def content(self) -> bs4.Tag:
+        """What is in the frame."""
+        main = self.document.find("main")
+        assert isinstance(main, bs4.Tag), self.text
+        return main
+
+    @property
+    def words(self) -> str:
+        """The text of the content, in one line."""
+        return " ".join(self.content.get_text(" ").split())
+
+    @property
+    def rows(self) -> Sequence[Sequence[str]]:
+        """The texts of all table cells, by rows."""
+        return [
+            [" ".join(cell.get_text(" ").split()) for cell in row.find_all(["th", "td"])]
+            for row in self.content.find_all("tr")
+        ]
+
+    @property
+    def links(self) -> Mapping[str, str]:
+        """The address of each link in the content, by its text."""
+        return {
+            " ".join(link.get_text(" ").split()): str(link["href"])
+            for link in self.content.find_all("a", href=True)
+        }
+
+    @property
+    def csv(self) -> Sequence[Sequence[str]]:
+        """The lines of a CSV."""
+        return list(csv.reader(io.StringIO(self.text)))
+
+
+class PageClient:
+    """Asks for pages.
+
+    :param folder: for the configuration
+    :param url: of a database at the newest revision
+    :param extra: options of [api], and more sections
+    :param pages: default: all of them
+    :param patience: seconds until a page is shown without its content
+    :ivar api: a client of the API over the same database
+    """
+
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        url: str,
+        extra: str = "",
+        pages: Sequence[Page] = routes.PAGES,
+        patience: float = PATIENCE,
+    ) -> None:
+        self.api = Client(folder, url, f"dashboard = true\n{extra}")
+        self._pages = pages
+        self._patience = patience
+        self._serve(self.api.parts)
+
+    def _serve(self, parts: Parts) -> None:
+        self.parts = parts
+        wsgi = application.build(parts, self._pages, identify, self._patience)
+        # Falcon looks at the signature, which oslo.middleware hides, and names no client's address.
+        self._client = testing.TestClient(
+            lambda environ, start: wsgi({"REMOTE_ADDR": "127.0.0.1", **environ}, start)
+        )
+
+    def replace(self, **changes: Any) -> None:
+        """Work with other parts: a clock, limits, a storage."""
+        self._serve(dataclasses.replace(self.parts, **changes))
+
+    def get(
+        self,
+        path: str,
+        project: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        verb: str = "GET",
+        **query: object,
+    ) -> PageResponse:
+        """Ask for a page.
+
+        :param path: may have a query, as links do; then ``query`` must be empty
+        :param project: ask as a member of it; empty: of none; None: as an administrator
+        """
+        path, _, query_string = path.partition("?")
+        result = self._client.simulate_request(
+            verb,
+            path,
+            params={key: value for key, value in query.items() if value is not None} or None,
+            query_string=query_string or None,
+            params_csv=False,
+            headers={**(headers or {}), **({} if project is None else {PROJECT: project})},
+        )
+        return PageResponse(result.status_code, result.headers, result.text)
