@@ -67,13 +67,19 @@ def add_bucket_labels(
     # The narrow ones are some of the wide ones.
     narrow = math.ceil(narrow / wide) * wide
     for index in range(0, len(labels), wide):
-        kind = "chart-name" if index % narrow == 0 else "chart-name chart-wide"
+        x = edges[index] if edges else (index + 0.5) / len(labels)
+        is_narrow = index % narrow == 0
+        if edges:
+            # What starts near the right end would be cut.
+            is_narrow = is_narrow and x <= 1 - width / _NARROW
+            if x > 1 - width / _WIDE:
+                continue
         label = add(
             drawing,
             "text",
             labels[index],
-            class_=kind,
-            x=percent(edges[index] if edges else (index + 0.5) / len(labels)),
+            class_="chart-name" if is_narrow else "chart-name chart-wide",
+            x=percent(x),
             y=pixels(y),
         )
         label.set("text-anchor", "start" if edges else "middle")

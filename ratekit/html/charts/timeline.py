@@ -19,6 +19,8 @@ _AXIS = 28
 _MIN_WIDTH = 0.004
 #: Most buckets that the axis of time has.
 _MAX_BUCKETS = 48
+#: Most characters of a row's name.
+_MAX_NAME = 44
 _FORMS = (
     ("hour", "%H:%M"),
     ("day", "%m-%d"),
@@ -74,12 +76,19 @@ def timeline(
     height = len(rows) * _ROW + _AXIS
     role = "group" if has_links else "img"
     drawing = add_drawing(whole, title, role, height, "chart-timeline")
+    starts, form = _time_axis(begin, end, zone)
+    edges = [(max(start, begin) - begin) / (end - begin) for start in starts]
     for index, row in enumerate(rows):
         top = index * _ROW
-        add(drawing, "text", row.label, class_="chart-name", x="0", y=pixels(top + _NAME))
+        name = add(
+            drawing, "text", _cut(row.label), class_="chart-name", x="0", y=pixels(top + _NAME)
+        )
+        add(name, "title", row.label)
+        _add_lines(drawing, edges, top + _NAME + 3)
         for span in row.spans:
             _add_span(drawing, row.label, span, (begin, end), zone, top + _NAME + 6)
-    _add_axis(drawing, begin, end, zone, height)
+    labels = [f"{start.astimezone(zone):{form}}" for start in starts]
+    add_bucket_labels(drawing, labels, height - 8, edges)
     return write(whole)
 
 
@@ -113,21 +122,12 @@ def _add_span(
     add(strip, "title", text)
 
 
-def _add_axis(
-    drawing: Element,
-    begin: datetime.datetime,
-    end: datetime.datetime,
-    zone: datetime.tzinfo,
-    height: float,
-) -> None:
-    """Append lines where hours, days, weeks or months start, and their names."""
-    starts, form = _time_axis(begin, end, zone)
-    labels = [f"{start.astimezone(zone):{form}}" for start in starts]
-    edges = [(max(start, begin) - begin) / (end - begin) for start in starts]
+def _add_lines(drawing: Element, edges: Sequence[float], top: float) -> None:
+    """Append lines where hours, days, weeks or months start, behind a strip."""
     for edge in edges:
         x = percent(edge)
-        add(drawing, "line", class_="chart-line", x1=x, x2=x, y1="0", y2=pixels(height - _AXIS + 6))
-    add_bucket_labels(drawing, labels, height - 8, edges)
+        line = add(drawing, "line", class_="chart-line", x1=x, x2=x, y1=pixels(top))
+        line.set("y2", pixels(top + _STRIP + 6))
 
 
 def _time_axis(
@@ -139,6 +139,11 @@ def _time_axis(
         if len(starts) <= _MAX_BUCKETS:
             return starts, form
     return starts[:_MAX_BUCKETS], form
+
+
+def _cut(label: str) -> str:
+    """Shorten a name to what fits on a telephone."""
+    return label if len(label) <= _MAX_NAME else f"{label[: _MAX_NAME - 1]}\u2026"
 
 
 def _class(kind: str) -> str:
