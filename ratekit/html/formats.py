@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import decimal
 import zoneinfo
 from decimal import Decimal
 
+from ratekit.domain.exact import round_places
 from ratekit.text import number_text
 
 #: Places of a quantity that are shown.
 _QUANTITY_PLACES = 3
 #: What has no value.
 NOTHING = "—"
-#: Digits of stored sums, with all that formatting may add to them.
-_CONTEXT = decimal.Context(prec=80)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,21 +42,22 @@ class Formats:
         if amount is None:
             return NOTHING
         step = Decimal(1).scaleb(-self.decimals)
-        shown = _round(amount, step)
-        if amount and not shown:
+        # As in tables of the command line, so that both print the same.
+        rounded = round_places(amount, self.decimals)
+        if amount and not rounded:
             return f"<{step:f}" if amount > 0 else f">-{step:f}"
-        return f"{shown:,f}"
+        return f"{rounded:,f}"
 
     def quantity(self, quantity: Decimal | None, unit: str = "") -> str:
         """Write a quantity, with at most three places, and its unit: ``1,234.5 GiB``."""
         if quantity is None:
             return NOTHING
         step = Decimal(1).scaleb(-_QUANTITY_PLACES)
-        shown = _round(quantity, step)
-        if quantity and not shown:
+        rounded = round_places(quantity, _QUANTITY_PLACES)
+        if quantity and not rounded:
             text = f"<{step:f}" if quantity > 0 else f">-{step:f}"
         else:
-            text = f"{shown:,f}".rstrip("0").rstrip(".")
+            text = f"{rounded:,f}".rstrip("0").rstrip(".")
         return f"{text} {unit}" if unit else text
 
     def instant(self, instant: datetime.datetime | None) -> str:
@@ -95,7 +94,3 @@ class Formats:
 def exact(number: Decimal | None) -> str:
     """Write a number with all its digits."""
     return NOTHING if number is None else number_text(number)
-
-
-def _round(number: Decimal, step: Decimal) -> Decimal:
-    return number.quantize(step, rounding=decimal.ROUND_HALF_UP, context=_CONTEXT)
