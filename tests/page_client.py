@@ -9,10 +9,12 @@ import csv
 import dataclasses
 import io
 import pathlib
+import urllib.parse
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import bs4
+import requests
 from falcon import testing
 
 from ratekit.api.parts import Parts
@@ -66,6 +68,11 @@ class PageResponse(NamedTuple):
             for link in self.content.find_all("a", href=True)
         }
 
+    def field(self, name: str) -> str | None:
+        """Return the value of a form's field, anywhere on the page; None: there is none."""
+        tag = self.document.find("input", {"name": name})
+        return str(tag["value"]) if isinstance(tag, bs4.Tag) else None
+
     @property
     def csv(self) -> Sequence[Sequence[str]]:
         """The lines of a CSV."""
@@ -94,6 +101,8 @@ class PageClient:
         self.api = Client(folder, url, f"dashboard = true\n{extra}")
         self._pages = pages
         self._patience = patience
+        #: The browser's.
+        self.cookies: dict[str, str] = {}
         self._serve(self.api.parts)
 
     def _serve(self, parts: Parts) -> None:
@@ -129,5 +138,52 @@ class PageClient:
             query_string=query_string or None,
             params_csv=False,
             headers={**(headers or {}), **({} if project is None else {PROJECT: project})},
+            cookies=self.cookies,
         )
+        return self._read(result)
+
+    def post(
+        self,
+        path: str,
+        fields: Mapping[str, str | tuple[str, bytes]],
+        project: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        csrf: str | None = None,
+    ) -> PageResponse:
+        """Send a form, after the page has been asked for it.
+
+        :param fields: texts; a file is its name and content, and makes the form multipart
+        :param csrf: in place of what the page says
+        """
+        if csrf is None:
+            csrf = str(self.get(path, project).field("csrf"))
+        body, kind = encode_form({"csrf": csrf, **fields})
+        sender = {} if project is None else {PROJECT: project}
+        return self.send("POST", path, body, {"Content-Type": kind, **sender, **(headers or {})})
+
+    def send(self, verb: str, path: str, body: bytes, headers: Mapping[str, str]) -> PageResponse:
+        """Send any request."""
+        return self._read(
+            self._client.simulate_request(
+                verb, path, body=body, headers=headers, cookies=self.cookies
+            )
+        )
+
+    def _read(self, result: testing.Result) -> PageResponse:
+        """Keep cookies as a browser does."""
+        for name, cookie in result.cookies.items():
+            self.cookies[name] = cookie.value
         return PageResponse(result.status_code, result.headers, result.text)
+
+
+def encode_form(fields: Mapping[str, str | tuple[str, bytes]]) -> tuple[bytes, str]:
+    """Return a form's body and its type: multipart if there is a file."""
+    if not any(isinstance(value, tuple) for value in fields.values()):
+        return urllib.parse.urlencode(dict(fields)).encode(), "application/x-www-form-urlencoded"
+    parts = {
+        name: value if isinstance(value, tuple) else (None, value.encode())
+        for name, value in fields.items()
+    }
+    prepared = requests.Request("POST", "http://localhost", files=parts).prepare()
+    assert isinstance(prepared.body, bytes)
+    return prepared.body, prepared.headers["Content-Type"]

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 PROG = "ratekit-api"
 _ONLY_HERE = "[api] auth_strategy: noauth works with the command ratekit-api only; use keystone"
 
+_NEEDS_KEYS = (
+    "[api] dashboard_keys: missing; without it the pages work with the command ratekit-api only: "
+    "the processes of other servers must share a key, as 'openssl rand -base64 32' writes it"
+)
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until stopped.
@@ -86,6 +91,9 @@ def build_from_files() -> Wsgi:
             if conf.api.auth_strategy == "noauth":
                 # [api] host, which must be a loopback address, is not where other servers listen.
                 raise errors.OperatorError(_ONLY_HERE)
+            if conf.api.dashboard and not conf.api.dashboard_keys:
+                # The server may have several processes, of which each would have its own.
+                raise errors.OperatorError(_NEEDS_KEYS)
             return build(conf)
     except errors.OperatorError as error:
         # The server's log has a traceback; this is what to do.

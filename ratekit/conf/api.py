@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import zoneinfo
 from collections.abc import Iterator
@@ -14,6 +15,9 @@ GROUP = "api"
 MIDDLEWARE = frozenset(
     {"cors", "healthcheck", "keystone_authtoken", "oslo_middleware", "oslo_policy"}
 )
+_KEY_BYTES = 32
+#: From the URL-safe alphabet of base64 to the usual one.
+_USUAL = str.maketrans("-_", "+/")
 
 OPTS = [
     cfg.HostAddressOpt(
@@ -101,6 +105,16 @@ OPTS = [
         help="Serve pages for people at /dashboard: costs, prices and, for operators, what is "
         "rated.",
     ),
+    cfg.ListOpt(
+        "dashboard_keys",
+        default=[],
+        secret=True,
+        help="Keys that encrypt the cookies of the pages, each 32 random bytes in base64, as "
+        "'openssl rand -base64 32' writes them. The first encrypts, all decrypt: to change it, put "
+        "a new one before it, and remove the old one a day later. All processes of the API need "
+        "the same. Empty: a random one, which works for one process of ratekit-api, "
+        "until it restarts.",
+    ),
     cfg.StrOpt(
         "dashboard_zone",
         default="UTC",
@@ -118,12 +132,26 @@ def check(conf: Any) -> Iterator[tuple[str, str, str]]:
             "auth_strategy",
             f"noauth needs a loopback address as host, such as 127.0.0.1, not {section.host!r}",
         )
+    if not all(map(_is_key, section.dashboard_keys)):
+        yield (
+            GROUP,
+            "dashboard_keys",
+            "expected 32 random bytes in base64 each, as 'openssl rand -base64 32' writes them",
+        )
     if section.dashboard_zone not in zoneinfo.available_timezones():
         yield (
             GROUP,
             "dashboard_zone",
             f"expected a time zone, such as Europe/Berlin, not {section.dashboard_zone!r}",
         )
+
+
+def _is_key(text: str) -> bool:
+    """Return whether a text is 32 bytes in one of the two alphabets of base64."""
+    try:
+        return len(base64.b64decode(text.translate(_USUAL), validate=True)) == _KEY_BYTES
+    except ValueError:
+        return False
 
 
 def _is_loopback(host: str) -> bool:

@@ -12,11 +12,17 @@ from ratekit.api import authentication
 from ratekit.api.authentication import Authenticate, Environ, Wsgi
 from ratekit.api.faults import Fault
 from ratekit.api.parts import Parts
+from ratekit.dashboard.access import Access, EndedTokens
+from ratekit.dashboard.cookie import SessionCookies, choose_keys
 from ratekit.dashboard.headers import SecurityHeaders
+from ratekit.dashboard.identity import Identity
+from ratekit.dashboard.login import Login, Logout
 from ratekit.dashboard.page import ROOT, Page
 from ratekit.dashboard.page_resource import PageResource
-from ratekit.dashboard.site import Site
+from ratekit.dashboard.settings import ProjectChoice, Settings, ZoneChoice
+from ratekit.dashboard.site import SETTINGS, Site
 from ratekit.dashboard.slow import PATIENCE, Readers
+from ratekit.dashboard.visit import LOGIN, LOGOUT, Visits
 from ratekit.html import environment
 
 #: Files that browsers may keep, and their types.
@@ -39,22 +45,44 @@ def build(
     :param pages: all of them
     :param authenticate: returns an application behind authentication
     :param patience: seconds until a page is shown without its content
+    :raises ratekit.errors.OperatorError: the configuration cannot be used
     """
-    site = Site(parts, pages, Readers(parts.conf.api.threads, patience))
-    app = falcon.App()
+    conf = parts.conf
+    needs_token = conf.api.auth_strategy == "keystone"
+    cookies = SessionCookies(choose_keys(conf.api.dashboard_keys, needs_token), parts.clock)
+    site = Site(parts, pages, Readers(conf.api.threads, patience), cookies)
+    app = _build_app(site, pages)
+    ended = EndedTokens(conf.keystone_authtoken.token_cache_time)
+    identity = Identity(conf) if needs_token else None
+    app.add_route(SETTINGS, Settings(site, identity))
+    app.add_route(f"{ROOT}/zone", ZoneChoice(site))
+    public = {f"{ROOT}/static/"}
+    if identity is not None:
+        app.add_route(LOGIN, Login(site, identity))
+        app.add_route(LOGOUT, Logout(site, identity, ended))
+        app.add_route(f"{ROOT}/project", ProjectChoice(site, identity, ended))
+        public |= {LOGIN, LOGOUT}
+    inner: Any = Access(app, authenticate(app, conf, {}), cookies, ended, public, needs_token)
+    inner = request_id.RequestId(authentication.Context(inner))
+    return SecurityHeaders(http_proxy_to_wsgi.HTTPProxyToWSGI(inner, conf))
+
+
+def _build_app(site: Site, pages: Sequence[Page]) -> Any:
+    """Return Falcon with the pages and what needs no log-in."""
+    limit = site.parts.limits.body
+    app = falcon.App(middleware=[Visits(site.cookies, limit)])
     app.req_options.strip_url_path_trailing_slash = True
     app.req_options.auto_parse_qs_csv = False
     app.req_options.keep_blank_qs_values = False
+    multipart = falcon.media.MultipartFormHandler()
+    multipart.parse_options.max_body_part_buffer_size = limit
+    app.req_options.media_handlers[falcon.MEDIA_MULTIPART] = multipart
     app.add_error_handler(Exception, site.show_error)
-    app.add_route(ROOT, _Start(pages))
+    app.add_route(ROOT, _Start(site))
+    app.add_route(f"{ROOT}/static/{{name}}", _Static())
     for page in pages:
         app.add_route(page.path, PageResource(site, page))
-    static = _Static()
-    app.add_route(f"{ROOT}/static/{{name}}", static)
-    public = dict.fromkeys((f"{ROOT}/static/{name}" for name in _STATIC), app)
-    inner: Any = authenticate(app, parts.conf, public)
-    inner = request_id.RequestId(authentication.Context(inner))
-    return SecurityHeaders(http_proxy_to_wsgi.HTTPProxyToWSGI(inner, parts.conf))
+    return app
 
 
 def mount(api: Wsgi, dashboard: Wsgi) -> Wsgi:
@@ -74,13 +102,13 @@ def mount(api: Wsgi, dashboard: Wsgi) -> Wsgi:
 class _Start:
     """Leads to the first page."""
 
-    def __init__(self, pages: Sequence[Page]) -> None:
-        self._path = pages[0].path
+    def __init__(self, site: Site) -> None:
+        self._site = site
 
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
         """Redirect."""
         response.status = 303
-        response.set_header("Location", f"{request.root_path}{self._path}")
+        response.set_header("Location", f"{request.root_path}{self._site.start(request)}")
 
 
 class _Static:

@@ -16,10 +16,14 @@ _PLACE = Markup("<!--content-->")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Person:
-    """Who reads the page, by names; empty: none."""
+    """Who reads the page, by names; empty: none.
+
+    :ivar can_log_out: he has logged in
+    """
 
     user: str
     project: str
+    can_log_out: bool
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class Frame:
     :ivar person: None: nobody has logged in
     :ivar csv_link: address of the page's table; empty: it has none
     :ivar csrf: what each form must send back
+    :ivar settings_link: where the project and the zone are chosen
     """
 
     title: str
@@ -60,6 +65,7 @@ class Frame:
     menu: Sequence[MenuSection] = ()
     csv_link: str = ""
     csrf: str = ""
+    settings_link: str = ""
 
     def split(self, formats: Formats) -> tuple[str, str]:
         """Return the HTML before and after the content."""

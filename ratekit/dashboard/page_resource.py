@@ -13,7 +13,7 @@ from ratekit.api import arguments, authentication
 from ratekit.api.csv_text import CSV, write_rows
 from ratekit.api.faults import Fault
 from ratekit.api.visibility import Scopes, visible_scopes
-from ratekit.dashboard import problem
+from ratekit.dashboard import problem, visit
 from ratekit.dashboard.frame import Frame
 from ratekit.dashboard.page import Page, PageCall, Table, View
 from ratekit.dashboard.site import Site
@@ -57,6 +57,12 @@ class PageResource:
         """Answer as to GET, without the body."""
         self.on_get(request, response)
 
+    def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
+        """Answer the page to a form."""
+        if not self._page.accepts_form:
+            raise Fault(405, "this page has no form", Allow="GET, HEAD")
+        self._answer(request, response, self._call(request, dict(visit.of(request).form)))
+
     def _call(self, request: falcon.Request, values: dict[str, Any]) -> PageCall[Any]:
         """Return the call, if the caller may see the page."""
         site, page = self._site, self._page
@@ -67,7 +73,12 @@ class PageResource:
         if page.rule is not None:
             scope_key = site.parts.conf.collect.scope_key
             demand = model.demand(scope_key)
-            scopes = visible_scopes(site.parts.policies, page.rule, caller, demand, scope_key)
+            try:
+                scopes = visible_scopes(site.parts.policies, page.rule, caller, demand, scope_key)
+            except Fault as fault:
+                if fault.status == 403 and not caller.project_id:
+                    raise problem.NoProject from None
+                raise
         return PageCall(
             site.parts,
             caller,
@@ -98,7 +109,7 @@ class PageResource:
             response.text = f"{head}{content.html}{foot}"
             return
         place = f"{request.method} {request.path}"
-        response.stream = _stream(head, future, foot, formats, place)
+        response.stream = _stream(head, future, foot, formats, place, frame.settings_link)
 
     def _read(self, call: PageCall[Any], formats: Formats, frame: Frame) -> _Content:
         view = self._page.handler(call)
@@ -107,14 +118,19 @@ class PageResource:
 
 
 def _stream(
-    head: str, future: Future[_Content], foot: str, formats: Formats, place: str
+    head: str,
+    future: Future[_Content],
+    foot: str,
+    formats: Formats,
+    place: str,
+    settings_link: str,
 ) -> Iterator[bytes]:
     """Yield a page whose content comes late; the stylesheet hides the notice then."""
     yield f"{head}{environment.render('loading.html', formats, {})}".encode()
     try:
         html = future.result().html
     except Exception as error:  # noqa: BLE001 - the page has begun, and shows every error
-        html = problem.explain(error, place).render(formats)
+        html = problem.explain(error, place).render(formats, settings_link)
     yield f'<div class="late">{html}</div>{foot}'.encode()
 
 

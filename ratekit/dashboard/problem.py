@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Mapping
 
 import falcon
 
@@ -34,7 +35,18 @@ _ADVICE = {
 }
 _TOO_SLOW = "This takes too long"
 _NARROWER = "Choose fewer days, or a page that shows one metric or one resource."
+_NO_PROJECT = "No project is chosen"
+_CHOOSE = "Choose one of your projects, or ask your administrator for a role in one."
 _FAILED = "Something failed"
+#: Of an error's content.
+TEMPLATE = "error.html"
+
+
+class NoProject(Fault):
+    """A page needs a project, and the reader's token is of none: of a domain or of the system."""
+
+    def __init__(self) -> None:
+        super().__init__(403, "your log-in is for no project, and this page is about a project")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -49,15 +61,22 @@ class Problem:
     title: str
     advice: str
 
-    def render(self, formats: Formats) -> str:
-        """Return the content of its page."""
+    def values(self, settings_link: str) -> Mapping[str, object]:
+        """Return the values of :data:`TEMPLATE`.
+
+        :param settings_link: where another project can be chosen; empty: nowhere
+        """
         message = self.fault.message
-        values = {
+        return {
             "title": self.title,
             "message": message[:1].upper() + message[1:].removesuffix(".") + ".",
             "advice": self.advice,
+            "settings_link": settings_link if self.fault.status == 403 else "",
         }
-        return environment.render("error.html", formats, values)
+
+    def render(self, formats: Formats, settings_link: str) -> str:
+        """Return the content of its page."""
+        return environment.render(TEMPLATE, formats, self.values(settings_link))
 
 
 def explain(error: Exception, place: str) -> Problem:
@@ -67,6 +86,8 @@ def explain(error: Exception, place: str) -> Problem:
     """
     if isinstance(error, errors.TooSlow):
         return Problem(read_error(error), _TOO_SLOW, _NARROWER)
+    if isinstance(error, NoProject):
+        return Problem(error, _NO_PROJECT, _CHOOSE)
     fault = _read_fault(error, place)
     title = _TITLES.get(fault.status, _FAILED)
     return Problem(fault, title, _ADVICE.get(fault.status, ""))

@@ -11,7 +11,7 @@ from ratekit import errors
 from ratekit.conf.checking.source import Content, OptionEntry
 
 #: By the last word, because e.g. access_token_endpoint holds none.
-_SECRET_NAME = re.compile(r"(password|passphrase|passcode|secret|token)\Z")
+_SECRET_NAME = re.compile(r"(password|passphrase|passcode|secret|token|dashboard_keys)\Z")
 _URL_WITH_PASSWORD = re.compile(r"://[^/\s:@]*:[^/\s]+@")
 
 

@@ -28,7 +28,7 @@ def page(handler: Callable[[PageCall[Arguments]], View], **more: object) -> Page
 
 
 def view(message: str, table: Table | None = None) -> View:
-    return View({"title": "Example", "message": message, "advice": ""}, table)
+    return View({"title": "Example", "message": message, "advice": "", "settings_link": ""}, table)
 
 
 @pytest.fixture
