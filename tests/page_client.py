@@ -17,7 +17,7 @@ import bs4
 import requests
 from falcon import testing
 
-from ratekit.api.parts import Parts
+from ratekit.api.authentication import Wsgi
 from ratekit.dashboard import application, routes
 from ratekit.dashboard.page import Page
 from tests.api_client import PROJECT, Client, identify
@@ -79,43 +79,21 @@ class PageResponse(NamedTuple):
         return list(csv.reader(io.StringIO(self.text)))
 
 
-class PageClient:
-    """Asks for pages.
+class Browser:
+    """Asks for pages, and keeps cookies.
 
-    :param folder: for the configuration
-    :param url: of a database at the newest revision
-    :param extra: options of [api], and more sections
-    :param pages: default: all of them
-    :param patience: seconds until a page is shown without its content
-    :ivar api: a client of the API over the same database
+    :param wsgi: the pages
     """
 
-    def __init__(
-        self,
-        folder: pathlib.Path,
-        url: str,
-        extra: str = "",
-        pages: Sequence[Page] = routes.PAGES,
-        patience: float = PATIENCE,
-    ) -> None:
-        self.api = Client(folder, url, f"dashboard = true\n{extra}")
-        self._pages = pages
-        self._patience = patience
-        #: The browser's.
+    def __init__(self, wsgi: Wsgi) -> None:
         self.cookies: dict[str, str] = {}
-        self._serve(self.api.parts)
+        self._connect(wsgi)
 
-    def _serve(self, parts: Parts) -> None:
-        self.parts = parts
-        wsgi = application.build(parts, self._pages, identify, self._patience)
+    def _connect(self, wsgi: Wsgi) -> None:
         # Falcon looks at the signature, which oslo.middleware hides, and names no client's address.
         self._client = testing.TestClient(
             lambda environ, start: wsgi({"REMOTE_ADDR": "127.0.0.1", **environ}, start)
         )
-
-    def replace(self, **changes: Any) -> None:
-        """Work with other parts: a clock, limits, a storage."""
-        self._serve(dataclasses.replace(self.parts, **changes))
 
     def get(
         self,
@@ -138,7 +116,7 @@ class PageClient:
             query_string=query_string or None,
             params_csv=False,
             headers={**(headers or {}), **({} if project is None else {PROJECT: project})},
-            cookies=self.cookies,
+            cookies=self.cookies or None,
         )
         return self._read(result)
 
@@ -165,7 +143,7 @@ class PageClient:
         """Send any request."""
         return self._read(
             self._client.simulate_request(
-                verb, path, body=body, headers=headers, cookies=self.cookies
+                verb, path, body=body, headers=headers, cookies=self.cookies or None
             )
         )
 
@@ -174,6 +152,40 @@ class PageClient:
         for name, cookie in result.cookies.items():
             self.cookies[name] = cookie.value
         return PageResponse(result.status_code, result.headers, result.text)
+
+
+class PageClient(Browser):
+    """A browser of pages that need no log-in.
+
+    :param folder: for the configuration
+    :param url: of a database at the newest revision
+    :param extra: options of [api], and more sections
+    :param pages: default: all of them
+    :param patience: seconds until a page is shown without its content
+    :ivar api: a client of the API over the same database
+    """
+
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        url: str,
+        extra: str = "",
+        pages: Sequence[Page] = routes.PAGES,
+        patience: float = PATIENCE,
+    ) -> None:
+        self.api = Client(folder, url, f"dashboard = true\n{extra}")
+        self.parts = self.api.parts
+        self._pages = pages
+        self._patience = patience
+        super().__init__(self._build())
+
+    def _build(self) -> Wsgi:
+        return application.build(self.parts, self._pages, identify, self._patience)
+
+    def replace(self, **changes: Any) -> None:
+        """Work with other parts: a clock, limits, a storage."""
+        self.parts = dataclasses.replace(self.parts, **changes)
+        self._connect(self._build())
 
 
 def encode_form(fields: Mapping[str, str | tuple[str, bytes]]) -> tuple[bytes, str]:

@@ -71,8 +71,11 @@ class ProjectChoice:
     def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
         """Change the project, and lead to the first page."""
         current = visit.of(request)
-        previous = current.session
-        grant = self._identity.switch(previous.token, current.text("project"))
+        previous, project = current.session, current.text("project")
+        if not project:
+            # Keystone would choose one.
+            raise Fault(400, "project: missing")
+        grant = self._identity.switch(previous.token, project)
         expires = min(grant.expires, previous.expires)
         session = Session.create(expires, grant.token, previous.zone)
         current.cookie = self._site.cookies.seal(session)

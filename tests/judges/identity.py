@@ -74,8 +74,11 @@ class Cloud:
 
 
 @contextmanager
-def run_keystone(directory: pathlib.Path) -> Iterator[Cloud]:
-    """Start a Keystone in a new folder, and stop it in the end."""
+def run_keystone(directory: pathlib.Path, extra: str = "") -> Iterator[Cloud]:
+    """Start a Keystone in a new folder, and stop it in the end.
+
+    :param extra: more sections of its configuration
+    """
     folder = Folder.at(directory)
     folder.create()
     folder.prepare()
@@ -83,7 +86,7 @@ def run_keystone(directory: pathlib.Path) -> Iterator[Cloud]:
     admin = User("admin", secrets.token_hex(16), "admin")
     url = keystone.auth_url(port)
     try:
-        server = keystone.start(processes, folder, port, admin)
+        server = keystone.start(processes, folder, port, admin, extra)
         processes.leave()
         yield _fill(Api(admin.session(url), url, server), url, admin)
     finally:

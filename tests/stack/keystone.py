@@ -27,6 +27,9 @@ sqlite_synchronous = false
 # Else each request costs 200 statements. There is one process, so its memory suffices.
 enabled = true
 backend = dogpile.cache.memory
+[auth]
+# All by default, and one-time passwords.
+methods = external,password,token,oauth1,mapped,application_credential,totp
 [token]
 provider = fernet
 expiration = 604800
@@ -68,13 +71,16 @@ def auth_url(port: BoundPort) -> str:
     return f"{port.url}/v3"
 
 
-def start(processes: Processes, folder: Folder, port: BoundPort, admin: User) -> Process:
+def start(
+    processes: Processes, folder: Folder, port: BoundPort, admin: User, extra: str = ""
+) -> Process:
     """Start a server that has only its administrator and the administrator's project.
 
+    :param extra: more sections of its configuration
     :raises StackError: it does not start
     """
     config = folder.keystone / "keystone.conf"
-    write_private(config, _CONFIGURATION.format(home=folder.keystone))
+    write_private(config, _CONFIGURATION.format(home=folder.keystone) + extra)
 
     def manage(step: str, *args: str, **env: str) -> None:
         name = f"keystone-{step.replace('_', '-')}"
