@@ -20,7 +20,8 @@ from ratekit.storage.db.timeouts import Engines, pool_options, report_millisecon
 
 #: Seconds to wait for another writer of the file: longer than a large batch takes.
 BUSY_SECONDS = 30.0
-#: KiB of the file kept in memory: a batch's pages, so that inserts do not re-read them.
+#: KiB of the file that a process keeps in memory: a batch's pages, so that inserts do not re-read
+#: them. Connections that stay open share it.
 CACHE_KIB = 64000
 
 # Seconds that SQLite itself may wait: it blocks the whole process, signals and green threads.
@@ -51,7 +52,9 @@ def connect(url: sa.URL, connections: int | None = None) -> Engines:
         connect_args={"isolation_level": None, "timeout": min(_BLOCKING_SECONDS, patience)},
         **pool_options(connections),
     )
-    event.listen(engine, "connect", functools.partial(_prepare, patience=patience))
+    cache_kib = CACHE_KIB // (connections or 1)
+    prepare = functools.partial(_prepare, patience=patience, cache_kib=cache_kib)
+    event.listen(engine, "connect", prepare)
     event.listen(engine, "begin", functools.partial(_begin, patience=patience))
     event.listen(engine, "before_cursor_execute", _limit)
     if not str(url.database).startswith("file:"):
@@ -142,7 +145,7 @@ def _hand_to_owner(descriptor: int, folder: pathlib.Path) -> None:
         os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
-def _prepare(connection: Any, _record: object, *, patience: float) -> None:
+def _prepare(connection: Any, _record: object, *, patience: float, cache_kib: int) -> None:
     connection.create_aggregate("exact_sum", 1, TextSum)
     connection.create_function(DIGEST_OF, 1, bytes.fromhex, deterministic=True)
     for pragma in (
@@ -151,7 +154,7 @@ def _prepare(connection: Any, _record: object, *, patience: float) -> None:
         # With WAL a power failure may lose the last commits, each as a whole, state and frames
         # together: these periods are rated again.
         "synchronous=NORMAL",
-        f"cache_size=-{CACHE_KIB}",
+        f"cache_size=-{cache_kib}",
     ):
         # The first process that sets WAL on a new file locks it for a moment.
         _execute_patiently(connection, f"PRAGMA {pragma}", time.monotonic() + patience)

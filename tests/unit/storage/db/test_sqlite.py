@@ -152,3 +152,16 @@ def test_a_file_that_cannot_be_written_names_the_remedy(path: pathlib.Path) -> N
     ):
         connection.exec_driver_sql(CHANGE)
     database.close()
+
+
+@pytest.mark.parametrize("connections", [1, 8, 256])
+def test_connections_that_stay_open_share_the_memory_for_pages(
+    path: pathlib.Path, connections: int
+) -> None:
+    """Each has a cache of its own, which it fills and keeps."""
+    database = Database(f"sqlite:///{path}", connections=connections)
+    with database.reading() as connection:
+        size = connection.exec_driver_sql("PRAGMA cache_size").scalar_one()
+    database.close()
+    # Negative: KiB.
+    assert 0 < connections * -size <= 64000
