@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Iterable, Mapping, Sequence
 
 from ratekit.domain import period
-from ratekit.domain.reporting.reports import FrameRow
+from ratekit.domain.reporting.reports import ALL_SCOPES, AllScopes, FrameRow
 from ratekit.domain.rules.rule import MappingRule, Rule, RuleBook, RuleTarget
 from ratekit.interfaces import RatingModule, Storage
 from ratekit.pricing import rule_change, stored_usage
@@ -57,7 +57,7 @@ def find_free_usage(
     before, after = PriceList(modules, book), PriceList(modules, new)
     label_names = _labels_by_metric((*book.rules, *new.rules))
     free: dict[str, FreeUsage] = {}
-    for row in storage.reports.newest_usage(starts.keys()):
+    for row in storage.reports.newest_usage(starts.keys(), _affected_scopes(change)):
         since = _free_since(row, before, after, starts[row.metric])
         if since is None:
             continue
@@ -96,12 +96,12 @@ def count_unpriced_nulls(
         return {}
     prices = PriceList(modules, book)
     counts: dict[RuleTarget, int] = {}
-    for row in storage.reports.newest_usage(metrics):
+    for row in storage.reports.newest_usage(metrics, ALL_SCOPES):
         labels = _labels(row, label_names[row.metric])
         nulls = [name for name, text in labels.items() if text is None]
         if not nulls:
             continue
-        [price] = prices.prices(stored_usage.build_series([dataclasses.replace(row, begin=at)]))
+        [price] = prices.prices(stored_usage.build_series_at(row, [at]))
         for name in nulls if price == 0 else ():
             target = RuleTarget(row.metric, name)
             counts[target] = counts.get(target, 0) + 1
@@ -133,6 +133,12 @@ def _rule_changes(change: RuleChange) -> Iterable[tuple[Rule, datetime.datetime 
             yield rule, rule.terms.end
 
 
+def _affected_scopes(change: RuleChange) -> AllScopes | frozenset[str]:
+    """Return the scopes whose prices may change: a rule of a scope prices no other scope."""
+    scopes = {rule.terms.scope for rule, _ in _rule_changes(change)}
+    return ALL_SCOPES if None in scopes else frozenset(filter(None, scopes))
+
+
 def _labels_by_metric(rules: Iterable[Rule]) -> Mapping[str, set[str]]:
     """Return the labels that rules look at, by metric."""
     label_names: dict[str, set[str]] = {}
@@ -148,9 +154,12 @@ def _free_since(
     after: PriceList,
     starts: Sequence[datetime.datetime],
 ) -> datetime.datetime | None:
-    rows = [dataclasses.replace(row, begin=start) for start in starts]
-    series = stored_usage.build_series(rows)
-    prices = zip(starts, before.prices(series), after.prices(series), strict=True)
+    series = stored_usage.build_series_at(row, starts)
+    new_prices = after.prices(series)
+    # Nearly all usages keep a price, and what it was before does not matter.
+    if min(new_prices) > 0:
+        return None
+    prices = zip(starts, before.prices(series), new_prices, strict=True)
     return next((start for start, old, new in prices if old > 0 >= new), None)
 
 

@@ -12,7 +12,7 @@ from ratekit.admin.lag import read_lags
 from ratekit.admin.scope_condition import Condition, judge
 from ratekit.domain.exact import ZERO
 from ratekit.domain.period import Period
-from ratekit.domain.reporting.reports import Page, Selection, StateRow
+from ratekit.domain.reporting.reports import ALL_SCOPES, Page, Selection, StateRow
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.interfaces import Reports
 
@@ -96,7 +96,7 @@ def read(
     :param rank: returns the costs of all projects in a range, as they were some minutes ago
     :raises ratekit.errors.TryLater: the storage did not answer
     """
-    rows = reports.scopes()
+    rows = reports.scopes(ALL_SCOPES)
     conditions, lags = judge(rows, calendar, now), read_lags(rows, calendar, now)
     selected = [row for row in rows if query.accepts(row, conditions[row.id])]
     match query.order:

@@ -108,7 +108,7 @@ def require_priced(
 
 def _is_rated(storage: Storage, metric: str) -> bool:
     # A summary reads all totals of the metric, of years; most metrics have newer usage.
-    if any(True for _ in storage.reports.newest_usage([metric])):
+    if any(True for _ in storage.reports.newest_usage([metric], ALL_SCOPES)):
         return True
     selection = Selection(scopes=ALL_SCOPES, metrics=(metric,))
     return any(True for _ in storage.reports.summary(selection, ("metric",), datetime.UTC))

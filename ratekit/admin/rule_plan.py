@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from ratekit import errors
 from ratekit.admin import free_usage, hashmap, rule_guards, what_if
 from ratekit.admin import scope as scope_admin
+from ratekit.domain.reporting.reports import ALL_SCOPES
 from ratekit.domain.rules.rule import Rule, RuleTarget
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.files import metrics_file, rule_warnings
@@ -124,7 +125,7 @@ def _find_warnings(
     names_scope = any(
         rule.terms.scope is not None or rule.target.label == scope_key for rule in request.desired
     )
-    scope_names = {row.id: row.name for row in reports.scopes()} if names_scope else {}
+    scope_names = {row.id: row.name for row in reports.scopes(ALL_SCOPES)} if names_scope else {}
     labels = hashmap.rule_labels(metrics_file.read_labels(metrics, scope_key))
     if not request.allow_unknown:
         new = rule_guards.newly_priced(placed, change)

@@ -12,7 +12,7 @@ from ratekit.admin.lag import active_scopes, read_lags
 from ratekit.admin.scope_condition import GRACE, Condition, judge
 from ratekit.domain.period import Window
 from ratekit.domain.reporting.monitoring import MonitoringFacts, ProcessorRecord
-from ratekit.domain.reporting.reports import StateRow
+from ratekit.domain.reporting.reports import ALL_SCOPES, StateRow
 from ratekit.domain.reporting.status import (
     Issue,
     IssueKind,
@@ -45,7 +45,7 @@ def read(
     :param requires_rules: nothing is rated while there has never been a rule
     :raises ratekit.errors.TryLater: the storage did not answer
     """
-    rows = storage.reports.scopes()
+    rows = storage.reports.scopes(ALL_SCOPES)
     tasks = storage.task_ledger.open_tasks(None)
     book = storage.rules.read()
     active = active_scopes(rows)

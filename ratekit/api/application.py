@@ -107,21 +107,23 @@ def _respond(
     values = operation.arguments
     # Whoever has no token makes the API read nothing.
     limit = parts.limits.body if operation.rule is not None else 0
-    given = arguments.read(values, _gather(request, path, limit))
+    call_arguments = arguments.read(values, _gather(request, path, limit))
     scopes: Scopes = _NOBODY
     if operation.rule is not None:
         scopes = visible_scopes(
             parts.policies,
             operation.rule,
             caller,
-            given.demand(parts.conf.collect.scope_key),
+            call_arguments.demand(parts.conf.collect.scope_key),
             parts.conf.collect.scope_key,
         )
     base_url = f"{request.scheme}://{request.netloc}{request.root_path}"
     media = request.client_prefers(operation.media) or operation.media[0]
-    entry = audit.Entry(operation, caller, request.path, given)
+    entry = audit.Entry(operation, caller, request.path, call_arguments)
     with audit.recording(entry) if operation.writes else contextlib.nullcontext():
-        result = operation.handler(Call(parts, caller, given, scopes, base_url, media, entry.write))
+        result = operation.handler(
+            Call(parts, caller, call_arguments, scopes, base_url, media, entry.write)
+        )
     answer = result if isinstance(result, Answer) else Answer(result)
     response.status = answer.status or operation.status
     has_body = answer.stream is not None or answer.body is not None

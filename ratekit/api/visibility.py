@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from oslo_context.context import RequestContext
 
@@ -38,6 +38,16 @@ def restrict(rows: Iterable[StateRow], scopes: Scopes) -> list[StateRow]:
     :param scopes: what :func:`visible_scopes` returned
     """
     return [row for row in rows if scopes is ALL_SCOPES or row.id in scopes]
+
+
+def narrow(scopes: Scopes, ids: Collection[str]) -> Scopes:
+    """Return those of the scopes that a request may see that it names; all if it names none.
+
+    :param scopes: what :func:`visible_scopes` returned
+    """
+    if not ids:
+        return scopes
+    return frozenset(ids) if scopes is ALL_SCOPES else scopes & frozenset(ids)
 
 
 def visible_scopes(

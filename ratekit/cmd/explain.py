@@ -12,7 +12,7 @@ from ratekit.admin import explain
 from ratekit.admin import price_facts as facts
 from ratekit.cmd import command_types, instants, options
 from ratekit.cmd.output import cells, price_breakdown, price_facts, quantity_trace
-from ratekit.domain.reporting.reports import FrameRow
+from ratekit.domain.reporting.reports import ALL_SCOPES, FrameRow
 from ratekit.domain.reprocessing.task import Swap
 from ratekit.text import utc_text
 
@@ -81,7 +81,7 @@ class Explain(command_types.Showing):
         conf = self.app.load_conf()
         storage = self.app.open_storage(conf)
         options.require_known(storage.reports, conf.collect, [parsed_args.metric])
-        scope = options.find_scope(storage.reports.scopes(), parsed_args.scope)
+        scope = options.find_scope(storage.reports.scopes(ALL_SCOPES), parsed_args.scope)
         query = explain.FrameQuery(
             scope.id, parsed_args.metric, begin, labels, parsed_args.resource
         )
@@ -117,7 +117,7 @@ class Explain(command_types.Showing):
         """Return what the API explains; the quantity only to administrators."""
         from ratekit.cmd import remote_fields
 
-        rows = self.app.open_storage(None).reports.scopes()
+        rows = self.app.open_storage(None).reports.scopes(ALL_SCOPES)
         scope = options.find_scope(rows, parsed_args.scope) if rows else None
         query: dict[str, Any] = {
             "scope": parsed_args.scope if scope is None else scope.id,

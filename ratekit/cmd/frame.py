@@ -13,7 +13,7 @@ from ratekit.cmd import command_types, options
 from ratekit.cmd.output import cells
 from ratekit.cmd.output.scope_names import scope_names
 from ratekit.cmd.output.table import Style
-from ratekit.domain.reporting.reports import EVERYTHING, FrameRow, Page
+from ratekit.domain.reporting.reports import ALL_SCOPES, EVERYTHING, FrameRow, Page
 from ratekit.text import local_text
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class FrameList(command_types.Listing):
         # One frame beyond the limit shows whether there are more.
         frames = reports.frames(selection, Page(limit=limit + 1) if limit else EVERYTHING)
         rows = _take(frames, limit, self.app) if limit else frames
-        names = scope_names(reports.scopes(), ids=parsed_args.ids)
+        names = scope_names(reports.scopes(ALL_SCOPES), ids=parsed_args.ids)
         view = _View(zone, parsed_args.formatter, names, conf.rating.decimals)
         return _COLUMNS, map(view.fields, rows)
 

@@ -15,6 +15,7 @@ from ratekit.admin import scope as scope_admin
 from ratekit.cmd import command_types, instants, options, startup
 from ratekit.cmd.output import cells
 from ratekit.domain.reporting.findings import Severity
+from ratekit.domain.reporting.reports import ALL_SCOPES
 from ratekit.domain.usage.metric import Metric
 from ratekit.domain.usage.trace import TraceStep
 from ratekit.text import count_text, utc_text
@@ -236,7 +237,7 @@ def _find_scopes(app: Ratekit, conf: Any, words: Sequence[str]) -> Sequence[str]
     if words:
         # Without a database there are no stored scopes.
         with contextlib.suppress(errors.RatekitError):
-            candidates += app.open_storage(conf).reports.scopes()
+            candidates += app.open_storage(conf).reports.scopes(ALL_SCOPES)
     names = {text for scope in candidates for text in (scope.id, scope.name)}
     if not words or not names.issuperset(words):
         ids = {scope.id for scope in candidates}

@@ -101,7 +101,7 @@ def read_scopes(words: Sequence[str], reports: Reports) -> AllScopes | frozenset
     """
     if not words:
         return ALL_SCOPES
-    rows = reports.scopes()
+    rows = reports.scopes(ALL_SCOPES)
     return frozenset(find_scope(rows, word).id for word in words)
 
 

@@ -10,6 +10,7 @@ from ratekit import errors
 from ratekit.admin import quote
 from ratekit.cmd import command_types, instants, options
 from ratekit.cmd.output import cells, price_breakdown
+from ratekit.domain.reporting.reports import ALL_SCOPES
 from ratekit.domain.rules.rule import RuleBook
 from ratekit.interfaces import Storage
 from ratekit.text import utc_text
@@ -118,7 +119,7 @@ class QuoteUsage(command_types.Showing):
         """Return the ID of the scope that ``--scope`` names; note if only rules have this ID."""
         if word is None:
             return quote.NO_SCOPE
-        rows = storage.reports.scopes()
+        rows = storage.reports.scopes(ALL_SCOPES)
         try:
             scope = quote.scope_id(word, book, rows)
         except errors.OperatorError as error:

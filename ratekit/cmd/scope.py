@@ -11,7 +11,7 @@ from ratekit.admin import lag
 from ratekit.admin import scope as scope_admin
 from ratekit.cmd import command_types, instants, options, startup
 from ratekit.cmd.output import cells, timeline
-from ratekit.domain.reporting.reports import ResetPlan, StateRow
+from ratekit.domain.reporting.reports import ALL_SCOPES, ResetPlan, StateRow
 from ratekit.domain.reprocessing.task import Task
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.interfaces import Storage
@@ -70,7 +70,7 @@ class ScopeList(command_types.Listing):
         from ratekit.conf import collect
 
         conf = self.app.load_conf()
-        rows = self.app.open_storage(conf).reports.scopes()
+        rows = self.app.open_storage(conf).reports.scopes(ALL_SCOPES)
         return rows, lag.read_lags(rows, collect.build_calendar(conf), self.app.clock())
 
 
@@ -109,7 +109,7 @@ class ScopeShow(command_types.Showing):
         conf = self.app.load_conf()
         calendar = collect.build_calendar(conf)
         storage = self.app.open_storage(conf)
-        rows = storage.reports.scopes()
+        rows = storage.reports.scopes(ALL_SCOPES)
         row = scope_admin.find(rows, parsed_args.scope)
         now = self.app.clock()
         month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
@@ -263,7 +263,7 @@ def _find(
     from ratekit.conf import collect
 
     storage = command.app.open_storage(conf)
-    row = scope_admin.find(storage.reports.scopes(), parsed_args.scope)
+    row = scope_admin.find(storage.reports.scopes(ALL_SCOPES), parsed_args.scope)
     return storage, row, collect.build_calendar(conf)
 
 

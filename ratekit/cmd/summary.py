@@ -17,7 +17,7 @@ from ratekit.cmd.output.table import Style
 from ratekit.domain.exact import EXACT, PRICE_PLACES
 from ratekit.domain.reporting.bill import add_up
 from ratekit.domain.reporting.buckets import BUCKETS
-from ratekit.domain.reporting.reports import Selection
+from ratekit.domain.reporting.reports import ALL_SCOPES, Selection
 from ratekit.interfaces import Storage
 from ratekit.text import count_text, local_text
 
@@ -96,7 +96,7 @@ class Summary(command_types.Listing):
         plain = parsed_args.columns or parsed_args.sort_columns
         key_columns = KeyColumns(
             keys,
-            reports.scopes() if "scope" in keys else (),
+            reports.scopes(ALL_SCOPES) if "scope" in keys else (),
             bill=parsed_args.formatter == "table" and not plain,
             ids=parsed_args.ids,
         )

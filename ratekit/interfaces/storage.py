@@ -13,7 +13,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from ratekit.domain.reporting.coverage import CoverageFacts
 from ratekit.domain.reporting.reports import (
-    ALL_SCOPES,
     EVERYTHING,
     AllScopes,
     FrameRow,
@@ -110,10 +109,11 @@ class Reports(abc.ABC):
     """
 
     @abc.abstractmethod
-    def scopes(self, ids: AllScopes | frozenset[str] = ALL_SCOPES) -> Sequence[StateRow]:
+    def scopes(self, ids: AllScopes | frozenset[str]) -> Sequence[StateRow]:
         """Return scopes, ordered by name and id.
 
-        :param ids: only these; those that do not exist are left out
+        :param ids: only these; those that do not exist are left out. No default: whoever asks
+            says whose scopes may be seen
         """
 
     @abc.abstractmethod
@@ -166,14 +166,17 @@ class Reports(abc.ABC):
         """Return the number of rows of :meth:`frames` without a page."""
 
     @abc.abstractmethod
-    def newest_usage(self, metrics: Collection[str]) -> Iterator[FrameRow]:
+    def newest_usage(
+        self, metrics: Collection[str], scopes: AllScopes | frozenset[str]
+    ) -> Iterator[FrameRow]:
         """Yield the frames of the newest period in which each scope used each metric.
 
         Usage of a metric counts for one or two days before the time until which its scope is
-        rated; for a week more if no scope has used the metric since. Scopes that are no longer
-        rated are left out a day after their last period.
+        rated; for a week more if none of the scopes has used the metric since. Scopes that are no
+        longer rated are left out a day after the last period of any scope.
 
         :param metrics: public names
+        :param scopes: only of these
         """
 
     @abc.abstractmethod
@@ -271,9 +274,16 @@ class Tasks(abc.ABC):
         """
 
     @abc.abstractmethod
-    def task_page(self, page: Page, selection: TaskSelection) -> TaskPage:
-        """Return some tasks and what each has done, the newest first; and their number.
+    def task_page(
+        self,
+        page: Page,
+        selection: TaskSelection,
+        scopes: AllScopes | frozenset[str],
+        newest_first: bool = True,
+    ) -> TaskPage:
+        """Return some tasks and what each has done, by id; and their number.
 
+        :param scopes: only of these
         :raises ratekit.errors.TryLater: the database did not answer
         """
 

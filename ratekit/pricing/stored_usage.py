@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 
 from ratekit.domain.reporting.reports import FrameRow
-from ratekit.domain.series import RatedSeries, Series
+from ratekit.domain.series import RatedSeries, Series, Shared
 from ratekit.pricing.price_list import PriceList
 
 #: How many frames are priced together. Rows come by time, and this many are some periods of a
@@ -51,8 +53,23 @@ def build_series(rows: Sequence[FrameRow]) -> Series:
 
     It has one point for each row, in the same order.
     """
-    first = rows[0]
     points = [(row.begin, row.quantity) for row in rows]
     shared = {row.begin: row.shared for row in rows if row.shared is not None}
-    labels = first.groupby, first.metadata
-    return Series(first.scope, first.metric, first.unit, *labels, points, shared)
+    return _build(rows[0], points, shared)
+
+
+def build_series_at(row: FrameRow, begins: Sequence[datetime.datetime]) -> Series:
+    """Return the series of a stored usage as if each of these periods had it.
+
+    :param begins: starts of the periods, UTC, in order
+    """
+    points = [(begin, row.quantity) for begin in begins]
+    return _build(row, points, {} if row.shared is None else dict.fromkeys(begins, row.shared))
+
+
+def _build(
+    row: FrameRow,
+    points: Sequence[tuple[datetime.datetime, Decimal]],
+    shared: Mapping[datetime.datetime, Shared],
+) -> Series:
+    return Series(row.scope, row.metric, row.unit, row.groupby, row.metadata, points, shared)

@@ -34,8 +34,8 @@ class Client:
         :raises ratekit.errors.OperatorError: the API refuses the request
         :raises ratekit.errors.TryLater: it does not answer
         """
-        given = {key: value for key, value in query.items() if value is not None}
-        return self._send("GET", path, params=given)
+        params = {key: value for key, value in query.items() if value is not None}
+        return self._send("GET", path, params=params)
 
     def post(self, path: str, body: Mapping[str, object]) -> Any:
         """Return the answer to a JSON body, likewise."""

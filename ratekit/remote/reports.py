@@ -46,7 +46,7 @@ class RemoteReports(Reports):
         self._client = client
         self._note = note
 
-    def scopes(self, ids: AllScopes | frozenset[str] = ALL_SCOPES) -> Sequence[StateRow]:
+    def scopes(self, ids: AllScopes | frozenset[str]) -> Sequence[StateRow]:
         """Return scopes; none to a user who may not list them."""
         try:
             rows, _ = list_scopes(self._client)
@@ -106,7 +106,9 @@ class RemoteReports(Reports):
         """Refuse to count frames."""
         refuse()
 
-    def newest_usage(self, metrics: Collection[str]) -> Iterator[FrameRow]:
+    def newest_usage(
+        self, metrics: Collection[str], scopes: AllScopes | frozenset[str]
+    ) -> Iterator[FrameRow]:
         """Refuse to list frames."""
         refuse()
 

@@ -29,7 +29,7 @@ class FakeReports(Reports):
     def __init__(self, ledger: FakeLedger) -> None:
         self._ledger = ledger
 
-    def scopes(self, ids: AllScopes | frozenset[str] = ALL_SCOPES) -> Sequence[StateRow]:
+    def scopes(self, ids: AllScopes | frozenset[str]) -> Sequence[StateRow]:
         return [
             StateRow(
                 id=id_,
@@ -57,7 +57,9 @@ class FakeReports(Reports):
                 shared = self._ledger.shared.get(key)
                 yield FrameRow(begin, scope, metric, "", quantity, price, {}, {}, shared)
 
-    def newest_usage(self, metrics: Collection[str]) -> Iterator[FrameRow]:
+    def newest_usage(
+        self, metrics: Collection[str], scopes: AllScopes | frozenset[str]
+    ) -> Iterator[FrameRow]:
         raise NotImplementedError
 
     def count_frames(self, selection: Selection) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ratekit.domain.reporting.reports import ALL_SCOPES
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.domain.scope import Scope
 from ratekit.interfaces import Observation, Storage
@@ -114,14 +115,14 @@ class ScopeHistory:
 def test_each_hour_that_a_scope_is_rated_for_is_charged_once(
     storage: Storage, turns: list[Turn]
 ) -> None:
-    history = ScopeHistory(storage, f"scope {len(storage.reports.scopes())}")
+    history = ScopeHistory(storage, f"scope {len(storage.reports.scopes(ALL_SCOPES))}")
     history.rate(first := Turn(0.0, listed=True))
     for turn in turns:
         history.take(turn)
     # From now on nothing fails, and no list contains the scope.
     for _ in range(len(turns) + 3):
         history.take(Turn(3.0, listed=False))
-    active = {row.id: row.active for row in storage.reports.scopes()}
+    active = {row.id: row.active for row in storage.reports.scopes(ALL_SCOPES)}
     assert not active[history.scope.id]
     begins = [begin for scope, begin, _, _ in read_frames(storage) if scope == history.scope.id]
     assert [(begin - START) // HOUR for begin in begins] == charged_hours([first, *turns])

@@ -10,6 +10,7 @@ import pytest
 
 from ratekit import errors
 from ratekit.domain.reporting.coverage import Kind, cells
+from ratekit.domain.reporting.reports import ALL_SCOPES
 from ratekit.domain.scope import Scope
 from ratekit.domain.series import RatedSeries
 from ratekit.interfaces import CommitResult, Ledger, RatedBatch, Storage
@@ -32,7 +33,10 @@ def rate(
     :param used: by metric, the same for all scopes
     """
     count = max(map(len, used.values()))
-    everybody = [*scopes, *(row.id for row in storage.reports.scopes() if row.id not in scopes)]
+    everybody = [
+        *scopes,
+        *(row.id for row in storage.reports.scopes(ALL_SCOPES) if row.id not in scopes),
+    ]
     states = list_scopes(storage, *everybody, now=hour(begin))[: len(scopes)]
     return storage.ledger.commit(
         batch(

@@ -12,7 +12,7 @@ from ratekit.admin.rule_editing import rule, target
 from ratekit.admin.rule_editing.editor import Author, Edit, Editor
 from ratekit.admin.rule_editing.rule_fields import RuleFields
 from ratekit.admin.rule_editing.views import RuleView
-from ratekit.domain.reporting.reports import FrameRow
+from ratekit.domain.reporting.reports import ALL_SCOPES, AllScopes, FrameRow
 from ratekit.domain.rules.public_id import IdKind
 from ratekit.domain.rules.rule import RuleTarget
 from ratekit.domain.schedule.calendar import Calendar
@@ -74,11 +74,13 @@ def require_refusal(editor: Editor, priced: RuleView) -> None:
             rule.update(editor, IdKind.MAPPING, priced.id, changed, edit())
 
 
-def newest(storage: Storage, *metrics: str) -> list[tuple[str, str, float]]:
+def newest(
+    storage: Storage, *metrics: str, scopes: AllScopes | frozenset[str] = ALL_SCOPES
+) -> list[tuple[str, str, float]]:
     """Return scope, metric and hour of the newest usage."""
     return sorted(
         (row.scope, row.metric, (row.begin - given.START) / given.HOUR)
-        for row in storage.reports.newest_usage(metrics)
+        for row in storage.reports.newest_usage(metrics, scopes)
     )
 
 
@@ -118,6 +120,24 @@ class TestGuard:
                 rate(storage, scope, begin, None, silent)
         with pytest.raises(errors.StateConflict, match="has been rated, but would cost nothing"):
             rule.delete(editor, IdKind.MAPPING, priced.id, edit())
+
+    def test_a_rule_of_a_scope_concerns_its_usage_alone(
+        self, storage: Storage, editor: Editor
+    ) -> None:
+        rate(storage, "a1", 0)
+        rate(storage, "b2", 0)
+        service = target.create_service(editor, "instance", edit()).view.id
+        rules = {}
+        for scope in ("a1", "c3"):
+            fields: RuleFields = {
+                "service_id": service, "cost": Decimal("0.1"), "type": "flat", "scope": scope,
+            }  # fmt: skip
+            rules[scope] = rule.create(editor, IdKind.MAPPING, fields, edit()).view.id
+        with statements() as log:
+            rule.update(editor, IdKind.MAPPING, rules["c3"], {"cost": Decimal(0)}, edit())
+        assert not [statement for statement in log if "frames" in statement]
+        with pytest.raises(errors.StateConflict, match="of scope a1"):
+            rule.update(editor, IdKind.MAPPING, rules["a1"], {"cost": Decimal(0)}, edit())
 
     def test_another_price_is_no_obstacle(
         self, storage: Storage, editor: Editor, priced: RuleView
@@ -159,10 +179,17 @@ class TestNewestUsage:
         assert newest(storage, "volume") == []
         assert newest(storage) == []
 
+    @pytest.mark.parametrize("scopes", [{"a1"}, {"b2", "nobody"}, {"nobody"}, set()])
+    def test_other_scopes_are_left_out(self, storage: Storage, scopes: set[str]) -> None:
+        rate(storage, "a1", 0)
+        rate(storage, "b2", 0)
+        expected = [(scope, "instance", 0) for scope in sorted(scopes & {"a1", "b2"})]
+        assert newest(storage, "instance", scopes=frozenset(scopes)) == expected
+
     def test_rows_are_frames_as_they_are_stored(self, storage: Storage) -> None:
         rate(storage, "a1", 0)
         labels = {"project_id": "a1", "flavor": "m1"}
-        [row] = storage.reports.newest_usage(["instance"])
+        [row] = storage.reports.newest_usage(["instance"], ALL_SCOPES)
         assert row == FrameRow(
             given.START, "a1", "instance", "instance", Decimal(1), Decimal("0.1"), labels, {}
         )
@@ -188,8 +215,9 @@ class TestNewestUsage:
         rate(storage, "a1", 0)
         rate(storage, "b2", 0, "image", 100)
         given.list_scopes(storage, "b2", now=hour(0.5))
-        assert [row.id for row in storage.reports.scopes() if not row.active] == ["a1"]
+        assert [row.id for row in storage.reports.scopes(ALL_SCOPES) if not row.active] == ["a1"]
         assert newest(storage, "instance") == []
+        assert newest(storage, "instance", scopes=frozenset({"a1"})) == []
 
     def test_many_scopes_take_few_queries(self, storage: Storage) -> None:
         names = [f"s{number}" for number in range(40)]

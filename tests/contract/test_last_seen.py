@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ratekit.domain.reporting.coverage import GapSpan
+from ratekit.domain.reporting.reports import ALL_SCOPES
 from ratekit.domain.scope import Scope
 from ratekit.interfaces import Storage
 from ratekit.storage.db.engine import parse
@@ -31,7 +32,7 @@ LISTS = st.lists(
 
 def last_seen(storage: Storage) -> dict[str, datetime.datetime]:
     """Return what reports say, for the scopes of a test."""
-    return {row.id: row.last_seen for row in storage.reports.scopes()}
+    return {row.id: row.last_seen for row in storage.reports.scopes(ALL_SCOPES)}
 
 
 @given(lists=LISTS)

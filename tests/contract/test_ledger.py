@@ -432,7 +432,7 @@ class TestCommit:
     def test_sums_are_those_of_fractions(
         self, storage: Storage, values: list[tuple[Decimal, Decimal]]
     ) -> None:
-        scope = f"scope {len(storage.reports.scopes())}"
+        scope = f"scope {len(storage.reports.scopes(ALL_SCOPES))}"
         series = [
             build_series(scope, [(str(quantity), str(price))], labels={"id": str(number)})
             for number, (quantity, price) in enumerate(values)

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from ratekit.domain.reporting.reports import ALL_SCOPES
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.domain.scope import Scope, State
 from ratekit.interfaces import Observation, Storage
@@ -75,7 +76,7 @@ class TestObserve:
             observation = storage.ledger.observe(invalid_scopes, START, START, START)
             assert [state.scope.name for state in observation.states] == ["half ?", "nul ?"]
         storage.ledger.postpone(observation.states, "odd \ud800\x00", hour(1))
-        assert [row.last_error for row in storage.reports.scopes()] == ["odd ??"] * 2
+        assert [row.last_error for row in storage.reports.scopes(ALL_SCOPES)] == ["odd ??"] * 2
 
     def test_a_scope_that_is_gone_stays_until_it_is_rated_up_to_when_it_was_seen(
         self, storage: Storage
@@ -337,7 +338,7 @@ class TestObserve:
             {state.scope.id for state in observation.states} == set(names)
             for observation in observations
         )
-        assert len(storage.reports.scopes()) == 30
+        assert len(storage.reports.scopes(ALL_SCOPES)) == 30
 
 
 @pytest.mark.with_fake
@@ -350,7 +351,7 @@ class TestPostpone:
         storage.ledger.postpone(again, "Gnocchi is still down " + "x" * 5000, hour(2))
         (state,) = list_scopes(storage, "a")
         assert (state.failures, state.retry_at) == (2, hour(2))
-        first, second = storage.reports.scopes()
+        first, second = storage.reports.scopes(ALL_SCOPES)
         assert first.last_error is not None
         assert first.last_error.startswith("Gnocchi is still down")
         assert len(first.last_error) <= 1000
@@ -366,7 +367,7 @@ class TestPostpone:
         (state,) = list_scopes(storage, "a")
         storage.ledger.postpone([state], "no", hour(1))
         advance(storage, state, 1)
-        (row,) = storage.reports.scopes()
+        (row,) = storage.reports.scopes(ALL_SCOPES)
         assert (row.failures, row.last_error, row.retry_at) == (0, None, None)
 
     def test_a_scope_that_another_processor_has_rated_is_not_changed(

@@ -85,13 +85,13 @@ def test_everything_before_the_time_goes_and_nothing_else(storage: Storage, limi
     rate(storage, *SCOPES)
     frames = [frame for frame in read_frames(storage) if frame[1] >= hour(4)]
     totals = sums(storage, 4)
-    states = storage.reports.scopes()
+    states = storage.reports.scopes(ALL_SCOPES)
     expected = PurgeCount(4 * FRAMES_PER_HOUR * len(SCOPES), 4 * 2 * len(SCOPES))
     assert storage.purge.count(hour(4), totals=True) == expected
     assert purge(storage, 4, limit=limit) == expected
     assert read_frames(storage) == frames
     assert sums(storage) == totals
-    assert storage.reports.scopes() == states
+    assert storage.reports.scopes(ALL_SCOPES) == states
     assert storage.purge.mark() == PurgeMark(hour(4), hour(4))
 
 
@@ -185,7 +185,7 @@ def test_no_scope_is_reset_to_a_time_before_the_mark(storage: Storage) -> None:
         storage.scopes.reset(plan)
     assert len(read_frames(storage)) == HOURS * FRAMES_PER_HOUR * len(SCOPES)
     storage.scopes.reset(later)
-    assert {row.rated_until for row in storage.reports.scopes()} == {hour(4), hour(HOURS)}
+    assert {row.rated_until for row in storage.reports.scopes(ALL_SCOPES)} == {hour(4), hour(HOURS)}
 
 
 def test_nothing_before_the_mark_is_reprocessed(storage: Storage) -> None:

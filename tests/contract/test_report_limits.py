@@ -112,7 +112,7 @@ def test_a_report_within_the_limit_is_whole(storage: Storage, url: str) -> None:
     (row,) = reports.summary(ALL, ("id",), datetime.UTC, Page(3, 1))
     assert row.price == Decimal("0.5") * HOURS
     assert sum(1 for _ in reports.frames(ALL)) == 10 * HOURS == reports.count_frames(ALL)
-    assert reports.scopes()[0].id == "a"
+    assert reports.scopes(ALL_SCOPES)[0].id == "a"
 
 
 def test_other_errors_are_not_about_time(storage: Storage, url: str) -> None:

@@ -213,7 +213,7 @@ class TestSummary:
         by_user.ledger.commit(batch(list_scopes(by_user, "a"), build_series("a", [("1", "9")])))
         assert summary(by_user, "scope") == [row(1, "1", "instance", "9", scope="a")]
         assert [frame.price for frame in by_user.reports.frames(ALL)] == [Decimal(9)]
-        assert len(by_user.reports.scopes()) == 1
+        assert len(by_user.reports.scopes(ALL_SCOPES)) == 1
         assert [entry.price for entry in summary(storage)] == [Decimal("4.8")]
 
 
@@ -323,7 +323,7 @@ class TestScopes:
         (state,) = list_scopes(storage, "gone", now=hour(0.5))
         storage.ledger.commit(batch([state]))
         list_scopes(storage, "b", "a", "Z", now=hour(2))
-        rows = storage.reports.scopes()
+        rows = storage.reports.scopes(ALL_SCOPES)
         assert [entry.id for entry in rows] == ["Z", "a", "b", "gone"]
         assert rows[3] == StateRow(
             "gone",

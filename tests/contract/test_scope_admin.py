@@ -12,7 +12,7 @@ import pytest
 
 from ratekit import errors
 from ratekit.domain.period import EPOCH
-from ratekit.domain.reporting.reports import ResetPlan, StateRow
+from ratekit.domain.reporting.reports import ALL_SCOPES, ResetPlan, StateRow
 from ratekit.domain.scope import Scope, State
 from ratekit.domain.series import RatedSeries, Series
 from ratekit.interfaces import CommitResult, RatedBatch, Storage
@@ -37,7 +37,7 @@ THREE = [("1", "0.1"), ("1", "0.2"), ("1", "0.4")]
 
 def row(storage: Storage, scope: str) -> StateRow:
     """Return what reports tell of a scope."""
-    return next(row for row in storage.reports.scopes() if row.id == scope)
+    return next(row for row in storage.reports.scopes(ALL_SCOPES) if row.id == scope)
 
 
 def work(state: State, *pairs: tuple[str, str]) -> RatedBatch:

@@ -59,7 +59,7 @@ def test_a_standby_has_all_reports(urls: tuple[str, str]) -> None:
         row.price
         for row in storage.reports.summary(Selection(scopes=ALL_SCOPES), ("id",), datetime.UTC)
     ]
-    assert [row.id for row in storage.reports.scopes()] == ["a"]
+    assert [row.id for row in storage.reports.scopes(ALL_SCOPES)] == ["a"]
 
 
 WRITES: dict[str, Callable[[Storage], object]] = {

@@ -11,6 +11,7 @@ import pytest
 from ratekit import composition, concurrency
 from ratekit.domain.period import Window
 from ratekit.domain.reporting.coverage import Kind, cells
+from ratekit.domain.reporting.reports import ALL_SCOPES
 from tests import stack
 from tests.builders import HOUR
 from tests.functional.conftest import Deployment, sqlite_url
@@ -93,9 +94,9 @@ def test_excluded_resources_are_stored_with_their_periods(
     begin = deployment.plan.begin
     deployment.measure(SHARES)
     deployment.rate(begin + 3 * HOUR)
-    assert deployment.storage.reports.scopes()[0].rated_until > begin
+    assert deployment.storage.reports.scopes(ALL_SCOPES)[0].rated_until > begin
     deployment.rate(begin + 6 * HOUR)
-    until = deployment.storage.reports.scopes()[0].rated_until
+    until = deployment.storage.reports.scopes(ALL_SCOPES)[0].rated_until
     facts = deployment.storage.reports.coverage(deployment.scope, begin, until)
     exclusions = {(span.exclusion.resource, span.begin, span.end) for span in facts.exclusions}
     assert {

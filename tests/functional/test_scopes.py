@@ -23,7 +23,7 @@ DUE = 2 * HOUR + datetime.timedelta(seconds=1)
 
 def row(deployment: Deployment, name: str) -> StateRow:
     """Return the stored state of a project."""
-    return scope_admin.find(deployment.storage.reports.scopes(), name)
+    return scope_admin.find(deployment.storage.reports.scopes(ALL_SCOPES), name)
 
 
 class Key(NamedTuple):
@@ -67,7 +67,9 @@ def test_a_scope_that_is_deactivated_and_activated_again_has_no_hole(
     deployment.rate(whole)
     assert by_key(deployment.frames(scopes=frozenset({state.id}))) == rated
     other_ends = {
-        scope.rated_until for scope in deployment.storage.reports.scopes() if scope.id != state.id
+        scope.rated_until
+        for scope in deployment.storage.reports.scopes(ALL_SCOPES)
+        if scope.id != state.id
     }
     assert min(other_ends) > state.rated_until
 
@@ -80,7 +82,7 @@ def test_a_scope_that_is_deactivated_and_activated_again_has_no_hole(
     assert {frame.begin for frame in frames} == set(deployment.plan.hours())
     before = by_key(deployment.frames()), totals(deployment)
     # The same as if it had never been deactivated.
-    for scope in deployment.storage.reports.scopes():
+    for scope in deployment.storage.reports.scopes(ALL_SCOPES):
         plan = deployment.storage.scopes.plan_reset(scope.id, deployment.plan.begin)
         deployment.storage.scopes.reset(plan)
     assert deployment.frames() == []

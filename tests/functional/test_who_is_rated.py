@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from ratekit import errors
+from ratekit.domain.reporting.reports import ALL_SCOPES
 from tests.functional.conftest import Deployment
 
 DEMO = {"demo-01", "demo-02", "demo-03", "demo-04"}
@@ -41,7 +42,7 @@ def test_a_role_that_no_project_has_is_a_mistake(new_deployment: Callable[[], De
     deployment.configure("fetcher_keystone", role_name="no-such-role")
     with pytest.raises(errors.OperatorError, match="'no-such-role'"):
         deployment.rate()
-    assert deployment.storage.reports.scopes() == []
+    assert deployment.storage.reports.scopes(ALL_SCOPES) == []
 
 
 def test_the_static_fetcher_lists_the_scopes_of_its_option(

@@ -13,6 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from ratekit import errors
+from ratekit.domain.reporting.reports import ALL_SCOPES
 from ratekit.storage import migrate, revisions
 from ratekit.storage.db.engine import Database
 from ratekit.storage.schema import METADATA, SCOPES
@@ -104,7 +105,7 @@ def test_data_survives_every_upgrade_and_downgrade(url: str) -> None:
             for statement in ROWS[revision]:
                 connection.exec_driver_sql(statement)
     storage = reopen(url)
-    (scope,) = storage.reports.scopes()
+    (scope,) = storage.reports.scopes(ALL_SCOPES)
     assert (scope.id, scope.last_seen) == (
         "a",
         datetime.datetime(2026, 3, 1, 3, tzinfo=datetime.UTC),

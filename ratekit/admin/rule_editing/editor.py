@@ -13,6 +13,7 @@ from ratekit.admin import hashmap, rule_guards
 from ratekit.admin import metric as metric_admin
 from ratekit.admin.rule_editing.index import RuleIndex, is_withdrawn, kind_of
 from ratekit.domain import period
+from ratekit.domain.reporting.reports import ALL_SCOPES
 from ratekit.domain.rules import public_id, succession
 from ratekit.domain.rules.catalog import NO_NAMES, NameChange
 from ratekit.domain.rules.history import ChangeNote
@@ -242,7 +243,7 @@ class Editor:
         placed = [PlacedRule(rule, None, "")]
         names: Mapping[str, str] = {}
         if rule.terms.scope is not None:
-            names = {row.id: row.name for row in self._storage.reports.scopes()}
+            names = {row.id: row.name for row in self._storage.reports.scopes(ALL_SCOPES)}
         mistakes = [
             *rule_warnings.find_unknown_scopes("", placed, names),
             *rule_warnings.find_off_grid_times("", placed, self._calendar.step),

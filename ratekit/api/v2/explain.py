@@ -110,14 +110,18 @@ def explain_frame(call: Call[Query]) -> dict[str, Any]:
     Tenants see their own frames, and not who changed the rules or why. Administrators may ask for
     a `trace`: it reads the metering back end, if that still has the data.
     """
-    given, parts = call.arguments, call.parts
+    arguments, parts = call.arguments, call.parts
     is_admin = parts.policies.is_admin(call.caller)
-    if given.trace and not is_admin:
+    if arguments.trace and not is_admin:
         raise Fault(403, "trace reads the metering back end; it is for administrators")
     if call.scopes is ALL_SCOPES or len(call.scopes) != 1:
         raise Fault(400, "scope: missing")
     query = explain.FrameQuery(
-        min(call.scopes), given.metric, given.begin, given.read_labels(), given.resource
+        min(call.scopes),
+        arguments.metric,
+        arguments.begin,
+        arguments.read_labels(),
+        arguments.resource,
     )
     row = explain.find(parts.storage, query, parts.calendar)
     rules = explain.PastRules(parts.storage.rules, composition.build_modules(parts.conf))
@@ -142,7 +146,7 @@ def explain_frame(call: Call[Query]) -> dict[str, Any]:
         "rules": _show(price_facts.rules(origin, anonymous)),
         "today": _show(price_facts.today(row, origin, remedy=is_admin)),
         "reprocessed": _show(price_facts.reprocessing(explain.last_change(swaps), anonymous)),
-        "reduction": _trace(call, row, explain.last_collection(swaps)) if given.trace else None,
+        "reduction": _trace(call, row, explain.last_collection(swaps)) if arguments.trace else None,
     }
 
 

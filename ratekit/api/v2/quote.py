@@ -68,18 +68,18 @@ class Quote(pydantic.BaseModel):
 
 def quote_usage(call: Call[Usage]) -> dict[str, Any]:
     """Return what a usage would cost in a period, and how that is calculated."""
-    given, parts = call.arguments, call.parts
+    arguments, parts = call.arguments, call.parts
     book = parts.storage.rules.read()
-    period = quote.period_of(parts.calendar, given.at or parts.clock())
-    require_metrics(call, book, period.begin, {given.service})
+    period = quote.period_of(parts.calendar, arguments.at or parts.clock())
+    require_metrics(call, book, period.begin, {arguments.service})
     usage_quote = quote.quote(
         composition.build_price_list(parts.conf, book),
         period,
-        given.service,
-        quote.read_quantity("quantity", str(given.quantity)),
-        read_usage_labels(call, given.labels),
+        arguments.service,
+        quote.read_quantity("quantity", str(arguments.quantity)),
+        read_usage_labels(call, arguments.labels),
         choose_scope(call),
-        quote.read_share("share", given.share),
+        quote.read_share("share", arguments.share),
     )
     series = usage_quote.series
     shared = series.shared.get(period.begin)

@@ -10,7 +10,7 @@ import pydantic
 
 from ratekit import composition, errors
 from ratekit.admin import reprocess
-from ratekit.admin.scope_filter import ScopeFilter, require_all
+from ratekit.admin.scope_filter import require_all
 from ratekit.api import audit
 from ratekit.api.answers import Amount
 from ratekit.api.arguments import (
@@ -26,9 +26,9 @@ from ratekit.api.arguments import (
 from ratekit.api.faults import Fault
 from ratekit.api.operation import Call, Operation
 from ratekit.api.v2.scope import Nothing
-from ratekit.api.visibility import restrict
-from ratekit.domain.reporting.reports import ALL_SCOPES, StateRow
-from ratekit.domain.reprocessing.task import Account, Task, TaskKind, TaskNote
+from ratekit.api.visibility import narrow
+from ratekit.domain.reporting.reports import Page, StateRow
+from ratekit.domain.reprocessing.task import Account, Task, TaskKind, TaskNote, TaskSelection
 
 #: The word for every scope, instead of IDs.
 _ALL = "ALL"
@@ -122,21 +122,21 @@ def list_tasks_of_scope(call: Call[ScopeListing]) -> dict[str, Any]:
 
 def queue_tasks(call: Call[Request]) -> dict[str, Any]:
     """Rate periods of scopes again: a task for each scope."""
-    given, parts = call.arguments, call.parts
-    every = _ALL in given.scope_ids
-    if (every and len(given.scope_ids) > 1) or not given.scope_ids:
+    arguments, parts = call.arguments, call.parts
+    every = _ALL in arguments.scope_ids
+    if (every and len(arguments.scope_ids) > 1) or not arguments.scope_ids:
         raise Fault(400, "scope_ids: expected IDs of scopes, or ALL and nothing else")
-    reason = reprocess.read_reason("reason", given.reason)
-    ids = () if every else given.scope_ids
-    rows = ScopeFilter(ids).select(restrict(parts.storage.reports.scopes(), call.scopes))
+    reason = reprocess.read_reason("reason", arguments.reason)
+    ids = () if every else arguments.scope_ids
+    rows = parts.storage.reports.scopes(narrow(call.scopes, ids))
     _require_scopes(rows, ids)
     composition.require_right_clock(parts.conf, parts.storage.ledger, parts.clock())
     request = reprocess.ReprocessRequest(
-        given.start_reprocess_time,
-        given.end_reprocess_time,
+        arguments.start_reprocess_time,
+        arguments.end_reprocess_time,
         parts.calendar.step,
-        given.kind,
-        given.accept_silence,
+        arguments.kind,
+        arguments.accept_silence,
     )
     orders = reprocess.build_orders(request, parts.storage.tasks.rated_ranges(), rows, every)
     reprocess.require_any(orders)
@@ -155,17 +155,14 @@ def _require_scopes(rows: Sequence[StateRow], ids: Sequence[str]) -> None:
 
 
 def _list(call: Call[Any], scope_ids: Sequence[str]) -> dict[str, Any]:
-    given, wanted = call.arguments, set(scope_ids)
-    entries = [
-        (task, account)
-        for task, account in call.parts.storage.tasks.tasks(ended=True)
-        if (not wanted or task.order.scope.id in wanted)
-        and (call.scopes is ALL_SCOPES or task.order.scope.id in call.scopes)
-    ]
-    if given.order == "desc":
-        entries.reverse()
-    end = None if given.limit is None else given.offset + given.limit
-    return {"results": [_show(*entry) for entry in entries[given.offset : end]]}
+    arguments = call.arguments
+    page = call.parts.storage.tasks.task_page(
+        Page(arguments.offset, arguments.limit),
+        TaskSelection.ALL,
+        narrow(call.scopes, scope_ids),
+        newest_first=arguments.order == "desc",
+    )
+    return {"results": [_show(*entry) for entry in page.entries]}
 
 
 def _show(task: Task, account: Account) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from ratekit.api import audit
 from ratekit.api.arguments import Arguments, Count, Flag, Flags, Instant, Offset, Text, Words
 from ratekit.api.faults import Fault, not_found
 from ratekit.api.operation import Call, Operation
-from ratekit.api.visibility import restrict
-from ratekit.domain.reporting.reports import StateRow
+from ratekit.api.visibility import narrow, restrict
+from ratekit.domain.reporting.reports import ALL_SCOPES, StateRow
 from ratekit.domain.reprocessing.task import TaskNote
 from ratekit.text import utc_text
 
@@ -159,13 +159,13 @@ class Nothing(pydantic.BaseModel):
 
 def list_scopes(call: Call[Listing]) -> dict[str, Any]:
     """List scopes, and until when each is rated."""
-    given = call.arguments
-    all_rows = call.parts.storage.reports.scopes()
-    rows = given.select(restrict(all_rows, call.scopes), given.active)
-    end = None if given.limit is None else given.offset + given.limit
-    page = rows[given.offset : end]
+    arguments = call.arguments
+    all_rows = call.parts.storage.reports.scopes(ALL_SCOPES)
+    rows = arguments.select(restrict(all_rows, call.scopes), arguments.active)
+    end = None if arguments.limit is None else arguments.offset + arguments.limit
+    page = rows[arguments.offset : end]
     if not page:
-        raise Fault(404, f"offset {given.offset} is after the last of {len(rows)} scopes")
+        raise Fault(404, f"offset {arguments.offset} is after the last of {len(rows)} scopes")
     return {"results": _show_all(call, page, all_rows)}
 
 
@@ -176,16 +176,16 @@ def reset_scopes(call: Call[Reset]) -> dict[str, Any]:
     that no bill has a hole meanwhile. With `all_scopes`, scopes that are not rated that far are
     left out. To be rated from a later time on, a scope is deactivated and then activated.
     """
-    given, parts = call.arguments, call.parts
-    if given.all_scopes == bool(given.scope_id):
+    arguments, parts = call.arguments, call.parts
+    if arguments.all_scopes == bool(arguments.scope_id):
         # CloudKitty's words.
         raise Fault(400, "Either all_scopes or a scope_id should be specified.")
-    since = parts.calendar.floor(given.since())
-    rows = given.select(_visible_rows(call))
-    require_all(rows, given.scope_id)
+    since = parts.calendar.floor(arguments.since())
+    rows = arguments.select(parts.storage.reports.scopes(narrow(call.scopes, arguments.scope_id)))
+    require_all(rows, arguments.scope_id)
     composition.require_right_clock(parts.conf, parts.storage.ledger, parts.clock())
     orders = reprocess.build_reset_orders(
-        rows, parts.storage.tasks.rated_ranges(), since, parts.calendar.step, given.all_scopes
+        rows, parts.storage.tasks.rated_ranges(), since, parts.calendar.step, arguments.all_scopes
     )
     if not orders:
         if all(row.rated_until < since for row in rows):
@@ -207,7 +207,7 @@ def change_scope(call: Call[Change]) -> dict[str, Any]:
     An activated scope is rated from where rating stopped.
     """
     change, parts = call.arguments, call.parts
-    row = _find(_visible_rows(call), change.scope_id)
+    row = _find(_named_rows(call), change.scope_id)
     for key in ("scope_key", "fetcher", "collector"):
         value, current = getattr(change, key), getattr(row, key)
         if value not in (None, current):
@@ -217,14 +217,14 @@ def change_scope(call: Call[Change]) -> dict[str, Any]:
     elif change.active is False:
         parts.storage.scopes.deactivate(row.id, parts.clock())
     call.record("done")
-    all_rows = parts.storage.reports.scopes()
+    all_rows = parts.storage.reports.scopes(ALL_SCOPES)
     return _show_all(call, [_find(all_rows, row.id)], all_rows)[0]
 
 
 def create_scope(call: Call[NewScope]) -> None:
     """Refuse to make a scope known: ratekit rates what its fetcher returns."""
     name = call.arguments.scope_id
-    if any(row.id == name for row in _visible_rows(call)):
+    if _named_rows(call):
         raise Fault(409, f"scope {name} exists already; PATCH /v2/scope activates or deactivates")
     raise Fault(
         501,
@@ -233,15 +233,16 @@ def create_scope(call: Call[NewScope]) -> None:
     )
 
 
-def _visible_rows(call: Call[Any]) -> Sequence[StateRow]:
-    return restrict(call.parts.storage.reports.scopes(), call.scopes)
+def _named_rows(call: Call[Any]) -> Sequence[StateRow]:
+    """Return the scope that a request names, if it exists and the caller may see it."""
+    return call.parts.storage.reports.scopes(narrow(call.scopes, [call.arguments.scope_id]))
 
 
 def _find(rows: Sequence[StateRow], scope_id: str) -> StateRow:
-    selected_rows = ScopeFilter(ids=[scope_id]).select(rows)
-    if not selected_rows:
-        raise not_found("Scope", scope_id)
-    return selected_rows[0]
+    for row in rows:
+        if row.id == scope_id:
+            return row
+    raise not_found("Scope", scope_id)
 
 
 def _show_all(

@@ -15,6 +15,7 @@ from ratekit.cmd.hashmap import preparation
 from ratekit.cmd.output import cells
 from ratekit.cmd.output.scope_names import scope_names
 from ratekit.domain.exact import EXACT, ZERO
+from ratekit.domain.reporting.reports import ALL_SCOPES
 from ratekit.text import count_text, utc_text
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class HashmapPlan(command_types.Action):
             for line in rule_plan_words.lines(prepared, parsed_args.all):
                 self.print_line(line)
             if since is not None and differences is not None:
-                names = scope_names(prepared.site.storage.reports.scopes())
+                names = scope_names(prepared.site.storage.reports.scopes(ALL_SCOPES))
                 places = conf.rating.decimals
                 self._print_differences(since, differences, parsed_args.all, names, places)
         changes = not prepared.plan.change.empty
@@ -115,7 +116,7 @@ class HashmapPlan(command_types.Action):
                 differences = [
                     Difference(*(entry[key] for key in _DIFFERENCE)) for entry in body["what_if"]
                 ]
-                names = scope_names(self.app.open_storage(None).reports.scopes())
+                names = scope_names(self.app.open_storage(None).reports.scopes(ALL_SCOPES))
                 places = self.app.load_conf().rating.decimals
                 self._print_differences(since, differences, parsed_args.all, names, places)
         return _CHANGES if body["changes"] and parsed_args.exit_code else 0

@@ -14,7 +14,7 @@ from ratekit.cmd import command_types, instants, options, startup
 from ratekit.cmd.output import cells
 from ratekit.cmd.output.table import Style
 from ratekit.domain.exact import EXACT, ZERO
-from ratekit.domain.reporting.reports import StateRow
+from ratekit.domain.reporting.reports import ALL_SCOPES, StateRow
 from ratekit.domain.reprocessing.task import Order, TaskKind, TaskNote
 from ratekit.interfaces import Storage
 from ratekit.text import count_text, list_text, utc_text
@@ -95,7 +95,7 @@ class Reprocess(command_types.Listing):
         orders = reprocess.build_orders(
             reprocess.ReprocessRequest(begin, end, step, kind, parsed_args.accept_silence),
             storage.tasks.rated_ranges(),
-            _find_scopes(storage.reports.scopes(), parsed_args.scope),
+            _find_scopes(storage.reports.scopes(ALL_SCOPES), parsed_args.scope),
             shorten=parsed_args.all_scopes or parsed_args.month is not None,
         )
         reprocess.require_any(orders)

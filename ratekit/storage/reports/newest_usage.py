@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from ratekit.domain.reporting.reports import FrameRow
+from ratekit.domain.reporting.reports import AllScopes, FrameRow
 from ratekit.storage.db.lists import in_list
 from ratekit.storage.db.types import fits_word
 from ratekit.storage.reports import selection as selecting
@@ -34,12 +34,17 @@ class _Usage(NamedTuple):
     scopes: Sequence[int]
 
 
-def read(connection: sa.Connection, scope_key: str, metrics: Collection[str]) -> Iterator[FrameRow]:
+def read(
+    connection: sa.Connection,
+    scope_key: str,
+    metrics: Collection[str],
+    scopes: AllScopes | frozenset[str],
+) -> Iterator[FrameRow]:
     """Yield the frames of the newest period in which each scope used each metric.
 
-    Scopes that are no longer rated are left out a day after their last period.
+    Scopes that are no longer rated are left out a day after the last period of any scope.
     """
-    cohorts = _read_cohorts(connection, scope_key)
+    cohorts = _read_cohorts(connection, scope_key, scopes)
     remaining_metrics = _read_used(connection, metrics) if cohorts else []
     for look_back in LOOK_BACKS:
         usages = [
@@ -60,19 +65,23 @@ def _read_used(connection: sa.Connection, metrics: Collection[str]) -> Sequence[
     return sorted(connection.scalars(sa.select(metric).where(condition).distinct()))
 
 
-def _read_cohorts(connection: sa.Connection, scope_key: str) -> Sequence[_Cohort]:
-    query = sa.select(SCOPES.c.id, SCOPES.c.rated_until, SCOPES.c.active)
-    query = query.where(SCOPES.c.scope_key == scope_key).order_by(SCOPES.c.id)
-    rows = [
-        (pk, until.replace(hour=0, minute=0, second=0, microsecond=0), active)
-        for pk, until, active in connection.execute(query)
-    ]
-    newest = max((day for _, day, _ in rows), default=None)
+def _read_cohorts(
+    connection: sa.Connection, scope_key: str, scopes: AllScopes | frozenset[str]
+) -> Sequence[_Cohort]:
+    until = SCOPES.c.rated_until
+    last = sa.select(sa.func.max(until, type_=until.type)).where(SCOPES.c.scope_key == scope_key)
+    newest = connection.scalar(last)
+    query = sa.select(SCOPES.c.id, until, SCOPES.c.active).order_by(SCOPES.c.id)
+    query = query.where(*selecting.of_scopes(scopes, scope_key))
     cohorts: dict[datetime.datetime, list[int]] = {}
-    for pk, day, active in rows:
-        if active or (newest is not None and day >= newest - _DAY):
-            cohorts.setdefault(day, []).append(pk)
+    for pk, instant, active in connection.execute(query):
+        if active or (newest is not None and _day(instant) >= _day(newest) - _DAY):
+            cohorts.setdefault(_day(instant), []).append(pk)
     return sorted(cohorts.items())
+
+
+def _day(instant: datetime.datetime) -> datetime.datetime:
+    return instant.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _find(

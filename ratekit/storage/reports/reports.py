@@ -49,7 +49,7 @@ class SqlReports(Reports):
     def _reading(self) -> contextlib.AbstractContextManager[sa.Connection]:
         return self._database.reading(self._statement_timeout)
 
-    def scopes(self, ids: AllScopes | frozenset[str] = ALL_SCOPES) -> Sequence[StateRow]:
+    def scopes(self, ids: AllScopes | frozenset[str]) -> Sequence[StateRow]:
         """Return scopes, active or not, by name and id."""
         query = sa.select(
             SCOPES.c.scope_id,
@@ -139,13 +139,15 @@ class SqlReports(Reports):
         with self._reading() as connection:
             return SelectedFrames(connection, self._scope_key, selection).count()
 
-    def newest_usage(self, metrics: Collection[str]) -> Iterator[FrameRow]:
+    def newest_usage(
+        self, metrics: Collection[str], scopes: AllScopes | frozenset[str]
+    ) -> Iterator[FrameRow]:
         """Yield frames by the newest totals of each scope; some queries for each metric.
 
         It holds a connection until it is exhausted or closed.
         """
         with self._reading() as connection:
-            yield from newest_usage.read(connection, self._scope_key, metrics)
+            yield from newest_usage.read(connection, self._scope_key, metrics, scopes)
 
     def coverage(
         self, scope_id: str, begin: datetime.datetime, end: datetime.datetime

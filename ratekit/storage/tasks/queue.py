@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from ratekit import errors
 from ratekit.domain import period
-from ratekit.domain.reporting.reports import Page
+from ratekit.domain.reporting.reports import AllScopes, Page
 from ratekit.domain.reprocessing.task import (
     Account,
     Order,
@@ -30,6 +30,7 @@ from ratekit.storage.db.engine import Database
 from ratekit.storage.db.lists import Words, in_list
 from ratekit.storage.db.types import storable
 from ratekit.storage.ledger import metric_sets, purge_mark
+from ratekit.storage.reports.selection import of_scopes
 from ratekit.storage.schema import SCOPES, TASK_PERIODS, TASKS, TOTALS
 from ratekit.storage.tasks import rows as task_rows
 from ratekit.storage.tasks.rows import OPEN
@@ -102,10 +103,19 @@ class SqlTasks(Tasks):
         """Return tasks and what each has done, from one snapshot."""
         return self._read_tasks(sa.true() if ended else OPEN)
 
-    def task_page(self, page: Page, selection: TaskSelection) -> TaskPage:
+    def task_page(
+        self,
+        page: Page,
+        selection: TaskSelection,
+        scopes: AllScopes | frozenset[str],
+        newest_first: bool = True,
+    ) -> TaskPage:
         """Return a page of tasks, from one snapshot; accounts are added up for the page only."""
-        query = task_rows.select(self._scope_key).where(_CONDITIONS[selection])
-        page_query = query.order_by(None).order_by(TASKS.c.id.desc()).offset(page.offset)
+        query = task_rows.select(self._scope_key).where(
+            _CONDITIONS[selection], *of_scopes(scopes, self._scope_key)
+        )
+        order = TASKS.c.id.desc() if newest_first else TASKS.c.id
+        page_query = query.order_by(None).order_by(order).offset(page.offset)
         if page.limit is not None:
             page_query = page_query.limit(page.limit)
         with self._database.reading() as connection:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from ratekit.domain.reporting.reports import ALL_SCOPES
 from ratekit.storage import migrate
 from tests.api_client import PROJECT, Client
 from tests.contract import given
@@ -43,7 +44,7 @@ def test_a_project_lists_and_changes_only_itself(client: Client) -> None:
     for scope, status in (("b2", 404), ("a1", 200)):
         body = {"scope_id": scope, "active": False}
         assert client.send("PATCH", "/v2/scope", body, OWN).status == status
-    rows = {row.id: row.deactivated_at for row in client.parts.storage.reports.scopes()}
+    rows = {row.id: row.deactivated_at for row in client.parts.storage.reports.scopes(ALL_SCOPES)}
     assert rows["a1"] is not None
     assert rows["b2"] is None
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import pytest
 
+from ratekit.domain.reporting.reports import ALL_SCOPES
 from ratekit.domain.reprocessing.task import Order, TaskKind, TaskNote
 from ratekit.domain.scope import Scope
 from ratekit.interfaces import Storage
@@ -117,7 +118,7 @@ def test_without_any_rule_nothing_is_rated(
         "ratekit-processor: there are no price rules, so nothing is rated: add some with ratekit "
         "hashmap apply FILE, or set [rating] without_rules = free to rate all usage at price 0",
     )
-    [scope] = storage.reports.scopes()
+    [scope] = storage.reports.scopes(ALL_SCOPES)
     assert (scope.id, scope.rated_until.day) == ("new", 1)
 
 
@@ -132,7 +133,7 @@ def test_while_gnocchi_does_not_answer_no_scope_starts_by_an_unconfirmed_clock(
         1,
         "ratekit-processor: Gnocchi does not answer",
     )
-    assert storage.reports.scopes() == []
+    assert storage.reports.scopes(ALL_SCOPES) == []
 
 
 def test_a_task_does_not_make_usage_free_because_there_are_no_rules(

@@ -9,6 +9,7 @@ from oslo_config import cfg
 
 from ratekit import conf as core
 from ratekit import errors, interfaces
+from ratekit.domain.reporting.reports import ALL_SCOPES
 from ratekit.storage import migrate
 from ratekit.storage.sql import build_storage
 
@@ -27,7 +28,7 @@ def test_a_migrated_database_opens(tmp_path: pathlib.Path) -> None:
     migrate.upgrade(conf.database.connection)
     storage = build_storage(conf)
     assert isinstance(storage, interfaces.Storage)
-    assert storage.reports.scopes() == []
+    assert storage.reports.scopes(ALL_SCOPES) == []
     assert storage.processes == 1
 
 
