@@ -15,6 +15,8 @@ from ratekit.interfaces import Reports
 #: The label that identifies a resource, and those that may name it, the best first.
 ID = "id"
 NAMES = ("display_name", "name")
+#: As many groups are held in memory where the dearest of all resources are looked for.
+MAX_RESOURCES = 200_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,6 +35,11 @@ class ResourceCost:
     prices: Mapping[str, Decimal]
     points: int
     price: Decimal
+
+    @property
+    def title(self) -> str:
+        """Its names, or its ID."""
+        return ", ".join(self.names) or self.id or "usage of no resource"
 
     def matches(self, prefix: str) -> bool:
         """Return whether its ID or a name starts with a text, in upper or lower case."""

@@ -1,0 +1,93 @@
+"""The rules of a calculation, as a page shows them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from decimal import Decimal
+
+from ratekit.admin import price_breakdown
+from ratekit.dashboard.pages.price_words import PriceWords
+from ratekit.domain.rules.explanation import Explanation, MatchedRule, RuleVerdict
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RuleLine:
+    """A rule that matches the usage.
+
+    :ivar condition: which usage it is for
+    :ivar price: what it charges
+    :ivar special: it is for this project alone
+    :ivar counts: it enters the price
+    :ivar verdict: why, or why not
+    """
+
+    condition: str
+    price: str
+    special: bool
+    counts: bool
+    verdict: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class GroupLines:
+    """The rules of a group and their arithmetic.
+
+    :ivar name: None: the rules without a group
+    """
+
+    name: str | None
+    rules: Sequence[RuleLine]
+    arithmetic: str
+    price: Decimal
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ModuleLines:
+    """What one rating module adds.
+
+    :ivar groups: None: it explains nothing
+    :ivar before: the price before it
+    :ivar price: the price after it, rounded to 28 places
+    :ivar exact_price: before rounding
+    """
+
+    name: str
+    groups: Sequence[GroupLines] | None
+    before: Decimal
+    exact_price: Decimal
+    price: Decimal
+
+
+def list_modules(explanation: Explanation, words: PriceWords) -> Sequence[ModuleLines]:
+    """Return the calculation of a price, by rating module."""
+    documents = price_breakdown.modules(explanation)
+    modules = []
+    for module, document in zip(explanation.modules, documents, strict=True):
+        groups = None
+        if module.groups is not None:
+            groups = [
+                GroupLines(
+                    group.group,
+                    [_rule_line(match, words) for match in group.matches],
+                    group_document["arithmetic"],
+                    group.price,
+                )
+                for group, group_document in zip(module.groups, document["groups"], strict=True)
+            ]
+        modules.append(
+            ModuleLines(module.module, groups, module.before, module.exact_price, module.price)
+        )
+    return modules
+
+
+def _rule_line(match: MatchedRule, words: PriceWords) -> RuleLine:
+    rule = match.rule
+    counts = match.verdict is RuleVerdict.COUNTS
+    return RuleLine(
+        words.condition(rule),
+        words.price(rule),
+        rule.terms.scope is not None,
+        counts,
+        match.verdict.value,
+    )

@@ -1,0 +1,158 @@
+"""``/dashboard/overview``: this month at a glance."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from fractions import Fraction
+
+from markupsafe import Markup
+
+from ratekit import errors
+from ratekit.admin import resource_costs
+from ratekit.admin.bill import Bill, MonthComparison, read_bill, read_month
+from ratekit.admin.resource_costs import MAX_RESOURCES, ResourceCost
+from ratekit.api.arguments import Arguments, Text
+from ratekit.api.visibility import Demand
+from ratekit.dashboard.page import Page, PageCall, Table, View
+from ratekit.dashboard.pages import project
+from ratekit.dashboard.pages.project import FREE, Note
+from ratekit.domain.exact import EXACT
+from ratekit.domain.reporting.bill import rounding_gap
+from ratekit.domain.reporting.reports import Selection
+from ratekit.html import charts
+
+PATH = "/dashboard/overview"
+_COSTS, _RESOURCES, _RESOURCE = "/dashboard/costs", "/dashboard/resources", "/dashboard/resource"
+_DEAREST = 10
+
+
+class Query(Arguments):
+    """Whose month.
+
+    :ivar scope: default: the project of the token
+    """
+
+    scope: Text | None = None
+
+    def demand(self, scope_key: str) -> Demand:
+        """Return the one scope; a request for another is refused unless it may see it."""
+        return Demand(frozenset({self.scope}) if self.scope else None, narrows=False)
+
+
+def show_overview(call: PageCall[Query]) -> View:
+    """Show this month, the last one, and what they consist of."""
+    parts, scope = call.parts, call.arguments.scope
+    reports = parts.storage.reports
+    purged = parts.storage.purge.mark()
+    month = read_month(reports, call.scopes, call.zone, parts.clock(), purged)
+    selection = Selection(month.begin, month.end, scopes=call.scopes)
+    bill = read_bill(reports, selection, call.zone, resources=0)
+    resources = _dearest(call, selection)
+    costs = _CostLinks(call, month)
+    return View(
+        {
+            "project": project.project_name(call),
+            "month": month,
+            "change": _change(month),
+            "bill": bill,
+            "links": {
+                "so_far": costs.of(month.begin, month.end, by="day"),
+                "last": costs.of(month.last_begin, month.begin, by="day"),
+                "metrics": costs.of(month.begin, month.end, by="metric"),
+                "resources": call.link(_RESOURCES, scope=scope, begin=month.begin, end=month.end),
+                "prices": call.link("/dashboard/prices", scope=scope),
+            },
+            "days": _draw_days(call, bill, costs),
+            "metrics": [
+                (charge, costs.of(month.begin, month.end, by="day", metric=charge.metric))
+                for charge in bill.metrics
+            ],
+            "resources": resources and _link_resources(call, month, resources),
+            "gap": _rounding_gap(call, bill),
+            "notes": list(_notes(call, month, bill)),
+        },
+        Table("overview", ["day", "metric", "cost"], list(_export(call, bill))),
+    )
+
+
+class _CostLinks:
+    """Addresses of the costs of a part of the month."""
+
+    def __init__(self, call: PageCall[Query], month: MonthComparison) -> None:
+        self._call = call
+        self._month = month
+
+    def of(self, begin: datetime.datetime, end: datetime.datetime, **arguments: object) -> str:
+        """Return the address."""
+        scope = self._call.arguments.scope
+        return self._call.link(_COSTS, scope=scope, begin=begin, end=end, **arguments)
+
+
+def _change(month: MonthComparison) -> str:
+    """Write how this month compares with the last until the same point; empty: it cannot."""
+    if not month.last_to_point or month.until is None:
+        return ""
+    difference = EXACT.subtract(month.to_point, month.last_to_point)
+    ratio = Fraction(difference) / Fraction(month.last_to_point)
+    percent = Decimal(round(abs(ratio) * 1000)).scaleb(-1)
+    if not percent:
+        return "the same this month"
+    return f"{percent:,} % {'more' if difference > 0 else 'less'} this month"
+
+
+def _draw_days(call: PageCall[Query], bill: Bill, costs: _CostLinks) -> Markup:
+    formats = project.formats_of(call)
+    days = [formats.day(start) for start in bill.starts]
+    ends = [*bill.starts[1:], bill.end]
+    links = {
+        day: costs.of(start, end, by="hour")
+        for day, start, end, total in zip(days, bill.starts, ends, bill.totals, strict=True)
+        if total
+    }
+    return charts.stacked_bars(
+        "Cost a day", days, bill.prices, formats.currency, links, formats.amount
+    )
+
+
+def _dearest(call: PageCall[Query], selection: Selection) -> Sequence[ResourceCost] | None:
+    """Return the dearest resources; None: there are too many to find them."""
+    reports = call.parts.storage.reports
+    try:
+        return resource_costs.read(reports, selection, MAX_RESOURCES)[:_DEAREST]
+    except errors.TooManyGroups:
+        return None
+
+
+def _link_resources(
+    call: PageCall[Query], month: MonthComparison, costs: Sequence[ResourceCost]
+) -> Sequence[tuple[ResourceCost, str | None]]:
+    fixed = {"scope": call.arguments.scope, "begin": month.begin, "end": month.end}
+    return [
+        (cost, None if cost.id is None else call.link(_RESOURCE, id=cost.id, **fixed))
+        for cost in costs
+    ]
+
+
+def _rounding_gap(call: PageCall[Query], bill: Bill) -> Decimal:
+    sums = [[charge.price for charge in bill.metrics]]
+    return rounding_gap(sums, call.parts.conf.rating.decimals)
+
+
+def _notes(call: PageCall[Query], month: MonthComparison, bill: Bill) -> Iterator[Note]:
+    yield from project.read_notes(call, month.begin, month.end)
+    if bill.points and not bill.total:
+        yield FREE
+
+
+def _export(call: PageCall[Query], bill: Bill) -> Iterator[Sequence[object]]:
+    for index, start in enumerate(bill.starts):
+        for metric, prices in bill.prices.items():
+            if prices[index]:
+                yield start.astimezone(call.zone), metric, prices[index]
+
+
+PAGES = [
+    Page(PATH, show_overview, "summary:get_summary", "Overview", "overview.html", Query),
+]

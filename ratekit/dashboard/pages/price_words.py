@@ -1,0 +1,55 @@
+"""Price rules in the words of those who pay them."""
+
+from __future__ import annotations
+
+import dataclasses
+from decimal import Decimal
+
+from ratekit.domain.rules.rule import CostType, Rule, ThresholdRule
+from ratekit.text import number_text
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PriceWords:
+    """Writes conditions and prices of one metric, with all their digits.
+
+    :ivar unit: of the metric; empty: not known
+    :ivar period: how long a period is, such as ``hour``
+    :ivar currency: empty: none
+    """
+
+    unit: str
+    period: str
+    currency: str
+
+    def condition(self, rule: Rule, ceiling: Decimal | None = None) -> str:
+        """Write which usage a rule is for.
+
+        :param ceiling: of a threshold: the next one takes its place from there on
+        """
+        label = rule.target.label
+        if isinstance(rule, ThresholdRule):
+            unit = self.unit if label is None else ""
+            text = f"{'quantity' if label is None else label} from {_measure(rule.level, unit)}"
+            return text if ceiling is None else f"{text} to below {_measure(ceiling, unit)}"
+        if label is None:
+            return "all usage"
+        return f"no {label}" if rule.value is None else f"{label} is {rule.value}"
+
+    def price(self, rule: Rule) -> str:
+        """Write what a rule charges."""
+        cost = number_text(rule.terms.cost)
+        if rule.terms.type is CostType.RATE:
+            return f"the price times {cost}"
+        money = f"{cost} {self.currency}" if self.currency else cost
+        if not isinstance(rule, ThresholdRule):
+            return f"{money} per {self.unit or 'unit'} and {self.period}"
+        if rule.target.label is None:
+            return f"plus {money} a {self.period}"
+        return f"plus {money} per {self.unit or 'unit'} and {self.period}"
+
+
+def _measure(number: Decimal, unit: str) -> str:
+    whole, point, places = number_text(number).partition(".")
+    text = f"{int(whole):,}{point}{places}"
+    return f"{text} {unit}" if unit else text

@@ -1,0 +1,194 @@
+"""What the pages of a project share: whose costs, which time range, and what to know about them."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from ratekit.admin import rating_state
+from ratekit.admin.rating_state import Progress, RatingState
+from ratekit.api.arguments import Text
+from ratekit.api.visibility import Demand
+from ratekit.dashboard.page import PageCall, PageRange
+from ratekit.domain.reporting.reports import ALL_SCOPES
+from ratekit.html.formats import Formats
+from ratekit.text import duration_text
+
+_DAY = datetime.timedelta(days=1)
+_PERIODS = {datetime.timedelta(hours=1): "hour", _DAY: "day"}
+
+
+class ProjectRange(PageRange):
+    """The time range of a page about one project.
+
+    :ivar scope: whose costs; default: the project of the token
+    """
+
+    scope: Text | None = None
+
+    def demand(self, scope_key: str) -> Demand:
+        """Return the one scope; a request for another is refused unless it may see it."""
+        return Demand(frozenset({self.scope}) if self.scope else None, narrows=False)
+
+
+class Note(NamedTuple):
+    """What a reader must know about the numbers of a page.
+
+    :ivar kind: of the notice: ``info``, ``warning``
+    """
+
+    kind: str
+    title: str
+    text: str = ""
+
+
+#: Usage that costs nothing.
+FREE = Note(
+    "info", "All of this usage is free", "It was rated, and no price applies to it, or one of 0."
+)
+
+
+class PageLinks(NamedTuple):
+    """Where a part of the rows is, and the addresses of those before and after it."""
+
+    text: str
+    previous: str | None
+    following: str | None
+
+
+def page_links(
+    call: PageCall[Any], path: str, offset: int, limit: int, total: int
+) -> PageLinks | None:
+    """Return the links below a part of the rows; None: it has all of them."""
+    if not offset and total <= limit:
+        return None
+    arguments = call.arguments.model_dump(exclude={"offset"}, exclude_defaults=True)
+    previous = call.link(path, **arguments, offset=max(offset - limit, 0) or None)
+    following = call.link(path, **arguments, offset=offset + limit)
+    last = min(offset + limit, total)
+    return PageLinks(
+        f"{min(offset + 1, total):,} to {last:,} of {total:,}",
+        previous if offset else None,
+        following if last < total else None,
+    )
+
+
+def only_scope(call: PageCall[Any]) -> str | None:
+    """Return the ID of the project that a page is about; None: all projects, or none."""
+    scopes = call.scopes
+    return None if scopes is ALL_SCOPES or len(scopes) != 1 else min(scopes)
+
+
+def project_name(call: PageCall[Any]) -> str:
+    """Return the name of the project that a page is about."""
+    scope = only_scope(call)
+    if scope is None:
+        return "all projects" if call.scopes is ALL_SCOPES else "no project"
+    names = [row.name for row in call.parts.storage.reports.scopes(frozenset({scope})) if row.name]
+    return names[0] if names else scope
+
+
+def metric_names(call: PageCall[Any], metrics: Iterable[str]) -> Sequence[str]:
+    """Return the metrics that a form offers: those that are rated now, and those with usage."""
+    names = {info.name for info in call.parts.metrics.read().infos}
+    names.update(metrics)
+    if call.arguments.metric is not None:
+        names.add(call.arguments.metric)
+    return sorted(names)
+
+
+def formats_of(call: PageCall[Any]) -> Formats:
+    """Return how numbers and times are written for the reader."""
+    section = call.parts.conf.rating
+    return Formats(call.zone, section.currency, section.decimals)
+
+
+def amount_head(call: PageCall[Any], title: str) -> str:
+    """Return the title of a column of amounts, with the currency."""
+    currency = call.parts.conf.rating.currency
+    return f"{title} ({currency})" if currency else title
+
+
+def period_noun(call: PageCall[Any]) -> str:
+    """Return the length of a period as prices name it: ``hour``."""
+    step = call.parts.calendar.step
+    return _PERIODS.get(step, duration_text(step))
+
+
+def whole_days(
+    begin: datetime.datetime, end: datetime.datetime, zone: datetime.tzinfo
+) -> tuple[datetime.date, datetime.date]:
+    """Return a time range as the days that a form has; the last one is not included."""
+    first, last = begin.astimezone(zone), end.astimezone(zone)
+    is_midnight = last.time() == datetime.time()
+    return first.date(), last.date() if is_midnight else last.date() + _DAY
+
+
+def read_notes(
+    call: PageCall[Any], begin: datetime.datetime, end: datetime.datetime, from_totals: bool = True
+) -> Sequence[Note]:
+    """Return what a reader must know about the costs of a time range.
+
+    :param from_totals: the page shows no labels
+    """
+    scope, storage = only_scope(call), call.parts.storage
+    formats = formats_of(call)
+    if scope is None:
+        return []
+    state = rating_state.read(storage, call.parts.calendar, scope, begin, end, from_totals)
+    return list(_describe(state, formats))
+
+
+def _describe(state: RatingState, formats: Formats) -> Iterator[Note]:
+    since, until = formats.instant(state.rated_since), formats.instant(state.rated_until)
+    match state.progress:
+        case Progress.UNKNOWN_SCOPE:
+            yield Note(
+                "warning",
+                "This project is not rated",
+                "Its usage has no prices, so nothing is charged. Ask the operator of this cloud "
+                "to have it rated: usually, ratekit's user gets the role “rating” in the project.",
+            )
+        case Progress.BEFORE:
+            yield Note(
+                "info", "Before the first rated period", f"The project is rated since {since}."
+            )
+        case Progress.FUTURE:
+            yield Note(
+                "info",
+                "Nothing of this time is rated yet",
+                f"The project is rated until {until}. Later usage follows.",
+            )
+        case Progress.PARTLY if state.is_over:
+            yield Note(
+                "info",
+                f"Rated until {until}",
+                "The project is no longer rated: later usage is not charged.",
+            )
+        case Progress.PARTLY:
+            yield Note(
+                "info",
+                f"Not final: rated until {until}",
+                "Later usage is not in these numbers yet, so they still grow.",
+            )
+        case Progress.WHOLLY:
+            pass
+    yield from _describe_holes(state, formats)
+
+
+def _describe_holes(state: RatingState, formats: Formats) -> Iterator[Note]:
+    for gap in state.gaps:
+        end = "now on" if gap.end is None else formats.instant(gap.end)
+        title = (
+            f"Not rated since {formats.instant(gap.begin)}"
+            if gap.end is None
+            else f"Not rated from {formats.instant(gap.begin)} to {end}"
+        )
+        yield Note("info", title, "Usage of this time is not charged.")
+    if state.purged_until is not None:
+        yield Note(
+            "warning",
+            f"Removed: what was rated before {formats.instant(state.purged_until)}",
+            "The operator has deleted it, so these numbers may lack it.",
+        )
