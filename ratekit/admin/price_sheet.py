@@ -117,5 +117,5 @@ def _order(rule: Rule) -> tuple[object, ...]:
     else:
         value = rule.value
     terms = rule.terms
-    place = (terms.group or "", rule.target.label or "", is_threshold, value or "", level)
+    place = (terms.group or "", is_threshold, rule.target.label or "", value or "", level)
     return (*place, succession.start(rule), terms.scope or "")

@@ -19,7 +19,7 @@ from ratekit.interfaces import Reports
 
 #: The rate at which a month goes on is that of its last week, so that what started or ended
 #: earlier does not distort it; of less than a day nothing follows.
-_RATE_TIME = datetime.timedelta(days=7)
+RATE_TIME = datetime.timedelta(days=7)
 _MIN_RATE_TIME = datetime.timedelta(days=1)
 #: Longer than any month, shorter than two.
 _OVER_A_MONTH = datetime.timedelta(days=40)
@@ -136,7 +136,7 @@ def _same_point(
 def _forecast(
     prices: _Prices, begin: datetime.datetime, until: datetime.datetime, end: datetime.datetime
 ) -> Decimal | None:
-    since = max(begin, until - _RATE_TIME)
+    since = max(begin, until - RATE_TIME)
     if until - since < _MIN_RATE_TIME:
         return None
     ratio = Fraction((end - until) // _MICROSECOND, (until - since) // _MICROSECOND)

@@ -83,6 +83,19 @@ class CostFrame:
             if line.parts or not isinstance(line.key, datetime.datetime) or line.key < until
         ]
 
+    def totals(self) -> Sequence[tuple[Decimal, str]]:
+        """Return price and address for each metric of the table, and for all of them."""
+        query = self._call.arguments
+        chosen = {"scope": query.scope, "begin": self._begin, "end": self._end}
+        chosen |= {"label": query.label, "value": query.value}
+        by = self._by
+        totals = [
+            (price, self._call.link(_COSTS, metric=metric, by=by, **chosen))
+            for metric, price in self._table.metrics.items()
+        ]
+        link = self._call.link(_RESOURCES, metric=query.metric, **chosen)
+        return [*totals, (self._table.price, link)]
+
     def chart(self) -> Markup:
         """Return the chart of all times, or of the first lines."""
         formats = project.formats_of(self._call)

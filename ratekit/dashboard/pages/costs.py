@@ -104,6 +104,7 @@ def _list(
         "has_metrics": has_metrics,
         "columns": [title, *((head, "number") for head in heads)],
         "rows": rows,
+        "totals": frame.totals() if has_metrics else frame.totals()[-1:],
         "pager": pager,
     }
 

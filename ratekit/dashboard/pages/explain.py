@@ -15,10 +15,13 @@ from ratekit.api.visibility import Demand
 from ratekit.dashboard.page import Page, PageCall, Table, View
 from ratekit.dashboard.pages import explained_rules, project
 from ratekit.dashboard.pages.price_words import PriceWords
+from ratekit.domain.reporting.buckets import bucket
 from ratekit.domain.reporting.reports import FrameRow, Selection
 
 PATH = "/dashboard/explain"
 _INSTANT = datetime.timedelta(microseconds=1)
+#: From the start of any day to a time in the next.
+_DAY_AND_HALF = datetime.timedelta(hours=36)
 #: Prices that a page offers to choose from.
 _CHOICES = 200
 
@@ -106,13 +109,15 @@ def _read_period(call: PageCall[Query], scope: str, begin: datetime.datetime) ->
     ]
 
 
-def _links(call: PageCall[Query], row: FrameRow) -> Mapping[str, str | None]:
-    resource = row.groupby.get(ID)
+def _links(call: PageCall[Query], row: FrameRow) -> Mapping[str, str]:
     scope = call.arguments.scope
+    day = bucket(row.begin, "day", call.zone)
+    next_day = bucket(day + _DAY_AND_HALF, "day", call.zone)
+    resource = {"id": row.groupby.get(ID), "begin": day, "end": next_day}
     return {
         "prices": call.link("/dashboard/prices", scope=scope, metric=row.metric),
         "quote": call.link("/dashboard/quote", scope=scope, metric=row.metric),
-        "resource": resource and call.link("/dashboard/resource", scope=scope, id=resource),
+        "resource": call.link("/dashboard/resource", scope=scope, **resource),
     }
 
 

@@ -10,6 +10,14 @@ from ratekit.admin import price_breakdown
 from ratekit.dashboard.pages.price_words import PriceWords
 from ratekit.domain.rules.explanation import Explanation, MatchedRule, RuleVerdict
 
+_REASONS = {
+    RuleVerdict.COUNTS: "",
+    RuleVerdict.REPLACED: "your project has its own price",
+    RuleVerdict.NOTHING: "a price of 0 or less adds nothing",
+    RuleVerdict.NOT_LARGEST: "another price is as large or larger",
+    RuleVerdict.NOT_HIGHEST: "one with a higher start takes its place",
+}
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RuleLine:
@@ -19,14 +27,14 @@ class RuleLine:
     :ivar price: what it charges
     :ivar special: it is for this project alone
     :ivar counts: it enters the price
-    :ivar verdict: why, or why not
+    :ivar reason: why it does not; empty if it does
     """
 
     condition: str
     price: str
     special: bool
     counts: bool
-    verdict: str
+    reason: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -89,5 +97,5 @@ def _rule_line(match: MatchedRule, words: PriceWords) -> RuleLine:
         words.price(rule),
         rule.terms.scope is not None,
         counts,
-        match.verdict.value,
+        _REASONS[match.verdict],
     )

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from ratekit import errors
 from ratekit.admin import resource_costs
 from ratekit.admin.bill import Bill, MonthComparison, read_bill, read_month
+from ratekit.admin.bill.month import RATE_TIME
 from ratekit.admin.resource_costs import MAX_RESOURCES, ResourceCost
 from ratekit.api.arguments import Arguments, Text
 from ratekit.api.visibility import Demand
@@ -60,6 +61,7 @@ def show_overview(call: PageCall[Query]) -> View:
             "links": {
                 "so_far": costs.of(month.begin, month.end, by="day"),
                 "last": costs.of(month.last_begin, month.begin, by="day"),
+                "week": _week_link(costs, month),
                 "metrics": costs.of(month.begin, month.end, by="metric"),
                 "resources": call.link(_RESOURCES, scope=scope, begin=month.begin, end=month.end),
                 "prices": call.link("/dashboard/prices", scope=scope),
@@ -88,6 +90,13 @@ class _CostLinks:
         """Return the address."""
         scope = self._call.arguments.scope
         return self._call.link(_COSTS, scope=scope, begin=begin, end=end, **arguments)
+
+
+def _week_link(costs: _CostLinks, month: MonthComparison) -> str | None:
+    """Return the address of the days at whose rate the month goes on."""
+    if month.until is None:
+        return None
+    return costs.of(max(month.begin, month.until - RATE_TIME), month.until, by="day")
 
 
 def _change(month: MonthComparison) -> str:
@@ -127,12 +136,9 @@ def _dearest(call: PageCall[Query], selection: Selection) -> Sequence[ResourceCo
 
 def _link_resources(
     call: PageCall[Query], month: MonthComparison, costs: Sequence[ResourceCost]
-) -> Sequence[tuple[ResourceCost, str | None]]:
+) -> Sequence[tuple[ResourceCost, str]]:
     fixed = {"scope": call.arguments.scope, "begin": month.begin, "end": month.end}
-    return [
-        (cost, None if cost.id is None else call.link(_RESOURCE, id=cost.id, **fixed))
-        for cost in costs
-    ]
+    return [(cost, call.link(_RESOURCE, id=cost.id, **fixed)) for cost in costs]
 
 
 def _rounding_gap(call: PageCall[Query], bill: Bill) -> Decimal:

@@ -58,6 +58,7 @@ class PriceRow:
 class MetricPrices:
     """The prices of one metric.
 
+    :ivar unit: empty: not known, or the metric's name
     :ivar rows: by validity; empty lists are absent
     :ivar quote: address of the form that asks for a price
     """
@@ -66,6 +67,7 @@ class MetricPrices:
     unit: str
     rows: Mapping[Validity, Sequence[PriceRow]]
     has_groups: bool
+    has_remarks: bool
     quote: str
 
 
@@ -108,8 +110,10 @@ def _show_metric(
     for entry in entries:
         rows.setdefault(entry.validity, []).append(_show_entry(entry, words))
     has_groups = any(entry.rule.terms.group is not None for entry in entries)
+    has_remarks = any(entry.special or entry.replaced for entry in entries)
     link = call.link("/dashboard/quote", scope=call.arguments.scope, metric=metric)
-    return MetricPrices(metric, unit, rows, has_groups, link)
+    shown_unit = unit if unit != metric else ""
+    return MetricPrices(metric, shown_unit, rows, has_groups, has_remarks, link)
 
 
 def _show_entry(entry: PriceEntry, words: PriceWords) -> PriceRow:

@@ -34,21 +34,21 @@ _MAX_TIMES = 745
 class Query(ProjectRange):
     """Which resource.
 
-    :ivar id: value of its label ``id``
+    :ivar id: value of its label ``id``; absent: usage that lacks it
     :ivar metric: only what it cost in this metric
     """
 
-    id: Text
+    id: Text | None = None
     metric: Text | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _TimeRow:
-    """A day or an hour: prices in the order of the metrics."""
+    """A day: price and address of each metric, in their order."""
 
     title: str
-    link: str | None
-    prices: Sequence[Decimal | None]
+    link: str
+    prices: Sequence[tuple[Decimal | None, str]]
     price: Decimal
 
 
@@ -77,7 +77,7 @@ def show_resource(call: PageCall[Query]) -> View:
     places = call.parts.conf.rating.decimals
     return View(
         {
-            "title": ", ".join(_names(history)) or query.id,
+            "title": ", ".join(_names(history)) or query.id or "Usage of no resource",
             "project": project.project_name(call),
             "begin": begin,
             "end": end,
@@ -89,6 +89,12 @@ def show_resource(call: PageCall[Query]) -> View:
                 for metric in sorted({*metrics, *([query.metric] if query.metric else [])})
             ],
             "metrics": metrics,
+            "metric_links": {
+                metric: call.link(
+                    PATH, scope=query.scope, id=query.id, metric=metric, begin=begin, end=end
+                )
+                for metric in metrics
+            },
             "columns": _columns(call, metrics),
             "period": project.period_noun(call),
             "total": add_up(metrics.values()),
@@ -206,7 +212,10 @@ class _Times:
             _TimeRow(
                 self._title(start),
                 self._link(index),
-                [self._sums[start].get(metric) for metric in self._metrics],
+                [
+                    (self._sums[start].get(metric), self._link(index, metric))
+                    for metric in self._metrics
+                ],
                 add_up(self._sums[start].values()),
             )
             for index, start in enumerate(self._starts)
@@ -216,22 +225,28 @@ class _Times:
     def sums(self) -> Iterator[Sequence[Decimal]]:
         """Yield the summands of each sum that the page shows."""
         for row in self.rows():
-            yield [price for price in row.prices if price is not None]
+            yield [price for price, _ in row.prices if price is not None]
         for index in range(len(self._metrics)):
-            yield [price for row in self.rows() if (price := row.prices[index]) is not None]
+            column = [row.prices[index][0] for row in self.rows()]
+            yield [price for price in column if price is not None]
         yield [row.price for row in self.rows()]
 
     def _title(self, start: datetime.datetime) -> str:
         form = "%Y-%m-%d" if self._by == "day" else "%H:%M %Z"
         return f"{start.astimezone(self._call.zone):{form}}"
 
-    def _link(self, index: int) -> str:
+    def _link(self, index: int, metric: str | None = None) -> str:
         """Return the address of a day's hours."""
         query = self._call.arguments
         begin, _ = self._call.read_range()
         start, end = max(self._bounds[index], begin), self._bounds[index + 1]
         return self._call.link(
-            PATH, scope=query.scope, id=query.id, metric=query.metric, begin=start, end=end
+            PATH,
+            scope=query.scope,
+            id=query.id,
+            metric=metric or query.metric,
+            begin=start,
+            end=end,
         )
 
 

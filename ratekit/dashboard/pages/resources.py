@@ -92,14 +92,11 @@ def _read(call: PageCall[Query]) -> Sequence[ResourceCost]:
 
 def _link(
     call: PageCall[Query], costs: Sequence[ResourceCost]
-) -> Sequence[tuple[ResourceCost, str | None]]:
+) -> Sequence[tuple[ResourceCost, str]]:
     begin, end = call.read_range()
     query = call.arguments
     fixed = {"scope": query.scope, "begin": begin, "end": end, "metric": query.metric}
-    return [
-        (cost, None if cost.id is None else call.link(_RESOURCE, id=cost.id, **fixed))
-        for cost in costs
-    ]
+    return [(cost, call.link(_RESOURCE, id=cost.id, **fixed)) for cost in costs]
 
 
 def _notes(call: PageCall[Query], costs: Sequence[ResourceCost]) -> Iterator[Note]:

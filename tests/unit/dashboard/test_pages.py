@@ -44,7 +44,7 @@ def client(tmp_path: pathlib.Path, url: str) -> Callable[..., PageClient]:
 def test_the_root_leads_to_the_first_page(pages: PageClient) -> None:
     response = pages.get("/dashboard", headers={"Host": "evil.example"})
     assert response.status == 303
-    assert response.headers["location"] == "/dashboard/about"
+    assert response.headers["location"] == "/dashboard/overview"
 
 
 def test_a_page_has_landmarks_a_title_and_a_skip_link(pages: PageClient) -> None:
