@@ -29,7 +29,7 @@ BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
 BEGIN = datetime.datetime(2026, 3, 27, tzinfo=datetime.UTC)
 HOURS = 75
 #: The zone's days around them.
-RANGE = {"begin": "2026-03-26", "end": "2026-04-02"}
+RANGE: Mapping[str, Any] = {"begin": "2026-03-26", "end": "2026-04-02"}
 _SCOPES = itertools.count()
 Run = Callable[..., Any]
 
@@ -161,7 +161,7 @@ def test_costs(
     scope = rate(open_another, usages)
     groupby = by if by == "metric" else f"{by},metric"
     rows = summary(run, scope, groupby)
-    query = {"scope": scope, "by": by, **RANGE}
+    query: dict[str, Any] = {"scope": scope, "by": by, **RANGE}
     exported = pages.get("/dashboard/costs", format="csv", **query).csv
     prices = [Decimal(line[-1]) for line in exported[1:]]
     assert sorted(prices) == sorted(Decimal(row["Price"]) for row in rows)
@@ -215,7 +215,7 @@ def test_resources_and_their_hours(
 ) -> None:
     scope = rate(open_another, usages)
     wanted = sums_of(summary(run, scope, "id"), "id")
-    query = {"scope": scope, **RANGE}
+    query: dict[str, Any] = {"scope": scope, **RANGE}
     page = pages.get("/dashboard/resources", **query)
     assert sorted(line[0] for line in money(page)) == sorted(wanted.values())
     assert [line[0] for line in money(page)] == sorted(wanted.values(), reverse=True)
