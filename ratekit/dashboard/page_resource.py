@@ -10,13 +10,13 @@ from typing import Any
 import falcon
 
 from ratekit.api import arguments, authentication
-from ratekit.api.csv_text import CSV, write_rows
 from ratekit.api.faults import Fault
 from ratekit.api.visibility import Scopes, visible_scopes
 from ratekit.dashboard import problem, visit
 from ratekit.dashboard.frame import Frame
 from ratekit.dashboard.page import Page, PageCall, Table, View
 from ratekit.dashboard.site import Site
+from ratekit.export.csv_text import CSV, write_rows
 from ratekit.html import environment
 from ratekit.html.formats import Formats
 

@@ -93,10 +93,10 @@ class TestBill:
         )
         bill = read_bill(storage.reports, whole(), UTC, resources=3)
         assert bill.resources is not None
-        assert [(row.scope, row.id, row.metrics, row.price) for row in bill.resources] == [
-            ("a", "vm", ["cpu", "instance"], Decimal(9)),
-            ("b", None, ["instance"], Decimal(3)),
-            ("b", "vm", ["instance"], Decimal(2)),
+        assert [(row.id, list(row.prices), row.price) for row in bill.resources] == [
+            ("vm", ["cpu", "instance"], Decimal(11)),
+            (None, ["instance"], Decimal(3)),
+            ("cheap", ["instance"], Decimal(1)),
         ]
         assert [charge.metric for charge in bill.metrics] == ["instance", "cpu"]
         assert list(bill.prices) == ["instance", "cpu"]
@@ -112,7 +112,7 @@ class TestBill:
         bill = read_bill(storage.reports, whole(["a"]), UTC)
         assert bill.total == 1
         assert bill.resources is not None
-        assert [row.scope for row in bill.resources] == ["a"]
+        assert [row.price for row in bill.resources] == [Decimal(1)]
         nothing = read_bill(storage.reports, whole([]), UTC)
         assert nothing.total == 0
         assert not nothing.metrics

@@ -82,6 +82,7 @@ ROWS: Sequence[Collection[str]] = (
     {"cmd"},
     {"dashboard"},
     {"api"},
+    {"export"},
     {"html"},
     {"admin", "composition", "daemon"},
     {"fetchers", "collectors", "storage", "remote", "rating", "processing", "pricing", "files"},

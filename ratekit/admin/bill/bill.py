@@ -8,33 +8,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from ratekit import errors
+from ratekit.admin import resource_costs
 from ratekit.admin.bill.sums import MetricCharge, Sums
-from ratekit.domain.exact import EXACT, ZERO
+from ratekit.admin.resource_costs import ResourceCost
 from ratekit.domain.reporting.bill import add_up
 from ratekit.domain.reporting.buckets import list_buckets
-from ratekit.domain.reporting.reports import EVERYTHING, Selection, StateRow, SummaryRow
+from ratekit.domain.reporting.reports import Selection, StateRow
 from ratekit.interfaces import Reports
 
-#: The label that tells resources apart.
-RESOURCE = "id"
-#: Most groups of resources that are held in memory to find the dearest.
+#: Most resources, each once a metric and name, that are held in memory to find the dearest.
 MAX_RESOURCES = 200_000
 #: Most buckets of a bill: more than ten years of days.
 MAX_BUCKETS = 4000
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class ResourceCharge:
-    """What a resource of a scope cost.
-
-    :ivar id: value of the label ``id``; None: the usage has no such label
-    :ivar metrics: that it was charged by, sorted
-    """
-
-    scope: str
-    id: str | None
-    metrics: Sequence[str]
-    price: Decimal
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,7 +42,7 @@ class Bill:
     metrics: Sequence[MetricCharge]
     starts: Sequence[datetime.datetime]
     prices: Mapping[str, Sequence[Decimal]]
-    resources: Sequence[ResourceCharge] | None
+    resources: Sequence[ResourceCost] | None
     rated_until: datetime.datetime | None
 
     @property
@@ -98,7 +83,8 @@ def read_bill(
     sums = Sums()
     for row in reports.summary(selection, ("metric", bucket), zone):
         sums.add(row, bucket)
-    dearest = dearest_resources(reports, selection, zone, resources) if resources else []
+    costs = read_resources(reports, selection) if resources else []
+    dearest = None if costs is None else costs[:resources]
     return build_bill(selection, bucket, starts, sums, dearest, until)
 
 
@@ -107,7 +93,7 @@ def build_bill(
     bucket: str,
     starts: Sequence[datetime.datetime],
     sums: Sums,
-    resources: Sequence[ResourceCharge] | None,
+    resources: Sequence[ResourceCost] | None,
     until: datetime.datetime | None,
 ) -> Bill:
     """Return the bill of sums that are complete."""
@@ -154,29 +140,9 @@ def rated_until(scopes: Iterable[StateRow]) -> datetime.datetime | None:
     return max((row.rated_until for row in rows), default=None)
 
 
-def dearest_resources(
-    reports: Reports, selection: Selection, zone: datetime.tzinfo, limit: int
-) -> Sequence[ResourceCharge] | None:
-    """Return the resources that cost most, of equal ones the first by scope and id.
-
-    :returns: at most ``limit``; None: there are more than :data:`MAX_RESOURCES`
-    """
-    keys = ("scope", RESOURCE, "metric")
+def read_resources(reports: Reports, selection: Selection) -> Sequence[ResourceCost] | None:
+    """Return all resources, the dearest first; None: there are more than :data:`MAX_RESOURCES`."""
     try:
-        page = reports.summary_page(selection, keys, zone, EVERYTHING, MAX_RESOURCES)
+        return resource_costs.read(reports, selection, MAX_RESOURCES)
     except errors.TooManyGroups:
         return None
-    return rank_resources(page.rows, limit)
-
-
-def rank_resources(rows: Iterable[SummaryRow], limit: int) -> Sequence[ResourceCharge]:
-    """Return the dearest resources of rows that are grouped by scope, id and metric, in order."""
-    metrics: dict[tuple[str, str | None], list[str]] = {}
-    prices: dict[tuple[str, str | None], Decimal] = {}
-    for row in rows:
-        scope, label, metric = row.group.values()
-        key = str(scope), None if label is None else str(label)
-        metrics.setdefault(key, []).append(str(metric))
-        prices[key] = EXACT.add(prices.get(key, ZERO), row.price)
-    ranking = sorted(prices, key=lambda key: -prices[key])[:limit]
-    return [ResourceCharge(*key, sorted(metrics[key]), prices[key]) for key in ranking]

@@ -11,7 +11,6 @@ import pydantic
 from ratekit import errors
 from ratekit.api.answers import Amount, Time
 from ratekit.api.arguments import Text, Words
-from ratekit.api.csv_text import CSV, write_rows
 from ratekit.api.faults import Fault
 from ratekit.api.operation import JSON, Answer, Call, Operation
 from ratekit.api.report_range import purge_headers, purge_note, read_ordered_bounds
@@ -19,6 +18,7 @@ from ratekit.api.streams import Stream
 from ratekit.api.v2 import filters
 from ratekit.api.v2.columns import BILL_FIELDS, FIELDS, Field, Table, read_fields, read_key
 from ratekit.domain.reporting.reports import Page, Selection, SummaryPage, SummaryRow
+from ratekit.export.csv_text import CSV, write_rows
 
 _TABLE, _OBJECT, _CSV = "table", "object", "csv"
 

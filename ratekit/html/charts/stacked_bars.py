@@ -21,7 +21,7 @@ _HEIGHT, _TOP, _BOTTOM = 260, 10, 28
 _PLOT = _HEIGHT - _TOP - _BOTTOM
 #: Part of a bucket's width that its bar takes.
 _BAR = 0.8
-_DAY = re.compile(r"[0-9]{4}-([0-9]{2}-[0-9]{2})\Z")
+_DAY = re.compile(r"[0-9]{4}-([0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2})?)\Z")
 
 
 def stacked_bars(
@@ -34,7 +34,8 @@ def stacked_bars(
 ) -> Markup:
     """Draw a bar for each bucket, negative values below zero.
 
-    :param buckets: in order, unique; a day as ``2026-01-31`` is written without its year
+    :param buckets: in order, unique; a day as ``2026-01-31``, or an hour of one, is
+        written without its year
     :param series: a value for each bucket; the first is at the bottom. Of more than
         :data:`MAX_SERIES` those with the smallest sums become ``other``
     :param unit: of the values, such as EUR; empty: none
