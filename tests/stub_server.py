@@ -75,46 +75,48 @@ class StubServer:
         return responses.pop(0) if len(responses) > 1 else responses[0]
 
 
-def _handler_class(stub: StubServer) -> type[http.server.BaseHTTPRequestHandler]:
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self._handle()
+class _Handler(http.server.BaseHTTPRequestHandler):
+    stub: StubServer
 
-        def do_POST(self) -> None:
-            self._handle()
+    def do_GET(self) -> None:
+        self._handle()
 
-        def date_time_string(self, timestamp: float | None = None) -> str:
-            return super().date_time_string(time.time() + stub.clock_offset)
+    def do_POST(self) -> None:
+        self._handle()
 
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
+    def do_DELETE(self) -> None:
+        self._handle()
 
-        def _handle(self) -> None:
-            path, _, query_text = self.path.partition("?")
-            length = int(self.headers.get("Content-Length") or 0)
-            body = json.loads(self.rfile.read(length)) if length else None
-            query = urllib.parse.parse_qs(query_text, keep_blank_values=True)
-            response = stub.next_response(
-                ReceivedRequest(self.command, path, query, dict(self.headers), body)
-            )
-            time.sleep(response.delay)
-            content, content_type = response.body, "text/html"
-            if not isinstance(content, bytes):
-                content, content_type = json.dumps(content).encode(), "application/json"
-            # The client may have given up.
-            with contextlib.suppress(ConnectionError):
-                self.send_response(response.status)
-                for name, value in response.headers:
-                    self.send_header(name, value)
-                self.send_header("Content-Type", content_type)
-                if not response.endless:
-                    self.send_header("Content-Length", str(len(content) + response.missing))
-                self.end_headers()
-                self.wfile.write(content)
-                while response.endless:
-                    self.wfile.write(response.endless)
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return super().date_time_string(time.time() + self.stub.clock_offset)
 
-    return Handler
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+    def _handle(self) -> None:
+        path, _, query_text = self.path.partition("?")
+        length = int(self.headers.get("Content-Length") or 0)
+        body = json.loads(self.rfile.read(length)) if length else None
+        query = urllib.parse.parse_qs(query_text, keep_blank_values=True)
+        response = self.stub.next_response(
+            ReceivedRequest(self.command, path, query, dict(self.headers), body)
+        )
+        time.sleep(response.delay)
+        content, content_type = response.body, "text/html"
+        if not isinstance(content, bytes):
+            content, content_type = json.dumps(content).encode(), "application/json"
+        # The client may have given up.
+        with contextlib.suppress(ConnectionError):
+            self.send_response(response.status)
+            for name, value in response.headers:
+                self.send_header(name, value)
+            self.send_header("Content-Type", content_type)
+            if not response.endless:
+                self.send_header("Content-Length", str(len(content) + response.missing))
+            self.end_headers()
+            self.wfile.write(content)
+            while response.endless:
+                self.wfile.write(response.endless)
 
 
 @contextlib.contextmanager
@@ -128,7 +130,7 @@ def run_stub_server(tls: ssl.SSLContext | None = None) -> Iterator[StubServer]:
         )
     scheme = "http" if tls is None else "https"
     stub = StubServer(f"{scheme}://127.0.0.1:{server.server_port}")
-    server.RequestHandlerClass = _handler_class(stub)
+    server.RequestHandlerClass = type("Handler", (_Handler,), {"stub": stub})
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:

@@ -19,6 +19,8 @@ from ratekit import errors
 from ratekit.api import dialects
 from ratekit.api.authentication import Wsgi
 from ratekit.api.faults import INTERNAL, Fault
+from ratekit.dashboard import bare_page
+from ratekit.dashboard.page import is_page
 
 LOG = logging.getLogger(__name__)
 #: Seconds after which a client that sends or reads nothing is disconnected.
@@ -99,11 +101,15 @@ class _ErrorTask(task.ErrorTask):  # type: ignore[misc]
         """Write the error as the API writes its own."""
         error = self.request.error
         path = getattr(self.channel.requests[0], "path", "/")
-        dialect = dialects.of_path(path)
         message = INTERNAL if error.code == 500 else f"{error.reason}: {error.body}"
-        body = dialect.encode(dialect.fault(Fault(error.code, message)))
+        fault = Fault(error.code, message)
+        if is_page(path):
+            headers, body = bare_page.render(fault)
+        else:
+            dialect = dialects.of_path(path)
+            headers, body = [_JSON], dialect.encode(dialect.fault(fault))
         self.status = f"{error.code} {error.reason}"
-        self.response_headers.append(_JSON)
+        self.response_headers.extend(headers)
         self.set_close_on_finish()
         self.content_length = len(body)
         self.write(body)

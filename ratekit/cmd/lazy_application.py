@@ -55,6 +55,10 @@ class LazyApplication:
 def _answer_unavailable(environ: Environ, start_response: Any) -> Iterable[bytes]:
     from ratekit.api import dialects
     from ratekit.api.faults import UNAVAILABLE, Fault
+    from ratekit.dashboard import bare_page
+    from ratekit.dashboard.page import is_page
 
     fault = Fault(503, UNAVAILABLE, Retry_After=f"{_PAUSE:.0f}")
+    if is_page(str(environ.get("PATH_INFO", ""))):
+        return bare_page.write_fault(environ, start_response, fault)
     return dialects.write_fault(environ, start_response, fault)

@@ -17,7 +17,7 @@ from ratekit.dashboard.cookie import SessionCookies, choose_keys
 from ratekit.dashboard.headers import SecurityHeaders
 from ratekit.dashboard.identity import Identity
 from ratekit.dashboard.login import Login, Logout
-from ratekit.dashboard.page import ROOT, Page
+from ratekit.dashboard.page import ROOT, Page, is_page
 from ratekit.dashboard.page_resource import PageResource
 from ratekit.dashboard.settings import ProjectChoice, Settings, ZoneChoice
 from ratekit.dashboard.site import SETTINGS, Site
@@ -92,9 +92,8 @@ def mount(api: Wsgi, dashboard: Wsgi) -> Wsgi:
     """
 
     def choose(environ: Environ, start_response: Any) -> Iterable[bytes]:
-        path = str(environ.get("PATH_INFO", ""))
-        is_page = path == ROOT or path.startswith(f"{ROOT}/")
-        return (dashboard if is_page else api)(environ, start_response)
+        chosen = dashboard if is_page(str(environ.get("PATH_INFO", ""))) else api
+        return chosen(environ, start_response)
 
     return choose
 

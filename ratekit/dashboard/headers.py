@@ -41,6 +41,23 @@ def local_address(address: str) -> str:
     return "/" + local.lstrip("/\\")
 
 
+def protect(headers: Iterable[tuple[str, str]], scheme: str = "http") -> list[tuple[str, str]]:
+    """Return the headers of an answer with those that each has, and with a redirect made local.
+
+    :param scheme: with which the reader's browser reaches it
+    """
+    result = [
+        (name, local_address(value) if name.lower() == "location" else value)
+        for name, value in headers
+        if name.lower() not in _REPLACED
+    ]
+    if not any(name.lower() == "cache-control" for name, _ in result):
+        result.append(_NO_CACHE)
+    if scheme == "https":
+        result.append(_STRICT_TRANSPORT)
+    return [*result, *_ALWAYS.items()]
+
+
 class SecurityHeaders:
     """Adds the headers to every answer, and keeps every redirect on this host.
 
@@ -57,15 +74,8 @@ class SecurityHeaders:
         """Answer a request."""
 
         def start(status: str, headers: Iterable[tuple[str, str]], *exc_info: Any) -> Any:
-            rest = [
-                (name, local_address(value) if name.lower() == "location" else value)
-                for name, value in headers
-                if name.lower() not in _REPLACED
-            ]
-            if not any(name.lower() == "cache-control" for name, _ in rest):
-                rest.append(_NO_CACHE)
-            if environ.get("wsgi.url_scheme") == "https":
-                rest.append(_STRICT_TRANSPORT)
-            return start_response(status, [*rest, *_ALWAYS.items()], *exc_info)
+            # Only now has what is inside read the proxy's headers.
+            scheme = str(environ.get("wsgi.url_scheme", ""))
+            return start_response(status, protect(headers, scheme), *exc_info)
 
         return self._application(environ, start)

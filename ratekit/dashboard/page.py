@@ -71,6 +71,11 @@ A = TypeVar("A", bound=Arguments)
 ROOT = "/dashboard"
 
 
+def is_page(path: str) -> bool:
+    """Return whether a request's path is one of a page, whether it exists or not."""
+    return path == ROOT or path.startswith(f"{ROOT}/")
+
+
 class Section(enum.Enum):
     """A part of the menu; the value is its title."""
 

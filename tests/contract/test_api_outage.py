@@ -41,6 +41,10 @@ def test_requests_wait_for_a_server_that_restarts(
             result = get(late, path)
             assert (result.status_code, key in result.json) == (503, True)
             assert result.headers["retry-after"]
+            page = get(late, "/dashboard/about")
+            assert page.status_code == 503
+            assert "<h1>Not available at the moment</h1>" in page.text
+            assert page.headers["content-security-policy"]
         assert client.get("/healthcheck").status == 503
         # What needs no database goes on.
         assert client.get("/v1/info/metrics").status == 200

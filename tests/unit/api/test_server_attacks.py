@@ -26,7 +26,7 @@ Address = tuple[str, int]
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
     """Run a ratekit-api with few threads; yield its host and port."""
     folder: pathlib.Path = tmp_path_factory.mktemp("api")
-    live_api.write_conf(folder, "auth_strategy = noauth\nthreads = 2\n")
+    live_api.write_conf(folder, "auth_strategy = noauth\nthreads = 2\ndashboard = true\n")
     with live_api.serve(folder) as url:
         parts = urllib.parse.urlsplit(url)
         assert parts.hostname is not None
@@ -79,6 +79,26 @@ def test_what_the_server_refuses_is_json_in_a_dialect(
 
 
 @pytest.mark.parametrize(
+    ("request_text", "status"),
+    [
+        (b"POST /dashboard/zone HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\n{", 413),
+        (b"GET /dashboard/about HTTP/1.1\r\nHost : a\r\n\r\n", 400),
+    ],
+    ids=["large", "malformed"],
+)
+def test_what_the_server_refuses_of_a_page_is_a_page(
+    address: Address, request_text: bytes, status: int
+) -> None:
+    answer, headers, body = send(address, request_text)
+    assert answer == status
+    if headers["Content-Type"] != "application/json":
+        assert headers["Content-Type"].startswith("text/html")
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+        assert headers["Cache-Control"] == "no-store"
+        assert b"<h1>" in body
+
+
+@pytest.mark.parametrize(
     ("header", "value"),
     [
         ("Host", "evil.example\"'><script>"),
@@ -87,6 +107,8 @@ def test_what_the_server_refuses_is_json_in_a_dialect(
         ("X-Openstack-Request-Id", "req-" + "a" * 5000),
         ("X-Project-Id", "a' OR '1'='1"),
         ("Content-Type", "text/plain; charset=nothing"),
+        ("Cookie", 'ratekit_session="\\303'),
+        ("Cookie", "a=b; ratekit_session; =; ;;" + "x" * 5000),
         ("Accept", ";;;"),
         ("Content-Encoding", "br"),
         ("Origin", "null"),
@@ -95,12 +117,15 @@ def test_what_the_server_refuses_is_json_in_a_dialect(
     ],
 )
 def test_odd_headers_are_harmless(address: Address, header: str, value: str) -> None:
-    for path in ("/", "/v1/rating/modules", "/v2/summary", "/v1/storage/dataframes"):
+    paths = ("/", "/v1/rating/modules", "/v2/summary", "/v1/storage/dataframes", "/dashboard/about")
+    for path in paths:
         host = "" if header == "Host" else "Host: a\r\n"
         request = f"GET {path} HTTP/1.1\r\n{host}{header}: {value}\r\n\r\n".encode()
         status, _, body = send(address, request)
         assert status < 500
         assert b"Traceback" not in body
+        if path.startswith("/dashboard"):
+            assert b"<script>" not in body
 
 
 def test_slow_clients_block_nobody(address: Address) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import http.client
 import json
@@ -217,6 +218,20 @@ def test_a_wsgi_server_reads_no_command_line(tmp_path: pathlib.Path) -> None:
     answer = serve_by_wsgi(api)
     assert answer.stderr == ""
     assert answer.stdout.startswith("200 OK")
+
+
+@pytest.mark.parametrize("keys", ["", base64.b64encode(b"k" * 32).decode()])
+def test_a_wsgi_server_with_pages_needs_a_key(tmp_path: pathlib.Path, keys: str) -> None:
+    api = Api(tmp_path, auth_strategy="keystone", dashboard=True, dashboard_keys=keys)
+    with api.conf.open("a", encoding="utf-8") as file:
+        file.write(_KEYSTONE)
+    migrate.upgrade(f"sqlite:///{api.database}")
+    answer = serve_by_wsgi(api)
+    if keys:
+        assert answer.stdout.startswith("200 OK"), answer.stderr
+    else:
+        assert answer.returncode != 0
+        assert answer.stderr.startswith("ratekit-api: [api] dashboard_keys: missing")
 
 
 def test_a_wsgi_server_is_not_open_to_everybody(api: Api) -> None:

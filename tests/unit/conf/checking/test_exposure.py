@@ -41,6 +41,7 @@ def exposed(*paths: pathlib.Path) -> list[str]:
         ("sqlite://", "password = p", "5: [ratekit_auth] password"),
         ("sqlite://", "application_credential_secret = p", "5: [ratekit_auth] application_"),
         ("sqlite://", "token = p", "5: [ratekit_auth] token"),
+        ("sqlite://", "[api]\ndashboard_keys = p", "6: [api] dashboard_keys"),
         ("postgresql://u:p@h/d", "password = p", "2: [database] connection"),
         ("postgresql://u:p@h/d", "", "2: [database] connection"),
     ],

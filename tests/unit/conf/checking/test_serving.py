@@ -36,6 +36,8 @@ disable_by_file_path = /etc/ratekit/out-of-rotation
 enforce_new_defaults = true
 """
 
+#: 32 bytes in base64.
+_KEY = "a" * 43 + "="
 Serve = Callable[[str], Any]
 
 
@@ -138,6 +140,24 @@ def test_credentials_may_be_those_of_another_section(
 def test_noauth_listens_on_loopback_only(serve: Serve) -> None:
     (line,) = refusals(serve, "[api]\nhost = 0.0.0.0\nauth_strategy = noauth\n")
     assert line.startswith("r.conf:3: [api] auth_strategy: noauth needs a loopback address")
+
+
+@pytest.mark.parametrize("key", ["x", "c2hvcnQ=", "a" * 43, "ü" * 44, f"{_KEY},secret-key"])
+def test_keys_of_the_pages_are_checked_and_not_shown(serve: Serve, key: str) -> None:
+    (line,) = refusals(serve, f"[api]\nauth_strategy = noauth\ndashboard_keys = {key}\n")
+    assert line == (
+        "r.conf:3: [api] dashboard_keys: expected 32 random bytes in base64 each, as "
+        "'openssl rand -base64 32' writes them"
+    )
+
+
+def test_the_zone_of_the_pages_is_checked(serve: Serve) -> None:
+    text = "[api]\nauth_strategy = noauth\ndashboard_zone = Europe/Bonn\n"
+    (line,) = refusals(serve, text)
+    assert line == (
+        "r.conf:3: [api] dashboard_zone: expected a time zone, such as Europe/Berlin, not "
+        "'Europe/Bonn'"
+    )
 
 
 @pytest.mark.parametrize(
