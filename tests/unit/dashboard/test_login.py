@@ -326,3 +326,18 @@ def test_without_a_key_the_log_in_is_of_one_process_and_the_log_says_so(
     assert first.get("/dashboard/about").status == 200
     second.cookies = dict(first.cookies)
     assert second.get("/dashboard/about").status == 303
+
+
+def test_other_origins_may_ask_the_api_but_no_page(
+    tmp_path: pathlib.Path, keystone: Keystone
+) -> None:
+    extra = "[cors]\nallowed_origin = https://horizon.example\nallow_credentials = true\n"
+    live_api.write_conf(tmp_path, _CONF.format(url=keystone.server.url, key=_KEYS[0]) + extra)
+    arguments = ["--config-file", str(tmp_path / "ratekit.conf")]
+    browser = Browser(api.build(configuration.load_for_serving(api.PROG, arguments)))
+    headers = {"Origin": "https://horizon.example", "Access-Control-Request-Method": "GET"}
+    name = "access-control-allow-origin"
+    for verb in ("GET", "OPTIONS"):
+        assert name in browser.get("/v1", headers=headers, verb=verb).headers
+        for path in ("/dashboard/login", "/dashboard/about", "/dashboard/static/style.css"):
+            assert name not in browser.get(path, headers=headers, verb=verb).headers
