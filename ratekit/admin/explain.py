@@ -16,6 +16,7 @@ from ratekit.domain.reporting.reports import FrameRow, Selection
 from ratekit.domain.reprocessing.task import PeriodOutcome, Swap, TaskKind
 from ratekit.domain.rules.explanation import Explanation
 from ratekit.domain.rules.history import ChangeRecord, earlier_books
+from ratekit.domain.rules.rule import RuleBook
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.domain.usage.metric import Metric
 from ratekit.domain.usage.trace import TraceStep
@@ -118,7 +119,8 @@ class PastRules:
         self._store = store
         self._modules = modules
         self._newest = PriceList(modules, store.read())
-        self._records: Sequence[ChangeRecord] | None = None
+        self._earlier: list[_EarlierRules] = []
+        self._unread: Iterator[_EarlierRules] | None = None
 
     def origin(self, row: FrameRow) -> PriceOrigin:
         """Return the rules that gave a frame its price.
@@ -130,21 +132,58 @@ class PastRules:
         """
         series = stored_usage.build_series([row])
         newest = self._newest.explain(series)
-        if newest.price == row.price:
-            return PriceOrigin(newest, True, None, newest)
-        if self._records is None:
-            self._records = self._store.records()
-        changes = {record.version: record for record in self._records}
-        for book in earlier_books(self._newest.book, self._records):
-            change = changes[book.version + 1]
-            if change.made_at < row.begin:
-                break  # the change precedes the period, so no older rules rated it
-            if change.since is not None and change.since > row.begin:
-                continue
-            price_list = PriceList(self._modules, book)
+        for price_list, change in self.price_lists(row.begin):
             if price_list.prices(series)[0] == row.price:
-                return PriceOrigin(price_list.explain(series), True, change, newest)
+                explanation = newest if change is None else price_list.explain(series)
+                return PriceOrigin(explanation, True, change, newest)
         return PriceOrigin(newest, False, None, newest)
+
+    def price_lists(
+        self, begin: datetime.datetime
+    ) -> Iterator[tuple[PriceList, ChangeRecord | None]]:
+        """Yield the rules that may have priced a period, newest first, and the change after them.
+
+        :param begin: start of the period, UTC
+        :raises ratekit.errors.TryLater: the storage did not answer
+        """
+        yield self._newest, None
+        for earlier in self._earlier_rules():
+            if earlier.change.made_at < begin:
+                return  # the change precedes the period, so no older rules rated it
+            if earlier.change.since is None or earlier.change.since <= begin:
+                yield earlier.price_list(self._modules), earlier.change
+
+    def _earlier_rules(self) -> Iterator[_EarlierRules]:
+        yield from self._earlier
+        if self._unread is None:
+            self._unread = self._undo_changes()
+        for earlier in self._unread:
+            self._earlier.append(earlier)
+            yield earlier
+
+    def _undo_changes(self) -> Iterator[_EarlierRules]:
+        records = self._store.records()
+        changes = {record.version: record for record in records}
+        for book in earlier_books(self._newest.book, records):
+            yield _EarlierRules(book, changes[book.version + 1])
+
+
+class _EarlierRules:
+    """Rules before a change; compiled when they are first needed.
+
+    :ivar change: the change after them
+    """
+
+    def __init__(self, book: RuleBook, change: ChangeRecord) -> None:
+        self.change = change
+        self._book = book
+        self._price_list: PriceList | None = None
+
+    def price_list(self, modules: Sequence[RatingModule]) -> PriceList:
+        """Return the prices by these rules."""
+        if self._price_list is None:
+            self._price_list = PriceList(modules, self._book)
+        return self._price_list
 
 
 def metric_of(row: FrameRow, metrics: Sequence[Metric]) -> Metric:

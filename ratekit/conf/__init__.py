@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ratekit.conf import api, collect, database, fetcher, orchestrator, rating, storage
+from ratekit.conf import api, collect, database, export, fetcher, orchestrator, rating, storage
 
-SECTIONS = (collect, fetcher, rating, orchestrator, database, storage, api)
+SECTIONS = (collect, fetcher, rating, orchestrator, database, storage, api, export)
 
 
 def register_opts(conf: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import pydantic
 
 from ratekit import errors
+from ratekit.domain.reporting.service_categories import CATEGORIES
 from ratekit.domain.usage import mutation, number
 from ratekit.domain.usage.mutation import Mutate
 from ratekit.files import skip_expression, yaml_file
@@ -42,6 +43,15 @@ def _map(value: Any) -> Mapping[Fraction, Fraction]:
 
 def _skip(value: str) -> str:
     skip_expression.compile_skip("metric", value)
+    return value
+
+
+def _subcategory(value: str) -> str:
+    if value not in CATEGORIES:
+        hint = errors.suggestion(value, CATEGORIES)
+        raise ValueError(
+            f"expected a service subcategory of FOCUS such as Virtual Machines, not {value!r}{hint}"
+        )
     return value
 
 
@@ -86,6 +96,29 @@ MutateMap = Annotated[
     pydantic.WithJsonSchema({"type": "object", "additionalProperties": _EXACT}),
 ]
 Expression = Annotated[str, pydantic.AfterValidator(_skip)]
+Subcategory = Annotated[
+    str,
+    pydantic.AfterValidator(_subcategory),
+    pydantic.WithJsonSchema({"enum": list(CATEGORIES)}),
+]
+
+
+class FocusService(pydantic.BaseModel):
+    """The service that a metric belongs to in exports as FOCUS."""
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    service: Annotated[
+        Name,
+        pydantic.Field(
+            description="Name of the service, such as Compute. Metrics of one service have one "
+            "subcategory."
+        ),
+    ]
+    subcategory: Annotated[
+        Subcategory,
+        pydantic.Field(description="Its service subcategory; the category follows from it."),
+    ]
 
 
 class MetricEntry(pydantic.BaseModel):
@@ -163,6 +196,12 @@ class MetricEntry(pydantic.BaseModel):
             "and reports. Default: none."
         ),
     ] = []
+    focus: Annotated[
+        FocusService | None,
+        pydantic.Field(
+            description="The service in exports as FOCUS. Default: by the resource type."
+        ),
+    ] = None
     extra_args: Annotated[Any, pydantic.Field(description="Options of the collector.")]
 
     @pydantic.field_validator("metadata")
