@@ -144,7 +144,7 @@ class Charges:
             # One charge of this price; below zero it is taken back.
             row[_PRICED] = number(Decimal(-1 if total.price < 0 else 1))
             for index in UNIT_PRICES:
-                row[index] = number(abs(total.price))
+                row[index] = number(total.price.copy_abs())
         elif sku.unit_price < 0:
             row[_PRICED] = number(EXACT.minus(total.quantity))
         self.count += 1

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import IO, Any
 
+import pyarrow as arrow
+from pyarrow import parquet
+
 from ratekit import errors
 from ratekit.export.focus.columns import COLUMNS, Kind
 from ratekit.export.focus.usage_columns import Cells, Row
@@ -26,33 +29,17 @@ def _text(text: str) -> str:
 CELLS = Cells(_text, lambda number: number, lambda instant: instant)
 
 
-def load_library() -> Any:
-    """Return pyarrow.
-
-    :raises ratekit.errors.OperatorError: it is not installed
-    """
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError:
-        raise errors.OperatorError(
-            "Parquet files need pyarrow: install ratekit-openstack[parquet], or write a .csv file"
-        ) from None
-    return pyarrow
-
-
 def write(rows: Iterable[Row], file: IO[bytes]) -> None:
     """Write a whole file.
 
     :param rows: with :data:`CELLS`
     :raises ratekit.errors.OperatorError: a number has more digits than Parquet files can have
     """
-    arrow = load_library()
-    schema = arrow.schema([(column.name, _type(arrow, column.kind)) for column in COLUMNS])
-    with arrow.parquet.ParquetWriter(file, schema, compression="zstd") as writer:
+    schema = arrow.schema([(column.name, _type(column.kind)) for column in COLUMNS])
+    with parquet.ParquetWriter(file, schema, compression="zstd") as writer:
         for batch in _batches(rows):
             columns = [
-                _array(arrow, values, field)
+                _array(values, field)
                 for values, field in zip(zip(*batch, strict=True), schema, strict=True)
             ]
             writer.write_batch(arrow.record_batch(columns, schema=schema))
@@ -64,7 +51,7 @@ def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield batch
 
 
-def _type(arrow: Any, kind: Kind) -> Any:
+def _type(kind: Kind) -> Any:
     match kind:
         case Kind.PRICE:
             return arrow.decimal128(_DIGITS, 28)
@@ -78,7 +65,7 @@ def _type(arrow: Any, kind: Kind) -> Any:
             return arrow.string()
 
 
-def _array(arrow: Any, values: Any, field: Any) -> Any:
+def _array(values: Any, field: Any) -> Any:
     try:
         return arrow.array(values, field.type)
     except arrow.ArrowInvalid:

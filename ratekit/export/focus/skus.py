@@ -183,7 +183,7 @@ def _unit_price(explanation: Explanation) -> Decimal | None:
                 return None
             unit_price = EXACT.multiply(unit_price, threshold.terms.cost)
         total = EXACT.add(total, unit_price)
-    is_short = abs(total) < _LIMIT and round_price(total) == total
+    is_short = total.copy_abs() < _LIMIT and round_price(total) == total
     return total if is_short else None
 
 

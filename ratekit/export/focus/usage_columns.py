@@ -129,7 +129,7 @@ class UsageColumns:
         if sku.unit_price is not None:
             for index in UNIT_PRICES:
                 # Unit prices of FOCUS are never below zero: the quantity has the sign.
-                priced[index] = self._cells.number(abs(sku.unit_price))
+                priced[index] = self._cells.number(sku.unit_price.copy_abs())
         return priced
 
     def _fill(self, row: Row, **values: str | None) -> Row:

@@ -12,7 +12,7 @@ from ratekit.conf import sample
 from ratekit.fetchers.static import StaticFetcher
 
 SECTIONS = [
-    "collect", "fetcher", "rating", "orchestrator", "database", "storage", "api",
+    "collect", "fetcher", "rating", "orchestrator", "database", "storage", "api", "export",
     "fetcher_keystone", "fetcher_static", "collector_gnocchi",
 ]  # fmt: skip
 

@@ -1,0 +1,106 @@
+"""What an export is made of: frames, rules, services, and who bills whom."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ratekit import composition, errors
+from ratekit.admin.explain import PastRules
+from ratekit.conf import collect
+from ratekit.domain.reporting.reports import AllScopes, Selection
+from ratekit.export.focus.charges import Charges
+from ratekit.export.focus.currency import require_code
+from ratekit.export.focus.periods import Periods
+from ratekit.export.focus.services import Services
+from ratekit.export.focus.skus import SkuFinder
+from ratekit.export.focus.usage_columns import Account, Cells, Row, UsageColumns
+from ratekit.interfaces import Storage
+from ratekit.text import utc_text
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Order:
+    """What is exported.
+
+    :ivar begin: UTC
+    :ivar end: UTC; compared with the begin of periods, exclusive
+    :ivar scopes: ids, or all
+    :ivar metrics: public names; empty: all
+    :ivar granularity: one of :data:`ratekit.export.focus.periods.GRANULARITIES`
+    :ivar zone: of days, months and billing periods
+    """
+
+    begin: datetime.datetime
+    end: datetime.datetime
+    scopes: AllScopes | frozenset[str]
+    metrics: tuple[str, ...]
+    granularity: str
+    zone: datetime.tzinfo
+
+
+class FocusBill:
+    """The charges of an order, from one snapshot of the frames.
+
+    :param conf: a loaded ``ConfigOpts``
+    :param settings: of metrics.yml, valid
+    :param cells: how the kind of file writes values
+    :ivar charges: what was exported so far
+    :raises ratekit.errors.OperatorError: it cannot be exported
+    :raises ratekit.errors.TryLater: the storage did not answer
+    """
+
+    def __init__(
+        self,
+        conf: Any,
+        storage: Storage,
+        settings: Mapping[str, Any],
+        order: Order,
+        cells: Cells,
+    ) -> None:
+        self._conf = conf
+        self._storage = storage
+        self._order = order
+        options = conf.export
+        account = Account(
+            provider=options.provider,
+            billing_id=options.billing_account_id,
+            billing_name=options.billing_account_name,
+            currency=require_code(conf.rating.currency),
+            region=options.region,
+            scope_key=conf.collect.scope_key,
+            scopes={row.id: row.name for row in storage.reports.scopes(order.scopes)},
+        )
+        step = collect.build_calendar(conf).step
+        self.charges = Charges(
+            UsageColumns(account, Services(settings), cells),
+            cells,
+            Periods(order.granularity, step, order.zone, order.begin, order.end),
+            self._build_skus,
+        )
+        self._require_frames()
+
+    def rows(self) -> Iterator[Row]:
+        """Yield the rows.
+
+        :raises ratekit.errors.OperatorError: frames of the order were purged while they were read
+        :raises ratekit.errors.TryLater: the storage did not answer
+        """
+        order = self._order
+        selection = Selection(order.begin, order.end, scopes=order.scopes, metrics=order.metrics)
+        yield from self.charges.rows(self._storage.reports.frames(selection))
+        self._require_frames()
+
+    def _build_skus(self) -> SkuFinder:
+        modules = composition.build_modules(self._conf)
+        return SkuFinder(PastRules(self._storage.rules, modules))
+
+    def _require_frames(self) -> None:
+        until = self._storage.purge.mark().frames_until
+        if until is not None and self._order.begin < until:
+            raise errors.OperatorError(
+                f"frames before {utc_text(until)} were purged, and the bill would lack them; "
+                "export from that time on"
+            )
