@@ -109,4 +109,3 @@ def charge_export(rows: list[Row]) -> dict[tuple[Any, ...], tuple[int, Fraction]
 def _utc(instant: object) -> str:
     assert isinstance(instant, datetime.datetime)
     return instant.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-

@@ -83,9 +83,7 @@ class ExportFocus(command_types.Action):
                     file.write(part)
         self._tell(bill, selection, reports, conf.rating.currency)
 
-    def _tell(
-        self, bill: FocusBill, selection: Selection, reports: Reports, currency: str
-    ) -> None:
+    def _tell(self, bill: FocusBill, selection: Selection, reports: Reports, currency: str) -> None:
         """Say what the file adds up to, and what may come."""
         total = bill.charges.total
         note = self.app.note
@@ -104,7 +102,8 @@ class ExportFocus(command_types.Action):
             oldest = min(row.rated_until for row in behind)
             note(
                 f"not final: {count_text(len(behind), 'scope')} not yet rated until "
-                f"{second_text(end)}, the oldest until {second_text(oldest)}; see ratekit scope list"
+                f"{second_text(end)}, the oldest until {second_text(oldest)}; "
+                "see ratekit scope list"
             )
 
 

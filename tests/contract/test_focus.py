@@ -120,7 +120,9 @@ def set_rules(storage: Storage, *rules: Rule, now: float = 0) -> None:
     storage.rules.change(storage.rules.read().version, [], rules, given.note(hour(now)))
 
 
-def flat(cost: str, value: str | None = None, start: datetime.datetime | None = None) -> MappingRule:
+def flat(
+    cost: str, value: str | None = None, start: datetime.datetime | None = None
+) -> MappingRule:
     terms = Terms(Decimal(cost), CostType.FLAT, start=start)
     return MappingRule(RuleTarget("instance", value and "flavor"), value, terms)
 
@@ -186,7 +188,8 @@ def test_a_discount_has_a_quantity_below_zero(storage: Storage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("price", "sku"), [("0", "instance/none"), ("7", "instance/unknown"), ("-7", "instance/unknown")]
+    ("price", "sku"),
+    [("0", "instance/none"), ("7", "instance/unknown"), ("-7", "instance/unknown")],
 )
 def test_usage_without_a_rule_says_so(storage: Storage, price: str, sku: str) -> None:
     rate_one(storage, "1", price)
@@ -218,7 +221,9 @@ def test_nothing_in_the_range_is_a_file_without_charges(storage: Storage) -> Non
 def test_a_bill_never_lacks_what_was_purged(storage: Storage) -> None:
     rate_one(storage, "1", "0")
     storage.purge.start(hour(1), totals=False)
-    with pytest.raises(errors.OperatorError, match="frames before 2026-03-01T01:00:00Z were purged"):
+    with pytest.raises(
+        errors.OperatorError, match="frames before 2026-03-01T01:00:00Z were purged"
+    ):
         write(storage, build_order())
     assert read(write(storage, build_order(begin=hour(1)))) == []
 

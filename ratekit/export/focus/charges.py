@@ -98,10 +98,9 @@ class Charges:
         span: Span | None = None
         for frame in frames:
             skus = skus or self._build_skus()
-            if last is not None and span is not None and frame.begin != last.begin:
-                if self._periods.whole or frame.begin >= span.end:
-                    yield from self._flush(span, last.begin)
-                    span = None
+            if span is not None and last is not None and self._is_later(frame, last, span):
+                yield from self._flush(span, last.begin)
+                span = None
             if span is None:
                 span = self._periods.charge(frame.begin)
             last = frame
@@ -114,6 +113,10 @@ class Charges:
                 total.add(1, frame.quantity, frame.price)
         if last is not None and span is not None:
             yield from self._flush(span, last.begin)
+
+    def _is_later(self, frame: FrameRow, last: FrameRow, span: Span) -> bool:
+        """Return whether a frame belongs to the charge period after that of the last frame."""
+        return frame.begin >= span.end or (self._periods.whole and frame.begin != last.begin)
 
     def _flush(self, span: Span, last: datetime.datetime) -> Iterator[Row]:
         """Yield the charges of a charge period.

@@ -45,4 +45,3 @@ def write(rows: Iterable[Row]) -> Generator[bytes, None, None]:
             buffer.seek(0)
             buffer.truncate()
     yield buffer.getvalue().encode()
-
