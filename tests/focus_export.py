@@ -44,7 +44,7 @@ def build_order(
     zone: datetime.tzinfo = datetime.UTC,
 ) -> Order:
     """Return an order of the days of most tests."""
-    return Order(begin, end or hour(31 * 24), scopes, (), granularity, zone)
+    return Order(Selection(begin, end or hour(31 * 24), scopes=scopes), granularity, zone)
 
 
 def write(
@@ -85,14 +85,13 @@ def add_up(rows: list[Row]) -> Fraction:
 
 def charge_ledger(storage: Storage, order: Order) -> dict[tuple[Any, ...], tuple[int, Fraction]]:
     """Return number and price of frames by scope, metric and the charge period's name."""
-    selection = Selection(order.begin, order.end, scopes=order.scopes)
     groupby = ("scope", "metric", order.granularity)
     return {
         (row.group["scope"], row.group["metric"], _utc(row.group[order.granularity])): (
             row.points,
             Fraction(row.price),
         )
-        for row in storage.reports.summary(selection, groupby, order.zone)
+        for row in storage.reports.summary(order.selection, groupby, order.zone)
     }
 
 

@@ -121,9 +121,10 @@ def _describe_answers(operation: Operation, schemas: dict[str, Any]) -> dict[str
     answer: dict[str, Any] = {"description": "Done."}
     if operation.answer is not None:
         schema = _collect(pydantic.TypeAdapter(operation.answer), schemas, "serialization")
-        answer["content"] = {JSON: {"schema": schema}}
-        for media in operation.media:
-            answer["content"].setdefault(media, {"schema": {"type": "string"}})
+        answer["content"] = {
+            media: {"schema": schema if media == JSON else {"type": "string"}}
+            for media in operation.media
+        }
     fault = "FaultV1" if operation.path.startswith("/v1") else "FaultV2"
     content = {JSON: {"schema": {"$ref": _SCHEMAS.format(model=fault)}}}
     faults = _FAULTS if operation.rule is not None else {"400": _FAULTS["400"]}

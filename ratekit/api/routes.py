@@ -17,6 +17,7 @@ from ratekit.api.v1 import storage as v1_storage
 from ratekit.api.v1.hashmap import routes as v1_hashmap
 from ratekit.api.v2 import dataframes as v2_dataframes
 from ratekit.api.v2 import explain as v2_explain
+from ratekit.api.v2 import export as v2_export
 from ratekit.api.v2 import plan as v2_plan
 from ratekit.api.v2 import quote as v2_quote
 from ratekit.api.v2 import rating as v2_rating
@@ -51,6 +52,7 @@ OPERATIONS: Sequence[Operation] = [
     *v2_scope.OPERATIONS,
     *v2_reprocess.OPERATIONS,
     *v2_explain.OPERATIONS,
+    *v2_export.OPERATIONS,
     *v2_summary.OPERATIONS,
     *v2_plan.OPERATIONS,
     *v2_quote.OPERATIONS,

@@ -18,7 +18,7 @@ from ratekit.interfaces import Reports
 from ratekit.text import count_text, second_text
 
 if TYPE_CHECKING:
-    from ratekit.export.focus.bill import FocusBill, Order
+    from ratekit.export.focus.bill import FocusBill
 
 _SUFFIXES = (".csv", ".parquet")
 _STDOUT = "-"
@@ -69,11 +69,11 @@ class ExportFocus(command_types.Action):
         reports = storage.reports
         options.require_known(reports, conf.collect, parsed_args.metric)
         selection = options.read_selection(parsed_args, reports, zone, self.app.clock())
-        order = _build_order(selection, parsed_args.granularity, zone)
         is_parquet = target is not None and target.suffix.lower() == ".parquet"
         writer = _load_parquet() if is_parquet else _load_csv()
-        from ratekit.export.focus.bill import FocusBill
+        from ratekit.export.focus.bill import FocusBill, Order
 
+        order = Order(selection, parsed_args.granularity, zone)
         bill = FocusBill(conf, storage, _read_settings(conf), order, writer.CELLS)
         with _open(target) as file:
             if is_parquet:
@@ -122,16 +122,6 @@ def _read_target(text: str) -> pathlib.Path | None:
     if path.exists() and not path.is_file():
         raise errors.OperatorError(f"--output: {text} is no file")
     return path
-
-
-def _build_order(selection: Selection, granularity: str, zone: Any) -> Order:
-    from ratekit.export.focus.bill import Order
-
-    assert selection.begin is not None, "exports start somewhere"
-    assert selection.end is not None, "exports end somewhere"
-    return Order(
-        selection.begin, selection.end, selection.scopes, selection.metrics, granularity, zone
-    )
 
 
 def _load_csv() -> Any:

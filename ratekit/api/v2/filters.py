@@ -40,8 +40,12 @@ class Filtered(Range):
 
     def demand(self, scope_key: str) -> Demand:
         """Return the scopes that the filters name; of these the caller sees his."""
-        scopes = _intersect(self.filters, (scope_key, *SCOPE_WORDS))
-        return Demand(scopes)
+        return demand(self.filters, scope_key)
+
+
+def demand(filters: Mapping[str, Values], scope_key: str) -> Demand:
+    """Return the scopes that filters name; of these the caller sees his."""
+    return Demand(_intersect(filters, (scope_key, *SCOPE_WORDS)))
 
 
 def select(call: Call[Any], bounds: tuple[datetime.datetime, datetime.datetime]) -> Selection:

@@ -10,10 +10,10 @@ from typing import Any
 from ratekit import composition, errors
 from ratekit.admin.explain import PastRules
 from ratekit.conf import collect
-from ratekit.domain.reporting.reports import AllScopes, Selection
+from ratekit.domain.reporting.reports import Selection
+from ratekit.export.focus import periods
 from ratekit.export.focus.charges import Charges
 from ratekit.export.focus.currency import require_code
-from ratekit.export.focus.periods import Periods
 from ratekit.export.focus.services import Services
 from ratekit.export.focus.skus import SkuFinder
 from ratekit.export.focus.usage_columns import Account, Cells, Row, UsageColumns
@@ -25,20 +25,26 @@ from ratekit.text import utc_text
 class Order:
     """What is exported.
 
-    :ivar begin: UTC
-    :ivar end: UTC; compared with the begin of periods, exclusive
-    :ivar scopes: ids, or all
-    :ivar metrics: public names; empty: all
+    :ivar selection: with begin and end
     :ivar granularity: one of :data:`ratekit.export.focus.periods.GRANULARITIES`
     :ivar zone: of days, months and billing periods
     """
 
-    begin: datetime.datetime
-    end: datetime.datetime
-    scopes: AllScopes | frozenset[str]
-    metrics: tuple[str, ...]
-    granularity: str
-    zone: datetime.tzinfo
+    selection: Selection
+    granularity: str = periods.DEFAULT
+    zone: datetime.tzinfo = datetime.UTC
+
+    @property
+    def begin(self) -> datetime.datetime:
+        """Of the first period that may be exported, UTC."""
+        assert self.selection.begin is not None, "exports start somewhere"
+        return self.selection.begin
+
+    @property
+    def end(self) -> datetime.datetime:
+        """Until before which periods begin, UTC."""
+        assert self.selection.end is not None, "exports end somewhere"
+        return self.selection.end
 
 
 class FocusBill:
@@ -71,13 +77,13 @@ class FocusBill:
             currency=require_code(conf.rating.currency),
             region=options.region,
             scope_key=conf.collect.scope_key,
-            scopes={row.id: row.name for row in storage.reports.scopes(order.scopes)},
+            scopes={row.id: row.name for row in storage.reports.scopes(order.selection.scopes)},
         )
         step = collect.build_calendar(conf).step
         self.charges = Charges(
             UsageColumns(account, Services(settings), cells),
             cells,
-            Periods(order.granularity, step, order.zone, order.begin, order.end),
+            periods.Periods(order.granularity, step, order.zone, order.begin, order.end),
             self._build_skus,
         )
         self._require_frames()
@@ -88,9 +94,7 @@ class FocusBill:
         :raises ratekit.errors.OperatorError: frames of the order were purged while they were read
         :raises ratekit.errors.TryLater: the storage did not answer
         """
-        order = self._order
-        selection = Selection(order.begin, order.end, scopes=order.scopes, metrics=order.metrics)
-        yield from self.charges.rows(self._storage.reports.frames(selection))
+        yield from self.charges.rows(self._storage.reports.frames(self._order.selection))
         self._require_frames()
 
     def _build_skus(self) -> SkuFinder:

@@ -145,4 +145,8 @@ def _first(labels: Mapping[str, str | None], names: Iterable[str]) -> str | None
 
 
 def _json(values: Mapping[str, str | None]) -> str | None:
-    return json.dumps(values, ensure_ascii=False) if values else None
+    """Return an object that needs no escapes but JSON's own, whatever it has; None: it is empty."""
+    text = json.dumps(values, ensure_ascii=False)
+    if not text.isprintable():
+        text = json.dumps(values)
+    return text if values else None

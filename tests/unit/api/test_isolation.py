@@ -90,6 +90,7 @@ def clients(
     metrics = folders[0] / "metrics.yml"
     metrics.write_text(METRICS, encoding="utf-8")
     extra = f"[collect]\nmetrics_conf = {metrics}\n[oslo_policy]\npolicy_file = {policies}\n"
+    extra += "[rating]\ncurrency = EUR\n"
     with _open(folders[0]) as both_url, _open(folders[1]) as alone_url:
         both, alone = Client(folders[0], both_url, extra), Client(folders[1], alone_url, extra)
         rate(both.parts.storage, others=True)
@@ -153,6 +154,7 @@ def test_no_argument_opens_what_others_have(operation: Operation, clients: Clien
         ("/v1/storage/dataframes", {}),
         ("/v2/summary", {}),
         ("/v2/dataframes", {}),
+        ("/v2/export/focus", {}),
         ("/v2/scope", {}),
     ],
 )
