@@ -77,7 +77,7 @@ class UsageColumns:
         """Return a row with what is the same for all frames with the same labels."""
         account, service = self._account, self._services.find(frame.metric)
         labels = {**frame.metadata, **frame.groupby}
-        resource = labels.get(service.resource_key)
+        resource = _first(labels, [service.resource_key])
         region = _first(labels, _REGION_LABELS) or account.region
         used = (account.scope_key, service.resource_key)
         tags = {
@@ -109,7 +109,7 @@ class UsageColumns:
             ServiceSubcategory=service.subcategory,
             SkuMeter=frame.metric,
             SubAccountId=frame.scope,
-            SubAccountName=account.scopes.get(frame.scope) or frame.scope,
+            SubAccountName=_first(account.scopes, [frame.scope]) or frame.scope,
             SubAccountType="Project" if account.scope_key in _PROJECT_KEYS else account.scope_key,
             Tags=_json(tags),
         )
@@ -135,13 +135,15 @@ class UsageColumns:
     def _fill(self, row: Row, **values: str | None) -> Row:
         filled = row.copy()
         for name, value in values.items():
-            # In FOCUS, an absent value is null and never an empty text.
-            filled[INDEX[name]] = self._cells.text(value) if value else None
+            # In FOCUS, an absent value is null and never an empty or blank text.
+            filled[INDEX[name]] = self._cells.text(value) if value and value.strip() else None
         return filled
 
 
 def _first(labels: Mapping[str, str | None], names: Iterable[str]) -> str | None:
-    return next((value for name in names if (value := labels.get(name))), None)
+    """Return the first value that is neither absent nor blank."""
+    values = (labels.get(name) for name in names)
+    return next((value for value in values if value and value.strip()), None)
 
 
 def _json(values: Mapping[str, str | None]) -> str | None:
