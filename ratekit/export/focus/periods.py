@@ -51,7 +51,8 @@ class Periods:
         self._zone = zone
         # The first period starts then, and the last one may start just before the end.
         self._begin = period.ceiling(begin, step)
-        self._end = period.ceiling(end, step)
+        is_last = end > period.FOREVER - step
+        self._end = period.FOREVER if is_last else period.ceiling(end, step)
 
     def charge(self, begin: datetime.datetime) -> Span:
         """Return what of an hour, day or month is in the export.

@@ -362,6 +362,19 @@ def test_nothing_to_charge_is_said(ratekit: Shell, target: pathlib.Path) -> None
     ]
 
 
+def test_any_time_range_can_be_exported(
+    ratekit: Shell, target: pathlib.Path, storage: Storage
+) -> None:
+    rate_server(storage, "x")
+    ranges = ("0001-01-02", "9999-12-31T23:59:59"), ("2026-03", "9999-12-31T23:30:00")
+    for begin, end in ranges:
+        [row], _ = export(
+            ratekit, target, "--begin", begin, "--end", end, "--timezone", "Asia/Tokyo"
+        )
+        assert row["ChargePeriodStart"] <= "2026-03-01T00:00:00Z"
+        assert row["ChargePeriodEnd"] == "2026-03-01T15:00:00Z"
+
+
 def test_what_is_not_yet_rated_is_said(
     ratekit: Shell, target: pathlib.Path, storage: Storage
 ) -> None:
