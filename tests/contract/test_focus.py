@@ -68,7 +68,6 @@ def test_each_frame_is_a_charge_by_the_rules_that_explain_it(
     rows = read(write(storage, build_order("hour")))
     assert len(rows) == len(busy_ledger)
     rules = PastRules(storage.rules, [Hashmap()])
-    negative = 0
     for row, frame in zip(rows, busy_ledger, strict=True):
         assert Decimal(row["BilledCost"]) == frame.price
         assert Decimal(row["ConsumedQuantity"]) == frame.quantity
@@ -79,9 +78,7 @@ def test_each_frame_is_a_charge_by_the_rules_that_explain_it(
         words = row["SkuPriceId"].split("+")
         assert (set(words) if "/" not in row["SkuPriceId"] else set()) == ids
         assert row["SkuId"].split("+") == [word.split(".")[0] for word in words]
-        negative += frame.price < 0
     assert {row["PricingUnit"] for row in rows} == {"u", "Charges"}
-    assert negative > 10
 
 
 @pytest.mark.parametrize("granularity", ["hour", "day", "month"])
