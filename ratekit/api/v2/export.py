@@ -10,12 +10,12 @@ import pydantic
 
 from ratekit import errors
 from ratekit.api.arguments import Pairs, Text
-from ratekit.api.csv_text import CSV
 from ratekit.api.faults import Fault
 from ratekit.api.operation import Answer, Call, Operation
 from ratekit.api.report_range import Range, read_ordered_bounds
 from ratekit.api.v2 import filters
 from ratekit.api.visibility import Demand
+from ratekit.export.csv_text import CSV
 from ratekit.export.focus import csv_lines, currency
 from ratekit.export.focus.bill import FocusBill, Order
 
