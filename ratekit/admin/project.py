@@ -51,7 +51,7 @@ class ProjectQuery:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Project:
+class ProjectCosts:
     """A scope with its costs.
 
     :ivar lag: how far it is behind what is due; None: it is not rated
@@ -74,7 +74,7 @@ class ProjectPage:
     :ivar conditions: number of all projects in each condition
     """
 
-    projects: Sequence[Project]
+    projects: Sequence[ProjectCosts]
     total: int
     conditions: Mapping[Condition, int]
 
@@ -109,7 +109,7 @@ def read(
     ids = frozenset(row.id for row in page)
     costs, previous = (read_costs(reports, range_, ids) for range_ in ranges)
     projects = [
-        Project(
+        ProjectCosts(
             row,
             conditions[row.id],
             lags.get(row.id),

@@ -131,21 +131,22 @@ def pivot(
     groupby: Sequence[str],
     bucket: str,
     zone: datetime.tzinfo,
+    max_columns: int = MAX_COLUMNS,
 ) -> Pivot:
     """Return the charges of each group by hour, day, week, month or year.
 
     :param selection: with begin and end
     :param groupby: no times
     :param bucket: one of :data:`ratekit.domain.reporting.buckets.BUCKETS`
-    :raises ratekit.errors.OperatorError: there are more than :data:`MAX_COLUMNS`
+    :raises ratekit.errors.OperatorError: there are more than ``max_columns``
     :raises ratekit.errors.TryLater: the storage did not answer
     """
     assert selection.begin is not None, "columns start somewhere"
     assert selection.end is not None, "columns end somewhere"
-    starts = list_buckets(selection.begin, selection.end, bucket, zone, MAX_COLUMNS)
-    if len(starts) > MAX_COLUMNS:
+    starts = list_buckets(selection.begin, selection.end, bucket, zone, max_columns)
+    if len(starts) > max_columns:
         raise errors.OperatorError(
-            f"the time range has more than {count_text(MAX_COLUMNS, bucket)}, which are columns; "
+            f"the time range has more than {count_text(max_columns, bucket)}, which are columns; "
             "choose a shorter one"
         )
     prices: dict[tuple[str | datetime.datetime | None, ...], dict[datetime.datetime, Decimal]] = {}

@@ -20,6 +20,21 @@ _FOREIGN = (
 _OLD = "the form is too old, or the browser refuses cookies; load the page again and repeat it"
 
 
+class FileText(str):
+    """The text of an uploaded file.
+
+    :ivar filename: as its sender calls it: any text
+    """
+
+    filename: str
+
+    def __new__(cls, text: str, filename: str) -> FileText:
+        """Return the text with its name."""
+        file = super().__new__(cls, text)
+        file.filename = filename
+        return file
+
+
 def read_form(request: falcon.Request, session: Session, limit: int) -> Mapping[str, Any]:
     """Return the fields of a form: texts, lists of texts, and files as texts; no empty ones.
 
@@ -70,6 +85,7 @@ def _read_fields(request: falcon.Request) -> dict[str, Any]:
 
 def _read_text(part: Any) -> str:
     try:
-        return str(part.get_data().decode("utf-8-sig"))
+        text = str(part.get_data().decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise Fault(400, f"{part.name}: expected text in UTF-8") from None
+    return text if part.filename is None else FileText(text, part.filename)

@@ -44,7 +44,9 @@ A page is data, as an operation of the API is; :mod:`ratekit.dashboard.routes` l
   (:class:`ratekit.dashboard.frame.Frame`). Every value is escaped; charts are ``Markup``.
 * A view with a table can be had as CSV with all digits: ``?format=csv``, ``parts.csv_link()``.
 * A page with ``accepts_form`` is also asked by POST: its arguments are then the form's fields, an
-  uploaded file the text of its field. The form has ``method="post"`` and ``{{ parts.csrf() }}``.
+  uploaded file the text of its field (:class:`ratekit.dashboard.forms.FileText`), and a button
+  named ``format`` with the value ``csv`` asks for the table. The form has ``method="post"`` and
+  ``{{ parts.csrf() }}``.
 * Tests use :class:`tests.page_client.PageClient`.
 """
 
@@ -63,6 +65,7 @@ import pydantic
 from ratekit.api.arguments import Arguments, first_text, parse_instant
 from ratekit.api.faults import Fault
 from ratekit.api.operation import Call
+from ratekit.html.formats import Formats
 from ratekit.text import count_text, utc_text
 
 A = TypeVar("A", bound=Arguments)
@@ -120,6 +123,12 @@ class PageCall(Call[A]):
 
     root: str
     zone: zoneinfo.ZoneInfo
+
+    @property
+    def formats(self) -> Formats:
+        """How numbers and times are written for the reader; the template has the same."""
+        section = self.parts.conf.rating
+        return Formats(self.zone, section.currency, section.decimals)
 
     def link(self, path: str, **arguments: object) -> str:
         """Return the address of a page, such as ``/dashboard/costs``, with these arguments.

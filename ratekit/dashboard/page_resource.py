@@ -41,9 +41,23 @@ class PageResource:
         self._site = site
         self._page = page
 
-    def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
+    def on_get(self, request: falcon.Request, response: falcon.Response, **path: str) -> None:
         """Answer the page, or its table."""
-        values = dict(arguments.query_values(request.params))
+        self._respond(request, response, {**arguments.query_values(request.params), **path})
+
+    def on_head(self, request: falcon.Request, response: falcon.Response, **path: str) -> None:
+        """Answer as to GET, without the body."""
+        self.on_get(request, response, **path)
+
+    def on_post(self, request: falcon.Request, response: falcon.Response, **path: str) -> None:
+        """Answer the page to a form, or its table."""
+        if not self._page.accepts_form:
+            raise Fault(405, "this page has no form", Allow="GET, HEAD")
+        self._respond(request, response, {**visit.of(request).form, **path})
+
+    def _respond(
+        self, request: falcon.Request, response: falcon.Response, values: dict[str, Any]
+    ) -> None:
         form = values.pop("format", None)
         if form not in (None, "csv"):
             raise Fault(400, "format: expected csv, or nothing for the page")
@@ -52,16 +66,6 @@ class PageResource:
             _answer_csv(response, self._page.handler(call))
         else:
             self._answer(request, response, call)
-
-    def on_head(self, request: falcon.Request, response: falcon.Response) -> None:
-        """Answer as to GET, without the body."""
-        self.on_get(request, response)
-
-    def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
-        """Answer the page to a form."""
-        if not self._page.accepts_form:
-            raise Fault(405, "this page has no form", Allow="GET, HEAD")
-        self._answer(request, response, self._call(request, dict(visit.of(request).form)))
 
     def _call(self, request: falcon.Request, values: dict[str, Any]) -> PageCall[Any]:
         """Return the call, if the caller may see the page."""

@@ -8,12 +8,20 @@ from ratekit.dashboard.page import Page
 from ratekit.dashboard.pages import (
     about,
     costs,
+    coverage,
     explain,
+    gaps,
     overview,
+    plan,
     prices,
+    projects,
     quote,
     resource,
     resources,
+    rules,
+    status,
+    tasks,
+    totals,
 )
 
 PAGES: Sequence[Page] = [
@@ -25,4 +33,12 @@ PAGES: Sequence[Page] = [
     *prices.PAGES,
     *quote.PAGES,
     *about.PAGES,
+    *status.PAGES,
+    *projects.PAGES,
+    *totals.PAGES,
+    *gaps.PAGES,
+    *coverage.PAGES,
+    *rules.PAGES,
+    *plan.PAGES,
+    *tasks.PAGES,
 ]

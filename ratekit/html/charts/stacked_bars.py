@@ -31,6 +31,7 @@ def stacked_bars(
     unit: str,
     links: Mapping[str, str] | None = None,
     value_text: Callable[[Decimal], str] = grouped,
+    has_rest: bool = False,
 ) -> Markup:
     """Draw a bar for each bucket, negative values below zero.
 
@@ -41,6 +42,7 @@ def stacked_bars(
     :param unit: of the values, such as EUR; empty: none
     :param links: address of each bucket; a bucket without one is no link
     :param value_text: how a value is written where somebody looks at its bar
+    :param has_rest: the last series stands for all others, and has their colour
     :returns: a figure with caption and legend
     """
     links = links or {}
@@ -50,7 +52,7 @@ def stacked_bars(
         return empty(figure(title), "Nothing to show: no costs in this time.")
     scale = scale_of([edge for column in columns for edge in _edges(column)])
     whole = figure(title, scale.unit_text(unit))
-    classes = _classes(visible, len(series))
+    classes = _classes(visible, has_rest or len(series) > MAX_SERIES)
     legend(whole, list(zip(classes, visible, strict=True)))
     # Children of an image cannot be links.
     role = "group" if links else "img"
@@ -89,13 +91,13 @@ def _other(count: int) -> str:
     return f"other ({count})"
 
 
-def _classes(visible: Mapping[str, object], count: int) -> list[str]:
+def _classes(visible: Mapping[str, object], has_rest: bool) -> list[str]:
     """Return the colour of each series.
 
-    :param count: number of all series
+    :param has_rest: the last one stands for all others
     """
     classes = [f"series-{index + 1}" for index in range(len(visible))]
-    return classes if count <= MAX_SERIES else [*classes[:-1], "series-other"]
+    return [*classes[:-1], "series-other"] if has_rest else classes
 
 
 def _edges(column: Sequence[Decimal]) -> tuple[Decimal, Decimal]:

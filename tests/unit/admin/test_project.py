@@ -9,7 +9,7 @@ import pytest
 
 from ratekit.admin import project
 from ratekit.admin.cost_ranking import MAX_AGE, CostRanking
-from ratekit.admin.project import Project, ProjectOrder, ProjectPage, ProjectQuery
+from ratekit.admin.project import ProjectCosts, ProjectOrder, ProjectPage, ProjectQuery
 from ratekit.admin.scope_condition import Condition
 from ratekit.domain.period import Period
 from ratekit.domain.reporting.reports import EVERYTHING, Page
@@ -57,7 +57,7 @@ def ids(page: ProjectPage) -> list[str]:
 
 def test_costs_are_exact_in_both_ranges(storage: Storage) -> None:
     first = read(storage).projects[0]
-    assert isinstance(first, Project)
+    assert isinstance(first, ProjectCosts)
     assert (first.cost, first.previous_cost) == (
         Decimal("0.1000000000000000000000000001"),
         Decimal(1),

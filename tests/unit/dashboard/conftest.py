@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
+import sqlite3
 from collections.abc import Iterator
 
 import pytest
 
 from ratekit.storage import migrate
+from tests.api_client import NOW
+from tests.contract.given import reopen
 from tests.databases import new_database
 from tests.page_client import PageClient
+from tests.unit.cmd.conftest import Shell
+from tests.unit.dashboard.cloud import fill
 
 
 @pytest.fixture
@@ -24,3 +30,30 @@ def url(tmp_path: pathlib.Path) -> Iterator[str]:
 def pages(tmp_path: pathlib.Path, url: str) -> PageClient:
     """Return a client of the pages over an empty database."""
     return PageClient(tmp_path, url)
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """Return the file of a database of a cloud with all that goes wrong."""
+    path = tmp_path_factory.mktemp("cloud") / "cloud.sqlite"
+    migrate.upgrade(f"sqlite:///{path}")
+    fill(reopen(f"sqlite:///{path}"))
+    return path
+
+
+@pytest.fixture
+def cloud(tmp_path: pathlib.Path, filled: pathlib.Path) -> PageClient:
+    """Return a client of the pages over a copy of that database."""
+    path = tmp_path / "cloud.sqlite"
+    with (
+        contextlib.closing(sqlite3.connect(filled)) as source,
+        contextlib.closing(sqlite3.connect(path)) as copy,
+    ):
+        source.backup(copy)
+    return PageClient(tmp_path, f"sqlite:///{path}")
+
+
+@pytest.fixture
+def ratekit(cloud: PageClient, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> Shell:
+    """Run commands on the database of that cloud, at the same time."""
+    return Shell(tmp_path / "ratekit.conf", capsys, NOW)

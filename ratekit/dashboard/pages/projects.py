@@ -1,0 +1,118 @@
+"""``/dashboard/projects``: all scopes, how far each is rated, and what it costs."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Annotated
+
+import pydantic
+
+from ratekit.admin import project
+from ratekit.admin.project import ProjectOrder, ProjectQuery
+from ratekit.admin.scope_condition import Condition
+from ratekit.api.arguments import Text, first_text
+from ratekit.dashboard.operator import PagedRange, build_pager, read_page
+from ratekit.dashboard.page import Page, PageCall, Section, Table, View
+from ratekit.domain.period import Period
+from ratekit.domain.reporting.buckets import bucket
+from ratekit.text import duration_text
+
+PATH = "/dashboard/projects"
+_INSTANT = datetime.timedelta(microseconds=1)
+
+
+class ProjectsArguments(PagedRange):
+    """Which projects, in which order.
+
+    :ivar search: a part of the name or the id
+    :ivar state: only those in this state; default: all
+    """
+
+    search: Text = ""
+    order: Annotated[ProjectOrder, pydantic.BeforeValidator(first_text)] = ProjectOrder.NAME
+    state: Annotated[Condition | None, pydantic.BeforeValidator(first_text)] = None
+
+
+def show_projects(call: PageCall[ProjectsArguments]) -> View:
+    """Show some projects with their costs in a range and in the one before."""
+    arguments, parts = call.arguments, call.parts
+    begin, end = call.read_range()
+    ranges = Period(begin, end), find_previous(begin, end, call.zone)
+    query = ProjectQuery(
+        read_page(arguments),
+        arguments.search.strip(),
+        arguments.order,
+        () if arguments.state is None else (arguments.state,),
+    )
+    now = parts.clock()
+    page = project.read(
+        parts.storage.reports, parts.calendar, query, ranges, now, parts.ranking.read
+    )
+    rows = [
+        (
+            entry.row.id, entry.row.name, entry.condition, entry.row.rated_until,
+            None if entry.lag is None else int(entry.lag.total_seconds()),
+            entry.cost, entry.previous_cost,
+        )
+        for entry in page.projects
+    ]  # fmt: skip
+    chosen = arguments.model_dump(exclude_defaults=True, exclude={"offset"})
+    return View(
+        {
+            "begin": begin,
+            "end": end,
+            "previous": ranges[1],
+            "chosen": arguments,
+            "projects": [
+                (
+                    entry,
+                    None if entry.lag is None else duration_text(entry.lag, 2),
+                    call.link("/dashboard/overview", scope=entry.row.id),
+                    call.link("/dashboard/coverage", scope=entry.row.id),
+                    [
+                        call.link(
+                            "/dashboard/costs",
+                            scope=entry.row.id,
+                            begin=range_.begin,
+                            end=range_.end,
+                        )
+                        for range_ in ranges
+                    ],
+                )
+                for entry in page.projects
+            ],
+            "total": page.total,
+            "states": page.conditions,
+            "orders": [
+                (order, call.link(PATH, **{**chosen, "order": order})) for order in ProjectOrder
+            ],
+            "pager": build_pager(call, PATH, page.total, "projects"),
+            "totals_link": call.link("/dashboard/totals", begin=arguments.begin, end=arguments.end),
+        },
+        Table(
+            "projects",
+            ("scope", "name", "state", "rated until", "lag in s", "cost", "cost before"),
+            rows,
+        ),
+    )
+
+
+def find_previous(
+    begin: datetime.datetime, end: datetime.datetime, zone: datetime.tzinfo
+) -> Period:
+    """Return the range before: the month before a month, else one of the same length."""
+    is_month = (
+        bucket(begin, "month", zone) == begin
+        and (bucket(end - _INSTANT, "month", zone) == begin == bucket(begin, "month", zone))
+        and bucket(end, "month", zone) == end
+    )
+    start = bucket(begin - _INSTANT, "month", zone) if is_month else begin - (end - begin)
+    return Period(start, begin)
+
+
+PAGES = [
+    Page(
+        PATH, show_projects, "scope:get_state", "Projects", "projects.html", ProjectsArguments,
+        Section.OPERATOR,
+    ),
+]  # fmt: skip

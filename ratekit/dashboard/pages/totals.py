@@ -1,0 +1,180 @@
+"""``/dashboard/totals``: what all projects cost over time, by metric, and the dearest of them."""
+
+from __future__ import annotations
+
+import datetime
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Annotated, Literal
+
+import pydantic
+from markupsafe import Markup
+
+from ratekit.admin import summary
+from ratekit.admin.summary import Pivot, PivotRow
+from ratekit.api.arguments import first_text
+from ratekit.dashboard.operator import OperatorRange
+from ratekit.dashboard.page import Page, PageCall, Section, Table, View
+from ratekit.domain.exact import EXACT, ZERO
+from ratekit.domain.period import Period
+from ratekit.domain.reporting.bill import add_up
+from ratekit.domain.reporting.reports import ALL_SCOPES, Selection
+from ratekit.html.charts.stacked_bars import MAX_SERIES, stacked_bars
+
+PATH = "/dashboard/totals"
+#: Bars of a chart, and rows of the table of projects.
+_MOST_BUCKETS, _DEAREST = 100, 20
+_DAYS = datetime.timedelta(days=62)
+_FORMS = {"day": "%Y-%m-%d", "week": "%Y-%m-%d", "month": "%Y-%m"}
+
+Bucket = Literal["day", "week", "month"]
+
+
+class TotalsArguments(OperatorRange):
+    """The time range and its parts.
+
+    :ivar by: default: days for two months or less, else months
+    """
+
+    by: Annotated[Bucket | None, pydantic.BeforeValidator(first_text)] = None
+
+
+def show_totals(call: PageCall[TotalsArguments]) -> View:
+    """Show the costs of all projects by metric, and of the dearest projects, over time."""
+    begin, end = call.read_range()
+    by = call.arguments.by or ("day" if end - begin <= _DAYS else "month")
+    reports = call.parts.storage.reports
+    selection = Selection(begin, end, scopes=ALL_SCOPES)
+    metrics = summary.pivot(reports, selection, ("metric",), by, call.zone, _MOST_BUCKETS)
+    ranks = call.parts.ranking.read(Period(begin, end))
+    dearest = frozenset(sorted(ranks, key=lambda scope: -ranks[scope])[:_DEAREST])
+    selection = Selection(begin, end, scopes=dearest)
+    scopes = summary.pivot(reports, selection, ("scope",), by, call.zone, _MOST_BUCKETS)
+    names = _names({row.id: row.name for row in reports.scopes(dearest)})
+    projects = sorted(scopes.rows, key=lambda row: -row.total)
+    total = add_up(row.total for row in metrics.rows)
+    chart = _Chart(call, by, metrics.starts)
+    top = projects[: MAX_SERIES - 1]
+    others = _others(metrics, top, len(ranks))
+    return View(
+        {
+            "begin": begin,
+            "end": end,
+            "by": by,
+            "buckets": list(_FORMS),
+            "total": total,
+            "count": len(ranks),
+            "metrics": sorted(metrics.rows, key=lambda row: -row.total),
+            "metric_chart": chart.draw(
+                "Costs of all projects by metric",
+                {str(row.group["metric"]): row.prices for row in metrics.rows},
+            ),
+            "projects": [
+                (
+                    names[str(row.group["scope"])],
+                    row.total,
+                    _percent(row.total, total),
+                    call.link("/dashboard/costs", scope=row.group["scope"], begin=begin, end=end),
+                )
+                for row in projects
+            ],
+            "project_chart": chart.draw(
+                "Costs of the dearest projects",
+                {
+                    **{names[str(row.group["scope"])]: row.prices for row in top},
+                    **others,
+                },
+                has_rest=bool(others),
+            ),
+        },
+        Table("totals", (by, "metric", "cost"), list(_rows(metrics))),
+    )
+
+
+class _Chart:
+    """Draws costs over the time until now.
+
+    :param by: length of a bar's time
+    :param starts: of all bars, UTC
+    """
+
+    def __init__(
+        self, call: PageCall[TotalsArguments], by: str, starts: Sequence[datetime.datetime]
+    ) -> None:
+        now = call.parts.clock()
+        self._starts = [start for start in starts if start <= now] or starts
+        self._call = call
+        self._by = by
+
+    def draw(
+        self,
+        title: str,
+        series: Mapping[str, Mapping[datetime.datetime, Decimal]],
+        has_rest: bool = False,
+    ) -> Markup:
+        """Return the chart of these costs by name and start.
+
+        :param has_rest: as of a chart
+        """
+        return stacked_bars(
+            title,
+            [self._name(start) for start in self._starts],
+            {
+                name: [prices.get(start, ZERO) for start in self._starts]
+                for name, prices in series.items()
+            },
+            self._call.formats.currency,
+            value_text=self._call.formats.amount,
+            has_rest=has_rest,
+        )
+
+    def _name(self, start: datetime.datetime) -> str:
+        return f"{start.astimezone(self._call.zone):{_FORMS[self._by]}}"
+
+
+def _names(names: Mapping[str, str]) -> Mapping[str, str]:
+    """Return what projects are called, by id: those of one name are told apart by their ids."""
+    counts = Counter(names.values())
+    return {
+        scope: f"{name} ({scope})" if name and counts[name] > 1 else name or scope
+        for scope, name in names.items()
+    }
+
+
+def _others(
+    metrics: Pivot, top: Sequence[PivotRow], count: int
+) -> Mapping[str, Mapping[datetime.datetime, Decimal]]:
+    """Return what all other projects cost, exactly.
+
+    :param count: number of all projects
+    """
+    remainder = {
+        start: EXACT.subtract(
+            add_up(row.prices.get(start, ZERO) for row in metrics.rows),
+            add_up(row.prices.get(start, ZERO) for row in top),
+        )
+        for start in metrics.starts
+    }
+    return {f"other ({count - len(top):,})": remainder} if any(remainder.values()) else {}
+
+
+def _percent(part: Decimal, whole: Decimal) -> str:
+    return f"{part / whole:.1%}" if whole else ""
+
+
+def _rows(pivot: Pivot) -> Sequence[tuple[object, ...]]:
+    return [
+        (start, row.group["metric"], row.prices[start])
+        for start in pivot.starts
+        for row in pivot.rows
+        if start in row.prices
+    ]
+
+
+PAGES = [
+    Page(
+        PATH, show_totals, "report:list_tenants", "Costs of all", "totals.html", TotalsArguments,
+        Section.OPERATOR,
+    ),
+]  # fmt: skip

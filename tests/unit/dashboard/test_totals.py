@@ -1,0 +1,65 @@
+"""The costs of all projects over time are those of ``summary``."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from ratekit.domain.reporting.bill import add_up
+from tests.page_client import PageClient
+from tests.unit.cmd.conftest import Shell
+from tests.unit.dashboard.cloud import NAMES, SCRIPT
+
+PATH = "/dashboard/totals"
+
+
+def test_the_total_and_metrics_are_those_of_summary(cloud: PageClient, ratekit: Shell) -> None:
+    rows = ratekit("summary", "--groupby", "metric", "-f", "json", "--month", "2026-03").json()
+    expected = {row["Metric"]: Decimal(str(row["Price"])) for row in rows}
+    content = cloud.get(PATH).content
+    assert Decimal(str(content.select(".figure data")[0]["value"])) == add_up(expected.values())
+    table = content.find_all("table")[0]
+    shown = {
+        row.select("th")[0].get_text(): Decimal(str(row.select("data")[0]["value"]))
+        for row in table.select("tbody tr")
+    }
+    assert shown == {**expected, "Total": add_up(expected.values())}
+
+
+@pytest.mark.parametrize("by", ["day", "week", "month"])
+def test_the_csv_has_the_sums_of_each_part(cloud: PageClient, ratekit: Shell, by: str) -> None:
+    rows = ratekit(
+        "summary", "--groupby", f"{by},metric", "-f", "json", "--begin", "2026-03-02", "--end",
+        "2026-03-12",
+    ).json()  # fmt: skip
+    lines = cloud.get(PATH, by=by, begin="2026-03-02", end="2026-03-12", format="csv").csv
+    assert [Decimal(line[2]) for line in lines[1:]] == [Decimal(str(row["Price"])) for row in rows]
+
+
+def test_the_dearest_projects_come_first(cloud: PageClient, ratekit: Shell) -> None:
+    rows = ratekit("summary", "--groupby", "scope", "-f", "json", "--month", "2026-03").json()
+    expected = sorted((Decimal(str(row["Price"])) for row in rows), reverse=True)
+    table = cloud.get(PATH).content.find_all("table")[1]
+    assert [Decimal(str(tag["value"])) for tag in table.find_all("data")] == expected
+    names = [str(cell.get_text()) for cell in table.select('tbody th[scope="row"]')]
+    assert names[0] == "epsilon"
+    assert sorted(names) == sorted(NAMES.values())
+
+
+def test_charts_have_titles_and_escaped_names(cloud: PageClient) -> None:
+    charts = cloud.get(PATH).content.select("figure.chart")
+    assert len(charts) == 2
+    assert SCRIPT in charts[1].get_text()
+    assert not charts[1].find_all("script")
+
+
+def test_a_time_without_usage_is_no_error(cloud: PageClient) -> None:
+    response = cloud.get(PATH, begin="2025-01-01", end="2025-02-01")
+    assert "Nothing was charged in this time" in response.words
+
+
+def test_too_many_parts_are_refused(cloud: PageClient) -> None:
+    response = cloud.get(PATH, by="day", begin="2025-10-01", end="2026-04-01")
+    assert response.status == 400
+    assert "choose a shorter one" in response.words
