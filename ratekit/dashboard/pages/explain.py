@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ratekit import composition
-from ratekit.admin import explain, price_breakdown, price_facts, quote, resource_history
+from ratekit.admin import explain, price_facts, quote, resource_history
 from ratekit.admin.resource_costs import ID
 from ratekit.api.arguments import Arguments, Instant, Text
 from ratekit.api.faults import Fault
@@ -17,11 +17,13 @@ from ratekit.dashboard.pages import explained_rules, project
 from ratekit.dashboard.pages.price_words import PriceWords
 from ratekit.domain.reporting.buckets import bucket
 from ratekit.domain.reporting.reports import FrameRow, Selection
+from ratekit.text import number_text
 
 PATH = "/dashboard/explain"
 _INSTANT = datetime.timedelta(microseconds=1)
 #: From the start of any day to a time in the next.
 _DAY_AND_HALF = datetime.timedelta(hours=36)
+_COLUMNS = ["step", "group", "usage", "price", "counts", "amount"]
 #: Prices that a page offers to choose from.
 _CHOICES = 200
 
@@ -64,6 +66,7 @@ def explain_price(call: PageCall[Query]) -> View:
     reprocessing = price_facts.reprocessing(explain.last_change(swaps), anonymous)
     today = price_facts.today(row, origin, remedy=not anonymous)
     words = PriceWords(row.unit, project.period_noun(call), parts.conf.rating.currency)
+    modules = explained_rules.list_modules(origin.explanation, words)
     return View(
         {
             "project": project.project_name(call),
@@ -71,8 +74,7 @@ def explain_price(call: PageCall[Query]) -> View:
             "row": row,
             "end": row.begin + parts.calendar.step,
             "labels": sorted(resource_history.labels_of(row).items()),
-            "modules": explained_rules.list_modules(origin.explanation, words),
-            "lines": list(price_breakdown.lines(origin.explanation)),
+            "modules": modules,
             "is_certain": origin.matches,
             "rules": price_facts.rules(origin, anonymous).text,
             "today": today.text,
@@ -80,8 +82,13 @@ def explain_price(call: PageCall[Query]) -> View:
             "reprocessed": None if reprocessing is None else reprocessing.text,
             "links": _links(call, row),
         },
-        Table("price", ["line"], [(line,) for line in price_breakdown.lines(origin.explanation)]),
+        Table("price", _COLUMNS, [*explained_rules.export(modules), _total(row)]),
     )
+
+
+def _total(row: FrameRow) -> Sequence[object]:
+    quantity = f"{row.metric} {number_text(row.quantity)} {row.unit}".rstrip()
+    return "total", None, quantity, None, None, row.price
 
 
 def _read(call: PageCall[Query], scope: str) -> Sequence[FrameRow]:

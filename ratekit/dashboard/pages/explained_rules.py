@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from ratekit.admin import price_breakdown
@@ -87,6 +87,17 @@ def list_modules(explanation: Explanation, words: PriceWords) -> Sequence[Module
             ModuleLines(module.module, groups, module.before, module.exact_price, module.price)
         )
     return modules
+
+
+def export(modules: Sequence[ModuleLines]) -> Iterator[Sequence[object]]:
+    """Yield a calculation as rows: step, group, usage, price, whether it counts, amount."""
+    for module in modules:
+        for group in module.groups or ():
+            for rule in group.rules:
+                counts = "yes" if rule.counts else f"no: {rule.reason}"
+                yield "rule", group.name, rule.condition, rule.price, counts, None
+            yield "sum", group.name, None, group.arithmetic, None, group.price
+        yield "module", None, module.name, None, None, module.price
 
 
 def _rule_line(match: MatchedRule, words: PriceWords) -> RuleLine:
