@@ -13,11 +13,14 @@ from oslo_context.context import RequestContext
 
 from ratekit.api import dialects
 from ratekit.api.faults import Fault
+from ratekit.http_errors import summarize
 
 LOG = logging.getLogger(__name__)
 _UNKNOWN = "a valid token of Keystone is required"
 _REMOTE = "[api] auth_strategy = noauth answers only requests of its own host"
 _UNAVAILABLE = "Keystone cannot be asked whether the token is valid; try again later"
+#: What libraries raise when a response is not what Keystone sends.
+_UNREADABLE = (AttributeError, LookupError, NotImplementedError, TypeError, ValueError)
 #: Seconds.
 _RETRY_AFTER = "10"
 
@@ -116,7 +119,17 @@ class _Checked:
             body = self._middleware(environ, start)
         except ClientException as error:
             unavailable = True
-            LOG.error("tokens cannot be checked, see [keystone_authtoken]: %s", error)
+            LOG.error("tokens cannot be checked, see [keystone_authtoken]: %s", summarize(error))
+        except _UNREADABLE as error:
+            if CALLER in environ:
+                # The token was checked: this is not about Keystone.
+                raise
+            unavailable = True
+            LOG.error(
+                "tokens cannot be checked, see [keystone_authtoken]: the response is not "
+                "Keystone's; is there a proxy in between? (%r)",
+                error,
+            )
         if not unavailable:
             return body
         fault = Fault(503, _UNAVAILABLE, Retry_After=_RETRY_AFTER)

@@ -26,6 +26,8 @@ user_domain_id = default
 project_domain_id = default
 http_request_max_retries = 0
 """
+#: What a proxy answers in place of the service behind it.
+PAGE = StubResponse(b"<html><title>Maintenance</title>", 200, (("Content-Type", "text/html"),))
 
 
 def be_away(keystone: StubServer) -> None:
@@ -52,7 +54,48 @@ def fail(keystone: StubServer) -> None:
     keystone.decide(TOKENS, lambda request: login if request.method == "POST" else failure)
 
 
-@pytest.mark.parametrize("condition", [be_away, lack_endpoints, refuse_the_user, fail])
+def be_behind_a_proxy(keystone: StubServer) -> None:
+    """Be behind a proxy that answers everything by a page."""
+    for path in ("/", "/v3", "/v3/", TOKENS):
+        keystone.respond(path, PAGE)
+
+
+def log_in_with_a_page(keystone: StubServer) -> None:
+    """Answer by a page when the service's user logs in."""
+    respond(keystone, [endpoint(f"{keystone.url}/v3", interface="internal")])
+    keystone.respond(TOKENS, PAGE)
+
+
+def check_with(answer: StubResponse) -> Callable[[StubServer], None]:
+    """Answer so when a token is to be checked."""
+
+    def respond_so(keystone: StubServer) -> None:
+        respond(keystone, [endpoint(f"{keystone.url}/v3", interface="internal")])
+        (login,) = keystone.responses[TOKENS]
+        keystone.decide(TOKENS, lambda request: login if request.method == "POST" else answer)
+
+    return respond_so
+
+
+CONDITIONS = {
+    "away": be_away,
+    "no endpoint": lack_endpoints,
+    "service refused": refuse_the_user,
+    "failure": fail,
+    "pages": be_behind_a_proxy,
+    "page at log-in": log_in_with_a_page,
+    "page of a proxy": check_with(PAGE),
+    "page of a bad gateway": check_with(StubResponse(b"<html>Bad Gateway", 502)),
+    "nothing": check_with(StubResponse(b"", 200)),
+    "no token": check_with(StubResponse({"error": {}}, 200)),
+    "a number": check_with(StubResponse({"token": 5}, 200)),
+    "an empty token": check_with(StubResponse({"token": {}}, 200)),
+    "no time": check_with(StubResponse({"token": {"expires_at": "soon"}}, 200)),
+    "a list": check_with(StubResponse([], 200)),
+}
+
+
+@pytest.mark.parametrize("condition", CONDITIONS.values(), ids=CONDITIONS.keys())
 def test_a_token_that_cannot_be_checked_is_503(
     condition: Callable[[StubServer], None], tmp_path: pathlib.Path
 ) -> None:
