@@ -15,6 +15,7 @@ from typing import Annotated, Any, TypeVar
 import pydantic
 
 from ratekit import errors
+from ratekit.admin import zones
 from ratekit.api.faults import Fault
 from ratekit.api.visibility import Demand
 
@@ -90,13 +91,22 @@ def parse_instant(value: Any) -> datetime.datetime:
 
     :raises ValueError: it is none
     """
+    time = parse_time(value)
+    return time if time.tzinfo is not None else time.replace(tzinfo=datetime.UTC)
+
+
+def parse_time(value: Any) -> datetime.datetime:
+    """Return an ISO 8601 time as UTC; without an offset as it is, naive.
+
+    Microseconds are cut.
+
+    :raises ValueError: it is none
+    """
     value = first_text(value)
     if isinstance(value, str) and len(value) <= 40:
         try:
-            instant = datetime.datetime.fromisoformat(value.strip())
-            if instant.tzinfo is None:
-                instant = instant.replace(tzinfo=datetime.UTC)
-            return instant.astimezone(datetime.UTC).replace(microsecond=0)
+            time = datetime.datetime.fromisoformat(value.strip()).replace(microsecond=0)
+            return time if time.tzinfo is None else time.astimezone(datetime.UTC)
         except (ValueError, OverflowError):
             pass
     raise ValueError(f"expected a time such as 2026-01-31T12:00:00, not {_short(value)}")
@@ -177,6 +187,14 @@ def _require_clean(value: Any) -> Any:
     return value
 
 
+def _require_zone(name: str) -> str:
+    try:
+        zones.read_zone(name)
+    except errors.OperatorError as error:
+        raise ValueError(str(error)) from None
+    return name
+
+
 def _require_few(pairs: dict[str, frozenset[str]]) -> dict[str, frozenset[str]]:
     """Refuse more conditions than a database should compare each row with."""
     if len(pairs) > _MAX_NAMES:
@@ -188,6 +206,8 @@ def _require_few(pairs: dict[str, frozenset[str]]) -> dict[str, frozenset[str]]:
 
 
 Instant = Annotated[datetime.datetime, pydantic.BeforeValidator(parse_instant)]
+#: A time of a zone that another argument names, unless it has an offset.
+LocalTime = Annotated[datetime.datetime, pydantic.BeforeValidator(parse_time)]
 Flag = Annotated[bool, pydantic.BeforeValidator(parse_bool)]
 Flags = Annotated[
     tuple[bool, ...],
@@ -212,6 +232,8 @@ Text = Annotated[
     pydantic.AfterValidator(_require_clean),
     pydantic.StringConstraints(max_length=255),
 ]
+#: The name of a time zone, for :func:`ratekit.admin.zones.read_zone`.
+Zone = Annotated[Text, pydantic.AfterValidator(_require_zone)]
 Offset = Annotated[int, pydantic.BeforeValidator(first_text), pydantic.Field(ge=0, le=10**9)]
 Count = Annotated[int, pydantic.BeforeValidator(first_text), pydantic.Field(ge=1, le=10**9)]
 

@@ -73,7 +73,8 @@ def _describe(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
 def _describe_arguments(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     """Return the parameters and, for what is in neither path nor query, the body."""
     schema = _collect(pydantic.TypeAdapter(operation.arguments), schemas, "validation")
-    texts = dict(_FIELD.findall(operation.arguments.__doc__ or ""))
+    models = reversed(operation.arguments.__mro__)
+    texts = {name: text for model in models for name, text in _FIELD.findall(model.__doc__ or "")}
     in_path = _VARIABLE.findall(operation.path)
     required = {*schema.get("required", ()), *in_path}
     fields = {

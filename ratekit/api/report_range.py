@@ -11,6 +11,9 @@ from ratekit.api.parts import Parts
 from ratekit.text import count_text, second_text
 
 _LONGEST_MONTH = datetime.timedelta(days=32)
+#: Between them, the weeks of a time are within what Python can count in any zone.
+_FIRST = datetime.datetime(1, 2, 1, tzinfo=datetime.UTC)
+_LAST = datetime.datetime(9999, 12, 1, tzinfo=datetime.UTC)
 
 
 class Range(Arguments):
@@ -24,15 +27,19 @@ class Range(Arguments):
     end: Instant | None = None
 
 
-def read_bounds(arguments: Range, parts: Parts) -> tuple[datetime.datetime, datetime.datetime]:
+def read_bounds(
+    arguments: Range, parts: Parts, zone: datetime.tzinfo = datetime.UTC
+) -> tuple[datetime.datetime, datetime.datetime]:
     """Return begin and end, UTC; the end may be before the begin, which selects nothing.
 
-    :raises ratekit.api.faults.Fault: the range is too long
+    :param zone: of this month, and of times without an offset
+    :raises ratekit.api.faults.Fault: the range is too long, or there is no such time
     """
-    month = parts.clock().astimezone(datetime.UTC).replace(day=1)
-    month = month.replace(hour=0, minute=0, second=0, microsecond=0)
-    begin = month if arguments.begin is None else arguments.begin
-    end = (month + _LONGEST_MONTH).replace(day=1) if arguments.end is None else arguments.end
+    now = parts.clock().astimezone(zone)
+    month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0, fold=0, tzinfo=None)
+    next_month = (month + _LONGEST_MONTH).replace(day=1)
+    begin = _to_utc("begin", month if arguments.begin is None else arguments.begin, zone)
+    end = _to_utc("end", next_month if arguments.end is None else arguments.end, zone)
     if end - begin > parts.limits.range:
         days = count_text(parts.limits.range.days, "day")
         raise Fault(
@@ -43,14 +50,27 @@ def read_bounds(arguments: Range, parts: Parts) -> tuple[datetime.datetime, date
     return begin, end
 
 
+def _to_utc(name: str, time: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime:
+    """Return a time as UTC.
+
+    :raises ratekit.api.faults.Fault: no calendar of the zone reaches as far
+    """
+    if zone is datetime.UTC:
+        return time if time.tzinfo else time.replace(tzinfo=zone)
+    if not _FIRST <= time.replace(tzinfo=datetime.UTC) <= _LAST:
+        raise Fault(400, f"{name}: {time.isoformat()} is too far in the past or future")
+    return (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(datetime.UTC)
+
+
 def read_ordered_bounds(
-    arguments: Range, parts: Parts
+    arguments: Range, parts: Parts, zone: datetime.tzinfo = datetime.UTC
 ) -> tuple[datetime.datetime, datetime.datetime]:
     """Return begin and end, UTC.
 
+    :param zone: of this month, and of times without an offset
     :raises ratekit.api.faults.Fault: the range is too long, or does not end after its begin
     """
-    begin, end = read_bounds(arguments, parts)
+    begin, end = read_bounds(arguments, parts, zone)
     if begin >= end:
         default = " (the default)"
         raise Fault(

@@ -116,20 +116,23 @@ class Explain(command_types.Showing):
     ) -> tuple[Sequence[str], Iterable[Any]]:
         """Return what the API explains; the quantity only to administrators."""
         from ratekit.cmd import remote_fields
+        from ratekit.remote.pairs import encode_pairs
 
         rows = self.app.open_storage(None).reports.scopes(ALL_SCOPES)
         scope = options.find_scope(rows, parsed_args.scope) if rows else None
+        texts = {name: [value] for name, value in labels.items() if value is not None}
+        content, pairs = encode_pairs("labels", texts)
         query: dict[str, Any] = {
+            **pairs,
             "scope": parsed_args.scope if scope is None else scope.id,
             "metric": parsed_args.metric,
             "begin": utc_text(begin),
-            "labels": [f"{name}:{value}" for name, value in labels.items() if value is not None],
             "null_labels": [name for name, value in labels.items() if value is None],
             "resource": parsed_args.resource,
             # Only administrators list scopes.
             "trace": "true" if scope is not None and not parsed_args.offline else None,
         }
-        body = client.get("/v2/explain", **query)
+        body = client.get("/v2/explain", content, **query)
         fields = remote_fields.explain_fields(body, None if scope is None else scope.name)
         return tuple(fields), tuple(fields.values())
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import zoneinfo
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ratekit import errors
 from ratekit.admin import metric as metric_admin
 from ratekit.admin import scope as scope_admin
+from ratekit.admin import zones
 from ratekit.cmd import instants
 from ratekit.cmd.output.key_columns import KEYS
 from ratekit.domain.reporting.reports import ALL_SCOPES, AllScopes, Selection
@@ -67,15 +67,10 @@ def read_zone(name: str) -> datetime.tzinfo:
 
     :raises ratekit.errors.OperatorError: it does not exist
     """
-    if name == "UTC":
-        return datetime.UTC
     try:
-        return zoneinfo.ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # unknown, not a relative path, a folder of zones
-        hint = errors.suggestion(name, zoneinfo.available_timezones())
-        raise errors.OperatorError(
-            f"--timezone: expected a name such as Europe/Berlin or UTC, not {name!r}{hint}"
-        ) from None
+        return zones.read_zone(name)
+    except errors.OperatorError as error:
+        raise errors.OperatorError(f"--timezone: {error}") from None
 
 
 def read_selection(
@@ -83,24 +78,31 @@ def read_selection(
     reports: Reports,
     timezone: datetime.tzinfo,
     now: datetime.datetime,
+    ids_only: bool = False,
 ) -> Selection:
     """Return the frames that the options select.
 
+    :param ids_only: scopes cannot be listed
     :raises ratekit.errors.OperatorError: a time or a scope is wrong, or the end is not after
         the start
     """
     begin, end = _read_range(options, timezone, now)
-    scopes = read_scopes(options.scope, reports)
+    scopes = read_scopes(options.scope, reports, ids_only)
     return Selection(begin, end, scopes=scopes, metrics=tuple(options.metric))
 
 
-def read_scopes(words: Sequence[str], reports: Reports) -> AllScopes | frozenset[str]:
+def read_scopes(
+    words: Sequence[str], reports: Reports, ids_only: bool = False
+) -> AllScopes | frozenset[str]:
     """Return the scopes that ``--scope`` names, by ID or name; all without such an option.
 
+    :param ids_only: scopes cannot be listed: take each word for an ID
     :raises ratekit.errors.OperatorError: no scope or several scopes have this name
     """
     if not words:
         return ALL_SCOPES
+    if ids_only:
+        return frozenset(words)
     rows = reports.scopes(ALL_SCOPES)
     return frozenset(find_scope(rows, word).id for word in words)
 
@@ -181,6 +183,17 @@ def require_known(
     ]
     if mistakes:
         raise errors.OperatorError(*mistakes)
+
+
+def warn_of_metrics(metrics: Sequence[str], rated: Collection[str]) -> Iterator[str]:
+    """Yield a warning for each metric that is not rated now; usage from before may exist.
+
+    :param rated: metrics that are; empty: it is not known
+    """
+    for name in metrics:
+        if rated and name not in rated:
+            hint = _metric_hint(name, rated)
+            yield f"--metric: no metric that is rated now is called {name!r}{hint}"
 
 
 def _metric_hint(name: str, metrics: Collection[str]) -> str:

@@ -18,7 +18,7 @@ from ratekit.domain.exact import EXACT, PRICE_PLACES
 from ratekit.domain.reporting.bill import add_up
 from ratekit.domain.reporting.buckets import BUCKETS
 from ratekit.domain.reporting.reports import ALL_SCOPES, Selection
-from ratekit.interfaces import Storage
+from ratekit.interfaces import Reports, Storage
 from ratekit.text import count_text, local_text
 
 _SUMS = ("Frames", "Quantity", "Unit", "Price")
@@ -26,6 +26,8 @@ _CHANGES = ("Old", "New", "Difference", "Ratio", "Old quantity", "New quantity",
 #: Columns of a comparison that a table has only if ``-c`` names them.
 _WIDE_CHANGES = _CHANGES[4:]
 _LIMIT = 20
+#: Why a name may select nothing.
+_IDS_ONLY = "; this user may not list scopes, so --scope takes only IDs"
 #: What of a column's time stands above it in a table.
 _HEADINGS = {"hour": slice(8, 16), "day": slice(5, 10), "week": slice(5, 10)}
 
@@ -90,9 +92,13 @@ class Summary(command_types.Listing):
         storage = self.app.open_storage(conf)
         reports = storage.reports
         labels = [key for key in keys if key not in KEYS]
-        if not self.app.is_remote():
-            # metrics.yml of another host may know other metrics.
+        if self.app.is_remote():
+            self._warn_of_metrics(reports, parsed_args.metric)
+        else:
             options.require_known(reports, conf.collect, parsed_args.metric, labels)
+        ids_only = (
+            self.app.is_remote() and bool(parsed_args.scope) and not reports.scopes(ALL_SCOPES)
+        )
         plain = parsed_args.columns or parsed_args.sort_columns
         key_columns = KeyColumns(
             keys,
@@ -106,22 +112,29 @@ class Summary(command_types.Listing):
             everywhere=places is not None,
             currency=conf.rating.currency,
         )
-        report = _Report(self, storage, key_columns, rounding, zone)
+        report = _Report(self, storage, key_columns, rounding, zone, ids_only)
         if parsed_args.compare:
-            self.empty_note = "no frames match in either month"
+            self.empty_note = f"no frames match in either month{_IDS_ONLY * ids_only}"
             return report.compare(parsed_args)
-        selection = options.read_selection(parsed_args, reports, zone, self.app.clock())
-        self.empty_note = options.empty_text(selection, zone)
+        selection = options.read_selection(parsed_args, reports, zone, self.app.clock(), ids_only)
+        self.empty_note = f"{options.empty_text(selection, zone)}{_IDS_ONLY * ids_only}"
         report.note_purge(selection)
         if parsed_args.pivot:
             return report.pivot(selection, parsed_args.pivot)
         return report.totals(selection, streams=parsed_args.formatter != "table")
+
+    def _warn_of_metrics(self, reports: Reports, metrics: Sequence[str]) -> None:
+        """Note which metrics the API may not know: only the database has all that ever were."""
+        if metrics:
+            for text in options.warn_of_metrics(metrics, reports.labels()):
+                self.app.note(f"warning: {text}")
 
 
 class _Report:
     """The three views of a summary; each sets the command's style and footer.
 
     :param zone: of days and months
+    :param ids_only: this user may not list scopes
     """
 
     def __init__(
@@ -131,6 +144,7 @@ class _Report:
         keys: KeyColumns,
         rounding: bill.Rounding,
         zone: datetime.tzinfo,
+        ids_only: bool,
     ) -> None:
         self._command = command
         self._reports = storage.reports
@@ -138,6 +152,7 @@ class _Report:
         self._keys = keys
         self._rounding = rounding
         self._zone = zone
+        self._ids_only = ids_only
 
     def note_purge(self, selection: Selection) -> None:
         """Print what the report lacks because it was purged."""
@@ -228,7 +243,7 @@ class _Report:
     def _read_months(self, parsed_args: argparse.Namespace) -> list[tuple[Selection, str]]:
         """Return the two selections of ``--compare``, with the names of the months."""
         now = self._command.app.clock()
-        scopes = options.read_scopes(parsed_args.scope, self._reports)
+        scopes = options.read_scopes(parsed_args.scope, self._reports, self._ids_only)
         metrics = tuple(parsed_args.metric)
         months = []
         for word in parsed_args.compare:

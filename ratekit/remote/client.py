@@ -18,6 +18,17 @@ _TIMEOUT = 300
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
 
+class PagesNeeded(errors.OperatorError):
+    """An answer has too many rows; pages of it have not.
+
+    :ivar limit: most rows of a page
+    """
+
+    def __init__(self, text: str, limit: int) -> None:
+        self.limit = limit
+        super().__init__(text)
+
+
 class Client:
     """Sends requests.
 
@@ -27,15 +38,17 @@ class Client:
     def __init__(self, session: adapter.Adapter) -> None:
         self._session = session
 
-    def get(self, path: str, **query: object) -> Any:
+    def get(self, path: str, body: Mapping[str, object] | None = None, /, **query: object) -> Any:
         """Return the JSON value at a path; numbers with a point are Decimal.
 
+        :param body: arguments that a query would change: the API splits it at commas
         :param query: a list repeats its key; None is left out
         :raises ratekit.errors.OperatorError: the API refuses the request
+        :raises PagesNeeded: because of the length of its answer
         :raises ratekit.errors.TryLater: it does not answer
         """
         params = {key: value for key, value in query.items() if value is not None}
-        return self._send("GET", path, params=params)
+        return self._send("GET", path, params=params, **({"json": body} if body else {}))
 
     def post(self, path: str, body: Mapping[str, object]) -> Any:
         """Return the answer to a JSON body, likewise."""
@@ -79,6 +92,8 @@ def _read(response: requests.Response) -> Any:
         raise errors.AccessDenied(text)
     if response.status_code == 404:
         raise errors.NotFound(text)
+    if (limit := response.headers.get("X-Max-Rows", "")).isdecimal() and int(limit) > 0:
+        raise PagesNeeded(text, int(limit))
     if 400 <= response.status_code < 500:
         raise errors.OperatorError(text)
     raise errors.TryLater(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -139,6 +139,7 @@ class Table:
     :ivar begin: of the report, UTC
     :ivar end: likewise, exclusive
     :ivar step: length of a period
+    :ivar zone: of all times
     """
 
     begin: datetime.datetime
@@ -146,6 +147,7 @@ class Table:
     step: datetime.timedelta
     keys: Sequence[Key]
     fields: Sequence[Field]
+    zone: datetime.tzinfo = datetime.UTC
 
     def __post_init__(self) -> None:
         columns = [_BEGIN, _END, *(column.column for column in self._values())]
@@ -177,7 +179,12 @@ class Table:
         keys = [key for key in self.keys if key.column is not None]
         return [*keys, *self.fields] if sums_last else [*self.fields, *keys]
 
-    def _bounds(self, group: Mapping[str, Any]) -> tuple[datetime.datetime, datetime.datetime]:
+    def _bounds(self, group: Mapping[str, Any]) -> Iterator[datetime.datetime]:
+        """Yield the time range that a row adds up, in the zone."""
+        for instant in self._instants(group):
+            yield instant.astimezone(self.zone)
+
+    def _instants(self, group: Mapping[str, Any]) -> tuple[datetime.datetime, datetime.datetime]:
         """Return the time range that a row adds up."""
         if _PERIOD in group:
             return group[_PERIOD], group[_PERIOD] + self.step
@@ -185,5 +192,7 @@ class Table:
         for key, step in _STEPS.items():
             if key in group:
                 begins.append(group[key])
-                ends.append(bucket(group[key] + step, key, datetime.UTC))
+                # In UTC, where clocks do not change within a step.
+                later = group[key].astimezone(datetime.UTC) + step
+                ends.append(bucket(later, key, self.zone))
         return max(begins), min(ends)

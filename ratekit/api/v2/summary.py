@@ -9,8 +9,9 @@ from typing import Any, Literal
 import pydantic
 
 from ratekit import errors
+from ratekit.admin import zones
 from ratekit.api.answers import Amount, Time
-from ratekit.api.arguments import Text, Words
+from ratekit.api.arguments import LocalTime, Text, Words, Zone
 from ratekit.api.faults import Fault
 from ratekit.api.operation import JSON, Answer, Call, Operation
 from ratekit.api.report_range import purge_headers, purge_note, read_ordered_bounds
@@ -26,6 +27,10 @@ _TABLE, _OBJECT, _CSV = "table", "object", "csv"
 class SummaryFilter(filters.Filtered):
     """The frames that are added up, how the sums are split, and how they are written.
 
+    :ivar begin: the first period that may start; default: the start of this month
+    :ivar end: later ones are left out, and one that starts then; default: the start of next month
+    :ivar zone: time zone of hours, days, weeks, months and years, of ``begin`` and ``end`` without
+        an offset, and of the times in the answer, such as ``Europe/Berlin``; default: UTC
     :ivar groupby: ``type`` (the metric), the scope key (``project_id``), labels, ``time`` (each
         period), ``time-h``, ``time-d``, ``time-w``, ``time-m``, ``time-y``; repeated or separated
         by commas
@@ -35,6 +40,9 @@ class SummaryFilter(filters.Filtered):
         header Accept asks for it
     """
 
+    begin: LocalTime | None = None
+    end: LocalTime | None = None
+    zone: Zone = zones.UTC
     groupby: Words = ()
     custom_fields: Text | None = None
     response_format: Literal["table", "object", "csv"] | None = None
@@ -65,8 +73,9 @@ def get_summary(call: Call[SummaryFilter]) -> Answer:
     """
     arguments = call.arguments
     form = arguments.response_format or (_CSV if call.media == CSV else _TABLE)
-    selection = filters.select(call, read_ordered_bounds(call.arguments, call.parts))
-    table = _read_table(call, selection, form)
+    zone = zones.read_zone(arguments.zone)
+    selection = filters.select(call, read_ordered_bounds(arguments, call.parts, zone))
+    table = _read_table(call, selection, form, zone)
     summary = _read_page(call, selection, table)
     assert selection.begin is not None, "reports start somewhere"
     from_totals = not selection.labels and table.has_no_labels
@@ -86,7 +95,9 @@ def get_summary(call: Call[SummaryFilter]) -> Answer:
     return Answer(body, headers=headers)
 
 
-def _read_table(call: Call[SummaryFilter], selection: Selection, form: str) -> Table:
+def _read_table(
+    call: Call[SummaryFilter], selection: Selection, form: str, zone: datetime.tzinfo
+) -> Table:
     arguments, limit = call.arguments, call.parts.limits.groupby
     count = len(arguments.groupby)
     if count > limit:
@@ -104,7 +115,7 @@ def _read_table(call: Call[SummaryFilter], selection: Selection, form: str) -> T
         fields = read_fields(arguments.custom_fields)
     assert selection.begin is not None, "reports start somewhere"
     assert selection.end is not None, "reports end somewhere"
-    return Table(selection.begin, selection.end, call.parts.calendar.step, keys, fields)
+    return Table(selection.begin, selection.end, call.parts.calendar.step, keys, fields, zone)
 
 
 def _read_page(call: Call[SummaryFilter], selection: Selection, table: Table) -> SummaryPage:
@@ -118,7 +129,7 @@ def _read_page(call: Call[SummaryFilter], selection: Selection, table: Table) ->
     filters.require_page(call, limit - (call.arguments.limit is None))
     try:
         summary = call.parts.storage.reports.summary_page(
-            selection, table.groupby, datetime.UTC, Page(offset, limit), maximum
+            selection, table.groupby, table.zone, Page(offset, limit), maximum
         )
     except errors.TooManyGroups:
         raise Fault(
@@ -131,6 +142,8 @@ def _read_page(call: Call[SummaryFilter], selection: Selection, table: Table) ->
             400,
             f"the summary has more than {maximum:,} groups ([api] max_rows); use limit and offset, "
             "or a shorter time range",
+            # For programs, which then ask for pages.
+            X_Max_Rows=str(maximum),
         )
     return summary
 
@@ -141,7 +154,8 @@ def _answer_csv(table: Table, rows: Iterable[SummaryRow], headers: Mapping[str, 
             [table.columns(sums_last=True), *(table.row(row, sums_last=True) for row in rows)]
         )
 
-    name = f"summary-{table.begin:%Y-%m-%d}-{table.end:%Y-%m-%d}.csv"
+    begin, end = (instant.astimezone(table.zone) for instant in (table.begin, table.end))
+    name = f"summary-{begin:%Y-%m-%d}-{end:%Y-%m-%d}.csv"
     disposition = f'attachment; filename="{name}"'
     return Answer(
         stream=Stream(lines()),

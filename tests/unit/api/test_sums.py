@@ -33,7 +33,8 @@ KEYS = {
     "scope": "project_id", "metric": "type", "day": "time-d", "week": "time-w", "month": "time-m",
     "year": "time-y", "flavor": "flavor", "id": "id",
 }  # fmt: skip
-TIMES = {"day", "week", "month", "year"}
+#: The second has no full hours of UTC.
+ZONES = ["UTC", "Asia/Kathmandu", "America/New_York"]
 
 
 class Selection(NamedTuple):
@@ -44,6 +45,7 @@ class Selection(NamedTuple):
     scopes: Sequence[str]
     metrics: Sequence[str]
     keys: Sequence[str]
+    zone: str
 
 
 selections = st.builds(
@@ -52,6 +54,7 @@ selections = st.builds(
     st.lists(st.sampled_from(SCOPES), max_size=2, unique=True),
     st.lists(st.sampled_from([*METRICS]), max_size=2, unique=True),
     st.lists(st.sampled_from([*KEYS]), max_size=3, unique=True),
+    st.sampled_from(ZONES),
 )
 
 
@@ -95,7 +98,7 @@ def run_command(client: Client, selection: Selection) -> Mapping[tuple[str, ...]
     argv += ["--begin", selection.begin.isoformat(), "--end", selection.end.isoformat()]
     argv += [part for scope in selection.scopes for part in ("--scope", scope)]
     argv += [part for metric in selection.metrics for part in ("--metric", metric)]
-    argv += ["--groupby", ",".join(selection.keys)]
+    argv += ["--groupby", ",".join(selection.keys), "--timezone", selection.zone]
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
         assert command.main(argv, command.Ratekit(clock=lambda: NOW)) == 0
@@ -116,6 +119,7 @@ def ask_api(client: Client, selection: Selection) -> Mapping[tuple[str, ...], tu
         end=selection.end.isoformat(),
         filters=filters or None,
         groupby=[KEYS[key] for key in selection.keys] or None,
+        zone=selection.zone,
         response_format="object",
     )
     assert response.status == 200, response.text

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from ratekit.api.parts import Parts
+from ratekit.domain.period import Window
+from ratekit.domain.reporting.reports import SummaryPage
 from ratekit.domain.rules.rule import (
     CostType,
     MappingRule,
@@ -18,7 +22,7 @@ from ratekit.domain.rules.rule import (
     Terms,
     ThresholdRule,
 )
-from ratekit.interfaces import Storage
+from ratekit.interfaces import Reports, Storage
 from tests.api_client import Client
 from tests.api_server import serve
 from tests.contract import given
@@ -41,6 +45,10 @@ SUMMARIES = [
     "summary --compare 2026-02 2026-03",
     "summary --begin 2026-03-01T01:00 --end 2026-03-02 --groupby hour",
     "summary --timezone Europe/Berlin --groupby scope",
+    "summary --timezone Europe/Berlin --groupby hour,scope -f json",
+    "summary --timezone America/New_York --groupby day,week,month,year -f json",
+    "summary --timezone Asia/Kathmandu --pivot day",
+    "summary --timezone America/New_York --compare 2026-02 2026-03",
 ]
 
 
@@ -190,11 +198,40 @@ def test_a_tenant_sees_his_own_summary(ratekit: Shell, parts: Parts) -> None:
     assert [row["Price"] for row in rows] == [row["Price"] for row in expected]
 
 
+def test_a_tenant_names_his_own_scope_by_its_id(ratekit: Shell, parts: Parts) -> None:
+    words = "summary --groupby metric -f json --scope"
+    with serve(parts, "a1") as url:
+        own, name, foreign = (
+            ask(ratekit, url, f"{words} {scope}") for scope in ("a1", "nobody", "b2")
+        )
+    assert own == ratekit(*words.split(), "a1")
+    for answer in (name, foreign):
+        assert (answer.code, answer.json()) == (0, [])
+        assert answer.err.endswith("; this user may not list scopes, so --scope takes only IDs\n")
+
+
+def test_a_misspelt_metric_is_told(ratekit: Shell, url: str, config: pathlib.Path) -> None:
+    config.with_name("metrics.yml").write_text(
+        "metrics: {cpu: {unit: instance, alt_name: instance, extra_args: {aggregation_method: max, "
+        "resource_type: instance}}}",
+        encoding="utf-8",
+    )
+    answer = ask(ratekit, url, "summary --metric instanc -f json")
+    assert (answer.code, answer.json()) == (0, [])
+    assert answer.err.startswith(
+        "ratekit: warning: --metric: no metric that is rated now is called 'instanc' (did you "
+        "mean 'instance'?)\n"
+    )
+    # It was rated once.
+    answer = ask(ratekit, url, "summary --metric volume -f json")
+    assert len(answer.json()) == 1
+    assert "is called 'volume'; known metrics: instance\n" in answer.err
+
+
 @pytest.mark.parametrize(
     ("words", "code", "text"),
     [
         ("summary --groupby type", 2, "--groupby: 'type' is no label in the API"),
-        ("summary --groupby day --timezone Europe/Berlin", 2, "--timezone: the API knows each day"),
         ("summary --begin 2020-01-01", 2, "expected a time range of at most 400 days"),
         ("scope deactivate a1", 2, "this needs the database"),
         ("scope reset --to 2026-03-01 a1", 2, "this needs the database"),
@@ -230,3 +267,117 @@ def test_options_that_do_not_fit_together_are_one_line(ratekit: Shell) -> None:
         assert answer.code == 2
         assert answer.out == ""
         assert answer.err.count("\n") == 1, answer.err
+
+
+# Summaries that one answer does not hold -------------------------------------------------------
+
+
+def rate_hours(storage: Storage, count: int, start: datetime.datetime) -> None:
+    """Charge two scopes 0.01 in each of some hours."""
+    states = given.list_scopes(storage, "c3", "d4", start=start, resume=start, now=start)
+    series = [
+        given.build_series(scope, [("1", "0.01")] * count, begin=start) for scope in ("c3", "d4")
+    ]
+    storage.ledger.commit(given.batch(states, *series, periods=Window(start, given.HOUR, count)))
+
+
+def limit_rows(parts: Parts, rows: int) -> Parts:
+    return dataclasses.replace(parts, limits=dataclasses.replace(parts.limits, rows=rows))
+
+
+def test_more_groups_than_an_answer_has_come_in_pages(
+    ratekit: Shell, storage: Storage, parts: Parts
+) -> None:
+    rate_hours(storage, 150, given.hour(-700))
+    words = "summary --begin 2026-01-30 --groupby scope,hour -f json"
+    expected = ratekit(*words.split())
+    assert len(expected.json()) == 303
+    for rows in (100, 101, 303):
+        with serve(limit_rows(parts, rows)) as url:
+            assert ask(ratekit, url, words) == expected
+
+
+class GrowingReports:
+    """Reports of a ledger in which more is rated before each page but the first.
+
+    :ivar times: how often at most
+    """
+
+    def __init__(self, reports: Reports, rate: Callable[[], None], times: int) -> None:
+        self._reports = reports
+        self._rate = rate
+        self.times = times
+
+    def summary_page(self, *arguments: Any) -> SummaryPage:
+        page = arguments[3]
+        if page.offset and self.times:
+            self.times -= 1
+            self._rate()
+        return self._reports.summary_page(*arguments)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reports, name)
+
+
+@pytest.mark.parametrize("times", [1, 99])
+def test_pages_of_several_instants_are_no_bill(
+    ratekit: Shell, storage: Storage, parts: Parts, times: int
+) -> None:
+    rate_hours(storage, 150, given.hour(-700))
+
+    def rate_another() -> None:
+        # A group on the first page.
+        (state,) = given.list_scopes(storage, "a1")
+        begin = state.rated_until
+        series = given.build_series("a1", [("1", "5")], begin=begin)
+        storage.ledger.commit(given.batch([state], series, periods=Window(begin, given.HOUR, 1)))
+
+    reports: Any = GrowingReports(parts.storage.reports, rate_another, times)
+    changing = dataclasses.replace(
+        limit_rows(parts, 100), storage=dataclasses.replace(parts.storage, reports=reports)
+    )
+    words = "summary --begin 2026-01-30 --groupby scope,hour -f json"
+    with serve(changing) as url:
+        answer = ask(ratekit, url, words)
+    if times == 1:
+        assert answer == ratekit(*words.split())
+    else:
+        assert (answer.code, answer.out) == (1, "")
+        assert "the summary changes while its pages are read" in answer.err
+
+
+def test_names_that_a_query_would_change_are_sent_as_they_are(
+    ratekit: Shell, storage: Storage, url: str
+) -> None:
+    for name in ("a,b", " padded ", "x:y"):
+        states = given.list_scopes(storage, name)
+        series = given.build_series(name, [("1", "0.5")], metric=name)
+        storage.ledger.commit(given.batch(states, series, periods=given.window(1)))
+        words = ["summary", "--scope", name, "--metric", name, "-f", "json"]
+        expected = ratekit(*words)
+        assert expected.json()[0]["Price"] == "0.5"
+        elsewhere = dataclasses.replace(ratekit, configured=False)
+        answer = elsewhere("--os-auth-type", "none", "--os-endpoint", url, *words)
+        assert (answer.code, answer.out) == (0, expected.out)
+
+
+def test_a_label_that_a_query_would_change_is_sent_as_it_is(
+    ratekit: Shell, storage: Storage, url: str
+) -> None:
+    states = given.list_scopes(storage, "a1")
+    begin = states[0].rated_until
+    prices = {"a, b": "0.5", "a": "0.25", "": "0.125"}
+    series = [
+        given.build_series("a1", [("1", price)], metric="port", labels={"name": name}, begin=begin)
+        for name, price in prices.items()
+    ]
+    periods = Window(begin, given.HOUR, 1)
+    storage.ledger.commit(given.batch(states, *series, periods=periods))
+    for name, price in prices.items():
+        words = ["explain", "--scope", "a1", "--metric", "port", "--offline", "-f", "json"]
+        words += ["--period", begin.isoformat(), "--label", f"name={name}"]
+        expected = ratekit(*words)
+        assert expected.json()["Price"] == price
+        elsewhere = dataclasses.replace(ratekit, configured=False)
+        answer = elsewhere("--os-auth-type", "none", "--os-endpoint", url, *words)
+        assert (answer.code, answer.out) == (0, expected.out)
