@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import math
-from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 from ratekit import errors
+from ratekit.admin import lag
 from ratekit.domain import period
 from ratekit.domain.exact import ZERO
 from ratekit.domain.reporting import coverage
-from ratekit.domain.reporting.exclusion import ExclusionSpan
 from ratekit.domain.reporting.reports import ResetPlan, Selection, StateRow
+from ratekit.domain.reporting.scope_report import ChargeTotal, ScopeCoverage, ScopeReport
 from ratekit.domain.reprocessing.task import Task
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.interfaces import Reports, ScopeAdmin, Tasks
@@ -38,18 +37,6 @@ class Named(Protocol):
 S = TypeVar("S", bound=Named)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class ChargeTotal:
-    """The charges of a scope since an instant.
-
-    :ivar frames: number of frames
-    :ivar price: exact sum of their prices
-    """
-
-    frames: int
-    price: Decimal
-
-
 def find(rows: Sequence[S], word: str) -> S:
     """Return the scope with this ID, or else with this name.
 
@@ -65,16 +52,6 @@ def find(rows: Sequence[S], word: str) -> S:
     raise errors.OperatorError(f"no scope {word!r}{hint}; see ratekit scope list --all")
 
 
-def sum_charges(reports: Reports, row: StateRow, since: datetime.datetime) -> ChargeTotal:
-    """Return the charges of a scope for the periods that start at ``since`` or later.
-
-    :raises ratekit.errors.TryLater: the storage did not answer
-    """
-    selection = Selection(begin=since, scopes=frozenset({row.id}))
-    (*sums,) = reports.summary(selection, (), datetime.UTC)
-    return ChargeTotal(sums[0].points, sums[0].price) if sums else ChargeTotal(0, ZERO)
-
-
 def recent_window(
     row: StateRow, calendar: Calendar, now: datetime.datetime, count: int
 ) -> period.Window:
@@ -87,18 +64,29 @@ def recent_window(
     return period.Window(end - count * calendar.step, calendar.step, count)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class ScopeCoverage:
-    """The result of rating each period of a scope in a window.
+def read_report(
+    reports: Reports,
+    row: StateRow,
+    rows: Sequence[StateRow],
+    calendar: Calendar,
+    now: datetime.datetime,
+    count: int,
+) -> ScopeReport:
+    """Return what is known of a scope.
 
-    :ivar cells: an entry for each period, by metric
-    :ivar gaps: when the scope was not rated at all
-    :ivar exclusions: usage that was not charged in rated periods
+    :param rows: all scopes
+    :param count: number of periods
+    :raises ratekit.errors.TryLater: the storage did not answer
     """
-
-    cells: Mapping[str, Sequence[coverage.PeriodCoverage]]
-    gaps: Sequence[coverage.GapSpan]
-    exclusions: Sequence[ExclusionSpan]
+    month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    window = recent_window(row, calendar, now, count)
+    return ScopeReport(
+        row,
+        lag.read_lags(rows, calendar, now).get(row.id),
+        window,
+        read_coverage(reports, row, window),
+        _sum_charges(reports, row, month),
+    )
 
 
 def read_coverage(reports: Reports, row: StateRow, window: period.Window) -> ScopeCoverage:
@@ -108,6 +96,12 @@ def read_coverage(reports: Reports, row: StateRow, window: period.Window) -> Sco
     """
     facts = reports.coverage(row.id, window.begin, window.end)
     return ScopeCoverage(coverage.cells(facts, window), facts.gaps, facts.exclusions)
+
+
+def _sum_charges(reports: Reports, row: StateRow, since: datetime.datetime) -> ChargeTotal:
+    selection = Selection(begin=since, scopes=frozenset({row.id}))
+    (*sums,) = reports.summary(selection, (), datetime.UTC)
+    return ChargeTotal(since, *((sums[0].points, sums[0].price) if sums else (0, ZERO)))
 
 
 def activate(

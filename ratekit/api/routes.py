@@ -15,6 +15,7 @@ from ratekit.api.v1 import rating as v1_rating
 from ratekit.api.v1 import report as v1_report
 from ratekit.api.v1 import storage as v1_storage
 from ratekit.api.v1.hashmap import routes as v1_hashmap
+from ratekit.api.v2 import coverage as v2_coverage
 from ratekit.api.v2 import dataframes as v2_dataframes
 from ratekit.api.v2 import explain as v2_explain
 from ratekit.api.v2 import export as v2_export
@@ -50,6 +51,7 @@ OPERATIONS: Sequence[Operation] = [
     *v2_dataframes.OPERATIONS,
     *v2_rating.OPERATIONS,
     *v2_scope.OPERATIONS,
+    *v2_coverage.OPERATIONS,
     *v2_reprocess.OPERATIONS,
     *v2_explain.OPERATIONS,
     *v2_export.OPERATIONS,

@@ -58,7 +58,8 @@ class QuoteUsage(command_types.Showing):
         parser.add_argument(
             "--scope",
             metavar="SCOPE",
-            help="scope that uses it, by ID or name; default: a scope without rules of its own",
+            help="scope that uses it, by ID or name (over the API: ID); default: a scope without "
+            "rules of its own, over the API the project of the token",
         )
         parser.add_argument(
             "--at",

@@ -10,12 +10,14 @@ from typing import Any
 from ratekit.cmd.output import cells
 from ratekit.domain.series import Shared
 from ratekit.remote.amounts import restore_amounts
+from ratekit.remote.client import reading_answers
 from ratekit.text import utc_text
 
 #: What an object has for people, besides what programs read.
 _WORDS = frozenset({"text", "lines"})
 
 
+@reading_answers()
 def explain_fields(body: Mapping[str, Any], name: str | None) -> Mapping[str, Any]:
     """Return the fields of ``ratekit explain``.
 
@@ -40,6 +42,7 @@ def explain_fields(body: Mapping[str, Any], name: str | None) -> Mapping[str, An
     }
 
 
+@reading_answers()
 def quote_fields(body: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the fields of ``ratekit quote``.
 

@@ -12,6 +12,7 @@ from ratekit.admin import scope as scope_admin
 from ratekit.cmd import command_types, instants, options, startup
 from ratekit.cmd.output import cells, timeline
 from ratekit.domain.reporting.reports import ALL_SCOPES, ResetPlan, StateRow
+from ratekit.domain.reporting.scope_report import ScopeReport
 from ratekit.domain.reprocessing.task import Task
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.interfaces import Storage
@@ -104,24 +105,15 @@ class ScopeShow(command_types.Showing):
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         """Return the fields."""
-        from ratekit.conf import collect
-
-        conf = self.app.load_conf()
-        calendar = collect.build_calendar(conf)
-        storage = self.app.open_storage(conf)
-        rows = storage.reports.scopes(ALL_SCOPES)
-        row = scope_admin.find(rows, parsed_args.scope)
-        now = self.app.clock()
-        month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-        charges = scope_admin.sum_charges(storage.reports, row, month)
-        window = scope_admin.recent_window(row, calendar, now, parsed_args.periods)
-        coverage = scope_admin.read_coverage(storage.reports, row, window)
+        report = self._read_report(parsed_args)
+        row, charges, coverage = report.row, report.charges, report.coverage
+        places = self.app.load_conf().rating.decimals
         fields = {
             "Scope": row.id,
             "Name": cells.optional(row.name),
             "State": cells.optional(_state(row)),
             "Rated until": utc_text(row.rated_until),
-            "Lag": cells.duration(lag.read_lags(rows, calendar, now).get(row.id)),
+            "Lag": cells.duration(report.lag),
             "Failures": row.failures,
             "Last error": cells.optional(row.last_error),
             "Retry at": cells.instant(row.retry_at),
@@ -130,12 +122,32 @@ class ScopeShow(command_types.Showing):
             "Fetcher": row.fetcher,
             "Collector": row.collector,
             "Frames this month": charges.frames,
-            "Price this month": cells.price(charges.price, conf.rating.decimals),
-            "Last periods": timeline.timeline(window, coverage.cells),
-            "Gaps": timeline.gaps(coverage.gaps, window.step),
+            "Price this month": cells.price(charges.price, places),
+            "Last periods": timeline.timeline(report.window, coverage.cells),
+            "Gaps": timeline.gaps(coverage.gaps, report.window.step),
             "Exclusions": timeline.exclusions(coverage.exclusions),
         }
         return tuple(fields), tuple(fields.values())
+
+    def _read_report(self, parsed_args: argparse.Namespace) -> ScopeReport:
+        client = self.app.connect()
+        if client is not None:
+            from ratekit.remote.scopes import list_scopes, read_report
+
+            rows, _ = list_scopes(client)
+            return read_report(
+                client, scope_admin.find(rows, parsed_args.scope).id, parsed_args.periods
+            )
+        from ratekit.conf import collect
+
+        conf = self.app.load_conf()
+        reports = self.app.open_storage(conf).reports
+        rows = reports.scopes(ALL_SCOPES)
+        row = scope_admin.find(rows, parsed_args.scope)
+        calendar = collect.build_calendar(conf)
+        return scope_admin.read_report(
+            reports, row, rows, calendar, self.app.clock(), parsed_args.periods
+        )
 
 
 class ScopeDeactivate(command_types.Action):

@@ -55,9 +55,9 @@ OPTS = [
         default=10_000,
         min=100,
         max=1_000_000,
-        help="Most groups of a summary, and most points of a page of data frames. A request for "
-        "more is refused. A summary by labels may not have more groups on all pages together: "
-        "they are held in memory.",
+        help="Most groups of a summary, most points of a page of data frames, and most states of "
+        "a scope's periods in all metrics together. A request for more is refused. A summary by "
+        "labels may not have more groups on all pages together: they are held in memory.",
     ),
     cfg.IntOpt(
         "max_range",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -11,11 +12,30 @@ import requests
 from keystoneauth1 import adapter, exceptions
 
 from ratekit import errors
+from ratekit.http_errors import summarize
 from ratekit.redact import redact_urls
 
 #: Seconds for which a response may say nothing.
 _TIMEOUT = 300
+#: What reading a response raises that another service has sent.
+UNREADABLE = (AttributeError, LookupError, TypeError, ValueError)
+_NO_KEYSTONE = "cannot log in to Keystone: the response is not Keystone's"
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
+
+
+@contextlib.contextmanager
+def reading_answers() -> Iterator[None]:
+    """Refuse answers that are not ratekit's, as a decorator of what reads them.
+
+    :raises ratekit.errors.OperatorError: a part of an answer is missing or of another kind
+    """
+    try:
+        yield
+    except UNREADABLE as error:
+        raise errors.OperatorError(
+            f"the API's answer is not ratekit's ({error!r}); does another service have the type "
+            "rating in the service catalogue?"
+        ) from error
 
 
 class PagesNeeded(errors.OperatorError):
@@ -55,6 +75,7 @@ class Client:
         return self._send("POST", path, json=body)
 
     def _send(self, verb: str, path: str, **content: Any) -> Any:
+        self._log_in()
         try:
             response = self._session.request(
                 path,
@@ -64,15 +85,32 @@ class Client:
                 headers={"Accept": "application/json"},
                 **content,
             )
-        except (exceptions.Unauthorized, exceptions.MissingAuthPlugin) as error:
-            raise errors.AccessDenied(f"Keystone refuses the credentials: {_line(error)}") from None
         except (exceptions.EndpointNotFound, exceptions.CatalogException) as error:
             raise errors.AccessDenied(
-                f"the service catalogue has no endpoint of type rating: {_line(error)}"
+                f"the service catalogue has no endpoint of type rating: {summarize(error)}"
             ) from None
         except exceptions.ClientException as error:
-            raise errors.TryLater(f"the API does not answer: {_line(error)}") from None
+            raise errors.TryLater(f"the API does not answer: {summarize(error)}") from None
+        except UNREADABLE:
+            # Of the log-in, which is read in part only now.
+            raise errors.TryLater(_NO_KEYSTONE) from None
         return _read(response)
+
+    def _log_in(self) -> None:
+        """Get a token, unless there is one."""
+        try:
+            self._session.get_token()
+        except (exceptions.Unauthorized, exceptions.MissingAuthPlugin) as error:
+            raise errors.AccessDenied(
+                f"Keystone refuses the credentials: {summarize(error)}"
+            ) from None
+        except exceptions.HTTPClientError as error:
+            # Such as a token that has expired, or a user who is locked.
+            raise errors.AccessDenied(f"cannot log in to Keystone: {summarize(error)}") from None
+        except exceptions.ClientException as error:
+            raise errors.TryLater(f"cannot log in to Keystone: {summarize(error)}") from None
+        except UNREADABLE:
+            raise errors.TryLater(_NO_KEYSTONE) from None
 
 
 def _read(response: requests.Response) -> Any:
@@ -86,8 +124,8 @@ def _read(response: requests.Response) -> Any:
         body = None
     if response.status_code < 300 and body is not None:
         return body
-    text = f"the API at {redact_urls(response.url.partition('?')[0])} answers "
-    text += f"{response.status_code}: {_message(body)}"
+    address = redact_urls(response.url.partition("?")[0])
+    text = f"the API at {address} answers {response.status_code}: {_message(body)}"
     if response.status_code in {401, 403}:
         raise errors.AccessDenied(text)
     if response.status_code == 404:
@@ -108,7 +146,3 @@ def _message(body: Any) -> str:
             return text
         case _:
             return "no explanation; is it ratekit's API?"
-
-
-def _line(error: Exception) -> str:
-    return " ".join(redact_urls(str(error)).split())

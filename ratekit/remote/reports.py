@@ -19,7 +19,7 @@ from ratekit.domain.reporting.reports import (
     SummaryRow,
 )
 from ratekit.interfaces import Reports
-from ratekit.remote.client import Client
+from ratekit.remote.client import Client, reading_answers
 from ratekit.remote.refusal import refuse
 from ratekit.remote.scopes import list_scopes
 from ratekit.remote.summary import SummaryQuery
@@ -76,10 +76,14 @@ class RemoteReports(Reports):
     def labels(self) -> Mapping[str, Collection[str]]:
         """Return the labels of the metrics that are rated now; none if it is not known."""
         try:
-            body = self._client.get("/v1/info/metrics")
+            return self._read_labels()
         except errors.RatekitError:
             # For hints only; no report needs it.
             return {}
+
+    @reading_answers()
+    def _read_labels(self) -> Mapping[str, Collection[str]]:
+        body = self._client.get("/v1/info/metrics")
         return {entry["metric_id"]: entry["metadata"] for entry in body["metrics"]}
 
     def frames(self, selection: Selection, page: Page = EVERYTHING) -> Iterator[FrameRow]:

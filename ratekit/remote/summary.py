@@ -12,7 +12,7 @@ from ratekit import errors
 from ratekit.domain.reporting.bill import add_up
 from ratekit.domain.reporting.buckets import BUCKETS, bucket
 from ratekit.domain.reporting.reports import ALL_SCOPES, Page, Selection, SummaryRow
-from ratekit.remote.client import Client, PagesNeeded
+from ratekit.remote.client import Client, PagesNeeded, reading_answers
 from ratekit.remote.pairs import encode_pairs
 from ratekit.remote.refusal import refuse
 
@@ -68,6 +68,7 @@ class SummaryQuery:
         except PagesNeeded as error:
             return self._read_pages(error.limit)
 
+    @reading_answers()
     def read_page(self, page: Page) -> Summary:
         """Return some groups, from one answer."""
         body = self._ask(page, self._groupby)
@@ -92,6 +93,7 @@ class SummaryQuery:
                 return Summary(rows, summary.note)
         raise errors.TryLater("the summary changes while its pages are read; choose an earlier end")
 
+    @reading_answers()
     def _is_whole(self, rows: Sequence[SummaryRow]) -> bool:
         """Return whether the groups add up to their total: usage may be rated between pages."""
         totals = self._ask(Page(), ())["results"]

@@ -128,7 +128,7 @@ NARROW: Mapping[str, Collection[str]] = {
     "pricing": {"interfaces", "domain", "errors", "text"},
     "processing": {"interfaces", "domain", "errors", "text", "pricing"},
     "storage": {"interfaces", "domain", "errors", "text"},
-    "remote": {"interfaces", "domain", "errors", "text", "redact"},
+    "remote": {"interfaces", "domain", "errors", "text", "redact", "http_errors"},
     "fetchers": {"interfaces", "domain", "errors", "text", "keystone", "http_clock"},
     "collectors": {"interfaces", "domain", "errors", "text", "keystone", "http_limits", *_HTTP},
 }

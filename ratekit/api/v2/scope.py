@@ -251,10 +251,14 @@ def _show_all(
     parts = call.parts
     # A scope that the newest list lacks is known by the others.
     lags = lag.read_lags(all_rows, parts.calendar, parts.clock())
-    return [_show(row, lags.get(row.id)) for row in rows]
+    return [show_scope(row, lags.get(row.id)) for row in rows]
 
 
-def _show(row: StateRow, delay: datetime.timedelta | None) -> dict[str, Any]:
+def show_scope(row: StateRow, delay: datetime.timedelta | None) -> dict[str, Any]:
+    """Return a scope as a JSON value.
+
+    :param delay: how far it is behind; None: it is not rated
+    """
     return {
         "scope_id": row.id,
         "scope_key": row.scope_key,

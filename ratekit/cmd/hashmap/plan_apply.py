@@ -97,29 +97,31 @@ class HashmapPlan(command_types.Action):
         """Let the API plan the change, and print it."""
         from ratekit.admin.what_if import Difference
         from ratekit.remote.amounts import restore_amounts
+        from ratekit.remote.client import reading_answers
 
-        body = restore_amounts(
-            client.post("/v2/rating/plan", preparation.request_body(self, parsed_args, since))
-        )
-        lines, purged = body.pop("lines"), body.pop("purged")
+        answer = client.post("/v2/rating/plan", preparation.request_body(self, parsed_args, since))
+        body = restore_amounts(answer)
+        with reading_answers():
+            lines, purged = body.pop("lines"), body.pop("purged")
+            differences = [
+                Difference(*(entry[key] for key in _DIFFERENCE)) for entry in body["what_if"] or ()
+            ]
+            warnings, has_changes = body["warnings"], body["changes"]
         if purged is not None:
             self.app.note(purged)
         if parsed_args.format == "json":
             json.dump(cells.exact_texts(body), self.app.stdout, indent=2)
             self.print_line()
         else:
-            for warning in body["warnings"]:
+            for warning in warnings:
                 self.app.note(f"warning: {warning}")
             for line in lines:
                 self.print_line(line)
             if since is not None:
-                differences = [
-                    Difference(*(entry[key] for key in _DIFFERENCE)) for entry in body["what_if"]
-                ]
                 names = scope_names(self.app.open_storage(None).reports.scopes(ALL_SCOPES))
                 places = self.app.load_conf().rating.decimals
                 self._print_differences(since, differences, parsed_args.all, names, places)
-        return _CHANGES if body["changes"] and parsed_args.exit_code else 0
+        return _CHANGES if has_changes and parsed_args.exit_code else 0
 
     def _print_differences(
         self,

@@ -156,6 +156,7 @@ def test_no_argument_opens_what_others_have(operation: Operation, clients: Clien
         ("/v2/dataframes", {}),
         ("/v2/export/focus", {}),
         ("/v2/scope", {}),
+        ("/v2/scope/coverage", {"scope_id": THEIRS}),
     ],
 )
 def test_an_administrator_sees_the_difference(

@@ -41,6 +41,10 @@ def test_a_project_lists_and_changes_only_itself(client: Client) -> None:
     assert [entry["scope_id"] for entry in listed] == ["a1"]
     assert client.get_as("a1", "/v2/scope", scope_id="b2").status == 404
     assert client.get_as("", "/v2/scope").status == 404
+    assert client.get_as("a1", "/v2/scope/coverage", scope_id="a1").status == 200
+    for project in ("a1", ""):
+        refusal = client.get_as(project, "/v2/scope/coverage", scope_id="b2")
+        assert (refusal.status, refusal.body) == (404, {"message": "Scope 'b2' not found"})
     for scope, status in (("b2", 404), ("a1", 200)):
         body = {"scope_id": scope, "active": False}
         assert client.send("PATCH", "/v2/scope", body, OWN).status == status

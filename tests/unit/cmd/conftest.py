@@ -8,14 +8,18 @@ import io
 import json
 import pathlib
 import shutil
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from ratekit.api.parts import Parts
 from ratekit.cmd import ratekit as command
 from ratekit.interfaces import Storage
 from ratekit.storage import migrate
 from ratekit.storage.sql import open_storage
+from tests.api_client import Client
+from tests.api_server import serve
 from tests.contract import given
 
 #: A day and a half after the scopes started.
@@ -132,3 +136,28 @@ def usage(storage: Storage) -> None:
             periods=given.window(2),
         )
     )
+
+
+# The API in place of the database ---------------------------------------------------------------
+
+
+@pytest.fixture
+def parts(config: pathlib.Path, database: str, usage: None, tmp_path: pathlib.Path) -> Parts:
+    """The parts of an API over the database of the commands, at their time."""
+    folder = tmp_path / "api"
+    folder.mkdir()
+    section = f"[collect]\nmetrics_conf = {config.with_name('metrics.yml')}"
+    return dataclasses.replace(Client(folder, database, section).parts, clock=lambda: NOW)
+
+
+@pytest.fixture
+def url(parts: Parts) -> Iterator[str]:
+    """An API to whose users all is visible."""
+    with serve(parts) as address:
+        yield address
+
+
+def ask(ratekit: Shell, url: str, words: str) -> Answer:
+    """Run a command over the API, on a host without a configuration."""
+    elsewhere = dataclasses.replace(ratekit, configured=False)
+    return elsewhere("--os-auth-type", "none", "--os-endpoint", url, *words.split())
