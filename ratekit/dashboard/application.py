@@ -77,7 +77,9 @@ def _build_app(site: Site, pages: Sequence[Page]) -> Any:
     multipart = falcon.media.MultipartFormHandler()
     multipart.parse_options.max_body_part_buffer_size = limit
     app.req_options.media_handlers[falcon.MEDIA_MULTIPART] = multipart
-    app.add_error_handler(Exception, site.show_error)
+    # Falcon has a handler of its own for HTTPError.
+    for kind in (Exception, falcon.HTTPError):
+        app.add_error_handler(kind, site.show_error)
     app.add_route(ROOT, _Start(site))
     app.add_route(f"{ROOT}/static/{{name}}", _Static())
     for page in pages:

@@ -80,9 +80,7 @@ class PageResource:
             try:
                 scopes = visible_scopes(site.parts.policies, page.rule, caller, demand, scope_key)
             except Fault as fault:
-                if fault.status == 403 and not caller.project_id:
-                    raise problem.NoProject from None
-                raise
+                raise problem.refuse(fault, page.rule, caller) from None
         return PageCall(
             site.parts,
             caller,

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping
 
 import falcon
+from oslo_context.context import RequestContext
 
 from ratekit import errors
 from ratekit.api.faults import INTERNAL, Fault, is_of_host, read_error
@@ -33,6 +34,11 @@ _ADVICE = {
     500: "Try again. If it fails again, tell your administrator when it happened.",
     503: "Try again in a minute. Usage is rated and stored all the same.",
 }
+#: In place of Falcon's own words.
+_FALCON = {
+    404: "the address is wrong, or what it names is no longer there",
+    405: "this address takes no such request",
+}
 _TOO_SLOW = "This takes too long"
 _NARROWER = "Choose fewer days, or a page that shows one metric or one resource."
 _NO_PROJECT = "No project is chosen"
@@ -47,6 +53,15 @@ class NoProject(Fault):
 
     def __init__(self) -> None:
         super().__init__(403, "your log-in is for no project, and this page is about a project")
+
+
+def refuse(fault: Fault, rule: str, caller: RequestContext) -> Fault:
+    """Return what to say in place of a fault of the policies, in words for readers of pages."""
+    if fault.status != 403:
+        return fault
+    if not caller.project_id:
+        return NoProject()
+    return Fault(403, f"your role does not allow what was asked for; the policy is {rule}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -102,7 +117,7 @@ def _read_fault(error: Exception, place: str) -> Fault:
                 LOG.error("%s: %s", printable(place), printable(line))
         return read_error(error)
     if isinstance(error, falcon.HTTPError):
-        text = error.description or error.title or ""
+        text = _FALCON.get(error.status_code) or error.description or error.title or ""
         headers = {name.replace("-", "_"): text for name, text in dict(error.headers or {}).items()}
         return Fault(error.status_code, text, **headers)
     LOG.error("%s failed", printable(place), exc_info=error)

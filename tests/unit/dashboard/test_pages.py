@@ -123,6 +123,28 @@ def test_every_answer_has_the_headers_that_protect(
     assert "strict-transport-security" not in headers
 
 
+@pytest.mark.parametrize("accept", ["*/*", "text/html,application/xml;q=0.9", "application/json"])
+@pytest.mark.parametrize(
+    ("verb", "path", "status"),
+    [
+        ("GET", "/dashboard/nothing", 404),
+        ("GET", "/dashboard/nothing/at/all", 404),
+        ("GET", "/dashboard/static/nothing", 404),
+        ("DELETE", "/dashboard/about", 405),
+        ("GET", "/dashboard/zone", 405),
+        ("GET", "/dashboard/about?x=1", 400),
+    ],
+)
+def test_every_error_is_a_page(
+    pages: PageClient, verb: str, path: str, status: int, accept: str
+) -> None:
+    response = pages.get(path, verb=verb, headers={"Accept": accept})
+    assert response.status == status
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert response.content.h1 is not None
+    assert len(response.words.split(". ")) > 1, "it says what happened, and what to do"
+
+
 def test_under_tls_browsers_are_told_to_stay_there(pages: PageClient) -> None:
     pages.parts.conf.set_override("enable_proxy_headers_parsing", True, group="oslo_middleware")
     response = pages.get("/dashboard/about", headers={"X-Forwarded-Proto": "https"})
