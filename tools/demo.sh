@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Starts a real Keystone and Gnocchi with two days of usage on this machine, rates the usage
-# into an SQLite file and prints the bill. Then, on a terminal, opens a shell to try commands in;
-# "exit" stops everything again.
+# into an SQLite file, prints the bill and writes it with pictures. Then, on a terminal, serves the
+# pages and opens a shell to try commands in; "exit" stops everything again.
 #
 #   tools/demo.sh              without a terminal it stops after the bill
-#   tools/demo.sh --keep       leaves the cloud running and prints how to use it
+#   tools/demo.sh --keep       leaves the cloud and the pages running and prints how to use them
 #   tools/demo.sh --stop DIR   stops a cloud that was left running, and removes its folder
 set -euo pipefail
 usage() { echo "usage: tools/demo.sh [--keep | --stop DIR]" >&2; exit 2; }
@@ -48,6 +48,7 @@ step "1. Start PostgreSQL, Keystone and Gnocchi, with 48 hours of measures"
 python -m tests.stack up --dir "$cloud"
 
 export RATEKIT_CONFIG="$cloud/ratekit.conf"
+printf '\n[rating]\ncurrency = EUR\n' >> "$RATEKIT_CONFIG"
 step "2. Create a database, apply prices: ratekit hashmap apply hashmap.yml"
 ratekit-dbsync upgrade
 cp etc/ratekit/hashmap.yml "$cloud"
@@ -62,6 +63,18 @@ end=${end:0:16}
 step "4. Print the bill: ratekit summary --begin $begin --groupby scope"
 ratekit summary --begin "$begin" --groupby scope
 
+# In a folder of its own, because that of the cloud is removed in the end.
+page=$(mktemp -d "${TMPDIR:-/tmp}/ratekit-bill.XXXXXX")/bill.html
+step "5. Write the bill with pictures: ratekit report --begin $begin -o bill.html"
+ratekit report --begin "$begin" -o "$page"
+echo "$page" >&2
+
+if [ $keep = yes ] || { [ -t 0 ] && [ -t 2 ]; }; then
+    step "6. Serve the pages: ratekit-api with [api] dashboard = true"
+    python -m tests.stack pages --dir "$cloud" > "$cloud/pages.txt"
+    cat "$cloud/pages.txt" >&2
+fi
+
 # Sourced by a shell, this makes every command below work in it.
 cat > "$cloud/shell.sh" <<END
 export PATH=$(printf %q "$PWD/.venv/bin"):\$PATH RATEKIT_CONFIG=$(printf %q "$RATEKIT_CONFIG")
@@ -71,6 +84,17 @@ END
 sed "s/BEGIN/$begin/g; s/END/$end/g" tools/demo.txt > "$cloud/steps.txt"
 
 step "Try next"
+cat >&2 <<END
+Open the bill in a browser; it needs no network, and prints:
+
+    file://$page
+
+END
+if [ -s "$cloud/pages.txt" ]; then
+    printf 'Look at the same costs in the pages, as operator or as tenant:\n\n' >&2
+    cat "$cloud/pages.txt" >&2
+    echo >&2
+fi
 if [ $keep = yes ]; then
     cat >&2 <<END
 The cloud is running. Make the commands work in this shell:

@@ -1,4 +1,4 @@
-"""The command line: ``python -m tests.stack up --dir DIR`` and ``down --dir DIR``."""
+"""The command line: ``python -m tests.stack up --dir DIR``, ``pages`` and ``down`` likewise."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ import time
 from collections.abc import Sequence
 from types import FrameType
 
+from tests.stack import pages
 from tests.stack.errors import StackError
+from tests.stack.folder import Folder
 from tests.stack.lifecycle import down, up
+from tests.stack.stack import running
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt_once)
     try:
-        _up(options) if options.command == "up" else down(options.dir)
+        _COMMANDS[options.command](options)
     except (StackError, ValueError) as error:
         print(f"tests.stack: {error}", file=sys.stderr)
         return 1
@@ -55,6 +58,19 @@ def _up(options: argparse.Namespace) -> None:
     report(f"ready: {stack.conf_path}")
 
 
+def _pages(options: argparse.Namespace) -> None:
+    stack = running(options.dir)
+    folder = Folder.at(options.dir)
+    print(pages.start(stack, options.project, folder, stack.conf_path))
+
+
+def _down(options: argparse.Namespace) -> None:
+    down(options.dir)
+
+
+_COMMANDS = {"up": _up, "pages": _pages, "down": _down}
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.stack", description="A real Keystone, Gnocchi and PostgreSQL."
@@ -65,8 +81,10 @@ def _parser() -> argparse.ArgumentParser:
     start.add_argument("--instances", type=int, default=3, help="in each project (%(default)s)")
     start.add_argument("--hours", type=int, default=48, help="length of the data (%(default)s)")
     start.add_argument("--end", type=_instant, help="ISO 8601 end of the data (start of this hour)")
-    stop = commands.add_parser("down", help="stop the cloud in a folder")
-    for command in (start, stop):
+    serve = commands.add_parser("pages", help="serve ratekit's pages over the cloud in a folder")
+    serve.add_argument("--project", default="demo-01", help="of a new user (%(default)s)")
+    stop = commands.add_parser("down", help="stop the cloud in a folder, and its pages")
+    for command in (start, serve, stop):
         command.add_argument("--dir", required=True, help="the cloud's folder")
     return parser
 
