@@ -65,14 +65,13 @@ ratekit summary --begin "$begin" --groupby scope
 
 # In a folder of its own, because that of the cloud is removed in the end.
 page=$(mktemp -d "${TMPDIR:-/tmp}/ratekit-bill.XXXXXX")/bill.html
-step "5. Write the bill with pictures: ratekit report --begin $begin -o bill.html"
-ratekit report --begin "$begin" -o "$page"
+step "5. Write the bill with pictures: ratekit report --begin $begin --end $end -o bill.html"
+ratekit report --begin "$begin" --end "$end" -o "$page"
 echo "$page" >&2
 
 if [ $keep = yes ] || { [ -t 0 ] && [ -t 2 ]; }; then
     step "6. Serve the pages: ratekit-api with [api] dashboard = true"
     python -m tests.stack pages --dir "$cloud" > "$cloud/pages.txt"
-    cat "$cloud/pages.txt" >&2
 fi
 
 # Sourced by a shell, this makes every command below work in it.

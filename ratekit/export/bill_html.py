@@ -64,7 +64,8 @@ def render_bill(statement: Statement, formats: Formats, issue: Issue) -> str:
     title = printable(_title(statement, issue))
     period = formats.period(statement.whole.begin, statement.whole.end)
     styles = _styles(f"{title}, {period}")
-    parts = [_view(part, formats, issue) for part in statement.parts]
+    is_single = statement.project_count == 1
+    parts = [_view(part, formats, issue, is_single) for part in statement.parts]
     whole = statement.whole
     values = {
         "statement": statement,
@@ -78,7 +79,7 @@ def render_bill(statement: Statement, formats: Formats, issue: Issue) -> str:
         "whole": whole,
         "issue": issue,
         "parts_views": parts,
-        "single": parts[0] if len(parts) == statement.project_count == 1 else None,
+        "single": parts[0] if is_single else None,
         "notes": list(statement_notes(statement, formats)),
         "chart": _time_chart(whole, formats),
         "project_chart": bars(
@@ -87,7 +88,7 @@ def render_bill(statement: Statement, formats: Formats, issue: Issue) -> str:
             formats.currency,
             formats.amount,
         ),
-        "gap": _gap(whole, [row.price for row in statement.projects], formats),
+        "gap": _gap(whole, formats, [row.price for row in statement.projects]),
         "prices": _prices(statement, whole, formats, issue),
         # The text is the package's own; quotes in it must stay quotes.
         "styles": Markup(styles),
@@ -116,7 +117,7 @@ def _css_text(text: str) -> str:
     return f'"{"".join(safe)}"'
 
 
-def _view(part: Part, formats: Formats, issue: Issue) -> _PartView:
+def _view(part: Part, formats: Formats, issue: Issue, is_single: bool) -> _PartView:
     bill = part.bill
     resources = None
     if bill.resources is not None:
@@ -132,7 +133,7 @@ def _view(part: Part, formats: Formats, issue: Issue) -> _PartView:
         _time_chart(bill, formats),
         resources,
         list(zip(_bucket_texts(bill, formats), _rated_totals(bill), strict=True)),
-        _gap(bill, [], formats),
+        _gap(bill, formats, bill.totals if is_single else []),
         _prices(part, bill, formats, issue),
     )
 
@@ -163,10 +164,13 @@ def _rated_totals(bill: Bill) -> Sequence[Decimal | None]:
     ]
 
 
-def _gap(bill: Bill, projects: Sequence[Decimal], formats: Formats) -> Decimal:
-    """Return by how much printed amounts may differ from their printed sum."""
+def _gap(bill: Bill, formats: Formats, rows: Sequence[Decimal]) -> Decimal:
+    """Return by how much printed amounts may differ from their printed sum.
+
+    :param rows: of a table besides that of metrics
+    """
     metrics = [charge.price for charge in bill.metrics]
-    return rounding_gap([metrics, bill.totals, projects], formats.decimals)
+    return rounding_gap([metrics, rows], formats.decimals)
 
 
 def _prices(
