@@ -118,7 +118,7 @@ def _free_line(metric: str, usage: FreeUsage, remedy: str) -> str:
     labels = [
         f"{name}={NULL if text is None else repr(text)}" for name, text in usage.labels.items()
     ]
-    example = " ".join([*labels, f"of scope {usage.scope}"])
+    example = " ".join([*(labels or ["that"]), f"of scope {usage.scope}"])
     return (
         f"{metric}: {count_text(usage.usages, 'recent usage')}, such as {example}, would cost "
         f"nothing from {utc_text(usage.since)}, but has a price by the current rules: keep a rule "

@@ -200,3 +200,25 @@ def test_a_process_of_its_own_does_the_same(keystone: Cloud, tmp_path: pathlib.P
                 argv = _words(command, {name: keystone.project_ids[name] for name in PRICES})
                 result = _run_process(argv, _environment(keystone, keystone.admin, 2))
                 assert result.code == (0 if command.failure is None else 1), result
+
+
+@pytest.mark.parametrize("version", COUNTS)
+def test_the_last_price_of_what_is_used_is_kept_and_the_client_says_why(
+    keystone: Cloud, tmp_path: pathlib.Path, version: int
+) -> None:
+    url = live_api.write_conf(tmp_path, "auth_strategy = keystone" + keystone.conf)
+    _rate(url, keystone.project_ids)
+    commands = [
+        Command("hashmap service create", "instance", keep={"service": "Service ID"}),
+        Command("hashmap mapping create", "0.1 -s {service}", keep={"mapping": "Mapping ID"}),
+        Command("hashmap mapping update", "{mapping} --cost 0"),
+        Command("hashmap mapping delete", "{mapping}", lists=False),
+        Command("hashmap service delete", "{service}", lists=False),
+    ]
+    with keystone.serve(tmp_path):
+        results = _run_together(commands, {}, _environment(keystone, keystone.admin, version))
+    assert [result.code for result in results] == [0, 0, 1, 1, 1], results
+    for result in results[2:]:
+        assert "would cost nothing from" in result.err
+        assert "or use ratekit hashmap apply --allow-free" in result.err
+        assert "(HTTP 409)" in result.err

@@ -117,6 +117,12 @@ def test_an_administrator_creates_edits_and_deletes_a_mapping(visit: Visit) -> N
     assert not re.search(r"\bflat\b", pages["hashmap-mapping-deleted"]["text"], re.I)
 
 
+def test_the_last_price_of_what_is_used_is_not_deleted(visit: Visit) -> None:
+    # Horizon keeps the reason in its log.
+    assert "Error: Unable to delete mapping" in visit.pages["used-mapping-deletion"]["text"]
+    assert re.search(r"\bflat\s+0\.25\b", visit.pages["used-mapping-list-after"]["text"], re.I)
+
+
 def _reported(page: Page) -> Mapping[str, float]:
     """Return the pie chart's data."""
     pairs = re.findall(r'"label": "([^"]+)",\s*"value": ([-0-9.eE]+)', page["html"])

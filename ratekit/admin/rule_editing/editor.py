@@ -31,6 +31,8 @@ LOG = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+#: CloudKitty's clients cannot send the argument.
+_REMEDY = "repeat the request with allow_free=true, or use ratekit hashmap apply --allow-free"
 _UNCHECKED = "not checked for mistakes: the database did not answer in time"
 
 
@@ -196,7 +198,7 @@ class Editor:
                 self._storage,
                 self._modules,
                 self._calendar.step,
-                remedy="repeat the request with allow_free=true",
+                remedy=_REMEDY,
             )
         fence = index.protected_until
         retroactive = fence is not None and change.since < fence

@@ -17,6 +17,8 @@ from playwright.sync_api import sync_playwright
 PATIENCE = 180_000
 #: A metric without usage: the last price of what is used cannot be deleted.
 SERVICE = "ip.floating"
+#: A metric with usage.
+USED = "instance"
 
 
 class Walk:
@@ -87,27 +89,47 @@ def see_bill(walk, who):
     walk.visit("/project/reporting/", f"{who}-reporting")
 
 
+def create_price(walk, metric, step):
+    """Create a service and a mapping; return the service's id."""
+    walk.page.goto(f"{walk.url}/admin/hashmap/create_service/")
+    walk.submit(f"{step}-service", service_type="service", service=metric)
+    walk.follow(metric)
+    service = re.search(r"/service/([^/?]+)", walk.page.url)[1]
+    walk.record(f"{step}-service-details")
+    walk.page.goto(f"{walk.url}/admin/hashmap/create_mapping/service/{service}/")
+    walk.submit(f"{step}-mapping-created", type="flat", cost="0.25")
+    return service
+
+
+def delete_last_mapping(walk, step):
+    """Delete the last mapping of the list that the page shows."""
+    # A menu hides the button.
+    walk.page.locator(".tab-pane.active [id*=action_delete]").last.evaluate("each => each.click()")
+    walk.page.locator(".modal .btn-danger, .modal .btn-primary").first.click()
+    walk.page.wait_for_timeout(3000)
+    walk.record(step)
+
+
 def change_prices(walk):
     """Create a service and a mapping, edit the mapping, delete it."""
     walk.visit("/admin/hashmap/", "hashmap-before")
-    walk.page.goto(f"{walk.url}/admin/hashmap/create_service/")
-    walk.submit("hashmap-service", service_type="service", service=SERVICE)
-    walk.follow(SERVICE)
-    service = re.search(r"/service/([^/?]+)", walk.page.url)[1]
-    walk.record("hashmap-service-details")
-    walk.page.goto(f"{walk.url}/admin/hashmap/create_mapping/service/{service}/")
-    walk.submit("hashmap-mapping-created", type="flat", cost="0.25")
+    service = create_price(walk, SERVICE, "hashmap")
     walk.show_mappings(service, "hashmap-mapping-list")
     mapping = re.search(r"edit_mapping/service/([^/\"?]+)", walk.page.content())[1]
     walk.page.goto(f"{walk.url}/admin/hashmap/edit_mapping/service/{mapping}/")
     walk.record("hashmap-mapping-form")
     walk.submit("hashmap-mapping-edited", cost="0.5")
     walk.show_mappings(service, "hashmap-mapping-list-edited")
-    # A menu hides the button.
-    walk.page.locator(".tab-pane.active [id*=action_delete]").last.evaluate("each => each.click()")
-    walk.page.locator(".modal .btn-danger, .modal .btn-primary").first.click()
-    walk.page.wait_for_timeout(3000)
+    delete_last_mapping(walk, "hashmap-mapping-deletion")
     walk.show_mappings(service, "hashmap-mapping-deleted")
+
+
+def delete_used_price(walk):
+    """Try to delete the last price of what is used."""
+    service = create_price(walk, USED, "used")
+    walk.show_mappings(service, "used-mapping-list")
+    delete_last_mapping(walk, "used-mapping-deletion")
+    walk.show_mappings(service, "used-mapping-list-after")
 
 
 def main():
@@ -130,6 +152,7 @@ def main():
         walk.visit(f"/admin/rating_summary/{project}/?type=true", "summary-project")
         walk.visit("/admin/rating_modules/", "modules")
         change_prices(walk)
+        delete_used_price(walk)
         browser.close()
     print(json.dumps(results))
 
