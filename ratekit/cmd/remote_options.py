@@ -17,8 +17,8 @@ _NAMES = (
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options; keystoneauth, which takes long to import, knows more of them."""
     group = parser.add_argument_group(
-        "the API in place of the database, for summary, quote, explain, scope list, scope show, "
-        "hashmap plan"
+        "the API in place of the database, for summary, report (CSV), quote, explain, scope list, "
+        "scope show, hashmap plan"
     )
     group.add_argument("--os-cloud", metavar="NAME", help="a cloud of clouds.yaml")
     group.add_argument(

@@ -57,6 +57,19 @@ def test_a_summary_over_the_api_equals_that_of_the_database(
     assert answer.out == expected.out
 
 
+@pytest.mark.parametrize("words", ["", "--scope a1", "--metric volume --timezone Asia/Kathmandu"])
+def test_a_sheet_over_the_api_equals_that_of_the_database(
+    ratekit: Shell, url: str, tmp_path: pathlib.Path, words: str
+) -> None:
+    paths = [tmp_path / name for name in ("database.csv", "api.csv")]
+    expected = ratekit(*f"report -o {paths[0]} {words}".split())
+    answer = ask(ratekit, url, f"report -o {paths[1]} {words}")
+    assert (expected.code, answer.code) == (0, 0)
+    first, second = (path.read_bytes() for path in paths)
+    assert first == second
+    assert first.count(b"\n") > 1
+
+
 FIELDS = [
     "scope list",
     "scope list --all -f json",
@@ -211,6 +224,7 @@ def test_a_misspelt_metric_is_told(ratekit: Shell, url: str, config: pathlib.Pat
         ("scope deactivate a1", 2, "this needs the database"),
         ("scope reset --to 2026-03-01 a1", 2, "this needs the database"),
         ("frame list", 2, "this needs the database"),
+        ("report -o bill.html", 2, "a page needs the database; over the API write a .csv file"),
         ("status", 2, "this needs the database"),
         ("reprocess list", 2, "this needs the database"),
         ("hashmap history", 2, "this needs the database"),

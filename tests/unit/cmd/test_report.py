@@ -298,8 +298,3 @@ class TestFile:
         answer = ratekit("report", *options.split())
         assert (answer.code, answer.err) == (2, f"ratekit: {line}\n")
         assert set(tmp_path.iterdir()) == before
-
-    def test_an_api_is_not_asked(self, ratekit: Shell, tmp_path: pathlib.Path) -> None:
-        answer = ratekit("--os-cloud", "x", "report", "-o", str(tmp_path / "bill.html"))
-        assert answer.code == 2
-        assert "this needs the database" in answer.err
