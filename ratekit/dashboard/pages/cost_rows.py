@@ -13,7 +13,6 @@ from markupsafe import Markup
 
 from ratekit.admin.cost_table import CostLine, CostPart, CostTable
 from ratekit.dashboard.page import PageCall
-from ratekit.dashboard.pages import project
 from ratekit.domain.exact import ZERO
 from ratekit.domain.reporting.bill import rounding_gap
 from ratekit.domain.reporting.buckets import BUCKETS
@@ -98,7 +97,7 @@ class CostFrame:
 
     def chart(self) -> Markup:
         """Return the chart of all times, or of the first lines."""
-        formats = project.formats_of(self._call)
+        formats = self._call.formats
         title = f"Cost by {self._by}"
         if not self._is_time:
             rows = [self._row(index) for index in range(min(len(self._table.lines), _BARS))]

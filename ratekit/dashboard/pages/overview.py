@@ -112,7 +112,7 @@ def _change(month: MonthComparison) -> str:
 
 
 def _draw_days(call: PageCall[Query], bill: Bill, costs: _CostLinks) -> Markup:
-    formats = project.formats_of(call)
+    formats = call.formats
     days = [formats.day(start) for start in bill.starts]
     ends = [*bill.starts[1:], bill.end]
     links = {

@@ -98,12 +98,6 @@ def metric_names(call: PageCall[Any], metrics: Iterable[str]) -> Sequence[str]:
     return sorted(names)
 
 
-def formats_of(call: PageCall[Any]) -> Formats:
-    """Return how numbers and times are written for the reader."""
-    section = call.parts.conf.rating
-    return Formats(call.zone, section.currency, section.decimals)
-
-
 def amount_head(call: PageCall[Any], title: str) -> str:
     """Return the title of a column of amounts, with the currency."""
     currency = call.parts.conf.rating.currency
@@ -133,7 +127,7 @@ def read_notes(
     :param from_totals: the page shows no labels
     """
     scope, storage = only_scope(call), call.parts.storage
-    formats = formats_of(call)
+    formats = call.formats
     if scope is None:
         return []
     state = rating_state.read(storage, call.parts.calendar, scope, begin, end, from_totals)

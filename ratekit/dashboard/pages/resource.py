@@ -191,7 +191,7 @@ class _Times:
 
     def chart(self) -> Markup:
         """Return the chart of all times."""
-        formats = project.formats_of(self._call)
+        formats = self._call.formats
         titles = [self._title(start) for start in self._starts]
         series = {
             metric: [self._sums.get(start, {}).get(metric, ZERO) for start in self._starts]

@@ -158,10 +158,7 @@ def seen(response: PageResponse) -> tuple[object, ...]:
 
 def check(clients: Clients, page: Page, project: str, query: Mapping[str, Any]) -> None:
     """Require that a page is the same as if the other tenant had nothing."""
-    both, alone = (
-        client.get(page.path, project, None, "GET", **query)
-        for client in clients
-    )
+    both, alone = (client.get(page.path, project, None, "GET", **query) for client in clients)
     assert both.status < 500, both.text
     assert seen(both) == seen(alone)
     asked = unquote(repr(query))
