@@ -64,7 +64,11 @@ def show_gaps(call: PageCall[GapsArguments]) -> View:
             ],
             "pager": build_pager(call, PATH, len(interruptions), "interruptions"),
             "chart": timeline(
-                "Interruptions", _strips(entries, names, links, end), begin, end, call.zone
+                "Interruptions",
+                _strips(entries, names, links, max(begin, min(end, call.parts.clock()))),
+                begin,
+                end,
+                call.zone,
             ),
         },
         Table(
@@ -101,7 +105,7 @@ def _strips(
         span = Span(entry.begin, entry.end or end, entry.kind, links[entry.scope])
         rows.setdefault((entry.scope, entry.metric), []).append(span)
     return [
-        TimelineRow(": ".join(filter(None, (names.get(scope, scope), metric))), spans)
+        TimelineRow(": ".join(filter(None, (metric, names.get(scope, scope)))), spans)
         for (scope, metric), spans in rows.items()
     ]
 

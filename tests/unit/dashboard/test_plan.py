@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
+from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
 
+from ratekit import errors
 from ratekit.domain.exact import EXACT
 from ratekit.domain.reporting.bill import add_up
+from ratekit.domain.reporting.reports import EVERYTHING, FrameRow, Page, Selection
+from ratekit.storage.reports.reports import SqlReports
+from tests.api_client import NOW
+from tests.contract.given import hour
 from tests.page_client import PageClient, PageResponse
 from tests.unit.cmd.conftest import Shell
 from tests.unit.dashboard.cloud import NAMES, SCRIPT
@@ -158,3 +165,30 @@ class TestMistakes:
 
     def test_a_day_that_is_none_is_refused(self, cloud: PageClient) -> None:
         assert plan(cloud, since="soon").status == 400
+
+
+class Slow(SqlReports):
+    """Reports whose frames take longer than a request may."""
+
+    def frames(self, selection: Selection, page: Page = EVERYTHING) -> Iterator[FrameRow]:
+        raise errors.TooSlow(30)
+
+
+def test_a_report_that_takes_too_long_says_what_to_do(cloud: PageClient) -> None:
+    storage = cloud.parts.storage
+    slow = Slow.__new__(Slow)
+    vars(slow).update(vars(storage.reports))
+    cloud.replace(storage=dataclasses.replace(storage, reports=slow))
+    response = plan(cloud)
+    assert response.status == 503
+    assert "choose a later time" in response.words
+    assert response.content.find("textarea") is not None
+
+
+def test_usage_that_was_purged_is_told(cloud: PageClient) -> None:
+    storage = cloud.parts.storage
+    for task, _ in storage.tasks.tasks():
+        storage.tasks.cancel(task.id, NOW)
+    storage.purge.start(hour(48), totals=False)
+    list(storage.purge.remove(10_000))
+    assert "Part of the usage is gone" in plan(cloud).words

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from decimal import Decimal
 
@@ -10,7 +9,7 @@ import pytest
 
 from ratekit.dashboard.pages.projects import find_previous
 from ratekit.domain.period import Period
-from tests.contract.given import hour
+from tests.contract.given import hour, statements
 from tests.page_client import PageClient, PageResponse
 from tests.unit.cmd.conftest import Shell
 from tests.unit.dashboard.cloud import NAMES, SCRIPT
@@ -163,17 +162,12 @@ class TestPrevious:
             assert find_previous(hour(begin), hour(end), utc) == expected
 
 
-def test_a_search_of_many_projects_reads_costs_of_one_page(cloud: PageClient) -> None:
-    asked: list[int] = []
-    reports = cloud.parts.storage.reports
-
-    class Counting(type(reports)):  # type: ignore[misc]
-        def summary(self, selection, groupby, zone, page=None):  # type: ignore[no-untyped-def]
-            asked.append(len(selection.scopes))
-            return reports.summary(selection, groupby, zone)
-
-    counting = Counting.__new__(Counting)
-    counting.__dict__.update(reports.__dict__)
-    cloud.replace(storage=dataclasses.replace(cloud.parts.storage, reports=counting))
-    cloud.get(PATH, limit=2)
-    assert asked == [2, 2]
+def test_a_page_reads_the_costs_of_its_projects_alone(cloud: PageClient) -> None:
+    with statements() as sent:
+        cloud.get(PATH, limit=2)
+    assert len([statement for statement in sent if "FROM totals" in statement]) == 2
+    with statements() as sent:
+        cloud.get(PATH, limit=2, order="cost")
+        cloud.get(PATH, limit=2, order="cost", offset=2)
+    # Those of all projects once, to sort by them.
+    assert len([statement for statement in sent if "FROM totals" in statement]) == 5

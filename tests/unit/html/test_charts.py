@@ -129,6 +129,19 @@ def test_31_days_have_names_that_do_not_overlap() -> None:
     assert (len(narrow) + len(wide)) * len("01-01") * 7 < 560
 
 
+def test_the_last_of_few_series_may_stand_for_all_others() -> None:
+    series = {"web": [Decimal(1)], "other (9)": [Decimal(2)]}
+    kinds = [
+        [node.get("class") for node in parse(chart).iter("rect") if "%" in node.get("width", "")]
+        for chart in (
+            stacked_bars("c", ["day"], series, "EUR", has_rest=True),
+            stacked_bars("c", ["day"], series, "EUR"),
+        )
+    ]
+    assert "series-other" in kinds[0]
+    assert "series-other" not in kinds[1]
+
+
 def test_what_has_no_colour_is_other() -> None:
     series = {f"m{index}": [Decimal(index + 1)] for index in range(20)}
     chart = stacked_bars("t", ["day"], series, "EUR")
