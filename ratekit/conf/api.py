@@ -138,7 +138,7 @@ def check(conf: Any) -> Iterator[tuple[str, str, str]]:
             "dashboard_keys",
             "expected 32 random bytes in base64 each, as 'openssl rand -base64 32' writes them",
         )
-    if section.dashboard_zone not in zoneinfo.available_timezones():
+    if not _is_zone(section.dashboard_zone):
         yield (
             GROUP,
             "dashboard_zone",
@@ -152,6 +152,14 @@ def _is_key(text: str) -> bool:
         return len(base64.b64decode(text.translate(_USUAL), validate=True)) == _KEY_BYTES
     except ValueError:
         return False
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 def _is_loopback(host: str) -> bool:

@@ -20,6 +20,8 @@ from ratekit.export.csv_text import CSV, write_rows
 from ratekit.html import environment
 from ratekit.html.formats import Formats
 
+#: Whose costs, and when: what a reader keeps in mind from page to page.
+_CHOICE = ("scope", "begin", "end")
 _NOBODY: frozenset[str] = frozenset()
 
 
@@ -99,8 +101,9 @@ class PageResource:
         """Answer the page, as soon as it is read or the reader has waited long enough."""
         site = self._site
         formats = site.formats(request)
+        choice = {name: text for name in _CHOICE if (text := request.get_param(name))}
         frame = dataclasses.replace(
-            site.frame(request, self._page.title), csv_link=_csv_link(request)
+            site.frame(request, self._page.title, choice), csv_link=_csv_link(request)
         )
         future = site.readers.start(lambda: self._read(call, formats, frame))
         response.content_type = falcon.MEDIA_HTML

@@ -24,6 +24,7 @@ from ratekit.dashboard.slow import Readers
 from ratekit.html import environment
 from ratekit.html.formats import Formats
 
+_NO_CHOICE: Mapping[str, str] = {}
 #: Where the project and the time zone are chosen.
 SETTINGS = f"{ROOT}/settings"
 
@@ -49,7 +50,7 @@ class Site:
     def zone(self, request: falcon.Request) -> zoneinfo.ZoneInfo:
         """Return the reader's zone, or the operator's default."""
         zone = visit.of(request).session.zone
-        with contextlib.suppress(zoneinfo.ZoneInfoNotFoundError, ValueError):
+        with contextlib.suppress(zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
             return zoneinfo.ZoneInfo(zone)
         return zoneinfo.ZoneInfo(self.parts.conf.api.dashboard_zone)
 
@@ -58,8 +59,13 @@ class Site:
         section = self.parts.conf.rating
         return Formats(self.zone(request), section.currency, section.decimals)
 
-    def frame(self, request: falcon.Request, title: str) -> Frame:
-        """Return what is around a page's content, for this reader."""
+    def frame(
+        self, request: falcon.Request, title: str, choice: Mapping[str, str] = _NO_CHOICE
+    ) -> Frame:
+        """Return what is around a page's content, for this reader.
+
+        :param choice: arguments that the pages of the menu keep, if they have them
+        """
         session = visit.of(request).session
         frame = Frame(title, request.root_path, ratekit.__version__, csrf=session.form_token())
         if authentication.CALLER not in request.env:
@@ -73,7 +79,7 @@ class Site:
         return dataclasses.replace(
             frame,
             person=person,
-            menu=list(self._menu(request)),
+            menu=list(self._menu(request, choice)),
             settings_link=self._settings_link(request),
         )
 
@@ -107,11 +113,11 @@ class Site:
         response.status = trouble.fault.status
         response.set_headers(trouble.fault.headers)
 
-    def _menu(self, request: falcon.Request) -> Iterator[MenuSection]:
+    def _menu(self, request: falcon.Request, choice: Mapping[str, str]) -> Iterator[MenuSection]:
         """Yield the parts of the menu that have pages for the caller."""
         for section in Section:
             entries = [
-                MenuEntry(page.title, f"{request.root_path}{page.path}", page.path == request.path)
+                MenuEntry(page.title, _address(request, page, choice), page.path == request.path)
                 for page in self._pages
                 if page.section is section and self._allows(request, page)
             ]
@@ -128,3 +134,10 @@ class Site:
         query = f"?{request.query_string}" if request.query_string else ""
         place = read_local(f"{request.path}{query}")
         return f"{request.root_path}{SETTINGS}?{urllib.parse.urlencode({'next': place})}"
+
+
+def _address(request: falcon.Request, page: Page, choice: Mapping[str, str]) -> str:
+    """Return the address of a page with what it keeps of the choice."""
+    fields = page.arguments.model_fields
+    query = urllib.parse.urlencode([pair for pair in choice.items() if pair[0] in fields])
+    return f"{request.root_path}{page.path}{'?' if query else ''}{query}"

@@ -13,7 +13,9 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import bs4
 import pytest
+import requests
 from keystoneauth1 import exceptions, session
 from keystoneauth1.identity import v3
 
@@ -482,3 +484,36 @@ def test_a_cloud_that_changes_no_token_says_what_to_do(
         response = browser.post("/dashboard/project", fields, csrf=csrf)
         assert response.status == 403
         assert "log out, and log in to the other project" in response.words.lower()
+
+
+# A process ------------------------------------------------------------------------------------
+
+
+def test_the_log_of_a_process_has_no_secret(pages: Pages, tmp_path: pathlib.Path) -> None:
+    cloud, user = pages.cloud, pages.cloud.members["alpha"]
+    extra = "[DEFAULT]\ndebug = true\ndefault_log_levels = keystoneauth=DEBUG,urllib3=DEBUG\n"
+    live_api.write_conf(tmp_path, f"dashboard = true\n{extra}{cloud.conf}")
+    secrets = [user.password, "a-wrong-password"]
+    with live_api.serve(tmp_path) as address, requests.Session() as browser:
+
+        def send(form: str, path: str, **fields: str) -> requests.Response:
+            page = bs4.BeautifulSoup(browser.get(f"{address}{form}").text, "html.parser")
+            secrets.extend(browser.cookies.values())
+            csrf = page.select("[name=csrf]")[0]["value"]
+            secrets.append(str(csrf))
+            return browser.post(f"{address}{path}", data={"csrf": csrf, **fields})
+
+        login = "/dashboard/login"
+        refused = send(login, login, user=user.name, password="a-wrong-password")
+        assert refused.status_code == 403
+        assert send(login, login, user=user.name, password=user.password).status_code == 200
+        assert "alpha-member" in browser.get(f"{address}/dashboard/about").text
+        token = pages.token(user)
+        secrets += [token, *browser.cookies.values()]
+        assert "You are logged out" in send("/dashboard/about", "/dashboard/logout").text
+        assert send(login, login, token=token).status_code == 200
+        assert browser.get(f"{address}/dashboard/about").status_code == 200
+    log = (tmp_path / "api.log").read_text()
+    assert " DEBUG keystoneauth" in log
+    assert len(set(secrets)) > 6
+    assert [secret for secret in secrets if secret in log] == []

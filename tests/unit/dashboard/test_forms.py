@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pytest
 
 from ratekit.api.arguments import Arguments, Text
 from ratekit.dashboard.page import Page, PageCall, View
+from ratekit.storage import migrate
+from tests.databases import new_database
 from tests.page_client import PageClient, encode_form
 
 PATH = "/dashboard/example"
@@ -27,10 +29,20 @@ def show(call: PageCall[Upload]) -> View:
     return View({"title": "Example", "message": message, "advice": "", "settings_link": ""})
 
 
-@pytest.fixture
-def pages(tmp_path: pathlib.Path, url: str) -> PageClient:
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageClient]:
+    folder = tmp_path_factory.mktemp("forms")
     example = Page(PATH, show, None, "Example", "error.html", Upload, accepts_form=True)
-    return PageClient(tmp_path, url, pages=[example])
+    with new_database("sqlite", folder) as url:
+        migrate.upgrade(url)
+        yield PageClient(folder, url, pages=[example])
+
+
+@pytest.fixture
+def pages(site: PageClient) -> PageClient:
+    """Return a browser that has been nowhere."""
+    site.cookies.clear()
+    return site
 
 
 def token(pages: PageClient) -> str:

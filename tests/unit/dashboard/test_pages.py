@@ -77,6 +77,19 @@ def test_the_menu_has_only_what_the_reader_may_see(client: Callable[..., PageCli
     assert response.content.h1.text == "No permission"
 
 
+def test_the_menu_keeps_the_project_and_the_range(pages: PageClient) -> None:
+    query = "scope=a%26b&begin=2026-03-01&end=2026-03-02"
+    menu = pages.get(f"/dashboard/costs?{query}").document.nav
+    assert menu is not None
+    links = {link.text: link["href"] for link in menu.find_all("a")}
+    assert links["Resources"] == f"/dashboard/resources?{query}"
+    assert links["About"] == "/dashboard/about"
+    # A range that is wrong is not kept: no page could be shown.
+    wrong = pages.get("/dashboard/costs?begin=x")
+    assert wrong.status == 400
+    assert "begin=x" not in str(wrong.document.nav)
+
+
 def test_the_about_page_shows_metrics_and_their_csv(pages: PageClient) -> None:
     response = pages.get("/dashboard/about", project="p1")
     assert response.status == 200
