@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib
-import pathlib
-import sys
-from collections.abc import Iterator, Mapping
-from typing import IO, TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from ratekit import errors
 from ratekit.cmd import command_types, options
-from ratekit.cmd.output import cells, whole_file
+from ratekit.cmd.output import cells
+from ratekit.cmd.output.target import open_target, read_target
 from ratekit.domain.reporting.reports import Selection
 from ratekit.interfaces import Reports
 from ratekit.text import count_text, second_text
@@ -21,9 +19,6 @@ if TYPE_CHECKING:
     from ratekit.export.focus.bill import FocusBill
 
 _SUFFIXES = (".csv", ".parquet")
-_STDOUT = "-"
-#: A bill is for its owner until he gives it to somebody.
-_MODE = 0o600
 _GRANULARITIES = ("hour", "day", "month")
 
 
@@ -58,7 +53,7 @@ class ExportFocus(command_types.Action):
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         """Write the file, whole or not at all."""
-        target = _read_target(parsed_args.output)
+        target = read_target("--output", parsed_args.output, _SUFFIXES)
         if self.app.is_remote():
             from ratekit.remote.refusal import refuse
 
@@ -75,7 +70,7 @@ class ExportFocus(command_types.Action):
 
         order = Order(selection, parsed_args.granularity, zone)
         bill = FocusBill(conf, storage, _read_settings(conf), order, writer.CELLS)
-        with _open(target) as file:
+        with open_target(target) as file:
             if is_parquet:
                 writer.write(bill.rows(), file)
             else:
@@ -107,23 +102,6 @@ class ExportFocus(command_types.Action):
             )
 
 
-def _read_target(text: str) -> pathlib.Path | None:
-    """Return the file to write; None: standard output.
-
-    :raises ratekit.errors.OperatorError: it cannot be written, or its kind is unknown
-    """
-    if text == _STDOUT:
-        return None
-    path = pathlib.Path(text)
-    if path.suffix.lower() not in _SUFFIXES:
-        raise errors.OperatorError(
-            f"--output: expected a file that ends with {' or '.join(_SUFFIXES)}, not {text!r}"
-        )
-    if path.exists() and not path.is_file():
-        raise errors.OperatorError(f"--output: {text} is no file")
-    return path
-
-
 def _load_csv() -> Any:
     return importlib.import_module("ratekit.export.focus.csv_lines")
 
@@ -149,20 +127,3 @@ def _read_settings(conf: Any) -> Mapping[str, Any]:
 
     composition.read_metrics(conf, offline=True)
     return metrics_file.read_settings(conf.collect.metrics_conf)
-
-
-@contextlib.contextmanager
-def _open(target: pathlib.Path | None) -> Iterator[IO[bytes]]:
-    """Open what is written.
-
-    :raises ratekit.errors.OperatorError: it cannot be
-    """
-    if target is None:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    try:
-        with whole_file.replacing(target.resolve(), _MODE) as file:
-            yield file
-    except OSError as error:
-        raise errors.OperatorError(f"cannot write {target}: {error.strerror}") from None
