@@ -1,4 +1,4 @@
-"""An export as FOCUS before the FinOps Foundation's validator, whose newest release knows FOCUS 1.0.
+"""An export as FOCUS before the validator of the FinOps Foundation, whose newest release knows 1.0.
 
 tests/focus_rules.py judges by 1.2. What the validator refuses because 1.2 has changed it, or by
 mistake, is expected here, each with its reason; anything else fails.
