@@ -13,11 +13,11 @@ from ratekit.admin import summary
 from ratekit.cmd import command_types, instants, options
 from ratekit.cmd.output import bill, cells
 from ratekit.cmd.output.key_columns import KEYS, Group, KeyColumns, time_text
-from ratekit.cmd.output.table import Style
+from ratekit.cmd.output.table import Style, terminal_width
 from ratekit.domain.exact import EXACT, PRICE_PLACES
 from ratekit.domain.reporting.bill import add_up
 from ratekit.domain.reporting.buckets import BUCKETS
-from ratekit.domain.reporting.reports import ALL_SCOPES, Selection
+from ratekit.domain.reporting.reports import ALL_SCOPES, Selection, SummaryRow
 from ratekit.interfaces import Reports, Storage
 from ratekit.text import count_text, local_text
 
@@ -26,6 +26,8 @@ _CHANGES = ("Old", "New", "Difference", "Ratio", "Old quantity", "New quantity",
 #: Columns of a comparison that a table has only if ``-c`` names them.
 _WIDE_CHANGES = _CHANGES[4:]
 _LIMIT = 20
+#: Columns of a terminal that does not say how many it has.
+_WIDTH = 80
 #: Why a name may select nothing.
 _IDS_ONLY = "; this user may not list scopes, so --scope takes only IDs"
 #: What of a column's time stands above it in a table.
@@ -42,6 +44,7 @@ class Summary(command_types.Listing):
     """
 
     has_ids = True
+    chart: Sequence[str] = ()
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Return the command's options."""
@@ -67,6 +70,13 @@ class Summary(command_types.Listing):
             metavar=("MONTH", "MONTH"),
             help="compare the prices of two months, the older first; the largest differences "
             "are at the top",
+        )
+        views.add_argument(
+            "--chart",
+            action="store_true",
+            help="draw prices as bars in place of the table: a bar for each time, or else for each "
+            "value of the first key of --groupby, with parts by the other key; only on a "
+            "terminal, elsewhere there is the table",
         )
         parser.add_argument(
             "--limit",
@@ -121,6 +131,8 @@ class Summary(command_types.Listing):
         report.note_purge(selection)
         if parsed_args.pivot:
             return report.pivot(selection, parsed_args.pivot)
+        if parsed_args.chart and parsed_args.formatter == "table" and self.app.stdout.isatty():
+            return report.chart(selection, parsed_args.max_width)
         return report.totals(selection, streams=parsed_args.formatter != "table")
 
     def _warn_of_metrics(self, reports: Reports, metrics: Sequence[str]) -> None:
@@ -129,9 +141,23 @@ class Summary(command_types.Listing):
             for text in options.warn_of_metrics(metrics, reports.labels()):
                 self.app.note(f"warning: {text}")
 
+    def produce_output(
+        self,
+        parsed_args: argparse.Namespace,
+        column_names: Sequence[str],
+        data: Iterable[Sequence[Any]],
+    ) -> int:
+        """Print the chart and the footer, or the table."""
+        if not self.chart:
+            return super().produce_output(parsed_args, column_names, data)
+        for line in self.chart:
+            self.app.stdout.write(f"{line}\n")
+        self._print_footer(terminal_width(parsed_args.max_width))
+        return 0
+
 
 class _Report:
-    """The three views of a summary; each sets the command's style and footer.
+    """The views of a summary; each sets the command's style and footer.
 
     :param zone: of days and months
     :param ids_only: this user may not list scopes
@@ -173,6 +199,10 @@ class _Report:
             # There may be millions of rows.
             return columns, bill.total_rows(stream, self._keys, self._rounding)
         rows = list(stream)
+        self._add_footer(rows, selection)
+        return columns, bill.bill_rows(rows, self._keys, self._rounding)
+
+    def _add_footer(self, rows: Sequence[SummaryRow], selection: Selection) -> None:
         self._warn_of_absent_labels([row.group for row in rows])
         price = add_up(row.price for row in rows)
         self._command.footer = [
@@ -184,6 +214,20 @@ class _Report:
             ),
         ]
         self._set_style({"Price": self._rounding.heading("Price")})
+
+    def chart(self, selection: Selection, max_width: int) -> _Table:
+        """Return the sums of each group, of which the command also has a chart."""
+        from ratekit.cmd.output import bar_chart, summary_chart
+
+        rows = list(self._reports.summary(selection, self._keys.keys, self._zone))
+        self._add_footer(rows, selection)
+        if rows:
+            stdout = self._command.app.stdout
+            screen = bar_chart.Screen.of(stdout, terminal_width(max_width) or _WIDTH)
+            places = self._rounding.places
+            chart = summary_chart.draw(rows, self._keys, self._zone, places, screen)
+            self._command.chart = list(chart)
+        columns = [*self._keys.columns(_SUMS), *_SUMS]
         return columns, bill.bill_rows(rows, self._keys, self._rounding)
 
     def pivot(self, selection: Selection, bucket: str) -> _Table:
@@ -291,6 +335,11 @@ def _require_fitting_options(parsed_args: argparse.Namespace, keys: Sequence[str
     :raises ratekit.errors.OperatorError: some do
     """
     times = BUCKETS.intersection(keys)
+    if parsed_args.chart and (len(keys) > 2 or len(times) > 1):
+        raise errors.OperatorError(
+            "--chart: expected one or two keys in --groupby, one of them a time at most, not "
+            f"{','.join(keys)}"
+        )
     if parsed_args.limit is not None and not parsed_args.compare:
         raise errors.OperatorError("--limit needs --compare")
     if parsed_args.pivot and times:

@@ -210,6 +210,7 @@ def test_only_commands_know_the_storage() -> None:
         ("yaml", {"ratekit.files.yaml_nodes"}),
         ("openstack", {"ratekit.remote.connection"}),
         ("gnocchiclient", {name for name in MODULES if ".collectors.gnocchi" in name}),
+        ("plotext", {"ratekit.cmd.output.bar_chart"}),
         ("pyarrow", {"ratekit.export.focus.parquet_file"}),
         ("sqlalchemy", {name for name in MODULES if within(name, "ratekit.storage")}),
         ("alembic", {name for name in MODULES if within(name, "ratekit.storage")}),
