@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import termios
+from collections.abc import Mapping
 
 import pytest
 import wcwidth
@@ -20,6 +21,7 @@ from tests.contract import given
 from tests.unit.cmd.conftest import Answer, Shell, configure
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+XTERM = {"TERM": "xterm", "LC_ALL": "C.UTF-8"}
 PLAIN = {"NO_COLOR": "1"}
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "TERM": "dumb"}
 
@@ -30,7 +32,7 @@ class Terminal:
     def __init__(self, config: pathlib.Path) -> None:
         self._config = config
 
-    def __call__(self, *argv: str, columns: int = 60, **environ: str) -> Answer:
+    def __call__(self, *argv: str, columns: int = 60, environ: Mapping[str, str] = XTERM) -> Answer:
         """Return what the terminal showed; standard error is apart."""
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 10, columns, 0, 0))
@@ -47,7 +49,7 @@ class Terminal:
         files = ["--config-file", str(self._config)]
         process = subprocess.Popen(
             [*command, *files, "summary", "--begin", "2026-03", "--end", "2026-04", *argv],
-            env={**visible, "TERM": "xterm", "LC_ALL": "C.UTF-8", **environ},
+            env={**visible, **XTERM, **environ},
             stdout=slave,
             stderr=subprocess.PIPE,
             text=True,
@@ -101,7 +103,7 @@ def days(storage: Storage) -> None:
 
 @pytest.mark.usefixtures("days")
 def test_each_day_has_a_bar_with_its_price(terminal: Terminal) -> None:
-    answer = terminal("--groupby", "day", "--chart", **PLAIN)
+    answer = terminal("--groupby", "day", "--chart", environ=PLAIN)
     assert (answer.code, answer.err) == (0, "")
     assert answer.out.splitlines() == [
         "2026-03-01 " + "█" * 32 + " " * 11 + " 15.00",
@@ -116,7 +118,7 @@ def test_each_day_has_a_bar_with_its_price(terminal: Terminal) -> None:
 @pytest.mark.usefixtures("days")
 def test_the_other_key_divides_the_bars(terminal: Terminal) -> None:
     for keys in ("day,metric", "metric,day"):
-        lines = terminal("--groupby", keys, "--chart", **ASCII).out.splitlines()
+        lines = terminal("--groupby", keys, "--chart", environ=ASCII).out.splitlines()
         assert lines[0] == "# instance  = volume"
         assert re.fullmatch(r"2026-03-01 #+=+ +15\.00", lines[1])
         assert re.fullmatch(r"2026-03-02 #+ 20\.00", lines[2])
@@ -126,11 +128,11 @@ def test_the_other_key_divides_the_bars(terminal: Terminal) -> None:
 
 @pytest.mark.usefixtures("days")
 def test_without_a_time_each_value_has_a_bar(terminal: Terminal) -> None:
-    lines = terminal("--chart", **ASCII).out.splitlines()
+    lines = terminal("--chart", environ=ASCII).out.splitlines()
     assert lines[0] == "# instance  = volume"
     assert re.fullmatch(r"name of a #+=+ 35\.00", lines[1])
     assert re.fullmatch(r"name of b =+ +1\.00", lines[2])
-    lines = terminal("--groupby", "metric", "--chart", **ASCII).out.splitlines()
+    lines = terminal("--groupby", "metric", "--chart", environ=ASCII).out.splitlines()
     assert [line.split()[0] for line in lines[:2]] == ["instance", "volume"]
 
 
@@ -142,7 +144,7 @@ def test_colours_tell_parts_apart_unless_the_user_wants_none(terminal: Terminal)
         "\x1b[38;5;11m",
     }
     for environ in (PLAIN, ASCII, {"TERM": "dumb"}):
-        plain = terminal("--groupby", "day,metric", "--chart", **environ).out
+        plain = terminal("--groupby", "day,metric", "--chart", environ=environ).out
         assert "\x1b" not in plain
         assert len(plain.splitlines()) == len(coloured.splitlines())
 
@@ -179,7 +181,7 @@ def test_without_frames_there_is_no_chart(terminal: Terminal) -> None:
 
 def test_prices_below_zero_go_to_the_other_side(terminal: Terminal, storage: Storage) -> None:
     rate(storage, ("a", "instance", 0, "30"), ("a", "rebate", 0, "-10"), ("a", "rebate", 24, "-5"))
-    lines = terminal("--groupby", "day,metric", "--chart", **ASCII).out.splitlines()
+    lines = terminal("--groupby", "day,metric", "--chart", environ=ASCII).out.splitlines()
     first, second = (line[11:54] for line in lines[1:3])
     assert re.fullmatch("=+#+", first)
     assert re.fullmatch(" +=+ +", second)
@@ -201,7 +203,7 @@ def test_prices_of_any_size_are_drawn(
     terminal: Terminal, storage: Storage, prices: tuple[str, str], texts: tuple[str, str] | None
 ) -> None:
     rate(storage, ("a", "instance", 0, prices[0]), ("a", "instance", 24, prices[1]))
-    answer = terminal("--groupby", "day", "--chart", **ASCII)
+    answer = terminal("--groupby", "day", "--chart", environ=ASCII)
     assert answer.code == 0
     sums = [line.split()[-1] for line in answer.out.splitlines()[:2]]
     if texts == ("1e", "3e"):
@@ -223,7 +225,7 @@ def test_many_groups_and_parts_are_put_together(terminal: Terminal, storage: Sto
         *[(f"s{number:02}", "instance", 0, str(100 - number)) for number in range(40)],
         *[("s00", f"metric{number}", 0, "1") for number in range(9)],
     )
-    lines = terminal("--chart", **ASCII, columns=100).out.splitlines()
+    lines = terminal("--chart", environ=ASCII, columns=100).out.splitlines()
     assert lines[0] == "# instance  = metric0  + metric1  o metric2  x metric3  . others"
     assert [line.split()[2] for line in lines[1:31]] == [f"s{number:02}" for number in range(30)]
     assert lines[31].startswith("10 others")
@@ -233,7 +235,9 @@ def test_many_groups_and_parts_are_put_together(terminal: Terminal, storage: Sto
 
 def test_a_legend_is_wrapped(terminal: Terminal, storage: Storage) -> None:
     rate(storage, *[("a", f"a rather long metric {number}", 0, "1") for number in range(3)])
-    lines = terminal("--groupby", "day,metric", "--chart", columns=40, **ASCII).out.splitlines()
+    lines = terminal(
+        "--groupby", "day,metric", "--chart", columns=40, environ=ASCII
+    ).out.splitlines()
     assert lines[:3] == [
         f"{mark} a rather long metric {number}" for number, mark in enumerate("#=+")
     ]
@@ -275,6 +279,6 @@ def test_names_do_not_act_on_the_terminal(terminal: Terminal, storage: Storage) 
     labels = {"name": "\x1b]0;owned\x07\u202e客" + "x" * 40}
     series = given.build_series("a", [("1", "1")], labels=labels)
     storage.ledger.commit(given.batch(given.list_scopes(storage, "a"), series))
-    out = terminal("--groupby", "name", "--chart", **PLAIN).out
+    out = terminal("--groupby", "name", "--chart", environ=PLAIN).out
     assert out.splitlines()[0].startswith(r"\x1b]0;owned\x07\u202e")
     assert out.replace("\n", "").isprintable()
