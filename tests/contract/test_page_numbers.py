@@ -174,10 +174,10 @@ def test_costs(
     *lines, last = money(page)
     key = next(name for name in rows[0] if name.lower() == by)
     wanted = sums_of(rows, key).values()
-    assert sorted(line[-1] for line in lines if line[-1]) == sorted(filter(None, wanted))
-    assert last[-1] == whole
+    assert sorted(line[0] for line in lines if line[0]) == sorted(filter(None, wanted))
+    assert last[0] == whole
     for line in lines:
-        assert len(line) == 1 or add_up(line[:-1]) == line[-1]
+        assert len(line) == 1 or add_up(line[1:]) == line[0]
 
 
 @examples

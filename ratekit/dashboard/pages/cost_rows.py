@@ -83,7 +83,7 @@ class CostFrame:
         ]
 
     def totals(self) -> Sequence[tuple[Decimal, str]]:
-        """Return price and address for each metric of the table, and for all of them."""
+        """Return price and address for all metrics of the table together, and for each."""
         query = self._call.arguments
         chosen = {"scope": query.scope, "begin": self._begin, "end": self._end}
         chosen |= {"label": query.label, "value": query.value}
@@ -93,7 +93,7 @@ class CostFrame:
             for metric, price in self._table.metrics.items()
         ]
         link = self._call.link(_RESOURCES, metric=query.metric, **chosen)
-        return [*totals, (self._table.price, link)]
+        return [(self._table.price, link), *totals]
 
     def chart(self) -> Markup:
         """Return the chart of all times, or of the first lines."""
@@ -163,7 +163,7 @@ class CostFrame:
                 return link(_COSTS, metric=metric, by=_FINER[self._by], **chosen)
             case str() if self._by == "metric":
                 return link(_COSTS, metric=line.key, by="day", **chosen)
-            case str() if line.key and query.label is None:
+            case None | str() if line.key != "" and query.label is None:
                 fixed |= {"label": self._by, "value": line.key}
                 return link(_COSTS, metric=metric, by="day", **fixed)
             case _:

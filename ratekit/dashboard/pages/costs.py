@@ -94,7 +94,8 @@ def _list(
     has_metrics = is_time and not has_quantity
     names = ["Quantity"] if has_quantity else [*table.metrics] if has_metrics else []
     title = query.by.capitalize() if query.by in _SPLITS else query.by
-    heads = [*names, project.amount_head(call, "Cost")]
+    # The sum comes first, so that no small screen cuts it off.
+    heads = [project.amount_head(call, "Cost"), *names]
     if not is_time:
         pager = project.page_links(call, PATH, query.offset, _LINES_A_PAGE, len(rows))
         rows = rows[query.offset :][:_LINES_A_PAGE]
@@ -104,7 +105,7 @@ def _list(
         "has_metrics": has_metrics,
         "columns": [title, *((head, "number") for head in heads)],
         "rows": rows,
-        "totals": frame.totals() if has_metrics else frame.totals()[-1:],
+        "totals": frame.totals() if has_metrics else frame.totals()[:1],
         "pager": pager,
     }
 

@@ -153,7 +153,7 @@ def _columns(call: PageCall[Query], metrics: Mapping[str, Decimal]) -> Sequence[
     """Return the heads of the table of days; a single metric has no column of its own."""
     names = [*metrics] if len(metrics) > 1 else []
     cost = project.amount_head(call, "Cost")
-    return ["Day", *((name, "number") for name in [*names, cost])]
+    return ["Day", *((name, "number") for name in [cost, *names])]
 
 
 def _names(history: ResourceHistory) -> Sequence[str]:

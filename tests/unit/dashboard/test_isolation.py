@@ -63,9 +63,9 @@ FULL: Mapping[str, Mapping[str, object]] = {
     "/dashboard/quote": {"metric": "instance", "quantity": "3", "label:flavor": "small"},
 }
 _NEEDED = {"metric": "instance", "begin": "2026-03-01T01:00:00Z"}
-TENANT_PAGES = [page for page in PAGES if page.path.startswith("/dashboard/")]
 #: Policies that an operator may open to everybody: each still sees his own.
 OPENED = ("summary:get_summary", "dataframes:get", "explain:get", "rating:quote")
+TENANT_PAGES = [page for page in PAGES if page.rule in (*OPENED, "info:list_metrics_info")]
 
 
 class Clients(NamedTuple):
@@ -228,3 +228,15 @@ def test_nobody_sees_another_scope(page: Page, clients: Clients) -> None:
         query = {"scope": THEIRS, **FULL.get(page.path, {})}
         response = clients.both.get(page.path, MINE, None, "GET", **query)
         assert response.status == 403
+
+
+def is_for_operators(page: Page) -> bool:
+    """Return whether a page needs a policy, and no argument."""
+    needs = any(field.is_required() for field in page.arguments.model_fields.values())
+    return page.rule is not None and page not in TENANT_PAGES and not needs
+
+
+@pytest.mark.parametrize("page", filter(is_for_operators, PAGES), ids=lambda page: page.path)
+def test_every_other_page_is_refused(page: Page, clients: Clients) -> None:
+    check(clients, page, MINE, {})
+    assert clients.both.get(page.path, MINE).status == 403
