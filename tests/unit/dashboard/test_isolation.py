@@ -236,7 +236,9 @@ def is_for_operators(page: Page) -> bool:
     return page.rule is not None and page not in TENANT_PAGES and not needs
 
 
-@pytest.mark.parametrize("page", filter(is_for_operators, PAGES), ids=lambda page: page.path)
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if is_for_operators(page)], ids=lambda page: page.path
+)
 def test_every_other_page_is_refused(page: Page, clients: Clients) -> None:
     check(clients, page, MINE, {})
     assert clients.both.get(page.path, MINE).status == 403
