@@ -9,10 +9,11 @@
 #
 # With arguments it installs only what the named tests need: little for tests/unit and
 # tests/oracle, database servers for tests/contract, tests/migrations and tests/coordination, the
-# stack for tests/functional, tests/faults and tests/judges, CloudKitty for tests/differential.
+# stack for tests/functional, tests/faults and tests/judges, with a driver of browsers for
+# tests/pages, CloudKitty for tests/differential.
 # Without arguments it installs all of these, but CloudKitty only in the long profile and where CI is
-# set. The judges, programs of others, have environments of their own in .judges; in the long profile
-# they need chromium.
+# set. The judges, programs of others, have environments of their own in .judges. tests/pages, and the
+# judges in the long profile, need chromium.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/venv.sh
@@ -22,7 +23,7 @@ if [ "${1:-}" = --full ]; then
 fi
 
 databases=databases,postgresql,mysql,etcd,redis
-everything=$databases,stack${CI:+,differential}${RATEKIT_TEST_FULL:+,differential}
+everything=$databases,stack,pages${CI:+,differential}${RATEKIT_TEST_FULL:+,differential}
 
 # Prints the extras that pytest's arguments need; those that name no path mean all tests.
 extras_of() {
@@ -39,6 +40,7 @@ extras_of() {
             tests/functional | tests/functional/* | tests/faults | tests/faults/* | \
                 tests/judges | tests/judges/*)
                 only_known=yes extras+=,$databases,stack ;;
+            tests/pages | tests/pages/*) only_known=yes extras+=,$databases,stack,pages ;;
             tests/differential | tests/differential/*) only_known=yes extras+=,differential ;;
             tests | tests/ | tests/*) extras+=,$everything only_known=yes ;;
         esac
@@ -60,12 +62,12 @@ sphinx-build -q -W --keep-going -b html doc doc/_build/html
 # Two halves run at once: the functional tests mostly wait for a cloud, the others compute.
 log=$(mktemp)
 trap 'kill -INT $functional 2>/dev/null && wait $functional; rm -f "$log"' EXIT
-env --default-signal=INT python -m pytest tests/functional tests/judges >"$log" 2>&1 &
+env --default-signal=INT python -m pytest tests/functional tests/judges tests/pages >"$log" 2>&1 &
 functional=$!
 code=0
 python -m pytest tests/unit tests/oracle tests/contract tests/migrations tests/differential \
     tests/faults tests/coordination || code=$?
-echo "The functional tests and the judges, which ran at the same time:"
+echo "The functional tests, the judges and the pages, which ran at the same time:"
 wait $functional || code=$?
 cat "$log"
 exit $code

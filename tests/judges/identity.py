@@ -88,7 +88,7 @@ def run_keystone(directory: pathlib.Path, extra: str = "") -> Iterator[Cloud]:
     try:
         server = keystone.start(processes, folder, port, admin, extra)
         processes.leave()
-        yield _fill(Api(admin.session(url), url, server), url, admin)
+        yield _fill(Api(admin.session(url), url, server.log), url, admin)
     finally:
         processes.stop()
 

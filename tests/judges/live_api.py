@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from ratekit.storage import migrate
@@ -55,16 +55,21 @@ def write_conf(
 
 
 @contextmanager
-def serve(folder: pathlib.Path) -> Iterator[str]:
+def serve(folder: pathlib.Path, variables: Mapping[str, str] | None = None) -> Iterator[str]:
     """Run ratekit-api with the ``ratekit.conf`` of a folder; yield its URL.
 
     Its log is ``api.log`` beside it, which must have no traceback in the end.
+
+    :param variables: of its environment, beside this process's
     """
     log = folder / "api.log"
     command = [sys.executable, "-c", _START, "--config-file", str(folder / "ratekit.conf")]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, stdout=output, stderr=output, env={**os.environ, "TZ": "UTC"}
+            command,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, "TZ": "UTC", **(variables or {})},
         )
     try:
         yield _wait_for_url(process, log)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import keystoneauth1.exceptions
 from keystoneauth1.session import Session
 
 from tests.stack.errors import StackError
-from tests.stack.processes import Process
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -17,12 +17,12 @@ class Api:
     """One server's API.
 
     :ivar url: the root that paths are appended to
-    :ivar process: the server, whose log errors name
+    :ivar log: the server's, which errors name
     """
 
     session: Session
     url: str
-    process: Process
+    log: Path
 
     def request(self, method: str, path: str, body: object = None) -> Any:
         """Send a request; return the response's JSON, or None if it has no body.
@@ -34,6 +34,6 @@ class Api:
         except keystoneauth1.exceptions.ClientException as error:
             reason = " ".join(str(error).split())
             raise StackError(
-                f"{method} {path} at {self.process.name} failed: {reason}; see {self.process.log}"
+                f"{method} {path} at {self.log.stem} failed: {reason}; see {self.log}"
             ) from error
         return response.json() if response.content else None

@@ -63,24 +63,30 @@ def fill(api: Api, processes: Processes, plan: Plan, project_ids: Mapping[str, s
         schema = {attribute: {"type": "string", "required": False} for attribute in attributes}
         api.request("POST", "/v1/resource_type", {"name": name, "attributes": schema})
 
-    def write(resources: list[Resource]) -> None:
-        measures: dict[str, list[object]] = {}
-        for resource in resources:
-            ids = _create(api, resource, project_ids[resource.project])
-            for metric, series in resource.measures.items():
-                if series:
-                    measures[ids[metric]] = [_as_json(measure) for measure in series]
-        api.request("POST", "/v1/batch/metrics/measures", measures)
-
     pool = concurrent.futures.ThreadPoolExecutor(_WRITERS)
     try:
         for future in concurrent.futures.as_completed(
-            [pool.submit(write, chunk) for chunk in _chunks(plan.resources)]
+            [pool.submit(write, api, chunk, project_ids) for chunk in _chunks(plan.resources)]
         ):
             future.result()
             processes.check()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def write(api: Api, resources: Iterable[Resource], project_ids: Mapping[str, str]) -> None:
+    """Create resources with their measures, whose types and archive policies exist.
+
+    :param project_ids: by the plan's project names
+    :raises StackError: Gnocchi refuses
+    """
+    measures: dict[str, list[object]] = {}
+    for resource in resources:
+        ids = _create(api, resource, project_ids[resource.project])
+        for metric, series in resource.measures.items():
+            if series:
+                measures[ids[metric]] = [_as_json(measure) for measure in series]
+    api.request("POST", "/v1/batch/metrics/measures", measures)
 
 
 def wait_until_processed(
@@ -91,22 +97,22 @@ def wait_until_processed(
     :param report: takes a line of progress from time to time
     :raises StackError: it has ended, or makes no progress
     """
-    backlog, deadline = _backlog(api), time.monotonic() + STALLED
+    count, deadline = backlog(api), time.monotonic() + STALLED
     next_report = 0.0
-    while backlog:
+    while count:
         if time.monotonic() >= next_report:
-            report(f"Gnocchi aggregates the measures of {backlog} metrics")
+            report(f"Gnocchi aggregates the measures of {count} metrics")
             next_report = time.monotonic() + REPORT_INTERVAL
         processes.check()
         if time.monotonic() > deadline:
             raise StackError(f"{metricd.name} makes no progress: see {metricd.log}")
         time.sleep(0.5)
-        before, backlog = backlog, _backlog(api)
-        if backlog < before:
+        before, count = count, backlog(api)
+        if count < before:
             deadline = time.monotonic() + STALLED
 
 
-def _backlog(api: Api) -> int:
+def backlog(api: Api) -> int:
     """Return the number of metrics with unprocessed measures."""
     return int(api.request("GET", "/v1/status?details=false")["storage"]["summary"]["metrics"])
 

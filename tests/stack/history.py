@@ -56,6 +56,8 @@ def backdate(postgres: Postgres, resources: Iterable[Resource]) -> None:
 def _update(
     connection: psycopg.Connection, statement: str, rows: Sequence[tuple[object, ...]]
 ) -> None:
+    if not rows:
+        return
     columns = [list(column) for column in zip(*rows, strict=True)]
     changed = connection.execute(statement.encode(), columns).rowcount
     if changed != len(rows):

@@ -151,7 +151,7 @@ class _Launch:
         for future in concurrent.futures.as_completed((identity_future, metering_future)):
             future.result()
         identity, (database, servers) = identity_future.result(), metering_future.result()
-        api = Api(admin.session(keystone_url), gnocchi_url, servers.api)
+        api = Api(admin.session(keystone_url), gnocchi_url, servers.api.log)
         self.report("PostgreSQL, Keystone and Gnocchi are ready; writing measures")
         fill_gnocchi.fill(api, self.processes, plan, identity.project_ids)
         history.backdate(database, plan.resources)
@@ -176,7 +176,7 @@ class _Launch:
     ) -> Identity:
         server = keystone.start(self.processes, self.folder, port, admin)
         self.report("Keystone is running; creating users and projects")
-        api = Api(admin.session(keystone.auth_url(port)), keystone.auth_url(port), server)
+        api = Api(admin.session(keystone.auth_url(port)), keystone.auth_url(port), server.log)
         return fill_keystone.fill(api, gnocchi_url, projects)
 
     def _metering(

@@ -1,0 +1,1 @@
+"""ratekit's pages in a real browser, on a real cloud whose clock stands still."""
