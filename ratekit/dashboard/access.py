@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import http.cookies
 import threading
 import urllib.parse
 from collections.abc import Collection, Iterable
@@ -148,13 +147,17 @@ def _lead_to_login(request: falcon.Request, had_token: bool) -> Exception:
 
 
 def _cookie(environ: Environ) -> str | None:
-    """Return the session's cookie; None: there is none."""
-    jar: http.cookies.SimpleCookie = http.cookies.SimpleCookie()
-    try:
-        jar.load(str(environ.get("HTTP_COOKIE", "")))
-    except http.cookies.CookieError:
-        return None
-    return jar[cookie.NAME].value if cookie.NAME in jar else None
+    """Return the session's cookie; None: there is none.
+
+    Whatever else the host has set is skipped, also what Python's parser stops at or takes minutes
+    for. Of several the first counts: browsers send that of the longest path first, and one that a
+    host of the same domain has set is usually of all paths.
+    """
+    for pair in str(environ.get("HTTP_COOKIE", "")).split(";"):
+        name, _, value = pair.partition("=")
+        if name.strip() == cookie.NAME:
+            return value.strip().strip('"')
+    return None
 
 
 def _ignore(_part: bytes) -> None:
