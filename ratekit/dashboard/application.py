@@ -30,8 +30,8 @@ _STATIC = {
     **dict.fromkeys(environment.STYLESHEETS, "text/css; charset=utf-8"),
     "icon.svg": "image/svg+xml",
 }
-#: An hour: it changes when ratekit is upgraded.
-_CACHE = "public, max-age=3600"
+#: A day; addresses have ratekit's version.
+_CACHE = "public, max-age=86400"
 
 
 def build(
@@ -111,6 +111,8 @@ class _Start:
         response.status = 303
         response.set_header("Location", f"{request.root_path}{self._site.start(request)}")
 
+    on_head = on_get
+
 
 class _Static:
     """The stylesheet and the icon."""
@@ -125,3 +127,5 @@ class _Static:
         response.data = self._files[name]
         response.content_type = _STATIC[name]
         response.set_header("Cache-Control", _CACHE)
+
+    on_head = on_get

@@ -188,7 +188,7 @@ def parse_day(value: Any) -> datetime.date:
 
 
 #: A date, which starts at midnight in the reader's zone, or an aware time.
-Day = Annotated[datetime.date, pydantic.PlainValidator(parse_day)]
+Day = Annotated[datetime.datetime | datetime.date, pydantic.PlainValidator(parse_day)]
 
 
 class PageRange(Arguments):

@@ -3,40 +3,60 @@
 from __future__ import annotations
 
 import concurrent.futures
+import threading
 from collections.abc import Callable
 from typing import TypeVar
 
 from oslo_context import context
 
+from ratekit.api.faults import Fault
+
 R = TypeVar("R")
 
 #: Seconds until a page is shown without its content.
 PATIENCE = 1.0
+#: Seconds until a page is refused because others are read.
+_QUEUE = 10.0
+_BUSY = "so many pages are being read at present; try again later"
 
 
 class Readers:
-    """Threads in which pages are read, so that another can answer in the meantime.
+    """Threads in which pages are read.
 
-    A reader whose client has gone reads on until [api] statement_timeout.
+    A page whose client has gone is read on until [api] statement_timeout, and counts until then.
+    The process does not wait for it when it ends.
 
-    :param threads: as many as requests are answered at the same time: none of them waits
+    :param limit: most pages that are read at the same time
     :param patience: seconds until a page is shown without its content
     """
 
-    def __init__(self, threads: int, patience: float = PATIENCE) -> None:
-        self._pool = concurrent.futures.ThreadPoolExecutor(threads, "page")
+    def __init__(self, limit: int, patience: float = PATIENCE) -> None:
+        self._free = threading.BoundedSemaphore(limit)
         self._patience = patience
 
     def start(self, read: Callable[[], R]) -> concurrent.futures.Future[R]:
-        """Begin to read; lines that it logs have the id of this thread's request."""
+        """Begin to read; lines that it logs have the id of this thread's request.
+
+        :raises ratekit.api.faults.Fault: too many pages are read
+        """
+        if not self._free.acquire(timeout=_QUEUE):
+            raise Fault(503, _BUSY, Retry_After=f"{_QUEUE:.0f}")
         request = context.get_current()
+        future: concurrent.futures.Future[R] = concurrent.futures.Future()
 
-        def read_in_context() -> R:
-            if request is not None:
-                request.update_store()
-            return read()
+        def run() -> None:
+            try:
+                if request is not None:
+                    request.update_store()
+                future.set_result(read())
+            except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
+                future.set_exception(error)
+            finally:
+                self._free.release()
 
-        return self._pool.submit(read_in_context)
+        # An executor's threads would keep the process from ending.
+        threading.Thread(target=run, name="page", daemon=True).start()
+        return future
 
     def is_ready(self, future: concurrent.futures.Future[R]) -> bool:
         """Wait a little; return whether the result, or an error, is there."""

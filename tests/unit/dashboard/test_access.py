@@ -35,7 +35,18 @@ def cookie(zone: str) -> str:
 
 @pytest.mark.parametrize(
     "other",
-    ['a={"b": 1}', "flag", "a=b c", "a=\xe9", "path=/", "expires=1", "a[]=1", "", "=", 'a="b\\";c"'],
+    [
+        'a={"b": 1}',
+        "flag",
+        "a=b c",
+        "a=\xe9",
+        "path=/",
+        "expires=1",
+        "a[]=1",
+        "",
+        "=",
+        'a="b\\";c"',
+    ],
 )
 def test_cookies_of_others_do_not_end_the_session(other: str) -> None:
     mine = cookie("Europe/Berlin")

@@ -132,7 +132,7 @@ def test_every_answer_has_the_headers_that_protect(
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "same-origin"
     is_file = path == "/dashboard/static/style.css"
-    assert headers["cache-control"] == ("public, max-age=3600" if is_file else "no-store")
+    assert headers["cache-control"] == ("public, max-age=86400" if is_file else "no-store")
     assert "strict-transport-security" not in headers
 
 
@@ -252,6 +252,21 @@ def test_a_slow_page_begins_with_a_notice(client: Callable[..., PageClient]) -> 
     assert "the content" in content.text
 
 
+@pytest.mark.parametrize("path", ["", "/about", "/static/style.css", "/settings", "/nothing"])
+def test_head_is_answered_as_get(pages: PageClient, path: str) -> None:
+    head, get = (pages.get(f"/dashboard{path}", verb=verb) for verb in ("HEAD", "GET"))
+    assert (head.status, head.text) == (get.status, "")
+    assert head.headers.keys() >= get.headers.keys() - {"set-cookie"}
+
+
+def test_requests_of_other_hosts_get_a_page_that_says_why(pages: PageClient) -> None:
+    pages.parts.conf.set_override("enable_proxy_headers_parsing", True, group="oslo_middleware")
+    response = pages.get("/dashboard/about", headers={"X-Forwarded-For": "203.0.113.9"})
+    assert response.status == 403
+    assert response.document.nav is None
+    assert "only requests of this host are answered" in response.words
+
+
 def test_head_waits_for_the_page_and_has_no_body(client: Callable[..., PageClient]) -> None:
     pages = client(be_away, patience=0)
     response = pages.get("/dashboard/example", verb="HEAD")
@@ -320,4 +335,4 @@ def test_links_have_the_prefix_and_escaped_arguments(client: Callable[..., PageC
     assert address in response.words
     stylesheet = response.document.select_one("link[rel=stylesheet]")
     assert stylesheet is not None
-    assert stylesheet["href"] == "/rating/dashboard/static/style.css"
+    assert str(stylesheet["href"]).startswith("/rating/dashboard/static/style.css?v=")
