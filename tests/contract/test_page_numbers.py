@@ -248,3 +248,10 @@ def test_the_overview(
     *metrics, whole = money(page)[: len(wanted) + 1]
     assert [line[0] for line in metrics] == sorted(wanted.values(), reverse=True)
     assert whole == [total(page)]
+    for link in page.content.select(".figure a[href]"):
+        number = link.select_one("data.money")
+        assert number is not None
+        if "Expected" not in link.find_parent(class_="figure").text:  # type: ignore[union-attr]
+            shown = pages.get(str(link["href"])).content.select_one(".figure data.money")
+            price = Decimal(0) if shown is None else Decimal(str(shown["value"]))
+            assert price == Decimal(str(number["value"])), link

@@ -41,6 +41,8 @@ class MonthComparison:
     :ivar last_to_point: the last month until the same day and time; None likewise, or ``until`` is
     :ivar forecast: this month at the rate of the last seven days before ``until``, or of all days
         before it if they are fewer; rounded to 28 places; None: less than a day is rated
+    :ivar last_until: the same day and time as ``until`` in the last month, at most its end, UTC;
+        None: there is no ``last_to_point``
     """
 
     last_begin: datetime.datetime
@@ -52,6 +54,7 @@ class MonthComparison:
     last_total: Decimal | None
     last_to_point: Decimal | None
     forecast: Decimal | None
+    last_until: datetime.datetime | None = None
 
 
 def read_month(
@@ -91,6 +94,7 @@ def read_month(
         prices.between(last_begin, begin) if has_last else None,
         prices.between(last_begin, last_point) if last_point else None,
         _forecast(prices, begin, until, end) if until else None,
+        last_point,
     )
 
 

@@ -19,9 +19,10 @@ from ratekit.domain.reporting.reports import Selection
 PATH = "/dashboard/costs"
 #: What costs are split by, besides labels.
 _SPLITS = ("hour", "day", "week", "month", "metric")
-#: Most times that a page shows: the hours of the longest month.
+#: Most times of a chart: the hours of the longest month.
 _MAX_TIMES = 745
-_LINES_A_PAGE = 100
+#: The hours of a week fit.
+_LINES_A_PAGE = 200
 #: Keys of reports that pages have no words for.
 _REFUSED = frozenset({"scope", "period", "year"})
 
@@ -51,6 +52,7 @@ def show_costs(call: PageCall[Query]) -> View:
     frame = cost_rows.CostFrame(call, table, begin, end, query.by)
     values = {
         "project": project.project_name(call),
+        "project_links": project.links(call, PATH),
         "begin": begin,
         "end": end,
         "query": query,
@@ -86,9 +88,9 @@ def _form(call: PageCall[Query], table: CostTable) -> Mapping[str, object]:
 def _list(
     call: PageCall[Query], table: CostTable, frame: cost_rows.CostFrame
 ) -> Mapping[str, object]:
-    """Return the values of the table: all times, or a part of other lines."""
+    """Return the values of the table: a part of the lines."""
     query = call.arguments
-    rows, pager = frame.rows(), None
+    rows = frame.rows()
     is_time = query.by in BUCKETS
     has_quantity = query.by == "metric" or len(table.metrics) == 1
     has_metrics = is_time and not has_quantity
@@ -96,17 +98,14 @@ def _list(
     title = query.by.capitalize() if query.by in _SPLITS else query.by
     # The sum comes first, so that no small screen cuts it off.
     heads = [project.amount_head(call, "Cost"), *names]
-    if not is_time:
-        pager = project.page_links(call, PATH, query.offset, _LINES_A_PAGE, len(rows))
-        rows = rows[query.offset :][:_LINES_A_PAGE]
     return {
         "is_time": is_time,
         "has_quantity": has_quantity,
         "has_metrics": has_metrics,
         "columns": [title, *((head, "number") for head in heads)],
-        "rows": rows,
+        "rows": rows[query.offset :][:_LINES_A_PAGE],
         "totals": frame.totals() if has_metrics else frame.totals()[:1],
-        "pager": pager,
+        "pager": project.page_links(call, PATH, query.offset, _LINES_A_PAGE, len(rows)),
     }
 
 

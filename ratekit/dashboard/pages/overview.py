@@ -55,12 +55,16 @@ def show_overview(call: PageCall[Query]) -> View:
     return View(
         {
             "project": project.project_name(call),
+            "project_links": project.links(call, PATH),
             "month": month,
             "change": _change(month),
             "bill": bill,
             "links": {
                 "so_far": costs.of(month.begin, month.end, by="day"),
                 "last": costs.of(month.last_begin, month.begin, by="day"),
+                "last_to_point": costs.of(
+                    month.last_begin, month.last_until or month.begin, by="day"
+                ),
                 "week": _week_link(costs, month),
                 "metrics": costs.of(month.begin, month.end, by="metric"),
                 "resources": call.link(_RESOURCES, scope=scope, begin=month.begin, end=month.end),
@@ -126,11 +130,11 @@ def _draw_days(call: PageCall[Query], bill: Bill, costs: _CostLinks) -> Markup:
 
 
 def _dearest(call: PageCall[Query], selection: Selection) -> Sequence[ResourceCost] | None:
-    """Return the dearest resources; None: there are too many to find them."""
+    """Return the dearest resources; None: there are too many to find them in time."""
     reports = call.parts.storage.reports
     try:
         return resource_costs.read(reports, selection, MAX_RESOURCES)[:_DEAREST]
-    except errors.TooManyGroups:
+    except (errors.TooManyGroups, errors.TooSlow):
         return None
 
 

@@ -85,6 +85,7 @@ def show_prices(call: PageCall[Query]) -> View:
     return View(
         {
             "project": project.project_name(call),
+            "project_links": project.links(call, PATH),
             "has_project": project.only_scope(call) is not None,
             "query": query,
             "metrics": metrics,

@@ -43,6 +43,13 @@ class Note(NamedTuple):
     text: str = ""
 
 
+_PAGES = {
+    "overview": "Overview",
+    "costs": "Costs",
+    "resources": "Resources",
+    "prices": "Prices",
+    "quote": "Ask for a price",
+}
 #: Usage that costs nothing.
 FREE = Note(
     "info", "All of this usage is free", "It was rated, and no price applies to it, or one of 0."
@@ -96,6 +103,21 @@ def metric_names(call: PageCall[Any], metrics: Iterable[str]) -> Sequence[str]:
     if call.arguments.metric is not None:
         names.add(call.arguments.metric)
     return sorted(names)
+
+
+def links(call: PageCall[Any], path: str) -> Sequence[tuple[str, str, bool]]:
+    """Return titles and addresses of the pages of a project that was asked for by its ID.
+
+    :param path: of the page that is shown
+    :returns: with whether it is that page; empty: the menu leads to the same project
+    """
+    scope = call.arguments.scope
+    if scope is None:
+        return []
+    return [
+        (title, call.link(f"/dashboard/{name}", scope=scope), path == f"/dashboard/{name}")
+        for name, title in _PAGES.items()
+    ]
 
 
 def amount_head(call: PageCall[Any], title: str) -> str:

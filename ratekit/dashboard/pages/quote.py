@@ -25,6 +25,7 @@ def show_quote(call: PageCall[Query]) -> View:
     form = QuoteForm(call, book)
     values: dict[str, Any] = {
         "project": project.project_name(call),
+        "project_links": project.links(call, PATH),
         "has_project": project.only_scope(call) is not None,
         "query": query,
         "form": form,

@@ -20,7 +20,7 @@ from ratekit.dashboard.pages.project import Note, ProjectRange
 from ratekit.domain.exact import EXACT, ZERO
 from ratekit.domain.reporting.bill import add_up, rounding_gap
 from ratekit.domain.reporting.buckets import bucket, list_buckets
-from ratekit.domain.reporting.reports import FrameRow, Selection
+from ratekit.domain.reporting.reports import ALL_SCOPES, FrameRow, Selection
 from ratekit.domain.reporting.reports import Page as PageOfRows
 from ratekit.html import charts
 
@@ -257,7 +257,8 @@ def _hour(call: PageCall[Query], row: FrameRow, history: ResourceHistory) -> _Ho
         [(name, labels[name]) for name in history.changing if name in labels],
         call.link(
             _EXPLAIN,
-            scope=call.arguments.scope,
+            # A price is of one project.
+            scope=row.scope if call.scopes is ALL_SCOPES else call.arguments.scope,
             metric=row.metric,
             begin=row.begin,
             id=call.arguments.id,

@@ -50,6 +50,7 @@ def show_resources(call: PageCall[Query]) -> View:
     return View(
         {
             "project": project.project_name(call),
+            "project_links": project.links(call, PATH),
             "begin": begin,
             "end": end,
             "first_day": first_day,

@@ -103,6 +103,49 @@ def test_an_administrator_sees_all_projects_together(pages: PageClient) -> None:
     assert "3.50" in pages.get("/dashboard/costs", **MARCH).words
 
 
+def test_an_administrator_reaches_one_price_from_all_projects(pages: PageClient) -> None:
+    rate(pages.parts.storage, "1", "2.5")
+    day = pages.get("/dashboard/resource", id="vm", begin="2026-03-01", end="2026-03-02")
+    explained = pages.get(day.links["2.50"])
+    assert "How this price is computed" in explained.words
+
+
+def test_last_month_leads_to_its_days_until_the_same_point(pages: PageClient) -> None:
+    begin = datetime.datetime(2026, 2, 1, tzinfo=datetime.UTC)
+    # Until March 3.
+    rate(pages.parts.storage, *["0.5"] * (30 * 24), begin=begin)
+    page = pages.get("/dashboard/overview", scope="p1")
+    figures = {
+        title.text: figure.select_one("a[href]")
+        for figure in page.content.select(".figure")
+        if (title := figure.select_one(".title")) is not None
+    }
+    for title, total in {
+        "This month so far": "24.00",
+        "Last month to the same point": "24.00",
+        "Last month": "336.00",
+    }.items():
+        link = figures[title]
+        assert link is not None
+        assert link.text == total
+        shown = pages.get(str(link["href"])).content.select_one(".figure data.money")
+        assert shown is not None
+        assert shown.text == total
+    forecast = figures["Expected at the end"]
+    assert forecast is not None
+    assert forecast.text == "372.00"
+    assert "the same this month" in page.words
+
+
+def test_pages_of_a_project_lead_to_one_another(pages: PageClient) -> None:
+    path = "/dashboard/overview?scope=p1"
+    for title in ("Costs", "Resources", "Prices", "Ask for a price", "Overview"):
+        path = pages.get(path).links[title]
+        assert "scope=p1" in path
+        assert "p1" in pages.get(path).words
+    assert "Ask for a price" not in pages.get("/dashboard/costs").links
+
+
 @pytest.mark.parametrize(("day", "hours"), [(SPRING, 23), (AUTUMN, 25)])
 def test_days_have_as_many_hours_as_clocks_show(
     build: Build, day: datetime.date, hours: int
