@@ -120,12 +120,13 @@ def test_last_month_leads_to_its_days_until_the_same_point(pages: PageClient) ->
         for figure in page.content.select(".figure")
         if (title := figure.select_one(".title")) is not None
     }
-    for title, total in {
+    totals = {
         "This month so far": "24.00",
         "Last month to the same point": "24.00",
         "Last month": "336.00",
-    }.items():
-        link = figures[title]
+    }
+    for name, total in totals.items():
+        link = figures[name]
         assert link is not None
         assert link.text == total
         shown = pages.get(str(link["href"])).content.select_one(".figure data.money")
