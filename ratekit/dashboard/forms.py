@@ -79,13 +79,20 @@ def _read_fields(request: falcon.Request) -> dict[str, Any]:
     if kind == falcon.MEDIA_URLENCODED:
         return dict(request.get_media(default_when_empty={}))
     if kind == falcon.MEDIA_MULTIPART:
-        return {part.name: _read_text(part) for part in request.get_media()}
+        return dict(map(_read_part, request.get_media()))
     raise Fault(415, "expected a form")
 
 
-def _read_text(part: Any) -> str:
+def _read_part(part: Any) -> tuple[str, str]:
+    """Return the name of a field and its text."""
+    try:
+        name, filename = part.name, part.filename
+    except UnicodeDecodeError:
+        raise Fault(400, "expected a form whose names are in UTF-8") from None
+    if name is None:
+        raise Fault(400, "expected a form whose fields have names")
     try:
         text = str(part.get_data().decode("utf-8-sig"))
     except UnicodeDecodeError:
-        raise Fault(400, f"{part.name}: expected text in UTF-8") from None
-    return text if part.filename is None else FileText(text, part.filename)
+        raise Fault(400, f"{name}: expected text in UTF-8") from None
+    return name, text if filename is None else FileText(text, filename)

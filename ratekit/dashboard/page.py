@@ -69,6 +69,7 @@ from ratekit.html.formats import Formats
 from ratekit.text import count_text, utc_text
 
 A = TypeVar("A", bound=Arguments)
+D = TypeVar("D", bound=datetime.date)
 
 #: Where the pages are, below the API's own root.
 ROOT = "/dashboard"
@@ -176,19 +177,39 @@ def _argument_text(value: object) -> str:
 def parse_day(value: Any) -> datetime.date:
     """Return a date, or an ISO 8601 time as UTC.
 
-    :raises ValueError: it is neither
+    :raises ValueError: it is neither, or no calendar of a zone reaches as far
     """
     value = first_text(value)
     if isinstance(value, str):
         try:
-            return datetime.date.fromisoformat(value.strip())
+            return require_calendar(datetime.date.fromisoformat(value.strip()))
         except ValueError:
             pass
-    return parse_instant(value)
+    return parse_moment(value)
+
+
+def parse_moment(value: Any) -> datetime.datetime:
+    """Return an ISO 8601 time as UTC.
+
+    :raises ValueError: it is none, or no calendar of a zone reaches as far
+    """
+    return require_calendar(parse_instant(value))
+
+
+def require_calendar(day: D) -> D:
+    """Return a date or a time around which all zones have days, weeks and months.
+
+    :raises ValueError: it is too far in the past or future
+    """
+    if not datetime.MINYEAR < day.year < datetime.MAXYEAR:
+        raise ValueError(f"{day.isoformat()} is too far in the past or future")
+    return day
 
 
 #: A date, which starts at midnight in the reader's zone, or an aware time.
 Day = Annotated[datetime.datetime | datetime.date, pydantic.PlainValidator(parse_day)]
+#: An aware time.
+Moment = Annotated[datetime.datetime, pydantic.PlainValidator(parse_moment)]
 
 
 class PageRange(Arguments):

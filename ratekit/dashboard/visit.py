@@ -8,6 +8,7 @@ from typing import Any
 
 import falcon
 
+from ratekit.api import authentication
 from ratekit.dashboard import forms
 from ratekit.dashboard.cookie import SessionCookies
 from ratekit.dashboard.page import ROOT
@@ -68,7 +69,8 @@ class Visits:
         if visit.refusal is not None:
             raise visit.refusal
         if request.method == "POST":
-            limit = self._limit if visit.session.token else min(self._limit, _LOGIN_BODY)
+            is_known = authentication.CALLER in request.env or bool(visit.session.token)
+            limit = self._limit if is_known else min(self._limit, _LOGIN_BODY)
             visit.form = forms.read_form(request, visit.session, limit)
 
     def process_response(

@@ -9,10 +9,10 @@ from typing import Any
 from ratekit import composition
 from ratekit.admin import explain, price_facts, quote, resource_history
 from ratekit.admin.resource_costs import ID
-from ratekit.api.arguments import Arguments, Instant, Text
+from ratekit.api.arguments import Arguments, Text
 from ratekit.api.faults import Fault
 from ratekit.api.visibility import Demand
-from ratekit.dashboard.page import Page, PageCall, Table, View
+from ratekit.dashboard.page import Moment, Page, PageCall, Table, View
 from ratekit.dashboard.pages import explained_rules, project
 from ratekit.dashboard.pages.price_words import PriceWords
 from ratekit.domain.reporting.buckets import bucket
@@ -40,7 +40,7 @@ class Query(Arguments):
 
     scope: Text | None = None
     metric: Text
-    begin: Instant
+    begin: Moment
     id: Text | None = None
     frame: Text | None = None
 

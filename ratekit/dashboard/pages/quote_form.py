@@ -15,7 +15,7 @@ from ratekit.api.arguments import Arguments, Text, first_text
 from ratekit.api.faults import Fault
 from ratekit.api.quotes import choose_scope, require_metrics
 from ratekit.api.visibility import Demand
-from ratekit.dashboard.page import PageCall
+from ratekit.dashboard.page import PageCall, require_calendar
 from ratekit.domain.period import Period
 from ratekit.domain.rules import calendar_labels
 from ratekit.domain.rules.rule import Rule, RuleBook, ThresholdRule
@@ -143,7 +143,7 @@ class QuoteForm:
         instant = self._call.parts.clock()
         try:
             if text is not None:
-                instant = datetime.datetime.fromisoformat(text.strip())
+                instant = require_calendar(datetime.datetime.fromisoformat(text.strip()))
                 if instant.tzinfo is None:
                     instant = instant.replace(tzinfo=self._call.zone)
                 instant = instant.astimezone(datetime.UTC)

@@ -133,7 +133,7 @@ def show_change(call: PageCall[ChangeArguments]) -> View:
     try:
         record = hashmap.find_record(call.parts.storage.rules, call.arguments.version)
     except errors.OperatorError:
-        raise not_found("ChangeArguments", str(call.arguments.version)) from None
+        raise not_found("Change", str(call.arguments.version)) from None
     closed = [(closing.rule, closing.end) for closing in record.closed]
     lines = list(rule_lines.difference(closed, record.opened))
     return View(

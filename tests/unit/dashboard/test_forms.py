@@ -14,6 +14,7 @@ from tests.databases import new_database
 from tests.page_client import PageClient, encode_form
 
 PATH = "/dashboard/example"
+MULTIPART = "multipart/form-data; boundary=x"
 
 
 class Upload(Arguments):
@@ -125,6 +126,18 @@ def test_a_page_without_a_form_takes_none(tmp_path: pathlib.Path, url: str) -> N
         ("multipart/form-data; boundary=x", b"--y", 400),
         ("multipart/form-data", b"--x", 400),
         ("application/x-www-form-urlencoded", b"csrf=%ff%00", 403),
+        (MULTIPART, b"--x\r\nContent-Disposition: form-data\r\n\r\na\r\n--x--\r\n", 400),
+        (
+            MULTIPART,
+            b'--x\r\nContent-Disposition: form-data; name="\xff"\r\n\r\na\r\n--x--\r\n',
+            400,
+        ),
+        (
+            MULTIPART,
+            b'--x\r\nContent-Disposition: form-data; name="a"; filename="\xff"\r\n\r\na'
+            b"\r\n--x--\r\n",
+            400,
+        ),
     ],
 )
 def test_a_body_that_is_no_form_is_refused(
@@ -139,6 +152,13 @@ def test_a_form_that_is_too_large_is_not_read(tmp_path: pathlib.Path, url: str) 
     body, kind = encode_form({"csrf": token(pages), "zone": "x" * 3000})
     response = pages.send("POST", "/dashboard/zone", body, {"Content-Type": kind})
     assert response.status == 413
+
+
+def test_a_reader_without_log_in_may_upload_as_much_as_others(pages: PageClient) -> None:
+    rules = "x" * 100_000
+    response = pages.post(PATH, {"rules": ("rules.yml", rules.encode())}, csrf=token(pages))
+    assert response.status == 200
+    assert rules in response.text
 
 
 def test_the_chosen_zone_stays(pages: PageClient) -> None:

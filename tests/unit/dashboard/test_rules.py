@@ -89,4 +89,7 @@ class TestHistory:
 
     @pytest.mark.parametrize("version", ["9", "0", "x"])
     def test_other_versions_are_no_changes(self, cloud: PageClient, version: str) -> None:
-        assert cloud.get(f"{PATH}/change", version=version).status in (400, 404)
+        response = cloud.get(f"{PATH}/change", version=version)
+        assert response.status in (400, 404)
+        if response.status == 404:
+            assert f"Change '{version}' not found." in response.words
