@@ -89,6 +89,6 @@ def purge_note(parts: Parts, begin: datetime.datetime, from_totals: bool) -> str
     return parts.storage.purge.mark().explain_missing(begin, from_totals)
 
 
-def purge_headers(note: str | None) -> Mapping[str, str]:
+def warning_headers(note: str | None) -> Mapping[str, str]:
     """Return the headers that tell what a report lacks."""
     return {} if note is None else {"Warning": f'299 - "{note}"'}

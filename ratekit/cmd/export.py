@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import pathlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,14 @@ from ratekit import errors
 from ratekit.cmd import command_types, options
 from ratekit.cmd.output import cells
 from ratekit.cmd.output.target import open_target, read_target
-from ratekit.domain.reporting.reports import Selection
+from ratekit.domain.reporting.reports import ALL_SCOPES, Selection
 from ratekit.interfaces import Reports
-from ratekit.text import count_text, second_text
+from ratekit.text import count_text
 
 if TYPE_CHECKING:
-    from ratekit.export.focus.bill import FocusBill
+    from decimal import Decimal
+
+    from ratekit.remote.client import Client
 
 _SUFFIXES = (".csv", ".parquet")
 _GRANULARITIES = ("hour", "day", "month")
@@ -54,52 +57,94 @@ class ExportFocus(command_types.Action):
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         """Write the file, whole or not at all."""
         target = read_target("--output", parsed_args.output, _SUFFIXES)
-        if self.app.is_remote():
-            from ratekit.remote.refusal import refuse
-
-            refuse()
         zone = options.read_zone(parsed_args.timezone)
+        client = self.app.connect()
+        if client is not None and _is_parquet(target):
+            raise errors.OperatorError(
+                "a Parquet file needs the database; over the API write a .csv file"
+            )
         conf = self.app.load_conf()
         storage = self.app.open_storage(conf)
-        reports = storage.reports
-        options.require_known(reports, conf.collect, parsed_args.metric)
-        selection = options.read_selection(parsed_args, reports, zone, self.app.clock())
-        is_parquet = target is not None and target.suffix.lower() == ".parquet"
-        writer = _load_parquet() if is_parquet else _load_csv()
+        selection = self._select(parsed_args, conf, storage.reports, zone)
+        if client is not None:
+            self._copy(client, selection, parsed_args.granularity, zone, target)
+            return
+        writer = _load_parquet() if _is_parquet(target) else _load_csv()
         from ratekit.export.focus.bill import FocusBill, Order
 
         order = Order(selection, parsed_args.granularity, zone)
         bill = FocusBill(conf, storage, _read_settings(conf), order, writer.CELLS)
         with open_target(target) as file:
-            if is_parquet:
+            if _is_parquet(target):
                 writer.write(bill.rows(), file)
             else:
                 for part in writer.write(bill.rows()):
                     file.write(part)
-        self._tell(bill, selection, reports, conf.rating.currency)
-
-    def _tell(self, bill: FocusBill, selection: Selection, reports: Reports, currency: str) -> None:
-        """Say what the file adds up to, and what may come."""
         total = bill.charges.total
-        note = self.app.note
-        if not total.frames:
-            note(options.empty_text(selection, options.read_zone("UTC")))
-        note(
-            f"{count_text(bill.charges.count, 'charge')} of {count_text(total.frames, 'frame')}, "
-            f"{cells.decimal_text(total.price)} {currency}"
+        currency = conf.rating.currency
+        self._tell(selection, bill.charges.count, total.frames, total.price, currency)
+        if (text := bill.explain_unfinished()) is not None:
+            self.app.note(text)
+
+    def _select(
+        self, parsed_args: argparse.Namespace, conf: Any, reports: Reports, zone: Any
+    ) -> Selection:
+        """Return what the options select; a member who asks the API may not list scopes."""
+        ids_only = False
+        if not self.app.is_remote():
+            options.require_known(reports, conf.collect, parsed_args.metric)
+        else:
+            ids_only = bool(parsed_args.scope) and not reports.scopes(ALL_SCOPES)
+            rated = reports.labels() if parsed_args.metric else ()
+            for warning in options.warn_of_metrics(parsed_args.metric, rated):
+                self.app.note(f"warning: {warning}")
+        return options.read_selection(parsed_args, reports, zone, self.app.clock(), ids_only)
+
+    def _copy(
+        self,
+        client: Client,
+        selection: Selection,
+        granularity: str,
+        zone: Any,
+        target: pathlib.Path | None,
+    ) -> None:
+        """Write what an API exports."""
+        from ratekit.export.focus.csv_lines import Tally
+        from ratekit.remote.client import reading_answers
+        from ratekit.remote.export import read_focus
+
+        tally = Tally()
+        with (
+            read_focus(client, selection, granularity, zone) as download,
+            open_target(target) as file,
+        ):
+            for part in download.parts:
+                file.write(part)
+                with reading_answers():
+                    tally.add(part)
+            if tally.frames != download.frames:
+                raise errors.TryLater(
+                    f"the API's answer has {tally.frames:,} of {download.frames:,} frames: it ends "
+                    "in the middle, or usage was rated meanwhile; export again"
+                )
+        self._tell(selection, tally.rows, tally.frames, tally.price, tally.currency)
+        if download.warning is not None:
+            self.app.note(download.warning)
+
+    def _tell(
+        self, selection: Selection, charges: int, frames: int, price: Decimal, currency: str
+    ) -> None:
+        """Say what the file adds up to."""
+        if not frames:
+            self.app.note(options.empty_text(selection, options.read_zone("UTC")))
+        self.app.note(
+            f"{count_text(charges, 'charge')} of {count_text(frames, 'frame')}, "
+            f"{cells.decimal_text(price)} {currency}".rstrip()
         )
-        end = selection.end
-        assert end is not None, "exports end somewhere"
-        behind = [
-            row for row in reports.scopes(selection.scopes) if row.active and row.rated_until < end
-        ]
-        if behind:
-            oldest = min(row.rated_until for row in behind)
-            note(
-                f"not final: {count_text(len(behind), 'scope')} not yet rated until "
-                f"{second_text(end)}, the oldest until {second_text(oldest)}; "
-                "see ratekit scope list"
-            )
+
+
+def _is_parquet(target: pathlib.Path | None) -> bool:
+    return target is not None and target.suffix.lower() == ".parquet"
 
 
 def _load_csv() -> Any:

@@ -20,6 +20,8 @@ _TIMEOUT = 300
 #: What reading a response raises that another service has sent.
 UNREADABLE = (AttributeError, LookupError, TypeError, ValueError)
 _NO_KEYSTONE = "cannot log in to Keystone: the response is not Keystone's"
+#: Bytes that are read at once.
+_PART = 64 * 1024
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
 
@@ -74,15 +76,35 @@ class Client:
         """Return the answer to a JSON body, likewise."""
         return self._send("POST", path, json=body)
 
+    @contextlib.contextmanager
+    def stream(
+        self, path: str, media: str, body: Mapping[str, object] | None = None, /, **query: object
+    ) -> Iterator[tuple[Mapping[str, str], Iterator[bytes]]]:
+        """Return headers and parts of an answer that is no JSON.
+
+        :param media: its media type
+        :raises: as :meth:`get`; also while the parts are read, if the answer has no end
+        """
+        params = {key: value for key, value in query.items() if value is not None}
+        content = {"params": params, **({"json": body} if body else {})}
+        with self._request("GET", path, media, stream=True, **content) as response:
+            if response.status_code >= 300 or not _is_of(response, media):
+                _read(response)
+                raise errors.OperatorError("the API answers with another media type")
+            yield response.headers, _read_parts(response)
+
     def _send(self, verb: str, path: str, **content: Any) -> Any:
+        return _read(self._request(verb, path, "application/json", **content))
+
+    def _request(self, verb: str, path: str, media: str, **content: Any) -> requests.Response:
         self._log_in()
         try:
-            response = self._session.request(
+            response: requests.Response = self._session.request(
                 path,
                 verb,
                 raise_exc=False,
                 timeout=_TIMEOUT,
-                headers={"Accept": "application/json"},
+                headers={"Accept": media},
                 **content,
             )
         except (exceptions.EndpointNotFound, exceptions.CatalogException) as error:
@@ -94,7 +116,7 @@ class Client:
         except UNREADABLE:
             # Of the log-in, which is read in part only now.
             raise errors.TryLater(_NO_KEYSTONE) from None
-        return _read(response)
+        return response
 
     def _log_in(self) -> None:
         """Get a token, unless there is one."""
@@ -111,6 +133,17 @@ class Client:
             raise errors.TryLater(f"cannot log in to Keystone: {summarize(error)}") from None
         except UNREADABLE:
             raise errors.TryLater(_NO_KEYSTONE) from None
+
+
+def _read_parts(response: requests.Response) -> Iterator[bytes]:
+    try:
+        yield from response.iter_content(_PART)
+    except requests.RequestException:
+        raise errors.TryLater("the API's answer ends in the middle") from None
+
+
+def _is_of(response: requests.Response, media: str) -> bool:
+    return response.headers.get("Content-Type", "").partition(";")[0].strip() == media
 
 
 def _read(response: requests.Response) -> Any:

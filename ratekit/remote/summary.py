@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from ratekit import errors
 from ratekit.domain.reporting.bill import add_up
 from ratekit.domain.reporting.buckets import BUCKETS, bucket
-from ratekit.domain.reporting.reports import ALL_SCOPES, Page, Selection, SummaryRow
+from ratekit.domain.reporting.reports import Page, Selection, SummaryRow
 from ratekit.remote.client import Client, PagesNeeded, reading_answers
-from ratekit.remote.pairs import encode_pairs
+from ratekit.remote.pairs import encode_filters
 from ratekit.remote.refusal import refuse
 
 #: Words that are something else in the API than the label of this name.
@@ -104,7 +104,7 @@ class SummaryQuery:
 
     def _ask(self, page: Page, groupby: Sequence[str]) -> Any:
         selection = self._selection
-        body, filters = encode_pairs("filters", dict(_filters(selection)))
+        body, filters = encode_filters(selection)
         return self._client.get(
             "/v2/summary",
             body,
@@ -126,13 +126,6 @@ def _require_possible(selection: Selection, groupby: Sequence[str]) -> None:
             raise errors.OperatorError(f"--groupby: {key!r} is no label in the API")
     if selection.labels:
         refuse()
-
-
-def _filters(selection: Selection) -> Iterator[tuple[str, Sequence[str]]]:
-    if selection.metrics:
-        yield "metric", selection.metrics
-    if selection.scopes is not ALL_SCOPES:
-        yield "scope", sorted(selection.scopes)
 
 
 def _time(instant: datetime.datetime | None) -> str | None:

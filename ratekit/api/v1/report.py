@@ -13,7 +13,7 @@ from ratekit.api.answers import AmountText, NaiveTime
 from ratekit.api.arguments import Flag, Text, Words
 from ratekit.api.faults import Fault
 from ratekit.api.operation import Answer, Call, Operation
-from ratekit.api.report_range import Range, purge_headers, purge_note, read_bounds
+from ratekit.api.report_range import Range, purge_note, read_bounds, warning_headers
 from ratekit.api.visibility import Demand
 from ratekit.domain.reporting.bill import add_up
 from ratekit.domain.reporting.reports import ALL_SCOPES, Page, Selection, SummaryRow
@@ -137,7 +137,7 @@ def _sum(call: Call[Any], selection: Selection, groupby: Sequence[str]) -> Seque
 def _answer(call: Call[Any], selection: Selection, body: object) -> Answer:
     assert selection.begin is not None, "reports start somewhere"
     note = purge_note(call.parts, selection.begin, from_totals=True)
-    return Answer(body, headers=purge_headers(note))
+    return Answer(body, headers=warning_headers(note))
 
 
 OPERATIONS = [

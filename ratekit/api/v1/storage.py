@@ -11,7 +11,7 @@ from ratekit.api import dialects
 from ratekit.api.answers import AmountText, NaiveTime
 from ratekit.api.arguments import Text
 from ratekit.api.operation import Answer, Call, Operation
-from ratekit.api.report_range import Range, purge_headers, purge_note, read_bounds
+from ratekit.api.report_range import Range, purge_note, read_bounds, warning_headers
 from ratekit.api.streams import write_list
 from ratekit.api.visibility import Demand
 from ratekit.domain.reporting.reports import FrameRow, Selection
@@ -75,7 +75,7 @@ def list_dataframes(call: Call[FrameFilter]) -> Answer:
     except BaseException:
         stream.close()
         raise
-    return Answer(stream=stream, headers=purge_headers(note))
+    return Answer(stream=stream, headers=warning_headers(note))
 
 
 def _encode(frames: Iterator[FrameRow], calendar: Calendar) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ from ratekit.api.answers import Amount, Time
 from ratekit.api.arguments import Arguments
 from ratekit.api.faults import Fault
 from ratekit.api.operation import Answer, Call, Operation
-from ratekit.api.report_range import purge_headers, purge_note, read_bounds
+from ratekit.api.report_range import purge_note, read_bounds, warning_headers
 from ratekit.api.v2 import filters
 from ratekit.domain.reporting.reports import FrameRow, Page
 from ratekit.domain.schedule.calendar import Calendar
@@ -92,7 +92,7 @@ def list_dataframes(call: Call[filters.Filtered]) -> Answer:
         # CloudKitty's words.
         raise Fault(404, f"No resource found for provided filters.{' ' + note if note else ''}")
     frames = list(_show(rows, call.parts.calendar))
-    return Answer({"total": total, "dataframes": frames}, headers=purge_headers(note))
+    return Answer({"total": total, "dataframes": frames}, headers=warning_headers(note))
 
 
 def refuse_dataframes(_: Call[PushedFrames]) -> None:

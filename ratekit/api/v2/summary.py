@@ -14,7 +14,7 @@ from ratekit.api.answers import Amount, Time
 from ratekit.api.arguments import LocalTime, Text, Words, Zone
 from ratekit.api.faults import Fault
 from ratekit.api.operation import JSON, Answer, Call, Operation
-from ratekit.api.report_range import purge_headers, purge_note, read_ordered_bounds
+from ratekit.api.report_range import purge_note, read_ordered_bounds, warning_headers
 from ratekit.api.streams import Stream
 from ratekit.api.v2 import filters
 from ratekit.api.v2.columns import BILL_FIELDS, FIELDS, Field, Table, read_fields, read_key
@@ -80,7 +80,7 @@ def get_summary(call: Call[SummaryFilter]) -> Answer:
     assert selection.begin is not None, "reports start somewhere"
     from_totals = not selection.labels and table.has_no_labels
     note = purge_note(call.parts, selection.begin, from_totals)
-    headers = purge_headers(note)
+    headers = warning_headers(note)
     if form == _CSV:
         return _answer_csv(table, summary.rows, headers)
     body: dict[str, Any] = {"total": summary.total}

@@ -18,7 +18,7 @@ from ratekit.export.focus.services import Services
 from ratekit.export.focus.skus import SkuFinder
 from ratekit.export.focus.usage_columns import Account, Cells, Row, UsageColumns
 from ratekit.interfaces import Storage
-from ratekit.text import utc_text
+from ratekit.text import count_text, second_text, utc_text
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -69,6 +69,8 @@ class FocusBill:
         self._conf = conf
         self._storage = storage
         self._order = order
+        # Before the frames are read, so that no scope seems to be rated further than they go.
+        self._states = storage.reports.scopes(order.selection.scopes)
         options = conf.export
         account = Account(
             provider=options.provider,
@@ -77,7 +79,7 @@ class FocusBill:
             currency=require_code(conf.rating.currency),
             region=options.region,
             scope_key=conf.collect.scope_key,
-            scopes={row.id: row.name for row in storage.reports.scopes(order.selection.scopes)},
+            scopes={state.id: state.name for state in self._states},
         )
         step = collect.build_calendar(conf).step
         self.charges = Charges(
@@ -96,6 +98,18 @@ class FocusBill:
         """
         yield from self.charges.rows(self._storage.reports.frames(self._order.selection))
         self._require_frames()
+
+    def explain_unfinished(self) -> str | None:
+        """Return who will have more charges in the time range, in one line; None: nobody."""
+        end = self._order.end
+        behind = [state for state in self._states if state.active and state.rated_until < end]
+        if not behind:
+            return None
+        oldest = min(state.rated_until for state in behind)
+        return (
+            f"not final: {count_text(len(behind), 'scope')} not yet rated until "
+            f"{second_text(end)}, the oldest until {second_text(oldest)}; see ratekit scope list"
+        )
 
     def _build_skus(self) -> SkuFinder:
         modules = composition.build_modules(self._conf)

@@ -70,16 +70,18 @@ def test_the_file_is_named_after_its_range(client: Client) -> None:
 
 def test_granularity_and_time_zone_are_chosen(client: Client) -> None:
     assert len(charges(client, "b2", granularity="hour")) == 2
-    [row] = charges(client, "b2", granularity="month", timezone="America/New_York")
+    query = {"granularity": "month", "zone": "America/New_York", "begin": "2026-02-28T19:00"}
+    [row] = charges(client, "b2", **query)
     assert row["BillingPeriodStart"] == "2026-02-01T05:00:00Z"
+    assert row["ChargePeriodStart"] == "2026-03-01T00:00:00Z"
     assert row["ChargePeriodEnd"] == "2026-03-01T05:00:00Z"
 
 
 @pytest.mark.parametrize(
     ("query", "text"),
     [
-        ({"timezone": "Mars"}, "timezone: expected a name such as Europe/Berlin or UTC"),
-        ({"timezone": "../../etc/passwd"}, "timezone: expected a name such as Europe/Berlin"),
+        ({"zone": "Mars"}, "zone: expected a name such as Europe/Berlin or UTC"),
+        ({"zone": "../../etc/passwd"}, "zone: expected a name such as Europe/Berlin"),
         ({"granularity": "week"}, "granularity: "),
         ({"limit": "3"}, "unknown argument 'limit'"),
         ({"begin": "2026-05-01"}, "is not before end"),
@@ -90,6 +92,16 @@ def test_a_wrong_argument_is_named(client: Client, query: dict[str, str], text: 
     response = client.get(PATH, **{**MARCH, **query})
     assert response.status == 400
     assert text in response.body["message"]
+
+
+def test_a_header_says_that_more_will_come(client: Client) -> None:
+    warning = client.get_as("a1", PATH, **MARCH).headers["warning"]
+    assert warning == (
+        '299 - "not final: 1 scope not yet rated until 2026-04-01T00:00:00Z, the oldest until '
+        '2026-03-01T02:00:00Z; see ratekit scope list"'
+    )
+    response = client.get_as("a1", PATH, begin="2026-03-01", end="2026-03-01T02:00")
+    assert "warning" not in response.headers
 
 
 def test_a_bill_never_lacks_what_was_purged(client: Client) -> None:

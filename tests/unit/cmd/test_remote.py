@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import pathlib
+import re
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from typing import Any
 
 import pytest
+import waitress
 
+from ratekit.api import application, routes
 from ratekit.api.parts import Parts
+from ratekit.domain.reporting.reports import AllScopes, Selection, StateRow
 from ratekit.domain.rules.rule import (
     CostType,
     MappingRule,
@@ -18,9 +25,12 @@ from ratekit.domain.rules.rule import (
     ThresholdRule,
 )
 from ratekit.interfaces import Storage
+from tests.api_client import identify
 from tests.api_server import serve
 from tests.contract import given
-from tests.unit.cmd.conftest import Shell, ask
+from tests.unit.api import test_dataframes
+from tests.unit.api.test_dataframes import Failing
+from tests.unit.cmd.conftest import Shell, ask, configure
 
 FLAVOR = RuleTarget("instance", "flavor_name")
 FRAME = "--scope a1 --metric instance --period 2026-03-01T00:00"
@@ -68,6 +78,96 @@ def test_a_sheet_over_the_api_equals_that_of_the_database(
     first, second = (path.read_bytes() for path in paths)
     assert first == second
     assert first.count(b"\n") > 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "",
+        "--scope b2 --granularity hour",
+        "--metric volume --timezone Asia/Kathmandu",
+        "--month 2026-01",
+    ],
+)
+def test_charges_over_the_api_equal_those_of_the_database(
+    ratekit: Shell, parts: Parts, url: str, tmp_path: pathlib.Path, words: str
+) -> None:
+    parts.conf.set_override("currency", "EUR", "rating")
+    configure(ratekit.config, "rating", "currency = EUR")
+    entry = "{unit: x, extra_args: {resource_type: x}}"
+    metrics = f"metrics: {{instance: {entry}, volume: {entry}}}"
+    ratekit.config.with_name("metrics.yml").write_text(metrics)
+    paths = [tmp_path / name for name in ("database.csv", "api.csv")]
+    expected = ratekit(*f"export focus -o {paths[0]} {words}".split())
+    answer = ask(ratekit, url, f"export focus -o {paths[1]} {words}")
+    assert (expected.code, answer.code) == (0, 0), answer.err
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    if "01" in words:
+        assert answer.err.splitlines()[1] == "ratekit: 0 charges of 0 frames, 0"
+    else:
+        assert answer.err == expected.err
+        assert "not final" in answer.err
+
+
+class Ending(Failing):
+    """Reports whose frames end in an error, although all else can be read."""
+
+    def count_frames(self, selection: Selection) -> int:
+        """Return a number that is never reached."""
+        return 1_000
+
+    def scopes(self, ids: AllScopes | frozenset[str]) -> Sequence[StateRow]:
+        """Return the scopes."""
+        return self._inner.scopes(ids)
+
+
+@pytest.fixture
+def failing(ratekit: Shell, parts: Parts) -> Parts:
+    """The parts of an API whose database fails after more charges than are read at first."""
+    parts.conf.set_override("currency", "EUR", "rating")
+    ratekit.config.with_name("metrics.yml").write_text(
+        "metrics: {instance: {unit: x, extra_args: {resource_type: x}}}"
+    )
+    reports: Any = Ending(parts.storage.reports, after=500)
+    return dataclasses.replace(parts, storage=dataclasses.replace(parts.storage, reports=reports))
+
+
+@pytest.mark.parametrize("chunks", [True, False])
+def test_an_export_that_ends_in_the_middle_is_no_file(
+    ratekit: Shell, failing: Parts, tmp_path: pathlib.Path, chunks: bool
+) -> None:
+    # Without chunks, a connection ends in the middle as it does in the end.
+    with serve_in_chunks(failing) if chunks else serve(failing) as url:
+        answer = ask(ratekit, url, f"export focus --granularity hour -o {tmp_path}/x.csv")
+    assert (answer.code, answer.out) == (1, "")
+    expected = r"ratekit: the API's answer has \d+ of 1,000 frames: it ends in the middle, or .*"
+    if chunks:
+        expected = "ratekit: the API's answer ends in the middle"
+    assert re.fullmatch(expected, answer.err.splitlines()[-1])
+    assert not list(tmp_path.glob("*x.csv*"))
+
+
+@contextlib.contextmanager
+def serve_in_chunks(parts: Parts) -> Iterator[str]:
+    """Serve an API as ratekit-api does; yield its URL."""
+    wsgi = application.build(parts, routes.OPERATIONS, identify)
+    server = waitress.create_server(wsgi, host="127.0.0.1", port=0, threads=2)
+    for port in test_dataframes.serve(server):
+        yield f"http://127.0.0.1:{port}"
+
+
+def test_what_the_api_does_not_export_is_one_line(
+    ratekit: Shell, url: str, tmp_path: pathlib.Path
+) -> None:
+    answer = ask(ratekit, url, f"export focus -o {tmp_path}/x.parquet")
+    assert (answer.code, answer.err) == (
+        2, "ratekit: a Parquet file needs the database; over the API write a .csv file\n",
+    )  # fmt: skip
+    answer = ask(ratekit, url, f"export focus -o {tmp_path}/x.csv")
+    assert answer.code == 2
+    [line] = answer.err.splitlines()
+    assert "409: [rating] currency: FOCUS needs a currency code" in line
+    assert not list(tmp_path.glob("*x.csv*"))
 
 
 FIELDS = [
