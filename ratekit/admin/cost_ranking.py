@@ -15,7 +15,7 @@ import cachetools
 
 from ratekit.admin.project import Costs
 from ratekit.domain.period import Period
-from ratekit.domain.reporting.reports import ALL_SCOPES, Selection
+from ratekit.domain.reporting.reports import ALL_SCOPES
 from ratekit.interfaces import Reports
 
 #: How old an order may be.
@@ -44,9 +44,7 @@ class CostRanking:
         with self._lock:
             costs = self._costs.get(range_)
         if costs is None:
-            selection = Selection(range_.begin, range_.end, scopes=ALL_SCOPES)
-            rows = self._reports.summary(selection, ("scope",), datetime.UTC)
-            costs = {str(row.group["scope"]): row.price for row in rows}
+            costs = self._reports.prices(range_.begin, range_.end, ALL_SCOPES)
             with self._lock:
                 self._costs[range_] = costs
         return costs

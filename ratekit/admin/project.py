@@ -12,7 +12,7 @@ from ratekit.admin.lag import read_lags
 from ratekit.admin.scope_condition import Condition, judge
 from ratekit.domain.exact import ZERO
 from ratekit.domain.period import Period
-from ratekit.domain.reporting.reports import ALL_SCOPES, Page, Selection, StateRow
+from ratekit.domain.reporting.reports import ALL_SCOPES, Page, StateRow
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.interfaces import Reports
 
@@ -107,7 +107,7 @@ def read(
             selected.sort(key=lambda row: lags.get(row.id, _NO_LAG), reverse=True)
     page = selected[query.page.offset : query.page.end]
     ids = frozenset(row.id for row in page)
-    costs, previous = (read_costs(reports, range_, ids) for range_ in ranges)
+    costs, previous = (reports.prices(range_.begin, range_.end, ids) for range_ in ranges)
     projects = [
         ProjectCosts(
             row,
@@ -119,18 +119,6 @@ def read(
         for row in page
     ]
     return ProjectPage(projects, len(selected), _count(conditions))
-
-
-def read_costs(reports: Reports, range_: Period, ids: frozenset[str]) -> Costs:
-    """Return what each scope was charged for the periods that begin in a range.
-
-    :raises ratekit.errors.TryLater: the storage did not answer
-    """
-    selection = Selection(range_.begin, range_.end, scopes=ids)
-    return {
-        str(row.group["scope"]): row.price
-        for row in reports.summary(selection, ("scope",), datetime.UTC)
-    }
 
 
 def _count(conditions: Mapping[str, Condition]) -> Mapping[Condition, int]:

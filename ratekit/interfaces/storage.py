@@ -10,6 +10,7 @@ import abc
 import dataclasses
 import datetime
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from decimal import Decimal
 
 from ratekit.domain.reporting.coverage import CoverageFacts
 from ratekit.domain.reporting.reports import (
@@ -148,6 +149,18 @@ class Reports(abc.ABC):
         :param max_groups: most groups that may be in memory, of which pages are cut where
             ``groupby`` has labels; None: any number
         :raises ratekit.errors.TooManyGroups: there are more
+        """
+
+    @abc.abstractmethod
+    def prices(
+        self, begin: datetime.datetime, end: datetime.datetime, scopes: AllScopes | frozenset[str]
+    ) -> Mapping[str, Decimal]:
+        """Return the exact price of all usage of each scope in ``[begin, end)``, by its id.
+
+        It costs half of what :meth:`summary` does. Scopes without usage are left out.
+
+        :param begin: UTC
+        :param end: compared with a period's begin, UTC
         """
 
     @abc.abstractmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from decimal import Decimal
 
 from ratekit import errors
 from ratekit.domain.reporting.coverage import CoverageFacts
@@ -61,6 +62,13 @@ class RemoteReports(Reports):
         if summary.note is not None:
             self._note(summary.note)
         yield from summary.rows
+
+    def prices(
+        self, begin: datetime.datetime, end: datetime.datetime, scopes: AllScopes | frozenset[str]
+    ) -> Mapping[str, Decimal]:
+        """Return the price of each scope, from one answer."""
+        rows = self.summary(Selection(begin, end, scopes=scopes), ("scope",), datetime.UTC)
+        return {str(row.group["scope"]): row.price for row in rows}
 
     def summary_page(
         self,

@@ -88,6 +88,11 @@ class FakeReports(Reports):
         if prices:
             yield SummaryRow({}, len(prices), None, None, sum(prices, Decimal(0)))
 
+    def prices(
+        self, begin: datetime.datetime, end: datetime.datetime, scopes: AllScopes | frozenset[str]
+    ) -> Mapping[str, Decimal]:
+        raise NotImplementedError
+
     def labels(self) -> Mapping[str, Collection[str]]:
         raise NotImplementedError
 

@@ -60,6 +60,9 @@ class BusyReports(Reports):
     def summary(self, *arguments: Any) -> Any:
         return self._reports.summary(*arguments)
 
+    def prices(self, *arguments: Any) -> Any:
+        return self._reports.prices(*arguments)
+
     def labels(self) -> Any:
         return self._reports.labels()
 

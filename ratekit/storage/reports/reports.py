@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from decimal import Decimal
 
 import sqlalchemy as sa
 
@@ -24,7 +25,7 @@ from ratekit.interfaces import Reports
 from ratekit.storage.db.engine import Database
 from ratekit.storage.ledger.descriptors import labels
 from ratekit.storage.ledger.scope_lists import LAST_SEEN
-from ratekit.storage.reports import coverage, newest_usage
+from ratekit.storage.reports import coverage, newest_usage, scope_prices
 from ratekit.storage.reports import selection as selecting
 from ratekit.storage.reports.frame_pages import SelectedFrames
 from ratekit.storage.reports.summary import GroupedSums
@@ -109,6 +110,13 @@ class SqlReports(Reports):
         query = sa.select(SCOPES.c.rated_until).where(*selecting.of_scopes(scopes, self._scope_key))
         rated_until: datetime.datetime | None = connection.execute(query).scalar()
         return rated_until
+
+    def prices(
+        self, begin: datetime.datetime, end: datetime.datetime, scopes: AllScopes | frozenset[str]
+    ) -> Mapping[str, Decimal]:
+        """Return the price of each scope with usage; one column is added up, by number."""
+        with self._reading() as connection:
+            return scope_prices.read(connection, self._scope_key, begin, end, scopes)
 
     def labels(self) -> Mapping[str, Collection[str]]:
         """Return the labels of each metric that was ever rated, by public name."""

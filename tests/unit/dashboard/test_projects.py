@@ -9,6 +9,8 @@ import pytest
 
 from ratekit.dashboard.pages.projects import find_previous
 from ratekit.domain.period import Period
+from ratekit.domain.scope import Scope
+from tests.api_client import NOW
 from tests.contract.given import hour, statements
 from tests.page_client import PageClient, PageResponse
 from tests.unit.cmd.conftest import Shell
@@ -171,3 +173,11 @@ def test_a_page_reads_the_costs_of_its_projects_alone(cloud: PageClient) -> None
         cloud.get(PATH, limit=2, order="cost", offset=2)
     # Those of all projects once, to sort by them.
     assert len([statement for statement in sent if "FROM totals" in statement]) == 5
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1+1", "@SUM(A1)", "-1+1"])
+def test_a_name_is_no_formula_for_spreadsheets(cloud: PageClient, name: str) -> None:
+    scopes = [Scope("a", name), *(Scope(id_, NAMES[id_]) for id_ in "bcde")]
+    cloud.parts.storage.ledger.observe(scopes, NOW, hour(0), NOW)
+    lines = cloud.get(PATH, search=name, format="csv").csv
+    assert [line[:2] for line in lines[1:]] == [["a", f"'{name}"]]
