@@ -8,7 +8,6 @@ import enum
 from collections.abc import Iterable, Iterator, Sequence
 
 from ratekit.domain.period import BEGINNING
-from ratekit.domain.purge import PurgeMark
 from ratekit.domain.reporting.coverage import GapSpan
 from ratekit.domain.reporting.reports import StateRow
 from ratekit.domain.schedule.calendar import Calendar
@@ -70,7 +69,7 @@ def read(
     :param from_totals: the report has no labels, so purged frames do not matter
     :raises ratekit.errors.TryLater: the storage did not answer
     """
-    purged_until = _purged_until(storage.purge.mark(), begin, from_totals)
+    purged_until = storage.purge.mark().missing_until(begin, from_totals)
     rows = storage.reports.scopes(frozenset({scope}))
     if not rows:
         return RatingState(Progress.UNKNOWN_SCOPE, purged_until=purged_until)
@@ -115,10 +114,3 @@ def _cut(
         first = max(calendar.floor(span.last_instant) + calendar.step, begin)
         if first < end and (span.resume is None or first < span.resume):
             yield Gap(first, span.resume)
-
-
-def _purged_until(
-    mark: PurgeMark, begin: datetime.datetime, from_totals: bool
-) -> datetime.datetime | None:
-    until = mark.totals_until if from_totals else mark.frames_until
-    return until if until is not None and begin < until else None

@@ -35,10 +35,18 @@ class PurgeMark:
 
         :param from_totals: the report reads totals, not frames
         """
+        until = self.missing_until(begin, from_totals)
+        return None if until is None else f"{_purge_text(until)}; this report may lack it"
+
+    def missing_until(
+        self, begin: datetime.datetime, from_totals: bool
+    ) -> datetime.datetime | None:
+        """Return until when a report from ``begin`` on lacks what was purged; None: nothing.
+
+        :param from_totals: the report reads totals, not frames
+        """
         until = self.totals_until if from_totals else self.frames_until
-        if until is None or begin >= until:
-            return None
-        return f"{_purge_text(until)}; this report may lack it"
+        return until if until is not None and begin < until else None
 
     def explain_absence(self, begin: datetime.datetime) -> str | None:
         """Return why a period has no frames, if they may have been removed; None: they were not.

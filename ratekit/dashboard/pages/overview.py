@@ -151,7 +151,8 @@ def _rounding_gap(call: PageCall[Query], bill: Bill) -> Decimal:
 
 
 def _notes(call: PageCall[Query], month: MonthComparison, bill: Bill) -> Iterator[Note]:
-    yield from project.read_notes(call, month.begin, month.end)
+    # The dearest resources are of frames.
+    yield from project.read_notes(call, month.begin, month.end, from_totals=False)
     if bill.points and not bill.total:
         yield FREE
 

@@ -151,9 +151,29 @@ def read_notes(
     scope, storage = only_scope(call), call.parts.storage
     formats = call.formats
     if scope is None:
-        return []
+        return list(purge_notes(call, begin, from_totals))
     state = rating_state.read(storage, call.parts.calendar, scope, begin, end, from_totals)
     return list(_describe(state, formats))
+
+
+def purge_notes(
+    call: PageCall[Any], begin: datetime.datetime, from_totals: bool = True
+) -> Iterator[Note]:
+    """Yield what is missing of a time range because it was purged.
+
+    :param from_totals: as of :func:`read_notes`
+    """
+    until = call.parts.storage.purge.mark().missing_until(begin, from_totals)
+    if until is not None:
+        yield _purge_note(until, call.formats)
+
+
+def _purge_note(until: datetime.datetime, formats: Formats) -> Note:
+    return Note(
+        "warning",
+        f"Removed: what was rated before {formats.instant(until)}",
+        "The operator has deleted it, so these numbers may lack it.",
+    )
 
 
 def _describe(state: RatingState, formats: Formats) -> Iterator[Note]:
@@ -203,8 +223,4 @@ def _describe_holes(state: RatingState, formats: Formats) -> Iterator[Note]:
         )
         yield Note("info", title, "Usage of this time is not charged.")
     if state.purged_until is not None:
-        yield Note(
-            "warning",
-            f"Removed: what was rated before {formats.instant(state.purged_until)}",
-            "The operator has deleted it, so these numbers may lack it.",
-        )
+        yield _purge_note(state.purged_until, formats)

@@ -13,6 +13,7 @@ from ratekit.admin.scope_condition import Condition
 from ratekit.api.arguments import Text, first_text
 from ratekit.dashboard.operator import PagedRange, build_pager, read_page
 from ratekit.dashboard.page import Page, PageCall, Section, Table, View
+from ratekit.dashboard.pages.project import purge_notes
 from ratekit.domain.period import Period
 from ratekit.domain.reporting.buckets import bucket
 from ratekit.text import duration_text
@@ -59,6 +60,7 @@ def show_projects(call: PageCall[ProjectsArguments]) -> View:
     chosen = arguments.model_dump(exclude_defaults=True, exclude={"offset"})
     return View(
         {
+            "notes": list(purge_notes(call, ranges[1].begin)),
             "begin": begin,
             "end": end,
             "previous": ranges[1],

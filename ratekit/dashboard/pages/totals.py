@@ -16,6 +16,7 @@ from ratekit.admin.summary import Pivot, PivotRow
 from ratekit.api.arguments import first_text
 from ratekit.dashboard.operator import OperatorRange
 from ratekit.dashboard.page import Page, PageCall, Section, Table, View
+from ratekit.dashboard.pages.project import purge_notes
 from ratekit.domain.exact import EXACT, ZERO
 from ratekit.domain.period import Period
 from ratekit.domain.reporting.bill import add_up
@@ -59,6 +60,7 @@ def show_totals(call: PageCall[TotalsArguments]) -> View:
     others = _others(metrics, top, len(ranks))
     return View(
         {
+            "notes": list(purge_notes(call, begin)),
             "begin": begin,
             "end": end,
             "by": by,

@@ -89,6 +89,28 @@ def test_what_was_purged_is_named(pages: PageClient) -> None:
     assert removed in pages.get("/dashboard/resources", scope="p1", **MARCH).words
 
 
+def test_what_was_purged_is_named_for_all_projects_too(pages: PageClient) -> None:
+    storage = pages.parts.storage
+    rate(storage, "1", "2")
+    removed = "Removed: what was rated before 2026-03-01 01:00 UTC"
+    before = {"begin": "2026-04-01", "end": "2026-05-01"}
+    after = {"begin": "2026-03-01T01:00:00Z", "end": "2026-03-02"}
+    storage.purge.start(hour(1), totals=True)
+    for path in ("costs", "resources", "totals", "projects"):
+        assert removed in pages.get(f"/dashboard/{path}", **MARCH).words
+        # The list of projects has the costs of the time before, too.
+        assert (removed in pages.get(f"/dashboard/{path}", **before).words) == (path == "projects")
+        assert (removed in pages.get(f"/dashboard/{path}", **after).words) == (path == "projects")
+
+
+def test_an_overview_without_old_frames_names_them(pages: PageClient) -> None:
+    storage = pages.parts.storage
+    rate(storage, "1", "2")
+    storage.purge.start(hour(1), totals=False)
+    removed = "Removed: what was rated before 2026-03-01 01:00 UTC"
+    assert removed in pages.get("/dashboard/overview", scope="p1").words
+
+
 def test_a_month_of_free_usage_is_no_month_without_usage(pages: PageClient) -> None:
     rate(pages.parts.storage, "0", "0")
     for path in ("overview", "costs", "resources"):
