@@ -31,6 +31,7 @@ _ADVICE = {
     403: "Choose another project, or ask your administrator for a role.",
     404: "Choose a page of the menu.",
     405: "Choose a page of the menu.",
+    429: "Wait a minute, and load the page again.",
     500: "Try again. If it fails again, tell your administrator when it happened.",
     503: "Try again in a minute. Usage is rated and stored all the same.",
 }

@@ -14,6 +14,7 @@ from ratekit.cmd.lazy_application import LazyApplication
 from ratekit.storage import migrate
 from tests.api_client import Client
 from tests.databases import SERVERS, private_server
+from tests.page_client import PageClient
 
 
 def get(application: Wsgi, path: str) -> testing.Result:
@@ -32,7 +33,15 @@ def test_requests_wait_for_a_server_that_restarts(
         client = Client(tmp_path, url)
         late = LazyApplication(lambda: build(client.conf))
         assert client.get("/v2/scope").status == 404
+        pages = PageClient(tmp_path, url)
+        assert pages.get("/dashboard/totals").status == 200
         server.kill()
+        down = pages.get("/dashboard/totals")
+        assert down.status == 503
+        assert "The database does not answer; try again later." in down.words
+        assert pages.get("/dashboard/totals", format="csv").status == 503
+        # What needs no database goes on.
+        assert pages.get("/dashboard/about").status == 200
         for path, key in (("/v2/scope", "message"), ("/v1/report/tenants", "faultstring")):
             response = client.get(path)
             assert (response.status, int(response.headers["retry-after"]) > 0) == (503, True)

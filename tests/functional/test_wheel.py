@@ -10,6 +10,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
+import zipfile
 
 import pytest
 
@@ -77,6 +78,16 @@ def scripts(wheel: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> pa
 
 def test_the_distribution_has_a_name_of_its_own(wheel: pathlib.Path) -> None:
     assert wheel.name.startswith("ratekit_openstack-")
+
+
+def test_pages_have_their_templates_and_styles(wheel: pathlib.Path) -> None:
+    folder = REPO / "ratekit/html"
+    files = {
+        f"ratekit/html/{path.relative_to(folder)}"
+        for path in [*folder.glob("templates/*"), *folder.glob("static/*")]
+    }
+    assert len(files) > 10
+    assert files <= set(zipfile.ZipFile(wheel).namelist())
 
 
 def test_sample_files_are_laid_out_once(scripts: pathlib.Path, tmp_path: pathlib.Path) -> None:

@@ -238,6 +238,16 @@ def test_an_error_is_a_page(
     assert "Traceback" not in response.text
 
 
+def test_pages_count_as_requests_of_their_project(tmp_path: pathlib.Path, url: str) -> None:
+    pages = PageClient(tmp_path, url, "requests_per_minute = 2")
+    statuses = [pages.get("/dashboard/about", project="p1").status for _ in range(3)]
+    assert statuses == [200, 200, 429]
+    response = pages.get("/dashboard/about", project="p1")
+    assert int(response.headers["retry-after"]) > 0
+    assert "Wait a minute" in response.words
+    assert pages.get("/dashboard/about", project="p2").status == 200
+
+
 def test_a_slow_page_begins_with_a_notice(client: Callable[..., PageClient]) -> None:
     asked = threading.Event()
 
