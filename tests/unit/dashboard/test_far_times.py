@@ -53,7 +53,9 @@ def test_no_calendar_ends_in_an_error_of_the_server(
 
 @pytest.mark.parametrize("path", ["projects", "resources", "costs", "gaps"])
 def test_links_of_a_range_are_made_without_a_warning(path: str, cloud: PageClient) -> None:
-    query: dict[str, Any] = {"begin": "2026-03-01T00:00:00Z", "end": "2026-03-02", "offset": 1, "by": "id"}
+    query: dict[str, Any] = {
+        "begin": "2026-03-01T00:00:00Z", "end": "2026-03-02", "offset": 1, "by": "id",
+    }  # fmt: skip
     query = query if path == "costs" else {name: query[name] for name in query if name != "by"}
     with warnings.catch_warnings(record=True) as records:
         warnings.simplefilter("always")
