@@ -138,4 +138,7 @@ def test_the_bill_and_the_pages_that_it_names_show_the_costs_of_summary(
     [price] = [Decimal(row["Price"]) for row in this_month] or [Decimal(0)]
     assert price in amounts(first_pages["tenant"])
     for title, project in (("tenant", "demo-01"), ("operator", "admin")):
-        assert f"Project {project}" in " ".join(first_pages[title].get_text(" ").split())
+        words = " ".join(first_pages[title].get_text(" ").split())
+        assert f"Project {project}" in words
+        # The part of the menu that only operators have.
+        assert ("Operation" in words) == (title == "operator")
