@@ -93,9 +93,14 @@ class Access:
 
     def _read(self, environ: Environ) -> Visit:
         """Return the visit with its session, or a new one of nobody."""
-        session = self._cookies.read(_cookie(environ))
+        value = _cookie(environ)
+        session = self._cookies.read(value)
         if session is not None and session.token not in self._ended:
             return Visit(session)
+        if value is None and environ.get("REQUEST_METHOD") == "POST":
+            # Browsers send no cookie with a form of another site; a new one would replace the
+            # reader's, and so log him out.
+            return Visit(self._cookies.create())
         return self._forget(session)
 
     def _forget(self, session: Session | None) -> Visit:

@@ -89,6 +89,8 @@ def test_without_the_cookie_no_form_is_accepted(pages: PageClient) -> None:
     value = token(pages)
     pages.cookies.clear()
     assert pages.post(PATH, {}, csrf=value).status == 403
+    # Browsers send no cookie with another site's form: a new one would replace the reader's.
+    assert pages.cookies == {}
 
 
 @pytest.mark.parametrize(
