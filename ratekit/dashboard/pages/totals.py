@@ -12,6 +12,7 @@ import pydantic
 from markupsafe import Markup
 
 from ratekit.admin import summary
+from ratekit.admin.project import ProjectOrder
 from ratekit.admin.summary import Pivot, PivotRow
 from ratekit.api.arguments import first_text
 from ratekit.dashboard.operator import OperatorRange
@@ -66,6 +67,9 @@ def show_totals(call: PageCall[TotalsArguments]) -> View:
             "by": by,
             "buckets": list(_FORMS),
             "total": total,
+            "total_link": call.link(
+                "/dashboard/projects", order=ProjectOrder.COST, begin=begin, end=end
+            ),
             "count": len(ranks),
             "metrics": sorted(metrics.rows, key=lambda row: -row.total),
             "metric_chart": chart.draw(
@@ -102,8 +106,12 @@ class _Chart:
     """
 
     def __init__(
-        self, call: PageCall[TotalsArguments], by: str, starts: Sequence[datetime.datetime]
+        self,
+        call: PageCall[TotalsArguments],
+        by: str,
+        starts: Sequence[datetime.datetime],
     ) -> None:
+        self._begin, self._end = call.read_range()
         now = call.parts.clock()
         self._starts = [start for start in starts if start <= now] or starts
         self._call = call
@@ -127,9 +135,19 @@ class _Chart:
                 for name, prices in series.items()
             },
             self._call.formats.currency,
+            links={self._name(start): self._link(start) for start in self._starts},
             value_text=self._call.formats.amount,
             has_rest=has_rest,
         )
+
+    def _link(self, start: datetime.datetime) -> str:
+        """Return the address of what a bar consists of: projects of a day, else days."""
+        begin, end = max(start, self._begin), self._end
+        later = [entry for entry in self._starts if entry > start]
+        times = {"begin": begin, "end": later[0] if later else end}
+        if self._by == "day":
+            return self._call.link("/dashboard/projects", order=ProjectOrder.COST, **times)
+        return self._call.link(PATH, by="day", **times)
 
     def _name(self, start: datetime.datetime) -> str:
         return f"{start.astimezone(self._call.zone):{_FORMS[self._by]}}"

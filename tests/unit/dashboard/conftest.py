@@ -41,16 +41,21 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return path
 
 
-@pytest.fixture
-def cloud(tmp_path: pathlib.Path, filled: pathlib.Path) -> PageClient:
-    """Return a client of the pages over a copy of that database."""
-    path = tmp_path / "cloud.sqlite"
+def open_copy(filled: pathlib.Path, folder: pathlib.Path) -> PageClient:
+    """Return a client of the pages over a copy of a database, in this folder."""
+    path = folder / "cloud.sqlite"
     with (
         contextlib.closing(sqlite3.connect(filled)) as source,
         contextlib.closing(sqlite3.connect(path)) as copy,
     ):
         source.backup(copy)
-    return PageClient(tmp_path, f"sqlite:///{path}")
+    return PageClient(folder, f"sqlite:///{path}")
+
+
+@pytest.fixture
+def cloud(tmp_path: pathlib.Path, filled: pathlib.Path) -> PageClient:
+    """Return a client of the pages over a copy of that database."""
+    return open_copy(filled, tmp_path)
 
 
 @pytest.fixture

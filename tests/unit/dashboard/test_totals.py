@@ -5,9 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from bs4 import Tag
 
 from ratekit.domain.reporting.bill import add_up
-from tests.page_client import PageClient
+from tests.page_client import PageClient, PageResponse
 from tests.unit.cmd.conftest import Shell
 from tests.unit.dashboard.cloud import NAMES, SCRIPT
 
@@ -63,3 +64,30 @@ def test_too_many_parts_are_refused(cloud: PageClient) -> None:
     response = cloud.get(PATH, by="day", begin="2025-10-01", end="2026-04-01")
     assert response.status == 400
     assert "choose a shorter one" in response.words
+
+
+def test_a_day_leads_to_the_projects_that_it_consists_of(cloud: PageClient) -> None:
+    bars = cloud.get(PATH, begin="2026-03-02", end="2026-03-05").content.select("svg a")
+    assert len(bars) == 6
+    response = cloud.get(str(bars[0]["href"]))
+    amounts = [Decimal(str(row.select("data")[0]["value"])) for row in _rows(response)]
+    lines = cloud.get(PATH, begin="2026-03-02", end="2026-03-03", format="csv").csv
+    assert add_up(amounts) == add_up(Decimal(line[2]) for line in lines[1:])
+
+
+def test_a_month_leads_to_its_days(cloud: PageClient) -> None:
+    bars = cloud.get(PATH, by="month", begin="2026-02-20", end="2026-03-05").content.select("svg a")
+    february, march = (str(bar["href"]) for bar in bars[:2])
+    assert february.endswith("by=day&begin=2026-02-20T00%3A00%3A00Z&end=2026-03-01T00%3A00%3A00Z")
+    assert march.endswith("by=day&begin=2026-03-01T00%3A00%3A00Z&end=2026-03-05T00%3A00%3A00Z")
+    assert len(cloud.get(march).content.select("svg a")) == 8
+
+
+def test_the_total_leads_to_the_projects(cloud: PageClient) -> None:
+    link = cloud.get(PATH).content.select_one(".figure a")
+    assert link is not None
+    assert len(_rows(cloud.get(str(link["href"])))) == len(NAMES)
+
+
+def _rows(response: PageResponse) -> list[Tag]:
+    return list(response.content.select("tbody tr"))
