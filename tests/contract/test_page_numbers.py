@@ -148,7 +148,7 @@ def sums_of(rows: Sequence[Mapping[str, Any]], key: str) -> dict[str, Decimal]:
 #: Examples are not shrunk: each of them asks a database many times.
 examples = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
-    max_examples=10,
+    max_examples=6,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )
 
