@@ -27,6 +27,8 @@ from ratekit.html import charts
 PATH = "/dashboard/overview"
 _COSTS, _RESOURCES, _RESOURCE = "/dashboard/costs", "/dashboard/resources", "/dashboard/resource"
 _DEAREST = 10
+#: A ratio above is no matter of percents.
+_MANY = 10
 
 
 class Query(Arguments):
@@ -112,6 +114,8 @@ def _change(month: MonthComparison) -> str:
     percent = Decimal(round(abs(ratio) * 1000)).scaleb(-1)
     if not percent:
         return "the same this month"
+    if ratio > _MANY:
+        return f"more than {_MANY} times as much this month"
     return f"{percent:,} % {'more' if difference > 0 else 'less'} this month"
 
 
