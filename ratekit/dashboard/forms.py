@@ -35,6 +35,13 @@ class FileText(str):
         return file
 
 
+class FormRefused(Fault):
+    """A form is not, or no longer, one of ratekit's pages in this browser."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(403, text)
+
+
 def read_form(request: falcon.Request, session: Session, limit: int) -> Mapping[str, Any]:
     """Return the fields of a form: texts, lists of texts, and files as texts; no empty ones.
 
@@ -45,7 +52,7 @@ def read_form(request: falcon.Request, session: Session, limit: int) -> Mapping[
     _require_small(request, limit)
     fields = _read_fields(request)
     if not session.accepts(str(fields.pop(FIELD, ""))):
-        raise Fault(403, _OLD)
+        raise FormRefused(_OLD)
     return {name: value for name, value in fields.items() if value not in ("", [])}
 
 
@@ -63,7 +70,7 @@ def _require_same_site(request: falcon.Request) -> None:
     else:
         is_local = True
     if not is_local:
-        raise Fault(403, _FOREIGN)
+        raise FormRefused(_FOREIGN)
 
 
 def _require_small(request: falcon.Request, limit: int) -> None:

@@ -7,10 +7,12 @@ import logging
 from collections.abc import Mapping
 
 import falcon
+from oslo_context import context
 from oslo_context.context import RequestContext
 
 from ratekit import errors
 from ratekit.api.faults import INTERNAL, Fault, is_of_host, read_error
+from ratekit.dashboard.forms import FormRefused
 from ratekit.html import environment
 from ratekit.html.formats import Formats
 from ratekit.text import printable
@@ -28,11 +30,10 @@ _TITLES = {
 }
 _ADVICE = {
     400: "Go back, change what was entered, and try again.",
-    403: "Choose another project, or ask your administrator for a role.",
     404: "Choose a page of the menu.",
     405: "Choose a page of the menu.",
     429: "Wait a minute, and load the page again.",
-    500: "Try again. If it fails again, tell your administrator when it happened.",
+    500: "Try again. If it fails again, tell your administrator; the log names it {request}.",
     503: "Try again in a minute. Usage is rated and stored all the same.",
 }
 #: In place of Falcon's own words.
@@ -42,6 +43,8 @@ _FALCON = {
 }
 _TOO_SLOW = "This takes too long"
 _NARROWER = "Choose fewer days, or a page that shows one metric or one resource."
+_NOT_ALLOWED = "Choose another project, or ask your administrator for a role."
+_REFUSED = "The form was not accepted"
 _NO_PROJECT = "No project is chosen"
 _CHOOSE = "Choose one of your projects, or ask your administrator for a role in one."
 _FAILED = "Something failed"
@@ -56,13 +59,24 @@ class NoProject(Fault):
         super().__init__(403, "your log-in is for no project, and this page is about a project")
 
 
+class NotAllowed(Fault):
+    """A policy does not let the reader see a page, or not what he has asked it for."""
+
+    def __init__(self, rule: str) -> None:
+        super().__init__(403, f"your role does not allow what was asked for; the policy is {rule}")
+
+
 def refuse(fault: Fault, rule: str, caller: RequestContext) -> Fault:
     """Return what to say in place of a fault of the policies, in words for readers of pages."""
     if fault.status != 403:
         return fault
     if not caller.project_id:
         return NoProject()
-    return Fault(403, f"your role does not allow what was asked for; the policy is {rule}")
+    return NotAllowed(rule)
+
+
+#: What another project may help against.
+_OF_PROJECT = (NoProject, NotAllowed)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -87,7 +101,7 @@ class Problem:
             "title": self.title,
             "message": message[:1].upper() + message[1:].removesuffix(".") + ".",
             "advice": self.advice,
-            "settings_link": settings_link if self.fault.status == 403 else "",
+            "settings_link": settings_link if isinstance(self.fault, _OF_PROJECT) else "",
         }
 
     def render(self, formats: Formats, settings_link: str) -> str:
@@ -100,13 +114,19 @@ def explain(error: Exception, place: str) -> Problem:
 
     :param place: what was asked for, for the log
     """
-    if isinstance(error, errors.TooSlow):
-        return Problem(read_error(error), _TOO_SLOW, _NARROWER)
-    if isinstance(error, NoProject):
-        return Problem(error, _NO_PROJECT, _CHOOSE)
+    match error:
+        case errors.TooSlow():
+            return Problem(read_error(error), _TOO_SLOW, _NARROWER)
+        case NoProject():
+            return Problem(error, _NO_PROJECT, _CHOOSE)
+        case NotAllowed():
+            return Problem(error, _TITLES[403], _NOT_ALLOWED)
+        case FormRefused():
+            return Problem(error, _REFUSED, _ADVICE[400])
     fault = _read_fault(error, place)
-    title = _TITLES.get(fault.status, _FAILED)
-    return Problem(fault, title, _ADVICE.get(fault.status, ""))
+    request = context.get_current()
+    advice = _ADVICE.get(fault.status, "").format(request=request.request_id if request else "")
+    return Problem(fault, _TITLES.get(fault.status, _FAILED), advice)
 
 
 def _read_fault(error: Exception, place: str) -> Fault:

@@ -16,7 +16,7 @@ R = TypeVar("R")
 #: Seconds until a page is shown without its content.
 PATIENCE = 1.0
 #: Seconds until a page is refused because others are read.
-_QUEUE = 10.0
+QUEUE = 10.0
 _BUSY = "so many pages are being read at present; try again later"
 
 
@@ -28,19 +28,21 @@ class Readers:
 
     :param limit: most pages that are read at the same time
     :param patience: seconds until a page is shown without its content
+    :param queue: seconds until a page is refused because others are read
     """
 
-    def __init__(self, limit: int, patience: float = PATIENCE) -> None:
+    def __init__(self, limit: int, patience: float = PATIENCE, queue: float = QUEUE) -> None:
         self._free = threading.BoundedSemaphore(limit)
         self._patience = patience
+        self._queue = queue
 
     def start(self, read: Callable[[], R]) -> concurrent.futures.Future[R]:
         """Begin to read; lines that it logs have the id of this thread's request.
 
         :raises ratekit.api.faults.Fault: too many pages are read
         """
-        if not self._free.acquire(timeout=_QUEUE):
-            raise Fault(503, _BUSY, Retry_After=f"{_QUEUE:.0f}")
+        if not self._free.acquire(timeout=self._queue):
+            raise Fault(503, _BUSY, Retry_After=f"{QUEUE:.0f}")
         request = context.get_current()
         future: concurrent.futures.Future[R] = concurrent.futures.Future()
 

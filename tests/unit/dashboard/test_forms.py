@@ -75,7 +75,9 @@ def test_a_file_that_is_no_text_is_refused(pages: PageClient) -> None:
 @pytest.mark.parametrize("forged", ["", "x", "x.y", ".", "ü.ü", "a" * 5000])
 def test_a_form_without_the_token_of_its_session_is_refused(pages: PageClient, forged: str) -> None:
     token(pages)
-    assert pages.post(PATH, {}, csrf=forged).status == 403
+    response = pages.post(PATH, {}, csrf=forged)
+    assert response.status == 403
+    assert response.words.startswith("The form was not accepted")
 
 
 def test_a_form_of_another_session_is_refused(pages: PageClient) -> None:

@@ -210,7 +210,7 @@ def fail(_: object) -> View:
         (refuse, 403, "No permission", "Not for you."),
         (be_away, 503, "Not available at the moment", "The database does not answer"),
         (be_slow, 503, "This takes too long", "Choose fewer days"),
-        (fail, 500, "Something failed", "Internal Server Error."),
+        (fail, 500, "Something failed", "the log names it req-"),
     ],
 )
 @pytest.mark.parametrize("patience", [60, 0])
