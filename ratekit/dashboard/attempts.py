@@ -46,6 +46,11 @@ class Attempts:
 
 
 def _network(address: str) -> str:
+    """Return what a client has in common with others that he may be.
+
+    :param address: as proxies tell it; of several only the last is not the client's own word
+    """
+    address = address.rpartition(",")[2].strip()
     try:
         host = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

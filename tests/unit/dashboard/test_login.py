@@ -256,6 +256,20 @@ def test_an_address_that_fails_often_waits(browser: Browser) -> None:
     assert attempt(-1, "::ffff:192.0.2.1") == 403
 
 
+def test_an_address_that_a_client_puts_before_his_own_does_not_help_him(browser: Browser) -> None:
+    csrf = browser.get("/dashboard/login").field("csrf")
+    fields = {"user": "reader", "password": "wrong"}
+
+    def attempt(address: str) -> int:
+        headers = {"X-Forwarded-For": address}
+        return browser.post("/dashboard/login", fields, headers=headers, csrf=csrf).status
+
+    for number in range(OF_USER):
+        assert attempt(f"192.0.2.{number}, 198.51.100.1") == 403
+    assert attempt("192.0.2.99, 198.51.100.1") == 429
+    assert attempt("198.51.100.1, 192.0.2.99") == 403
+
+
 def test_the_log_has_no_password_and_no_name_that_may_be_one(
     browser: Browser, caplog: pytest.LogCaptureFixture
 ) -> None:
