@@ -22,7 +22,7 @@ from ratekit.domain.exact import EXACT, ZERO
 from ratekit.domain.period import Period
 from ratekit.domain.reporting.bill import add_up
 from ratekit.domain.reporting.reports import ALL_SCOPES, Selection
-from ratekit.html.charts.stacked_bars import MAX_SERIES, stacked_bars
+from ratekit.html.charts.stacked_bars import MAX_SERIES, name_rest, stacked_bars
 
 PATH = "/dashboard/totals"
 #: Bars of a chart, and rows of the table of projects.
@@ -58,7 +58,11 @@ def show_totals(call: PageCall[TotalsArguments]) -> View:
     total = add_up(row.total for row in metrics.rows)
     chart = _Chart(call, by, metrics.starts)
     top = projects[: MAX_SERIES - 1]
-    others = _others(metrics, top, len(ranks))
+    series = {names[str(row.group["scope"])]: row.prices for row in top}
+    others = _others(metrics, top)
+    has_rest = any(others.values())
+    if has_rest:
+        series[name_rest(len(ranks) - len(top), series)] = others
     return View(
         {
             "notes": list(purge_notes(call, begin)),
@@ -85,14 +89,7 @@ def show_totals(call: PageCall[TotalsArguments]) -> View:
                 )
                 for row in projects
             ],
-            "project_chart": chart.draw(
-                "Costs of the dearest projects",
-                {
-                    **{names[str(row.group["scope"])]: row.prices for row in top},
-                    **others,
-                },
-                has_rest=bool(others),
-            ),
+            "project_chart": chart.draw("Costs of the dearest projects", series, has_rest),
         },
         Table("totals", (by, "metric", "cost"), list(_rows(metrics))),
     )
@@ -155,28 +152,24 @@ class _Chart:
 
 def _names(names: Mapping[str, str]) -> Mapping[str, str]:
     """Return what projects are called, by id: those of one name are told apart by their ids."""
-    counts = Counter(names.values())
+    titles = {scope: name or scope for scope, name in names.items()}
+    while len(counts := Counter(titles.values())) < len(titles):
+        titles = {
+            scope: f"{title} ({scope})" if counts[title] > 1 else title
+            for scope, title in titles.items()
+        }
+    return titles
+
+
+def _others(metrics: Pivot, top: Sequence[PivotRow]) -> Mapping[datetime.datetime, Decimal]:
+    """Return what all other projects cost, exactly, by start."""
     return {
-        scope: f"{name} ({scope})" if name and counts[name] > 1 else name or scope
-        for scope, name in names.items()
-    }
-
-
-def _others(
-    metrics: Pivot, top: Sequence[PivotRow], count: int
-) -> Mapping[str, Mapping[datetime.datetime, Decimal]]:
-    """Return what all other projects cost, exactly.
-
-    :param count: number of all projects
-    """
-    remainder = {
         start: EXACT.subtract(
             add_up(row.prices.get(start, ZERO) for row in metrics.rows),
             add_up(row.prices.get(start, ZERO) for row in top),
         )
         for start in metrics.starts
     }
-    return {f"other ({count - len(top):,})": remainder} if any(remainder.values()) else {}
 
 
 def _percent(part: Decimal, whole: Decimal) -> str:

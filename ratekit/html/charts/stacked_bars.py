@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 
 from markupsafe import Markup
@@ -83,12 +83,16 @@ def _most_important(series: Mapping[str, Sequence[Decimal]]) -> Mapping[str, Seq
     largest = set(sorted(sizes, key=lambda name: -sizes[name])[: MAX_SERIES - 1])
     small = [values for name, values in series.items() if name not in largest]
     visible = {name: values for name, values in series.items() if name in largest}
-    visible[_other(len(small))] = [add_up(column) for column in zip(*small, strict=True)]
+    visible[name_rest(len(small), visible)] = [add_up(column) for column in zip(*small, strict=True)]
     return visible
 
 
-def _other(count: int) -> str:
-    return f"other ({count})"
+def name_rest(count: int, names: Collection[str]) -> str:
+    """Return what ``count`` series are called together, beside others of these names."""
+    name = f"other ({count:,})"
+    while name in names:
+        name = f"all {name}"
+    return name
 
 
 def _classes(visible: Mapping[str, object], has_rest: bool) -> list[str]:

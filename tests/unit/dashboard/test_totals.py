@@ -7,7 +7,10 @@ from decimal import Decimal
 import pytest
 from bs4 import Tag
 
+from ratekit.domain.period import Window
 from ratekit.domain.reporting.bill import add_up
+from ratekit.domain.scope import Scope
+from tests.contract.given import HOUR, batch, build_series, hour
 from tests.page_client import PageClient, PageResponse
 from tests.unit.cmd.conftest import Shell
 from tests.unit.dashboard.cloud import NAMES, SCRIPT
@@ -46,6 +49,24 @@ def test_the_dearest_projects_come_first(cloud: PageClient, ratekit: Shell) -> N
     names = [str(cell.get_text()) for cell in table.select('tbody th[scope="row"]')]
     assert names[0] == "epsilon"
     assert sorted(names) == sorted(NAMES.values())
+
+
+def test_projects_of_any_names_are_told_apart(pages: PageClient) -> None:
+    # Names of which some are what others would be called.
+    names = {"1": "x", "2": "x", "3": "x (1)", "4": "", "5": "4", "6": "other (1)", "7": "g"}
+    names |= {"8": "h"}
+    storage = pages.parts.storage
+    scopes = [Scope(id_, name) for id_, name in names.items()]
+    states = storage.ledger.observe(scopes, hour(0), hour(0), hour(0)).states
+    series = [build_series(id_, [("1", str(2 ** int(id_)))], begin=hour(0)) for id_ in names]
+    storage.ledger.commit(batch(list(states), *series, periods=Window(hour(0), HOUR, 1)))
+    content = pages.get(PATH).content
+    cells = content.find_all("table")[1].select('tbody th[scope="row"]')
+    titles = [str(cell.get_text()).strip() for cell in cells]
+    assert len({*titles}) == len(names)
+    bars = [str(title.get_text()) for title in content.select("figure.chart")[1].select("title")]
+    assert "2026-03-01: 510.00" in bars
+    assert f"2026-03-01, {titles[0]}: 256.00" in bars
 
 
 def test_charts_have_titles_and_escaped_names(cloud: PageClient) -> None:

@@ -129,6 +129,15 @@ def test_31_days_have_names_that_do_not_overlap() -> None:
     assert (len(narrow) + len(wide)) * len("01-01") * 7 < 560
 
 
+def test_a_series_called_other_is_not_lost_among_others() -> None:
+    series = {f"m{number}": [Decimal(1)] for number in range(2 * MAX_SERIES)}
+    count = len(series) + 1 - (MAX_SERIES - 1)
+    chart = stacked_bars("Cost", ["day"], {**series, f"other ({count})": [Decimal(1000)]}, "EUR")
+    assert f"day: {len(series) + 1000:,} EUR" in chart
+    assert f"day, other ({count}): 1,000 EUR" in chart
+    assert f"day, all other ({count}): {count} EUR" in chart
+
+
 def test_the_last_of_few_series_may_stand_for_all_others() -> None:
     series = {"web": [Decimal(1)], "other (9)": [Decimal(2)]}
     kinds = [
