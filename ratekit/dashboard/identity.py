@@ -7,6 +7,7 @@ import dataclasses
 import datetime
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from http import cookiejar
 from typing import Any
 
 import requests
@@ -88,6 +89,8 @@ class Identity:
         section = conf[_GROUP]
         self._url = _find_url(conf)
         http = requests.Session()
+        # All readers share it: what is set for one is not sent for another.
+        http.cookies.set_policy(cookiejar.DefaultCookiePolicy(allowed_domains=()))
         for scheme in ("http://", "https://"):
             http.mount(scheme, http_limits.LimitedAdapter())
         self._session = session.Session(

@@ -46,7 +46,8 @@ class Login:
         """Log in, with a new session; show the forms again if that fails."""
         current = visit.of(request)
         address = request.remote_addr
-        user = f"{current.text('user_domain')}/{current.text('user')}"
+        # In any case, because databases of Keystone do not tell them apart.
+        user = f"{current.text('user_domain') or _DOMAIN}/{current.text('user')}".casefold()
         try:
             self._attempts.require(address, user)
             grant = self._log_in(current)

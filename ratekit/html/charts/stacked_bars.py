@@ -83,8 +83,8 @@ def _most_important(series: Mapping[str, Sequence[Decimal]]) -> Mapping[str, Seq
     largest = set(sorted(sizes, key=lambda name: -sizes[name])[: MAX_SERIES - 1])
     small = [values for name, values in series.items() if name not in largest]
     visible = {name: values for name, values in series.items() if name in largest}
-    visible[name_rest(len(small), visible)] = [add_up(column) for column in zip(*small, strict=True)]
-    return visible
+    rest = name_rest(len(small), visible)
+    return {**visible, rest: [add_up(column) for column in zip(*small, strict=True)]}
 
 
 def name_rest(count: int, names: Collection[str]) -> str:

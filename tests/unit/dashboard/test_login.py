@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import itertools
 import logging
 import pathlib
 from collections.abc import Callable, Iterator
@@ -224,6 +225,18 @@ def test_a_token_that_fits_no_cookie_is_explained(browser: Browser, keystone: Ke
     assert browser.get("/dashboard/about").status == 303
 
 
+def test_what_keystone_sets_for_one_reader_is_not_sent_for_another(
+    browser: Browser, keystone: Keystone
+) -> None:
+    headers = (("X-Subject-Token", "t"), ("Set-Cookie", "session=one; Path=/"))
+    keystone.answer = StubResponse({"token": token_facts(keystone.server.url)}, 201, headers)
+    for _ in range(2):
+        assert log_in(browser).status == 303
+    log_ins = [request for request in keystone.server.requests if request.method == "POST"]
+    assert len(log_ins) > 1
+    assert not [request.headers["Cookie"] for request in log_ins if "Cookie" in request.headers]
+
+
 # Attempts -------------------------------------------------------------------------------------
 
 
@@ -238,6 +251,13 @@ def test_a_user_who_fails_often_waits(browser: Browser, keystone: Keystone) -> N
     assert len(keystone.log_ins()) == count
     # Others do not.
     assert log_in(browser, user="another").status == 303
+
+
+def test_a_user_in_other_letters_is_the_same(browser: Browser) -> None:
+    names = [("Default", "reader"), ("", "Reader"), ("DEFAULT", "READER")]
+    for domain, name in itertools.islice(itertools.cycle(names), OF_USER):
+        assert log_in(browser, "wrong", user=name, user_domain=domain).status == 403
+    assert log_in(browser, "wrong", user="reADER", user_domain="default").status == 429
 
 
 def test_an_address_that_fails_often_waits(browser: Browser) -> None:
