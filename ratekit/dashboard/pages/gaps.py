@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import pydantic
@@ -16,6 +16,7 @@ from ratekit.domain.reporting.interruption import Interruption, InterruptionKind
 from ratekit.html.charts.timeline import Span, TimelineRow, timeline
 
 PATH = "/dashboard/gaps"
+_COLUMNS = ("scope", "name", "kind", "metric", "count", "begin", "end")
 
 
 class GapsArguments(PagedRange):
@@ -31,21 +32,9 @@ class GapsArguments(PagedRange):
 
 def show_gaps(call: PageCall[GapsArguments]) -> View:
     """Show the interruptions of all scopes in a time range."""
-    query, storage = call.arguments, call.parts.storage
+    query = call.arguments
     begin, end = call.read_range()
-    interruptions = [
-        _align(entry, call)
-        for entry in storage.monitoring.interruptions(begin, end)
-        if query.kind in (None, entry.kind) and query.metric in (None, "", entry.metric)
-    ]
-    scopes = frozenset(entry.scope for entry in interruptions)
-    names = {row.id: row.name or row.id for row in storage.reports.scopes(scopes)}
-    kinds = list(InterruptionKind)
-    interruptions.sort(
-        key=lambda entry: (
-            kinds.index(entry.kind), entry.metric, names.get(entry.scope, ""), entry.scope
-        )
-    )  # fmt: skip
+    interruptions, names = _read(call, begin, end)
     page = read_page(query)
     entries = interruptions[page.offset : page.end]
     links = {
@@ -57,7 +46,7 @@ def show_gaps(call: PageCall[GapsArguments]) -> View:
             "begin": begin,
             "end": end,
             "chosen": query,
-            "kinds": kinds,
+            "kinds": list(InterruptionKind),
             "rows": [
                 (entry, names.get(entry.scope, entry.scope), links[entry.scope])
                 for entry in entries
@@ -71,18 +60,33 @@ def show_gaps(call: PageCall[GapsArguments]) -> View:
                 call.zone,
             ),
         },
-        Table(
-            "interruptions",
-            ("scope", "name", "kind", "metric", "count", "begin", "end"),
-            [
-                (
-                    entry.scope, names.get(entry.scope, ""), entry.kind, entry.metric,
-                    entry.count, entry.begin, entry.end,
-                )
-                for entry in entries
-            ],
-        ),
-    )  # fmt: skip
+        Table("interruptions", _COLUMNS, [_cells(entry, names) for entry in entries]),
+    )
+
+
+def _read(
+    call: PageCall[GapsArguments], begin: datetime.datetime, end: datetime.datetime
+) -> tuple[Sequence[Interruption], Mapping[str, str]]:
+    """Return what is asked for, by kind, metric and project; and the names of the projects."""
+    query, storage = call.arguments, call.parts.storage
+    interruptions = [
+        _align(entry, call)
+        for entry in storage.monitoring.interruptions(begin, end)
+        if query.kind in (None, entry.kind) and query.metric in (None, "", entry.metric)
+    ]
+    scopes = frozenset(entry.scope for entry in interruptions)
+    names = {row.id: row.name or row.id for row in storage.reports.scopes(scopes)}
+    kinds = list(InterruptionKind)
+
+    def order(entry: Interruption) -> tuple[int, str, str, str]:
+        return kinds.index(entry.kind), entry.metric, names.get(entry.scope, ""), entry.scope
+
+    return sorted(interruptions, key=order), names
+
+
+def _cells(entry: Interruption, names: Mapping[str, str]) -> tuple[object, ...]:
+    name = names.get(entry.scope, "")
+    return entry.scope, name, entry.kind, entry.metric, entry.count, entry.begin, entry.end
 
 
 def _align(entry: Interruption, call: PageCall[GapsArguments]) -> Interruption:
@@ -95,8 +99,8 @@ def _align(entry: Interruption, call: PageCall[GapsArguments]) -> Interruption:
 
 def _strips(
     entries: Sequence[Interruption],
-    names: dict[str, str],
-    links: dict[str, str],
+    names: Mapping[str, str],
+    links: Mapping[str, str],
     end: datetime.datetime,
 ) -> Sequence[TimelineRow]:
     """Return a row for each scope and metric, in the order of the first of their interruptions."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from typing import Annotated
 
 import pydantic
 
 from ratekit.admin import project
-from ratekit.admin.project import ProjectOrder, ProjectQuery
+from ratekit.admin.project import ProjectCosts, ProjectOrder, ProjectQuery
 from ratekit.admin.scope_condition import Condition
 from ratekit.api.arguments import Text, first_text
 from ratekit.dashboard.operator import PagedRange, build_pager, read_page
@@ -19,6 +20,7 @@ from ratekit.domain.reporting.buckets import bucket
 from ratekit.text import duration_text
 
 PATH = "/dashboard/projects"
+_COLUMNS = ("scope", "name", "state", "rated until", "lag in s", "cost", "cost before")
 _INSTANT = datetime.timedelta(microseconds=1)
 
 
@@ -49,15 +51,6 @@ def show_projects(call: PageCall[ProjectsArguments]) -> View:
     page = project.read(
         parts.storage.reports, parts.calendar, query, ranges, now, parts.ranking.read
     )
-    rows = [
-        (
-            entry.row.id, entry.row.name, entry.condition, entry.row.rated_until,
-            None if entry.lag is None else int(entry.lag.total_seconds()),
-            entry.cost, entry.previous_cost,
-        )
-        for entry in page.projects
-    ]  # fmt: skip
-    chosen = arguments.model_dump(exclude_defaults=True, exclude={"offset"})
     return View(
         {
             "notes": list(purge_notes(call, ranges[1].begin)),
@@ -65,38 +58,41 @@ def show_projects(call: PageCall[ProjectsArguments]) -> View:
             "end": end,
             "previous": ranges[1],
             "chosen": arguments,
-            "projects": [
-                (
-                    entry,
-                    None if entry.lag is None else duration_text(entry.lag, 2),
-                    call.link("/dashboard/overview", scope=entry.row.id),
-                    call.link("/dashboard/coverage", scope=entry.row.id),
-                    [
-                        call.link(
-                            "/dashboard/costs",
-                            scope=entry.row.id,
-                            begin=range_.begin,
-                            end=range_.end,
-                        )
-                        for range_ in ranges
-                    ],
-                )
-                for entry in page.projects
-            ],
+            "projects": [_row(call, entry, ranges) for entry in page.projects],
             "total": page.total,
             "states": page.conditions,
-            "orders": [
-                (order, call.link(PATH, **{**chosen, "order": order})) for order in ProjectOrder
-            ],
+            "orders": list(ProjectOrder),
             "pager": build_pager(call, PATH, page.total, "projects"),
             "totals_link": call.link("/dashboard/totals", begin=arguments.begin, end=arguments.end),
         },
-        Table(
-            "projects",
-            ("scope", "name", "state", "rated until", "lag in s", "cost", "cost before"),
-            rows,
-        ),
+        Table("projects", _COLUMNS, [_cells(entry) for entry in page.projects]),
     )
+
+
+def _row(
+    call: PageCall[ProjectsArguments], entry: ProjectCosts, ranges: Sequence[Period]
+) -> tuple[ProjectCosts, str | None, str, str, Sequence[str]]:
+    """Return a project, its lag, and the addresses of its pages and of its costs in each range."""
+    scope = entry.row.id
+    return (
+        entry,
+        None if entry.lag is None else duration_text(entry.lag, 2),
+        call.link("/dashboard/overview", scope=scope),
+        call.link("/dashboard/coverage", scope=scope),
+        [
+            call.link("/dashboard/costs", scope=scope, begin=range_.begin, end=range_.end)
+            for range_ in ranges
+        ],
+    )
+
+
+def _cells(entry: ProjectCosts) -> tuple[object, ...]:
+    row, lag = entry.row, entry.lag
+    seconds = None if lag is None else int(lag.total_seconds())
+    return (
+        row.id, row.name, entry.condition, row.rated_until, seconds, entry.cost,
+        entry.previous_cost,
+    )  # fmt: skip
 
 
 def find_previous(

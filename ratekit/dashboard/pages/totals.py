@@ -47,12 +47,13 @@ def show_totals(call: PageCall[TotalsArguments]) -> View:
     begin, end = call.read_range()
     by = call.arguments.by or ("day" if end - begin <= _DAYS else "month")
     reports = call.parts.storage.reports
-    selection = Selection(begin, end, scopes=ALL_SCOPES)
-    metrics = summary.pivot(reports, selection, ("metric",), by, call.zone, _MOST_BUCKETS)
     ranks = call.parts.ranking.read(Period(begin, end))
     dearest = frozenset(sorted(ranks, key=lambda scope: -ranks[scope])[:_DEAREST])
     selection = Selection(begin, end, scopes=dearest)
     scopes = summary.pivot(reports, selection, ("scope",), by, call.zone, _MOST_BUCKETS)
+    # Last: what is rated meanwhile is in the whole, and not in a part alone.
+    selection = Selection(begin, end, scopes=ALL_SCOPES)
+    metrics = summary.pivot(reports, selection, ("metric",), by, call.zone, _MOST_BUCKETS)
     names = _names({row.id: row.name for row in reports.scopes(dearest)})
     projects = sorted(scopes.rows, key=lambda row: -row.total)
     total = add_up(row.total for row in metrics.rows)
@@ -80,19 +81,21 @@ def show_totals(call: PageCall[TotalsArguments]) -> View:
                 "Costs of all projects by metric",
                 {str(row.group["metric"]): row.prices for row in metrics.rows},
             ),
-            "projects": [
-                (
-                    names[str(row.group["scope"])],
-                    row.total,
-                    _percent(row.total, total),
-                    call.link("/dashboard/costs", scope=row.group["scope"], begin=begin, end=end),
-                )
-                for row in projects
-            ],
+            "projects": [_row(call, row, names, total) for row in projects],
             "project_chart": chart.draw("Costs of the dearest projects", series, has_rest),
         },
         Table("totals", (by, "metric", "cost"), list(_rows(metrics))),
     )
+
+
+def _row(
+    call: PageCall[TotalsArguments], row: PivotRow, names: Mapping[str, str], total: Decimal
+) -> tuple[str, Decimal, str, str]:
+    """Return a project's name, its costs, their part of all, and the address of its costs."""
+    scope = str(row.group["scope"])
+    begin, end = call.read_range()
+    link = call.link("/dashboard/costs", scope=scope, begin=begin, end=end)
+    return names[scope], row.total, _percent(row.total, total), link
 
 
 class _Chart:
@@ -108,7 +111,9 @@ class _Chart:
         by: str,
         starts: Sequence[datetime.datetime],
     ) -> None:
-        self._begin, self._end = call.read_range()
+        begin, end = call.read_range()
+        self._begin = begin
+        self._ends = dict(zip(starts, [*starts[1:], end], strict=True))
         now = call.parts.clock()
         self._starts = [start for start in starts if start <= now] or starts
         self._call = call
@@ -139,9 +144,7 @@ class _Chart:
 
     def _link(self, start: datetime.datetime) -> str:
         """Return the address of what a bar consists of: projects of a day, else days."""
-        begin, end = max(start, self._begin), self._end
-        later = [entry for entry in self._starts if entry > start]
-        times = {"begin": begin, "end": later[0] if later else end}
+        times = {"begin": max(start, self._begin), "end": self._ends[start]}
         if self._by == "day":
             return self._call.link("/dashboard/projects", order=ProjectOrder.COST, **times)
         return self._call.link(PATH, by="day", **times)
