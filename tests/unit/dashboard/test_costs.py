@@ -311,3 +311,13 @@ def test_formulas_of_names_are_text_in_a_csv(pages: PageClient) -> None:
         cells = [cell for row in csv for cell in row]
         assert "'=1+1" in cells
         assert "=1+1" not in cells
+
+
+def test_many_hours_have_pages_with_the_sum_of_all(pages: PageClient) -> None:
+    rate(pages.parts.storage, *["1"] * 250)
+    first = pages.get("/dashboard/costs", scope="p1", by="hour", **MARCH)
+    second = pages.get(first.links["Next"])
+    assert "1 to 200 of 250" in first.words
+    assert "201 to 250 of 250" in second.words
+    assert first.rows[-1][1] == second.rows[-1][1] == "250.00"
+    assert len(first.rows) + len(second.rows) == 250 + 2 + 2

@@ -20,7 +20,7 @@ from ratekit.domain.rules.rule import (
     ThresholdRule,
 )
 from ratekit.interfaces import Storage
-from tests.contract.given import START, batch, build_series, hour, list_scopes
+from tests.contract.given import START, batch, build_series, hour, list_scopes, window
 from tests.page_client import PageClient
 
 FLAVOR = RuleTarget("instance", "flavor")
@@ -154,3 +154,15 @@ def test_pages_load_no_back_end() -> None:
         [sys.executable, "-c", _LOADED], capture_output=True, text=True, check=True
     )
     assert result.stdout.split() == []
+
+
+def test_a_share_of_a_quantity_is_named(pages: PageClient, storage: Storage) -> None:
+    labels = {"id": "vm-9"}
+    series = build_series(
+        "p1", [("0.25", "0.0125")], labels=labels, begin=hour(1), shared={0: ("1", "0.25")}
+    )
+    states = list_scopes(storage, "p1", now=hour(1))
+    storage.ledger.commit(batch(states, series, periods=window(1, hour(1)), rules=1))
+    page = pages.get(PATH, scope="p1", metric="instance", begin=hour(1).isoformat(), id="vm-9")
+    assert "0.25 of 1 instance" in page.words
+    assert "These labels had 0.25 of it; all of it would have been 1 instance" in page.words
