@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import urllib.parse
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -30,15 +30,17 @@ _ALWAYS: Mapping[str, str] = {
 }
 _REPLACED = {name.lower() for name in _ALWAYS}
 _NO_CACHE = ("Cache-Control", "no-store")
+#: Scheme and host of an address.
+_HOST = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#]*")
 #: A year; under TLS only, where browsers heed it.
 _STRICT_TRANSPORT = ("Strict-Transport-Security", "max-age=31536000")
 
 
 def local_address(address: str) -> str:
     """Return an address without scheme and host: browsers stay where they are."""
-    local = urllib.parse.urlsplit(address)._replace(scheme="", netloc="").geturl()
-    # Two slashes, or a slash and a backslash, would begin the name of a host.
-    return "/" + local.lstrip("/\\")
+    # Not urlsplit(), which refuses some hosts that clients may name. Two slashes, or a slash and a
+    # backslash, would begin the name of a host.
+    return "/" + _HOST.sub("", address).lstrip("/\\")
 
 
 def protect(headers: Iterable[tuple[str, str]], scheme: str = "http") -> list[tuple[str, str]]:

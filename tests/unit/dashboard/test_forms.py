@@ -102,6 +102,7 @@ def test_without_the_cookie_no_form_is_accepted(pages: PageClient) -> None:
         ({"Origin": "http://evil.example"}, 403),
         ({"Origin": "http://falconframework.org.evil.example"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Origin": "http://["}, 403),
         ({"Sec-Fetch-Site": "same-origin"}, 200),
         ({"Sec-Fetch-Site": "same-site"}, 403),
         ({"Sec-Fetch-Site": "cross-site"}, 403),

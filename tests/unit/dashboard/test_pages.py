@@ -41,8 +41,9 @@ def client(tmp_path: pathlib.Path, url: str) -> Callable[..., PageClient]:
     return build
 
 
-def test_the_root_leads_to_the_first_page(pages: PageClient) -> None:
-    response = pages.get("/dashboard", headers={"Host": "evil.example"})
+@pytest.mark.parametrize("host", ["evil.example", "[", "[x]", "a b", "a\\b", "\\\\b"])
+def test_the_root_leads_to_the_first_page(pages: PageClient, host: str) -> None:
+    response = pages.get("/dashboard", headers={"Host": host})
     assert response.status == 303
     assert response.headers["location"] == "/dashboard/overview"
 
