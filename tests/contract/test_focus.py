@@ -12,17 +12,22 @@ import pytest
 
 from ratekit import errors
 from ratekit.admin.explain import PastRules
+from ratekit.domain import period
+from ratekit.domain.period import Window
 from ratekit.domain.reporting.reports import FrameRow
 from ratekit.domain.reprocessing.task import TaskKind
 from ratekit.domain.rules import public_id
 from ratekit.domain.rules.explanation import Explanation, RuleVerdict
 from ratekit.domain.rules.public_id import IdKind
 from ratekit.domain.rules.rule import CostType, MappingRule, Rule, RuleTarget, Terms, ThresholdRule
-from ratekit.interfaces import Storage
+from ratekit.domain.series import RatedSeries, Series
+from ratekit.export.focus.skus import SkuFinder
+from ratekit.interfaces import RatingModule, Storage
 from ratekit.rating.hashmap import Hashmap
 from tests import focus_export
 from tests.contract import given, test_explaining
 from tests.contract.given import HOUR, START, hour
+from tests.fakes import FakeModule
 from tests.focus_export import add_up, build_order, read, write
 from tests.reprocessing_bench import ReprocessingBench
 
@@ -256,3 +261,58 @@ def test_before_and_after_reprocessing_it_adds_up_to_the_ledger_of_its_time(
             bench.reprocessor.finish()
     # 2 metrics, 2 resources, 4 hours at 5 instead of 1.
     assert totals[1] - totals[0] == 2 * 2 * 4 * 4
+
+
+@pytest.mark.parametrize("step", [HOUR / 12, 2 * HOUR, 7 * HOUR, 24 * HOUR])
+@pytest.mark.parametrize("granularity", ["hour", "day", "month"])
+def test_periods_of_any_length_are_charged_once(
+    storage: Storage, step: datetime.timedelta, granularity: str
+) -> None:
+    periods = Window(period.ceiling(START, step), step, 30)
+    labels = {"project_id": "p1"}
+    points = [(begin, Decimal(1)) for begin in periods.begins()]
+    series = Series("p1", "instance", "instance", labels, {}, points)
+    prices = [Decimal(number) for number in range(30)]
+    states = given.list_scopes(storage, "p1", start=periods.begin, resume=periods.begin)
+    storage.ledger.commit(given.batch(states, RatedSeries(series, prices), periods=periods))
+    conf = focus_export.build_conf(collect__period=int(step.total_seconds()))
+    order = build_order(granularity)
+    rows = read(write(storage, order, conf))
+    assert add_up(rows) == sum(range(30))
+    begins = sorted({row["ChargePeriodStart"] for row in rows})
+    ledger = focus_export.charge_ledger(storage, order)
+    if granularity == "day" and step < 24 * HOUR:
+        # The first day is charged from the first period on.
+        assert begins[1:] == sorted({begin for _, _, begin in ledger})[1:]
+    for row in rows:
+        length = _instant(row["ChargePeriodEnd"]) - _instant(row["ChargePeriodStart"])
+        assert length >= step
+
+
+def _instant(text: str) -> datetime.datetime:
+    return datetime.datetime.fromisoformat(text)
+
+
+# Other rating modules -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("modules", "price", "sku"),
+    [
+        ([FakeModule(5)], "5", "FakeModule"),
+        ([Hashmap(), FakeModule(5)], "7", "{rule}+FakeModule"),
+        # It added nothing.
+        ([Hashmap(), FakeModule(0)], "2", "{rule}"),
+        ([Hashmap(), FakeModule(5)], "8", "instance/unknown"),
+    ],
+)
+def test_a_price_of_another_module_has_its_name_and_is_none_per_unit(
+    storage: Storage, modules: list[RatingModule], price: str, sku: str
+) -> None:
+    set_rules(storage, flat("2"))
+    rate_one(storage, "1", price)
+    [frame] = test_explaining.frames(storage)
+    [rule] = storage.rules.read().rules
+    found = SkuFinder(PastRules(storage.rules, modules)).find(frame, {})
+    assert found.sku_id == sku.format(rule=line_id(rule))
+    assert found.unit_price == (2 if price == "2" else None)

@@ -9,7 +9,7 @@ from typing import Any
 from ratekit.domain.reporting.service_categories import CATEGORIES, OTHER, other_of
 
 #: Service and subcategory by the type of the metered resource.
-_BY_TYPE: Mapping[str, tuple[str, str]] = {
+BY_TYPE: Mapping[str, tuple[str, str]] = {
     "ceph_account": ("Object Storage", "Object Storage"),
     "identity": ("Identity", "Identity and Access Management"),
     "image": ("Images", other_of("Storage")),
@@ -66,7 +66,7 @@ class Services:
         entry = self._settings.get(metric, {})
         extra_args = entry.get("extra_args") or {}
         resource_type = str(extra_args.get("resource_type", metric))
-        default = _BY_TYPE.get(resource_type, (metric, other_of(OTHER)))
+        default = BY_TYPE.get(resource_type, (metric, other_of(OTHER)))
         focus = entry.get("focus") or {}
         return Service(
             name=focus.get("service", default[0]),
