@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
@@ -28,7 +28,7 @@ _HEIGHT = 900
 _PATIENCE = 60_000
 
 #: What is wrong in the page as it is shown.
-_INSPECTION = """() => {
+INSPECTION = """() => {
     const defects = [];
     const heads = document.querySelectorAll('h1').length;
     if (heads !== 1) defects.push(`${heads} elements h1`);
@@ -42,11 +42,17 @@ _INSPECTION = """() => {
     return defects;
 }"""
 
-_TABLES = """() => [...document.querySelectorAll('main table')].map(table =>
-    [...table.querySelectorAll('tbody tr')].map(row => [...row.cells].map(cell => {
-        const number = cell.querySelector('data, time');
-        return number ? number.value || number.dateTime : cell.innerText.trim();
-    })))"""
+_TABLES = """() => [...document.querySelectorAll('main .scroll table')].map(table => {
+    const heads = [...table.tHead.rows[0].cells].map(cell => cell.innerText.trim());
+    return [...table.tBodies[0].rows].map(row => Object.fromEntries([...row.cells].map(
+        (cell, place) => {
+            const number = cell.querySelector('data, time');
+            const text = number ? number.value || number.dateTime : cell.innerText.trim();
+            return [heads[place], text];
+        })));
+})"""
+#: Cells by the titles of their columns, each as its number with all digits, or its text.
+Table = Sequence[Mapping[str, str]]
 
 
 @contextmanager
@@ -131,7 +137,7 @@ class Window:
 
     def inspect(self) -> Sequence[str]:
         """Return what is wrong in the page, and forget it."""
-        defects = [*self.problems, *self.page.evaluate(_INSPECTION)]
+        defects = [*self.problems, *self.page.evaluate(INSPECTION)]
         self.problems.clear()
         return defects
 
@@ -139,9 +145,9 @@ class Window:
         """Forget that a page, which was to be an error, had its HTTP status."""
         self.problems = [each for each in self.problems if f"{status} " not in each]
 
-    def tables(self) -> Sequence[Sequence[Sequence[str]]]:
-        """Return the rows of all tables, each cell as its number with all digits, or its text."""
-        tables: Sequence[Sequence[Sequence[str]]] = self.page.evaluate(_TABLES)
+    def tables(self) -> Sequence[Table]:
+        """Return all tables but those that are charts."""
+        tables: Sequence[Table] = self.page.evaluate(_TABLES)
         return tables
 
     def figure(self, title: str) -> str:

@@ -27,9 +27,10 @@ def create(stack: Stack, project_ids: Mapping[str, str]) -> None:
     plan = stack.plan()
     span = Span(plan.begin, plan.end - 48 * HOUR, plan.end)
     attacks = []
-    for number, (project, flavor) in enumerate(((SCRIPT, IMAGE), (FORMULA, FORMULA))):
-        name = f"{flavor} {number}"
-        revisions = (Revision(span.begin, None, resources.instance(name, Flavor(flavor, 1, 512))),)
+    for number, project in enumerate((SCRIPT, FORMULA)):
+        name = f"{project} {number}"
+        flavor = Flavor(IMAGE, 1, 512) if project == SCRIPT else resources.SMALL
+        revisions = (Revision(span.begin, None, resources.instance(name, flavor)),)
         metrics = resources.instance_metrics(number, span, constant(512))
         attacks.append(resources.assemble(name, "instance", project, revisions, metrics))
     api = Api(stack.admin_session(), stack.gnocchi_url, stack.log("gnocchi-api"))

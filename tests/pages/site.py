@@ -4,7 +4,7 @@
 27 February       the data begins
 28 February       the processor runs; the prices are those of etc/ratekit/hashmap.yml
 2 March           new prices, and a schedule; somebody removes a metric by mistake
-4 March           a project is added, of which some resources cannot be collected
+4 March           a project and two metrics are added; some resources cannot be collected
 5 March, 13:50    now; the metric is back, its gap is closed for one project, and the
                   task for another is queued; the new project is late
 ================  =================================================================
@@ -117,7 +117,7 @@ def run_ratekit(folder: pathlib.Path, now: datetime.datetime, *arguments: str) -
     command = [sys.executable, "-c", start, "--config-file", str(folder / "ratekit.conf")]
     result = subprocess.run(
         [*command, *arguments],
-        env={**os.environ, **clock.variables(now)},
+        env={**os.environ, **clock.variables(now), "SUDO_USER": "operator"},
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
@@ -200,6 +200,9 @@ def _rate(folder: pathlib.Path, directory: Directory) -> None:
     files.write_metrics(removed=REMOVED)
     processor.run(conf, _SECOND_RUN)
     directory.rate(LATE)
+    files.write_metrics(removed=REMOVED, more=_EXCLUDED | _EXPIRED)
+    files.add_prices(*_EXCLUDED, *_EXPIRED)
+    files.apply(_THIRD_RUN, comment="Shares and snapshots have a price")
     files.write_metrics(removed=REMOVED, more=_EXCLUDED)
     processor.run(conf, _THIRD_RUN)
     files.write_metrics(more=_EXCLUDED | _EXPIRED)
@@ -261,6 +264,12 @@ class _Files:
             {"cost": "0.0003", "type": "flat", "end": "2026-04-01T00:00:00Z"},
             {"cost": "0.0004", "type": "flat", "start": "2026-04-01T00:00:00Z"},
         ]
+
+    def add_prices(self, *metrics: str) -> None:
+        """Have prices of more metrics."""
+        for metric in metrics:
+            rule = {"cost": "0.0002", "type": "flat"}
+            self._content["services"][metric] = {"mappings": [rule]}
 
     def apply(self, now: datetime.datetime, comment: str) -> None:
         """Apply the rules."""

@@ -1,149 +1,83 @@
-"""Bills that are files, as Chromium shows and prints them: from a disk, without a network."""
+"""``ratekit report`` writes a file that opens without a network, and prints on paper."""
 
 from __future__ import annotations
 
-import datetime
 import pathlib
-import re
-from collections.abc import Iterator, Sequence
-from decimal import Decimal
+import unicodedata
+from collections.abc import Iterator
 
+import pypdf
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from ratekit.admin.bill import read_statement
-from ratekit.domain.reporting.reports import ALL_SCOPES, Selection
-from ratekit.domain.schedule.calendar import Calendar
-from ratekit.export.bill_html import Issue, render_bill
-from ratekit.html.charts import stacked_bars
-from ratekit.html.charts.scale import grouped
-from ratekit.html.environment import read_static
-from ratekit.html.formats import Formats
-from ratekit.storage import migrate
-from ratekit.storage.sql import open_storage
-from tests.contract.given import HOUR, START, batch, build_series, hour, list_scopes, window
+from tests.pages.browser import INSPECTION, NARROW, WIDE
+from tests.pages.conftest import full
+from tests.pages.site import Site
 
-DAYS = 31
-SCREENS = (360, 768, 1440)
-#: Pixels of A4 without its margins.
-PAPER = (680, 979)
-#: Texts of charts that overlap, or that are outside of the window.
-DEFECTS = """() => {
-    const defects = [];
-    for (const chart of document.querySelectorAll('figure.chart')) {
-        const texts = [...chart.querySelectorAll('svg text')].map(node => [
-            node.firstChild.nodeValue, node.getBoundingClientRect()
-        ]).filter(([text, box]) => box.width);
-        texts.forEach(([text, box], index) => {
-            if (box.left < 0 || box.right > document.documentElement.clientWidth)
-                defects.push(`${text} is outside`);
-            for (const [other, area] of texts.slice(index + 1))
-                if (box.left < area.right && area.left < box.right &&
-                        box.top < area.bottom - 2 && area.top < box.bottom - 2)
-                    defects.push(`${text} and ${other} overlap`);
-        });
-    }
-    const root = document.documentElement;
-    if (root.scrollWidth > root.clientWidth) defects.push(`${root.scrollWidth} px wide`);
-    return defects;
-}"""
+pytestmark = full
+
+#: CSS pixels of A4 between margins of 10 mm at least.
+_PAPER_HEIGHT = 1046
+#: Boxes of all charts and rows as they are on paper.
+_BOXES = """selector => [...document.querySelectorAll(selector)].map(each =>
+    [getComputedStyle(each).breakInside, each.getBoundingClientRect().height])"""
 
 
-@pytest.fixture(scope="module")
-def bill(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """A month of three projects, nine metrics and many resources."""
-    folder = tmp_path_factory.mktemp("bill")
-    url = f"sqlite:///{folder}/ratekit.sqlite"
-    migrate.upgrade(url)
-    storage = open_storage(url, scope_key="project_id", fetcher="static", collector="gnocchi")
-    projects = ("a" * 32, "b" * 32, "<b>c</b>")
-    series = [
-        build_series(
-            project,
-            [(f"{day % 7}.5", f"{(day % 5 + 1) * 10**metric}e-5") for day in range(DAYS * 24)],
-            metric=f"metric.number.{metric}",
-            unit="GiB",
-            labels={"id": f"{project}-{metric}"},
-        )
-        for project in projects
-        for metric in range(9)
-    ]
-    periods = window(DAYS * 24)
-    storage.ledger.commit(batch(list_scopes(storage, *projects), *series, periods=periods))
-    selection = Selection(START, hour(DAYS * 24), scopes=ALL_SCOPES)
-    statement = read_statement(storage, Calendar(HOUR, 0), selection, datetime.UTC)
-    issue = Issue(
-        at=hour(DAYS * 24 + 1),
-        version="1.0",
-        everything=True,
-        metrics=(),
-        step=HOUR,
-        has_rules=False,
-    )
-    path = folder / "bill.html"
-    path.write_text(render_bill(statement, Formats(currency="EUR"), issue), encoding="utf-8")
+@pytest.fixture
+def bill(site: Site, tmp_path: pathlib.Path) -> pathlib.Path:
+    """Return the bill of a project."""
+    path = tmp_path / "bill.html"
+    site.command("report", "--scope", "demo-01", "--month", "2026-03", "-o", str(path))
     return path
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page without a network and without scripts, in which nothing may go wrong."""
-    context = browser.new_context(offline=True, java_script_enabled=False)
+def page(browser: Browser, bill: pathlib.Path) -> Iterator[Page]:
+    """Open it with the network off."""
+    context = browser.new_context(offline=True)
     page = context.new_page()
-    problems: list[str] = []
-    page.on("console", lambda message: problems.append(message.text))
-    page.on("requestfailed", lambda request: problems.append(request.url))
+    requests: list[str] = []
+    messages: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda message: messages.append(message.text))
+    page.goto(bill.as_uri())
     yield page
+    assert requests == [bill.as_uri()]
+    assert messages == []
     context.close()
-    assert problems == []
 
 
-def show(page: Page, path: pathlib.Path, width: int) -> Sequence[str]:
-    page.set_viewport_size({"width": width, "height": 900})
-    page.goto(path.as_uri())
-    defects: Sequence[str] = page.evaluate(DEFECTS)
-    return defects
+def test_it_opens_without_a_network(site: Site, page: Page) -> None:
+    for width in (NARROW, WIDE):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate(INSPECTION) == []
+    [row] = site.rows("summary", "--scope", "demo-01", "--groupby", "scope", "--month", "2026-03")
+    numbers = page.locator("data").evaluate_all("all => all.map(each => each.value)")
+    assert row["Price"] in numbers
+    violations = Axe().run(page).response["violations"]
+    assert [each["id"] for each in violations if each["impact"] in ("serious", "critical")] == []
 
 
-@pytest.mark.parametrize("width", SCREENS)
-def test_it_is_legible_from_a_disk(bill: pathlib.Path, page: Page, width: int) -> None:
-    assert show(page, bill, width) == []
-    assert page.locator("figure.chart svg[role=img]").count() == 4
-    assert page.locator("h1").inner_text() == "Bill of all projects"
-
-
-def test_it_prints_on_a4_without_cut_charts(bill: pathlib.Path, page: Page) -> None:
-    page.emulate_media(media="print", color_scheme="dark")
-    assert show(page, bill, PAPER[0]) == []
-    for chart in page.locator("figure.chart:has(svg[role=img])").all():
-        box = chart.bounding_box()
-        assert box is not None
-        assert box["height"] < PAPER[1] / 2
-        assert chart.evaluate("node => getComputedStyle(node).breakInside") == "avoid"
-    style = page.locator("body").evaluate(
-        "node => [getComputedStyle(node).color, getComputedStyle(node).backgroundColor]"
-    )
-    assert style == ["rgb(0, 0, 0)", "rgb(255, 255, 255)"]
-    sheets = page.pdf(prefer_css_page_size=True)
-    # Two pages for all projects, and at least one for each of three.
-    assert len(re.findall(rb"/Type\s*/Page\b", sheets)) >= 5
-    boxes = set(re.findall(rb"/MediaBox\s*\[([^]]*)\]", sheets))
-    assert [[round(float(edge)) for edge in box.split()] for box in boxes] == [[0, 0, 595, 842]]
-
-
-@pytest.mark.parametrize("size", ["1e-9", "1", "-1e6", "1e12"])
-@pytest.mark.parametrize("width", [SCREENS[0], SCREENS[-1]])
-def test_axes_of_any_amount_are_legible(
-    size: str, width: int, page: Page, tmp_path: pathlib.Path
-) -> None:
-    days = [f"2026-01-{day:02}" for day in range(1, DAYS + 1)]
-    values = [Decimal(size) * (day % 9 + 1) for day in range(DAYS)]
-    chart = stacked_bars("Costs", days, {"instance": values}, "EUR", value_text=grouped)
-    styles = read_static("charts.css").decode()
-    path = tmp_path / "chart.html"
-    path.write_text(
-        '<!DOCTYPE html><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<style>body {{ font: 1rem sans-serif; margin: 1rem }} {styles}</style>{chart}",
-        encoding="utf-8",
-    )
-    assert show(page, path, width) == []
+def test_it_prints_without_cut_charts(page: Page, tmp_path: pathlib.Path) -> None:
+    page.emulate_media(media="print")
+    # As wide as A4 is between its margins.
+    page.set_viewport_size({"width": 718, "height": _PAPER_HEIGHT})
+    for selector in ("figure:has(> svg)", "tbody tr"):
+        boxes = page.evaluate(_BOXES, selector)
+        assert {breaks for breaks, _ in boxes} == {"avoid"}, selector
+        assert [height for _, height in boxes if height > _PAPER_HEIGHT] == []
+    path = tmp_path / "bill.pdf"
+    page.pdf(path=path, prefer_css_page_size=True)
+    sheets = pypdf.PdfReader(path).pages
+    # Without ligatures.
+    texts = [unicodedata.normalize("NFKC", sheet.extract_text()) for sheet in sheets]
+    assert 1 <= len(texts) <= 4
+    assert {(round(float(sheet.mediabox.width)), round(float(sheet.mediabox.height)))
+            for sheet in sheets} == {(595, 842)}  # fmt: skip
+    for word in ("demo-01", "instance", "ip.floating", "16.99", "2026-03-05"):
+        assert word in " ".join(texts), word
+    count = len(texts)
+    for number, text in enumerate(texts, start=1):
+        assert text.startswith("Bill of demo-01, 2026-03-01 to 2026-03-31"), text
+        assert f"Page {number} of {count}" in text

@@ -1,0 +1,82 @@
+"""The pages by the keyboard alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.pages.browser import Window
+from tests.pages.conftest import OpenWindow, full
+from tests.pages.site import Site
+
+pytestmark = full
+
+#: What has the focus: its tag, its name, whether one sees where it is.
+_FOCUS = """() => {
+    const focus = document.activeElement, style = getComputedStyle(focus);
+    const box = focus.getBoundingClientRect();
+    return [focus.tagName, focus.name || focus.innerText || '', focus.className,
+        style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 1
+        && box.width > 0 && box.bottom > 0 && box.right > 0];
+}"""
+#: More than any page has.
+_MOST_STOPS = 200
+
+
+def press_tab(window: Window) -> tuple[str, str, str, bool]:
+    """Go to the next stop; return tag, name and class, and whether it is visible."""
+    window.page.keyboard.press("Tab")
+    tag, name, style, visible = window.page.evaluate(_FOCUS)
+    return tag, name, style, visible
+
+
+def go_to(window: Window, tag: str, name: str) -> None:
+    """Press Tab until something has the focus."""
+    for _ in range(_MOST_STOPS):
+        stop = press_tab(window)
+        if stop[:2] == (tag, name):
+            return
+    raise AssertionError(f"the keyboard does not reach {tag} {name}")
+
+
+def test_the_first_stop_leads_over_the_menu(open_window: OpenWindow) -> None:
+    window = open_window("member")
+    window.open("/dashboard/costs")
+    assert press_tab(window) == ("A", "Skip to content", "skip", True)
+    window.page.keyboard.press("Enter")
+    assert press_tab(window)[:2] == ("INPUT", "begin")
+
+
+@pytest.mark.parametrize("path", ["overview", "costs", "prices", "settings", "quote"])
+def test_each_stop_can_be_seen(open_window: OpenWindow, path: str) -> None:
+    window = open_window("member")
+    window.open(f"/dashboard/{path}")
+    stops: list[tuple[str, str, str, bool]] = []
+    while (stop := press_tab(window))[0] != "BODY" and len(stops) < _MOST_STOPS:
+        # A date has a stop for each of its parts; Chromium marks the last, its calendar, inside.
+        if not stops or stop[:2] != stops[-1][:2]:
+            stops.append(stop)
+    assert len(stops) > 8
+    assert [stop for stop in stops if not stop[3]] == []
+
+
+def test_forms_are_filled_and_sent(site: Site, open_window: OpenWindow) -> None:
+    window = open_window("nobody")
+    keyboard = window.page.keyboard
+    window.open("/dashboard/login")
+    for name, text in (("user", site.member.name), ("password", site.member.password)):
+        go_to(window, "INPUT", name)
+        keyboard.type(text)
+    with window.page.expect_navigation():
+        keyboard.press("Enter")
+    assert window.page.title().startswith("Overview ")
+    window.open("/dashboard/costs")
+    go_to(window, "SELECT", "by")
+    keyboard.type("metric")
+    go_to(window, "BUTTON", "Show")
+    with window.page.expect_navigation():
+        keyboard.press("Space")
+    assert "by=metric" in window.page.url
+    go_to(window, "BUTTON", "Log out")
+    with window.page.expect_navigation():
+        keyboard.press("Enter")
+    assert "/dashboard/login?out=1" in window.page.url
