@@ -152,7 +152,7 @@ def _time_chart(bill: Bill, formats: Formats) -> Markup:
 
 def _bucket_texts(bill: Bill, formats: Formats) -> list[str]:
     form = _FORMS[bill.bucket]
-    return [f"{start.astimezone(formats.zone):{form}}" for start in bill.starts]
+    return formats.starts(bill.starts, form)
 
 
 def _rated_totals(bill: Bill) -> Sequence[Decimal | None]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import datetime
 import zoneinfo
+from collections.abc import Sequence
 from decimal import Decimal
 
 from ratekit.domain.exact import round_places
@@ -81,9 +83,25 @@ class Formats:
         if first.time() == last.time() == datetime.time():
             day = (last - datetime.timedelta(days=1)).date()
             return f"{first.date()}" if day <= first.date() else f"{first.date()} to {day}"
-        if first.date() == last.date():
+        # Where clocks go back, a time alone may be one of two.
+        if (first.date(), first.tzname()) == (last.date(), last.tzname()):
             return f"{first:%Y-%m-%d %H:%M} to {last:%H:%M %Z}"
         return f"{self.instant(begin)} to {self.instant(end)}"
+
+    def starts(self, instants: Sequence[datetime.datetime], form: str) -> list[str]:
+        """Write the starts of hours, days or months as clocks show them, each differently.
+
+        Of what clocks show twice, because they go back, each has the zone's name at its time.
+
+        :param form: as of ``strftime``
+        """
+        local = [instant.astimezone(self.zone) for instant in instants]
+        texts = [f"{start:{form}}" for start in local]
+        counts = collections.Counter(texts)
+        return [
+            text if counts[text] == 1 else f"{text} {start:%Z}"
+            for text, start in zip(texts, local, strict=True)
+        ]
 
     @property
     def zone_name(self) -> str:

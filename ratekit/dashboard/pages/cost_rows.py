@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
@@ -182,13 +181,7 @@ class CostFrame:
     def _time_titles(self) -> Sequence[str]:
         """Return what clocks show; where they go back, with the zone's name of the time."""
         starts = [self._local(line) for line in self._table.lines]
-        form = _TITLES[self._by]
-        titles = [f"{start:{form}}" for start in starts]
-        counts = Counter(titles)
-        return [
-            title if counts[title] == 1 else f"{title} {start:%Z}"
-            for title, start in zip(titles, starts, strict=True)
-        ]
+        return self._call.formats.starts(starts, _TITLES[self._by])
 
     def _local(self, line: CostLine) -> datetime.datetime:
         assert isinstance(line.key, datetime.datetime), "lines are times"

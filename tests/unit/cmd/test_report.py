@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import datetime
 import hashlib
 import io
 import pathlib
@@ -99,6 +100,24 @@ class TestPage:
         total = add_up(map(Decimal, exact.values()))
         assert values == [exact["instance"], exact["volume"], f"{total:f}"]
         assert f"The exact total is {total:f}." in page.get_text(" ", strip=True)
+
+    def test_hours_that_clocks_show_twice_have_rows_of_their_own(
+        self, ratekit: Shell, storage: Storage, tmp_path: pathlib.Path
+    ) -> None:
+        # In New York clocks went back on 2026-11-01, at 06:00 UTC.
+        begin = datetime.datetime(2026, 11, 1, 4, tzinfo=datetime.UTC)
+        series = given.build_series("a1", [(str(n), str(n)) for n in range(1, 5)], begin=begin)
+        states = given.list_scopes(storage, "a1", now=begin, start=begin)
+        storage.ledger.commit(given.batch(states, series, periods=given.window(4, begin)))
+        path = tmp_path / "bill.html"
+        day = ("--begin", "2026-11-01", "--end", "2026-11-02", "--timezone", "America/New_York")
+        assert ratekit("report", *day, "-o", str(path)).code == 0
+        assert [row[:2] for row in table(read_page(path), "Costs by hour")[1:5]] == [
+            ["2026-11-01 00:00", "1.00"],
+            ["2026-11-01 01:00 EDT", "2.00"],
+            ["2026-11-01 01:00 EST", "3.00"],
+            ["2026-11-01 02:00", "4.00"],
+        ]
 
     def test_each_of_several_projects_has_a_part(
         self, ratekit: Shell, usage: None, tmp_path: pathlib.Path

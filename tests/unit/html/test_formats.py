@@ -61,8 +61,16 @@ def test_a_time_names_its_zone_so_that_no_hour_is_ambiguous() -> None:
         ("2026-03-01T10:00+01:00", "2026-03-01T11:00+01:00", "2026-03-01 10:00 to 11:00 CET"),
         ("2026-03-01T10:00+01:00", "2026-03-02T11:00+01:00",
          "2026-03-01 10:00 CET to 2026-03-02 11:00 CET"),
+        ("2026-10-25T02:00+02:00", "2026-10-25T02:00+01:00",
+         "2026-10-25 02:00 CEST to 2026-10-25 02:00 CET"),
     ],
 )  # fmt: skip
 def test_period(begin: str, end: str, text: str) -> None:
     first, last = map(datetime.datetime.fromisoformat, (begin, end))
     assert Formats(_BERLIN).period(first, last) == text
+
+
+def test_hours_that_clocks_show_twice_are_told_apart() -> None:
+    first = datetime.datetime(2026, 10, 24, 23, tzinfo=datetime.UTC)
+    hours = [first + datetime.timedelta(hours=number) for number in range(4)]
+    assert Formats(_BERLIN).starts(hours, "%H:%M") == ["01:00", "02:00 CEST", "02:00 CET", "03:00"]
