@@ -58,6 +58,8 @@ def show_totals(call: PageCall[TotalsArguments]) -> View:
     projects = sorted(scopes.rows, key=lambda row: -row.total)
     total = add_up(row.total for row in metrics.rows)
     chart = _Chart(call, by, metrics.starts)
+    # The dearest first, as a project sees them: the same metric has the same colour.
+    metric_rows = sorted(metrics.rows, key=lambda row: -row.total)
     top = projects[: MAX_SERIES - 1]
     series = {names[str(row.group["scope"])]: row.prices for row in top}
     others = _others(metrics, top)
@@ -76,10 +78,10 @@ def show_totals(call: PageCall[TotalsArguments]) -> View:
                 "/dashboard/projects", order=ProjectOrder.COST, begin=begin, end=end
             ),
             "count": len(ranks),
-            "metrics": sorted(metrics.rows, key=lambda row: -row.total),
+            "metrics": metric_rows,
             "metric_chart": chart.draw(
                 "Costs of all projects by metric",
-                {str(row.group["metric"]): row.prices for row in metrics.rows},
+                {str(row.group["metric"]): row.prices for row in metric_rows},
             ),
             "projects": [_row(call, row, names, total) for row in projects],
             "project_chart": chart.draw("Costs of the dearest projects", series, has_rest),
