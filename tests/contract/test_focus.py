@@ -19,10 +19,18 @@ from ratekit.domain.reprocessing.task import TaskKind
 from ratekit.domain.rules import public_id
 from ratekit.domain.rules.explanation import Explanation, RuleVerdict
 from ratekit.domain.rules.public_id import IdKind
-from ratekit.domain.rules.rule import CostType, MappingRule, Rule, RuleTarget, Terms, ThresholdRule
+from ratekit.domain.rules.rule import (
+    CostType,
+    MappingRule,
+    Rule,
+    RuleBook,
+    RuleTarget,
+    Terms,
+    ThresholdRule,
+)
 from ratekit.domain.series import RatedSeries, Series
 from ratekit.export.focus.skus import SkuFinder
-from ratekit.interfaces import RatingModule, Storage
+from ratekit.interfaces import Pricer, RatingModule, Storage
 from ratekit.rating.hashmap import Hashmap
 from tests import focus_export
 from tests.contract import given, test_explaining
@@ -296,6 +304,17 @@ def _instant(text: str) -> datetime.datetime:
 # Other rating modules -----------------------------------------------------------------------
 
 
+class SevenForUsage(FakeModule):
+    """Charges 7 unless nothing was used."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+
+    def compile(self, book: RuleBook) -> Pricer:
+        """Return a pricer."""
+        return lambda series, prices: [Decimal(7 * bool(quantity)) for _, quantity in series.points]
+
+
 @pytest.mark.parametrize(
     ("modules", "price", "sku"),
     [
@@ -316,3 +335,12 @@ def test_a_price_of_another_module_has_its_name_and_is_none_per_unit(
     found = SkuFinder(PastRules(storage.rules, modules)).find(frame, {})
     assert found.sku_id == sku.format(rule=line_id(rule))
     assert found.unit_price == (2 if price == "2" else None)
+
+
+def test_a_module_that_explains_nothing_may_charge_some_quantities_only(storage: Storage) -> None:
+    series = given.build_series("p1", [("0", "0"), ("1", "7")])
+    states = given.list_scopes(storage, "p1")
+    storage.ledger.commit(given.batch(states, series, periods=given.window(2)))
+    finder, memory = SkuFinder(PastRules(storage.rules, [SevenForUsage()])), {}
+    ids = [finder.find(frame, memory).sku_id for frame in test_explaining.frames(storage)]
+    assert ids == ["instance/none", "SevenForUsage"]

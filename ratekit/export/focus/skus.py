@@ -32,12 +32,15 @@ class Sku:
     :ivar price_id: the same with the version of each
     :ivar unit_price: what a unit costs, exactly, to 28 places; None: the price is none per unit
     :ivar rules: the rules in words
+    :ivar rounded_once: these rules charge the unit price for any quantity, and nothing else: of
+        several rating modules, each rounds
     """
 
     sku_id: str
     price_id: str
     unit_price: Decimal | None
     rules: Sequence[str]
+    rounded_once: bool = False
 
     def gives(self, frame: FrameRow) -> bool:
         """Return whether the frame costs its quantity times the unit price."""
@@ -78,8 +81,14 @@ class SkuFinder:
                 sku = memory[key] = self._share(_describe(frame.metric, explanation))
             if sku.gives(frame):
                 return sku
-            if price_list.prices(build_series([frame]))[0] == frame.price:
-                return self._share(dataclasses.replace(sku, unit_price=None))
+            if sku.rounded_once:
+                continue
+            series = build_series([frame])
+            if price_list.prices(series)[0] == frame.price:
+                if sku.unit_price is not None:
+                    # A module that explains nothing charges this quantity by itself.
+                    sku = _describe(frame.metric, price_list.explain(series))
+                return self._share(dataclasses.replace(sku, unit_price=None, rounded_once=False))
         word = _no_rules(frame.metric, "unknown")
         return self._share(Sku(word, word, None, ()))
 
@@ -141,16 +150,20 @@ def _describe(metric: str, explanation: Explanation) -> Sku:
         for module in explanation.modules
         if module.groups is None and module.price != module.before
     ]
+    unit_price = _unit_price(explanation)
+    is_explained = len(explanation.modules) == 1 and explanation.modules[0].groups is not None
+    rounded_once = unit_price is not None and is_explained
     if not rules and not modules:
         word = _no_rules(metric, "none")
-        return Sku(word, word, _unit_price(explanation), ())
+        return Sku(word, word, unit_price, (), rounded_once)
     lines = [_line_id(rule) for rule in rules]
     versions = [f"{_line_id(rule)}.{rule.id}" for rule in rules]
     return Sku(
         _AND.join([*lines, *modules]),
         _AND.join([*versions, *modules]),
-        _unit_price(explanation),
+        unit_price,
         [*map(_rule_text, rules), *modules],
+        rounded_once,
     )
 
 
