@@ -29,7 +29,7 @@ from ratekit.domain.rules.rule import (
     ThresholdRule,
 )
 from ratekit.domain.series import RatedSeries, Series
-from ratekit.export.focus.skus import SkuFinder
+from ratekit.export.focus.skus import Memory, SkuFinder
 from ratekit.interfaces import Pricer, RatingModule, Storage
 from ratekit.rating.hashmap import Hashmap
 from tests import focus_export
@@ -341,6 +341,7 @@ def test_a_module_that_explains_nothing_may_charge_some_quantities_only(storage:
     series = given.build_series("p1", [("0", "0"), ("1", "7")])
     states = given.list_scopes(storage, "p1")
     storage.ledger.commit(given.batch(states, series, periods=given.window(2)))
-    finder, memory = SkuFinder(PastRules(storage.rules, [SevenForUsage()])), {}
+    finder = SkuFinder(PastRules(storage.rules, [SevenForUsage()]))
+    memory: Memory = {}
     ids = [finder.find(frame, memory).sku_id for frame in test_explaining.frames(storage)]
     assert ids == ["instance/none", "SevenForUsage"]
