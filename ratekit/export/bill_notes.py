@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from collections.abc import Iterator
 
 from ratekit.admin.bill import Part, Statement
@@ -33,6 +34,15 @@ def statement_notes(statement: Statement, formats: Formats) -> Iterator[Note]:
             f"Usage of {count_text(statement.behind, 'project')} is not complete: what comes "
             f"after {formats.instant(until)} may be missing.",
         )
+
+
+    if statement.purged_until is not None:
+        yield _removed(statement.purged_until, formats)
+
+
+def _removed(until: datetime.datetime, formats: Formats) -> Note:
+    text = f"Usage before {formats.instant(until)} may be missing."
+    return Note("warning", "Old data was removed", text)
 
 
 def part_notes(part: Part, formats: Formats) -> Iterator[Note]:
@@ -67,11 +77,7 @@ def part_notes(part: Part, formats: Formats) -> Iterator[Note]:
             "only.",
         )
     if state.purged_until is not None:
-        yield Note(
-            "warning",
-            "Old data was removed",
-            f"Usage before {formats.instant(state.purged_until)} may be missing.",
-        )
+        yield _removed(state.purged_until, formats)
 
 
 def _progress(state: RatingState, formats: Formats) -> Note | None:

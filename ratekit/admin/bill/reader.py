@@ -130,6 +130,7 @@ class _Reader:
             parts,
             sum(map(self._is_behind, self._states.values())),
             general,
+            self._storage.purge.mark().missing_until(self._begin, from_totals=True),
         )
 
     def _read_totals(self) -> _Totals:
@@ -161,9 +162,7 @@ class _Reader:
         sums = totals.sums.get(id_, Sums())
         resources = read_resources(self._storage.reports, selection)
         bill = self._build(sums, None if resources is None else resources[:RESOURCES], states)
-        purged_until = self._storage.purge.mark().frames_until
-        if purged_until is not None and purged_until <= self._begin:
-            purged_until = None
+        purged_until = self._storage.purge.mark().missing_until(self._begin, from_totals=False)
         if resources is not None and purged_until is None:
             price = add_up(resource.price for resource in resources)
             if (sum(resource.points for resource in resources), price) != (bill.points, bill.total):

@@ -63,6 +63,7 @@ class Statement:
     :ivar parts: likewise, at most :data:`MAX_PARTS`
     :ivar behind: number of projects that are not rated until the end, and still will be
     :ivar prices: that hold for all projects; empty where the only part has them
+    :ivar purged_until: what was rated before may be missing, UTC; None: nothing is
     """
 
     whole: Bill
@@ -71,3 +72,4 @@ class Statement:
     parts: Sequence[Part]
     behind: int
     prices: Prices
+    purged_until: datetime.datetime | None = None

@@ -101,6 +101,20 @@ class TestPage:
         assert values == [exact["instance"], exact["volume"], f"{total:f}"]
         assert f"The exact total is {total:f}." in page.get_text(" ", strip=True)
 
+    @pytest.mark.parametrize("remaining", [0, 1])
+    def test_several_projects_of_a_time_that_was_purged_say_so(
+        self, ratekit: Shell, storage: Storage, usage: None, tmp_path: pathlib.Path, remaining: int
+    ) -> None:
+        until = given.hour(2 - remaining)
+        storage.purge.start(until, totals=True)
+        assert list(storage.purge.remove(1000))
+        path = tmp_path / "bill.html"
+        write(ratekit, path)
+        # Before the parts of the projects, of which there may be none.
+        notices = read_page(path).select("main > .state.warning")
+        words = " ".join(notice.get_text(" ", strip=True) for notice in notices)
+        assert f"Usage before {until:%Y-%m-%d %H:%M} UTC may be missing." in words
+
     def test_hours_that_clocks_show_twice_have_rows_of_their_own(
         self, ratekit: Shell, storage: Storage, tmp_path: pathlib.Path
     ) -> None:
