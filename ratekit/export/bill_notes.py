@@ -35,7 +35,6 @@ def statement_notes(statement: Statement, formats: Formats) -> Iterator[Note]:
             f"after {formats.instant(until)} may be missing.",
         )
 
-
     if statement.purged_until is not None:
         yield _removed(statement.purged_until, formats)
 
