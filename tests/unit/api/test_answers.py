@@ -7,7 +7,7 @@ import pathlib
 import jsonschema
 import pytest
 
-from ratekit.api.operation import Operation
+from ratekit.api.operation import JSON, Operation
 from ratekit.api.routes import OPERATIONS
 from tests.api_client import Client
 from tests.contract.given import batch, build_series, list_scopes, window
@@ -21,7 +21,10 @@ def _needs_arguments(operation: Operation) -> bool:
 PATHS = sorted(
     entry.path
     for entry in OPERATIONS
-    if entry.verb == "GET" and entry.answer is not None and not _needs_arguments(entry)
+    if entry.verb == "GET"
+    and entry.answer is not None
+    and JSON in entry.media
+    and not _needs_arguments(entry)
 )
 SUMMARIES = [
     f"/v2/summary?response_format={form}&groupby={groupby}"
