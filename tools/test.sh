@@ -51,7 +51,7 @@ extras_of() {
 
 if [ $# -gt 0 ]; then
     ratekit_venv "$(extras_of "$@")"
-    exec python -m pytest "$@"
+    exec env --default-signal=INT python -m pytest "$@"
 fi
 ratekit_venv "test,lint,doc,$everything"
 ruff check .
@@ -65,7 +65,7 @@ trap 'kill -INT $functional 2>/dev/null && wait $functional; rm -f "$log"' EXIT
 env --default-signal=INT python -m pytest tests/functional tests/judges tests/pages >"$log" 2>&1 &
 functional=$!
 code=0
-python -m pytest tests/unit tests/oracle tests/contract tests/migrations tests/differential \
+env --default-signal=INT python -m pytest tests/unit tests/oracle tests/contract tests/migrations tests/differential \
     tests/faults tests/coordination || code=$?
 echo "The functional tests, the judges and the pages, which ran at the same time:"
 wait $functional || code=$?
