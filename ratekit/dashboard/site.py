@@ -132,7 +132,8 @@ class Site:
     def _settings_link(self, request: falcon.Request) -> str:
         """Return where the zone is chosen, which then leads back to this page."""
         query = f"?{request.query_string}" if request.query_string else ""
-        place = read_local(f"{request.path}{query}")
+        is_choice = request.path == SETTINGS
+        place = read_local(request.get_param("next") if is_choice else f"{request.path}{query}")
         return f"{request.root_path}{SETTINGS}?{urllib.parse.urlencode({'next': place})}"
 
 

@@ -282,6 +282,23 @@ def test_resources_are_searched_and_paged(pages: PageClient) -> None:
     assert "No such resource" in missing.words
 
 
+def test_resources_without_names_have_their_ids_once(pages: PageClient) -> None:
+    storage = pages.parts.storage
+    nameless = build_series("p1", [("1", "2")], labels={"id": "vm-1"})
+    named = build_series("p1", [("1", "1")], labels={"id": "vm-2"}, metadata={"name": "web"})
+    storage.ledger.commit(batch(list_scopes(storage, "p1"), nameless, named))
+    query: dict[str, Any] = {"scope": "p1", **MARCH}
+    assert pages.get("/dashboard/resources", **query).rows == [
+        ["Resource", "Cost", "ID", "Metrics"],
+        ["vm-1", "2.00", "", "instance"],
+        ["web", "1.00", "vm-2", "instance"],
+    ]
+    assert pages.get("/dashboard/resources", search="vm-1", **query).rows == [
+        ["Resource", "Cost", "Metrics"],
+        ["vm-1", "2.00", "instance"],
+    ]
+
+
 def test_a_changed_label_is_shown_with_its_times(pages: PageClient) -> None:
     storage = pages.parts.storage
     series = [

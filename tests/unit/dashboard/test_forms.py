@@ -177,6 +177,12 @@ def test_the_chosen_zone_stays(pages: PageClient) -> None:
     assert chosen.text == "Asia/Kolkata"
 
 
+def test_the_choice_of_the_zone_leads_back_from_itself_too(pages: PageClient) -> None:
+    choice = pages.get(PATH).document.select_one("header .person a")
+    assert choice is not None
+    assert pages.get(str(choice["href"])).document.select_one("header .person a") == choice
+
+
 @pytest.mark.parametrize("zone", ["", "Mars/Olympus", "../../etc/passwd", "\0", "<script>"])
 def test_a_zone_that_does_not_exist_is_refused(pages: PageClient, zone: str) -> None:
     response = pages.post("/dashboard/zone", {"zone": zone}, csrf=token(pages))
