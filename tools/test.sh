@@ -63,13 +63,12 @@ sphinx-build -q -W --keep-going -b html doc doc/_build/html
 # is tested, so it must work where this script runs in the background, too.
 log=$(mktemp)
 trap 'kill -INT $functional 2>/dev/null && wait $functional; rm -f "$log"' EXIT
-env --default-signal=INT python -m pytest tests/functional tests/pages >"$log" 2>&1 &
+env --default-signal=INT python -m pytest tests/functional tests/judges tests/pages >"$log" 2>&1 &
 functional=$!
 code=0
 env --default-signal=INT python -m pytest tests/unit tests/oracle tests/contract tests/migrations \
     tests/differential tests/faults tests/coordination || code=$?
-env --default-signal=INT python -m pytest tests/judges || code=$?
-echo "The functional tests and the pages, which ran at the same time:"
+echo "The functional tests, the judges and the pages, which ran at the same time:"
 wait $functional || code=$?
 cat "$log"
 exit $code
