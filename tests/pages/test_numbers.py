@@ -48,7 +48,7 @@ def test_the_overview(site: Site, open_window: OpenWindow) -> None:
     expected = summary(site, "metric", *_OWN, *_MARCH)
     assert column(metrics, "Metric") == expected
     assert metrics[-1]["Cost (EUR)"] == window.figure("This month so far") == total(expected)
-    assert column(resources, "ID") == summary(site, "id", *_OWN, *_MARCH)
+    assert column(resources, "Resource") == summary(site, "id", *_OWN, *_MARCH)
     february = summary(site, "metric", *_OWN, "--month", "2026-02")
     assert total(february) in _figures(window)
 
@@ -82,14 +82,14 @@ def test_resources_their_days_and_hours(site: Site, open_window: OpenWindow) -> 
     window = open_window("member")
     [table] = show(window, "/dashboard/resources")
     expected = summary(site, "id", *_OWN, *_MARCH)
-    assert column(table, "ID") == expected
+    assert column(table, "Resource") == expected
     assert window.figure("Total") == total(expected)
     dearest = table[0]
     for key, title, count in (("day", "Day", 5), ("hour", "Begin", 24)):
         window.follow(window.page.locator("main tbody a").first)
         times, *_ = window.tables()
         rows = site.rows("summary", "--groupby", f"id,{key}", *_OWN, *_MARCH)
-        prices = [row["Price"] for row in rows if row["id"] == dearest["ID"]][:count]
+        prices = [row["Price"] for row in rows if row["id"] == dearest["Resource"]][:count]
         assert list(column(times, title).values()) == prices
         assert window.figure("Total") == total(dict(enumerate(prices)))
 
