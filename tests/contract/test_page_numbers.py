@@ -145,10 +145,10 @@ def sums_of(rows: Sequence[Mapping[str, Any]], key: str) -> dict[str, Decimal]:
     return sums
 
 
-#: Examples are not shrunk: each of them asks a database many times.
+#: Few in each run, and not shrunk: each of them asks three databases many times.
 examples = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
-    max_examples=6,
+    max_examples=max(3, settings().max_examples // 200),
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )
 

@@ -183,7 +183,7 @@ def test_no_page_depends_on_what_others_have(page: Page, clients: Clients) -> No
     )
     full = st.sampled_from([{}, {"begin": "2026-03-01", "end": "2026-04-01"}])
 
-    @settings(max_examples=30)
+    @settings(max_examples=max(10, settings().max_examples // 50))
     @given(requests(as_operation(page), WORDS), full, extra, st.sampled_from([MINE, ""]))
     def ask(request: Any, most: dict[str, str], more: dict[str, str], project: str) -> None:
         needed = {name: _NEEDED[name] for name in _NEEDED if page.path == "/dashboard/explain"}
