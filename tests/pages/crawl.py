@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from tests.pages.browser import Window
 
 #: Pages of one kind that are opened.
-_OF_A_KIND = 3
+_OF_A_KIND = 2
 #: Arguments whose values are kinds of pages.
 _CHOICES = frozenset({"by", "format", "kind", "order", "stage", "state"})
 
@@ -42,7 +42,8 @@ def _kind(address: str) -> object:
     length = None
     if {"begin", "end"} <= arguments.keys():
         begin, end = (datetime.datetime.fromisoformat(arguments[key]) for key in ("begin", "end"))
-        length = end - begin
+        # Of an hour, a day, or more: other ranges are no other kinds.
+        length = min((end - begin) // datetime.timedelta(hours=12), 2)
     return (
         re.sub(r"\d+", "0", parts.path),
         length,
