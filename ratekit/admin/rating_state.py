@@ -7,9 +7,9 @@ import datetime
 import enum
 from collections.abc import Iterable, Iterator, Sequence
 
+from ratekit.admin.scope_filter import is_rated
 from ratekit.domain.period import BEGINNING
 from ratekit.domain.reporting.coverage import GapSpan
-from ratekit.domain.reporting.reports import StateRow
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.interfaces import Storage
 
@@ -79,7 +79,7 @@ def read(
         _progress(since or BEGINNING, facts.rated_until, begin, end),
         since,
         facts.rated_until,
-        _is_over(rows[0]),
+        not is_rated(rows[0]),
         list(_cut(facts.gaps, calendar, begin, end)),
         purged_until,
     )
@@ -96,10 +96,6 @@ def _progress(
     if until <= begin:
         return Progress.FUTURE
     return Progress.WHOLLY if since <= begin and end <= until else Progress.PARTLY
-
-
-def _is_over(row: StateRow) -> bool:
-    return not row.active or row.deactivated_at is not None
 
 
 def _cut(

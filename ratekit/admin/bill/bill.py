@@ -11,6 +11,7 @@ from ratekit import errors
 from ratekit.admin import resource_costs
 from ratekit.admin.bill.sums import MetricCharge, Sums
 from ratekit.admin.resource_costs import ResourceCost
+from ratekit.admin.scope_filter import is_rated
 from ratekit.domain.reporting.bill import add_up
 from ratekit.domain.reporting.buckets import list_buckets
 from ratekit.domain.reporting.reports import Selection, StateRow
@@ -134,7 +135,7 @@ def rated_until(scopes: Iterable[StateRow]) -> datetime.datetime | None:
     Those that are no longer rated count only if no other one is left.
     """
     rows = list(scopes)
-    active = [row.rated_until for row in rows if row.active and row.deactivated_at is None]
+    active = [row.rated_until for row in rows if is_rated(row)]
     if active:
         return min(active)
     return max((row.rated_until for row in rows), default=None)

@@ -24,6 +24,7 @@ from ratekit.admin.bill.statement import (
 from ratekit.admin.bill.sums import Sums
 from ratekit.admin.price_sheet import PriceEntry
 from ratekit.admin.resource_costs import ResourceCost
+from ratekit.admin.scope_filter import is_rated
 from ratekit.domain.exact import ZERO
 from ratekit.domain.reporting.bill import add_up
 from ratekit.domain.reporting.reports import AllScopes, Selection, StateRow, SummaryRow
@@ -193,7 +194,7 @@ class _Reader:
         return counts
 
     def _is_behind(self, row: StateRow) -> bool:
-        return row.active and row.deactivated_at is None and row.rated_until < self._end
+        return is_rated(row) and row.rated_until < self._end
 
     def _name(self, id_: str) -> str:
         row = self._states.get(id_)

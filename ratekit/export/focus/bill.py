@@ -9,6 +9,7 @@ from typing import Any
 
 from ratekit import composition, errors
 from ratekit.admin.explain import PastRules
+from ratekit.admin.scope_filter import is_rated
 from ratekit.conf import collect
 from ratekit.domain.reporting.reports import Selection
 from ratekit.export.focus import periods
@@ -102,7 +103,7 @@ class FocusBill:
     def explain_unfinished(self) -> str | None:
         """Return who will have more charges in the time range, in one line; None: nobody."""
         end = self._order.end
-        behind = [state for state in self._states if state.active and state.rated_until < end]
+        behind = [state for state in self._states if is_rated(state) and state.rated_until < end]
         if not behind:
             return None
         oldest = min(state.rated_until for state in behind)

@@ -387,3 +387,12 @@ def test_what_is_not_yet_rated_is_said(
     )
     answer = export(ratekit, target, "--scope", "a1", "--end", "2026-03-01T01:00")[1]
     assert "not final" not in answer.err
+
+
+def test_a_scope_that_is_no_longer_rated_is_not_waited_for(
+    ratekit: Shell, target: pathlib.Path, storage: Storage
+) -> None:
+    storage.ledger.observe([Scope("a1", "a")], hour(0), hour(0), hour(0))
+    rate_server(storage, "x")
+    storage.scopes.deactivate("a1", hour(1))
+    assert "not final" not in export(ratekit, target)[1].err
