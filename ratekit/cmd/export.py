@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ratekit import errors
-from ratekit.cmd import command_types, options
+from ratekit.cmd import command_types, options, usage_options
 from ratekit.cmd.output import cells
 from ratekit.cmd.output.target import open_target, read_target
-from ratekit.domain.reporting.reports import ALL_SCOPES, Selection
-from ratekit.interfaces import Reports
+from ratekit.domain.reporting.reports import Selection
 from ratekit.text import count_text
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ class ExportFocus(command_types.Action):
             )
         conf = self.app.load_conf()
         storage = self.app.open_storage(conf)
-        selection = self._select(parsed_args, conf, storage.reports, zone)
+        selection = usage_options.select(self.app, parsed_args, conf, storage.reports, zone)
         if client is not None:
             self._copy(client, selection, parsed_args.granularity, zone, target)
             return
@@ -85,20 +84,6 @@ class ExportFocus(command_types.Action):
         self._tell(selection, bill.charges.count, total.frames, total.price, currency)
         if (text := bill.explain_unfinished()) is not None:
             self.app.note(text)
-
-    def _select(
-        self, parsed_args: argparse.Namespace, conf: Any, reports: Reports, zone: Any
-    ) -> Selection:
-        """Return what the options select; a member who asks the API may not list scopes."""
-        ids_only = False
-        if not self.app.is_remote():
-            options.require_known(reports, conf.collect, parsed_args.metric)
-        else:
-            ids_only = bool(parsed_args.scope) and not reports.scopes(ALL_SCOPES)
-            rated = reports.labels() if parsed_args.metric else ()
-            for warning in options.warn_of_metrics(parsed_args.metric, rated):
-                self.app.note(f"warning: {warning}")
-        return options.read_selection(parsed_args, reports, zone, self.app.clock(), ids_only)
 
     def _copy(
         self,

@@ -7,10 +7,10 @@ import datetime
 from typing import Any
 
 from ratekit import errors
-from ratekit.cmd import command_types, options, startup
+from ratekit.cmd import command_types, options, startup, usage_options
 from ratekit.cmd.output.target import open_target, read_target
 from ratekit.domain.reporting.reports import ALL_SCOPES, Selection
-from ratekit.interfaces import Reports, Storage
+from ratekit.interfaces import Storage
 
 _HTML, _CSV = "html", "csv"
 _SUFFIXES = {".html": _HTML, ".csv": _CSV}
@@ -59,26 +59,12 @@ class Report(command_types.Action):
         zone = options.read_zone(parsed_args.timezone)
         conf = self.app.load_conf()
         storage = self.app.open_storage(conf)
-        selection = self._select(parsed_args, conf, storage.reports, zone)
+        selection = usage_options.select(self.app, parsed_args, conf, storage.reports, zone)
         with open_target(target) as file:
             write = self._write_csv if form == _CSV else self._write_html
             has_usage = write(conf, storage, selection, zone, file)
         if not has_usage:
             self.app.note(options.empty_text(selection, zone))
-
-    def _select(
-        self, parsed_args: argparse.Namespace, conf: Any, reports: Reports, zone: datetime.tzinfo
-    ) -> Selection:
-        """Return what the options select; a member who asks the API may not list scopes."""
-        ids_only = False
-        if not self.app.is_remote():
-            options.require_known(reports, conf.collect, parsed_args.metric)
-        else:
-            ids_only = bool(parsed_args.scope) and not reports.scopes(ALL_SCOPES)
-            rated = reports.labels() if parsed_args.metric else ()
-            for warning in options.warn_of_metrics(parsed_args.metric, rated):
-                self.app.note(f"warning: {warning}")
-        return options.read_selection(parsed_args, reports, zone, self.app.clock(), ids_only)
 
     def _write_html(
         self, conf: Any, storage: Storage, selection: Selection, zone: datetime.tzinfo, file: Any

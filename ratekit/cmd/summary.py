@@ -10,7 +10,7 @@ from typing import Any
 
 from ratekit import errors
 from ratekit.admin import summary
-from ratekit.cmd import command_types, instants, options
+from ratekit.cmd import command_types, instants, options, usage_options
 from ratekit.cmd.output import bill, cells
 from ratekit.cmd.output.key_columns import KEYS, Group, KeyColumns, time_text
 from ratekit.cmd.output.table import Style, terminal_width
@@ -18,7 +18,7 @@ from ratekit.domain.exact import EXACT, PRICE_PLACES
 from ratekit.domain.reporting.bill import add_up
 from ratekit.domain.reporting.buckets import BUCKETS
 from ratekit.domain.reporting.reports import ALL_SCOPES, Selection, SummaryRow
-from ratekit.interfaces import Reports, Storage
+from ratekit.interfaces import Storage
 from ratekit.text import count_text, local_text
 
 _SUMS = ("Frames", "Quantity", "Unit", "Price")
@@ -102,13 +102,8 @@ class Summary(command_types.Listing):
         storage = self.app.open_storage(conf)
         reports = storage.reports
         labels = [key for key in keys if key not in KEYS]
-        if self.app.is_remote():
-            self._warn_of_metrics(reports, parsed_args.metric)
-        else:
-            options.require_known(reports, conf.collect, parsed_args.metric, labels)
-        ids_only = (
-            self.app.is_remote() and bool(parsed_args.scope) and not reports.scopes(ALL_SCOPES)
-        )
+        usage_options.check_names(self.app, conf, reports, parsed_args.metric, labels)
+        ids_only = usage_options.takes_ids_only(self.app, parsed_args.scope, reports)
         plain = parsed_args.columns or parsed_args.sort_columns
         key_columns = KeyColumns(
             keys,
@@ -134,12 +129,6 @@ class Summary(command_types.Listing):
         if parsed_args.chart and parsed_args.formatter == "table" and self.app.stdout.isatty():
             return report.chart(selection, parsed_args.max_width)
         return report.totals(selection, streams=parsed_args.formatter != "table")
-
-    def _warn_of_metrics(self, reports: Reports, metrics: Sequence[str]) -> None:
-        """Note which metrics the API may not know: only the database has all that ever were."""
-        if metrics:
-            for text in options.warn_of_metrics(metrics, reports.labels()):
-                self.app.note(f"warning: {text}")
 
     def produce_output(
         self,
