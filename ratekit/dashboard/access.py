@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import threading
 import urllib.parse
@@ -137,7 +136,7 @@ class Access:
             current.refusal = Fault(503, _AWAY, Retry_After="10")
         else:
             current.refusal = Fault(403, _REMOTE)
-        visit.store(environ, dataclasses.replace(current))
+        visit.store(environ, current)
         return self._pages(environ, start_response)
 
 

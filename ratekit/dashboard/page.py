@@ -2,11 +2,8 @@
 
 A page is data, as an operation of the API is; :mod:`ratekit.dashboard.routes` lists all of them::
 
-    class Query(PageRange):
-        scope: Text | None = None
-
-        def demand(self, scope_key: str) -> Demand:
-            return Demand(frozenset({self.scope}) if self.scope else None, narrows=False)
+    class Query(ProjectRange):
+        metric: Text | None = None
 
     def show_costs(call: PageCall[Query]) -> View:
         begin, end = call.read_range()

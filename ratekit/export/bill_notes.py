@@ -14,14 +14,14 @@ from ratekit.text import count_text
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Note:
-    """A notice.
+    """What a reader must know about the numbers of a bill or a page.
 
     :ivar kind: ``warning`` or ``info``
     """
 
     kind: str
     title: str
-    text: str
+    text: str = ""
 
 
 def statement_notes(statement: Statement, formats: Formats) -> Iterator[Note]:
@@ -34,7 +34,6 @@ def statement_notes(statement: Statement, formats: Formats) -> Iterator[Note]:
             f"Usage of {count_text(statement.behind, 'project')} is not complete: what comes "
             f"after {formats.instant(until)} may be missing.",
         )
-
     if statement.purged_until is not None:
         yield _removed(statement.purged_until, formats)
 

@@ -12,9 +12,9 @@ from ratekit.api.arguments import Offset, Text
 from ratekit.api.faults import Fault
 from ratekit.dashboard.page import Page, PageCall, Table, View
 from ratekit.dashboard.pages import cost_rows, project
-from ratekit.dashboard.pages.project import Note, ProjectRange
+from ratekit.dashboard.pages.project import UsageRange
 from ratekit.domain.reporting.buckets import BUCKETS, list_buckets
-from ratekit.domain.reporting.reports import Selection
+from ratekit.export.bill_notes import Note
 
 PATH = "/dashboard/costs"
 #: What costs are split by, besides labels.
@@ -27,20 +27,14 @@ _LINES_A_PAGE = 200
 _REFUSED = frozenset({"scope", "period", "year"})
 
 
-class Query(ProjectRange):
+class Query(UsageRange):
     """Which costs.
 
-    :ivar metric: only those of this metric
     :ivar by: hour, day, week, month, metric or a label
-    :ivar label: only those of usage with a value of this label
-    :ivar value: of the label; absent: usage that lacks it
     :ivar offset: number of lines to skip
     """
 
-    metric: Text | None = None
     by: Text = "day"
-    label: Text | None = None
-    value: Text | None = None
     offset: Offset = 0
 
 
@@ -127,13 +121,7 @@ def read_table(
                 f"the time range has more than {_MAX_TIMES} {query.by}s; choose fewer days, or "
                 "longer times",
             )
-    selection = Selection(
-        begin,
-        end,
-        scopes=call.scopes,
-        metrics=() if query.metric is None else (query.metric,),
-        labels={} if query.label is None else {query.label: frozenset({query.value})},
-    )
+    selection = project.select_usage(call)
     try:
         return cost_table.read(call.parts.storage.reports, selection, query.by, call.zone, limit)
     except errors.TooManyGroups:

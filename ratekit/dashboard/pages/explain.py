@@ -9,12 +9,12 @@ from typing import Any
 from ratekit import composition
 from ratekit.admin import explain, price_facts, quote, resource_history
 from ratekit.admin.resource_costs import ID
-from ratekit.api.arguments import Arguments, Text
+from ratekit.api.arguments import Text
 from ratekit.api.faults import Fault
-from ratekit.api.visibility import Demand
 from ratekit.dashboard.page import Moment, Page, PageCall, Table, View
 from ratekit.dashboard.pages import explained_rules, project
 from ratekit.dashboard.pages.price_words import PriceWords
+from ratekit.dashboard.pages.project import ProjectArguments
 from ratekit.domain.reporting.buckets import bucket
 from ratekit.domain.reporting.reports import FrameRow, Selection
 from ratekit.text import number_text
@@ -28,25 +28,19 @@ _COLUMNS = ["step", "group", "usage", "price", "counts", "amount"]
 _CHOICES = 200
 
 
-class Query(Arguments):
+class Query(ProjectArguments):
     """Which price.
 
-    :ivar scope: its scope; default: the project of the token
     :ivar metric: public name of its metric
     :ivar begin: start of its period, or a time in it
     :ivar id: of its resource
     :ivar frame: which of several, by the key of its labels
     """
 
-    scope: Text | None = None
     metric: Text
     begin: Moment
     id: Text | None = None
     frame: Text | None = None
-
-    def demand(self, scope_key: str) -> Demand:
-        """Return the one scope; a request for another is refused unless it may see it."""
-        return Demand(frozenset({self.scope}) if self.scope else None, narrows=False)
 
 
 def explain_price(call: PageCall[Query]) -> View:

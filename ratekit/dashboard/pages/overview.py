@@ -14,14 +14,13 @@ from ratekit.admin import resource_costs
 from ratekit.admin.bill import Bill, MonthComparison, read_bill, read_month
 from ratekit.admin.bill.month import RATE_TIME
 from ratekit.admin.resource_costs import MAX_RESOURCES, ResourceCost
-from ratekit.api.arguments import Arguments, Text
-from ratekit.api.visibility import Demand
 from ratekit.dashboard.page import Page, PageCall, Table, View
 from ratekit.dashboard.pages import project
-from ratekit.dashboard.pages.project import FREE, Note
+from ratekit.dashboard.pages.project import FREE, ProjectArguments
 from ratekit.domain.exact import EXACT
 from ratekit.domain.reporting.bill import rounding_gap
 from ratekit.domain.reporting.reports import Selection
+from ratekit.export.bill_notes import Note
 from ratekit.html import charts
 
 PATH = "/dashboard/overview"
@@ -31,20 +30,7 @@ _DEAREST = 10
 _MANY = 10
 
 
-class Query(Arguments):
-    """Whose month.
-
-    :ivar scope: default: the project of the token
-    """
-
-    scope: Text | None = None
-
-    def demand(self, scope_key: str) -> Demand:
-        """Return the one scope; a request for another is refused unless it may see it."""
-        return Demand(frozenset({self.scope}) if self.scope else None, narrows=False)
-
-
-def show_overview(call: PageCall[Query]) -> View:
+def show_overview(call: PageCall[ProjectArguments]) -> View:
     """Show this month, the last one, and what they consist of."""
     parts, scope = call.parts, call.arguments.scope
     reports = parts.storage.reports
@@ -88,7 +74,7 @@ def show_overview(call: PageCall[Query]) -> View:
 class _CostLinks:
     """Addresses of the costs of a part of the month."""
 
-    def __init__(self, call: PageCall[Query], month: MonthComparison) -> None:
+    def __init__(self, call: PageCall[ProjectArguments], month: MonthComparison) -> None:
         self._call = call
         self._month = month
 
@@ -119,7 +105,7 @@ def _change(month: MonthComparison) -> str:
     return f"{percent:,} % {'more' if difference > 0 else 'less'} this month"
 
 
-def _draw_days(call: PageCall[Query], bill: Bill, costs: _CostLinks) -> Markup:
+def _draw_days(call: PageCall[ProjectArguments], bill: Bill, costs: _CostLinks) -> Markup:
     formats = call.formats
     days = [formats.day(start) for start in bill.starts]
     ends = [*bill.starts[1:], bill.end]
@@ -133,7 +119,9 @@ def _draw_days(call: PageCall[Query], bill: Bill, costs: _CostLinks) -> Markup:
     )
 
 
-def _dearest(call: PageCall[Query], selection: Selection) -> Sequence[ResourceCost] | None:
+def _dearest(
+    call: PageCall[ProjectArguments], selection: Selection
+) -> Sequence[ResourceCost] | None:
     """Return the dearest resources; None: there are too many to find them in time."""
     reports = call.parts.storage.reports
     try:
@@ -143,25 +131,25 @@ def _dearest(call: PageCall[Query], selection: Selection) -> Sequence[ResourceCo
 
 
 def _link_resources(
-    call: PageCall[Query], month: MonthComparison, costs: Sequence[ResourceCost]
+    call: PageCall[ProjectArguments], month: MonthComparison, costs: Sequence[ResourceCost]
 ) -> Sequence[tuple[ResourceCost, str]]:
     fixed = {"scope": call.arguments.scope, "begin": month.begin, "end": month.end}
     return [(cost, call.link(_RESOURCE, id=cost.id, **fixed)) for cost in costs]
 
 
-def _rounding_gap(call: PageCall[Query], bill: Bill) -> Decimal:
+def _rounding_gap(call: PageCall[ProjectArguments], bill: Bill) -> Decimal:
     sums = [[charge.price for charge in bill.metrics]]
     return rounding_gap(sums, call.parts.conf.rating.decimals)
 
 
-def _notes(call: PageCall[Query], month: MonthComparison, bill: Bill) -> Iterator[Note]:
+def _notes(call: PageCall[ProjectArguments], month: MonthComparison, bill: Bill) -> Iterator[Note]:
     # The dearest resources are of frames.
     yield from project.read_notes(call, month.begin, month.end, from_totals=False)
     if bill.points and not bill.total:
         yield FREE
 
 
-def _export(call: PageCall[Query], bill: Bill) -> Iterator[Sequence[object]]:
+def _export(call: PageCall[ProjectArguments], bill: Bill) -> Iterator[Sequence[object]]:
     for index, start in enumerate(bill.starts):
         for metric, prices in bill.prices.items():
             if prices[index]:
@@ -169,5 +157,5 @@ def _export(call: PageCall[Query], bill: Bill) -> Iterator[Sequence[object]]:
 
 
 PAGES = [
-    Page(PATH, show_overview, "summary:get_summary", "Overview", "overview.html", Query),
+    Page(PATH, show_overview, "summary:get_summary", "Overview", "overview.html", ProjectArguments),
 ]

@@ -8,30 +8,24 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ratekit.admin import price_sheet
 from ratekit.admin.price_sheet import PriceEntry, Validity
-from ratekit.api.arguments import Arguments, Text
+from ratekit.api.arguments import Text
 from ratekit.api.quotes import choose_scope
-from ratekit.api.visibility import Demand
 from ratekit.dashboard.page import Page, PageCall, Table, View
 from ratekit.dashboard.pages import project
 from ratekit.dashboard.pages.price_words import PriceWords
+from ratekit.dashboard.pages.project import ProjectArguments
 
 PATH = "/dashboard/prices"
 _COLUMNS = ["metric", "group", "usage", "price", "from", "until", "valid", "for"]
 
 
-class Query(Arguments):
+class Query(ProjectArguments):
     """Whose prices.
 
-    :ivar scope: default: the project of the token
     :ivar metric: only prices of this metric
     """
 
-    scope: Text | None = None
     metric: Text | None = None
-
-    def demand(self, scope_key: str) -> Demand:
-        """Return the one scope; a request for another is refused unless it may see it."""
-        return Demand(frozenset({self.scope}) if self.scope else None, narrows=False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

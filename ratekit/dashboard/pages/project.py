@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 from ratekit.admin import rating_state
 from ratekit.admin.rating_state import Progress, RatingState
-from ratekit.api.arguments import Text
+from ratekit.api.arguments import Arguments, Text
 from ratekit.api.visibility import Demand
 from ratekit.dashboard.page import PageCall, PageRange
-from ratekit.domain.reporting.reports import ALL_SCOPES
+from ratekit.domain.reporting.reports import ALL_SCOPES, Selection
+from ratekit.export.bill_notes import Note
 from ratekit.html.formats import Formats
 from ratekit.text import duration_text
 
@@ -19,10 +20,10 @@ _DAY = datetime.timedelta(days=1)
 _PERIODS = {datetime.timedelta(hours=1): "hour", _DAY: "day"}
 
 
-class ProjectRange(PageRange):
-    """The time range of a page about one project.
+class ProjectArguments(Arguments):
+    """The project that a page is about.
 
-    :ivar scope: whose costs; default: the project of the token
+    :ivar scope: its id; default: the project of the token
     """
 
     scope: Text | None = None
@@ -32,15 +33,21 @@ class ProjectRange(PageRange):
         return Demand(frozenset({self.scope}) if self.scope else None, narrows=False)
 
 
-class Note(NamedTuple):
-    """What a reader must know about the numbers of a page.
+class ProjectRange(ProjectArguments, PageRange):
+    """The time range of a page about one project."""
 
-    :ivar kind: of the notice: ``info``, ``warning``
+
+class UsageRange(ProjectRange):
+    """The usage that a page of costs is about.
+
+    :ivar metric: only that of this metric
+    :ivar label: only that with a value of this label
+    :ivar value: of the label; absent: usage that lacks it
     """
 
-    kind: str
-    title: str
-    text: str = ""
+    metric: Text | None = None
+    label: Text | None = None
+    value: Text | None = None
 
 
 _PAGES = {
@@ -85,6 +92,20 @@ def only_scope(call: PageCall[Any]) -> str | None:
     """Return the ID of the project that a page is about; None: all projects, or none."""
     scopes = call.scopes
     return None if scopes is ALL_SCOPES or len(scopes) != 1 else min(scopes)
+
+
+def select_usage(call: PageCall[Any]) -> Selection:
+    """Return the usage that a :class:`UsageRange` asks for."""
+    query = call.arguments
+    assert isinstance(query, UsageRange), "the page is about usage"
+    begin, end = call.read_range()
+    return Selection(
+        begin,
+        end,
+        scopes=call.scopes,
+        metrics=() if query.metric is None else (query.metric,),
+        labels={} if query.label is None else {query.label: frozenset({query.value})},
+    )
 
 
 def project_name(call: PageCall[Any]) -> str:

@@ -11,11 +11,11 @@ import pydantic
 
 from ratekit import errors
 from ratekit.admin import quote
-from ratekit.api.arguments import Arguments, Text, first_text
+from ratekit.api.arguments import Text, first_text
 from ratekit.api.faults import Fault
 from ratekit.api.quotes import choose_scope, require_metrics
-from ratekit.api.visibility import Demand
 from ratekit.dashboard.page import PageCall, require_calendar
+from ratekit.dashboard.pages.project import ProjectArguments
 from ratekit.domain.period import Period
 from ratekit.domain.rules import calendar_labels
 from ratekit.domain.rules.rule import Rule, RuleBook, ThresholdRule
@@ -27,12 +27,11 @@ _MAX_LABELS, _MAX_VALUES = 100, 200
 _MAX_LENGTH = 255
 
 
-class Query(Arguments):
+class Query(ProjectArguments):
     """A usage in one period; other fields are labels, such as ``label:flavor_name``.
 
     Wrong values are answered by the page, which keeps them.
 
-    :ivar scope: whose prices; default: the project of the token
     :ivar metric: public name
     :ivar quantity: in the unit of the metric; absent: the form is not filled in yet
     :ivar at: a time in the period, in the reader's zone; default: now
@@ -40,7 +39,6 @@ class Query(Arguments):
 
     model_config = pydantic.ConfigDict(extra="allow", frozen=True)
 
-    scope: Text | None = None
     metric: Text | None = None
     quantity: Text | None = None
     at: Text | None = None
@@ -60,10 +58,6 @@ class Query(Arguments):
         if len(extra) > _MAX_LABELS:
             raise ValueError(f"expected at most {_MAX_LABELS} labels, not {len(extra):,}")
         return self
-
-    def demand(self, scope_key: str) -> Demand:
-        """Return the one scope; a request for another is refused unless it may see it."""
-        return Demand(frozenset({self.scope}) if self.scope else None, narrows=False)
 
     def read_labels(self) -> Mapping[str, str]:
         """Return the values of labels by name."""

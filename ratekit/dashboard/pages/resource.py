@@ -16,12 +16,13 @@ from ratekit.api.arguments import Text
 from ratekit.api.faults import Fault
 from ratekit.dashboard.page import Page, PageCall, Table, View
 from ratekit.dashboard.pages import project
-from ratekit.dashboard.pages.project import Note, ProjectRange
+from ratekit.dashboard.pages.project import ProjectRange
 from ratekit.domain.exact import EXACT, ZERO
 from ratekit.domain.reporting.bill import add_up, rounding_gap
 from ratekit.domain.reporting.buckets import bucket, list_buckets
 from ratekit.domain.reporting.reports import ALL_SCOPES, FrameRow, Selection
 from ratekit.domain.reporting.reports import Page as PageOfRows
+from ratekit.export.bill_notes import Note
 from ratekit.html import charts
 
 PATH = "/dashboard/resource"

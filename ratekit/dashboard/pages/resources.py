@@ -11,29 +11,23 @@ from ratekit.api.arguments import Offset, Text
 from ratekit.api.faults import Fault
 from ratekit.dashboard.page import Page, PageCall, Table, View
 from ratekit.dashboard.pages import project
-from ratekit.dashboard.pages.project import FREE, Note, ProjectRange
+from ratekit.dashboard.pages.project import FREE, UsageRange
 from ratekit.domain.reporting.bill import add_up, rounding_gap
-from ratekit.domain.reporting.reports import Selection
+from ratekit.export.bill_notes import Note
 
 PATH = "/dashboard/resources"
 _RESOURCE = "/dashboard/resource"
 _LINES_A_PAGE = 50
 
 
-class Query(ProjectRange):
+class Query(UsageRange):
     """Which resources.
 
-    :ivar metric: only what they cost in this metric
     :ivar search: how an ID or a name starts
-    :ivar label: only usage with a value of this label
-    :ivar value: of the label; absent: usage that lacks it
     :ivar offset: number of resources to skip
     """
 
-    metric: Text | None = None
     search: Text | None = None
-    label: Text | None = None
-    value: Text | None = None
     offset: Offset = 0
 
 
@@ -73,15 +67,7 @@ def show_resources(call: PageCall[Query]) -> View:
 
 
 def _read(call: PageCall[Query]) -> Sequence[ResourceCost]:
-    query = call.arguments
-    begin, end = call.read_range()
-    selection = Selection(
-        begin,
-        end,
-        scopes=call.scopes,
-        metrics=() if query.metric is None else (query.metric,),
-        labels={} if query.label is None else {query.label: frozenset({query.value})},
-    )
+    selection = project.select_usage(call)
     limit = resource_costs.MAX_RESOURCES
     try:
         return resource_costs.read(call.parts.storage.reports, selection, limit)
