@@ -36,12 +36,14 @@ class ProjectQuery:
 
     :ivar search: a part of the id or the name, in any case; empty: all
     :ivar conditions: empty: all
+    :ivar metric: costs are of its usage alone; None: of all usage
     """
 
     page: Page
     search: str = ""
     order: ProjectOrder = ProjectOrder.NAME
     conditions: Collection[Condition] = ()
+    metric: str | None = None
 
     def accepts(self, row: StateRow, condition: Condition) -> bool:
         """Tell whether a project is asked for."""
@@ -85,7 +87,7 @@ def read(
     query: ProjectQuery,
     ranges: tuple[Period, Period],
     now: datetime.datetime,
-    rank: Callable[[Period], Costs],
+    rank: Callable[[Period, str | None], Costs],
 ) -> ProjectPage:
     """Return a page of projects with their exact costs.
 
@@ -93,7 +95,8 @@ def read(
     here, because databases differ in how they sort text.
 
     :param ranges: the range, and the one before
-    :param rank: returns the costs of all projects in a range, as they were some minutes ago
+    :param rank: returns the costs of all projects, some minutes old, in a range and by a metric or
+        all of them
     :raises ratekit.errors.TryLater: the storage did not answer
     """
     rows = reports.scopes(ALL_SCOPES)
@@ -101,13 +104,15 @@ def read(
     selected = [row for row in rows if query.accepts(row, conditions[row.id])]
     match query.order:
         case ProjectOrder.COST:
-            ranks = rank(ranges[0])
+            ranks = rank(ranges[0], query.metric)
             selected.sort(key=lambda row: -ranks.get(row.id, ZERO))
         case ProjectOrder.LAG:
             selected.sort(key=lambda row: lags.get(row.id, _NO_LAG), reverse=True)
     page = selected[query.page.offset : query.page.end]
     ids = frozenset(row.id for row in page)
-    costs, previous = (reports.prices(range_.begin, range_.end, ids) for range_ in ranges)
+    costs, previous = (
+        reports.prices(range_.begin, range_.end, ids, query.metric) for range_ in ranges
+    )
     projects = [
         ProjectCosts(
             row,

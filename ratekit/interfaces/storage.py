@@ -153,14 +153,19 @@ class Reports(abc.ABC):
 
     @abc.abstractmethod
     def prices(
-        self, begin: datetime.datetime, end: datetime.datetime, scopes: AllScopes | frozenset[str]
+        self,
+        begin: datetime.datetime,
+        end: datetime.datetime,
+        scopes: AllScopes | frozenset[str],
+        metric: str | None = None,
     ) -> Mapping[str, Decimal]:
-        """Return the exact price of all usage of each scope in ``[begin, end)``, by its id.
+        """Return the exact price of the usage of each scope in ``[begin, end)``, by its id.
 
         It costs half of what :meth:`summary` does. Scopes without usage are left out.
 
         :param begin: UTC
         :param end: compared with a period's begin, UTC
+        :param metric: only usage of this one; None: all usage
         """
 
     @abc.abstractmethod

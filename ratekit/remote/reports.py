@@ -64,10 +64,16 @@ class RemoteReports(Reports):
         yield from summary.rows
 
     def prices(
-        self, begin: datetime.datetime, end: datetime.datetime, scopes: AllScopes | frozenset[str]
+        self,
+        begin: datetime.datetime,
+        end: datetime.datetime,
+        scopes: AllScopes | frozenset[str],
+        metric: str | None = None,
     ) -> Mapping[str, Decimal]:
         """Return the price of each scope, from one answer."""
-        rows = self.summary(Selection(begin, end, scopes=scopes), ("scope",), datetime.UTC)
+        metrics = () if metric is None else (metric,)
+        selection = Selection(begin, end, scopes=scopes, metrics=metrics)
+        rows = self.summary(selection, ("scope",), datetime.UTC)
         return {str(row.group["scope"]): row.price for row in rows}
 
     def summary_page(

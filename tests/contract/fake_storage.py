@@ -89,7 +89,11 @@ class FakeReports(Reports):
             yield SummaryRow({}, len(prices), None, None, sum(prices, Decimal(0)))
 
     def prices(
-        self, begin: datetime.datetime, end: datetime.datetime, scopes: AllScopes | frozenset[str]
+        self,
+        begin: datetime.datetime,
+        end: datetime.datetime,
+        scopes: AllScopes | frozenset[str],
+        metric: str | None = None,
     ) -> Mapping[str, Decimal]:
         raise NotImplementedError
 

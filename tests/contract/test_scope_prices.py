@@ -33,15 +33,21 @@ def usage(storage: Storage, url: str) -> None:
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
-@given(st.integers(-1, 5), st.integers(-1, 5), st.none() | st.frozensets(st.sampled_from("abcdx")))
+@given(
+    st.integers(-1, 5),
+    st.integers(-1, 5),
+    st.none() | st.frozensets(st.sampled_from("abcdx")),
+    st.sampled_from([None, "cpu", "ip"]),
+)
 def test_they_are_those_of_a_summary(
-    storage: Storage, begin: int, end: int, ids: frozenset[str] | None
+    storage: Storage, begin: int, end: int, ids: frozenset[str] | None, metric: str | None
 ) -> None:
     scopes = ALL_SCOPES if ids is None else ids
-    selection = Selection(hour(begin), hour(end), scopes=scopes)
+    metrics = () if metric is None else (metric,)
+    selection = Selection(hour(begin), hour(end), scopes=scopes, metrics=metrics)
     rows = storage.reports.summary(selection, ("scope",), datetime.UTC)
     expected = {str(row.group["scope"]): row.price for row in rows}
-    assert storage.reports.prices(hour(begin), hour(end), scopes) == expected
+    assert storage.reports.prices(hour(begin), hour(end), scopes, metric) == expected
 
 
 def test_they_are_exact(storage: Storage) -> None:

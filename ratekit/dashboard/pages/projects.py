@@ -14,7 +14,7 @@ from ratekit.admin.scope_condition import Condition
 from ratekit.api.arguments import Text, first_text
 from ratekit.dashboard.operator import PagedRange, build_pager, read_page
 from ratekit.dashboard.page import Page, PageCall, Section, Table, View
-from ratekit.dashboard.pages.project import purge_notes
+from ratekit.dashboard.pages.project import metric_names, purge_notes
 from ratekit.domain.period import Period
 from ratekit.domain.reporting.buckets import bucket
 from ratekit.text import duration_text
@@ -29,11 +29,13 @@ class ProjectsArguments(PagedRange):
 
     :ivar search: a part of the name or the id
     :ivar state: only those in this state; default: all
+    :ivar metric: costs of this one; default: of all usage
     """
 
     search: Text = ""
     order: Annotated[ProjectOrder, pydantic.BeforeValidator(first_text)] = ProjectOrder.NAME
     state: Annotated[Condition | None, pydantic.BeforeValidator(first_text)] = None
+    metric: Text | None = None
 
 
 def show_projects(call: PageCall[ProjectsArguments]) -> View:
@@ -46,6 +48,7 @@ def show_projects(call: PageCall[ProjectsArguments]) -> View:
         arguments.search.strip(),
         arguments.order,
         () if arguments.state is None else (arguments.state,),
+        arguments.metric,
     )
     now = parts.clock()
     page = project.read(
@@ -58,12 +61,18 @@ def show_projects(call: PageCall[ProjectsArguments]) -> View:
             "end": end,
             "previous": ranges[1],
             "chosen": arguments,
+            "metric_choices": [(name, name == arguments.metric) for name in metric_names(call, ())],
             "projects": [_row(call, entry, ranges) for entry in page.projects],
             "total": page.total,
             "states": page.conditions,
             "orders": list(ProjectOrder),
             "pager": build_pager(call, PATH, page.total, "projects"),
-            "totals_link": call.link("/dashboard/totals", begin=arguments.begin, end=arguments.end),
+            "totals_link": call.link(
+                "/dashboard/totals",
+                metric=arguments.metric,
+                begin=arguments.begin,
+                end=arguments.end,
+            ),
         },
         Table("projects", _COLUMNS, [_cells(entry) for entry in page.projects]),
     )
@@ -80,7 +89,13 @@ def _row(
         call.link("/dashboard/overview", scope=scope),
         call.link("/dashboard/coverage", scope=scope),
         [
-            call.link("/dashboard/costs", scope=scope, begin=range_.begin, end=range_.end)
+            call.link(
+                "/dashboard/costs",
+                scope=scope,
+                metric=call.arguments.metric,
+                begin=range_.begin,
+                end=range_.end,
+            )
             for range_ in ranges
         ],
     )

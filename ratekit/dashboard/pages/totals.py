@@ -1,10 +1,15 @@
-"""``/dashboard/totals``: what all projects cost over time, by metric, and the dearest of them."""
+"""``/dashboard/totals``: what all projects cost over time, by metric, and the dearest of them.
+
+The same page of one metric explains its cost.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
+import heapq
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -14,15 +19,16 @@ from markupsafe import Markup
 from ratekit.admin import summary
 from ratekit.admin.project import ProjectOrder
 from ratekit.admin.summary import Pivot, PivotRow
-from ratekit.api.arguments import first_text
+from ratekit.api.arguments import Text, first_text
 from ratekit.dashboard.operator import OperatorRange
 from ratekit.dashboard.page import Page, PageCall, Section, Table, View
-from ratekit.dashboard.pages.project import purge_notes
+from ratekit.dashboard.pages.project import metric_names, purge_notes
 from ratekit.domain.exact import EXACT, ZERO
 from ratekit.domain.period import Period
 from ratekit.domain.reporting.bill import add_up
 from ratekit.domain.reporting.reports import ALL_SCOPES, Selection
 from ratekit.html.charts.stacked_bars import MAX_SERIES, name_rest, stacked_bars
+from ratekit.interfaces import Reports
 
 PATH = "/dashboard/totals"
 #: Bars of a chart, and rows of the table of projects.
@@ -37,29 +43,33 @@ class TotalsArguments(OperatorRange):
     """The time range and its parts.
 
     :ivar by: default: days for two months or less, else months
+    :ivar metric: only its usage; default: all usage
     """
 
     by: Annotated[Bucket | None, pydantic.BeforeValidator(first_text)] = None
+    metric: Text | None = None
 
 
 def show_totals(call: PageCall[TotalsArguments]) -> View:
     """Show the costs of all projects by metric, and of the dearest projects, over time."""
     begin, end = call.read_range()
+    metric = call.arguments.metric
     by = call.arguments.by or ("day" if end - begin <= _DAYS else "month")
     reports = call.parts.storage.reports
-    ranks = call.parts.ranking.read(Period(begin, end))
-    dearest = frozenset(sorted(ranks, key=lambda scope: -ranks[scope])[:_DEAREST])
-    selection = Selection(begin, end, scopes=dearest)
+    ranks = call.parts.ranking.read(Period(begin, end), metric)
+    names = _find_dearest(reports, ranks)
+    selection = Selection(
+        begin, end, scopes=frozenset(names), metrics=() if metric is None else (metric,)
+    )
     scopes = summary.pivot(reports, selection, ("scope",), by, call.zone, _MOST_BUCKETS)
     # Last: what is rated meanwhile is in the whole, and not in a part alone.
-    selection = Selection(begin, end, scopes=ALL_SCOPES)
+    selection = dataclasses.replace(selection, scopes=ALL_SCOPES)
     metrics = summary.pivot(reports, selection, ("metric",), by, call.zone, _MOST_BUCKETS)
-    names = _names({row.id: row.name for row in reports.scopes(dearest)})
-    projects = sorted(scopes.rows, key=lambda row: -row.total)
     total = add_up(row.total for row in metrics.rows)
     chart = _Chart(call, by, metrics.starts)
     # The dearest first, as a project sees them: the same metric has the same colour.
-    metric_rows = sorted(metrics.rows, key=lambda row: -row.total)
+    prices = {str(row.group["metric"]): row for row in sorted(metrics.rows, key=_by_total)}
+    projects = sorted(scopes.rows, key=lambda row: (-row.total, names[str(row.group["scope"])]))
     top = projects[: MAX_SERIES - 1]
     series = {names[str(row.group["scope"])]: row.prices for row in top}
     others = _others(metrics, top)
@@ -68,20 +78,20 @@ def show_totals(call: PageCall[TotalsArguments]) -> View:
         series[name_rest(len(ranks) - len(top), series)] = others
     return View(
         {
+            **_form(call, by, prices),
             "notes": list(purge_notes(call, begin)),
-            "begin": begin,
-            "end": end,
-            "by": by,
-            "buckets": list(_FORMS),
             "total": total,
             "total_link": call.link(
-                "/dashboard/projects", order=ProjectOrder.COST, begin=begin, end=end
+                "/dashboard/projects", order=ProjectOrder.COST, metric=metric, begin=begin, end=end
             ),
             "count": len(ranks),
-            "metrics": metric_rows,
+            "metrics": [
+                (name, row.total, call.link(PATH, metric=name, by=by, begin=begin, end=end))
+                for name, row in prices.items()
+            ],
             "metric_chart": chart.draw(
                 "Costs of all projects by metric",
-                {str(row.group["metric"]): row.prices for row in metric_rows},
+                {name: row.prices for name, row in prices.items()},
             ),
             "projects": [_row(call, row, names, total) for row in projects],
             "project_chart": chart.draw("Costs of the dearest projects", series, has_rest),
@@ -90,13 +100,41 @@ def show_totals(call: PageCall[TotalsArguments]) -> View:
     )
 
 
+def _form(call: PageCall[TotalsArguments], by: str, metrics: Iterable[str]) -> Mapping[str, object]:
+    """Return the values of the form that chooses."""
+    begin, end = call.read_range()
+    metric = call.arguments.metric
+    return {
+        "begin": begin,
+        "end": end,
+        "by": by,
+        "buckets": list(_FORMS),
+        "metric": metric,
+        "metric_choices": [(name, name == metric) for name in metric_names(call, metrics)],
+        "all_link": call.link(PATH, by=by, begin=begin, end=end),
+    }
+
+
+def _find_dearest(reports: Reports, ranks: Mapping[str, Decimal]) -> Mapping[str, str]:
+    """Return what the dearest projects are called, by id; equal ones by name."""
+    threshold = min(heapq.nlargest(_DEAREST, ranks.values()), default=ZERO)
+    candidates = frozenset(scope for scope, price in ranks.items() if price >= threshold)
+    rows = sorted(reports.scopes(candidates), key=lambda row: -ranks[row.id])
+    return _name({row.id: row.name for row in rows[:_DEAREST]})
+
+
+def _by_total(row: PivotRow) -> Decimal:
+    return -row.total
+
+
 def _row(
     call: PageCall[TotalsArguments], row: PivotRow, names: Mapping[str, str], total: Decimal
 ) -> tuple[str, Decimal, str, str]:
     """Return a project's name, its costs, their part of all, and the address of its costs."""
     scope = str(row.group["scope"])
     begin, end = call.read_range()
-    link = call.link("/dashboard/costs", scope=scope, begin=begin, end=end)
+    metric = call.arguments.metric
+    link = call.link("/dashboard/costs", scope=scope, metric=metric, begin=begin, end=end)
     return names[scope], row.total, _percent(row.total, total), link
 
 
@@ -146,16 +184,20 @@ class _Chart:
 
     def _link(self, start: datetime.datetime) -> str:
         """Return the address of what a bar consists of: projects of a day, else days."""
-        times = {"begin": max(start, self._begin), "end": self._ends[start]}
+        chosen = {
+            "metric": self._call.arguments.metric,
+            "begin": max(start, self._begin),
+            "end": self._ends[start],
+        }
         if self._by == "day":
-            return self._call.link("/dashboard/projects", order=ProjectOrder.COST, **times)
-        return self._call.link(PATH, by="day", **times)
+            return self._call.link("/dashboard/projects", order=ProjectOrder.COST, **chosen)
+        return self._call.link(PATH, by="day", **chosen)
 
     def _name(self, start: datetime.datetime) -> str:
         return f"{start.astimezone(self._call.zone):{_FORMS[self._by]}}"
 
 
-def _names(names: Mapping[str, str]) -> Mapping[str, str]:
+def _name(names: Mapping[str, str]) -> Mapping[str, str]:
     """Return what projects are called, by id: those of one name are told apart by their ids."""
     titles = {scope: name or scope for scope, name in names.items()}
     while len(counts := Counter(titles.values())) < len(titles):

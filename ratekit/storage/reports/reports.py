@@ -112,11 +112,15 @@ class SqlReports(Reports):
         return rated_until
 
     def prices(
-        self, begin: datetime.datetime, end: datetime.datetime, scopes: AllScopes | frozenset[str]
+        self,
+        begin: datetime.datetime,
+        end: datetime.datetime,
+        scopes: AllScopes | frozenset[str],
+        metric: str | None = None,
     ) -> Mapping[str, Decimal]:
         """Return the price of each scope with usage; one column is added up, by number."""
         with self._reading() as connection:
-            return scope_prices.read(connection, self._scope_key, begin, end, scopes)
+            return scope_prices.read(connection, self._scope_key, begin, end, scopes, metric)
 
     def labels(self) -> Mapping[str, Collection[str]]:
         """Return the labels of each metric that was ever rated, by public name."""

@@ -22,6 +22,7 @@ def read(
     begin: datetime.datetime,
     end: datetime.datetime,
     scopes: AllScopes | frozenset[str],
+    metric: str | None = None,
 ) -> Mapping[str, Decimal]:
     """Return the price of each scope that has usage in ``[begin, end)``, by two statements.
 
@@ -35,6 +36,8 @@ def read(
         .where((table.begin >= begin) & (table.begin < end))
         .group_by(table.scope_id)
     )
+    if metric is not None:
+        sums = sums.where(table.metric == metric)
     if scopes is not ALL_SCOPES:
         sums = sums.where(in_list(table.scope_id, sorted(ids)))
     # Scopes of other keys have totals, too.

@@ -149,6 +149,20 @@ def test_the_currency_is_that_of_the_options(cloud: PageClient) -> None:
     assert "EUR" in cloud.get(PATH).words
 
 
+def test_costs_of_one_metric(cloud: PageClient, ratekit: Shell) -> None:
+    rows = ratekit(
+        *("summary", "--groupby", "scope", "--metric", "volume.size"),
+        *("-f", "json", "--month", "2026-03"),
+    ).json()
+    expected = {NAMES[row["Scope"]]: Decimal(str(row["Price"])) for row in rows}
+    response = cloud.get(PATH, metric="volume.size", order="cost")
+    assert {name: price for name, price in costs(response).items() if price} == expected
+    assert list(costs(response).values()) == sorted(expected.values(), reverse=True)
+    assert response.words.count("Costs of volume.size from") == 1
+    (link,) = response.content.select('tbody tr:first-child td[data-title="Cost"] a')
+    assert "metric=volume.size" in str(link["href"])
+
+
 class TestPrevious:
     def test_of_a_month_it_is_the_month_before(self) -> None:
         utc = hour(0).tzinfo

@@ -11,9 +11,9 @@ from ratekit.domain.period import Window
 from ratekit.domain.reporting.bill import add_up
 from ratekit.domain.scope import Scope
 from tests.contract.given import HOUR, batch, build_series, hour
-from tests.page_client import PageClient, PageResponse
+from tests.page_client import PageClient
 from tests.unit.cmd.conftest import Shell
-from tests.unit.dashboard.cloud import NAMES, SCRIPT
+from tests.unit.dashboard.cloud import METRICS, NAMES, SCRIPT
 
 PATH = "/dashboard/totals"
 
@@ -91,7 +91,7 @@ def test_a_day_leads_to_the_projects_that_it_consists_of(cloud: PageClient) -> N
     bars = cloud.get(PATH, begin="2026-03-02", end="2026-03-05").content.select("svg a")
     assert len(bars) == 6
     response = cloud.get(str(bars[0]["href"]))
-    amounts = [Decimal(str(row.select("data")[0]["value"])) for row in _rows(response)]
+    amounts = [Decimal(str(row.select("data")[0]["value"])) for row in _rows(response.content)]
     lines = cloud.get(PATH, begin="2026-03-02", end="2026-03-03", format="csv").csv
     assert add_up(amounts) == add_up(Decimal(line[2]) for line in lines[1:])
 
@@ -107,8 +107,51 @@ def test_a_month_leads_to_its_days(cloud: PageClient) -> None:
 def test_the_total_leads_to_the_projects(cloud: PageClient) -> None:
     link = cloud.get(PATH).content.select_one(".figure a")
     assert link is not None
-    assert len(_rows(cloud.get(str(link["href"])))) == len(NAMES)
+    assert len(_rows(cloud.get(str(link["href"])).content)) == len(NAMES)
 
 
-def _rows(response: PageResponse) -> list[Tag]:
-    return list(response.content.select("tbody tr"))
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_metric_leads_to_its_costs_over_time_and_by_project(
+    cloud: PageClient, metric: str
+) -> None:
+    content = cloud.get(PATH, begin="2026-03-02", end="2026-03-09").content
+    (row,) = (row for row in _rows(content) if metric in row.get_text())
+    (price,) = _amounts(row)
+    page = cloud.get(_link(row)).content
+    projects = page.find_all("table")[0]
+    assert _amounts(page.select_one(".figure")) == [price]
+    assert add_up(_amounts(projects)) == price
+    # All projects of that metric, and their days.
+    assert f"metric={metric}&" in _link(page.select_one(".figure"))
+    assert f"metric={metric}&" in _link(projects)
+    bars = page.select("figure.chart")[0].select("svg a")
+    shown = [cloud.get(str(bar["href"])).content.select('td[data-title="Cost"]') for bar in bars]
+    assert add_up(price for cells in shown for cell in cells for price in _amounts(cell)) == price
+
+
+def test_equal_costs_are_in_the_order_of_names(pages: PageClient) -> None:
+    # More than are shown; ids are in the opposite order.
+    names = {f"{99 - number}": f"project {number:02}" for number in range(30)}
+    storage = pages.parts.storage
+    scopes = [Scope(id_, name) for id_, name in names.items()]
+    states = storage.ledger.observe(scopes, hour(0), hour(0), hour(0)).states
+    series = [build_series(id_, [("1", "0.1")], begin=hour(0)) for id_ in names]
+    storage.ledger.commit(batch(list(states), *series, periods=Window(hour(0), HOUR, 1)))
+    table = pages.get(PATH).content.find_all("table")[1]
+    shown = [str(cell.get_text()) for cell in table.select('tbody th[scope="row"]')]
+    assert shown == sorted(names.values())[:20]
+
+
+def _amounts(tag: Tag | None) -> list[Decimal]:
+    assert tag is not None
+    return [Decimal(str(data["value"])) for data in tag.select("data")]
+
+
+def _link(tag: Tag | None) -> str:
+    """Return the first address in a part of a page."""
+    assert tag is not None
+    return str(tag.select("a[href]")[0]["href"])
+
+
+def _rows(content: Tag) -> list[Tag]:
+    return list(content.select("tbody tr"))
