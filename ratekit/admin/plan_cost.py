@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from ratekit.admin.what_if import Difference
@@ -37,21 +37,34 @@ class CostChange:
         )
 
 
-def sort_by_size(differences: Iterable[Difference]) -> Sequence[Difference]:
-    """Return differences of either sign, the largest first; equal ones by scope and metric."""
-    return sorted(
-        differences, key=lambda entry: (-entry.amount.copy_abs(), entry.scope, entry.metric)
-    )
+def sort_by_size(
+    differences: Iterable[Difference], names: Mapping[str, str]
+) -> Sequence[Difference]:
+    """Return differences of either sign, the largest first; equal ones by scope and metric.
+
+    :param names: of scopes, by id
+    """
+
+    def order(entry: Difference) -> tuple[Decimal, str, str, str]:
+        name = names.get(entry.scope, entry.scope)
+        return -entry.amount.copy_abs(), name, entry.scope, entry.metric
+
+    return sorted(differences, key=order)
 
 
-def sum_by_scope(differences: Iterable[Difference]) -> Sequence[CostChange]:
-    """Return the change of each scope, the largest of either sign first."""
-    return _sum((entry.scope, entry) for entry in differences)
+def sum_by_scope(
+    differences: Iterable[Difference], names: Mapping[str, str]
+) -> Sequence[CostChange]:
+    """Return the change of each scope, the largest of either sign first; equal ones by name.
+
+    :param names: of scopes, by id
+    """
+    return _sum(((entry.scope, entry) for entry in differences), names)
 
 
 def sum_by_metric(differences: Iterable[Difference]) -> Sequence[CostChange]:
-    """Return the change of each metric, the largest of either sign first."""
-    return _sum((entry.metric, entry) for entry in differences)
+    """Return the change of each metric, the largest of either sign first; equal ones by name."""
+    return _sum(((entry.metric, entry) for entry in differences), {})
 
 
 def sum_all(differences: Iterable[Difference]) -> CostChange:
@@ -62,8 +75,17 @@ def sum_all(differences: Iterable[Difference]) -> CostChange:
     return total
 
 
-def _sum(entries: Iterable[tuple[str, Difference]]) -> Sequence[CostChange]:
+def _sum(
+    entries: Iterable[tuple[str, Difference]], names: Mapping[str, str]
+) -> Sequence[CostChange]:
     changes: dict[str, CostChange] = {}
     for name, difference in entries:
         changes[name] = changes.get(name, CostChange(name)).plus(difference)
-    return sorted(changes.values(), key=lambda change: (-change.amount.copy_abs(), change.name))
+    return sorted(
+        changes.values(),
+        key=lambda change: (
+            -change.amount.copy_abs(),
+            names.get(change.name, change.name),
+            change.name,
+        ),
+    )

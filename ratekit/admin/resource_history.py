@@ -21,12 +21,14 @@ class LabelSpan:
 
     Two spans share a period in which the labels changed: each has its part of it.
 
+    :ivar key: of its frames, by :func:`frame_key`
     :ivar begin: start of the first period, UTC
     :ivar end: end of the last, UTC
     :ivar price: exact sum
     """
 
     metric: str
+    key: str
     labels: Labels
     begin: datetime.datetime
     end: datetime.datetime
@@ -72,9 +74,7 @@ def build(rows: Iterable[FrameRow], step: datetime.timedelta) -> ResourceHistory
         index = open_spans.get(key)
         if index is None or spans[index].end < row.begin:
             open_spans[key] = len(spans)
-            spans.append(
-                LabelSpan(row.metric, labels_of(row), row.begin, row.begin + step, row.price)
-            )
+            spans.append(LabelSpan(*key, labels_of(row), row.begin, row.begin + step, row.price))
             continue
         span = spans[index]
         price = EXACT.add(span.price, row.price)

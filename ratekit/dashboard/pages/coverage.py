@@ -63,7 +63,10 @@ def show_coverage(call: PageCall[CoverageArguments]) -> View:
             "row": rows[0],
             "begin": begin,
             "end": end,
-            "spans": spans,
+            "spans": {
+                metric: [(span, _costs_link(call, metric, span)) for span in metric_spans]
+                for metric, metric_spans in spans.items()
+            },
             "legend": [(kind, text) for kind, text in MEANINGS.items() if kind in kinds],
             "counts": {
                 metric: _count(metric_spans, window) for metric, metric_spans in spans.items()
@@ -116,16 +119,21 @@ def _window(begin: datetime.datetime, end: datetime.datetime, step: datetime.tim
     return Window(start, step, count)
 
 
+def _costs_link(call: PageCall[CoverageArguments], metric: str, span: CoverageSpan) -> str | None:
+    """Return the address of what usage cost; None: there was none."""
+    if span.kind is not Kind.POINTS:
+        return None
+    return call.link(
+        "/dashboard/costs",
+        scope=call.arguments.scope,
+        metric=metric,
+        begin=span.begin,
+        end=span.end,
+    )
+
+
 def _span(call: PageCall[CoverageArguments], metric: str, span: CoverageSpan) -> Span:
-    link = None
-    if span.kind is Kind.POINTS:
-        link = call.link(
-            "/dashboard/costs",
-            scope=call.arguments.scope,
-            metric=metric,
-            begin=span.begin,
-            end=span.end,
-        )
+    link = _costs_link(call, metric, span)
     return Span(span.begin, span.end, WORDS[span.kind], link)
 
 

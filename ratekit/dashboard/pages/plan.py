@@ -89,8 +89,8 @@ def show_plan(call: PageCall[PlanForm]) -> View:
         return View({**values, "mistakes": list(error.lines())}, status=400)
     except Fault as fault:
         return View({**values, "mistakes": [fault.message]}, status=fault.status)
-    differences = plan_cost.sort_by_size(result.differences or ())
-    names = _names(call, differences)
+    names = _names(call, result.differences or ())
+    differences = plan_cost.sort_by_size(result.differences or (), names)
     answer = {
         "lines": list(rule_plan_words.lines(result.prepared, remedy=False)),
         "warnings": [str(warning) for warning in result.prepared.warnings],
@@ -135,28 +135,49 @@ def _costs(
     names: Mapping[str, str],
     since: datetime.datetime,
 ) -> Mapping[str, object]:
-    scopes = plan_cost.sum_by_scope(differences)
+    scopes = plan_cost.sum_by_scope(differences, names)
     changes = [change for change in scopes if change.amount]
+
+    def link(page: str, **arguments: str) -> str:
+        """Return the address of what was charged."""
+        return call.link(f"/dashboard/{page}", **arguments, begin=since)
+
     return {
         "total": plan_cost.sum_all(differences),
-        "metrics": plan_cost.sum_by_metric(differences),
+        "total_link": link("totals"),
+        "metrics": [
+            (change, link("totals", metric=change.name))
+            for change in plan_cost.sum_by_metric(differences)
+        ],
         "projects": [
             (
                 change,
                 names.get(change.name, change.name),
-                call.link("/dashboard/costs", scope=change.name, begin=since),
+                link("costs", scope=change.name),
             )
             for change in scopes[:_ROWS]
         ],
         "differences": [
-            (entry, names.get(entry.scope, entry.scope)) for entry in differences[:_ROWS]
+            (
+                entry,
+                names.get(entry.scope, entry.scope),
+                link("costs", scope=entry.scope, metric=entry.metric),
+            )
+            for entry in differences[:_ROWS]
         ],
         "count": len(differences),
         "scope_count": len(scopes),
         "rows": _ROWS,
         "chart": bars(
             "Largest differences by project",
-            [Bar(names.get(change.name, change.name), change.amount) for change in changes[:_BARS]],
+            [
+                Bar(
+                    names.get(change.name, change.name),
+                    change.amount,
+                    link("costs", scope=change.name),
+                )
+                for change in changes[:_BARS]
+            ],
             call.formats.currency,
             call.formats.amount,
         ),

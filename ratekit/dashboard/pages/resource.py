@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from ratekit.admin import resource_history
 from ratekit.admin.resource_costs import ID, NAMES
-from ratekit.admin.resource_history import ResourceHistory
+from ratekit.admin.resource_history import LabelSpan, ResourceHistory
 from ratekit.api.arguments import Text
 from ratekit.api.faults import Fault
 from ratekit.dashboard.page import Page, PageCall, Table, View
@@ -26,7 +26,7 @@ from ratekit.export.bill_notes import Note
 from ratekit.html import charts
 
 PATH = "/dashboard/resource"
-_EXPLAIN = "/dashboard/explain"
+_COSTS, _EXPLAIN = "/dashboard/costs", "/dashboard/explain"
 #: Hours of so long a time are listed; of a longer one, days.
 _HOURS_UNTIL = datetime.timedelta(hours=26)
 _MAX_TIMES = 745
@@ -37,10 +37,12 @@ class Query(ProjectRange):
 
     :ivar id: value of its label ``id``; absent: usage that lacks it
     :ivar metric: only what it cost in this metric
+    :ivar frame: only usage with one set of labels, by their key
     """
 
     id: Text | None = None
     metric: Text | None = None
+    frame: Text | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -91,24 +93,25 @@ def show_resource(call: PageCall[Query]) -> View:
             ],
             "metrics": metrics,
             "metric_links": {
-                metric: call.link(
-                    PATH, scope=query.scope, id=query.id, metric=metric, begin=begin, end=end
-                )
-                for metric in metrics
+                metric: _link(call, metric=metric, begin=begin, end=end) for metric in metrics
             },
             "columns": _columns(call, metrics),
             "period": project.period_noun(call),
             "total": add_up(metrics.values()),
+            "total_link": _total_link(call),
+            "all_labels": _link(call, begin=begin, end=end, frame=None),
             "points": len(rows),
             "labels": _stable_labels(history),
-            "spans": history.spans if history.changing else [],
+            "spans": [(span, _span_link(call, span)) for span in history.spans]
+            if history.changing
+            else [],
             "changing": history.changing,
             "by": by,
             "chart": times.chart(),
             "times": times.rows() if by == "day" else [],
             "hours": [_hour(call, row, history) for row in rows] if by == "hour" else [],
             "gap": rounding_gap([*times.sums(), list(metrics.values())], places),
-            "month": call.link(PATH, scope=query.scope, id=query.id, metric=query.metric),
+            "month": _link(call),
             "notes": list(_notes(call, begin, end)),
         },
         Table("resource", *_export(call, rows)),
@@ -139,7 +142,27 @@ def _read(call: PageCall[Query]) -> Sequence[FrameRow]:
             f"the resource has more than {limit:,} prices in this time; choose fewer "
             "days, or a metric",
         )
-    return rows
+    return [row for row in rows if query.frame in (None, resource_history.frame_key(row))]
+
+
+def _link(call: PageCall[Query], **arguments: object) -> str:
+    """Return an address of this page about the same resource."""
+    return call.link(PATH, **call.arguments.model_dump(exclude={"begin", "end"}) | arguments)
+
+
+def _total_link(call: PageCall[Query]) -> str | None:
+    """Return the address of the same costs by metric; None: they are of one set of labels."""
+    query = call.arguments
+    begin, end = call.read_range()
+    if query.frame is not None:
+        return None
+    usage = {"metric": query.metric, "label": ID, "value": query.id}
+    return call.link(_COSTS, scope=query.scope, by="metric", begin=begin, end=end, **usage)
+
+
+def _span_link(call: PageCall[Query], span: LabelSpan) -> str:
+    """Return the address of what usage with these labels cost."""
+    return _link(call, metric=span.metric, frame=span.key, begin=span.begin, end=span.end)
 
 
 def _sum_metrics(rows: Sequence[FrameRow]) -> Mapping[str, Decimal]:
@@ -238,17 +261,10 @@ class _Times:
 
     def _link(self, index: int, metric: str | None = None) -> str:
         """Return the address of a day's hours."""
-        query = self._call.arguments
         begin, _ = self._call.read_range()
         start, end = max(self._bounds[index], begin), self._bounds[index + 1]
-        return self._call.link(
-            PATH,
-            scope=query.scope,
-            id=query.id,
-            metric=metric or query.metric,
-            begin=start,
-            end=end,
-        )
+        metric = metric or self._call.arguments.metric
+        return _link(self._call, metric=metric, begin=start, end=end)
 
 
 def _hour(call: PageCall[Query], row: FrameRow, history: ResourceHistory) -> _Hour:

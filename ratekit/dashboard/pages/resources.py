@@ -55,6 +55,7 @@ def show_resources(call: PageCall[Query]) -> View:
             ],
             "unfiltered": call.link(PATH, scope=query.scope, begin=begin, end=end),
             "total": add_up(cost.price for cost in matches),
+            "total_link": _total_link(call),
             "count": len(matches),
             "has_usage": bool(costs),
             "resources": _link(call, page),
@@ -84,6 +85,16 @@ def _link(
     query = call.arguments
     fixed = {"scope": query.scope, "begin": begin, "end": end, "metric": query.metric}
     return [(cost, call.link(_RESOURCE, id=cost.id, **fixed)) for cost in costs]
+
+
+def _total_link(call: PageCall[Query]) -> str | None:
+    """Return the address of the same costs by day; None: there is none of a search."""
+    query = call.arguments
+    begin, end = call.read_range()
+    if query.search:
+        return None
+    usage = query.model_dump(include={"scope", "metric", "label", "value"})
+    return call.link("/dashboard/costs", by="day", begin=begin, end=end, **usage)
 
 
 def _notes(call: PageCall[Query], costs: Sequence[ResourceCost]) -> Iterator[Note]:

@@ -82,7 +82,9 @@ class TestHistory:
 
     def test_a_change_leads_to_its_rules(self, cloud: PageClient, ratekit: Shell) -> None:
         expected = ratekit("hashmap", "history", "2", "-f", "json").json()
-        response = cloud.get(cloud.get(f"{PATH}/history").links["2"])
+        link = cloud.get(f"{PATH}/history").content.select('th[scope="row"] a')[0]
+        assert link.get_text() == "2"
+        response = cloud.get(str(link["href"]))
         marks = {"-": "closed", "+": "opened"}
         assert response.rows[1:] == [[marks[row["Change"]], row["Rule"]] for row in expected]
         assert f"Comment {SCRIPT}" in response.words
