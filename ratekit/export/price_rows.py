@@ -1,4 +1,4 @@
-"""Price rules in words that a tenant understands."""
+"""The price list of a bill."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ import dataclasses
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
 
+from ratekit.admin import price_words
 from ratekit.admin.price_sheet import PriceEntry
+from ratekit.admin.price_words import PriceWords
 from ratekit.domain import period
 from ratekit.domain.rules import succession
-from ratekit.domain.rules.rule import CostType, Rule, ThresholdRule
-from ratekit.html.charts.scale import grouped
-from ratekit.text import duration_text
-
-_HOUR = datetime.timedelta(hours=1)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,40 +44,22 @@ def price_rows(
     :param step: length of a period
     """
     for metric, entries in prices.items():
+        words = PriceWords(units.get(metric) or "", price_words.period_noun(step), currency)
         for entry in entries:
             start, end = succession.start(entry.rule), succession.end(entry.rule)
             yield PriceRow(
                 metric,
-                _condition(entry, units.get(metric) or ""),
-                _cost(entry.rule, units.get(metric) or "unit", currency, step),
+                _condition(entry, words),
+                words.price(entry.rule),
                 None if start <= period.EPOCH else start,
                 None if end == period.FOREVER else end,
             )
 
 
-def _condition(entry: PriceEntry, unit: str) -> str:
-    rule, target = entry.rule, entry.rule.target
-    if isinstance(rule, ThresholdRule):
-        ceiling = "" if entry.ceiling is None else f", below {grouped(entry.ceiling)}"
-        amount = f"from {grouped(rule.level)}{ceiling}"
-        words = f"{target.label} {amount}" if target.label else f"{amount} {unit}".rstrip()
-    elif target.label is None:
-        words = "all usage"
-    else:
-        words = f"{target.label} {'(none)' if rule.value is None else rule.value}"
-    if rule.terms.group is not None:
-        words += f" (group {rule.terms.group})"
-    if entry.special:
-        words += "; only this project"
-    if entry.replaced:
-        words += "; the project has its own price"
-    return words
-
-
-def _cost(rule: Rule, unit: str, currency: str, step: datetime.timedelta) -> str:
-    amount = grouped(rule.terms.cost)
-    if rule.terms.type is CostType.RATE:
-        return f"\u00d7 {amount}"
-    length = "hour" if step == _HOUR else duration_text(step)
-    money = f"{amount} {currency}".rstrip()
-    return f"{money} per {unit} and {length}"
+def _condition(entry: PriceEntry, words: PriceWords) -> str:
+    text = words.condition(entry.rule, entry.ceiling)
+    group = entry.rule.terms.group
+    if group is not None:
+        text += f" (group {group})"
+    remark = price_words.remark(entry)
+    return f"{text}; {remark}" if remark else text

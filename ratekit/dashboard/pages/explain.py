@@ -8,12 +8,12 @@ from typing import Any
 
 from ratekit import composition
 from ratekit.admin import explain, price_facts, quote, resource_history
+from ratekit.admin.price_words import PriceWords
 from ratekit.admin.resource_costs import ID
 from ratekit.api.arguments import Text
 from ratekit.api.faults import Fault
 from ratekit.dashboard.page import Moment, Page, PageCall, Table, View
 from ratekit.dashboard.pages import explained_rules, project
-from ratekit.dashboard.pages.price_words import PriceWords
 from ratekit.dashboard.pages.project import ProjectArguments
 from ratekit.domain.reporting.buckets import bucket
 from ratekit.domain.reporting.reports import FrameRow, Selection

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from ratekit.admin import price_breakdown
-from ratekit.dashboard.pages.price_words import PriceWords
+from ratekit.admin.price_words import PriceWords
 from ratekit.domain.rules.explanation import Explanation, MatchedRule, RuleVerdict
 
 _REASONS = {

@@ -6,13 +6,13 @@ import dataclasses
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
 
-from ratekit.admin import price_sheet
+from ratekit.admin import price_sheet, price_words
 from ratekit.admin.price_sheet import PriceEntry, Validity
+from ratekit.admin.price_words import PriceWords
 from ratekit.api.arguments import Text
 from ratekit.api.quotes import choose_scope
 from ratekit.dashboard.page import Page, PageCall, Table, View
 from ratekit.dashboard.pages import project
-from ratekit.dashboard.pages.price_words import PriceWords
 from ratekit.dashboard.pages.project import ProjectArguments
 
 PATH = "/dashboard/prices"
@@ -113,11 +113,6 @@ def _show_metric(
 
 def _show_entry(entry: PriceEntry, words: PriceWords) -> PriceRow:
     terms = entry.rule.terms
-    remark = ""
-    if entry.special:
-        remark = "for your project alone"
-    elif entry.replaced:
-        remark = "your project has its own price instead"
     return PriceRow(
         words.condition(entry.rule, entry.ceiling),
         words.price(entry.rule),
@@ -125,7 +120,7 @@ def _show_entry(entry: PriceEntry, words: PriceWords) -> PriceRow:
         terms.start,
         terms.end,
         entry.validity,
-        remark,
+        price_words.remark(entry),
     )
 
 

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ratekit.admin import rating_state
+from ratekit.admin import price_words, rating_state
 from ratekit.admin.rating_state import Progress, RatingState
 from ratekit.api.arguments import Arguments, Text
 from ratekit.api.visibility import Demand
@@ -14,10 +14,8 @@ from ratekit.dashboard.page import PageCall, PageRange
 from ratekit.domain.reporting.reports import ALL_SCOPES, Selection
 from ratekit.export.bill_notes import Note
 from ratekit.html.formats import Formats
-from ratekit.text import duration_text
 
 _DAY = datetime.timedelta(days=1)
-_PERIODS = {datetime.timedelta(hours=1): "hour", _DAY: "day"}
 
 
 class ProjectArguments(Arguments):
@@ -149,8 +147,7 @@ def amount_head(call: PageCall[Any], title: str) -> str:
 
 def period_noun(call: PageCall[Any]) -> str:
     """Return the length of a period as prices name it: ``hour``."""
-    step = call.parts.calendar.step
-    return _PERIODS.get(step, duration_text(step))
+    return price_words.period_noun(call.parts.calendar.step)
 
 
 def whole_days(

@@ -7,11 +7,11 @@ from typing import Any
 
 from ratekit import composition
 from ratekit.admin import quote
+from ratekit.admin.price_words import PriceWords
 from ratekit.admin.quote import Quote
 from ratekit.api.quotes import choose_scope, read_usage_labels
 from ratekit.dashboard.page import Page, PageCall, Table, View
 from ratekit.dashboard.pages import explained_rules, project
-from ratekit.dashboard.pages.price_words import PriceWords
 from ratekit.dashboard.pages.quote_form import PREFIX, Query, QuoteForm
 from ratekit.domain.rules.rule import RuleBook
 

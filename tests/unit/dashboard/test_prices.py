@@ -60,11 +60,11 @@ def test_prices_of_a_project(pages: PageClient) -> None:
     assert section(page, "instance") == [
         (
             *("flavor_name is small", "0.02 per instance and hour", "always", edge),
-            "your project has its own price instead",
+            "the project has its own price instead",
         ),
         (
             *("flavor_name is small", "0.01 per instance and hour", "always", edge),
-            "for your project alone",
+            "for this project alone",
         ),
         ("flavor_name is small", "0.03 per instance and hour", edge, "further notice", ""),
     ]

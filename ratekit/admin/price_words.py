@@ -1,12 +1,28 @@
-"""Price rules in the words of those who pay them."""
+"""Price rules in the words of those who pay them: on pages and in bills."""
 
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from decimal import Decimal
 
+from ratekit.admin.price_sheet import PriceEntry
 from ratekit.domain.rules.rule import CostType, Rule, ThresholdRule
-from ratekit.text import number_text
+from ratekit.text import duration_text, number_text
+
+_PERIODS = {datetime.timedelta(hours=1): "hour", datetime.timedelta(days=1): "day"}
+
+
+def period_noun(step: datetime.timedelta) -> str:
+    """Return the length of a period as prices name it: ``hour``."""
+    return _PERIODS.get(step, duration_text(step))
+
+
+def remark(entry: PriceEntry) -> str:
+    """Write for whom a price holds, or why it does not; empty: there is nothing to remark."""
+    if entry.special:
+        return "for this project alone"
+    return "the project has its own price instead" if entry.replaced else ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,7 +61,7 @@ class PriceWords:
         if not isinstance(rule, ThresholdRule):
             return f"{money} per {self.unit or 'unit'} and {self.period}"
         if rule.target.label is None:
-            return f"plus {money} a {self.period}"
+            return f"plus {money} per {self.period}"
         return f"plus {money} per {self.unit or 'unit'} and {self.period}"
 
 
