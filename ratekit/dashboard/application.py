@@ -21,7 +21,7 @@ from ratekit.dashboard.page import ROOT, Page, is_page
 from ratekit.dashboard.page_resource import PageResource
 from ratekit.dashboard.settings import ProjectChoice, Settings, ZoneChoice
 from ratekit.dashboard.site import SETTINGS, Site
-from ratekit.dashboard.slow import PATIENCE, Readers
+from ratekit.dashboard.slow import PATIENCE, QUEUE, Readers
 from ratekit.dashboard.visit import LOGIN, LOGOUT, Visits
 from ratekit.html import environment
 
@@ -39,18 +39,20 @@ def build(
     pages: Sequence[Page],
     authenticate: Authenticate = authentication.authenticate,
     patience: float = PATIENCE,
+    queue: float = QUEUE,
 ) -> Wsgi:
     """Return the application.
 
     :param pages: all of them
     :param authenticate: returns an application behind authentication
     :param patience: seconds until a page is shown without its content
+    :param queue: seconds until a page is refused because others are read
     :raises ratekit.errors.OperatorError: the configuration cannot be used
     """
     conf = parts.conf
     needs_token = conf.api.auth_strategy == "keystone"
     cookies = SessionCookies(choose_keys(conf.api.dashboard_keys, needs_token), parts.clock)
-    site = Site(parts, pages, Readers(conf.api.threads, patience), cookies)
+    site = Site(parts, pages, Readers(conf.api.threads, patience, queue), cookies)
     app = _build_app(site, pages)
     ended = EndedTokens(conf.keystone_authtoken.token_cache_time)
     identity = Identity(conf) if needs_token else None

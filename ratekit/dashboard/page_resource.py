@@ -14,7 +14,7 @@ from ratekit.api.faults import Fault
 from ratekit.api.visibility import Scopes, visible_scopes
 from ratekit.dashboard import problem, visit
 from ratekit.dashboard.frame import Frame
-from ratekit.dashboard.page import Page, PageCall, Table, View
+from ratekit.dashboard.page import Page, PageCall, View
 from ratekit.dashboard.site import Site
 from ratekit.export.csv_text import CSV, write_rows
 from ratekit.html import environment
@@ -65,7 +65,7 @@ class PageResource:
             raise Fault(400, "format: expected csv, or nothing for the page")
         call = self._call(request, values)
         if form == "csv":
-            _answer_csv(response, self._page.handler(call))
+            self._answer_csv(response, call)
         else:
             self._answer(request, response, call)
 
@@ -116,6 +116,15 @@ class PageResource:
         place = f"{request.method} {request.path}"
         response.stream = _stream(head, future, foot, formats, place, frame.settings_link)
 
+    def _answer_csv(self, response: falcon.Response, call: PageCall[Any]) -> None:
+        """Answer the table of the page; like a page, it is read by one of the readers."""
+        name, content = self._site.readers.start(
+            lambda: _write_csv(self._page.handler(call))
+        ).result()
+        response.content_type = f"{CSV}; charset=utf-8"
+        response.set_header("Content-Disposition", f'attachment; filename="{name}.csv"')
+        response.data = content
+
     def _read(self, call: PageCall[Any], formats: Formats, frame: Frame) -> _Content:
         view = self._page.handler(call)
         values = {**view.values, "frame": frame}
@@ -144,17 +153,11 @@ def _csv_link(request: falcon.Request) -> str:
     return f"{request.root_path}{request.path}?{query}format=csv"
 
 
-def _answer_csv(response: falcon.Response, view: View) -> None:
-    table = view.table
-    if table is None:
+def _write_csv(view: View) -> tuple[str, bytes]:
+    """Return the name and the content of a file."""
+    if view.table is None:
         raise Fault(404, "this page has no table")
-    response.content_type = f"{CSV}; charset=utf-8"
-    response.set_header("Content-Disposition", f'attachment; filename="{table.name}.csv"')
-    response.data = b"".join(_rows(table))
-
-
-def _rows(table: Table) -> Iterator[bytes]:
-    yield from write_rows([table.columns, *table.rows])
+    return view.table.name, b"".join(write_rows([view.table.columns, *view.table.rows]))
 
 
 def _record_nothing(_: str) -> None:

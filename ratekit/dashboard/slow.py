@@ -1,4 +1,4 @@
-"""Pages that take long: the reader sees the frame and a notice first."""
+"""How many pages are read at a time; of one that takes long, the reader sees the frame first."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ R = TypeVar("R")
 PATIENCE = 1.0
 #: Seconds until a page is refused because others are read.
 QUEUE = 10.0
-_BUSY = "so many pages are being read at present; try again later"
+_BUSY = "too many pages are being read at present; try again later"
 
 
 class Readers:
-    """Threads in which pages are read.
+    """Threads in which pages and their tables are read.
 
     A page whose client has gone is read on until [api] statement_timeout, and counts until then.
     The process does not wait for it when it ends.
