@@ -68,15 +68,17 @@ def _describe_all(error: pydantic.ValidationError, model: type[Arguments]) -> It
 
 def _describe(mistake: Any, model: type[Arguments]) -> str:
     place = ".".join(str(part)[:_LONGEST_PART] for part in mistake["loc"])
+    field = model.model_fields.get(place)
+    name = field.title if field is not None and field.title else place
     match mistake["type"]:
         case "extra_forbidden":
             hint = errors.suggestion(place, model.model_fields)
             return f"unknown argument {place!r}{hint}"
         case "missing":
-            return f"{place}: missing"
+            return f"{name}: missing"
         case _:
             text = mistake["msg"].removeprefix("Value error, ")
-            return f"{place}: {text}" if place else text
+            return f"{name}: {text}" if name else text
 
 
 def first_text(value: Any) -> Any:
@@ -109,7 +111,7 @@ def parse_time(value: Any) -> datetime.datetime:
             return time if time.tzinfo is None else time.astimezone(datetime.UTC)
         except (ValueError, OverflowError):
             pass
-    raise ValueError(f"expected a time such as 2026-01-31T12:00:00, not {_short(value)}")
+    raise ValueError(f"expected a time such as 2026-01-31T12:00:00, not {short_text(value)}")
 
 
 def parse_bool(value: Any) -> bool:
@@ -119,7 +121,7 @@ def parse_bool(value: Any) -> bool:
     """
     word = str(first_text(value)).lower()
     if word not in _TRUE | _FALSE:
-        raise ValueError(f"expected true or false, not {_short(value)}")
+        raise ValueError(f"expected true or false, not {short_text(value)}")
     return word in _TRUE
 
 
@@ -137,7 +139,7 @@ def parse_decimal(value: Any) -> Decimal:
             number = None
         if number is not None and number.is_finite():
             return number
-    raise ValueError(f"expected a number, not {_short(value)}")
+    raise ValueError(f"expected a number, not {short_text(value)}")
 
 
 def split_words(value: Any) -> tuple[str, ...]:
@@ -164,18 +166,19 @@ def split_pairs(value: Any) -> dict[str, frozenset[str]]:
     for word in split_words(value):
         match = _PAIR.fullmatch(word)
         if match is None:
-            raise ValueError(f"expected key:value, not {_short(word)}")
+            raise ValueError(f"expected key:value, not {short_text(word)}")
         pairs.setdefault(match[1].strip(), set()).add(match[2].strip())
     return {key: frozenset(values) for key, values in pairs.items()}
 
 
 def _require_text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"expected text, not {_short(value)}")
+        raise ValueError(f"expected text, not {short_text(value)}")
     return value
 
 
-def _short(value: Any) -> str:
+def short_text(value: Any) -> str:
+    """Return a value as messages quote it."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
@@ -183,7 +186,7 @@ def _short(value: Any) -> str:
 def _require_clean(value: Any) -> Any:
     """Refuse what no database stores as text."""
     if isinstance(value, str) and ("\0" in value or not value.isprintable()):
-        raise ValueError(f"expected printable text, not {_short(value)}")
+        raise ValueError(f"expected printable text, not {short_text(value)}")
     return value
 
 

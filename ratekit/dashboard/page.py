@@ -59,7 +59,7 @@ from typing import Annotated, Any, TypeVar
 
 import pydantic
 
-from ratekit.api.arguments import Arguments, first_text, parse_instant
+from ratekit.api.arguments import Arguments, first_text, parse_instant, short_text
 from ratekit.api.faults import Fault
 from ratekit.api.operation import Call
 from ratekit.html.formats import Formats
@@ -177,12 +177,20 @@ def parse_day(value: Any) -> datetime.date:
     :raises ValueError: it is neither, or no calendar of a zone reaches as far
     """
     value = first_text(value)
-    if isinstance(value, str):
+    for parse in (_parse_date, parse_instant):
         try:
-            return require_calendar(datetime.date.fromisoformat(value.strip()))
+            day = parse(value)
         except ValueError:
-            pass
-    return parse_moment(value)
+            continue
+        return require_calendar(day)
+    raise ValueError(
+        "expected a date such as 2026-03-01, or a time such as 2026-03-01T12:00:00Z, not "
+        f"{short_text(value)}"
+    )
+
+
+def _parse_date(value: Any) -> datetime.date:
+    return datetime.date.fromisoformat(str(value).strip())
 
 
 def parse_moment(value: Any) -> datetime.datetime:
@@ -212,12 +220,14 @@ Moment = Annotated[datetime.datetime, pydantic.PlainValidator(parse_moment)]
 class PageRange(Arguments):
     """The time range of a page.
 
+    Titles are those of the form, which messages name.
+
     :ivar begin: default: the start of this month
     :ivar end: the first time that it does not include; default: the start of next month
     """
 
-    begin: Day | None = None
-    end: Day | None = None
+    begin: Annotated[Day | None, pydantic.Field(title="From")] = None
+    end: Annotated[Day | None, pydantic.Field(title="Up to, not including")] = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

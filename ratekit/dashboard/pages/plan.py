@@ -51,7 +51,7 @@ class PlanForm(OperatorArguments):
     file: Annotated[FileText, pydantic.PlainValidator(_read_file)] = FileText("", "")
     rules: Annotated[FileText, pydantic.PlainValidator(_read_file)] = FileText("", "")
     rules_name: Text = ""
-    since: Day | None = None
+    since: Annotated[Day | None, pydantic.Field(title="Since")] = None
     retroactive: Flag = False
     allow_unknown: Flag = False
     allow_free: Flag = False

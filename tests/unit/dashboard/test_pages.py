@@ -9,6 +9,7 @@ import urllib.parse
 from collections.abc import Callable
 from decimal import Decimal
 
+import bs4
 import pytest
 
 from ratekit import errors
@@ -347,3 +348,26 @@ def test_links_have_the_prefix_and_escaped_arguments(client: Callable[..., PageC
     stylesheet = response.document.select_one("link[rel=stylesheet]")
     assert stylesheet is not None
     assert str(stylesheet["href"]).startswith("/rating/dashboard/static/style.css?v=")
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("costs", "begin"),
+        ("costs", "end"),
+        ("projects", "begin"),
+        ("gaps", "end"),
+        ("plan", "since"),
+    ],
+)
+def test_a_wrong_date_is_named_as_its_field(cloud: PageClient, path: str, field: str) -> None:
+    form_field = cloud.get(f"/dashboard/{path}").content.find("input", {"name": field})
+    assert isinstance(form_field, bs4.Tag)
+    label = form_field.find_parent("label")
+    assert label is not None
+    response = cloud.get(f"/dashboard/{path}", None, None, "GET", **{field: "yesterday"})
+    assert response.status == 400
+    assert (
+        f"{label.get_text().strip()}: expected a date such as 2026-03-01, or a time such as "
+        "2026-03-01T12:00:00Z, not 'yesterday'."
+    ) in response.words
