@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import enum
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ratekit.admin.scope_filter import is_rated
 from ratekit.domain.period import BEGINNING
 from ratekit.domain.reporting.coverage import GapSpan
 from ratekit.domain.schedule.calendar import Calendar
-from ratekit.interfaces import Storage
+from ratekit.interfaces import Reports
 
 
 class Progress(enum.StrEnum):
@@ -56,33 +56,36 @@ class RatingState:
 
 
 def read(
-    storage: Storage,
+    reports: Reports,
     calendar: Calendar,
-    scope: str,
+    scopes: frozenset[str],
     begin: datetime.datetime,
     end: datetime.datetime,
-    from_totals: bool = True,
-) -> RatingState:
-    """Return how much of ``[begin, end)`` is rated for a project.
+    purged_until: datetime.datetime | None = None,
+) -> Mapping[str, RatingState]:
+    """Return how much of ``[begin, end)`` is rated for projects, by the id of each.
 
+    :param reports: asked twice; a snapshot, so that nothing is rated in between
     :param calendar: the grid of periods
-    :param from_totals: the report has no labels, so purged frames do not matter
+    :param purged_until: what was rated before may be missing
     :raises ratekit.errors.TryLater: the storage did not answer
     """
-    purged_until = storage.purge.mark().missing_until(begin, from_totals)
-    rows = storage.reports.scopes(frozenset({scope}))
-    if not rows:
-        return RatingState(Progress.UNKNOWN_SCOPE, purged_until=purged_until)
-    facts = storage.reports.coverage(scope, begin, end)
-    since = facts.rated_since
-    return RatingState(
-        _progress(since or BEGINNING, facts.rated_until, begin, end),
-        since,
-        facts.rated_until,
-        not is_rated(rows[0]),
-        list(_cut(facts.gaps, calendar, begin, end)),
-        purged_until,
-    )
+    rows = {row.id: row for row in reports.scopes(scopes)}
+    spans = reports.rated_spans(scopes, begin, end)
+    states = {
+        scope: RatingState(
+            _progress(span.rated_since or BEGINNING, span.rated_until, begin, end),
+            span.rated_since,
+            span.rated_until,
+            not is_rated(rows[scope]),
+            list(_cut(span.gaps, calendar, begin, end)),
+            purged_until,
+        )
+        for scope, span in spans.items()
+        if scope in rows
+    }
+    unknown = RatingState(Progress.UNKNOWN_SCOPE, purged_until=purged_until)
+    return {scope: states.get(scope, unknown) for scope in scopes}
 
 
 def _progress(

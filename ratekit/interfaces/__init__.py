@@ -22,8 +22,8 @@ from ratekit.interfaces.drivers import (
 from ratekit.interfaces.ledger import CommitResult, Ledger, Observation, RatedBatch
 from ratekit.interfaces.monitoring import Monitoring
 from ratekit.interfaces.purge import Purge
+from ratekit.interfaces.reports import Reports
 from ratekit.interfaces.storage import (
-    Reports,
     RuleStore,
     ScopeAdmin,
     Storage,

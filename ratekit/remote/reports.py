@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from ratekit import errors
-from ratekit.domain.reporting.coverage import CoverageFacts
+from ratekit.domain.reporting.coverage import CoverageFacts, RatedSpan
 from ratekit.domain.reporting.reports import (
     ALL_SCOPES,
     EVERYTHING,
@@ -112,6 +113,16 @@ class RemoteReports(Reports):
         self, metrics: Collection[str], scopes: AllScopes | frozenset[str]
     ) -> Iterator[FrameRow]:
         """Refuse to list frames."""
+        refuse()
+
+    def snapshot(self) -> contextlib.AbstractContextManager[Reports]:
+        """Refuse; each answer is of its own instant."""
+        refuse()
+
+    def rated_spans(
+        self, scopes: frozenset[str], begin: datetime.datetime, end: datetime.datetime
+    ) -> Mapping[str, RatedSpan]:
+        """Refuse; only bills as pages need them."""
         refuse()
 
     def coverage(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, cast
 
-from ratekit.domain.reporting.coverage import CoverageFacts
+from ratekit.domain.reporting.coverage import CoverageFacts, RatedSpan
 from ratekit.domain.reporting.reports import (
     ALL_SCOPES,
     EVERYTHING,
@@ -98,6 +99,14 @@ class FakeReports(Reports):
         raise NotImplementedError
 
     def labels(self) -> Mapping[str, Collection[str]]:
+        raise NotImplementedError
+
+    def snapshot(self) -> contextlib.AbstractContextManager[Reports]:
+        raise NotImplementedError
+
+    def rated_spans(
+        self, scopes: frozenset[str], begin: datetime.datetime, end: datetime.datetime
+    ) -> Mapping[str, RatedSpan]:
         raise NotImplementedError
 
     def coverage(

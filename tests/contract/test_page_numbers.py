@@ -22,6 +22,7 @@ from ratekit.domain.reporting.bill import add_up
 from ratekit.domain.series import RatedSeries
 from tests.contract.conftest import Open
 from tests.contract.given import HOUR, batch, build_series, list_scopes, window
+from tests.contract.test_statement import BusyReports
 from tests.page_client import PageClient, PageResponse
 
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
@@ -255,3 +256,30 @@ def test_the_overview(
             shown = pages.get(str(link["href"])).content.select_one(".figure data.money")
             price = Decimal(0) if shown is None else Decimal(str(shown["value"]))
             assert price == Decimal(str(number["value"])), link
+
+
+def test_the_overview_is_of_one_instant(pages: PageClient, open_another: Open) -> None:
+    scope = rate(open_another, [Usage("instance", "r1", None, None, 0, [("1", "1")])])
+    storage = pages.parts.storage
+    hours = itertools.count(HOURS)
+
+    def rate_another() -> None:
+        begin = BEGIN + next(hours) * HOUR
+        series = build_series(scope, [("1", "5")], metric="volume", begin=begin)
+        states = list_scopes(open_another(), scope, now=begin, start=BEGIN, resume=begin)
+        storage.ledger.commit(batch(states, series, periods=window(1, begin), metrics=("volume",)))
+
+    reports: Any = BusyReports(storage.reports, rate_another)
+    now = datetime.datetime(2026, 3, 31, 12, tzinfo=datetime.UTC)
+    busy = dataclasses.replace(storage, reports=reports)
+    pages.replace(clock=lambda: now, storage=busy)
+    page = pages.get("/dashboard/overview", scope=scope)
+    assert next(hours) > HOURS + 3
+    whole = total(page)
+    lines = money(page)
+    metrics = len(page.content.select("tbody")[0].select("tr")) - 1
+    assert add_up(line[0] for line in lines[:metrics]) == whole
+    assert lines[metrics] == [whole]
+    assert add_up(line[0] for line in lines[metrics + 1 :]) == whole
+    until = page.content.select(".figure .note")[0].get_text().removeprefix("rated until ")
+    assert f"Not final: rated until {until}" in page.words

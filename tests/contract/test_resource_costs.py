@@ -141,7 +141,8 @@ class TestResourceHistory:
 
 
 def state(storage: Storage, begin: int, end: int, scope: str = "a") -> RatingState:
-    return rating_state.read(storage, CALENDAR, scope, hour(begin), hour(end))
+    ids = frozenset({scope, "b"})
+    return rating_state.read(storage.reports, CALENDAR, ids, hour(begin), hour(end))[scope]
 
 
 class TestRatingState:
@@ -182,11 +183,8 @@ class TestRatingState:
     def test_purged_frames_and_totals(self, storage: Storage) -> None:
         rate(storage)
         storage.purge.start(hour(2), totals=False)
-        assert state(storage, 0, 5).purged_until is None
-        by_label = rating_state.read(
-            storage, CALENDAR, "a", START, hour(5), from_totals=False
-        ).purged_until
-        assert by_label == hour(2)
+        assert storage.purge.mark().missing_until(START, from_totals=True) is None
+        assert storage.purge.mark().missing_until(START, from_totals=False) == hour(2)
         storage.purge.start(hour(2), totals=True)
-        assert state(storage, 0, 5).purged_until == hour(2)
-        assert state(storage, 2, 5).purged_until is None
+        assert storage.purge.mark().missing_until(START, from_totals=True) == hour(2)
+        assert storage.purge.mark().missing_until(hour(2), from_totals=True) is None

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
-import pytest
-
-from ratekit import errors
+from ratekit.admin import resource_costs
 from ratekit.admin.bill import Statement, read_statement
 from ratekit.admin.bill.statement import MAX_PARTS
 from ratekit.domain.reporting.bill import add_up
@@ -18,7 +17,17 @@ from ratekit.domain.reporting.reports import ALL_SCOPES, Selection
 from ratekit.domain.rules.rule import CostType, MappingRule, RuleTarget, Terms
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.interfaces import Reports, Storage
-from tests.contract.given import HOUR, START, batch, build_series, hour, list_scopes, note, window
+from tests.contract.given import (
+    HOUR,
+    START,
+    batch,
+    build_series,
+    hour,
+    list_scopes,
+    note,
+    statements,
+    window,
+)
 
 UTC = datetime.UTC
 CALENDAR = Calendar(HOUR, 0)
@@ -40,43 +49,39 @@ def rate(storage: Storage, prices: dict[str, Sequence[str]]) -> None:
     storage.ledger.commit(batch(states, *series, periods=window(hours)))
 
 
-class BusyReports(Reports):
-    """Usage is rated between its reports.
-
-    :param interrupt: is called before each report of resources
-    """
+class BusyReports:
+    """Usage is rated before each report of a snapshot."""
 
     def __init__(self, reports: Reports, interrupt: Callable[[], None]) -> None:
         self._reports = reports
         self._interrupt = interrupt
 
-    def summary_page(self, *arguments: Any) -> Any:
-        self._interrupt()
-        return self._reports.summary_page(*arguments)
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[BusyReports]:
+        with self._reports.snapshot() as snapshot:
+            yield BusyReports(snapshot, self._interrupt)
 
-    def scopes(self, *arguments: Any) -> Any:
-        return self._reports.scopes(*arguments)
+    def __getattr__(self, name: str) -> Any:
+        report = getattr(self._reports, name)
 
-    def summary(self, *arguments: Any) -> Any:
-        return self._reports.summary(*arguments)
+        def answer(*arguments: Any) -> Any:
+            self._interrupt()
+            return report(*arguments)
 
-    def prices(self, *arguments: Any) -> Any:
-        return self._reports.prices(*arguments)
+        return answer
 
-    def labels(self) -> Any:
-        return self._reports.labels()
 
-    def frames(self, *arguments: Any) -> Any:
-        return self._reports.frames(*arguments)
+def make_busy(storage: Storage) -> Storage:
+    """Return the storage with reports between which an hour of project a is rated, for 5 each."""
+    hours = iter(range(1, 100))
 
-    def count_frames(self, *arguments: Any) -> Any:
-        return self._reports.count_frames(*arguments)
+    def rate_another() -> None:
+        begin = hour(next(hours))
+        series = build_series("a", [("1", "5")], begin=begin, labels={"id": "new"})
+        storage.ledger.commit(batch(list_scopes(storage, "a"), series, periods=window(1, begin)))
 
-    def newest_usage(self, *arguments: Any) -> Any:
-        return self._reports.newest_usage(*arguments)
-
-    def coverage(self, *arguments: Any) -> Any:
-        return self._reports.coverage(*arguments)
+    reports: Any = BusyReports(storage.reports, rate_another)
+    return dataclasses.replace(storage, reports=reports)
 
 
 def test_parts_add_up_to_the_whole(storage: Storage) -> None:
@@ -119,34 +124,35 @@ def test_only_the_dearest_of_many_projects_have_parts(storage: Storage) -> None:
 
 
 def test_usage_that_is_rated_meanwhile_is_in_all_sums_or_in_none(storage: Storage) -> None:
-    rate(storage, {"a": ["1"]})
-    hours = iter([1])
-
-    def rate_another() -> None:
-        for begin in hours:
-            series = build_series("a", [("1", "5")], begin=hour(begin), labels={"id": "new"})
-            states = list_scopes(storage, "a")
-            storage.ledger.commit(batch(states, series, periods=window(1, hour(begin))))
-
-    busy = dataclasses.replace(storage, reports=BusyReports(storage.reports, rate_another))
-    [part] = read(busy).parts
-    assert part.bill.total == 6
+    rate(storage, {"a": ["1"], "b": ["2"]})
+    statement = read(make_busy(storage))
+    [part, _] = sorted(statement.parts, key=lambda part: part.id)
+    # What was rated before the first report may be in it.
+    assert part.bill.total in (1, 6)
+    hours = {1: hour(1), 6: hour(2)}[int(part.bill.total)]
+    assert statement.whole.total == add_up(part.bill.total for part in statement.parts)
     assert part.bill.resources is not None
-    assert add_up(resource.price for resource in part.bill.resources) == 6
+    assert add_up(resource.price for resource in part.bill.resources) == part.bill.total
+    assert (part.bill.rated_until, part.state.rated_until) == (hours, hours)
+    [more] = read(storage, "a").parts
+    assert more.bill.total > 11
 
 
-def test_usage_that_keeps_changing_is_tried_later(storage: Storage) -> None:
-    rate(storage, {"a": ["1"]})
-    hours = iter(range(1, 100))
-
-    def rate_another() -> None:
-        begin = hour(next(hours))
-        series = build_series("a", [("1", "5")], begin=begin)
-        storage.ledger.commit(batch(list_scopes(storage, "a"), series, periods=window(1, begin)))
-
-    busy = dataclasses.replace(storage, reports=BusyReports(storage.reports, rate_another))
-    with pytest.raises(errors.TryLater, match="while the bill was read"):
-        read(busy)
+def test_a_part_costs_the_statements_of_its_resources_alone(storage: Storage) -> None:
+    rate(storage, {f"p{number:02}": ["1"] for number in range(12)})
+    counts = []
+    for projects in (("p01", "p02"), ("p01", "p02", "p03"), ()):
+        with statements() as sent:
+            statement = read(storage, *projects)
+        assert len(statement.parts) == len(projects) or 12
+        counts.append(len(sent))
+    with statements() as sent:
+        resource_costs.read(
+            storage.reports, Selection(START, hour(48), scopes=frozenset({"p01"})), 9
+        )
+    resources = counts[1] - counts[0]
+    assert resources <= len(sent)
+    assert counts[2] - counts[0] == 10 * resources
 
 
 def test_purged_frames_leave_the_sums_of_totals(storage: Storage) -> None:

@@ -1,4 +1,4 @@
-"""Reads a statement: all sums of one snapshot, or read again."""
+"""Reads a statement: all sums of one snapshot."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from ratekit import errors
 from ratekit.admin import price_sheet, quote, rating_state
 from ratekit.admin.bill.bill import Bill, bill_starts, build_bill, rated_until, read_resources
 from ratekit.admin.bill.statement import (
@@ -23,18 +22,18 @@ from ratekit.admin.bill.statement import (
 )
 from ratekit.admin.bill.sums import Sums
 from ratekit.admin.price_sheet import PriceEntry
+from ratekit.admin.rating_state import RatingState
 from ratekit.admin.resource_costs import ResourceCost
 from ratekit.admin.scope_filter import is_rated
 from ratekit.domain.exact import ZERO
+from ratekit.domain.purge import PurgeMark
 from ratekit.domain.reporting.bill import add_up
 from ratekit.domain.reporting.reports import AllScopes, Selection, StateRow, SummaryRow
 from ratekit.domain.rules import succession
 from ratekit.domain.rules.rule import RuleBook
 from ratekit.domain.schedule.calendar import Calendar
-from ratekit.interfaces import Storage
+from ratekit.interfaces import Reports, Storage
 
-#: How often a bill is read again whose numbers changed while it was read.
-_ATTEMPTS = 3
 _TICK = datetime.timedelta(microseconds=1)
 _DAY = datetime.timedelta(days=1)
 #: What time is split into, and the longest time range for it.
@@ -43,7 +42,7 @@ _BUCKETS = (("hour", 3 * _DAY), ("day", 62 * _DAY), ("month", 1500 * _DAY))
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Totals:
-    """The sums of one snapshot.
+    """The sums of all projects.
 
     :ivar prices: by id, for each project with frames
     :ivar sums: of the dearest projects
@@ -54,8 +53,27 @@ class _Totals:
     sums: Mapping[str, Sums]
 
 
-class _UsageChanged(Exception):
-    """Two reports of one statement were of different snapshots."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Usage:
+    """What one snapshot of the storage tells.
+
+    :ivar rows: all projects, by id
+    :ivar ids: the projects of the statement, the dearest first
+    :ivar resources: the dearest of each project that has a part, in the order of the parts; None:
+        there are too many to find them
+    :ivar states: of the same projects
+    """
+
+    rows: Mapping[str, StateRow]
+    totals: _Totals
+    ids: Sequence[str]
+    resources: Mapping[str, Sequence[ResourceCost] | None]
+    states: Mapping[str, RatingState]
+
+    def name(self, id_: str) -> str:
+        """Return what a project is called; empty: not known."""
+        row = self.rows.get(id_)
+        return "" if row is None else row.name
 
 
 def fitting_bucket(begin: datetime.datetime, end: datetime.datetime) -> str:
@@ -68,23 +86,18 @@ def read_statement(
 ) -> Statement:
     """Return the bill of the projects that a selection names, or of all that have usage.
 
-    All sums add up: if usage is rated or corrected meanwhile, they are read again.
+    All sums are of one snapshot, so that they add up.
 
     :param calendar: the grid of periods
     :param selection: with begin and end
     :param zone: of days
-    :raises ratekit.errors.TryLater: the storage did not answer, or usage kept changing
+    :raises ratekit.errors.TryLater: the storage did not answer
     """
-    for _ in range(_ATTEMPTS):
-        try:
-            return _Reader(storage, calendar, selection, zone).read()
-        except _UsageChanged:
-            continue
-    raise errors.TryLater("usage was rated or corrected while the bill was read; try again")
+    return _Reader(storage, calendar, selection, zone).read()
 
 
 class _Reader:
-    """Reads a statement once."""
+    """Reads a statement."""
 
     def __init__(
         self, storage: Storage, calendar: Calendar, selection: Selection, zone: datetime.tzinfo
@@ -98,45 +111,52 @@ class _Reader:
         self._begin, self._end = selection.begin, selection.end
         self._bucket = fitting_bucket(self._begin, self._end)
         self._starts = bill_starts(selection, self._bucket, zone)
-        # Before the sums, so that these have all usage until the times in them.
-        states = storage.reports.scopes(selection.scopes)
-        self._states = {row.id: row for row in states}
-        self._book = storage.rules.read()
 
     def read(self) -> Statement:
-        """Return the statement.
-
-        :raises _UsageChanged: the sums of resources are of another snapshot
-        """
-        totals = self._read_totals()
-        ids = self._list_projects(totals)
-        is_single = len(ids) == 1
+        """Return the statement."""
+        with self._storage.reports.snapshot() as reports:
+            usage = self._read_usage(reports)
+        # After the numbers: what was purged meanwhile may be missing from them.
+        purged = self._storage.purge.mark()
         corrections = self._count_corrections()
-        # Of projects with equal prices some have sums; one without usage needs none.
-        dearest = [id_ for id_ in ids if id_ in totals.sums or id_ not in totals.prices]
+        book = self._storage.rules.read()
+        is_single = len(usage.ids) == 1
         parts = [
-            self._read_part(id_, totals, corrections.get(id_, 0), is_single)
-            for id_ in dearest[:MAX_PARTS]
+            self._build_part(id_, usage, corrections.get(id_, 0), book, purged, is_single)
+            for id_ in usage.resources
         ]
         general: Prices = {}
         if not is_single:
-            general = _prices_in_force(self._book, quote.NO_SCOPE, self._begin, self._end)
+            general = _prices_in_force(book, quote.NO_SCOPE, self._begin, self._end)
         return Statement(
-            self._build(totals.whole, (), self._states.values()),
+            self._build(usage.totals.whole, (), usage.rows.values()),
             [
-                ProjectCharge(id_, self._name(id_), totals.prices.get(id_, ZERO))
-                for id_ in ids[:MAX_PROJECTS]
+                ProjectCharge(id_, usage.name(id_), usage.totals.prices.get(id_, ZERO))
+                for id_ in usage.ids[:MAX_PROJECTS]
             ],
-            len(ids),
+            len(usage.ids),
             parts,
-            sum(map(self._is_behind, self._states.values())),
+            sum(map(self._is_behind, usage.rows.values())),
             general,
-            self._storage.purge.mark().missing_until(self._begin, from_totals=True),
+            purged.missing_until(self._begin, from_totals=True),
         )
 
-    def _read_totals(self) -> _Totals:
+    def _read_usage(self, reports: Reports) -> _Usage:
+        rows = {row.id: row for row in reports.scopes(self._selection.scopes)}
+        totals = self._read_totals(reports)
+        ids = self._list_projects(totals, rows)
+        # Of projects with equal prices some have sums; one without usage needs none.
+        dearest = [id_ for id_ in ids if id_ in totals.sums or id_ not in totals.prices]
+        dearest = dearest[:MAX_PARTS]
+        states = rating_state.read(
+            reports, self._calendar, frozenset(dearest), self._begin, self._end
+        )
+        resources = {id_: self._read_resources(reports, id_) for id_ in dearest}
+        return _Usage(rows, totals, ids, resources, states)
+
+    def _read_totals(self, reports: Reports) -> _Totals:
         keys = ("scope", "metric", self._bucket)
-        rows = self._storage.reports.summary(self._selection, keys, self._zone)
+        rows = reports.summary(self._selection, keys, self._zone)
         whole, prices = Sums(), {}
         dearest: list[tuple[Decimal, str, Sums]] = []
         # Rows come in the order of scopes, so that only some sums are in memory.
@@ -151,38 +171,49 @@ class _Reader:
                 heapq.heappop(dearest)
         return _Totals(whole, prices, {scope: sums for _, scope, sums in dearest})
 
-    def _list_projects(self, totals: _Totals) -> Sequence[str]:
+    def _list_projects(self, totals: _Totals, rows: Mapping[str, StateRow]) -> Sequence[str]:
         """Return the projects of the statement, the dearest first, and equal ones by name."""
         scopes = self._selection.scopes
         ids = totals.prices if isinstance(scopes, AllScopes) else scopes
-        return sorted(ids, key=lambda id_: (-totals.prices.get(id_, ZERO), self._name(id_), id_))
 
-    def _read_part(self, id_: str, totals: _Totals, corrections: int, is_single: bool) -> Part:
+        def order(id_: str) -> tuple[Decimal, str, str]:
+            name = rows[id_].name if id_ in rows else ""
+            return -totals.prices.get(id_, ZERO), name, id_
+
+        return sorted(ids, key=order)
+
+    def _read_resources(self, reports: Reports, id_: str) -> Sequence[ResourceCost] | None:
         selection = dataclasses.replace(self._selection, scopes=frozenset({id_}))
-        states = [row for row in self._states.values() if row.id == id_]
-        sums = totals.sums.get(id_, Sums())
-        resources = read_resources(self._storage.reports, selection)
-        bill = self._build(sums, None if resources is None else resources[:RESOURCES], states)
-        purged_until = self._storage.purge.mark().missing_until(self._begin, from_totals=False)
-        if resources is not None and purged_until is None:
-            price = add_up(resource.price for resource in resources)
-            if (sum(resource.points for resource in resources), price) != (bill.points, bill.total):
-                raise _UsageChanged
-        prices = _prices_in_force(self._book, id_, self._begin, self._end)
+        resources = read_resources(reports, selection)
+        return None if resources is None else resources[:RESOURCES]
+
+    def _build_part(
+        self,
+        id_: str,
+        usage: _Usage,
+        corrections: int,
+        book: RuleBook,
+        purged: PurgeMark,
+        is_single: bool,
+    ) -> Part:
+        rows = [usage.rows[id_]] if id_ in usage.rows else []
+        sums = usage.totals.sums.get(id_, Sums())
+        purged_until = purged.missing_until(self._begin, from_totals=True)
+        prices = _prices_in_force(book, id_, self._begin, self._end)
         return Part(
             id_,
-            self._name(id_),
-            bill,
-            rating_state.read(self._storage, self._calendar, id_, self._begin, self._end),
+            usage.name(id_),
+            self._build(sums, usage.resources[id_], rows),
+            dataclasses.replace(usage.states[id_], purged_until=purged_until),
             corrections,
             prices if is_single else _select(prices, lambda entry: entry.special),
-            purged_until,
+            purged.missing_until(self._begin, from_totals=False),
         )
 
     def _build(
-        self, sums: Sums, resources: Sequence[ResourceCost] | None, states: Iterable[StateRow]
+        self, sums: Sums, resources: Sequence[ResourceCost] | None, rows: Iterable[StateRow]
     ) -> Bill:
-        until = rated_until(states)
+        until = rated_until(rows)
         return build_bill(self._selection, self._bucket, self._starts, sums, resources, until)
 
     def _count_corrections(self) -> Mapping[str, int]:
@@ -195,10 +226,6 @@ class _Reader:
 
     def _is_behind(self, row: StateRow) -> bool:
         return is_rated(row) and row.rated_until < self._end
-
-    def _name(self, id_: str) -> str:
-        row = self._states.get(id_)
-        return "" if row is None else row.name
 
 
 def _scope(row: SummaryRow) -> str:

@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from typing import NamedTuple
 
 from markupsafe import Markup
 
@@ -22,6 +23,7 @@ from ratekit.domain.reporting.bill import rounding_gap
 from ratekit.domain.reporting.reports import Selection
 from ratekit.export.bill_notes import Note
 from ratekit.html import charts
+from ratekit.interfaces import Reports
 
 PATH = "/dashboard/overview"
 _COSTS, _RESOURCES, _RESOURCE = "/dashboard/costs", "/dashboard/resources", "/dashboard/resource"
@@ -32,13 +34,9 @@ _MANY = 10
 
 def show_overview(call: PageCall[ProjectArguments]) -> View:
     """Show this month, the last one, and what they consist of."""
-    parts, scope = call.parts, call.arguments.scope
-    reports = parts.storage.reports
-    purged = parts.storage.purge.mark()
-    month = read_month(reports, call.scopes, call.zone, parts.clock(), purged)
-    selection = Selection(month.begin, month.end, scopes=call.scopes)
-    bill = read_bill(reports, selection, call.zone, resources=0)
-    resources = _dearest(call, selection)
+    scope = call.arguments.scope
+    usage = _read(call)
+    month, bill, resources = usage.month, usage.bill, usage.resources
     costs = _CostLinks(call, month)
     return View(
         {
@@ -65,10 +63,37 @@ def show_overview(call: PageCall[ProjectArguments]) -> View:
             ],
             "resources": resources and _link_resources(call, month, resources),
             "gap": _rounding_gap(call, bill),
-            "notes": list(_notes(call, month, bill)),
+            "notes": [*usage.notes, *([FREE] if bill.points and not bill.total else [])],
         },
         Table("overview", ["day", "metric", "cost"], list(_export(call, bill))),
     )
+
+
+class _Usage(NamedTuple):
+    """What one snapshot of the storage tells.
+
+    :ivar resources: the dearest of this month; None: there are too many to find them in time
+    """
+
+    month: MonthComparison
+    bill: Bill
+    notes: Sequence[Note]
+    resources: Sequence[ResourceCost] | None
+
+
+def _read(call: PageCall[ProjectArguments]) -> _Usage:
+    """Read all numbers at one instant, so that they agree while usage is rated."""
+    parts = call.parts
+    purged = parts.storage.purge.mark()
+    with parts.storage.reports.snapshot() as reports:
+        month = read_month(reports, call.scopes, call.zone, parts.clock(), purged)
+        selection = Selection(month.begin, month.end, scopes=call.scopes)
+        bill = read_bill(reports, selection, call.zone, resources=0)
+        # The dearest resources are of frames.
+        notes = project.notes_of(call, reports, purged, month.begin, month.end, from_totals=False)
+        # Last, because it may take too long: a snapshot ends with an error.
+        resources = _dearest(reports, selection)
+    return _Usage(month, bill, notes, resources)
 
 
 class _CostLinks:
@@ -119,11 +144,8 @@ def _draw_days(call: PageCall[ProjectArguments], bill: Bill, costs: _CostLinks) 
     )
 
 
-def _dearest(
-    call: PageCall[ProjectArguments], selection: Selection
-) -> Sequence[ResourceCost] | None:
+def _dearest(reports: Reports, selection: Selection) -> Sequence[ResourceCost] | None:
     """Return the dearest resources; None: there are too many to find them in time."""
-    reports = call.parts.storage.reports
     try:
         return resource_costs.read(reports, selection, MAX_RESOURCES)[:_DEAREST]
     except (errors.TooManyGroups, errors.TooSlow):
@@ -140,13 +162,6 @@ def _link_resources(
 def _rounding_gap(call: PageCall[ProjectArguments], bill: Bill) -> Decimal:
     sums = [[charge.price for charge in bill.metrics]]
     return rounding_gap(sums, call.parts.conf.rating.decimals)
-
-
-def _notes(call: PageCall[ProjectArguments], month: MonthComparison, bill: Bill) -> Iterator[Note]:
-    # The dearest resources are of frames.
-    yield from project.read_notes(call, month.begin, month.end, from_totals=False)
-    if bill.points and not bill.total:
-        yield FREE
 
 
 def _export(call: PageCall[ProjectArguments], bill: Bill) -> Iterator[Sequence[object]]:

@@ -11,9 +11,11 @@ from ratekit.admin.rating_state import Progress, RatingState
 from ratekit.api.arguments import Arguments, Text
 from ratekit.api.visibility import Demand
 from ratekit.dashboard.page import PageCall, PageRange
+from ratekit.domain.purge import PurgeMark
 from ratekit.domain.reporting.reports import ALL_SCOPES, Selection
 from ratekit.export.bill_notes import Note
 from ratekit.html.formats import Formats
+from ratekit.interfaces import Reports
 
 _DAY = datetime.timedelta(days=1)
 
@@ -166,12 +168,30 @@ def read_notes(
 
     :param from_totals: the page shows no labels
     """
-    scope, storage = only_scope(call), call.parts.storage
-    formats = call.formats
+    storage = call.parts.storage
+    purged = storage.purge.mark()
+    with storage.reports.snapshot() as reports:
+        return notes_of(call, reports, purged, begin, end, from_totals)
+
+
+def notes_of(
+    call: PageCall[Any],
+    reports: Reports,
+    purged: PurgeMark,
+    begin: datetime.datetime,
+    end: datetime.datetime,
+    from_totals: bool,
+) -> Sequence[Note]:
+    """Return what :func:`read_notes` does, as a snapshot tells it.
+
+    :param purged: what is no longer stored
+    """
+    scope = only_scope(call)
+    until = purged.missing_until(begin, from_totals)
     if scope is None:
-        return list(purge_notes(call, begin, from_totals))
-    state = rating_state.read(storage, call.parts.calendar, scope, begin, end, from_totals)
-    return list(_describe(state, formats))
+        return [] if until is None else [_purge_note(until, call.formats)]
+    states = rating_state.read(reports, call.parts.calendar, frozenset({scope}), begin, end, until)
+    return list(_describe(states[scope], call.formats))
 
 
 def purge_notes(

@@ -56,6 +56,20 @@ class GapSpan:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class RatedSpan:
+    """From when to when a scope is rated.
+
+    :ivar rated_since: start of the scope's first period, UTC; None: not known
+    :ivar rated_until: end of the last rated period, UTC
+    :ivar gaps: in a range that was asked for, oldest first
+    """
+
+    rated_since: datetime.datetime | None
+    rated_until: datetime.datetime
+    gaps: Sequence[GapSpan]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class CoverageFacts:
     """The storage's records of a scope over a time range.
 

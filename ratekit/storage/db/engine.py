@@ -110,14 +110,23 @@ class Database:
         engine = self._engines.reader
         if seconds is not None:
             engine = engine.execution_options(**{REPORT_SECONDS: seconds})
-        try:
-            with self._transaction(engine) as transaction:
-                yield transaction.connection
-                transaction.rollback()
-        except errors.RatekitError as error:
-            if seconds is not None and is_time_limit(error.__cause__):
-                raise errors.TooSlow(seconds) from error
-            raise
+        with _naming_time_limit(seconds), self._transaction(engine) as transaction:
+            yield transaction.connection
+            transaction.rollback()
+
+    @contextlib.contextmanager
+    def reading_on(
+        self, connection: sa.Connection, seconds: float | None = None
+    ) -> Iterator[sa.Connection]:
+        """Go on in a transaction of :meth:`reading`, so that its errors are caught here.
+
+        After an error the transaction can only end.
+
+        :param seconds: as of the transaction
+        :raises ratekit.errors.RatekitError: as of :meth:`reading`
+        """
+        with _naming_time_limit(seconds), translate(self.place, self._dbapi):
+            yield connection
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sa.Connection]:
@@ -212,6 +221,17 @@ class Database:
         except (exc.DBAPIError, self._dbapi.Error):
             return False
         return True
+
+
+@contextlib.contextmanager
+def _naming_time_limit(seconds: float | None) -> Iterator[None]:
+    """Raise TooSlow in place of the error of a statement that took more than ``seconds``."""
+    try:
+        yield
+    except errors.RatekitError as error:
+        if seconds is not None and is_time_limit(error.__cause__):
+            raise errors.TooSlow(seconds) from error
+        raise
 
 
 def _engines(url: sa.URL, place: str, patient: bool, connections: int | None) -> Engines:

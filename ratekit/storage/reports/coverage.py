@@ -1,18 +1,21 @@
-"""Reads the records of each period of one scope."""
+"""Reads from when to when scopes are rated, and the records of each period of one."""
 
 from __future__ import annotations
 
 import datetime
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
 from ratekit import errors
-from ratekit.domain.reporting.coverage import CoverageFacts, GapSpan, MetricsFrom
+from ratekit.domain.reporting.coverage import CoverageFacts, GapSpan, MetricsFrom, RatedSpan
 from ratekit.domain.reporting.exclusion import Exclusion, ExclusionSpan
+from ratekit.storage.db.lists import in_list
 from ratekit.storage.ledger import purge_mark
 from ratekit.storage.ledger.metric_sets import members
+from ratekit.storage.reports import selection as selecting
 from ratekit.storage.schema import EXCLUSIONS, GAPS, METRIC_SET_CHANGES, METRIC_SETS, SCOPES, TOTALS
 
 
@@ -46,7 +49,10 @@ def read(
             for instant, names in connection.execute(_changes(scope.id, begin, end))
         ),
         points=points,
-        gaps=tuple(GapSpan(*row) for row in connection.execute(_gaps(scope.id, begin, end))),
+        gaps=tuple(
+            GapSpan(*span)
+            for _, *span in connection.execute(_gaps(GAPS.c.scope_id == scope.id, begin, end))
+        ),
         exclusions=tuple(
             ExclusionSpan(
                 Exclusion(scope_id, row.metric, row.resource, row.reason, row.remedy),
@@ -58,6 +64,26 @@ def read(
         # The points are counted by totals, which may outlive the frames.
         purged_until=purge_mark.read(connection).totals_until,
     )
+
+
+def read_spans(
+    connection: sa.Connection,
+    scope_key: str,
+    scopes: frozenset[str],
+    begin: datetime.datetime,
+    end: datetime.datetime,
+) -> Mapping[str, RatedSpan]:
+    """Return from when to when scopes are rated, with their gaps in ``[begin, end)``."""
+    query = sa.select(
+        SCOPES.c.id, SCOPES.c.scope_id, SCOPES.c.rated_since, SCOPES.c.rated_until
+    ).where(*selecting.of_scopes(scopes, scope_key))
+    rows = connection.execute(query).all()
+    gaps: defaultdict[int, list[GapSpan]] = defaultdict(list)
+    if rows:
+        in_scopes = in_list(GAPS.c.scope_id, [row.id for row in rows])
+        for scope_pk, *span in connection.execute(_gaps(in_scopes, begin, end)):
+            gaps[scope_pk].append(GapSpan(*span))
+    return {row.scope_id: RatedSpan(row.rated_since, row.rated_until, gaps[row.id]) for row in rows}
 
 
 def _totals(scope_pk: int, begin: datetime.datetime, end: datetime.datetime) -> sa.Select[Any]:
@@ -82,10 +108,12 @@ def _changes(scope_pk: int, begin: datetime.datetime, end: datetime.datetime) ->
     )
 
 
-def _gaps(scope_pk: int, begin: datetime.datetime, end: datetime.datetime) -> sa.Select[Any]:
+def _gaps(
+    in_scopes: sa.ColumnElement[bool], begin: datetime.datetime, end: datetime.datetime
+) -> sa.Select[Any]:
     return (
-        sa.select(GAPS.c.last_instant, GAPS.c.resume)
-        .where((GAPS.c.scope_id == scope_pk) & (GAPS.c.last_instant < end))
+        sa.select(GAPS.c.scope_id, GAPS.c.last_instant, GAPS.c.resume)
+        .where(in_scopes & (GAPS.c.last_instant < end))
         .where(GAPS.c.resume.is_(None) | (GAPS.c.resume > begin))
         .order_by(GAPS.c.last_instant)
     )

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import sqlalchemy as sa
 
-from ratekit.domain.reporting.coverage import CoverageFacts
+from ratekit.domain.reporting.coverage import CoverageFacts, RatedSpan
 from ratekit.domain.reporting.reports import (
     ALL_SCOPES,
     EVERYTHING,
@@ -38,16 +38,30 @@ class SqlReports(Reports):
     :param database: at the newest revision
     :param scope_key: only scopes of this key are reported
     :param statement_timeout: seconds that each statement may take; None: as long as any other
+    :param connection: sees one snapshot, which all reports read; None: each reads its own
     """
 
     def __init__(
-        self, database: Database, scope_key: str, statement_timeout: float | None = None
+        self,
+        database: Database,
+        scope_key: str,
+        statement_timeout: float | None = None,
+        connection: sa.Connection | None = None,
     ) -> None:
         self._database = database
         self._scope_key = scope_key
         self._statement_timeout = statement_timeout
+        self._connection = connection
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[Reports]:
+        """Open a transaction that all reports read."""
+        with self._reading() as connection:
+            yield SqlReports(self._database, self._scope_key, self._statement_timeout, connection)
 
     def _reading(self) -> contextlib.AbstractContextManager[sa.Connection]:
+        if self._connection is not None:
+            return self._database.reading_on(self._connection, self._statement_timeout)
         return self._database.reading(self._statement_timeout)
 
     def scopes(self, ids: AllScopes | frozenset[str]) -> Sequence[StateRow]:
@@ -160,6 +174,13 @@ class SqlReports(Reports):
         """
         with self._reading() as connection:
             yield from newest_usage.read(connection, self._scope_key, metrics, scopes)
+
+    def rated_spans(
+        self, scopes: frozenset[str], begin: datetime.datetime, end: datetime.datetime
+    ) -> Mapping[str, RatedSpan]:
+        """Return from when to when scopes are rated, by two statements."""
+        with self._reading() as connection:
+            return coverage.read_spans(connection, self._scope_key, scopes, begin, end)
 
     def coverage(
         self, scope_id: str, begin: datetime.datetime, end: datetime.datetime
