@@ -41,12 +41,13 @@ def require_digits(number: Decimal) -> None:
     :param number: finite
     :raises ValueError: it has too many digits
     """
-    whole, _, fraction = f"{number.copy_abs():f}".partition(".")
-    whole = whole.lstrip("0")
+    # Counted, because 1e999999999 written out fills the memory.
+    places = max(-int(number.as_tuple().exponent), 0)
+    whole_digits = max(number.adjusted() + 1, 0) if number else 0
     if (
-        len(fraction) > _MAX_PLACES
-        or len(whole) > _MAX_WHOLE_DIGITS
-        or len(whole) + len(fraction) > _MAX_DIGITS
+        places > _MAX_PLACES
+        or whole_digits > _MAX_WHOLE_DIGITS
+        or whole_digits + places > _MAX_DIGITS
     ):
         raise ValueError(
             f"expected at most {_MAX_DIGITS} digits, at most {_MAX_PLACES} of them after the "

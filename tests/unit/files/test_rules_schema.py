@@ -2,11 +2,14 @@
 
 import json
 import pathlib
+import tracemalloc
 from decimal import Decimal
 from typing import Any
 
 import jsonschema
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ratekit import errors
 from ratekit.files import rules_file, rules_schema, yaml_file
@@ -125,3 +128,33 @@ def test_every_key_has_a_description() -> None:
 def test_the_shipped_file_names_its_schema() -> None:
     first, *_ = FILES[0].read_text().splitlines()
     assert first == f"# yaml-language-server: $schema={SCHEMA.name}"
+
+
+def written_digits(number: Decimal) -> tuple[int, int]:
+    """Return the number of digits before and after the point, as the number is written."""
+    whole, _, fraction = f"{abs(number):f}".partition(".")
+    return len(whole.lstrip("0")), len(fraction)
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False), st.integers(-45, 45))
+def test_a_number_has_as_many_digits_as_are_written(number: Decimal, exponent: int) -> None:
+    number = Decimal((0, number.as_tuple().digits[-45:], exponent))
+    whole, places = written_digits(number)
+    if whole <= 37 and places <= 28 and whole + places <= 40:
+        rules_schema.require_digits(number)
+    else:
+        with pytest.raises(ValueError, match="at most 40 digits"):
+            rules_schema.require_digits(number)
+
+
+@pytest.mark.parametrize("text", ["1e99999999", "-1e99999999", "1e-99999999", "-0e-99999999"])
+def test_a_number_with_an_enormous_exponent_is_refused_without_being_written_out(text: str) -> None:
+    number = Decimal(text)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="at most 40 digits"):
+            rules_schema.require_digits(number)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1_000_000
