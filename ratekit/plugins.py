@@ -14,6 +14,8 @@ from ratekit.interfaces import Configurable
 FETCHERS = "ratekit.fetchers"
 COLLECTORS = "ratekit.collectors"
 RATING = "ratekit.rating"
+#: Functions of libraries that list their options.
+LIBRARY_OPTIONS = "oslo.config.opts"
 
 #: Section and option that name the plug-ins of each namespace.
 OPTIONS = {

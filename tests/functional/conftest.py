@@ -24,6 +24,7 @@ from ratekit.processing.run_context import RunContext
 from ratekit.storage import migrate
 from ratekit.storage.sql import build_storage
 from tests import stack
+from tests.empty_database import create_empty
 from tests.stack import fixture
 
 REPO = pathlib.Path(__file__).parents[2]
@@ -140,9 +141,7 @@ def new_deployment(cloud: stack.Stack, tmp_path: pathlib.Path) -> Callable[[], D
 
 def sqlite_url(_cloud: stack.Stack, folder: pathlib.Path) -> str:
     """Return the URL of a new migrated SQLite file."""
-    url = f"sqlite:///{folder}/{uuid.uuid4().hex}.sqlite"
-    migrate.upgrade(url)
-    return url
+    return create_empty(folder / f"{uuid.uuid4().hex}.sqlite")
 
 
 def postgresql_url(cloud: stack.Stack, _folder: pathlib.Path) -> str:

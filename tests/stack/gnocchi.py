@@ -17,7 +17,7 @@ from tests.stack.servers import QUIET, BoundPort, answers, start_server, tool
 LIMIT = 60.0
 """Seconds for each step."""
 _WORKERS = 2
-_SACKS = 16
+_SACKS = 4
 """Parts of the backlog. Gnocchi's default of 128 costs an idle metricd more than the work."""
 
 _CONFIGURATION = """\

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from importlib import metadata
 from typing import Any
 
+from ratekit import plugins
 from ratekit.conf import api
 
 TOKENS = "keystone_authtoken"
@@ -27,7 +27,7 @@ class Middleware:
     @classmethod
     def options(cls) -> Mapping[str, Sequence[Any]]:
         """Return the options by section."""
-        points = metadata.entry_points(group="oslo.config.opts")
+        points = {point.name: point for point in plugins.list_entry_points(plugins.LIBRARY_OPTIONS)}
         return {
             section: opts
             for name in _LIBRARIES

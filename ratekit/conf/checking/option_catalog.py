@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from typing import Any
 
 from ratekit import conf as core
@@ -22,7 +21,7 @@ PROCESSOR_DEFAULTS = frozenset(
 
 def library_opts(*libraries: str) -> list[Any]:
     """Return the options that libraries have in [DEFAULT]."""
-    points = metadata.entry_points(group="oslo.config.opts")
+    points = plugins.list_entry_points(plugins.LIBRARY_OPTIONS)
     groups = [group for point in points if point.name in libraries for group in point.load()()]
     return [opt for name, opts in groups if name in (None, "DEFAULT") for opt in opts]
 

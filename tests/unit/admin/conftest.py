@@ -7,13 +7,11 @@ import pathlib
 import pytest
 
 from ratekit.interfaces import Storage
-from ratekit.storage import migrate
 from tests.contract.given import reopen
+from tests.empty_database import create_empty
 
 
 @pytest.fixture
 def storage(tmp_path: pathlib.Path) -> Storage:
     """An empty storage at the newest revision."""
-    url = f"sqlite:///{tmp_path}/ratekit.sqlite"
-    migrate.upgrade(url)
-    return reopen(url)
+    return reopen(create_empty(tmp_path / "ratekit.sqlite"))

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Iterator
 
 import pytest
 
-from ratekit.storage import migrate
 from tests.api_client import Client
-from tests.databases import new_database
+from tests.empty_database import create_empty
 
 
 @pytest.fixture
-def client(tmp_path: pathlib.Path) -> Iterator[Client]:
+def client(tmp_path: pathlib.Path) -> Client:
     """Return a client of an API over an empty database."""
-    with new_database("sqlite", tmp_path) as url:
-        migrate.upgrade(url)
-        yield Client(tmp_path, url)
+    return Client(tmp_path, create_empty(tmp_path / "ratekit.sqlite"))

@@ -7,7 +7,6 @@ import datetime
 import io
 import json
 import pathlib
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,11 +15,11 @@ import pytest
 from ratekit.api.parts import Parts
 from ratekit.cmd import ratekit as command
 from ratekit.interfaces import Storage
-from ratekit.storage import migrate
 from ratekit.storage.sql import open_storage
 from tests.api_client import Client
 from tests.api_server import serve
 from tests.contract import given
+from tests.empty_database import create_empty
 
 #: A day and a half after the scopes started.
 NOW = given.hour(36.5)
@@ -80,18 +79,10 @@ class Shell:
         return Answer(code, *self.captured.readouterr())
 
 
-@pytest.fixture(scope="session")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """An SQLite file at the newest revision."""
-    path = tmp_path_factory.mktemp("empty") / "ratekit.sqlite"
-    migrate.upgrade(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
-def database(empty: pathlib.Path, tmp_path: pathlib.Path) -> str:
+def database(tmp_path: pathlib.Path) -> str:
     """URL of a database with tables and nothing in them."""
-    return f"sqlite:///{shutil.copy(empty, tmp_path / 'ratekit.sqlite')}"
+    return create_empty(tmp_path / "ratekit.sqlite")
 
 
 @pytest.fixture

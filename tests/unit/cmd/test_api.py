@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from ratekit.storage import migrate
+from tests.empty_database import create_empty
 
 REPO = pathlib.Path(__file__).parents[3]
 #: Seconds after which a wait fails the test.
@@ -115,7 +115,7 @@ class Api:
 @pytest.fixture
 def api(tmp_path: pathlib.Path) -> Api:
     api = Api(tmp_path)
-    migrate.upgrade(f"sqlite:///{api.database}")
+    create_empty(api.database)
     return api
 
 
@@ -146,7 +146,7 @@ def test_an_address_in_use_is_one_line_and_1(api: Api) -> None:
 def test_an_address_of_another_host_is_one_line_and_2(tmp_path: pathlib.Path, host: str) -> None:
     options = {"host": host, "auth_strategy": "keystone"}
     api = Api(tmp_path, **options)
-    migrate.upgrade(f"sqlite:///{api.database}")
+    create_empty(api.database)
     with api.conf.open("a") as file:
         file.write(
             "[keystone_authtoken]\nauth_type = token\ntoken = x\nauth_url = http://127.0.0.1:9\n"
@@ -184,7 +184,7 @@ def test_metrics_that_cannot_be_read_are_one_line_and_2(api: Api, tmp_path: path
 def test_threads_answer_at_the_same_time_and_share_no_connection(tmp_path: pathlib.Path) -> None:
     # sqlite3 raises an error where a connection is used by two threads.
     api = Api(tmp_path, threads=20)
-    migrate.upgrade(f"sqlite:///{api.database}")
+    create_empty(api.database)
     with api.running(), ThreadPoolExecutor(40) as pool:
         statuses = list(pool.map(lambda _: api.get("/v2/scope")[0], range(200)))
     assert set(statuses) == {404}
@@ -214,7 +214,7 @@ def test_a_wsgi_server_reads_no_command_line(tmp_path: pathlib.Path) -> None:
     api = Api(tmp_path, auth_strategy="keystone")
     with api.conf.open("a", encoding="utf-8") as file:
         file.write(_KEYSTONE)
-    migrate.upgrade(f"sqlite:///{api.database}")
+    create_empty(api.database)
     answer = serve_by_wsgi(api)
     assert answer.stderr == ""
     assert answer.stdout.startswith("200 OK")
@@ -225,7 +225,7 @@ def test_a_wsgi_server_with_pages_needs_a_key(tmp_path: pathlib.Path, keys: str)
     api = Api(tmp_path, auth_strategy="keystone", dashboard=True, dashboard_keys=keys)
     with api.conf.open("a", encoding="utf-8") as file:
         file.write(_KEYSTONE)
-    migrate.upgrade(f"sqlite:///{api.database}")
+    create_empty(api.database)
     answer = serve_by_wsgi(api)
     if keys:
         assert answer.stdout.startswith("200 OK"), answer.stderr

@@ -5,25 +5,21 @@ from __future__ import annotations
 import contextlib
 import pathlib
 import sqlite3
-from collections.abc import Iterator
 
 import pytest
 
-from ratekit.storage import migrate
 from tests.api_client import NOW
 from tests.contract.given import reopen
-from tests.databases import new_database
+from tests.empty_database import create_empty
 from tests.page_client import PageClient
 from tests.unit.cmd.conftest import Shell
 from tests.unit.dashboard.cloud import fill
 
 
 @pytest.fixture
-def url(tmp_path: pathlib.Path) -> Iterator[str]:
+def url(tmp_path: pathlib.Path) -> str:
     """Return the address of an empty database."""
-    with new_database("sqlite", tmp_path) as address:
-        migrate.upgrade(address)
-        yield address
+    return create_empty(tmp_path / "ratekit.sqlite")
 
 
 @pytest.fixture
@@ -36,8 +32,7 @@ def pages(tmp_path: pathlib.Path, url: str) -> PageClient:
 def filled(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """Return the file of a database of a cloud with all that goes wrong."""
     path = tmp_path_factory.mktemp("cloud") / "cloud.sqlite"
-    migrate.upgrade(f"sqlite:///{path}")
-    fill(reopen(f"sqlite:///{path}"))
+    fill(reopen(create_empty(path)))
     return path
 
 
