@@ -39,7 +39,7 @@ def bucket(instant: datetime.datetime, name: str, zone: datetime.tzinfo) -> date
     local = instant.astimezone(zone).replace(minute=0, second=0, microsecond=0)
     match name:
         case "hour":
-            begin = local
+            return _hour(instant, zone)
         case "day":
             begin = local.replace(hour=0, fold=0)
         case "week":
@@ -51,6 +51,23 @@ def bucket(instant: datetime.datetime, name: str, zone: datetime.tzinfo) -> date
         case _:
             raise KeyError(name)
     return begin.astimezone(datetime.UTC)
+
+
+def _hour(instant: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime:
+    """Return the start of an hour, so that hours follow one another.
+
+    An hour in which clocks go back lasts until they show a full hour again.
+    """
+    local = instant.astimezone(zone)
+    since = datetime.timedelta(
+        minutes=local.minute, seconds=local.second, microseconds=local.microsecond
+    )
+    begin = instant.astimezone(datetime.UTC) - since
+    before, after = (_local(time, zone)[1] for time in (begin, begin + since))
+    if after < before:
+        return _hour(begin, zone)
+    # Clocks that went forward may have skipped the full hour.
+    return begin if after == before else (local - since).astimezone(datetime.UTC)
 
 
 def list_buckets(

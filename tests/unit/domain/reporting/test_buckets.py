@@ -33,6 +33,11 @@ def utc(text: str) -> datetime.datetime:
         ("Asia/Kolkata", "2025-12-31T18:30", "month", "2025-12-31T18:30"),
         ("Australia/Lord_Howe", "2026-04-04T15:15", "hour", "2026-04-04T14:00"),
         ("Australia/Lord_Howe", "2026-10-03T15:45", "hour", "2026-10-03T15:30"),
+        # Clocks go back from 3:45 to 2:45: the first hour from 3:00 lasts until it is 3:00 again.
+        ("Pacific/Chatham", "2026-04-04T13:15", "hour", "2026-04-04T13:15"),
+        ("Pacific/Chatham", "2026-04-04T14:00", "hour", "2026-04-04T13:15"),
+        ("Pacific/Chatham", "2026-04-04T14:15", "hour", "2026-04-04T14:15"),
+        ("Pacific/Chatham", "2026-04-04T15:00", "hour", "2026-04-04T14:15"),
         # Samoa skipped 30 December 2011.
         ("Pacific/Apia", "2011-12-30T10:00", "day", "2011-12-30T10:00"),
         ("Pacific/Apia", "2011-12-30T09:59", "day", "2011-12-29T10:00"),
@@ -87,6 +92,28 @@ def test_weeks_and_years_are_those_of_the_local_date(instant: datetime.datetime,
     monday = datetime.date.fromisocalendar(local.isocalendar().year, local.isocalendar().week, 1)
     assert week.astimezone(local_zone).date() == monday
     assert year.astimezone(local_zone).date() == datetime.date(local.year, 1, 1)
+
+
+@given(
+    instant=st.datetimes(
+        min_value=datetime.datetime.fromisoformat("1990-01-01"),
+        max_value=datetime.datetime.fromisoformat("2040-01-01"),
+        timezones=st.just(UTC),
+    )
+    | st.datetimes(
+        min_value=datetime.datetime.fromisoformat("2026-04-04T10:00"),
+        max_value=datetime.datetime.fromisoformat("2026-04-04T18:00"),
+        timezones=st.just(UTC),
+    ),
+    minutes=st.integers(0, 180),
+    zone=st.sampled_from(
+        ["Europe/Berlin", "Australia/Lord_Howe", "Pacific/Chatham", "America/St_Johns"]
+    ),
+)
+def test_hours_follow_one_another(instant: datetime.datetime, minutes: int, zone: str) -> None:
+    local_zone = zoneinfo.ZoneInfo(zone)
+    later = instant + datetime.timedelta(minutes=minutes)
+    assert bucket(instant, "hour", local_zone) <= bucket(later, "hour", local_zone)
 
 
 @given(
