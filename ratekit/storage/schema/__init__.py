@@ -27,6 +27,7 @@ from ratekit.storage.schema.tasks import (
     TASKS,
 )
 from ratekit.storage.schema.usage import (
+    DAILY_TOTALS,
     DESCRIPTORS,
     FRAMES,
     PURGE_MARK,
@@ -36,6 +37,7 @@ from ratekit.storage.schema.usage import (
 __all__ = [
     "CHANGES",
     "CHANGE_LINES",
+    "DAILY_TOTALS",
     "DESCRIPTORS",
     "EXCLUSIONS",
     "FIELDS",

@@ -17,6 +17,26 @@ from ratekit.storage.db.types import (
 )
 from ratekit.storage.schema.metadata import METADATA
 
+
+def _sums(name: str) -> sa.Table:
+    """Define a table of sums of frames by scope, time, metric and unit."""
+    return sa.Table(
+        name,
+        METADATA,
+        sa.Column(
+            "scope_id", row_id(), sa.ForeignKey("scopes.id"), primary_key=True, autoincrement=False
+        ),
+        sa.Column("begin", Instant, primary_key=True),
+        sa.Column("metric", Word(), primary_key=True),
+        sa.Column("unit", Word(), primary_key=True),
+        sa.Column("points", sa.BigInteger, nullable=False),
+        sa.Column("quantity", Exact(QUANTITY_PLACES), nullable=False),
+        sa.Column("price", Exact(PRICE_PLACES), nullable=False),
+        sqlite_with_rowid=False,
+        **TABLE,
+    )
+
+
 #: A metric with a distinct set of labels; never changed or deleted.
 DESCRIPTORS = sa.Table(
     "descriptors",
@@ -52,21 +72,12 @@ FRAMES = sa.Table(
 
 #: The sums of a scope's period in one metric. The unit is in the key, so that each sum has one
 #: unit even after a change of metrics.yml.
-TOTALS = sa.Table(
-    "totals",
-    METADATA,
-    sa.Column(
-        "scope_id", row_id(), sa.ForeignKey("scopes.id"), primary_key=True, autoincrement=False
-    ),
-    sa.Column("begin", Instant, primary_key=True),
-    sa.Column("metric", Word(), primary_key=True),
-    sa.Column("unit", Word(), primary_key=True),
-    sa.Column("points", sa.BigInteger, nullable=False),
-    sa.Column("quantity", Exact(QUANTITY_PLACES), nullable=False),
-    sa.Column("price", Exact(PRICE_PLACES), nullable=False),
-    sqlite_with_rowid=False,
-    **TABLE,
-)
+TOTALS = _sums("totals")
+
+#: The sums of the totals that begin on one day, for reports over many scopes or a long time: a
+#: twenty-fourth of the rows. ``begin`` is the start of a day in UTC. Whoever changes totals changes
+#: them in the same transaction.
+DAILY_TOTALS = _sums("daily_totals")
 
 #: One row: frames and totals before these times were removed, or are being removed; NULL: none.
 #: ``uses`` counts the transactions that rely on the row, so that each of them changes it.
