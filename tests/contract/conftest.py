@@ -73,13 +73,18 @@ def cleaning_engine(database: str) -> Iterator[sa.Engine]:
 @pytest.fixture
 def url(database: str, cleaning_engine: sa.Engine) -> str:
     """URL of a database without scopes, frames and rules."""
-    with cleaning_engine.begin() as connection:
+    clean(cleaning_engine)
+    return database
+
+
+def clean(engine: sa.Engine) -> None:
+    """Empty all tables."""
+    with engine.begin() as connection:
         for table in reversed(METADATA.sorted_tables):
             if table not in (VERSIONS, PURGE_MARK):
                 connection.execute(table.delete())
         connection.execute(VERSIONS.update().values(version=0))
         connection.execute(PURGE_MARK.update().values(frames_until=None, totals_until=None))
-    return database
 
 
 @pytest.fixture

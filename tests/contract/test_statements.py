@@ -27,7 +27,7 @@ from tests.contract.given import (
     total,
 )
 
-LIMIT = 12
+LIMIT = 13
 #: Scopes of a batch; all others are series of the first one.
 SCOPES = 5
 
@@ -80,7 +80,7 @@ def commit(
 
 
 @pytest.mark.parametrize("size", [10, 1000, 20_000])
-def test_a_batch_takes_at_most_12_statements(
+def test_a_batch_takes_at_most_13_statements(
     storage: Storage, open_another: Open, bulk_writes: list[str], size: int
 ) -> None:
     names = [f"scope {number}" for number in range(SCOPES)]

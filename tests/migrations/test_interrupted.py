@@ -17,6 +17,7 @@ from ratekit.storage import migrate, revisions
 from ratekit.storage.db.engine import Database
 from ratekit.storage.sql import open_storage
 from tests.contract.given import START, batch, list_scopes
+from tests.daily_totals import find_wrong_days
 from tests.databases import new_database
 from tests.migrations.test_migrations import shape
 
@@ -123,6 +124,44 @@ def test_a_migration_down_can_be_run_again_from_each_of_its_statements(
         assert shape(mariadb) == whole
     database.close()
     assert stops > 5
+
+
+def test_daily_totals_that_were_filled_in_part_are_filled_again(mariadb: str) -> None:
+    database = Database(mariadb, patient=True)
+    with database.writing() as connection:
+        migrate.move(connection, "0014")
+    instant = "'2026-03-01 01:00:00'"
+    with database.writing() as connection:
+        for number in range(1, 26):
+            connection.exec_driver_sql(
+                "INSERT INTO scopes (id, scope_key, scope_id, name, fetcher, collector, failures,"
+                f" active, rated_until, last_seen) VALUES ({number}, 'project_id', 's{number}', '',"
+                f" '', '', 0, true, {instant}, {instant})"
+            )
+            connection.exec_driver_sql(
+                f"INSERT INTO totals VALUES ({number}, {instant}, 'cpu', 'core', 1, '1', '0.1')"
+            )
+    counts = []
+    for number in itertools.count(2):
+        with contextlib.suppress(Stopped), stop_at(number), database.writing() as connection:
+            migrate.move(connection, "0015")
+        revision = revisions.current(mariadb)
+        if revision == "0015":
+            break
+        if revision == "0014>0015":
+            # What was written before it was stopped, as if it had been killed after a COMMIT.
+            with database.writing() as connection:
+                rows = sa.text("INSERT INTO daily_totals SELECT * FROM totals LIMIT :count")
+                if sa.inspect(connection).has_table("daily_totals"):
+                    connection.execute(rows, {"count": number})
+        counts.append(revision)
+        migrate.upgrade(mariadb)
+        assert find_wrong_days(mariadb) == []
+        with database.writing() as connection:
+            migrate.move(connection, "0014")
+    assert counts.count("0014>0015") > 3
+    assert find_wrong_days(mariadb) == []
+    database.close()
 
 
 class Stopped(Exception):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import pathlib
 import re
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from ratekit import errors
 from ratekit.domain.reporting.reports import ALL_SCOPES
 from ratekit.storage import migrate, revisions
 from ratekit.storage.db.engine import Database
-from ratekit.storage.schema import METADATA, SCOPES
+from ratekit.storage.schema import DAILY_TOTALS, METADATA, SCOPES
 from tests.contract.given import reopen
 from tests.databases import new_database
 
@@ -84,8 +85,19 @@ ROWS = {
         "UPDATE hashmap_mappings SET line = 1, name = 'n', description = 'why' WHERE id = 2",
         "UPDATE hashmap_thresholds SET line = 1",
         "UPDATE hashmap_fields SET hidden = true",
+        # Totals of the day before, and one more of the day of the first.
+        "INSERT INTO totals VALUES (1, '2026-02-28 23:00:00.000000', 'instance', 'instance', 3,"
+        " '0.000000000000000001', '0.7')",
+        "INSERT INTO totals VALUES (1, '2026-03-01 23:00:00.000000', 'instance', 'instance', 2,"
+        " '10000000000000000000000.1', '0.0000000000000000000000000002')",
     ),
+    # The migration fills the table.
+    "0015": (),
 }
+
+
+MARCH_1 = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
+FEBRUARY_28 = MARCH_1 - datetime.timedelta(days=1)
 
 
 def move(url: str, revision: str | None) -> None:
@@ -120,6 +132,14 @@ def test_data_survives_every_upgrade_and_downgrade(url: str) -> None:
             if connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar()
         }
         assert filled == tables
+        assert connection.execute(sa.select(DAILY_TOTALS)).all() == [
+            (1, FEBRUARY_28, "instance", "instance", 3, Decimal("1E-18"), Decimal("0.7")),
+            (
+                *(1, MARCH_1, "instance", "instance", 3),
+                Decimal("10000000000000000000001.1"),
+                Decimal("0.1000000000000000000000000002"),
+            ),
+        ]
     for earlier in [None, *revisions.revisions()][-2::-1]:
         move(url, earlier)
         if earlier == "0012":

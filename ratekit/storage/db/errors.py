@@ -24,6 +24,12 @@ _MYSQL_STANDBY = frozenset({1290, 1792, 1836})
 _SQLSTATE_CANCELED = "57014"
 _MYSQL_TIME_LIMIT = frozenset({1969, 3024})
 
+# A number that its column cannot hold.
+_SQLSTATE_OUT_OF_RANGE = "22003"
+_MYSQL_OUT_OF_RANGE = frozenset({1264, 1690})
+# What SQLite says of any error of a function in Python; exact_add has no other.
+_SQLITE_OUT_OF_RANGE = "user-defined function raised exception"
+
 # Codes of SQLSTATE for conflicts: serialization, deadlock, lock timeout.
 _SQLSTATE_CONFLICT = frozenset({"40001", "40P01", "55P03"})
 # Classes and codes of SQLSTATE for temporary errors: 08 connection, 53 resources, 57 operator's
@@ -136,6 +142,16 @@ def is_time_limit(cause: BaseException | None) -> bool:
         getattr(cause, "sqlstate", None) == _SQLSTATE_CANCELED
         or code in _MYSQL_TIME_LIMIT
         or getattr(cause, "sqlite_errorname", None) == "SQLITE_INTERRUPT"
+    )
+
+
+def is_out_of_range(cause: BaseException | None) -> bool:
+    """Return whether a driver's error says that a column cannot hold a sum."""
+    code = cause.args[0] if cause is not None and cause.args else None
+    return (
+        getattr(cause, "sqlstate", None) == _SQLSTATE_OUT_OF_RANGE
+        or code in _MYSQL_OUT_OF_RANGE
+        or code == _SQLITE_OUT_OF_RANGE
     )
 
 

@@ -17,6 +17,7 @@ from ratekit import errors
 from ratekit.storage.db.dialects import TextSum
 from ratekit.storage.db.lists import DIGEST_OF
 from ratekit.storage.db.timeouts import Engines, pool_options, report_milliseconds
+from ratekit.storage.db.types import add_texts
 
 #: Seconds to wait for another writer of the file: longer than a large batch takes.
 BUSY_SECONDS = 30.0
@@ -147,6 +148,7 @@ def _hand_to_owner(descriptor: int, folder: pathlib.Path) -> None:
 
 def _prepare(connection: Any, _record: object, *, patience: float, cache_kib: int) -> None:
     connection.create_aggregate("exact_sum", 1, TextSum)
+    connection.create_function("exact_add", 3, add_texts, deterministic=True)
     connection.create_function(DIGEST_OF, 1, bytes.fromhex, deterministic=True)
     for pragma in (
         "foreign_keys=ON",

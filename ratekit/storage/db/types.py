@@ -92,6 +92,26 @@ def _sum(values: Sequence[Decimal], zero: Decimal, limit: Decimal) -> Decimal:
     return total
 
 
+def add_texts(left: str, right: str, places: int) -> str:
+    """Return the exact sum of two decimals as SQLite stores them.
+
+    :raises decimal.DecimalException: DECIMAL(65, places) would not store it on other databases
+    """
+    total = EXACT.add(Decimal(left), Decimal(right))
+    if not _fits(total, places, _WIDTH):
+        raise decimal.Overflow(f"more than {DIGITS - places} digits before the point")
+    return str(total)
+
+
+def _fits(value: Decimal, places: int, width: decimal.Context) -> bool:
+    """Return whether a column with so many places stores a value as it is."""
+    try:
+        value.quantize(_ONE.scaleb(-places), None, width)
+    except decimal.DecimalException:
+        return False
+    return value.is_finite()
+
+
 def require_shared_fits(whole: Decimal, share: Decimal) -> None:
     """Raise if DECIMAL(65, 18) or DECIMAL(19, 18) would round a value or overflow.
 
@@ -137,13 +157,7 @@ class Exact(TypeDecorator[Decimal]):
         """Return the value for the database; raise if the column would change it."""
         if value is None:
             return None
-        try:
-            value.quantize(_ONE.scaleb(-self.places), None, self._width)
-        except decimal.DecimalException:
-            fits = False
-        else:
-            fits = value.is_finite()
-        if not fits:
+        if not _fits(value, self.places, self._width):
             raise errors.OperatorError(
                 f"{value} cannot be stored: at most "
                 f"{count_text(self.digits - self.places, 'digit')} before the point and "

@@ -15,13 +15,35 @@ from ratekit.interfaces import CommitResult, Ledger, Observation, RatedBatch
 from ratekit.storage.db import commit
 from ratekit.storage.db.engine import Database
 from ratekit.storage.db.types import WORD, fits_word
-from ratekit.storage.ledger import exclusions, frames, metric_sets, observing, stopped_usage, sums
+from ratekit.storage.ledger import (
+    daily_totals,
+    exclusions,
+    frames,
+    metric_sets,
+    observing,
+    stopped_usage,
+    sums,
+)
 from ratekit.storage.ledger import scopes as scope_states
 from ratekit.storage.ledger.descriptors import Descriptors, Resolver
 from ratekit.storage.rules import version
 from ratekit.storage.schema import DESCRIPTORS
 
 LOG = logging.getLogger(__name__)
+
+
+class _BatchSums(NamedTuple):
+    """What a batch adds up to, by period and by day."""
+
+    totals: Sequence[sums.Total]
+    days: Sequence[sums.Total]
+
+    def of_scopes(self, scope_pks: Collection[int]) -> _BatchSums:
+        """Return the sums of some of the scopes."""
+        return _BatchSums(
+            [total for total in self.totals if total.scope_pk in scope_pks],
+            [day for day in self.days if day.scope_pk in scope_pks],
+        )
 
 
 class _Write(NamedTuple):
@@ -77,9 +99,9 @@ class SqlLedger(Ledger):
         return self._database.read_clock()
 
     def commit(self, batch: RatedBatch) -> CommitResult:
-        """Write frames, totals and new states in one transaction.
+        """Write frames, totals, daily totals and new states in one transaction.
 
-        It takes at most 12 statements, whatever the size of the batch is; four more for each slice
+        It takes at most 13 statements, whatever the size of the batch is; four more for each slice
         of its series after the first one, up to six more where usage stops or resources are
         excluded, and two more on a Galera cluster.
 
@@ -90,6 +112,7 @@ class SqlLedger(Ledger):
         """
         scope_pks = {state.scope.id: state.scope_pk for state in batch.states}
         totals = sums.sum_up(batch.series, scope_pks)
+        batch_sums = _BatchSums(totals, sums.sum_days(totals))
         metrics = metric_sets.MetricSet.of(batch.metrics)
         texts = frames.begin_texts(batch.window.begins())
         frames.require_begins(totals, texts)
@@ -98,7 +121,7 @@ class SqlLedger(Ledger):
         resolver = self._descriptors.resolver()
 
         def change(connection: sa.Connection) -> _Write:
-            return _write(connection, batch, totals, metrics, texts, writer, resolver)
+            return _write(connection, batch, batch_sums, metrics, texts, writer, resolver)
 
         def read_outcome(connection: sa.Connection, write: _Write) -> commit.Outcome:
             return scope_states.read_outcome(
@@ -142,7 +165,7 @@ class SqlLedger(Ledger):
 def _write(
     connection: sa.Connection,
     batch: RatedBatch,
-    all_totals: Iterable[sums.Total],
+    batch_sums: _BatchSums,
     metrics: metric_sets.MetricSet,
     texts: frames.BeginTexts,
     writer: int,
@@ -152,11 +175,12 @@ def _write(
     pks = scope_states.swap(connection, batch.states, batch.window, metrics, writer)
     advanced = [state for state in batch.states if state.scope_pk in pks]
     scope_pks = {state.scope.id: state.scope_pk for state in advanced}
-    totals = [total for total in all_totals if total.scope_pk in pks]
+    totals, days = batch_sums.of_scopes(pks)
     frame_count = frames.write_frames(connection, batch.series, scope_pks, resolver, texts)
     # Before the totals are written: it reads those of earlier batches.
     changes = stopped_usage.record(connection, pks, batch.window, batch.metrics, totals)
     frames.write_totals(connection, totals, texts)
+    daily_totals.add(connection, days)
     exclusions.record(connection, scope_pks, batch.window, batch.exclusions)
     result = CommitResult(
         frames=frame_count,

@@ -12,7 +12,13 @@ from ratekit.domain.reporting.reports import ResetPlan
 from ratekit.interfaces import ScopeAdmin
 from ratekit.storage.db.dialects import exact_sum
 from ratekit.storage.db.engine import Database
-from ratekit.storage.ledger import exclusions, metric_sets, purge_mark, stopped_usage
+from ratekit.storage.ledger import (
+    daily_totals,
+    exclusions,
+    metric_sets,
+    purge_mark,
+    stopped_usage,
+)
 from ratekit.storage.ledger import gaps as gap_rows
 from ratekit.storage.schema import FRAMES, SCOPES, TOTALS
 from ratekit.text import second_text
@@ -103,6 +109,7 @@ class SqlScopeAdmin(ScopeAdmin):
             for table in (FRAMES, TOTALS):
                 since = (table.c.scope_id == row["id"]) & (table.c.begin >= plan.since)
                 connection.execute(table.delete().where(since))
+            daily_totals.refresh(connection, row["id"], plan.since, None)
             if gaps:
                 gap_rows.end_at(connection, row["id"], plan.since)
             exclusions.remove_since(connection, row["id"], plan.since)

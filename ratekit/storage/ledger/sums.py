@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from ratekit import errors
+from ratekit.domain import period
 from ratekit.domain.exact import EXACT
 from ratekit.domain.series import RatedSeries
 from ratekit.storage.db.types import (
@@ -19,11 +20,15 @@ from ratekit.storage.db.types import (
 )
 from ratekit.storage.ledger.slices import slices
 
+#: The period of daily totals.
+DAY = datetime.timedelta(days=1)
+
 
 class Total(NamedTuple):
-    """A row of ``totals``.
+    """A row of ``totals``, or of ``daily_totals``.
 
     :ivar scope_pk: id of the scope's row
+    :ivar begin: start of the period, or of the day in UTC
     :ivar points: number of frames
     """
 
@@ -80,6 +85,24 @@ def sum_up(rated_series: Iterable[RatedSeries], scope_pks: Mapping[str, int]) ->
             for (scope, metric, unit), period_sums in sums.items()
             for begin, period_sum in period_sums.items()
         ]
+
+
+def sum_days(totals: Iterable[Total]) -> list[Total]:
+    """Return exact daily totals, in the order of their key.
+
+    A total belongs to the day on which its period begins.
+
+    :raises ratekit.errors.OperatorError: a sum cannot be stored
+    """
+    sums: dict[tuple[int, datetime.datetime, str, str], _Sum] = {}
+    days: dict[datetime.datetime, datetime.datetime] = {}
+    for scope_pk, begin, metric, unit, points, quantity, price in totals:
+        day = days.get(begin) or days.setdefault(begin, period.floor(begin, DAY))
+        key, addends = (scope_pk, day, metric, unit), _Sum(points, quantity, price)
+        before = sums.get(key)
+        sums[key] = addends if before is None else before.plus(addends)
+    with decimal.localcontext(EXACT):
+        return [_total(*key, sums[key]) for key in sorted(sums)]
 
 
 def _add_slice(sums: _Sums, part: Iterable[RatedSeries]) -> None:

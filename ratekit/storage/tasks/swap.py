@@ -24,7 +24,7 @@ from ratekit.interfaces import TaskLedger
 from ratekit.storage.db import commit
 from ratekit.storage.db.engine import Database
 from ratekit.storage.db.types import storable
-from ratekit.storage.ledger import exclusions, frames, metric_sets, sums
+from ratekit.storage.ledger import daily_totals, exclusions, frames, metric_sets, sums
 from ratekit.storage.ledger.descriptors import Descriptors, Resolver
 from ratekit.storage.rules import version
 from ratekit.storage.schema import SCOPES, TASK_PERIODS, TASKS
@@ -124,6 +124,7 @@ def _write(
     scope_pks = {task.order.scope.id: task.scope_pk}
     frames.write_frames(connection, repriced.series, scope_pks, resolver, texts)
     frames.write_totals(connection, totals, texts)
+    daily_totals.refresh(connection, task.scope_pk, repriced.window.begin, repriced.window.end)
     _record_periods(connection, task, repriced, old_totals, totals, now)
     account = None
     if repriced.window.end >= task.order.end:
