@@ -12,6 +12,7 @@ from ratekit.admin.lag import read_lags
 from ratekit.admin.scope_condition import Condition, judge
 from ratekit.domain.exact import ZERO
 from ratekit.domain.period import Period
+from ratekit.domain.reporting.bill import add_up
 from ratekit.domain.reporting.reports import ALL_SCOPES, Page, StateRow
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.interfaces import Reports
@@ -74,11 +75,13 @@ class ProjectPage:
 
     :ivar total: how many fit, without a page
     :ivar conditions: number of all projects in each condition
+    :ivar cost: exact, of all that fit, as old as their order; None: they are not sorted by cost
     """
 
     projects: Sequence[ProjectCosts]
     total: int
     conditions: Mapping[Condition, int]
+    cost: Decimal | None = None
 
 
 def read(
@@ -102,10 +105,12 @@ def read(
     rows = reports.scopes(ALL_SCOPES)
     conditions, lags = judge(rows, calendar, now), read_lags(rows, calendar, now)
     selected = [row for row in rows if query.accepts(row, conditions[row.id])]
+    cost = None
     match query.order:
         case ProjectOrder.COST:
             ranks = rank(ranges[0], query.metric)
             selected.sort(key=lambda row: -ranks.get(row.id, ZERO))
+            cost = add_up(ranks.get(row.id, ZERO) for row in selected)
         case ProjectOrder.LAG:
             selected.sort(key=lambda row: lags.get(row.id, _NO_LAG), reverse=True)
     page = selected[query.page.offset : query.page.end]
@@ -123,7 +128,7 @@ def read(
         )
         for row in page
     ]
-    return ProjectPage(projects, len(selected), _count(conditions))
+    return ProjectPage(projects, len(selected), _count(conditions), cost)
 
 
 def _count(conditions: Mapping[str, Condition]) -> Mapping[Condition, int]:

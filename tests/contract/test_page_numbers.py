@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from ratekit.admin.cost_ranking import CostRanking
 from ratekit.cmd import ratekit as command
 from ratekit.domain.exact import EXACT
 from ratekit.domain.reporting.bill import add_up
@@ -207,6 +208,34 @@ def test_every_line_leads_to_what_it_consists_of(
             assert (Decimal(0) if shown is None else total(explained)) == price, link
         deeper = [link for _, link in links if link != path]
         path = data.draw(st.sampled_from(deeper))
+
+
+@examples
+@given(usages=USAGES, data=st.data())
+def test_costs_of_all_projects_lead_to_what_they_consist_of(
+    pages: PageClient, open_another: Open, usages: Sequence[Usage], data: st.DataObject
+) -> None:
+    rate(open_another, usages)
+    # No order is remembered of what was rated for the example before.
+    pages.replace(ranking=CostRanking(pages.parts.storage.reports))
+    path = f"/dashboard/totals?begin={RANGE['begin']}&end={RANGE['end']}"
+    for _ in range(3):
+        page = pages.get(path)
+        links = [
+            (Decimal(str(number["value"])), str(link["href"]))
+            for part in (".figure", "tbody")
+            for cell in page.content.select(part)
+            for link in cell.select("a[href]:has(data.money)")[-4:]
+            for number in link.select("data.money")
+        ]
+        for price, link in links:
+            explained = pages.get(link)
+            shown = explained.content.select_one(".figure data.money")
+            assert (Decimal(0) if shown is None else total(explained)) == price, (path, link)
+        path = data.draw(st.sampled_from([link for _, link in links if link != path]))
+        if "scope=" in path:
+            # The pages of one project have a test of their own.
+            return
 
 
 @examples

@@ -54,6 +54,12 @@ def show_projects(call: PageCall[ProjectsArguments]) -> View:
     page = project.read(
         parts.storage.reports, parts.calendar, query, ranges, now, parts.ranking.read
     )
+    totals_link = call.link(
+        "/dashboard/totals",
+        metric=arguments.metric,
+        begin=arguments.begin,
+        end=arguments.end,
+    )
     return View(
         {
             "notes": list(purge_notes(call, ranges[1].begin)),
@@ -63,16 +69,12 @@ def show_projects(call: PageCall[ProjectsArguments]) -> View:
             "chosen": arguments,
             "metric_choices": [(name, name == arguments.metric) for name in metric_names(call, ())],
             "projects": [_row(call, entry, ranges) for entry in page.projects],
-            "total": page.total,
+            "cost": page.cost,
+            "cost_link": None if query.search or query.conditions else totals_link,
             "states": page.conditions,
             "orders": list(ProjectOrder),
             "pager": build_pager(call, PATH, page.total, "projects"),
-            "totals_link": call.link(
-                "/dashboard/totals",
-                metric=arguments.metric,
-                begin=arguments.begin,
-                end=arguments.end,
-            ),
+            "totals_link": totals_link,
         },
         Table("projects", _COLUMNS, [_cells(entry) for entry in page.projects]),
     )

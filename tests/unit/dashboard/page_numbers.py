@@ -15,6 +15,7 @@ from tests.page_client import PageResponse
 #: Numbers without a link, by page and place: nothing explains them but what stands beside them.
 EXCEPTIONS: Mapping[tuple[str, str], str] = {
     ("totals", "Part of all"): "it divides numbers that have links, in the same row and above",
+    ("projects", "Total"): "of a search: it adds up the rows of all pages",
     ("coverage", "*"): "the table of all times counts the same periods",
     ("resource", "Total"): "of one set of labels: it adds up the rows below",
     ("resource", "Cost, total"): "likewise",

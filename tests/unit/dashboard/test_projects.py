@@ -9,12 +9,14 @@ import pytest
 
 from ratekit.dashboard.pages.projects import find_previous
 from ratekit.domain.period import Period
+from ratekit.domain.reporting.bill import add_up
 from ratekit.domain.scope import Scope
 from tests.api_client import NOW
 from tests.contract.given import hour, statements
 from tests.page_client import PageClient, PageResponse
 from tests.unit.cmd.conftest import Shell
 from tests.unit.dashboard.cloud import NAMES, SCRIPT
+from tests.unit.dashboard.page_numbers import require_links
 
 PATH = "/dashboard/projects"
 
@@ -161,6 +163,19 @@ def test_costs_of_one_metric(cloud: PageClient, ratekit: Shell) -> None:
     assert response.words.count("Costs of volume.size from") == 1
     (link,) = response.content.select('tbody tr:first-child td[data-title="Cost"] a')
     assert "metric=volume.size" in str(link["href"])
+
+
+def test_the_total_is_of_all_pages(cloud: PageClient) -> None:
+    prices = costs(cloud.get(PATH, order="cost"))
+    page = cloud.get(PATH, order="cost", limit=2)
+    (total,) = page.content.select(".figure data")
+    assert Decimal(str(total["value"])) == add_up(prices.values())
+    search = cloud.get(PATH, order="cost", search="beta")
+    assert require_links(PATH, search) == {("projects", "Total")}
+    (total,) = search.content.select(".figure data")
+    assert Decimal(str(total["value"])) == prices["beta"]
+    # Without an order by cost it would take too long.
+    assert cloud.get(PATH).content.select(".figure") == []
 
 
 class TestPrevious:
