@@ -38,7 +38,12 @@ class PageResponse(NamedTuple):
 
     @property
     def document(self) -> bs4.BeautifulSoup:
-        return bs4.BeautifulSoup(self.text, "html.parser")
+        document = bs4.BeautifulSoup(self.text, "html.parser")
+        # They only say where lines end.
+        for tag in document.select("wbr, span.whole"):
+            tag.unwrap()
+        document.smooth()
+        return document
 
     @property
     def content(self) -> bs4.Tag:

@@ -11,6 +11,7 @@ from ratekit.api.arguments import Arguments, Offset, first_text
 from ratekit.api.visibility import Demand
 from ratekit.dashboard.page import PageCall, PageRange
 from ratekit.domain.reporting.reports import ALL_SCOPES, Page
+from ratekit.text import count_text
 
 #: Rows of a list; most rows of one, for spreadsheets.
 _ROWS, _MOST_ROWS = 50, 1_000
@@ -75,7 +76,7 @@ def build_pager(call: PageCall[Any], path: str, total: int, noun: str) -> Pager:
 
     :param path: of this page
     :param total: number of rows of all pages
-    :param noun: what the rows are, in plural
+    :param noun: what a row is
     """
     offset, limit = call.arguments.offset, call.arguments.limit
     first, end = offset + 1, offset + limit
@@ -84,9 +85,9 @@ def build_pager(call: PageCall[Any], path: str, total: int, noun: str) -> Pager:
     def link(start: int) -> str:
         return call.link(path, **{**arguments, "offset": start or None})
 
-    last = min(end, total)
+    last, rows = min(end, total), count_text(total, noun)
     return Pager(
-        f"{first:,} to {last:,} of {total:,} {noun}" if first <= last else f"{total:,} {noun}",
+        f"{first:,} to {last:,} of {rows}" if 0 < last - offset < total else rows,
         link(max(0, offset - limit)) if offset else None,
         link(end) if end < total else None,
     )

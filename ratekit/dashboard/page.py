@@ -39,6 +39,10 @@ A page is data, as an operation of the API is; :mod:`ratekit.dashboard.routes` l
   ``parts.html`` has tables, figures, notices, empty states, a range form, a pager. Besides the
   view's values, a template has ``formats`` (:class:`ratekit.html.formats.Formats`) and ``frame``
   (:class:`ratekit.dashboard.frame.Frame`). Every value is escaped; charts are ``Markup``.
+* On a telephone a table moves in its box: its important columns come first. A table of sentences is
+  in a ``<div class="stack">``, where the cells of a row are below one another, each with its title
+  in ``data-title``; of class ``short`` two share a line. ``| whole`` keeps times in a text from
+  being broken, ``| joints`` lets a long name be broken after its dots.
 * A view with a table can be had as CSV with all digits: ``?format=csv``, ``parts.csv_link()``.
 * A page with ``accepts_form`` is also asked by POST: its arguments are then the form's fields, an
   uploaded file the text of its field (:class:`ratekit.dashboard.forms.FileText`), and a button

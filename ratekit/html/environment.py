@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import jinja2
 from markupsafe import Markup
 
+from ratekit.html import breaks
 from ratekit.html import formats as texts
 from ratekit.html.formats import Formats
 
@@ -43,5 +44,5 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.filters["exact"] = texts.exact
+    environment.filters |= {"exact": texts.exact, "joints": breaks.joints, "whole": breaks.whole}
     return environment

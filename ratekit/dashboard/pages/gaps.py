@@ -51,7 +51,7 @@ def show_gaps(call: PageCall[GapsArguments]) -> View:
                 (entry, names.get(entry.scope, entry.scope), links[entry.scope])
                 for entry in entries
             ],
-            "pager": build_pager(call, PATH, len(interruptions), "interruptions"),
+            "pager": build_pager(call, PATH, len(interruptions), "interruption"),
             "chart": timeline(
                 "Interruptions",
                 _strips(entries, names, links, max(begin, min(end, call.parts.clock()))),

@@ -73,7 +73,7 @@ def show_projects(call: PageCall[ProjectsArguments]) -> View:
             "cost_link": None if query.search or query.conditions else totals_link,
             "states": page.conditions,
             "orders": list(ProjectOrder),
-            "pager": build_pager(call, PATH, page.total, "projects"),
+            "pager": build_pager(call, PATH, page.total, "project"),
             "totals_link": totals_link,
         },
         Table("projects", _COLUMNS, [_cells(entry) for entry in page.projects]),

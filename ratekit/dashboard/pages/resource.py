@@ -207,6 +207,8 @@ class _Times:
         self._metrics = metrics
         self._by = by
         self._starts = list_buckets(begin, end, by, call.zone, _MAX_TIMES)
+        form = "%Y-%m-%d" if by == "day" else "%Y-%m-%d %H:%M"
+        self._titles = call.formats.starts(self._starts, form)
         self._bounds = [*self._starts, end]
         self._sums: dict[datetime.datetime, dict[str, Decimal]] = {}
         for row in rows:
@@ -216,25 +218,24 @@ class _Times:
     def chart(self) -> Markup:
         """Return the chart of all times."""
         formats = self._call.formats
-        titles = [self._title(start) for start in self._starts]
         series = {
             metric: [self._sums.get(start, {}).get(metric, ZERO) for start in self._starts]
             for metric in self._metrics
         }
         links = {
             title: self._link(index)
-            for index, title in enumerate(titles)
+            for index, title in enumerate(self._titles)
             if self._by == "day" and self._starts[index] in self._sums
         }
         return charts.stacked_bars(
-            f"Cost by {self._by}", titles, series, formats.currency, links, formats.amount
+            f"Cost by {self._by}", self._titles, series, formats.currency, links, formats.amount
         )
 
     def rows(self) -> Sequence[_TimeRow]:
         """Return the times with usage."""
         return [
             _TimeRow(
-                self._title(start),
+                self._titles[index],
                 self._link(index),
                 [
                     (self._sums[start].get(metric), self._link(index, metric))
@@ -254,10 +255,6 @@ class _Times:
             column = [row.prices[index][0] for row in self.rows()]
             yield [price for price in column if price is not None]
         yield [row.price for row in self.rows()]
-
-    def _title(self, start: datetime.datetime) -> str:
-        form = "%Y-%m-%d" if self._by == "day" else "%H:%M %Z"
-        return f"{start.astimezone(self._call.zone):{form}}"
 
     def _link(self, index: int, metric: str | None = None) -> str:
         """Return the address of a day's hours."""

@@ -83,7 +83,7 @@ def show_rules(call: PageCall[RulesArguments]) -> View:
             "stages": counts,
             "total": len(entries),
             "rows": _rows(call, shown),
-            "pager": build_pager(call, PATH, len(selected), "rules"),
+            "pager": build_pager(call, PATH, len(selected), "rule"),
             "history_link": call.link(_HISTORY),
             "plan_link": call.link("/dashboard/plan"),
         },

@@ -89,7 +89,7 @@ def show_tasks(call: PageCall[TasksArguments]) -> View:
             "rows": rows,
             "chosen": query,
             "selections": list(TaskSelection),
-            "pager": build_pager(call, PATH, page.total, "tasks"),
+            "pager": build_pager(call, PATH, page.total, "task"),
         },
         Table("tasks", _COLUMNS, [_cells(row) for row in rows]),
     )

@@ -19,36 +19,45 @@ _MARGINS = (3, 6, 9, 12)
 
 
 def add_value_axis(
-    parent: Element, title: str, scale: Scale, role: str, height: float, top: float, plot: float
+    parent: Element, text: str, scale: Scale, role: str, height: float, top: float, plot: float
 ) -> Element:
     """Append a drawing with a line and a text for each tick, and return it.
 
     The texts are in a margin left of the drawing, which the stylesheet keeps free.
 
+    :param text: a sentence that says what the drawing shows
     :param role: ``img``, or ``group`` if it has links
     :param height: of all, in pixels; ``top`` and ``plot``: of the area of the bars
     """
     texts = scale.tick_texts()
     longest = max(map(len, texts))
     margin = next((size for size in _MARGINS if size >= longest), _MARGINS[-1])
-    drawing = add_drawing(parent, title, role, height, f"chart-plot axis-{margin}")
-    for tick, text in zip(scale.ticks, texts, strict=True):
+    drawing = add_drawing(parent, text, role, height, f"chart-plot axis-{margin}")
+    for tick, number in zip(scale.ticks, texts, strict=True):
         y = top + plot * (1 - scale.share(tick))
         kind = "chart-line" if tick else "chart-line chart-zero"
         add(drawing, "line", class_=kind, x1="0", x2="100%", y1=pixels(y), y2=pixels(y))
-        label = add(drawing, "text", text, class_="chart-tick", x="-8", y=pixels(y + 4))
+        label = _add_text(drawing, number, "chart-tick", "-8", y + 4)
         label.set("text-anchor", "end")
     return drawing
 
 
-def add_drawing(parent: Element, title: str, role: str, height: float, kind: str) -> Element:
-    """Append an empty drawing as wide as its parent."""
+def add_drawing(parent: Element, text: str, role: str, height: float, kind: str) -> Element:
+    """Append an empty drawing as wide as its parent.
+
+    :param text: a sentence that says what it shows
+    """
     drawing = add(
-        parent, "svg", class_=kind, role=role, aria_label=title, width="100%", height=pixels(height)
+        parent, "svg", class_=kind, role=role, aria_label=text, width="100%", height=pixels(height)
     )
     if role == "img":
-        add(drawing, "title", title)
+        add(drawing, "title", text)
     return drawing
+
+
+def _add_text(drawing: Element, text: str, kind: str, x: str, y: float) -> Element:
+    """Append a text of an axis, which is not read out: out of its place it says nothing."""
+    return add(drawing, "text", text, class_=kind, x=x, y=pixels(y), aria_hidden="true")
 
 
 def add_bucket_labels(
@@ -74,14 +83,8 @@ def add_bucket_labels(
             is_narrow = is_narrow and x <= 1 - width / _NARROW
             if x > 1 - width / _WIDE:
                 continue
-        label = add(
-            drawing,
-            "text",
-            labels[index],
-            class_="chart-name" if is_narrow else "chart-name chart-wide",
-            x=percent(x),
-            y=pixels(y),
-        )
+        kind = "chart-name" if is_narrow else "chart-name chart-wide"
+        label = _add_text(drawing, labels[index], kind, percent(x), y)
         label.set("text-anchor", "start" if edges else "middle")
 
 

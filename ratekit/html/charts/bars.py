@@ -8,8 +8,9 @@ from decimal import Decimal
 
 from markupsafe import Markup
 
+from ratekit.domain.exact import ZERO
 from ratekit.html.charts.markup import Element, add, empty, figure, percent, write
-from ratekit.html.charts.scale import Scale, grouped, scale_of
+from ratekit.html.charts.scale import Scale, grouped
 
 _HEIGHT = "14"
 
@@ -40,7 +41,7 @@ def bars(
     """
     if not rows:
         return empty(figure(title), "Nothing to show: no costs in this time.")
-    scale = scale_of([row.value for row in rows])
+    scale = _scale_of([row.value for row in rows])
     whole = figure(title, f"in {unit}" if unit else "")
     table = add(whole, "table", class_="chart-bars")
     head = add(add(table, "thead"), "tr")
@@ -50,6 +51,12 @@ def bars(
     for row in rows:
         _add_row(body, row, scale, value_text)
     return write(whole)
+
+
+def _scale_of(values: Sequence[Decimal]) -> Scale:
+    """Return a scale that ends where the largest bar does: there is no axis that needs more."""
+    low, high = min([ZERO, *values]), max([ZERO, *values])
+    return Scale([low, high if low < high else Decimal(1)], Decimal(1))
 
 
 def _add_row(body: Element, row: Bar, scale: Scale, value_text: Callable[[Decimal], str]) -> None:

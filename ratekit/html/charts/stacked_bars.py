@@ -13,6 +13,7 @@ from ratekit.domain.reporting.bill import add_up
 from ratekit.html.charts.axis import add_bucket_labels, add_value_axis
 from ratekit.html.charts.markup import Element, add, empty, figure, legend, percent, pixels, write
 from ratekit.html.charts.scale import Scale, grouped, scale_of
+from ratekit.text import count_text
 
 #: More series than this are hard to tell apart; the cheapest are added up.
 MAX_SERIES = 8
@@ -21,7 +22,8 @@ _HEIGHT, _TOP, _BOTTOM = 260, 10, 28
 _PLOT = _HEIGHT - _TOP - _BOTTOM
 #: Part of a bucket's width that its bar takes.
 _BAR = 0.8
-_DAY = re.compile(r"[0-9]{4}-([0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2})?)\Z")
+#: A day, or an hour of one, perhaps with the zone's name of the time.
+_TIME = re.compile(r"[0-9]{4}-([0-9]{2}-[0-9]{2})(?: ([0-9]{2}:[0-9]{2}(?: \S+)?))?\Z")
 
 
 def stacked_bars(
@@ -35,8 +37,8 @@ def stacked_bars(
 ) -> Markup:
     """Draw a bar for each bucket, negative values below zero.
 
-    :param buckets: in order, unique; a day as ``2026-01-31``, or an hour of one, is
-        written without its year
+    :param buckets: in order, unique; the axis has a day such as ``2026-01-31``, or an hour of
+        one, without its year, and hours of a single day without the day
     :param series: a value for each bucket; the first is at the bottom. Of more than
         :data:`MAX_SERIES` those with the smallest sums become ``other``
     :param unit: of the values, such as EUR; empty: none
@@ -56,14 +58,15 @@ def stacked_bars(
     legend(whole, list(zip(classes, visible, strict=True)))
     # Children of an image cannot be links.
     role = "group" if links else "img"
-    drawing = add_value_axis(whole, title, scale, role, _HEIGHT, _TOP, _PLOT)
+    totals = _list_totals(buckets, columns, unit, value_text)
+    sentence = _sentence(title, columns, totals)
+    drawing = add_value_axis(whole, sentence, scale, role, _HEIGHT, _TOP, _PLOT)
     for index, (bucket, column) in enumerate(zip(buckets, columns, strict=True)):
-        total = f"{bucket}: {_amount(add_up(column), unit, value_text)}"
         texts = [
             f"{bucket}, {name}: {_amount(value, unit, value_text)}"
             for name, value in zip(visible, column, strict=True)
         ]
-        parent = _add_column(drawing, index, len(buckets), total, links.get(bucket))
+        parent = _add_column(drawing, index, len(buckets), totals[index], links.get(bucket))
         _add_bar(
             parent,
             (index + (1 - _BAR) / 2) / len(buckets),
@@ -71,8 +74,27 @@ def stacked_bars(
             scale,
             [(kind, value, text) for kind, value, text in zip(classes, column, texts, strict=True)],
         )
-    add_bucket_labels(drawing, [_short(bucket) for bucket in buckets], _HEIGHT - 8)
+    add_bucket_labels(drawing, _axis_names(buckets), _HEIGHT - 8)
     return write(whole)
+
+
+def _list_totals(
+    buckets: Sequence[str],
+    columns: Sequence[Sequence[Decimal]],
+    unit: str,
+    value_text: Callable[[Decimal], str],
+) -> Sequence[str]:
+    """Return each bucket with its sum."""
+    return [
+        f"{bucket}: {_amount(add_up(column), unit, value_text)}"
+        for bucket, column in zip(buckets, columns, strict=True)
+    ]
+
+
+def _sentence(title: str, columns: Sequence[Sequence[Decimal]], totals: Sequence[str]) -> str:
+    """Return what the chart shows, for those who do not see it."""
+    largest = max(range(len(columns)), key=lambda index: abs(add_up(columns[index])))
+    return f"{title}, {count_text(len(columns), 'bar')}; the largest: {totals[largest]}"
 
 
 def _most_important(series: Mapping[str, Sequence[Decimal]]) -> Mapping[str, Sequence[Decimal]]:
@@ -166,6 +188,15 @@ def _amount(value: Decimal, unit: str, value_text: Callable[[Decimal], str]) -> 
     return f"{text} {unit}" if unit and unit not in text else text
 
 
-def _short(bucket: str) -> str:
-    day = _DAY.match(bucket)
-    return day[1] if day else bucket
+def _axis_names(buckets: Sequence[str]) -> Sequence[str]:
+    """Return the buckets without what their chart need not repeat."""
+    times = [_TIME.match(bucket) for bucket in buckets]
+    is_one_day = len({time and time[1] for time in times}) == 1
+
+    def name(bucket: str, time: re.Match[str] | None) -> str:
+        if time is None:
+            return bucket
+        day, hour = time.groups()
+        return day if hour is None else hour if is_one_day else f"{day} {hour}"
+
+    return [name(bucket, time) for bucket, time in zip(buckets, times, strict=True)]

@@ -75,7 +75,8 @@ def timeline(
     has_links = any(span.link for row in rows for span in row.spans)
     height = len(rows) * _ROW + _AXIS
     role = "group" if has_links else "img"
-    drawing = add_drawing(whole, title, role, height, "chart-timeline")
+    text = f"{title}, {_times_text(begin, end, zone)}: {', '.join(kinds)}"
+    drawing = add_drawing(whole, text, role, height, "chart-timeline")
     starts, form = _time_axis(begin, end, zone)
     edges = [(max(start, begin) - begin) / (end - begin) for start in starts]
     for index, row in enumerate(rows):
@@ -104,8 +105,7 @@ def _add_span(
     start, stop = max(span.begin, begin), min(span.end, end)
     if start >= stop:
         return
-    times = " to ".join(f"{time.astimezone(zone):%Y-%m-%d %H:%M}" for time in (start, stop))
-    text = f"{label}: {span.kind}, {times}"
+    text = f"{label}: {span.kind}, {_times_text(start, stop, zone)}"
     parent = drawing
     if span.link is not None:
         parent = add(drawing, "a", href=span.link, aria_label=text)
@@ -139,6 +139,10 @@ def _time_axis(
         if len(starts) <= _MAX_BUCKETS:
             return starts, form
     return starts[:_MAX_BUCKETS], form
+
+
+def _times_text(begin: datetime.datetime, end: datetime.datetime, zone: datetime.tzinfo) -> str:
+    return " to ".join(f"{time.astimezone(zone):%Y-%m-%d %H:%M}" for time in (begin, end))
 
 
 def _cut(label: str) -> str:

@@ -28,7 +28,8 @@ EXCEPTIONS: Mapping[tuple[str, str], str] = {
     ("tasks/*", "Frames"): "the task has replaced them",
     ("tasks/*", "Cost"): "the task has replaced the frames",
     ("plan", "By these rules"): "it is computed for this page, and not stored",
-    ("plan", "By these rules, total"): "likewise",
+    ("plan", "New"): "likewise",
+    ("plan", "New, total"): "likewise",
     ("plan", "Difference, total"): "likewise",
     ("plan", "Difference"): "it subtracts the numbers beside it",
 }

@@ -146,7 +146,9 @@ def test_the_stub_lets_a_reader_in(browser: Browser) -> None:
     response = browser.get("/dashboard/about")
     assert response.status == 200
     # His project's name.
-    assert "<script>alert(1)</script>" in [tag.text for tag in response.document.select("span")]
+    assert "Project <script>alert(1)</script>" in [
+        tag.text for tag in response.document.select("span")
+    ]
     assert response.document.find_all("script") == []
 
 

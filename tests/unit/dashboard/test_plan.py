@@ -108,8 +108,10 @@ class TestDifferences:
         metrics, projects = content.find_all("table")[1:3]
         for table in (metrics, projects):
             rows = table.select("tbody tr:not(.total)")
-            news = [Decimal(str(row.find_all("data")[1]["value"])) for row in rows]
-            assert add_up(news) == total[1]
+            amounts = [[Decimal(str(tag["value"])) for tag in row.find_all("data")] for row in rows]
+            charged, news, differences = total
+            sums = [add_up(column) for column in zip(*amounts, strict=True)]
+            assert sums == [differences, charged, news]
 
     def test_projects_have_names_and_links(self, cloud: PageClient) -> None:
         links = plan(cloud).links

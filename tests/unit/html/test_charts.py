@@ -71,13 +71,29 @@ def test_a_chart_with_links_is_no_image() -> None:
         assert [node.get("href") for node in parse(chart).iter("a")] == ["/y"]
 
 
-def test_each_image_has_a_name() -> None:
-    for chart in any_chart("Costs"):
+def test_each_drawing_says_what_it_shows() -> None:
+    sentences = []
+    for chart in [*any_chart("Costs"), *any_chart("Costs", "/y")]:
         for drawing in parse(chart).iter("svg"):
-            if drawing.get("role") == "img":
-                assert drawing.findtext("title") == "Costs"
-            else:
+            if drawing.get("role") is None:
                 assert drawing.get("aria-hidden") == "true"
+                continue
+            sentences.append(drawing.get("aria-label"))
+            assert drawing.findtext("title") == (
+                sentences[-1] if drawing.get("role") == "img" else None
+            )
+    days = "Costs, 2026-01-01 00:00 to 2026-01-02 00:00: gap"
+    assert sentences == ["Costs, 1 bar; the largest: Costs: 1 Costs", days] * 2
+
+
+def test_the_sentence_of_bars_names_the_largest() -> None:
+    amounts = [Decimal(1), Decimal(-9), Decimal(3)]
+    chart = stacked_bars("Cost a day", MONTH[:3], {"x": amounts}, "EUR")
+    expected = "Cost a day, 3 bars; the largest: 2026-01-02: -9 EUR"
+    [drawing] = [node for node in parse(chart).iter("svg") if node.get("role")]
+    assert drawing.findtext("title") == expected
+    # Numbers out of their place say nothing.
+    assert {text.get("aria-hidden") for text in drawing.iter("text")} == {"true"}
 
 
 def test_heights_are_in_proportion_to_values() -> None:
@@ -127,6 +143,24 @@ def test_31_days_have_names_that_do_not_overlap() -> None:
     # Seven pixels a character; a telephone of 360 px leaves 240 for the plot, A4 560.
     assert len(narrow) * len("01-01") * 7 < 240
     assert (len(narrow) + len(wide)) * len("01-01") * 7 < 560
+
+
+@pytest.mark.parametrize(
+    ("buckets", "names"),
+    [
+        (["2026-01-30", "2026-01-31"], ["01-30", "01-31"]),
+        (["2026-01-30 22:00", "2026-01-30 23:00"], ["22:00", "23:00"]),
+        (["2026-01-30 23:00", "2026-01-31 00:00"], ["01-30 23:00", "01-31 00:00"]),
+        (["2026-10-25 02:00 CEST", "2026-10-25 02:00 CET"], ["02:00 CEST", "02:00 CET"]),
+        (["2026-01", "2026-02"], ["2026-01", "2026-02"]),
+    ],
+)
+def test_an_axis_does_not_repeat_what_all_its_times_share(
+    buckets: list[str], names: list[str]
+) -> None:
+    chart = stacked_bars("t", buckets, {"x": [Decimal(1)] * 2}, "EUR")
+    assert texts(chart, "chart-name") == names
+    assert f"{buckets[0]}: 1 EUR" in chart
 
 
 def test_a_series_called_other_is_not_lost_among_others() -> None:
@@ -199,6 +233,14 @@ def test_a_timeline_is_in_its_zone_and_cuts_what_is_outside() -> None:
     assert "p1: silent, 2026-01-01 02:00 to 2026-01-02 02:00" in chart
     assert "p1: gap" not in chart
     assert "(TWO)" in chart
+
+
+def test_the_largest_bar_has_all_the_room() -> None:
+    chart = bars("t", [Bar("a", Decimal("9.22")), Bar("b", Decimal("4.61"))], "EUR")
+    assert [node.get("width") for node in parse(chart).iter("rect")] == ["100%", "50%"]
+    # Nothing is as wide as nothing.
+    chart = bars("t", [Bar("a", Decimal(0))], "EUR")
+    assert [node.get("width") for node in parse(chart).iter("rect")] == ["0%"]
 
 
 def test_a_bar_left_of_zero_ends_there() -> None:
