@@ -39,6 +39,22 @@ INSPECTION = """() => {
     const root = document.scrollingElement;
     if (root.scrollWidth > root.clientWidth)
         defects.push(`the page is ${root.scrollWidth} px wide, the window ${root.clientWidth}`);
+    const start = document.querySelector('h1').getBoundingClientRect().top + scrollY;
+    if (start > innerHeight / 4) defects.push(`the content starts at ${start} px`);
+    const isSeen = each => each.getBoundingClientRect().width > 1;
+    for (const cell of document.querySelectorAll('th, td'))
+        if (isSeen(cell) && cell.scrollWidth > cell.clientWidth + 1)
+            defects.push(`${cell.innerText} is wider than its cell`);
+    for (const drawing of document.querySelectorAll('.chart svg')) {
+        const texts = [...drawing.querySelectorAll('text')].filter(isSeen)
+            .map(text => [text.textContent, text.getBoundingClientRect()]);
+        texts.forEach(([text, box], index) => {
+            if (box.left < 0 || box.right > root.clientWidth) defects.push(`${text} is cut`);
+            for (const [other, {left, right, top, bottom}] of texts.slice(index + 1))
+                if (left < box.right && box.left < right && top < box.bottom && box.top < bottom)
+                    defects.push(`${text} and ${other} overlap`);
+        });
+    }
     return defects;
 }"""
 

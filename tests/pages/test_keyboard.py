@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.pages.browser import Window
+from tests.pages.browser import NARROW, Window
 from tests.pages.conftest import OpenWindow, full
 from tests.pages.site import Site
 
@@ -80,3 +80,21 @@ def test_forms_are_filled_and_sent(site: Site, open_window: OpenWindow) -> None:
     with window.page.expect_navigation():
         keyboard.press("Enter")
     assert "/dashboard/login?out=1" in window.page.url
+
+
+def test_the_menu_opens_on_a_telephone(open_window: OpenWindow) -> None:
+    window = open_window("admin", width=NARROW)
+    keyboard, menu = window.page.keyboard, window.page.get_by_role("navigation", name="Pages")
+    window.open("/dashboard/overview")
+    assert not menu.is_visible()
+    go_to(window, "BUTTON", "Menu")
+    keyboard.press("Enter")
+    assert menu.is_visible()
+    keyboard.press("Escape")
+    assert not menu.is_visible()
+    keyboard.press("Enter")
+    go_to(window, "A", "Costs of all")
+    with window.page.expect_navigation():
+        keyboard.press("Enter")
+    assert window.page.inner_text("h1") == "Costs of all projects"
+    assert not menu.is_visible()

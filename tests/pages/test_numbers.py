@@ -119,9 +119,9 @@ def test_a_plan_starts_from_what_was_charged(
     window.page.set_input_files("input[type=file]", planned_rules)
     window.follow(window.page.get_by_role("button", name="Calculate"))
     metrics, projects, _ = window.tables()
-    assert column(metrics, "Metric", "Charged") == summary(site, "metric")
+    assert column(metrics, "Metric", "Charged (EUR)") == summary(site, "metric")
     names = {id_: name for name, id_ in site.project_ids.items()}
-    assert column(projects, "Project", "Charged") == {
+    assert column(projects, "Project", "Charged (EUR)") == {
         names[scope]: price for scope, price in summary(site, "scope").items()
     }
 

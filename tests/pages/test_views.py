@@ -26,8 +26,11 @@ def open_windows(open_window: OpenWindow, **options: Any) -> _Readers:
 
 
 @pytest.mark.parametrize("reader", ["member", "admin"])
-def test_each_link_leads_to_a_page_without_defects(open_window: OpenWindow, reader: Reader) -> None:
-    results = dict(crawl(open_window(reader), "/dashboard"))
+@pytest.mark.parametrize("width", [NARROW, WIDE])
+def test_each_link_leads_to_a_page_without_defects(
+    open_window: OpenWindow, width: int, reader: Reader
+) -> None:
+    results = dict(crawl(open_window(reader, width=width), "/dashboard"))
     assert {address: defects for address, defects in results.items() if defects} == {}
     pages = {address.partition("?")[0] for address in results}
     assert "/dashboard/explain" in pages
