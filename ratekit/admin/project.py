@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import enum
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 
 from ratekit.admin.lag import read_lags
@@ -13,12 +13,9 @@ from ratekit.admin.scope_condition import Condition, judge
 from ratekit.domain.exact import ZERO
 from ratekit.domain.period import Period
 from ratekit.domain.reporting.bill import add_up
-from ratekit.domain.reporting.reports import ALL_SCOPES, Page, StateRow
+from ratekit.domain.reporting.reports import ALL_SCOPES, AllScopes, Page, StateRow
 from ratekit.domain.schedule.calendar import Calendar
 from ratekit.interfaces import Reports
-
-#: Prices by the id of the scope.
-Costs = Mapping[str, Decimal]
 
 _NO_LAG = datetime.timedelta(-1)
 
@@ -75,7 +72,7 @@ class ProjectPage:
 
     :ivar total: how many fit, without a page
     :ivar conditions: number of all projects in each condition
-    :ivar cost: exact, of all that fit, as old as their order; None: they are not sorted by cost
+    :ivar cost: exact, of all that fit; None: they are not sorted by cost
     """
 
     projects: Sequence[ProjectCosts]
@@ -90,7 +87,6 @@ def read(
     query: ProjectQuery,
     ranges: tuple[Period, Period],
     now: datetime.datetime,
-    rank: Callable[[Period, str | None], Costs],
 ) -> ProjectPage:
     """Return a page of projects with their exact costs.
 
@@ -98,26 +94,25 @@ def read(
     here, because databases differ in how they sort text.
 
     :param ranges: the range, and the one before
-    :param rank: returns the costs of all projects, some minutes old, in a range and by a metric or
-        all of them
     :raises ratekit.errors.TryLater: the storage did not answer
     """
     rows = reports.scopes(ALL_SCOPES)
+    costs: Mapping[str, Decimal] | None = None
     conditions, lags = judge(rows, calendar, now), read_lags(rows, calendar, now)
     selected = [row for row in rows if query.accepts(row, conditions[row.id])]
     cost = None
     match query.order:
         case ProjectOrder.COST:
-            ranks = rank(ranges[0], query.metric)
+            costs = ranks = _read_costs(reports, query, ranges[0], ALL_SCOPES)
             selected.sort(key=lambda row: -ranks.get(row.id, ZERO))
             cost = add_up(ranks.get(row.id, ZERO) for row in selected)
         case ProjectOrder.LAG:
             selected.sort(key=lambda row: lags.get(row.id, _NO_LAG), reverse=True)
     page = selected[query.page.offset : query.page.end]
     ids = frozenset(row.id for row in page)
-    costs, previous = (
-        reports.prices(range_.begin, range_.end, ids, query.metric) for range_ in ranges
-    )
+    if costs is None:
+        costs = _read_costs(reports, query, ranges[0], ids)
+    previous = _read_costs(reports, query, ranges[1], ids)
     projects = [
         ProjectCosts(
             row,
@@ -129,6 +124,12 @@ def read(
         for row in page
     ]
     return ProjectPage(projects, len(selected), _count(conditions), cost)
+
+
+def _read_costs(
+    reports: Reports, query: ProjectQuery, range_: Period, ids: AllScopes | frozenset[str]
+) -> Mapping[str, Decimal]:
+    return reports.prices(range_.begin, range_.end, ids, query.metric)
 
 
 def _count(conditions: Mapping[str, Condition]) -> Mapping[Condition, int]:

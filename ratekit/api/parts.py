@@ -7,7 +7,6 @@ import datetime
 from collections.abc import Callable
 from typing import Any
 
-from ratekit.admin.cost_ranking import CostRanking
 from ratekit.admin.rule_editing.editor import Editor
 from ratekit.api.metrics import MetricsWatch
 from ratekit.api.policies import Policies
@@ -43,7 +42,6 @@ class Parts:
     :ivar metrics: what is rated
     :ivar streams: counts answers that are written while they are read
     :ivar editor: reads and changes single price rules
-    :ivar ranking: which scopes are the dearest, as it was some minutes ago
     :ivar clock: returns the current time, aware, UTC
     """
 
@@ -55,5 +53,4 @@ class Parts:
     editor: Editor
     limits: Limits
     streams: Streams
-    ranking: CostRanking
     clock: Callable[[], datetime.datetime]

@@ -103,7 +103,6 @@ def build_from_files() -> Wsgi:
 
 def build_parts(conf: Any) -> Parts:
     """Return what operations work with."""
-    from ratekit.admin.cost_ranking import CostRanking
     from ratekit.api.metrics import MetricsWatch
     from ratekit.api.parts import Limits, Parts
     from ratekit.api.policies import Policies, build_enforcer
@@ -127,7 +126,6 @@ def build_parts(conf: Any) -> Parts:
             section.max_groupby,
         ),
         streams=Streams(max(1, min(section.streams, section.threads - 1))),
-        ranking=CostRanking(storage.reports),
         clock=startup.now,
     )
 

@@ -16,7 +16,6 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from ratekit.admin.cost_ranking import CostRanking
 from ratekit.cmd import ratekit as command
 from ratekit.domain.exact import EXACT
 from ratekit.domain.reporting.bill import add_up
@@ -216,8 +215,6 @@ def test_costs_of_all_projects_lead_to_what_they_consist_of(
     pages: PageClient, open_another: Open, usages: Sequence[Usage], data: st.DataObject
 ) -> None:
     rate(open_another, usages)
-    # No order is remembered of what was rated for the example before.
-    pages.replace(ranking=CostRanking(pages.parts.storage.reports))
     path = f"/dashboard/totals?begin={RANGE['begin']}&end={RANGE['end']}"
     for _ in range(3):
         page = pages.get(path)

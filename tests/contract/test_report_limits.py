@@ -33,7 +33,10 @@ SHORT = {
     "mysql": "SELECT sleep(0.05)",
 }
 #: What keeps readers from the totals, by dialect.
-LOCKS = {"postgresql": "LOCK TABLE totals", "mysql": "LOCK TABLES totals WRITE"}
+LOCKS = {
+    "postgresql": "LOCK TABLE totals, daily_totals",
+    "mysql": "LOCK TABLES totals WRITE, daily_totals WRITE",
+}
 HOURS = 500
 
 

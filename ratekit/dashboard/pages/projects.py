@@ -51,9 +51,7 @@ def show_projects(call: PageCall[ProjectsArguments]) -> View:
         arguments.metric,
     )
     now = parts.clock()
-    page = project.read(
-        parts.storage.reports, parts.calendar, query, ranges, now, parts.ranking.read
-    )
+    page = project.read(parts.storage.reports, parts.calendar, query, ranges, now)
     totals_link = call.link(
         "/dashboard/totals",
         metric=arguments.metric,

@@ -24,7 +24,6 @@ from ratekit.dashboard.operator import OperatorRange
 from ratekit.dashboard.page import Page, PageCall, Section, Table, View
 from ratekit.dashboard.pages.project import metric_names, purge_notes
 from ratekit.domain.exact import EXACT, ZERO
-from ratekit.domain.period import Period
 from ratekit.domain.reporting.bill import add_up
 from ratekit.domain.reporting.reports import ALL_SCOPES, Selection
 from ratekit.html.charts.stacked_bars import MAX_SERIES, name_rest, stacked_bars
@@ -56,7 +55,7 @@ def show_totals(call: PageCall[TotalsArguments]) -> View:
     metric = call.arguments.metric
     by = call.arguments.by or ("day" if end - begin <= _DAYS else "month")
     reports = call.parts.storage.reports
-    ranks = call.parts.ranking.read(Period(begin, end), metric)
+    ranks = reports.prices(begin, end, ALL_SCOPES, metric)
     names = _find_dearest(reports, ranks)
     selection = Selection(
         begin, end, scopes=frozenset(names), metrics=() if metric is None else (metric,)

@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, sqlite
+from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -104,6 +105,13 @@ def _contains(element: contains, compiler: SQLCompiler, **kwargs: Any) -> str:
 @compiles(contains, "postgresql")
 def _contains_on_postgresql(element: contains, compiler: SQLCompiler, **kwargs: Any) -> str:
     return f"(strpos({compiler.process(element.clauses, **kwargs)}) > 0)"
+
+
+def has_lateral(dialect: Dialect) -> bool:
+    """Return whether a query can contain one for each row of another: LATERAL."""
+    if dialect.name == "mysql":
+        return not getattr(dialect, "is_mariadb", False)
+    return dialect.name == "postgresql"
 
 
 class TextSum:

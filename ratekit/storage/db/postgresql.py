@@ -36,6 +36,10 @@ _LIMITS = {
     "idle_in_transaction_session_timeout": STATEMENT_SECONDS,
 }
 
+# Reports add up short numbers: machine code takes longer to compile, up to half a second, than it
+# saves.
+_READING = {"jit": "off"}
+
 
 def connect(url: sa.URL, patient: bool, connections: int | None = None) -> Engines:
     """Return engines for a server; no connection is opened yet.
@@ -59,8 +63,9 @@ def connect(url: sa.URL, patient: bool, connections: int | None = None) -> Engin
     limits = {name: 0 if patient else seconds * 1000 for name, seconds in _LIMITS.items()}
     # The operator's own session options may contain limits.
     if "options" in url.query:
-        limits = {}
-    event.listen(engine, "begin", functools.partial(_begin, limits=limits))
+        event.listen(engine, "begin", functools.partial(_begin, limits={}, reading={}))
+    else:
+        event.listen(engine, "begin", functools.partial(_begin, limits=limits, reading=_READING))
     return Engines(
         # Reports and rules are read by several statements that must see the same data.
         reader=engine.execution_options(isolation_level="REPEATABLE READ", read_only=True),
@@ -68,12 +73,17 @@ def connect(url: sa.URL, patient: bool, connections: int | None = None) -> Engin
     )
 
 
-def _begin(connection: sa.Connection, *, limits: Mapping[str, int]) -> None:
+def _begin(
+    connection: sa.Connection, *, limits: Mapping[str, int], reading: Mapping[str, str]
+) -> None:
     """Limit every wait of the transaction that begins; forbid it to write if it only reads.
 
     SQLAlchemy's ``postgresql_readonly`` is not used: the driver would then begin the next
     transaction of this connection with READ WRITE, which a standby refuses with another error
     than it has for writes, and which overrules a server or a role that is set to read-only.
+
+    :param limits: settings of all transactions, in ms
+    :param reading: settings of those that only read
     """
     statements = [f"SET LOCAL {name} = {value}" for name, value in limits.items()]
     options = connection.get_execution_options()
@@ -81,6 +91,7 @@ def _begin(connection: sa.Connection, *, limits: Mapping[str, int]) -> None:
     if milliseconds is not None:
         statements.append(f"SET LOCAL statement_timeout = {milliseconds}")
     if options.get("read_only"):
+        statements += (f"SET LOCAL {name} = {value}" for name, value in reading.items())
         statements.append("SET TRANSACTION READ ONLY")
     if statements:
         driver: Any = connection.connection.driver_connection

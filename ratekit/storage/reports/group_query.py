@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
+from ratekit.domain import period
 from ratekit.domain.reporting.buckets import BUCKETS
 from ratekit.domain.reporting.reports import EVERYTHING, Page, Selection
 from ratekit.storage.db.dialects import exact_sum
+from ratekit.storage.ledger.sums import DAY
 from ratekit.storage.reports import selection as selecting
+from ratekit.storage.reports import sources
 from ratekit.storage.reports.time_axis import PeriodAxis, TimeAxis
-from ratekit.storage.schema import DESCRIPTORS, FRAMES, SCOPES, TOTALS
+from ratekit.storage.schema import DAILY_TOTALS, DESCRIPTORS, FRAMES, SCOPES
 
 #: The key of a group that is a period as it was rated.
 PERIOD = "period"
@@ -49,12 +54,17 @@ def _read_bounds(
     begin, end = selection.begin, selection.end
     if begin is not None and end is not None and end - begin <= _LONG:
         return begin, end
-    column = TOTALS.c.begin
-    query = selecting.totals(selection, scope_key).add_columns(
-        sa.func.min(column, type_=column.type), sa.func.max(column, type_=column.type)
+    day = DAILY_TOTALS.c.begin
+    days = dataclasses.replace(selection, begin=begin and period.floor(begin, DAY))
+    query = selecting.sums(DAILY_TOTALS, days, scope_key).add_columns(
+        sa.func.min(day, type_=day.type), sa.func.max(day, type_=day.type)
     )
     first, last = connection.execute(query).one()
-    return None if first is None else (first, last + datetime.timedelta(microseconds=1))
+    if first is None:
+        return None
+    # Periods begin at whole seconds; the last day of the year 9999 has no later end.
+    last += DAY - datetime.timedelta(microseconds=1)
+    return max(first, begin or first), min(last, end or last)
 
 
 class GroupQueries:
@@ -63,6 +73,7 @@ class GroupQueries:
     :param axes: of the times in ``groupby``
     :param descriptor_ids: those that fit the selection's labels; None: there are none to fit, and
         totals are read
+    :param has_lateral: as of :func:`ratekit.storage.db.dialects.has_lateral`
     """
 
     def __init__(
@@ -72,12 +83,14 @@ class GroupQueries:
         groupby: Sequence[str],
         axes: Axes,
         descriptor_ids: Collection[int] | None,
+        has_lateral: bool,
     ) -> None:
         self._scope_key = scope_key
         self._selection = selection
         self._groupby = groupby
         self._axes = axes
         self._descriptor_ids = descriptor_ids
+        self._has_lateral = has_lateral
 
     def sums(self, page: Page) -> sa.Select[Any]:
         """Select the sums of a page of groups in their order, by metric and unit.
@@ -126,12 +139,13 @@ class GroupQueries:
         return self._sum_frames(self._descriptor_ids, values).subquery()
 
     def _sum_totals(self, values: bool) -> sa.Select[Any]:
-        table = TOTALS.c
-        columns = [table.metric, table.unit, *self._columns(TOTALS)]
-        query = selecting.totals(self._selection, self._scope_key).add_columns(*columns)
-        if values:
-            query = query.add_columns(*_sums(sa.func.sum(table.points), table))
-        return _group(query, columns)
+        sums = sources.Sums(
+            lambda table: [table.c.metric, table.c.unit, *self._columns(table)],
+            lambda columns: _sums(sa.func.sum(columns["points"]), columns) if values else (),
+        )
+        return sources.select(
+            self._selection, self._scope_key, _boundaries(self._axes), sums, self._has_lateral
+        )
 
     def _sum_frames(self, descriptor_ids: Collection[int], values: bool) -> sa.Select[Any]:
         """Add up by descriptor first, so that each is looked up once."""
@@ -140,7 +154,7 @@ class GroupQueries:
         query = query.add_columns(*columns)
         if values:
             query = query.add_columns(*_sums(sa.func.count(), FRAMES.c))
-        summed = _group(query, columns).subquery()
+        summed = selecting.group(query, columns).subquery()
         keys = [
             DESCRIPTORS.c.metric,
             DESCRIPTORS.c.unit,
@@ -177,7 +191,7 @@ def sum_frames(
     inner = selecting.frames(selection, scope_key, descriptor_ids).add_columns(
         *columns, *_sums(sa.func.count(), table)
     )
-    summed = _group(inner, columns).subquery()
+    summed = selecting.group(inner, columns).subquery()
     described = (
         DESCRIPTORS.c.metric,
         DESCRIPTORS.c.unit,
@@ -200,18 +214,14 @@ def _sums(
     yield exact_sum(columns["price"]).label("price")
 
 
+def _boundaries(axes: Axes) -> Iterator[datetime.datetime] | None:
+    """Return the instants that divide the buckets of all axes; None: each period is one."""
+    all_boundaries = [axis.boundaries for axis in axes.values()]
+    if None in all_boundaries:
+        return None
+    return itertools.chain.from_iterable(filter(None, all_boundaries))
+
+
 def _time_columns(begin: sa.Column[Any], axes: Axes) -> Iterator[sa.ColumnElement[Any]]:
     for name, axis in axes.items():
         yield axis.column(begin).label(name)
-
-
-def _group(query: sa.Select[Any], columns: Iterable[sa.ColumnElement[Any]]) -> sa.Select[Any]:
-    """Group by columns; by names where an expression would be repeated, which may be long."""
-    return query.group_by(*map(_group_key, columns))
-
-
-def _group_key(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    if not isinstance(column, sa.Label):
-        return column
-    is_column = isinstance(column.element, sa.Column)
-    return column.element if is_column else sa.literal_column(column.name)

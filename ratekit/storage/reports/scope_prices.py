@@ -1,4 +1,4 @@
-"""Adds up what scopes cost: one column, by the scopes' numbers, so that many scopes take little."""
+"""Adds up what scopes cost: one column, so that many scopes take little."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from decimal import Decimal
 
 import sqlalchemy as sa
 
-from ratekit.domain.reporting.reports import ALL_SCOPES, AllScopes
-from ratekit.storage.db.dialects import exact_sum
-from ratekit.storage.db.lists import in_list
+from ratekit.domain.reporting.reports import AllScopes, Selection
+from ratekit.storage.db.dialects import exact_sum, has_lateral
 from ratekit.storage.db.types import tidy
-from ratekit.storage.reports import selection as selecting
-from ratekit.storage.schema import SCOPES, TOTALS
+from ratekit.storage.reports import sources
+from ratekit.storage.schema import SCOPES
 
 
 def read(
@@ -24,25 +23,18 @@ def read(
     scopes: AllScopes | frozenset[str],
     metric: str | None = None,
 ) -> Mapping[str, Decimal]:
-    """Return the price of each scope that has usage in ``[begin, end)``, by two statements.
-
-    A join of all totals with their scopes would take as long as the sums.
-    """
-    query = sa.select(SCOPES.c.id, SCOPES.c.scope_id).where(*selecting.of_scopes(scopes, scope_key))
-    ids = {scope_pk: scope_id for scope_pk, scope_id in connection.execute(query)}
-    table = TOTALS.c
-    sums = (
-        sa.select(table.scope_id, exact_sum(table.price))
-        .where((table.begin >= begin) & (table.begin < end))
-        .group_by(table.scope_id)
-    )
-    if metric is not None:
-        sums = sums.where(table.metric == metric)
-    if scopes is not ALL_SCOPES:
-        sums = sums.where(in_list(table.scope_id, sorted(ids)))
-    # Scopes of other keys have totals, too.
-    return {
-        ids[scope_pk]: tidy(price)
-        for scope_pk, price in connection.execute(sums)
-        if scope_pk in ids
-    }
+    """Return the price of each scope that has usage in ``[begin, end)``."""
+    prices = sources.select(
+        Selection(begin, end, scopes=scopes, metrics=() if metric is None else (metric,)),
+        scope_key,
+        (),
+        sources.Sums(
+            lambda table: [table.c.scope_id],
+            lambda columns: [exact_sum(columns["price"]).label("price")],
+        ),
+        has_lateral(connection.dialect),
+    ).subquery()
+    # Numbers are grouped faster than names.
+    named = prices.join(SCOPES, SCOPES.c.id == prices.c.scope_id)
+    query = sa.select(SCOPES.c.scope_id, prices.c.price).select_from(named)
+    return {scope_id: tidy(price) for scope_id, price in connection.execute(query)}

@@ -12,7 +12,7 @@ from ratekit.domain.series import Shared
 from ratekit.storage.db.lists import Words, in_list
 from ratekit.storage.db.types import fits_word
 from ratekit.storage.ledger.descriptors import labels
-from ratekit.storage.schema import DESCRIPTORS, FRAMES, SCOPES, TOTALS
+from ratekit.storage.schema import DESCRIPTORS, FRAMES, SCOPES
 
 #: Execution options of queries with very many rows: enough rows at a time to hide the latency of
 #: the server, and few enough for the memory.
@@ -34,13 +34,33 @@ FRAME_COLUMNS: tuple[sa.Column[Any], ...] = (
 )
 
 
-def totals(selection: Selection, scope_key: str) -> sa.Select[tuple[()]]:
-    """Return a query without columns over totals and their scopes."""
-    joined = TOTALS.join(SCOPES, SCOPES.c.id == TOTALS.c.scope_id)
-    query = _restrict(sa.select().select_from(joined), TOTALS, selection, scope_key)
+def sums(table: sa.Table, selection: Selection, scope_key: str) -> sa.Select[tuple[()]]:
+    """Return a query without columns over sums and their scopes.
+
+    :param table: ``totals`` or ``daily_totals``
+    """
+    joined = table.join(SCOPES, SCOPES.c.id == table.c.scope_id)
+    query = sa.select().select_from(joined).where(*of_scopes(selection.scopes, scope_key))
+    return query.where(*of_sums(table, selection))
+
+
+def of_sums(table: sa.Table, selection: Selection) -> Iterator[sa.ColumnElement[bool]]:
+    """Yield the conditions for the times and metrics of sums."""
+    yield from times(table.c.begin, selection)
     if selection.metrics:
-        query = query.where(of_metrics(TOTALS.c.metric, selection))
-    return query
+        yield of_metrics(table.c.metric, selection)
+
+
+def group(query: sa.Select[Any], columns: Iterable[sa.ColumnElement[Any]]) -> sa.Select[Any]:
+    """Group by columns; by names where an expression would be repeated, which may be long."""
+    return query.group_by(*map(_group_key, columns))
+
+
+def _group_key(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    if not isinstance(column, sa.Label):
+        return column
+    is_column = isinstance(column.element, sa.Column)
+    return column.element if is_column else sa.literal_column(column.name)
 
 
 def frames(
@@ -51,7 +71,8 @@ def frames(
     :param descriptor_ids: those that fit the selection's labels; None: all do
     """
     joined = FRAMES.join(SCOPES, SCOPES.c.id == FRAMES.c.scope_id)
-    query = _restrict(sa.select().select_from(joined), FRAMES, selection, scope_key)
+    query = sa.select().select_from(joined).where(*of_scopes(selection.scopes, scope_key))
+    query = query.where(*times(FRAMES.c.begin, selection))
     return query.where(*of_descriptors(selection, descriptor_ids))
 
 
@@ -99,13 +120,6 @@ def frame_rows(rows: Iterable[Sequence[Any]]) -> Iterator[FrameRow]:
         groupby, metadata = map(labels, texts)
         shared = None if whole is None else Shared(whole, share)
         yield FrameRow(begin, scope, metric, unit, quantity, price, groupby, metadata, shared)
-
-
-def _restrict(
-    query: sa.Select[tuple[()]], table: sa.Table, selection: Selection, scope_key: str
-) -> sa.Select[tuple[()]]:
-    """Restrict scopes and times: the first two columns of either table's key."""
-    return query.where(*of_scopes(selection.scopes, scope_key), *times(table.c.begin, selection))
 
 
 def of_scopes(

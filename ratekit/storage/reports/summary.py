@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from ratekit import errors
 from ratekit.domain.exact import EXACT, ZERO
 from ratekit.domain.reporting.reports import EVERYTHING, Page, Selection, SummaryRow
+from ratekit.storage.db.dialects import has_lateral
 from ratekit.storage.db.types import tidy
 from ratekit.storage.ledger.descriptors import labels
 from ratekit.storage.reports import selection as selecting
@@ -84,7 +85,12 @@ class GroupedSums:
         self._queries: GroupQueries | None = None
         if is_plain:
             self._queries = GroupQueries(
-                scope_key, selection, groupby, self._axes, self._descriptor_ids
+                scope_key,
+                selection,
+                groupby,
+                self._axes,
+                self._descriptor_ids,
+                has_lateral(connection.dialect),
             )
         #: SQL orders, counts and cuts the groups.
         self._in_sql = is_plain and all(axis.numbered for axis in self._axes.values())

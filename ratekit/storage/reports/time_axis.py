@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -47,6 +48,12 @@ class TimeAxis:
         """
         return bucket_number(begin, self._spans, self._numbers) if self.numbered else begin
 
+    @property
+    def boundaries(self) -> Sequence[datetime.datetime]:
+        """The instants in the range at which another bucket begins, UTC."""
+        spans = zip(self._spans[1:], itertools.pairwise(self._numbers), strict=True)
+        return [span for span, (before, after) in spans if before != after]
+
     def start(self, value: int | datetime.datetime) -> datetime.datetime:
         """Return the start of a bucket, in UTC.
 
@@ -61,6 +68,8 @@ class PeriodAxis:
     """The periods as they were rated, whatever their length."""
 
     numbered = True
+    #: Any instant may be one.
+    boundaries = None
 
     def column(self, begin: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         """Return what SQL groups by."""

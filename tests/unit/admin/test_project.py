@@ -8,7 +8,6 @@ from decimal import Decimal
 import pytest
 
 from ratekit.admin import project
-from ratekit.admin.cost_ranking import MAX_AGE, CostRanking
 from ratekit.admin.project import ProjectCosts, ProjectOrder, ProjectPage, ProjectQuery
 from ratekit.admin.scope_condition import Condition
 from ratekit.domain.period import Period
@@ -45,9 +44,7 @@ def rated(storage: Storage) -> None:
 def read(storage: Storage, page: Page = EVERYTHING, **fields: object) -> ProjectPage:
     """Return a page of projects."""
     query = ProjectQuery(page, **fields)  # type: ignore[arg-type]
-    ranking = CostRanking(storage.reports)
-    ranges = _RANGE, _BEFORE
-    return project.read(storage.reports, _CALENDAR, query, ranges, _NOW, ranking.read)
+    return project.read(storage.reports, _CALENDAR, query, (_RANGE, _BEFORE), _NOW)
 
 
 def ids(page: ProjectPage) -> list[str]:
@@ -117,23 +114,3 @@ def test_only_the_costs_of_the_page_are_read(storage: Storage) -> None:
     with statements() as sent:
         read(storage, Page(0, 1))
     assert len([statement for statement in sent if "totals" in statement]) == 2
-
-
-class TestRanking:
-    def test_it_is_read_once_in_ten_minutes(self, storage: Storage) -> None:
-        seconds = [0.0]
-        ranking = CostRanking(storage.reports, timer=lambda: seconds[0])
-        before = ranking.read(_RANGE)
-        states = [
-            state for state in list_scopes(storage, *_COSTS, "d", now=_NOW) if state.scope.id == "d"
-        ]
-        usage = build_series("d", [("1", "9"), ("1", "9")])
-        storage.ledger.commit(batch(states, usage, periods=window(2)))
-        assert ranking.read(_RANGE) is before
-        seconds[0] = MAX_AGE.total_seconds() + 1
-        assert ranking.read(_RANGE) == {**before, "d": Decimal(9)}
-
-    def test_ranges_are_apart(self, storage: Storage) -> None:
-        ranking = CostRanking(storage.reports)
-        assert ranking.read(_BEFORE)["b"] == Decimal(2)
-        assert ranking.read(_RANGE)["b"] == Decimal(7)
