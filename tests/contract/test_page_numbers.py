@@ -8,7 +8,7 @@ import itertools
 import json
 import pathlib
 import zoneinfo
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -284,10 +284,9 @@ def test_the_overview(
             assert price == Decimal(str(number["value"])), link
 
 
-def test_the_overview_is_of_one_instant(pages: PageClient, open_another: Open) -> None:
-    scope = rate(open_another, [Usage("instance", "r1", None, None, 0, [("1", "1")])])
-    storage = pages.parts.storage
-    hours = itertools.count(HOURS)
+def make_busy(pages: PageClient, open_another: Open, scope: str) -> Iterator[int]:
+    """Rate another hour, for 5, before each report of a snapshot; return the hours to come."""
+    storage, hours = pages.parts.storage, itertools.count(HOURS)
 
     def rate_another() -> None:
         begin = BEGIN + next(hours) * HOUR
@@ -297,8 +296,13 @@ def test_the_overview_is_of_one_instant(pages: PageClient, open_another: Open) -
 
     reports: Any = BusyReports(storage.reports, rate_another)
     now = datetime.datetime(2026, 3, 31, 12, tzinfo=datetime.UTC)
-    busy = dataclasses.replace(storage, reports=reports)
-    pages.replace(clock=lambda: now, storage=busy)
+    pages.replace(clock=lambda: now, storage=dataclasses.replace(storage, reports=reports))
+    return hours
+
+
+def test_the_overview_is_of_one_instant(pages: PageClient, open_another: Open) -> None:
+    scope = rate(open_another, [Usage("instance", "r1", None, None, 0, [("1", "1")])])
+    hours = make_busy(pages, open_another, scope)
     page = pages.get("/dashboard/overview", scope=scope)
     assert next(hours) > HOURS + 3
     whole = total(page)
@@ -309,3 +313,16 @@ def test_the_overview_is_of_one_instant(pages: PageClient, open_another: Open) -
     assert add_up(line[0] for line in lines[metrics + 1 :]) == whole
     until = page.content.select(".figure .note")[0].get_text().removeprefix("rated until ")
     assert f"Not final: rated until {until}" in page.words
+
+
+def test_the_costs_of_all_projects_are_of_one_instant(
+    pages: PageClient, open_another: Open
+) -> None:
+    scope = rate(open_another, [Usage("instance", "r1", None, None, 0, [("1", "1")])])
+    hours = make_busy(pages, open_another, scope)
+    page = pages.get("/dashboard/totals", **RANGE)
+    assert next(hours) > HOURS + 1
+    metrics, projects = page.content.select(".scroll tbody")
+    for table in (metrics, projects):
+        rows = table.select("tr:not(.total) data.money")
+        assert add_up(Decimal(str(data["value"])) for data in rows) == total(page)

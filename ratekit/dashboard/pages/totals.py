@@ -60,10 +60,10 @@ def show_totals(call: PageCall[TotalsArguments]) -> View:
     selection = Selection(
         begin, end, scopes=frozenset(names), metrics=() if metric is None else (metric,)
     )
-    scopes = summary.pivot(reports, selection, ("scope",), by, call.zone, _MOST_BUCKETS)
-    # Last: what is rated meanwhile is in the whole, and not in a part alone.
-    selection = dataclasses.replace(selection, scopes=ALL_SCOPES)
-    metrics = summary.pivot(reports, selection, ("metric",), by, call.zone, _MOST_BUCKETS)
+    whole = dataclasses.replace(selection, scopes=ALL_SCOPES)
+    with reports.snapshot() as snapshot:
+        scopes = summary.pivot(snapshot, selection, ("scope",), by, call.zone, _MOST_BUCKETS)
+        metrics = summary.pivot(snapshot, whole, ("metric",), by, call.zone, _MOST_BUCKETS)
     total = add_up(row.total for row in metrics.rows)
     chart = _Chart(call, by, metrics.starts)
     # The dearest first, as a project sees them: the same metric has the same colour.
