@@ -63,10 +63,7 @@ def show_coverage(call: PageCall[CoverageArguments]) -> View:
             "row": rows[0],
             "begin": begin,
             "end": end,
-            "spans": {
-                metric: [(span, _costs_link(call, metric, span)) for span in metric_spans]
-                for metric, metric_spans in spans.items()
-            },
+            "spans": _add_links(call, spans),
             "legend": [(kind, text) for kind, text in MEANINGS.items() if kind in kinds],
             "counts": {
                 metric: _count(metric_spans, window) for metric, metric_spans in spans.items()
@@ -117,6 +114,16 @@ def _window(begin: datetime.datetime, end: datetime.datetime, step: datetime.tim
         most = count_text(_MOST_PERIODS, "period")
         raise Fault(400, f"expected a time range of at most {most}, not {count:,}")
     return Window(start, step, count)
+
+
+def _add_links(
+    call: PageCall[CoverageArguments], spans: Mapping[str, Sequence[CoverageSpan]]
+) -> Mapping[str, Sequence[tuple[CoverageSpan, str | None]]]:
+    """Return spans, each with the address of its costs."""
+    return {
+        metric: [(span, _costs_link(call, metric, span)) for span in metric_spans]
+        for metric, metric_spans in spans.items()
+    }
 
 
 def _costs_link(call: PageCall[CoverageArguments], metric: str, span: CoverageSpan) -> str | None:

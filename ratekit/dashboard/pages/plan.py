@@ -135,49 +135,37 @@ def _costs(
     names: Mapping[str, str],
     since: datetime.datetime,
 ) -> Mapping[str, object]:
-    scopes = plan_cost.sum_by_scope(differences, names)
-    changes = [change for change in scopes if change.amount]
-
-    def link(page: str, **arguments: str) -> str:
+    def link_costs(page: str, **arguments: str) -> str:
         """Return the address of what was charged."""
         return call.link(f"/dashboard/{page}", **arguments, begin=since)
 
+    projects = [
+        (change, names.get(change.name, change.name), link_costs("costs", scope=change.name))
+        for change in plan_cost.sum_by_scope(differences, names)
+    ]
+    changes = [Bar(name, change.amount, link) for change, name, link in projects if change.amount]
     return {
         "total": plan_cost.sum_all(differences),
-        "total_link": link("totals"),
+        "total_link": link_costs("totals"),
         "metrics": [
-            (change, link("totals", metric=change.name))
+            (change, link_costs("totals", metric=change.name))
             for change in plan_cost.sum_by_metric(differences)
         ],
-        "projects": [
-            (
-                change,
-                names.get(change.name, change.name),
-                link("costs", scope=change.name),
-            )
-            for change in scopes[:_ROWS]
-        ],
+        "projects": projects[:_ROWS],
         "differences": [
             (
                 entry,
                 names.get(entry.scope, entry.scope),
-                link("costs", scope=entry.scope, metric=entry.metric),
+                link_costs("costs", scope=entry.scope, metric=entry.metric),
             )
             for entry in differences[:_ROWS]
         ],
         "count": len(differences),
-        "scope_count": len(scopes),
+        "scope_count": len(projects),
         "rows": _ROWS,
         "chart": bars(
             "Largest differences by project",
-            [
-                Bar(
-                    names.get(change.name, change.name),
-                    change.amount,
-                    link("costs", scope=change.name),
-                )
-                for change in changes[:_BARS]
-            ],
+            changes[:_BARS],
             call.formats.currency,
             call.formats.amount,
         ),
