@@ -56,19 +56,33 @@ fi
 ratekit_venv "test,lint,doc,$everything"
 ruff check .
 ruff format --check .
+
+# Three lanes run at once, because faults and functional tests also wait for clouds and daemons;
+# the output of the first is shown at once, that of the others at the end. Ctrl-C is tested, so it
+# must work where this script runs in the background, too.
+run_tests() { exec env --default-signal=INT python -m pytest "$@"; }
+outputs=$(mktemp -d)
+lanes=()
+end_lanes() {
+    kill -INT "${lanes[@]}" 2>/dev/null || :
+    wait "${lanes[@]}" || :
+    rm -r "$outputs"
+}
+trap end_lanes EXIT
+run_tests tests/functional tests/judges tests/pages >"$outputs/functional" 2>&1 &
+lanes+=($!)
+run_tests tests/faults tests/coordination >"$outputs/faults" 2>&1 &
+lanes+=($!)
+
 mypy
 tools/genconfig.sh --check
 sphinx-build -q -W --keep-going -b html doc doc/_build/html
-# Two halves run at once: the functional tests mostly wait for a cloud, the others compute. Ctrl-C
-# is tested, so it must work where this script runs in the background, too.
-log=$(mktemp)
-trap 'kill -INT $functional 2>/dev/null && wait $functional; rm -f "$log"' EXIT
-env --default-signal=INT python -m pytest tests/functional tests/judges tests/pages >"$log" 2>&1 &
-functional=$!
 code=0
-env --default-signal=INT python -m pytest tests/unit tests/oracle tests/contract tests/migrations \
-    tests/differential tests/faults tests/coordination || code=$?
-echo "The functional tests, the judges and the pages, which ran at the same time:"
-wait $functional || code=$?
-cat "$log"
+(run_tests tests/unit tests/oracle tests/contract tests/migrations tests/differential) || code=$?
+for lane in "${lanes[@]}"; do
+    wait "$lane" || code=$?
+done
+lanes=()
+echo "The faults, and the functional tests with judges and pages, ran at the same time:"
+cat "$outputs/faults" "$outputs/functional"
 exit $code

@@ -28,7 +28,8 @@ from tests.stack import fixture
 
 #: The long profile: more repetitions, all databases, all faults at all places.
 FULL = os.environ.get("RATEKIT_TEST_FULL") == "1"
-#: Hours that a trial rates: in a few batches, or in many.
+#: Hours that a trial rates: in very few batches, in a few, or in many.
+BRIEF = 3
 SHORT = 14
 LONG = 40
 

@@ -22,7 +22,7 @@ BACKENDS = SERVERS if FULL else SERVERS[:1]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("seed", range(10 if FULL else 3))
+@pytest.mark.parametrize("seed", range(10 if FULL else 1))
 def test_a_processor_that_is_killed_repeatedly_rates_as_if_it_never_was(
     seed: int, backend: str, new_trial: NewTrial, expected_content: ExpectedContent
 ) -> None:
