@@ -132,13 +132,18 @@ class TooManyGroups(OperatorError):
 
 
 class NoRules(OperatorError):
-    """There has never been a price rule, and all prices come from rules."""
+    """There has never been a price rule, and all prices come from rules.
+
+    :ivar reason: what is wrong, one clause
+    :ivar remedy: what an operator can do, one clause
+    """
 
     def __init__(self) -> None:
         super().__init__(
             "there are no price rules, so nothing is rated: add some with ratekit hashmap apply "
             "FILE, or set [rating] without_rules = free to rate all usage at price 0"
         )
+        self.reason, _, self.remedy = str(self).partition(": ")
 
 
 class AccessDenied(HostError):

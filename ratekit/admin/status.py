@@ -131,7 +131,8 @@ def _explain_late(
     remedy = ""
     running = [status.record for status in processors if status.state is ProcessorState.RATING]
     if not has_rules:
-        reason = str(errors.NoRules())
+        no_rules = errors.NoRules()
+        reason, remedy = no_rules.reason, no_rules.remedy
     elif any(status.state is ProcessorState.FAILING for status in processors):
         reason, remedy = "a processor fails", "see the processor below"
     elif running:

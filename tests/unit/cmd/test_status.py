@@ -248,7 +248,8 @@ class TestProblems:
 def test_scopes_that_wait_for_rules_say_how_to_go_on(ratekit: Shell, storage: Storage) -> None:
     given.list_scopes(storage, "a1", now=given.hour(5))
     problem = read_problem(ratekit, 5)
-    assert problem["reason"].startswith("there are no price rules, so nothing is rated")
+    assert problem["reason"] == "there are no price rules, so nothing is rated"
+    assert problem["remedy"].startswith("add some with ratekit hashmap apply FILE")
 
 
 @pytest.mark.usefixtures("rated")
