@@ -33,6 +33,8 @@ PATH = "/dashboard/totals"
 #: Bars of a chart, and rows of the table of projects.
 _MOST_BUCKETS, _DEAREST = 100, 20
 _DAYS = datetime.timedelta(days=62)
+#: The smallest percentage that is written.
+_STEP = Decimal("0.1")
 _FORMS = {"day": "%Y-%m-%d", "week": "%Y-%m-%d", "month": "%Y-%m"}
 
 Bucket = Literal["day", "week", "month"]
@@ -219,7 +221,13 @@ def _others(metrics: Pivot, top: Sequence[PivotRow]) -> Mapping[datetime.datetim
 
 
 def _percent(part: Decimal, whole: Decimal) -> str:
-    return f"{part / whole:.1%}" if whole else ""
+    """Write the part of a sum; one that is not zero is never shown as zero."""
+    if not whole:
+        return ""
+    percent = 100 * part / whole
+    if part and abs(percent) < _STEP:
+        return f"<{_STEP}%" if percent > 0 else f">-{_STEP}%"
+    return f"{percent:,.1f}%"
 
 
 def _rows(pivot: Pivot) -> Sequence[tuple[object, ...]]:

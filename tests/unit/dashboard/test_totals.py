@@ -69,6 +69,19 @@ def test_projects_of_any_names_are_told_apart(pages: PageClient) -> None:
     assert f"2026-03-01, {titles[0]}: 256.00" in bars
 
 
+def test_a_small_part_of_all_is_not_nothing(pages: PageClient) -> None:
+    storage = pages.parts.storage
+    names = {"1": "small", "2": "large", "3": "free"}
+    scopes = [Scope(id_, name) for id_, name in names.items()]
+    states = storage.ledger.observe(scopes, hour(0), hour(0), hour(0)).states
+    prices = {"1": "0.01", "2": "1000", "3": "0"}
+    series = [build_series(id_, [("1", price)], begin=hour(0)) for id_, price in prices.items()]
+    storage.ledger.commit(batch(list(states), *series, periods=Window(hour(0), HOUR, 1)))
+    rows = pages.get(PATH).content.find_all("table")[1].select("tbody tr")
+    parts = [str(row.select("td")[-1].get_text()) for row in rows]
+    assert parts == ["100.0%", "<0.1%", "0.0%"]
+
+
 def test_charts_have_titles_and_escaped_names(cloud: PageClient) -> None:
     charts = cloud.get(PATH).content.select("figure.chart")
     assert len(charts) == 2
