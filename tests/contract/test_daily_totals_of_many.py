@@ -6,10 +6,17 @@ import contextlib
 import functools
 import threading
 from collections.abc import Callable, Iterator
+from decimal import Decimal
+
+import sqlalchemy as sa
 
 from ratekit import errors
 from ratekit.domain.scope import Scope
 from ratekit.interfaces import Storage
+from ratekit.storage import revisions
+from ratekit.storage.db.engine import Database
+from ratekit.storage.ledger.totals_check import Difference, TotalsCheck
+from ratekit.storage.schema import DAILY_TOTALS
 from tests.contract.conftest import Open
 from tests.contract.given import START, batch, build_series, hour, run_at_once, window
 from tests.contract.test_daily_totals import rate, read_days, reprocess
@@ -116,3 +123,31 @@ def test_processors_resets_and_a_purge_of_what_is_just_rated(
             functools.partial(purge_on, open_another),
         )
     assert {day[1] for day in read_days(url)} == {"2026-03-02"}
+
+
+def test_rows_that_somebody_spoilt_are_repaired_beside_processors(
+    storage: Storage, open_another: Open, url: str
+) -> None:
+    rate_first(storage)
+    database = Database(url, needs=revisions.head())
+    with database.writing() as connection:
+        connection.execute(DAILY_TOTALS.update().values(points=7, price=Decimal("9e20")))
+        begin = hour(-24)
+        stray = DAILY_TOTALS.select().with_only_columns(
+            DAILY_TOTALS.c.scope_id,
+            sa.literal(begin, DAILY_TOTALS.c.begin.type),
+            *DAILY_TOTALS.columns[2:],
+        )
+        names = DAILY_TOTALS.columns.keys()
+        connection.execute(DAILY_TOTALS.insert().from_select(names, stray))
+    check = TotalsCheck(database)
+    assert [difference.day for difference in check.compare()] == [hour(-24), hour(0)] * len(SCOPES)
+    repaired: list[Difference] = []
+    run_at_once(
+        functools.partial(rate_on, open_another, *SCOPES),
+        lambda: repaired.extend(check.repair()),
+    )
+    assert len(repaired) >= 2 * len(SCOPES)
+    assert list(check.compare()) == []
+    assert find_wrong_days(url) == []
+    database.close()

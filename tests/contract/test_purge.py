@@ -30,6 +30,7 @@ from tests.contract.given import (
     statements,
     window,
 )
+from tests.daily_totals import find_wrong_days
 
 HOURS = 10
 SCOPES = ("a", "b", "c")
@@ -300,6 +301,7 @@ def test_what_a_killed_purge_has_left_the_next_one_removes(
     process.start()
     process.join(120)
     assert process.exitcode == -signal.SIGKILL
+    assert find_wrong_days(url) == []
     assert sums(storage, 4) == kept
     old = 4 * FRAMES_PER_HOUR * len(SCOPES)
     left = len(read_frames(storage)) - len(frames)
@@ -309,3 +311,4 @@ def test_what_a_killed_purge_has_left_the_next_one_removes(
     assert purge(storage, 4 if not has_mark else 1).frames == left
     assert sums(storage) == kept
     assert read_frames(storage) == frames
+    assert find_wrong_days(url) == []

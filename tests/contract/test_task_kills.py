@@ -19,6 +19,7 @@ from ratekit.domain.reprocessing.task import TaskKind, TaskState
 from ratekit.interfaces import Storage
 from tests.contract.conftest import Open
 from tests.contract.given import hour, read_frames
+from tests.daily_totals import find_wrong_days
 from tests.reprocessing_bench import ReprocessingBench
 
 HOURS = 30
@@ -85,6 +86,7 @@ def test_tasks_that_are_killed_again_and_again_end_where_they_should(
             code = process.exitcode
             killed += code != 0
             assert code in (0, -signal.SIGALRM)
+            assert find_wrong_days(url) == []
     assert killed >= 1
     assert wrong == []
     assert [

@@ -21,6 +21,7 @@ from ratekit.domain import period
 from ratekit.storage.schema import FRAMES, SCOPES
 from tests.builders import SECOND
 from tests.coordination.gnocchi import Gnocchi
+from tests.daily_totals import find_wrong_days
 from tests.faults.trial import Processor, with_driver
 
 _METRICS = """\
@@ -196,7 +197,8 @@ class Site:
         return {(scope, begin): count for scope, begin, count in self.read(query)}
 
     def require_each_frame_once(self) -> None:
-        """Require that each scope has one frame in each period."""
+        """Require that each scope has one frame in each period, and that all days are right."""
+        assert find_wrong_days(self.url) == []
         frames = self.rated_frames()
         assert len(frames) == len(self.scopes) * self.periods
         assert set(frames.values()) == {1}

@@ -21,6 +21,7 @@ from tests.builders import HOUR
 from tests.coordination.conftest import NewSite
 from tests.coordination.gnocchi import Gnocchi
 from tests.coordination.site import Site
+from tests.daily_totals import find_wrong_days
 from tests.faults.trial import wait_until
 
 DAY = 24 * HOUR
@@ -131,12 +132,14 @@ def purge_with_a_kill(
     arguments = ("purge", "--force", "--before", f"{before:%Y-%m-%d}", *options)
     with site.spawn("ratekit-dbsync", *arguments) as process, hold_up(site, table, before):
         process.kill()
+    assert find_wrong_days(site.url) == []
     result = site.run("ratekit-dbsync", *arguments)
     assert (result.returncode, result.stderr) == (0, "")
 
 
 def require_all_since(site: Site, since: datetime.datetime) -> None:
     """Require each frame and total once, with its quantity and price, and none before."""
+    assert find_wrong_days(site.url) == []
     begins = [since + number * HOUR for number in range((site.horizon - since) // HOUR)]
     for table in (FRAMES, TOTALS):
         query = (

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 
 from tests import stack
 from tests.builders import HOUR
+from tests.daily_totals import find_wrong_days
 from tests.faults import ledger_content
 from tests.faults.http_proxy import Proxy, run_proxy
 from tests.faults.ledger_content import Content, Difference
@@ -120,10 +121,11 @@ class Site:
     def content(self, url: str) -> Content:
         """Read a database up to the horizon; later rows depend on the time of rating.
 
-        All totals must be the sums of their frames.
+        All totals must be the sums of their frames, all daily totals those of their totals.
         """
         whole = ledger_content.read(url)
         assert ledger_content.wrong_sums(whole) == []
+        assert find_wrong_days(url) == []
         return whole.until(self.horizon)
 
     def write_conf(self, name: str, url: str, options: Options) -> pathlib.Path:
