@@ -8,7 +8,7 @@ import itertools
 import json
 import pathlib
 import zoneinfo
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -284,12 +284,14 @@ def test_the_overview(
             assert price == Decimal(str(number["value"])), link
 
 
-def make_busy(pages: PageClient, open_another: Open, scope: str) -> Iterator[int]:
-    """Rate another hour, for 5, before each report of a snapshot; return the hours to come."""
-    storage, hours = pages.parts.storage, itertools.count(HOURS)
+def make_busy(pages: PageClient, open_another: Open, scope: str) -> Sequence[datetime.datetime]:
+    """Rate another hour, for 5, before each report; return a list that gets the hours."""
+    storage = pages.parts.storage
+    begins: list[datetime.datetime] = []
 
     def rate_another() -> None:
-        begin = BEGIN + next(hours) * HOUR
+        begin = BEGIN + (HOURS + len(begins)) * HOUR
+        begins.append(begin)
         series = build_series(scope, [("1", "5")], metric="volume", begin=begin)
         states = list_scopes(open_another(), scope, now=begin, start=BEGIN, resume=begin)
         storage.ledger.commit(batch(states, series, periods=window(1, begin), metrics=("volume",)))
@@ -297,14 +299,14 @@ def make_busy(pages: PageClient, open_another: Open, scope: str) -> Iterator[int
     reports: Any = BusyReports(storage.reports, rate_another)
     now = datetime.datetime(2026, 3, 31, 12, tzinfo=datetime.UTC)
     pages.replace(clock=lambda: now, storage=dataclasses.replace(storage, reports=reports))
-    return hours
+    return begins
 
 
 def test_the_overview_is_of_one_instant(pages: PageClient, open_another: Open) -> None:
     scope = rate(open_another, [Usage("instance", "r1", None, None, 0, [("1", "1")])])
     hours = make_busy(pages, open_another, scope)
     page = pages.get("/dashboard/overview", scope=scope)
-    assert next(hours) > HOURS + 3
+    assert len(hours) > 3
     whole = total(page)
     lines = money(page)
     metrics = len(page.content.select("tbody")[0].select("tr")) - 1
@@ -321,8 +323,16 @@ def test_the_costs_of_all_projects_are_of_one_instant(
     scope = rate(open_another, [Usage("instance", "r1", None, None, 0, [("1", "1")])])
     hours = make_busy(pages, open_another, scope)
     page = pages.get("/dashboard/totals", **RANGE)
-    assert next(hours) > HOURS + 1
+    assert len(hours) > 1
     metrics, projects = page.content.select(".scroll tbody")
     for table in (metrics, projects):
         rows = table.select("tr:not(.total) data.money")
         assert add_up(Decimal(str(data["value"])) for data in rows) == total(page)
+    page = pages.get("/dashboard/projects", order="cost", **RANGE)
+    shown = page.content.select('td[data-title="Cost"] data')
+    assert add_up(Decimal(str(data["value"])) for data in shown) == total(page)
+    # A project is rated until the end of what it costs.
+    (row,) = (row for row in page.content.select("tbody tr") if scope in row.get_text())
+    until = datetime.datetime.fromisoformat(str(row.select("time")[0]["datetime"]))
+    hours_after = (until - BEGIN) // HOUR - HOURS
+    assert Decimal(str(row.select("data")[0]["value"])) == 1 + 5 * hours_after

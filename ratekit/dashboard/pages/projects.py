@@ -51,7 +51,8 @@ def show_projects(call: PageCall[ProjectsArguments]) -> View:
         arguments.metric,
     )
     now = parts.clock()
-    page = project.read(parts.storage.reports, parts.calendar, query, ranges, now)
+    with parts.storage.reports.snapshot() as reports:
+        page = project.read(reports, parts.calendar, query, ranges, now)
     totals_link = call.link(
         "/dashboard/totals",
         metric=arguments.metric,

@@ -56,16 +56,13 @@ def show_totals(call: PageCall[TotalsArguments]) -> View:
     begin, end = call.read_range()
     metric = call.arguments.metric
     by = call.arguments.by or ("day" if end - begin <= _DAYS else "month")
-    reports = call.parts.storage.reports
-    ranks = reports.prices(begin, end, ALL_SCOPES, metric)
-    names = _find_dearest(reports, ranks)
-    selection = Selection(
-        begin, end, scopes=frozenset(names), metrics=() if metric is None else (metric,)
-    )
-    whole = dataclasses.replace(selection, scopes=ALL_SCOPES)
-    with reports.snapshot() as snapshot:
-        scopes = summary.pivot(snapshot, selection, ("scope",), by, call.zone, _MOST_BUCKETS)
-        metrics = summary.pivot(snapshot, whole, ("metric",), by, call.zone, _MOST_BUCKETS)
+    whole = Selection(begin, end, scopes=ALL_SCOPES, metrics=() if metric is None else (metric,))
+    with call.parts.storage.reports.snapshot() as reports:
+        ranks = reports.prices(begin, end, ALL_SCOPES, metric)
+        names = _find_dearest(reports, ranks)
+        selection = dataclasses.replace(whole, scopes=frozenset(names))
+        scopes = summary.pivot(reports, selection, ("scope",), by, call.zone, _MOST_BUCKETS)
+        metrics = summary.pivot(reports, whole, ("metric",), by, call.zone, _MOST_BUCKETS)
     total = add_up(row.total for row in metrics.rows)
     chart = _Chart(call, by, metrics.starts)
     # The dearest first, as a project sees them: the same metric has the same colour.
