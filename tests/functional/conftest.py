@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import pathlib
 import uuid
 from collections.abc import Callable
@@ -27,6 +28,8 @@ from tests import stack
 from tests.empty_database import create_empty
 from tests.stack import fixture
 
+#: The long profile: more lives and more hours.
+FULL = os.environ.get("RATEKIT_TEST_FULL") == "1"
 REPO = pathlib.Path(__file__).parents[2]
 METRICS = REPO / "etc/ratekit/metrics.yml"
 RULES = pathlib.Path(__file__).with_name("rules.yml")

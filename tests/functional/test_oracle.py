@@ -21,7 +21,7 @@ from ratekit.domain.reporting.reports import FrameRow
 from ratekit.domain.reprocessing.task import Order, TaskKind, TaskNote
 from ratekit.domain.scope import Scope
 from tests import stack
-from tests.functional.conftest import Deployment, sqlite_url
+from tests.functional.conftest import FULL, Deployment, sqlite_url
 from tests.oracle import differences
 from tests.oracle.chosen_lives import chosen_lives
 from tests.oracle.definition import Definition
@@ -32,7 +32,6 @@ from tests.oracle.quantities import Frames, add_all, frames_of
 from tests.oracle.rating_time import RatingTime
 from tests.oracle.reading import Reading, read, series_of
 
-FULL = os.environ.get("RATEKIT_TEST_FULL") == "1"
 SEEDS = ["full-0", "full-1", "full-2", "full-3"] if FULL else ["short"]
 if "RATEKIT_TEST_SEED" in os.environ:
     SEEDS = [os.environ["RATEKIT_TEST_SEED"]]
