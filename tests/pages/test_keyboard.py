@@ -18,6 +18,14 @@ _FOCUS = """() => {
         style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 1
         && box.width > 0 && box.bottom > 0 && box.right > 0];
 }"""
+#: Whether nothing covers what has the focus.
+_IS_FREE = """() => {
+    const focus = document.activeElement, [box] = focus.getClientRects();
+    const middle = (from, to, end) => (Math.max(from, 0) + Math.min(to, end)) / 2;
+    const top = document.elementFromPoint(
+        middle(box.left, box.right, innerWidth), middle(box.top, box.bottom, innerHeight));
+    return top !== null && (focus.contains(top) || top.contains(focus));
+}"""
 #: More than any page has.
 _MOST_STOPS = 200
 
@@ -57,6 +65,21 @@ def test_each_stop_can_be_seen(open_window: OpenWindow, path: str) -> None:
             stops.append(stop)
     assert len(stops) > 8
     assert [stop for stop in stops if not stop[3]] == []
+
+
+@pytest.mark.parametrize("path", ["costs", "tasks/1"])
+def test_a_column_that_stays_covers_no_stop(open_window: OpenWindow, path: str) -> None:
+    window = open_window("admin" if path == "tasks/1" else "member", width=NARROW)
+    window.open(f"/dashboard/{path}")
+    cells = window.page.locator("main td a")
+    cells.last.focus()
+    texts = []
+    for _ in range(cells.count()):
+        texts.append(window.page.evaluate("() => document.activeElement.innerText"))
+        assert window.page.evaluate(_IS_FREE), texts
+        # Backwards: the table moves from right to left.
+        window.page.keyboard.press("Shift+Tab")
+    assert len(texts) > 20
 
 
 def test_forms_are_filled_and_sent(site: Site, open_window: OpenWindow) -> None:
