@@ -42,9 +42,9 @@ INSPECTION = """() => {
     const start = document.querySelector('h1').getBoundingClientRect().top + scrollY;
     if (start > innerHeight / 4) defects.push(`the content starts at ${start} px`);
     const isSeen = each => each.getBoundingClientRect().width > 1;
-    for (const cell of document.querySelectorAll('th, td'))
+    for (const cell of document.querySelectorAll('th, td, caption'))
         if (isSeen(cell) && cell.scrollWidth > cell.clientWidth + 1)
-            defects.push(`${cell.innerText} is wider than its cell`);
+            defects.push(`${cell.innerText} is wider than its place`);
     for (const drawing of document.querySelectorAll('.chart svg')) {
         const texts = [...drawing.querySelectorAll('text')].filter(isSeen)
             .map(text => [text.textContent, text.getBoundingClientRect()]);
