@@ -43,7 +43,7 @@ def bars(
         return empty(figure(title), "Nothing to show: no costs in this time.")
     scale = _scale_of([row.value for row in rows])
     whole = figure(title, f"in {unit}" if unit else "")
-    table = add(whole, "table", class_="chart-bars")
+    table = add(whole, "table", class_="chart-bars", aria_label=title)
     head = add(add(table, "thead"), "tr")
     for name in ("Name", f"Value ({unit})" if unit else "Value"):
         add(head, "th", name, scope="col")

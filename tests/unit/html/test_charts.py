@@ -235,9 +235,10 @@ def test_a_timeline_is_in_its_zone_and_cuts_what_is_outside() -> None:
     assert "(TWO)" in chart
 
 
-def test_the_largest_bar_has_all_the_room() -> None:
-    chart = bars("t", [Bar("a", Decimal("9.22")), Bar("b", Decimal("4.61"))], "EUR")
+def test_the_largest_bar_of_a_table_with_a_name_has_all_the_room() -> None:
+    chart = bars("Costs", [Bar("a", Decimal("9.22")), Bar("b", Decimal("4.61"))], "EUR")
     assert [node.get("width") for node in parse(chart).iter("rect")] == ["100%", "50%"]
+    assert [node.get("aria-label") for node in parse(chart).iter("table")] == ["Costs"]
     # Nothing is as wide as nothing.
     chart = bars("t", [Bar("a", Decimal(0))], "EUR")
     assert [node.get("width") for node in parse(chart).iter("rect")] == ["0%"]
