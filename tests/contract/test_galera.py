@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import functools
 import logging
 import os
@@ -14,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from ratekit import errors
+from ratekit.domain.reporting.reports import ALL_SCOPES
 from ratekit.domain.scope import State
 from ratekit.interfaces import Storage
 from ratekit.storage import migrate, revisions
@@ -30,6 +32,7 @@ from tests.contract.given import (
     window,
 )
 from tests.contract.test_tasks import NOW, queue_task, repricer
+from tests.daily_totals import find_wrong_days
 from tests.databases import galera_cluster
 from tests.databases.galera import Node
 
@@ -197,6 +200,53 @@ def test_a_swap_does_not_fill_what_another_node_has_reset(
         other.task_ledger.swap(task, repricer(task, 1), NOW)
     catch_up(nodes)
     assert read_frames(one) == []
+
+
+def repeat(work: Callable[[], object]) -> list[errors.Conflict]:
+    """Do it until no other node is in the way; return what was."""
+    conflicts: list[errors.Conflict] = []
+    while True:
+        try:
+            work()
+        except errors.Conflict as conflict:
+            conflicts.append(conflict)
+        else:
+            return conflicts
+
+
+def test_a_purge_and_batches_of_another_node_leave_the_sums_of_their_day_right(
+    urls: list[str], nodes: list[Node]
+) -> None:
+    purging, rating = reopen(urls[0]), reopen(urls[1])
+    (state,) = list_scopes(purging, "a")
+    for number in range(4):
+        rate_hour(purging, state, number)
+    catch_up(nodes)
+    hours = 20
+    conflicts: list[errors.Conflict] = []
+
+    def rate() -> None:
+        for number in range(4, hours):
+            conflicts.extend(repeat(functools.partial(rate_hour, rating, state, number)))
+
+    def purge() -> None:
+        for number in range(1, hours):
+            wait_until(functools.partial(is_rated_until, purging, hour(number)))
+            purging.purge.start(hour(number), totals=True)
+            conflicts.extend(repeat(lambda: list(purging.purge.remove(1))))
+
+    run_at_once(rate, purge)
+    catch_up(nodes)
+    for url in urls:
+        assert find_wrong_days(url) == []
+    assert [frame[1] for frame in read_frames(purging)] == [hour(hours - 1)]
+    assert conflicts
+
+
+def is_rated_until(storage: Storage, instant: datetime.datetime) -> bool:
+    """Return whether the only scope is rated until an instant, or further."""
+    (scope,) = storage.reports.scopes(ALL_SCOPES)
+    return scope.rated_until >= instant
 
 
 def test_nothing_is_written_while_another_node_migrates(urls: list[str], nodes: list[Node]) -> None:
