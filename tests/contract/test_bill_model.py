@@ -254,6 +254,18 @@ class TestMonth:
         storage.ledger.commit(batch(states, series, periods=window(240, begin + 10 * day)))
         assert compare(storage, begin + 20 * day).forecast == 20 * 24
 
+    def test_a_rate_is_of_no_time_before_the_first_usage(self, storage: Storage) -> None:
+        begin = local(UTC, 2026, 4, 28)
+        fill(storage, begin, begin + datetime.timedelta(hours=36), "1")
+        month = compare(storage, begin + datetime.timedelta(hours=36))
+        assert month.rate_begin == begin
+        assert month.forecast == 3 * 24
+
+    def test_usage_of_less_than_a_day_forecasts_nothing(self, storage: Storage) -> None:
+        begin = local(UTC, 2026, 4, 20)
+        fill(storage, begin, begin + datetime.timedelta(hours=23), "1")
+        assert compare(storage, begin + datetime.timedelta(hours=23)).forecast is None
+
     @pytest.mark.parametrize("hours", [-1, 0, 1])
     def test_a_last_month_that_was_purged_is_none(self, storage: Storage, hours: int) -> None:
         begin = local(UTC, 2026, 6, 1)

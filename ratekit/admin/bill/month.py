@@ -39,8 +39,10 @@ class MonthComparison:
     :ivar to_point: what is rated of it until ``until``, to compare with ``last_to_point``
     :ivar last_total: all of the last month; None: it has no data, or was purged
     :ivar last_to_point: the last month until the same day and time; None likewise, or ``until`` is
-    :ivar forecast: this month at the rate of the last seven days before ``until``, or of all days
-        before it if they are fewer; rounded to 28 places; None: less than a day is rated
+    :ivar forecast: this month at the rate from ``rate_begin`` to ``until``; rounded to 28 places;
+        None: that is less than a day
+    :ivar rate_begin: seven days before ``until``, or the start of this month or of the first
+        usage if that is later, UTC; None: there is no ``until``
     :ivar last_until: the same day and time as ``until`` in the last month, at most its end, UTC;
         None: there is no ``last_to_point``
     """
@@ -54,6 +56,7 @@ class MonthComparison:
     last_total: Decimal | None
     last_to_point: Decimal | None
     forecast: Decimal | None
+    rate_begin: datetime.datetime | None = None
     last_until: datetime.datetime | None = None
 
 
@@ -84,6 +87,7 @@ def read_month(
     last_point = None
     if has_last and until is not None:
         last_point = min(_same_point(begin, until, last_begin, zone), begin)
+    rate_begin = max(begin, until - RATE_TIME, prices.begin or begin) if until else None
     return MonthComparison(
         last_begin,
         begin,
@@ -93,7 +97,8 @@ def read_month(
         to_point,
         prices.between(last_begin, begin) if has_last else None,
         prices.between(last_begin, last_point) if last_point else None,
-        _forecast(prices, begin, until, end) if until else None,
+        _forecast(prices, begin, rate_begin, until, end) if until and rate_begin else None,
+        rate_begin,
         last_point,
     )
 
@@ -110,6 +115,11 @@ class _Prices:
         self._begins = [begin for begin, _ in rows]
         sums = itertools.accumulate((price for _, price in rows), EXACT.add, initial=ZERO)
         self._sums: Sequence[Decimal] = list(sums)
+
+    @property
+    def begin(self) -> datetime.datetime | None:
+        """When the first usage began; None: there is none."""
+        return self._begins[0] if self._begins else None
 
     def between(self, begin: datetime.datetime, end: datetime.datetime) -> Decimal:
         """Return the exact price of the periods that begin in ``[begin, end)``."""
@@ -138,9 +148,12 @@ def _same_point(
 
 
 def _forecast(
-    prices: _Prices, begin: datetime.datetime, until: datetime.datetime, end: datetime.datetime
+    prices: _Prices,
+    begin: datetime.datetime,
+    since: datetime.datetime,
+    until: datetime.datetime,
+    end: datetime.datetime,
 ) -> Decimal | None:
-    since = max(begin, until - RATE_TIME)
     if until - since < _MIN_RATE_TIME:
         return None
     ratio = Fraction((end - until) // _MICROSECOND, (until - since) // _MICROSECOND)

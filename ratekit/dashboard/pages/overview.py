@@ -44,6 +44,7 @@ def show_overview(call: PageCall[ProjectArguments]) -> View:
             "project_links": project.links(call, PATH),
             "month": month,
             "change": _change(month),
+            "rate_note": _rate_note(call, month),
             "bill": bill,
             "links": {
                 "so_far": costs.of(month.begin, month.end, by="day"),
@@ -111,9 +112,18 @@ class _CostLinks:
 
 def _week_link(costs: _CostLinks, month: MonthComparison) -> str | None:
     """Return the address of the days at whose rate the month goes on."""
-    if month.until is None:
+    if month.until is None or month.rate_begin is None:
         return None
-    return costs.of(max(month.begin, month.until - RATE_TIME), month.until, by="day")
+    return costs.of(month.rate_begin, month.until, by="day")
+
+
+def _rate_note(call: PageCall[ProjectArguments], month: MonthComparison) -> str:
+    """Say from which time the forecast follows."""
+    if month.forecast is None or month.until is None or month.rate_begin is None:
+        return "known when a day is rated"
+    if month.rate_begin > max(month.begin, month.until - RATE_TIME):
+        return f"at the rate since the first usage, {call.formats.instant(month.rate_begin)}"
+    return "at the rate of the last seven days"
 
 
 def _change(month: MonthComparison) -> str:
