@@ -34,6 +34,8 @@ _OPTIONS = (
     # No client uses a Unix socket, whose path would have to be short.
     "unix_socket_directories=",
     f"listen_addresses={HOST}",
+    # The data is removed with the server; a commit that was acknowledged is in the kernel's memory.
+    "fsync=off",
     # In its data folder, which is removed as a whole, even after the server was killed.
     "dynamic_shared_memory_type=mmap",
     "max_connections=200",
