@@ -102,8 +102,9 @@ class SqlLedger(Ledger):
         """Write frames, totals, daily totals and new states in one transaction.
 
         It takes at most 13 statements, whatever the size of the batch is; four more for each slice
-        of its series after the first one, up to six more where usage stops or resources are
-        excluded, and two more on a Galera cluster.
+        of its series after the first one, one more for each part of its daily totals after the
+        first one, up to six more where usage stops or resources are excluded, and two more on a
+        Galera cluster.
 
         The batch's series are read twice: to check them and add them up, and to write them.
         Everything that can be computed or refused in advance is: the transaction locks rows.
