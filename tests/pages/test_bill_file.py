@@ -67,6 +67,9 @@ def test_it_prints_without_cut_charts(page: Page, tmp_path: pathlib.Path) -> Non
         boxes = page.evaluate(_BOXES, selector)
         assert {breaks for breaks, _ in boxes} == {"avoid"}, selector
         assert [height for _, height in boxes if height > _PAPER_HEIGHT] == []
+    lasts = page.locator("tbody tr:last-child")
+    breaks = lasts.evaluate_all("all => all.map(each => getComputedStyle(each).breakBefore)")
+    assert {*breaks} == {"avoid"}
     path = tmp_path / "bill.pdf"
     page.pdf(path=path, prefer_css_page_size=True)
     sheets = pypdf.PdfReader(path).pages
