@@ -20,7 +20,8 @@ class Progress(enum.StrEnum):
     UNKNOWN_SCOPE = "never rated"  #: the project has never been listed for rating
     BEFORE = "before the first period"  #: rating started later
     FUTURE = "not yet"  #: nothing of it is rated yet
-    PARTLY = "partly"
+    PARTLY = "partly"  #: not until the end
+    END = "from its first period on"  #: until the end, but rating started after the start
     WHOLLY = "wholly"
 
 
@@ -98,7 +99,9 @@ def _progress(
         return Progress.BEFORE
     if until <= begin:
         return Progress.FUTURE
-    return Progress.WHOLLY if since <= begin and end <= until else Progress.PARTLY
+    if until < end:
+        return Progress.PARTLY
+    return Progress.WHOLLY if since <= begin else Progress.END
 
 
 def _cut(

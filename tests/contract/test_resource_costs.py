@@ -151,9 +151,10 @@ class TestRatingState:
         assert state(storage, 0, 9, "x") == RatingState(Progress.UNKNOWN_SCOPE)
         assert [
             state(storage, begin, end).progress
-            for begin, end in ((-9, 0), (-1, 1), (0, 5), (4, 6), (5, 6))
+            for begin, end in ((-9, 0), (-1, 1), (-1, 6), (0, 5), (4, 6), (5, 6))
         ] == [
             Progress.BEFORE,
+            Progress.END,
             Progress.PARTLY,
             Progress.WHOLLY,
             Progress.PARTLY,

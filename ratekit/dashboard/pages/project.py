@@ -191,7 +191,7 @@ def notes_of(
     if scope is None:
         return [] if until is None else [_purge_note(until, call.formats)]
     states = rating_state.read(reports, call.parts.calendar, frozenset({scope}), begin, end, until)
-    return list(_describe(states[scope], call.formats))
+    return list(_describe(states[scope], begin, end, call.formats))
 
 
 def purge_notes(
@@ -214,7 +214,9 @@ def _purge_note(until: datetime.datetime, formats: Formats) -> Note:
     )
 
 
-def _describe(state: RatingState, formats: Formats) -> Iterator[Note]:
+def _describe(
+    state: RatingState, begin: datetime.datetime, end: datetime.datetime, formats: Formats
+) -> Iterator[Note]:
     since, until = formats.instant(state.rated_since), formats.instant(state.rated_until)
     match state.progress:
         case Progress.UNKNOWN_SCOPE:
@@ -246,8 +248,10 @@ def _describe(state: RatingState, formats: Formats) -> Iterator[Note]:
                 f"Not final: rated until {until}",
                 "Later usage is not in these numbers yet, so they still grow.",
             )
-        case Progress.WHOLLY:
+        case Progress.END | Progress.WHOLLY:
             pass
+    if state.rated_since is not None and begin < state.rated_since < end:
+        yield Note("info", f"Rated since {since}", "Earlier usage is not charged.")
     yield from _describe_holes(state, formats)
 
 

@@ -80,6 +80,20 @@ class TestPage:
         ):
             assert words in text, words
 
+    def test_a_bill_that_begins_before_the_first_usage_is_final(
+        self, ratekit: Shell, storage: Storage, tmp_path: pathlib.Path
+    ) -> None:
+        begin = given.hour(0)
+        states = given.list_scopes(storage, "a1", now=begin, start=begin, resume=begin)
+        series = given.build_series("a1", [("1", "1"), ("1", "1")], begin=begin)
+        storage.ledger.commit(given.batch(states, series, periods=given.window(2, begin)))
+        path = tmp_path / "bill.html"
+        time = ("--begin", "2026-02-01", "--end", "2026-03-01T02:00Z")
+        assert ratekit("report", *time, "--scope", "a1", "-o", str(path)).code == 0
+        text = read_page(path).get_text(" ", strip=True)
+        assert "not final" not in text
+        assert "The project is rated since 2026-03-01 00:00 UTC" in text
+
     def test_its_numbers_are_those_of_summary(
         self, ratekit: Shell, usage: None, tmp_path: pathlib.Path
     ) -> None:

@@ -62,6 +62,24 @@ def test_usage_that_is_not_rated_yet_is_announced(pages: PageClient) -> None:
     assert "Before the first rated period The project is rated since 2026-03-01 00:00" in words
 
 
+def test_a_time_that_is_rated_in_the_end_but_not_from_the_start_is_final(pages: PageClient) -> None:
+    rate(pages.parts.storage, "1", "2")
+    words = pages.get(
+        "/dashboard/costs", scope="p1", begin="2026-02-01T00:00:00Z", end="2026-03-01T02:00:00Z"
+    ).words
+    assert "Not final" not in words
+    assert "Rated since 2026-03-01 00:00 UTC Earlier usage is not charged." in words
+
+
+def test_a_time_that_is_rated_neither_from_the_start_nor_in_the_end_says_both(
+    pages: PageClient,
+) -> None:
+    rate(pages.parts.storage, "1", "2")
+    words = pages.get("/dashboard/costs", scope="p1", begin="2026-02-01", end="2026-03-02").words
+    assert "Not final: rated until 2026-03-01 02:00 UTC" in words
+    assert "Rated since 2026-03-01 00:00 UTC" in words
+
+
 def test_a_project_that_is_no_longer_rated_does_not_wait_for_more(pages: PageClient) -> None:
     rate(pages.parts.storage, "1", "2")
     pages.parts.storage.scopes.deactivate("p1", hour(2))
