@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
 
+from ratekit import composition
 from ratekit.admin import price_sheet, price_words
 from ratekit.admin.price_sheet import PriceEntry, Validity
 from ratekit.admin.price_words import PriceWords
@@ -68,7 +69,8 @@ class MetricPrices:
 def show_prices(call: PageCall[Query]) -> View:
     """Show the prices in force, the scheduled and the past ones."""
     query, parts = call.arguments, call.parts
-    sheet = price_sheet.build(parts.storage.rules.read(), choose_scope(call), parts.clock())
+    book = parts.storage.rules.read()
+    sheet = price_sheet.build(book, choose_scope(call), parts.clock())
     units = {info.name: info.unit for info in parts.metrics.read().infos}
     names = sorted({*units, *sheet})
     metrics = [
@@ -83,6 +85,7 @@ def show_prices(call: PageCall[Query]) -> View:
             "has_project": project.only_scope(call) is not None,
             "query": query,
             "metrics": metrics,
+            "waits": not book.rules and composition.requires_rules(parts.conf),
             "metric_choices": [(name, name == query.metric) for name in names],
             "kinds": [
                 (Validity.NOW, "In force"),

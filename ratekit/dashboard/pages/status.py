@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from ratekit import composition
 from ratekit.admin import status as status_admin
-from ratekit.admin.scope_condition import Condition
+from ratekit.admin.scope_condition import GRACE, Condition
 from ratekit.dashboard.operator import OperatorArguments
 from ratekit.dashboard.page import Page, PageCall, Section, Table, View
 from ratekit.domain.reporting.interruption import InterruptionKind
@@ -56,6 +56,7 @@ def show_status(call: PageCall[OperatorArguments]) -> View:
             "status": status,
             "now": now,
             "lag": duration_text(status.lag, 2),
+            "grace": duration_text(GRACE),
             "problems": _rows(call, status.problems, now),
             "notes": _rows(call, status.notes, now),
             "states": [

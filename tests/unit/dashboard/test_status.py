@@ -25,8 +25,9 @@ def test_all_is_well(cloud: PageClient) -> None:
     for task, _ in storage.tasks.tasks():
         storage.tasks.cancel(task.id, NOW)
     response = cloud.get(PATH)
-    assert "Yes Everything that is due is rated." in response.words
+    assert "Yes Everything that is due is rated. All" in response.words
     assert "Problems" not in response.words
+    assert response.content.select(".verdict.good")
 
 
 class TestProblems:
