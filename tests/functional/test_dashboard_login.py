@@ -180,7 +180,7 @@ def test_a_member_sees_his_project_and_his_name(pages: Pages) -> None:
     response = browser.get(BILL)
     header = str(response.document.header)
     assert "alpha-member" in header
-    assert "alpha" in [tag.text for tag in response.document.select(".person span")]
+    assert "Project alpha" in [tag.text for tag in response.document.select(".person span")]
     assert reads(pages, browser, "alpha")
     assert [link.text for link in response.document.select("nav a")] == ["Bill", "Free"]
     assert browser.get("/dashboard/rules").status == 403

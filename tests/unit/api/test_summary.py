@@ -93,7 +93,8 @@ class TestTable:
         works = [work]
 
         def commit(*arguments: Any) -> None:
-            if works and ("FROM totals" in arguments[2] or "FROM frames" in arguments[2]):
+            sources = ("FROM totals", "FROM daily_totals", "FROM frames")
+            if works and any(source in arguments[2] for source in sources):
                 storage.ledger.commit(works.pop())
 
         sa.event.listen(sa.Engine, "after_cursor_execute", commit)
