@@ -139,7 +139,7 @@ class GroupQueries:
         return self._sum_frames(self._descriptor_ids, values).subquery()
 
     def _sum_totals(self, values: bool) -> sa.Select[Any]:
-        sums = sources.Sums(
+        sums = sources.SumColumns(
             lambda table: [table.c.metric, table.c.unit, *self._columns(table)],
             lambda columns: _sums(sa.func.sum(columns["points"]), columns) if values else (),
         )

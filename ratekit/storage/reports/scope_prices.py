@@ -28,7 +28,7 @@ def read(
         Selection(begin, end, scopes=scopes, metrics=() if metric is None else (metric,)),
         scope_key,
         (),
-        sources.Sums(
+        sources.SumColumns(
             lambda table: [table.c.scope_id],
             lambda columns: [exact_sum(columns["price"]).label("price")],
         ),

@@ -23,8 +23,8 @@ from ratekit.storage.schema import DAILY_TOTALS, SCOPES, TOTALS
 _MOST_DIVIDED = 16
 
 
-class Sums(NamedTuple):
-    """Sums over totals or daily totals.
+class SumColumns(NamedTuple):
+    """The columns of a query for sums over totals or daily totals.
 
     :ivar keys: returns what is grouped by, of a table
     :ivar values: returns the sums, of the columns of a table or of a query with such sums
@@ -59,7 +59,9 @@ class Split(NamedTuple):
     without: Collection[datetime.datetime]
     rest: Sequence[Selection]
 
-    def select(self, scope_key: str, sums: Sums, has_lateral: bool) -> Iterator[sa.Select[Any]]:
+    def select(
+        self, scope_key: str, sums: SumColumns, has_lateral: bool
+    ) -> Iterator[sa.Select[Any]]:
         """Yield queries for parts of the sums.
 
         :param has_lateral: the database can be told to go from scope to scope
@@ -82,7 +84,7 @@ def select(
     selection: Selection,
     scope_key: str,
     boundaries: Iterable[datetime.datetime] | None,
-    sums: Sums,
+    sums: SumColumns,
     has_lateral: bool,
 ) -> sa.Select[Any]:
     """Return a query for the sums of a selection.
@@ -138,7 +140,7 @@ def _of_days(selection: Selection, days: Collection[datetime.datetime]) -> Itera
         yield dataclasses.replace(selection, begin=begin, end=end)
 
 
-def _select_by_scope(selection: Selection, scope_key: str, sums: Sums) -> sa.Select[Any]:
+def _select_by_scope(selection: Selection, scope_key: str, sums: SumColumns) -> sa.Select[Any]:
     """Read the totals of a short range by their key, scope by scope.
 
     The scope is first in the key, so PostgreSQL would rather read all totals of all times.
